@@ -1,0 +1,255 @@
+//! TOML files with the place of everything in them, read by hand so that every problem is reported, not the first.
+//!
+//! [`Text`] is a file's checked text, [`Fields`] one table of it. What a table holds and is never asked for is
+//! an unknown key.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::Problem;
+use super::text::nearest;
+
+/// The largest manifest or lock that is read, in bytes.
+pub const MAX_FILE: usize = 16 << 20;
+
+/// The text of a file, without a byte order mark.
+pub(crate) struct Text<'a> {
+    pub file: &'a str,
+    pub text: &'a str,
+}
+
+impl<'a> Text<'a> {
+    /// Checks size and encoding.
+    pub(crate) fn new(file: &'a str, bytes: &'a [u8]) -> Result<Self, Problem> {
+        if bytes.len() > MAX_FILE {
+            let message = format!("the file has {} bytes, at most {MAX_FILE} are read", bytes.len());
+            return Err(Problem::whole(file, message).help("split it, or look whether this is the right file"));
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Self { file, text: text.strip_prefix('\u{feff}').unwrap_or(text) }),
+            Err(error) => {
+                let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+                let line = before.matches('\n').count() + 1;
+                let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+                Err(Problem::place(file, line, column, "the file is not UTF-8").help("save it as UTF-8"))
+            }
+        }
+    }
+
+    /// Parses the text as TOML. Merge-conflict markers are named instead of the syntax errors that they make.
+    pub(crate) fn parse(&self) -> Result<Spanned<DeTable<'a>>, Vec<Problem>> {
+        let (table, errors) = DeTable::parse_recoverable(self.text);
+        if errors.is_empty() {
+            return Ok(table);
+        }
+        if let Some(marker) = self.conflict_marker() {
+            return Err(vec![marker]);
+        }
+        let mut problems: Vec<Problem> = Vec::new();
+        for error in errors {
+            let problem = self.problem(error.span().unwrap_or(0..0), error.message().to_owned());
+            if problems.last().is_none_or(|last| last.line != problem.line) {
+                problems.push(problem);
+            }
+        }
+        Err(problems)
+    }
+
+    pub(crate) fn problem(&self, span: Range<usize>, message: impl Into<String>) -> Problem {
+        Problem::at(self.file, self.text, span, message)
+    }
+
+    fn conflict_marker(&self) -> Option<Problem> {
+        let mut at = 0;
+        for line in self.text.split_inclusive('\n') {
+            let marker = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().find(|marker| {
+                line.strip_prefix(**marker).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\r', '\n']))
+            });
+            if let Some(marker) = marker {
+                let message = format!("`{marker}` is a merge-conflict marker");
+                return Some(self.problem(at..at + line.trim_end().len(), message).help("finish the merge first"));
+            }
+            at += line.len();
+        }
+        None
+    }
+}
+
+/// One table, whose keys are taken one by one; [`Fields::finish`] reports what nobody took.
+pub(crate) struct Fields<'a> {
+    text: &'a Text<'a>,
+    table: &'a DeTable<'a>,
+    /// Where the table stands, for what it lacks.
+    pub span: Range<usize>,
+    /// What the table is called in messages.
+    name: String,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn new(text: &'a Text<'a>, table: &'a DeTable<'a>, span: Range<usize>, name: impl Into<String>) -> Self {
+        Self { text, table, span, name: name.into(), known: Vec::new() }
+    }
+
+    /// The value of `key`, and its being known.
+    pub(crate) fn take(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.known.push(key);
+        self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
+    }
+
+    pub(crate) fn string(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<Value<'a, &'a str>> {
+        let value = self.take(key)?;
+        let found = value.get_ref().as_str();
+        self.typed(key, value, found, "a string", problems)
+    }
+
+    pub(crate) fn boolean(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<Value<'a, bool>> {
+        let value = self.take(key)?;
+        let found = value.get_ref().as_bool();
+        self.typed(key, value, found, "true or false", problems)
+    }
+
+    /// A whole number within `range`.
+    pub(crate) fn integer(
+        &mut self,
+        key: &'static str,
+        range: std::ops::RangeInclusive<u64>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Value<'a, u64>> {
+        let value = self.take(key)?;
+        let number =
+            value.get_ref().as_integer().map(|integer| i128::from_str_radix(integer.as_str(), integer.radix()));
+        let number = self.typed(key, value, number, "a whole number", problems)?;
+        match number.value {
+            Ok(found) if u64::try_from(found).is_ok_and(|found| range.contains(&found)) => {
+                Some(Value { value: found as u64, span: number.span, text: self.text })
+            }
+            _ => {
+                let message = format!("`{key}` is a whole number from {} to {}", range.start(), range.end());
+                problems.push(self.text.problem(number.span, message));
+                None
+            }
+        }
+    }
+
+    /// The strings of an array, each with its place.
+    pub(crate) fn strings(
+        &mut self,
+        key: &'static str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Vec<Value<'a, &'a str>>> {
+        let value = self.take(key)?;
+        let array = value.get_ref().as_array();
+        let array = self.typed(key, value, array, "an array of strings", problems)?;
+        let mut strings = Vec::new();
+        for item in array.value.iter() {
+            strings.extend(self.typed(key, item, item.get_ref().as_str(), "an array of strings", problems));
+        }
+        Some(strings)
+    }
+
+    pub(crate) fn table(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<Fields<'a>> {
+        let value = self.take(key)?;
+        let table = value.get_ref().as_table();
+        let table = self.typed(key, value, table, "a table", problems)?;
+        Some(Fields::new(self.text, table.value, table.span, format!("`{key}`")))
+    }
+
+    /// Every key with its value, for tables whose keys are names that people chose.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Value<'a, &'a str>, &'a Spanned<DeValue<'a>>)> {
+        let text = self.text;
+        self.table
+            .iter()
+            .map(move |(key, value)| (Value { value: key.get_ref().as_ref(), span: key.span(), text }, value))
+    }
+
+    /// A problem with the table as a whole.
+    pub(crate) fn problem(&self, message: impl Into<String>) -> Problem {
+        self.text.problem(self.span.clone(), message)
+    }
+
+    /// Reports every key that was not asked for.
+    pub(crate) fn finish(self, problems: &mut Vec<Problem>) {
+        for key in self.table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
+            let message = format!("{} has no key `{}`", self.name, key.get_ref());
+            let help = match nearest(key.get_ref(), self.known.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("its keys are {}", list(&self.known)),
+            };
+            problems.push(self.text.problem(key.span(), message).help(help));
+        }
+    }
+
+    fn typed<T>(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        found: Option<T>,
+        wanted: &str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Value<'a, T>> {
+        if found.is_none() {
+            let message = format!("`{key}` is {wanted}, found {}", type_name(value.get_ref()));
+            problems.push(self.text.problem(value.span(), message));
+        }
+        found.map(|found| Value { value: found, span: value.span(), text: self.text })
+    }
+}
+
+/// A value and where it stands.
+pub(crate) struct Value<'a, T> {
+    pub value: T,
+    pub span: Range<usize>,
+    text: &'a Text<'a>,
+}
+
+impl<'a, T> Value<'a, T> {
+    pub(crate) fn new(text: &'a Text<'a>, span: Range<usize>, value: T) -> Self {
+        Self { value, span, text }
+    }
+
+    pub(crate) fn problem(&self, message: impl Into<String>) -> Problem {
+        self.text.problem(self.span.clone(), message)
+    }
+}
+
+impl Value<'_, &str> {
+    /// Parses the string; what goes wrong is reported at its place, causes included.
+    pub(crate) fn parse<P>(&self, problems: &mut Vec<Problem>) -> Option<P>
+    where
+        P: std::str::FromStr<Err: std::error::Error>,
+    {
+        self.value.parse().map_err(|error: P::Err| problems.push(self.problem(chain(&error)))).ok()
+    }
+}
+
+/// The type of a value with its article, for messages.
+pub(crate) fn type_name(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chain(source)),
+        None => error.to_string(),
+    }
+}
+
+fn list(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => "none".to_owned(),
+    }
+}

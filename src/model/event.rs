@@ -1,0 +1,71 @@
+//! What a run says while it goes on. `ops` emits events; `cli` turns them into lines, bars or nothing.
+
+use std::time::Duration;
+
+use super::digest::Digest;
+use super::name::ExtensionName;
+use super::plan::{Plan, StepId};
+
+/// Something that happened just now.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Another process works on the same store.
+    Waiting {
+        holder: &'a str,
+    },
+    /// Tags are about to be asked for.
+    Resolving {
+        extensions: usize,
+    },
+    /// A tag was resolved.
+    Resolved {
+        name: &'a ExtensionName,
+        reference: &'a str,
+        provenance: Digest,
+    },
+    /// A plan begins to run.
+    Started {
+        plan: &'a Plan,
+    },
+    StepStarted {
+        plan: &'a Plan,
+        step: StepId,
+    },
+    /// Bytes of a fetch arrived.
+    Received {
+        step: StepId,
+        bytes: u64,
+    },
+    /// A fetch starts over, from another source.
+    Restarted {
+        step: StepId,
+    },
+    StepDone {
+        plan: &'a Plan,
+        step: StepId,
+        elapsed: Duration,
+    },
+    StepFailed {
+        plan: &'a Plan,
+        step: StepId,
+        message: &'a str,
+    },
+    /// No step runs any more.
+    Ended,
+    /// Something that the person should know and that stops nothing.
+    Warning {
+        message: &'a str,
+    },
+}
+
+/// Whoever listens. Called from several threads.
+pub trait Observer: Send + Sync {
+    fn notice(&self, event: &Event<'_>);
+}
+
+/// Listens to nothing.
+pub struct Silent;
+
+impl Observer for Silent {
+    fn notice(&self, _: &Event<'_>) {}
+}

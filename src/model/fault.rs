@@ -1,0 +1,52 @@
+//! What kind of thing went wrong. `cli` turns kinds into exit statuses; reports carry faults as data.
+
+use serde::Serialize;
+
+/// The kind of a failure, in the order of precedence where several happened at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// A fault of sesame itself.
+    Bug,
+    /// The file system.
+    Io,
+    /// Bytes that do not have their digest.
+    Integrity,
+    /// Access or a capability that is not granted.
+    Denied,
+    /// A bad manifest or lock, or something fetched that is no usable component.
+    Data,
+    /// A registry that does not answer, a tag or digest that it does not have.
+    Unavailable,
+    /// No manifest, or no such extension.
+    Missing,
+    /// The configuration of the machine or of the command.
+    Configuration,
+    /// The person stopped it.
+    Interrupted,
+}
+
+/// A failure as data: its kind, its message, and the messages of what caused it, outermost first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Fault {
+    pub kind: FaultKind,
+    pub message: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Fault {
+    /// A fault made from an error and its sources.
+    pub fn new(kind: FaultKind, error: &dyn std::error::Error, hint: Option<String>) -> Self {
+        let mut causes = Vec::new();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        Self { kind, message: error.to_string(), causes, hint }
+    }
+}

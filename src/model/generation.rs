@@ -1,0 +1,159 @@
+//! A generation: one activated set of a profile, as its file holds it.
+
+use serde::{Deserialize, Serialize};
+
+use super::capability::Grants;
+use super::digest::Digest;
+use super::lock::{Lock, LockedSource};
+use super::manifest::{Config, Limits, Manifest};
+use super::name::{ExtensionName, ProfileName};
+use super::reference::OciReference;
+
+/// The version of the file format.
+pub const VERSION: u32 = 1;
+
+/// What is, or was, live in a profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Generation {
+    pub version: u32,
+    pub profile: ProfileName,
+    /// The absolute path of the `sesame.toml` that made it.
+    pub manifest: String,
+    /// When it was activated, in seconds since 1970-01-01 UTC.
+    pub activated: u64,
+    /// Settings shared by all extensions that may read configuration.
+    #[serde(default, skip_serializing_if = "Config::is_empty")]
+    pub config: Config,
+    #[serde(default, rename = "extension")]
+    pub extensions: Vec<LiveExtension>,
+}
+
+/// One extension of a generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LiveExtension {
+    pub name: ExtensionName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<OciReference>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    pub component: Digest,
+    /// In bytes.
+    pub size: u64,
+    #[serde(default, skip_serializing_if = "Grants::is_empty")]
+    pub capabilities: Grants,
+    #[serde(default)]
+    pub limits: Limits,
+    #[serde(default, skip_serializing_if = "Config::is_empty")]
+    pub config: Config,
+}
+
+impl Generation {
+    /// The set that `lock` and the grants, limits and config of `manifest` describe. What the manifest does not name
+    /// is left out, as is what is not locked.
+    pub fn describe(profile: &ProfileName, path: &str, manifest: &Manifest, lock: &Lock) -> Self {
+        let extensions = lock.entries.iter().filter_map(|(name, entry)| {
+            let wanted = manifest.extensions.get(name)?;
+            let (reference, provenance, path) = match &entry.source {
+                LockedSource::Oci { reference, provenance, .. } => (Some(reference.clone()), Some(*provenance), None),
+                LockedSource::Path(path) => (None, None, Some(path.clone())),
+            };
+            Some(LiveExtension {
+                name: name.clone(),
+                reference,
+                provenance,
+                path,
+                component: entry.component,
+                size: entry.size,
+                capabilities: wanted.capabilities.clone(),
+                limits: wanted.limits,
+                config: wanted.config.clone(),
+            })
+        });
+        Self {
+            version: VERSION,
+            profile: profile.clone(),
+            manifest: path.to_owned(),
+            activated: 0,
+            config: manifest.config.clone(),
+            extensions: extensions.collect(),
+        }
+    }
+
+    /// Whether both describe the same set, made by the same manifest, whenever they were activated.
+    pub fn same_set(&self, other: &Self) -> bool {
+        let Self { version, profile, manifest, activated: _, config, extensions } = self;
+        (*version, profile, manifest, config, extensions)
+            == (other.version, &other.profile, &other.manifest, &other.config, &other.extensions)
+    }
+
+    /// Differences in what is live, for people: one line each.
+    pub fn differences(&self, new: &Self) -> Vec<String> {
+        let old_of = |name: &ExtensionName| self.extensions.iter().find(|extension| extension.name == *name);
+        let new_of = |name: &ExtensionName| new.extensions.iter().find(|extension| extension.name == *name);
+        let mut lines = Vec::new();
+        for old in self.extensions.iter().filter(|old| new_of(&old.name).is_none()) {
+            lines.push(format!("- {}  {}", old.name, old.source()));
+        }
+        for extension in &new.extensions {
+            match old_of(&extension.name) {
+                None => lines.push(format!("+ {}  {}{}", extension.name, extension.source(), extension.granted())),
+                Some(old) if old != extension => {
+                    lines.push(format!("~ {}  {}", extension.name, old.difference(extension).join(", ")));
+                }
+                Some(_) => {}
+            }
+        }
+        if self.config != new.config {
+            lines.push("~ the shared [config]".to_owned());
+        }
+        lines
+    }
+}
+
+impl LiveExtension {
+    /// The reference, or the path.
+    pub fn source(&self) -> String {
+        match (&self.reference, &self.path) {
+            (Some(reference), _) => reference.to_string(),
+            (None, Some(path)) => path.clone(),
+            (None, None) => self.component.to_string(),
+        }
+    }
+
+    /// Whether its code is compiled with fuel metering.
+    pub fn metered(&self) -> bool {
+        self.limits.max_fuel.is_some()
+    }
+
+    fn granted(&self) -> String {
+        let names: Vec<&str> = self.capabilities.iter().map(|capability| capability.as_str()).collect();
+        if names.is_empty() { String::new() } else { format!("  grants: {}", names.join(", ")) }
+    }
+
+    fn difference(&self, new: &Self) -> Vec<String> {
+        let mut parts = Vec::new();
+        if self.source() != new.source() {
+            parts.push(format!("{} → {}", self.source(), new.source()));
+        }
+        if self.component != new.component || self.provenance != new.provenance {
+            parts.push(format!("component {} → {}", self.component.short(), new.component.short()));
+        }
+        let added = new.capabilities.difference(&self.capabilities).map(|capability| format!("+{capability}"));
+        let removed = self.capabilities.difference(&new.capabilities).map(|capability| format!("-{capability}"));
+        let grants: Vec<String> = added.chain(removed).collect();
+        if !grants.is_empty() {
+            parts.push(format!("grants: {}", grants.join(" ")));
+        }
+        if self.limits != new.limits {
+            parts.push("limits".to_owned());
+        }
+        if self.config != new.config {
+            parts.push("config".to_owned());
+        }
+        parts
+    }
+}

@@ -1,0 +1,30 @@
+//! The nouns of sesame, and the pure decisions made from them.
+//!
+//! Nothing here does I/O, reads a clock or the environment, starts a thread, awaits, or knows wasmtime
+//! or the network. Everything can be tested with text alone.
+//!
+//! Reading order: [`name`], [`digest`], [`reference`] are the words; [`manifest`] is what a person wants,
+//! [`lock`] what that was resolved to, [`inventory`] what this machine holds; [`plan`] is made from the
+//! three and [`schedule`] hands out its steps; [`event`] and [`report`] are what a run says.
+
+pub mod capability;
+pub mod code;
+pub mod digest;
+mod document;
+pub mod engine_key;
+pub mod event;
+pub mod fault;
+pub mod generation;
+pub mod inventory;
+pub mod lock;
+pub mod manifest;
+pub mod name;
+pub mod plan;
+pub mod preamble;
+pub mod problem;
+pub mod reference;
+pub mod registries;
+pub mod report;
+pub mod schedule;
+pub mod schema;
+pub mod text;

@@ -1,0 +1,374 @@
+//! The plan: everything that a run will do, as a graph, decided before anything is done.
+//!
+//! `Fetch → Verify → Compile → Activate → Prune`. Nodes are keyed by digest, so two names of one component share
+//! them, and each carries its reason. `--dry-run` prints the very plan that `ops::apply` runs; apply makes no choices.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+
+use super::digest::Digest;
+use super::engine_key::{EngineKey, Metering};
+use super::generation::Generation;
+use super::inventory::{Held, Inventory};
+use super::lock::{Lock, LockedSource};
+use super::name::{ExtensionName, ProfileName};
+use super::reference::OciReference;
+use super::text;
+
+/// How many generations of a profile are kept.
+pub const KEPT_GENERATIONS: usize = 10;
+
+/// The largest manifest or index that is fetched, in bytes.
+pub const MAX_MANIFEST: u64 = 4 << 20;
+
+/// A graph of steps; an edge leads from a step to one that needs it done.
+#[derive(Debug, Default)]
+pub struct Plan {
+    graph: DiGraph<Step, ()>,
+}
+
+/// The place of a step in its plan.
+pub type StepId = NodeIndex;
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub action: Action,
+    /// The extensions that it is done for, sorted.
+    pub extensions: Vec<ExtensionName>,
+    pub reason: Reason,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Stage the bytes of a blob.
+    Fetch { blob: Blob, origin: Origin },
+    /// Check staged bytes and let them into the store.
+    Verify { blob: Blob },
+    /// Compile a component for one engine.
+    Compile { component: Digest, size: u64, engine: EngineKey, metering: Metering },
+    /// Make the target generation the live one.
+    Activate { profile: ProfileName, generation: u64 },
+    /// Remove the records of old generations.
+    Prune { profile: ProfileName, generations: Vec<u64> },
+}
+
+/// A blob that the lock names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Blob {
+    pub digest: Digest,
+    pub role: Role,
+}
+
+/// What a blob is for, and what it must say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// An OCI image index that leads to `manifest`.
+    Index { manifest: Digest },
+    /// An OCI manifest whose wasm layer is `component`.
+    Manifest { component: Digest },
+    /// A component of `size` bytes.
+    Component { size: u64 },
+}
+
+/// Where a blob is fetched from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    Registry(OciReference),
+    /// A file, relative to the folder of the lock unless absolute.
+    Path(String),
+}
+
+/// Why a step is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    NotInStore,
+    Damaged(String),
+    NotCompiled,
+    EngineChanged,
+    CodeDamaged(String),
+    FirstGeneration,
+    SetChanged,
+    Superseded,
+}
+
+/// A component that resolution found and that has to be looked at before it can be locked.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub name: ExtensionName,
+    pub component: Digest,
+    pub size: u64,
+    pub origin: Origin,
+}
+
+impl Plan {
+    /// What `lock` does: fetch and verify the candidates that the store lacks.
+    pub fn for_lock(candidates: &[Candidate], inventory: &Inventory) -> Self {
+        let mut builder = Builder::new(inventory);
+        for candidate in candidates {
+            let blob = Blob { digest: candidate.component, role: Role::Component { size: candidate.size } };
+            builder.blob(blob, &candidate.origin, &candidate.name);
+        }
+        builder.plan
+    }
+
+    /// What `sync` does to make `target`, which `lock` pins, the live generation.
+    pub fn for_sync(target: &Generation, lock: &Lock, inventory: &Inventory) -> Self {
+        let mut builder = Builder::new(inventory);
+        let mut last = BTreeSet::new();
+        for extension in &target.extensions {
+            let Some(entry) = lock.entries.get(&extension.name) else { continue };
+            let component = Blob { digest: entry.component, role: Role::Component { size: entry.size } };
+            let origin = match &entry.source {
+                LockedSource::Path(path) => Origin::Path(path.clone()),
+                LockedSource::Oci { reference, provenance, manifest } => {
+                    let origin = Origin::Registry(reference.clone());
+                    let named = Role::Manifest { component: entry.component };
+                    if let Some(manifest) = manifest {
+                        let index = Blob { digest: *provenance, role: Role::Index { manifest: *manifest } };
+                        last.extend(builder.blob(index, &origin, &extension.name));
+                    }
+                    let digest = manifest.unwrap_or(*provenance);
+                    last.extend(builder.blob(Blob { digest, role: named }, &origin, &extension.name));
+                    origin
+                }
+            };
+            let verified = builder.blob(component, &origin, &extension.name);
+            last.extend(verified);
+            let metering = if extension.metered() { Metering::Metered } else { Metering::Unmetered };
+            last.extend(builder.compile(entry.component, entry.size, metering, verified, &extension.name));
+        }
+        builder.activate(target, &last);
+        builder.plan
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.graph.node_count() == 0
+    }
+
+    pub fn len(&self) -> usize {
+        self.graph.node_count()
+    }
+
+    /// The steps in an order in which each comes after what it needs.
+    pub fn steps(&self) -> impl Iterator<Item = (StepId, &Step)> {
+        self.graph.node_indices().map(|id| (id, &self.graph[id]))
+    }
+
+    pub fn step(&self, id: StepId) -> &Step {
+        &self.graph[id]
+    }
+
+    /// The steps that need `id` done.
+    pub fn dependents(&self, id: StepId) -> impl Iterator<Item = StepId> {
+        self.graph.edges(id).map(|edge| edge.target())
+    }
+
+    /// How many steps `id` needs done.
+    pub fn prerequisites(&self, id: StepId) -> usize {
+        self.graph.neighbors_directed(id, petgraph::Direction::Incoming).count()
+    }
+}
+
+/// Adds each step once. A step is added after what it needs, so indices are a topological order.
+struct Builder<'a> {
+    plan: Plan,
+    inventory: &'a Inventory,
+    verified: BTreeMap<Digest, StepId>,
+    compiled: BTreeMap<(Digest, EngineKey), StepId>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(inventory: &'a Inventory) -> Self {
+        Self { plan: Plan::default(), inventory, verified: BTreeMap::new(), compiled: BTreeMap::new() }
+    }
+
+    /// The step after which the blob is in the store; none if it is there already.
+    fn blob(&mut self, blob: Blob, origin: &Origin, name: &ExtensionName) -> Option<StepId> {
+        let reason = match self.inventory.blobs.get(&blob.digest) {
+            Some(Held::Good) => return None,
+            Some(Held::Damaged(why)) => Reason::Damaged(why.clone()),
+            None => Reason::NotInStore,
+        };
+        if let Some(verify) = self.verified.get(&blob.digest).copied() {
+            let fetch = self.plan.graph.neighbors_directed(verify, petgraph::Direction::Incoming).next();
+            for id in fetch.into_iter().chain([verify]) {
+                self.share(id, name);
+            }
+            return Some(verify);
+        }
+        let fetch = self.add(Action::Fetch { blob, origin: origin.clone() }, name, reason.clone());
+        let verify = self.add(Action::Verify { blob }, name, reason);
+        self.plan.graph.add_edge(fetch, verify, ());
+        self.verified.insert(blob.digest, verify);
+        Some(verify)
+    }
+
+    fn compile(
+        &mut self,
+        component: Digest,
+        size: u64,
+        metering: Metering,
+        verified: Option<StepId>,
+        name: &ExtensionName,
+    ) -> Option<StepId> {
+        let engine = self.inventory.engines.get(metering)?.clone();
+        let key = (component, engine.clone());
+        let reason = match self.inventory.code.get(&key) {
+            Some(Held::Good) => return None,
+            Some(Held::Damaged(why)) => Reason::CodeDamaged(why.clone()),
+            None if self.inventory.other_code.contains(&component) => Reason::EngineChanged,
+            None => Reason::NotCompiled,
+        };
+        if let Some(id) = self.compiled.get(&key).copied() {
+            self.share(id, name);
+            return Some(id);
+        }
+        let id = self.add(Action::Compile { component, size, engine, metering }, name, reason);
+        if let Some(verified) = verified {
+            self.plan.graph.add_edge(verified, id, ());
+        }
+        self.compiled.insert(key, id);
+        Some(id)
+    }
+
+    fn activate(&mut self, target: &Generation, after: &BTreeSet<StepId>) {
+        let reason = match &self.inventory.live {
+            Some((_, live)) if live.same_set(target) => return,
+            Some(_) => Reason::SetChanged,
+            None => Reason::FirstGeneration,
+        };
+        let generation = self.inventory.generations.last().map_or(1, |last| last + 1);
+        let profile = target.profile.clone();
+        let names = target.extensions.iter().map(|extension| extension.name.clone()).collect();
+        let action = Action::Activate { profile: profile.clone(), generation };
+        let activate = self.plan.graph.add_node(Step { action, extensions: names, reason });
+        for id in after {
+            self.plan.graph.add_edge(*id, activate, ());
+        }
+        let live = self.inventory.live.as_ref().map(|(number, _)| *number);
+        let surplus = (self.inventory.generations.len() + 1).saturating_sub(KEPT_GENERATIONS);
+        let old: Vec<u64> =
+            self.inventory.generations.iter().copied().filter(|number| Some(*number) != live).take(surplus).collect();
+        if !old.is_empty() {
+            let action = Action::Prune { profile, generations: old };
+            let prune = self.plan.graph.add_node(Step { action, extensions: Vec::new(), reason: Reason::Superseded });
+            self.plan.graph.add_edge(activate, prune, ());
+        }
+    }
+
+    fn add(&mut self, action: Action, name: &ExtensionName, reason: Reason) -> StepId {
+        self.plan.graph.add_node(Step { action, extensions: vec![name.clone()], reason })
+    }
+
+    fn share(&mut self, id: StepId, name: &ExtensionName) {
+        let names = &mut self.plan.graph[id].extensions;
+        if let Err(at) = names.binary_search(name) {
+            names.insert(at, name.clone());
+        }
+    }
+}
+
+impl Action {
+    /// The verb, for people and in JSON.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Fetch { .. } => "fetch",
+            Self::Verify { .. } => "verify",
+            Self::Compile { .. } => "compile",
+            Self::Activate { .. } => "activate",
+            Self::Prune { .. } => "prune",
+        }
+    }
+
+    /// How much work it is, in bytes; 0 where that means nothing.
+    pub fn weight(&self) -> u64 {
+        match self {
+            Self::Fetch { blob, .. } | Self::Verify { blob } => match blob.role {
+                Role::Component { size } => size,
+                Role::Index { .. } | Role::Manifest { .. } => 0,
+            },
+            Self::Compile { size, .. } => *size,
+            Self::Activate { .. } | Self::Prune { .. } => 0,
+        }
+    }
+}
+
+impl Role {
+    /// The most bytes that a blob of this role may have.
+    pub fn limit(self) -> u64 {
+        match self {
+            Self::Index { .. } | Self::Manifest { .. } => MAX_MANIFEST,
+            Self::Component { size } => size,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Index { .. } => "index",
+            Self::Manifest { .. } => "manifest",
+            Self::Component { .. } => "component",
+        })
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotInStore => f.write_str("not in the store"),
+            Self::Damaged(why) => write!(f, "damaged in the store: {why}"),
+            Self::NotCompiled => f.write_str("not compiled yet"),
+            Self::EngineChanged => f.write_str("the engine changed"),
+            Self::CodeDamaged(why) => write!(f, "the compiled code cannot be trusted: {why}"),
+            Self::FirstGeneration => f.write_str("nothing is live yet"),
+            Self::SetChanged => f.write_str("the set changed"),
+            Self::Superseded => write!(f, "past the last {KEPT_GENERATIONS}"),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.extensions.iter().map(ExtensionName::as_str).collect();
+        let names = names.join(", ");
+        write!(f, "{:<9}", self.action.verb())?;
+        match &self.action {
+            Action::Fetch { blob, .. } | Action::Verify { blob } => {
+                write!(f, "{names}  {} {}", blob.role, blob.digest.short())?;
+                if let Role::Component { size } = blob.role {
+                    write!(f, "  {}", text::size(size))?;
+                }
+            }
+            Action::Compile { component, metering, .. } => {
+                write!(f, "{names}  component {}", component.short())?;
+                if *metering == Metering::Metered {
+                    f.write_str("  with fuel")?;
+                }
+            }
+            Action::Activate { profile, generation } => {
+                let extensions = text::count(self.extensions.len(), "extension");
+                write!(f, "generation {generation} of profile {profile}  {extensions}")?;
+            }
+            Action::Prune { profile, generations } => {
+                let numbers: Vec<String> = generations.iter().map(u64::to_string).collect();
+                write!(f, "generation {} of profile {profile}", numbers.join(", "))?;
+            }
+        }
+        write!(f, "  ({})", self.reason)
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (_, step) in self.steps() {
+            writeln!(f, "{step}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! What the first bytes of a file say that it is.
+//!
+//! Only a component may be compiled (invariant 2); everything else is refused by its own name.
+
+use std::fmt;
+
+/// The first bytes of every component: the wasm magic number, version 13, layer 1
+/// (<https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md>).
+pub const COMPONENT: [u8; 8] = [0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00];
+
+/// How many bytes [`Kind::of`] wants to see. Fewer are enough for all but tar.
+pub const SNIFF: usize = 512;
+
+/// A kind of file, told by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Component,
+    CoreModule,
+    /// A wasm binary that is neither of the two: another version of the component format.
+    OtherWasm,
+    /// An ELF file: a native program, or code that wasmtime compiled (a cwasm is one).
+    Elf,
+    Tar,
+    Gzip,
+    Zstd,
+    Zip,
+    /// WebAssembly text: a component or module that was not turned into bytes.
+    Wat,
+    Text,
+    Empty,
+    Unknown,
+}
+
+impl Kind {
+    /// Tells from the first bytes of a file, at best [`SNIFF`] of them.
+    pub fn of(start: &[u8]) -> Self {
+        match start {
+            [] => Self::Empty,
+            _ if start.starts_with(&COMPONENT) => Self::Component,
+            [0x00, b'a', b's', b'm', 1, 0, 0, 0, ..] => Self::CoreModule,
+            [0x00, b'a', b's', b'm', ..] => Self::OtherWasm,
+            [0x7f, b'E', b'L', b'F', ..] => Self::Elf,
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            [b'P', b'K', 3 | 5, 4 | 6, ..] => Self::Zip,
+            _ if start.get(257..262) == Some(b"ustar") => Self::Tar,
+            _ if is_text(start) => match start.trim_ascii_start() {
+                [b'(', b'c' | b'm', b'o', ..] => Self::Wat,
+                _ => Self::Text,
+            },
+            _ => Self::Unknown,
+        }
+    }
+
+    /// What to do about a file of this kind where a component is wanted.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Component => "nothing needs to be done",
+            Self::CoreModule => "make a component of it with `wasm-tools component new`, and publish that",
+            Self::OtherWasm => "build it again with current tools, and publish that",
+            Self::Elf => "publish the component that it was compiled from; sesame compiles it on each machine",
+            Self::Tar | Self::Gzip | Self::Zstd | Self::Zip => {
+                "publish the .wasm file itself as the layer, not an archive or a container image of it"
+            }
+            Self::Wat => "turn it into bytes with `wasm-tools parse`, and publish those",
+            Self::Text | Self::Empty | Self::Unknown => "look whether the reference names the right artifact",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Component => "a component",
+            Self::CoreModule => "a core WebAssembly module, not a component",
+            Self::OtherWasm => "WebAssembly of a version that is not supported",
+            Self::Elf => "an ELF file: native or already compiled code (cwasm), not a component",
+            Self::Tar => "a tar archive, not a component",
+            Self::Gzip => "gzip-compressed, not a component",
+            Self::Zstd => "zstd-compressed, not a component",
+            Self::Zip => "a zip archive, not a component",
+            Self::Wat => "WebAssembly text, not a component's bytes",
+            Self::Text => "text, not a component",
+            Self::Empty => "empty",
+            Self::Unknown => "not a component, nor anything else that is known",
+        })
+    }
+}
+
+fn is_text(start: &[u8]) -> bool {
+    let valid = match std::str::from_utf8(start) {
+        Ok(_) => start.len(),
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        Err(_) => return false,
+    };
+    start[..valid].iter().all(|b| *b >= b' ' || matches!(b, b'\n' | b'\r' | b'\t'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_told_by_its_bytes() {
+        let mut tar = vec![b'x'; 512];
+        tar[100] = 0;
+        tar[257..262].copy_from_slice(b"ustar");
+        let rows: [(&[u8], Kind); 11] = [
+            (&COMPONENT, Kind::Component),
+            (b"\0asm\x01\0\0\0\x01", Kind::CoreModule),
+            (b"\0asm\x0c\0\x01\0", Kind::OtherWasm),
+            (b"\x7fELF\x02", Kind::Elf),
+            (&tar, Kind::Tar),
+            (b"\x1f\x8b\x08", Kind::Gzip),
+            (b"PK\x03\x04", Kind::Zip),
+            (b"(component)", Kind::Wat),
+            (b"<html>", Kind::Text),
+            (b"", Kind::Empty),
+            (b"\x01\x02\xff", Kind::Unknown),
+        ];
+        for (bytes, kind) in rows {
+            assert_eq!(Kind::of(bytes), kind, "{bytes:?}");
+        }
+    }
+}

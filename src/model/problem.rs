@@ -1,0 +1,125 @@
+//! One fault in a file that a person wrote: where, what is wrong, what to write instead.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::text::escape;
+
+/// How much of a long line an excerpt shows, in characters.
+const EXCERPT: usize = 100;
+
+/// A fault at `file:line:column`. `Display` adds an excerpt of the source and the help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file as the person named it.
+    pub file: String,
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1, in characters.
+    pub column: usize,
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+    excerpt: Option<Excerpt>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Excerpt {
+    text: String,
+    offset: usize,
+    width: usize,
+}
+
+impl Problem {
+    /// A problem with `span`, a byte range of `text`, which is the whole content of `file`.
+    pub(crate) fn at(file: &str, text: &str, span: Range<usize>, message: impl Into<String>) -> Self {
+        let start = floor_boundary(text, span.start);
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line_end = text[start..].find(['\n', '\r']).map_or(text.len(), |at| start + at);
+        let before = text[line_start..start].chars().count();
+        let spanned = text[start..floor_boundary(text, span.end.clamp(start, line_end.max(start)))].chars().count();
+        Self {
+            file: file.to_owned(),
+            line: text[..start].matches('\n').count() + 1,
+            column: before + 1,
+            message: message.into(),
+            help: None,
+            excerpt: Some(excerpt(&text[line_start..line_end.max(line_start)], before, spanned.max(1))),
+        }
+    }
+
+    /// A problem of a whole file, shown at its first character.
+    pub(crate) fn whole(file: &str, message: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line: 1, column: 1, message: message.into(), help: None, excerpt: None }
+    }
+
+    /// A problem at a place in a file that is not text.
+    pub(crate) fn place(file: &str, line: usize, column: usize, message: impl Into<String>) -> Self {
+        Self { line, column, ..Self::whole(file, message) }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", escape(&self.file), self.line, self.column, escape(&self.message))?;
+        let number = self.line.to_string();
+        let margin = " ".repeat(number.len());
+        if let Some(Excerpt { text, offset, width }) = &self.excerpt {
+            write!(f, "\n {margin} |\n {number} | {text}\n {margin} | {}{}", " ".repeat(*offset), "^".repeat(*width))?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n {margin} = help: {}", escape(help))?;
+        }
+        Ok(())
+    }
+}
+
+/// The part of `line` around `before`, each character shown as one column.
+fn excerpt(line: &str, before: usize, spanned: usize) -> Excerpt {
+    let shown = |c: char| match escape(c.encode_utf8(&mut [0; 4])) {
+        std::borrow::Cow::Borrowed(_) => c,
+        std::borrow::Cow::Owned(_) if c == '\t' => ' ',
+        std::borrow::Cow::Owned(_) => '\u{fffd}',
+    };
+    let first = before.saturating_sub(EXCERPT * 2 / 3);
+    let mut text: String = line.chars().skip(first).take(EXCERPT).map(shown).collect();
+    let length = text.chars().count();
+    text.truncate(text.trim_end().len());
+    let offset = before - first;
+    Excerpt { text, offset, width: spanned.min(length.saturating_sub(offset)).max(1) }
+}
+
+fn floor_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_shows_its_place() {
+        let text = "a = 1\nñb = \"x\"\n";
+        let problem = Problem::at("sesame.toml", text, 12..15, "a string stands here").help("write 1");
+        assert_eq!(
+            problem.to_string(),
+            "sesame.toml:2:6: a string stands here\n   |\n 2 | ñb = \"x\"\n   |      ^^^\n   = help: write 1"
+        );
+    }
+
+    #[test]
+    fn any_span_of_any_text_can_be_shown() {
+        for text in ["", "\n", "é\r\n\u{1b}x", "ab"] {
+            for start in 0..=text.len() + 1 {
+                for end in 0..=text.len() + 1 {
+                    assert!(!Problem::at("f", text, start..end, "m").to_string().contains('\u{1b}'));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! References to extensions: `registry/principal/scope:revision[@provenance]`.
+//!
+//! The grammar of tags and repository names is that of the OCI distribution specification, section
+//! "Pulling manifests" (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md>), ASCII only.
+//! A reference has one spelling: what [`Display`](std::fmt::Display) gives is what was parsed.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::{Digest, DigestError};
+
+/// The longest `principal/scope`, in characters; registries refuse longer names.
+pub const MAX_REPOSITORY: usize = 255;
+
+/// The longest tag, in characters.
+pub const MAX_REVISION: usize = 128;
+
+/// A reference to one revision of an extension in a registry.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OciReference {
+    registry: String,
+    principal: String,
+    scope: String,
+    revision: String,
+    provenance: Option<Digest>,
+}
+
+/// Why a text is no reference.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReferenceError {
+    #[error("the reference is empty")]
+    Empty,
+    #[error(
+        "`{0}` begins with a URL scheme; a reference begins with the registry's host, as in `ghcr.io/org/name:0.1.0`"
+    )]
+    Scheme(String),
+    #[error("`{0}` names no registry; put its host first, as in `ghcr.io/{0}`")]
+    NoRegistry(String),
+    #[error("`{registry}` is no registry host: {why}")]
+    Registry { registry: String, why: &'static str },
+    #[error("`{0}` names a registry but no principal; write `registry/principal/scope:revision`")]
+    NoPrincipal(String),
+    #[error("`{0}` names a principal but no scope; write `registry/principal/scope:revision`")]
+    NoScope(String),
+    #[error("`{component}` is no part of a repository name: {why}")]
+    Repository { component: String, why: &'static str },
+    #[error("the repository name has {0} characters, at most {MAX_REPOSITORY} are allowed")]
+    RepositoryLength(usize),
+    #[error("`{0}` has no revision; add a tag, as in `{0}:0.1.0`")]
+    NoRevision(String),
+    #[error("`{revision}` is no tag: {why}")]
+    Revision { revision: String, why: &'static str },
+    #[error("the provenance after `@` is not whole")]
+    Provenance(#[source] DigestError),
+}
+
+impl OciReference {
+    /// The registry's host, with its port if it has one: `ghcr.io`, `127.0.0.1:5000`, `[::1]:5000`.
+    pub fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    /// The first part of the repository's name: a user or an organisation.
+    pub fn principal(&self) -> &str {
+        &self.principal
+    }
+
+    /// The rest of the repository's name. It may hold `/`.
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// The tag.
+    pub fn revision(&self) -> &str {
+        &self.revision
+    }
+
+    /// The digest that the tag is pinned to, if it is.
+    pub fn provenance(&self) -> Option<Digest> {
+        self.provenance
+    }
+
+    /// `principal/scope`: what the distribution API calls the repository's name.
+    pub fn repository(&self) -> String {
+        format!("{}/{}", self.principal, self.scope)
+    }
+
+    /// The same reference without its pin.
+    pub fn without_provenance(&self) -> Self {
+        Self { provenance: None, ..self.clone() }
+    }
+}
+
+impl FromStr for OciReference {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        if text.is_empty() {
+            return Err(ReferenceError::Empty);
+        }
+        if let Some((scheme, _)) = text.split_once("://") {
+            return Err(ReferenceError::Scheme(format!("{scheme}://")));
+        }
+        let (tagged, provenance) = match text.split_once('@') {
+            Some((tagged, digest)) => (tagged, Some(digest.parse().map_err(ReferenceError::Provenance)?)),
+            None => (text, None),
+        };
+        let Some((registry, path)) = tagged.split_once('/') else {
+            return Err(match check_registry(tagged) {
+                Ok(()) if looks_like_host(tagged) => ReferenceError::NoPrincipal(tagged.to_owned()),
+                _ => ReferenceError::NoRegistry(tagged.to_owned()),
+            });
+        };
+        if !looks_like_host(registry) {
+            return Err(ReferenceError::NoRegistry(tagged.to_owned()));
+        }
+        check_registry(registry).map_err(|why| ReferenceError::Registry { registry: registry.to_owned(), why })?;
+        let (repository, revision) = match path.split_once(':') {
+            Some((repository, revision)) => (repository, Some(revision)),
+            None => (path, None),
+        };
+        if repository.is_empty() {
+            return Err(ReferenceError::NoPrincipal(tagged.to_owned()));
+        }
+        check_repository(repository)?;
+        let Some((principal, scope)) = repository.split_once('/') else {
+            return Err(ReferenceError::NoScope(tagged.to_owned()));
+        };
+        let Some(revision) = revision else {
+            return Err(ReferenceError::NoRevision(tagged.to_owned()));
+        };
+        check_revision(revision).map_err(|why| ReferenceError::Revision { revision: revision.to_owned(), why })?;
+        Ok(Self {
+            registry: registry.to_owned(),
+            principal: principal.to_owned(),
+            scope: scope.to_owned(),
+            revision: revision.to_owned(),
+            provenance,
+        })
+    }
+}
+
+impl fmt::Display for OciReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}:{}", self.registry, self.principal, self.scope, self.revision)?;
+        match self.provenance {
+            Some(digest) => write!(f, "@{digest}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl TryFrom<String> for OciReference {
+    type Error = ReferenceError;
+
+    fn try_from(text: String) -> Result<Self, ReferenceError> {
+        text.parse()
+    }
+}
+
+impl From<OciReference> for String {
+    fn from(reference: OciReference) -> String {
+        reference.to_string()
+    }
+}
+
+/// Whether a first path part is meant as a host: it has a dot, a port or brackets, or is `localhost`.
+fn looks_like_host(part: &str) -> bool {
+    part == "localhost" || part.contains(['.', ':', '['])
+}
+
+/// Checks `host[:port]`, with an IPv6 host in brackets. Says why not.
+pub(crate) fn check_registry(registry: &str) -> Result<(), &'static str> {
+    let (host, port) = match registry.strip_prefix('[') {
+        Some(rest) => {
+            let (address, after) = rest.split_once(']').ok_or("the bracket of an IPv6 address is not closed")?;
+            address.parse::<Ipv6Addr>().map_err(|_| "the text in brackets is no IPv6 address")?;
+            match after.strip_prefix(':') {
+                Some(port) => (None, Some(port)),
+                None if after.is_empty() => (None, None),
+                None => return Err("after the bracket comes `:` and a port, or nothing"),
+            }
+        }
+        None => match registry.split_once(':') {
+            Some((host, port)) => (Some(host), Some(port)),
+            None => (Some(registry), None),
+        },
+    };
+    if let Some(port) = port {
+        let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+        if !digits || !matches!(port.parse::<u32>(), Ok(1..=65535)) {
+            return Err("a port is a number from 1 to 65535");
+        }
+    }
+    match host {
+        Some(host) => check_host(host),
+        None => Ok(()),
+    }
+}
+
+fn check_host(host: &str) -> Result<(), &'static str> {
+    if host.is_empty() || host.len() > 253 {
+        return Err("a host name has 1 to 253 characters");
+    }
+    if host.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err("write it in lower case");
+    }
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if host.split('.').all(label) {
+        Ok(())
+    } else {
+        Err("a host name is made of a-z, 0-9, `-` and `.`, and each part begins and ends with a letter or digit")
+    }
+}
+
+/// Checks `component(/component)*`, each component `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.
+pub(crate) fn check_repository(repository: &str) -> Result<(), ReferenceError> {
+    if repository.len() > MAX_REPOSITORY {
+        return Err(ReferenceError::RepositoryLength(repository.len()));
+    }
+    for component in repository.split('/') {
+        check_component(component)
+            .map_err(|why| ReferenceError::Repository { component: component.to_owned(), why })?;
+    }
+    Ok(())
+}
+
+fn check_component(component: &str) -> Result<(), &'static str> {
+    if component.is_empty() {
+        return Err("it is empty; look for `//` or a `/` at the end");
+    }
+    if component.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err("write it in lower case");
+    }
+    let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    if !component.bytes().all(|b| letter(b) || matches!(b, b'.' | b'_' | b'-')) {
+        return Err("only a-z, 0-9, `.`, `_` and `-` are allowed");
+    }
+    let inner = component.split(|c: char| c.is_ascii_alphanumeric()).filter(|separator| !separator.is_empty());
+    let edges = component.bytes().next().is_some_and(letter) && component.bytes().last().is_some_and(letter);
+    let separator = |s: &str| matches!(s, "." | "_" | "__") || s.bytes().all(|b| b == b'-');
+    if !edges || !inner.into_iter().all(separator) {
+        return Err("`.`, `_`, `__` or hyphens stand between letters or digits, never beside each other");
+    }
+    Ok(())
+}
+
+/// Checks `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
+fn check_revision(revision: &str) -> Result<(), &'static str> {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    match revision.bytes().next() {
+        None => Err("it is empty"),
+        Some(_) if revision.len() > MAX_REVISION => Err("a tag has at most 128 characters"),
+        Some(first) if !word(first) => Err("a tag begins with a letter, a digit or `_`"),
+        Some(_) if !revision.bytes().all(|b| word(b) || matches!(b, b'.' | b'-')) => {
+            Err("only letters, digits, `_`, `.` and `-` are allowed")
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> String {
+        text.parse::<OciReference>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn all_five_fields_are_read() {
+        let digest = Digest::of(b"");
+        let reference: OciReference = format!("ghcr.io/my-org/group/greeting:0.1.0@{digest}").parse().unwrap();
+        assert_eq!(reference.registry(), "ghcr.io");
+        assert_eq!(reference.principal(), "my-org");
+        assert_eq!(reference.scope(), "group/greeting");
+        assert_eq!(reference.revision(), "0.1.0");
+        assert_eq!(reference.provenance(), Some(digest));
+        assert_eq!(reference.repository(), "my-org/group/greeting");
+    }
+
+    #[test]
+    fn what_is_displayed_is_what_was_parsed() {
+        for text in [
+            "127.0.0.1:5000/org/ext:1",
+            "[::1]:5000/org/ext:1",
+            "[2001:db8::1]/org/ext:1",
+            "localhost/org/ext:_x.Y-2",
+            "ghcr.io/a/b/c/d__e/f--g.h:latest",
+        ] {
+            assert_eq!(text.parse::<OciReference>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_port_is_never_taken_for_a_revision() {
+        assert!(fault("127.0.0.1:5000/org/ext").contains("has no revision"));
+        assert!(fault("[::1]:5000/org/ext").contains("has no revision"));
+        assert!(fault("127.0.0.1:5000").contains("no principal"));
+    }
+
+    #[test]
+    fn a_shortened_digest_is_refused_with_the_number_of_its_digits() {
+        let error = "ghcr.io/org/ext:1@sha256:0123abcd".parse::<OciReference>().unwrap_err();
+        assert_eq!(error, ReferenceError::Provenance(DigestError::Length(8)));
+    }
+
+    #[test]
+    fn each_field_is_checked() {
+        assert!(fault("org/ext:1").contains("names no registry"));
+        assert!(fault("ext").contains("names no registry"));
+        assert!(fault("ghcr.io/ext:1").contains("no scope"));
+        assert!(fault("https://ghcr.io/org/ext:1").contains("URL scheme"));
+        assert!(fault("GHCR.io/org/ext:1").contains("lower case"));
+        assert!(fault("ghcr.io:0/org/ext:1").contains("port"));
+        assert!(fault("ghcr.io:70000/org/ext:1").contains("port"));
+        assert!(fault("ghcr.io:+5/org/ext:1").contains("port"));
+        assert!(fault("[::zz]/org/ext:1").contains("IPv6"));
+        assert!(fault("ghcr.io/Org/ext:1").contains("lower case"));
+        assert!(fault("ghcr.io/org//ext:1").contains("empty"));
+        assert!(fault("ghcr.io/org/../ext:1").contains("between letters"));
+        assert!(fault("ghcr.io/org/a___b:1").contains("between letters"));
+        assert!(fault("ghcr.io/org/ext:").contains("it is empty"));
+        assert!(fault("ghcr.io/org/ext:.1").contains("begins with"));
+        assert!(fault("ghcr.io/org/ext:1:2").contains("only letters"));
+        assert!(fault(&format!("ghcr.io/org/ext:{}", "1".repeat(129))).contains("128"));
+        assert!(fault(&format!("ghcr.io/org/{}:1", "a".repeat(255))).contains("259"));
+    }
+
+    #[test]
+    fn only_ascii_is_understood() {
+        for text in ["ghcr.io/örg/ext:1", "ghcr.io/org/ext:١", "ghcr.iо/org/ext:1", "ghcr.io/org/ext:1@sha256:é"] {
+            assert!(text.parse::<OciReference>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn deserializing_goes_through_the_parser() {
+        let text = "\"ghcr.io/org/ext:1\"";
+        let reference: OciReference = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&reference).unwrap(), text);
+        assert!(serde_json::from_str::<OciReference>("\"ghcr.io/org/ext\"").is_err());
+    }
+}

@@ -1,0 +1,205 @@
+//! What a run has done, as data. The words for people and the JSON document are both made from it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::digest::Digest;
+use super::fault::{Fault, FaultKind};
+use super::lock::{LockChange, Staleness};
+use super::name::{ExtensionName, ProfileName};
+use super::plan::{Action, Origin, Plan, Step};
+
+/// What `lock` did, or would do.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct LockReport {
+    /// The lock file.
+    pub file: String,
+    pub outcome: LockOutcome,
+    /// Why it had to be made again.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub stale: BTreeMap<ExtensionName, Staleness>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<LockChange>,
+    /// How many extensions it holds.
+    pub extensions: usize,
+    /// The old and new text of the file, for a diff.
+    #[serde(skip)]
+    pub texts: Option<(String, String)>,
+}
+
+/// How `lock` ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LockOutcome {
+    /// It satisfied the manifest; nothing was asked or written.
+    Satisfied,
+    /// Everything was resolved again and is as it was.
+    Unchanged,
+    /// It was written.
+    Written,
+    /// It would be written.
+    WouldChange,
+}
+
+/// What `sync` did, or would do.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct SyncReport {
+    pub profile: ProfileName,
+    /// The manifest that was synced.
+    pub manifest: String,
+    pub outcome: SyncOutcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock: Option<LockReport>,
+    /// The number of the live generation, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+    /// Every step of the plan, in its order.
+    pub steps: Vec<StepReport>,
+    /// Every wanted extension, by name.
+    pub extensions: Vec<ExtensionReport>,
+}
+
+/// How `sync` ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SyncOutcome {
+    /// There was nothing to do.
+    UpToDate,
+    /// Everything of the plan was done.
+    Done,
+    /// Something failed; what was live is still live.
+    Failed,
+    /// Nothing was done; the plan is what would be.
+    Planned,
+}
+
+/// One step of a plan and how it ended.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct StepReport {
+    /// `fetch`, `verify`, `compile`, `activate` or `prune`.
+    pub action: &'static str,
+    pub extensions: Vec<ExtensionName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// `index`, `manifest` or `component`, for a fetch and a verify.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The reference or path that a fetch asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+    pub reason: String,
+    pub outcome: StepOutcome,
+    /// The step as one line for people.
+    #[serde(skip)]
+    pub line: String,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepOutcome {
+    Planned,
+    Done,
+    Failed(Fault),
+    /// Something that it needs failed.
+    Skipped,
+    /// The run was interrupted before.
+    Interrupted,
+}
+
+/// One wanted extension at the end of a run.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct ExtensionReport {
+    pub name: ExtensionName,
+    /// The reference or path.
+    pub source: String,
+    pub component: Digest,
+    pub capabilities: Vec<String>,
+    pub status: ExtensionStatus,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
+}
+
+/// How far an extension came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExtensionStatus {
+    /// It runs in the live generation.
+    Live,
+    /// It is in the store and compiled, but the set was not activated.
+    Ready,
+    /// A step for it failed.
+    Failed,
+    /// The plan has steps for it that were not run.
+    Pending,
+}
+
+impl SyncReport {
+    /// The kind of failure that decides the exit status, if there was one.
+    pub fn worst(&self) -> Option<FaultKind> {
+        let kinds = self.steps.iter().filter_map(|step| match &step.outcome {
+            StepOutcome::Failed(fault) => Some(fault.kind),
+            StepOutcome::Interrupted => Some(FaultKind::Interrupted),
+            _ => None,
+        });
+        kinds.min()
+    }
+}
+
+impl StepReport {
+    /// The report of each step of a plan before it is run.
+    pub fn planned(plan: &Plan) -> Vec<Self> {
+        plan.steps().map(|(_, step)| Self::new(step)).collect()
+    }
+
+    fn new(step: &Step) -> Self {
+        let (digest, role, generation) = match &step.action {
+            Action::Fetch { blob, .. } | Action::Verify { blob } => {
+                (Some(blob.digest), Some(blob.role.to_string()), None)
+            }
+            Action::Compile { component, .. } => (Some(*component), None, None),
+            Action::Activate { generation, .. } => (None, None, Some(*generation)),
+            Action::Prune { .. } => (None, None, None),
+        };
+        let from = match &step.action {
+            Action::Fetch { origin: Origin::Registry(reference), .. } => Some(reference.to_string()),
+            Action::Fetch { origin: Origin::Path(path), .. } => Some(path.clone()),
+            _ => None,
+        };
+        Self {
+            action: step.action.verb(),
+            extensions: step.extensions.clone(),
+            digest,
+            role,
+            from,
+            generation,
+            reason: step.reason.to_string(),
+            outcome: StepOutcome::Planned,
+            line: step.to_string(),
+        }
+    }
+}
+
+/// What `diff` found.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct DiffReport {
+    pub lock: LockReport,
+    pub sync: SyncReport,
+}
+
+impl DiffReport {
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        matches!(self.lock.outcome, LockOutcome::Satisfied | LockOutcome::Unchanged) && self.sync.steps.is_empty()
+    }
+}
+
+/// What `init` did.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct InitReport {
+    /// The file that was written.
+    pub manifest: String,
+}

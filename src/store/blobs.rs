@@ -1,0 +1,146 @@
+//! Blobs by digest. [`Blobs::admit`] is the only door: what is in the store has the digest that it is named by.
+
+use std::fs::File;
+use std::io::{Read, Write as _};
+use std::path::PathBuf;
+
+use super::paths::StorePaths;
+use super::{Error, open_trusted, write};
+use crate::model::digest::{Digest, Hasher};
+use crate::model::plan::{Blob, Role};
+use crate::model::preamble::{Kind, SNIFF};
+
+/// The blobs of a store, and, for runs that must not write to it, of a temporary store in front of it.
+#[derive(Debug, Clone)]
+pub struct Blobs {
+    /// Where new blobs go.
+    target: StorePaths,
+    /// Where else blobs are read from.
+    behind: Option<StorePaths>,
+}
+
+/// A blob's bytes under way to the store.
+pub struct Staging {
+    file: File,
+    path: PathBuf,
+    digest: Digest,
+    limit: u64,
+    written: u64,
+}
+
+impl Blobs {
+    pub fn new(paths: &StorePaths) -> Self {
+        Self { target: paths.clone(), behind: None }
+    }
+
+    /// Reads from `paths` too, and writes only below the folder `temporary`.
+    pub fn in_front_of(paths: &StorePaths, temporary: PathBuf) -> Self {
+        let target = StorePaths { data: temporary, cache: paths.cache.clone(), state: paths.state.clone() };
+        Self { target, behind: Some(paths.clone()) }
+    }
+
+    /// Opens an empty place for the bytes of a blob, of which at most `limit` are taken.
+    pub fn stage(&self, digest: Digest, limit: u64) -> Result<Staging, Error> {
+        let path = self.target.staged(&digest);
+        Ok(Staging { file: write::create_staged(&path)?, path, digest, limit, written: 0 })
+    }
+
+    /// Checks the staged bytes of a blob (size, digest, and of a component its first bytes) and gives them their name.
+    /// What fails the check is removed.
+    pub fn admit(&self, blob: &Blob) -> Result<(), Error> {
+        let staged = self.target.staged(&blob.digest);
+        let checked = check_staged(&staged, blob);
+        match checked {
+            Ok(()) => write::publish(&staged, &self.target.blob(&blob.digest)),
+            Err(error) => {
+                if !matches!(error, Error::Io { .. }) {
+                    write::remove(&staged)?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Stages and admits bytes that are in memory. Nothing is written if the blob is there already.
+    pub fn put(&self, bytes: &[u8], blob: &Blob) -> Result<(), Error> {
+        if self.read(blob.digest).is_ok() {
+            return Ok(());
+        }
+        let mut staging = self.stage(blob.digest, blob.role.limit())?;
+        staging.write(bytes)?;
+        drop(staging);
+        self.admit(blob)
+    }
+
+    /// The bytes of a blob, hashed on the way.
+    ///
+    /// # Errors
+    /// [`Error::NoBlob`], or [`Error::WrongDigest`] if the file was damaged.
+    pub fn read(&self, digest: Digest) -> Result<Vec<u8>, Error> {
+        for paths in [Some(&self.target), self.behind.as_ref()].into_iter().flatten() {
+            let path = paths.blob(&digest);
+            let Some((mut file, metadata)) = open_trusted(&path)? else { continue };
+            let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+            file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
+            let found = Digest::of(&bytes);
+            return if found == digest { Ok(bytes) } else { Err(Error::WrongDigest { expected: digest, found }) };
+        }
+        Err(Error::NoBlob { digest })
+    }
+}
+
+impl Staging {
+    /// Takes more bytes. The first must be those of a component where one is expected, so that a wrong artifact is
+    /// refused before it is fetched whole.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.written += bytes.len() as u64;
+        if self.written > self.limit {
+            return Err(Error::TooLong { digest: self.digest, limit: self.limit });
+        }
+        self.file.write_all(bytes).map_err(Error::io("write", &self.path))
+    }
+
+    /// Forgets what was written, to take the bytes from another source.
+    pub fn restart(&mut self) -> Result<(), Error> {
+        use std::io::Seek as _;
+        self.written = 0;
+        write::truncate(&self.file, &self.path)?;
+        self.file.rewind().map_err(Error::io("empty", &self.path))
+    }
+}
+
+fn check_staged(path: &PathBuf, blob: &Blob) -> Result<(), Error> {
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    let (found, size, start) = hash(&mut file).map_err(Error::io("read", path))?;
+    if let Role::Component { size: expected } = blob.role
+        && size != expected
+    {
+        return Err(Error::WrongSize { digest: blob.digest, expected, found: size });
+    }
+    if found != blob.digest {
+        return Err(Error::WrongDigest { expected: blob.digest, found });
+    }
+    match (blob.role, Kind::of(&start)) {
+        (Role::Component { .. }, kind) if kind != Kind::Component => {
+            Err(Error::NotAComponent { digest: blob.digest, kind })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The digest of a file, its size in bytes, and its first bytes.
+pub(super) fn hash(file: &mut File) -> std::io::Result<(Digest, u64, Vec<u8>)> {
+    let mut hasher = Hasher::default();
+    let mut buffer = vec![0; 128 << 10];
+    let mut start = Vec::new();
+    let mut size = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((hasher.finish(), size, start));
+        }
+        hasher.update(&buffer[..read]);
+        start.extend_from_slice(&buffer[..read.min(SNIFF - start.len())]);
+        size += read as u64;
+    }
+}

@@ -1,0 +1,73 @@
+//! Generations of a profile, and which of them is live. A generation's file is never changed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{ErrorKind, Read as _};
+
+use super::paths::StorePaths;
+use super::write::{self, Durability};
+use super::{Error, open_trusted};
+use crate::model::generation::{Generation, VERSION};
+use crate::model::name::ProfileName;
+
+/// The numbers of all generations of a profile.
+pub fn numbers(paths: &StorePaths, profile: &ProfileName) -> Result<BTreeSet<u64>, Error> {
+    let folder = paths.generations(profile);
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) => return Err(Error::io("read the folder", &folder)(error)),
+    };
+    let mut numbers = BTreeSet::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::io("read the folder", &folder))?;
+        let name = entry.file_name();
+        numbers.extend(name.to_str().and_then(|name| name.strip_suffix(".toml")).and_then(|number| number.parse::<u64>().ok()));
+    }
+    Ok(numbers)
+}
+
+/// The live generation and its number, if one was ever activated.
+///
+/// # Errors
+/// [`Error::BadGeneration`] if what is live cannot be told.
+pub fn live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u64, Generation)>, Error> {
+    let path = paths.current(profile);
+    let Some((file, _)) = open_trusted(&path)? else { return Ok(None) };
+    let mut text = String::new();
+    file.take(32).read_to_string(&mut text).map_err(Error::io("read", &path))?;
+    let number = text.trim_end().parse().map_err(|_| Error::BadGeneration {
+        path: path.clone(),
+        why: "it does not hold the number of a generation".to_owned(),
+    })?;
+    Ok(Some((number, read(paths, profile, number)?)))
+}
+
+/// Reads one generation.
+pub fn read(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<Generation, Error> {
+    let path = paths.generation(profile, number);
+    let bad = |why: String| Error::BadGeneration { path: path.clone(), why };
+    let Some((mut file, _)) = open_trusted(&path)? else { return Err(bad("there is no such file".to_owned())) };
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(Error::io("read", &path))?;
+    let generation: Generation = toml::from_str(&text).map_err(|error| bad(error.message().to_owned()))?;
+    if generation.version != VERSION {
+        return Err(bad(format!("it has version {}, this sesame reads version {VERSION}", generation.version)));
+    }
+    Ok(generation)
+}
+
+/// Writes a generation and then makes it the live one, in one step each.
+pub fn activate(paths: &StorePaths, number: u64, generation: &Generation) -> Result<(), Error> {
+    let path = paths.generation(&generation.profile, number);
+    let text = toml::to_string(generation)
+        .map_err(|error| Error::BadGeneration { path: path.clone(), why: error.to_string() })?;
+    write::replace(&path, &[text.as_bytes()], Durability::Synced)?;
+    let current = paths.current(&generation.profile);
+    write::replace(&current, &[format!("{number}\n").as_bytes()], Durability::Synced)
+}
+
+/// Removes the record of a generation.
+pub fn remove(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(), Error> {
+    write::remove(&paths.generation(profile, number))
+}

@@ -1,0 +1,98 @@
+//! The disk: blobs by digest, compiled code, generations, and the lock that keeps two runs apart.
+//!
+//! All paths are made in [`paths`], all writes in `write`. What stands under a final name is whole and was
+//! checked; everything under way has another name. Nothing here knows where bytes come from.
+
+pub mod blobs;
+pub mod cwasm;
+pub mod generations;
+pub mod guard;
+pub mod key;
+pub mod paths;
+pub mod scan;
+mod verified;
+pub(crate) mod write;
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::model::digest::Digest;
+use crate::model::fault::FaultKind;
+use crate::model::preamble::Kind;
+
+/// Why something could not be done on the disk.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot {action} {}", path.display())]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("{} cannot be used: {why}", path.display())]
+    Untrusted { path: PathBuf, why: String },
+    #[error("what was fetched as {expected} has the digest {found}")]
+    WrongDigest { expected: Digest, found: Digest },
+    #[error("what was fetched as {digest} has {found} bytes, expected {expected}")]
+    WrongSize { digest: Digest, expected: u64, found: u64 },
+    #[error("what was fetched as {digest} has more than the {limit} bytes that were announced")]
+    TooLong { digest: Digest, limit: u64 },
+    #[error("{digest} is {kind}")]
+    NotAComponent { digest: Digest, kind: Kind },
+    #[error("{digest} is not in the store")]
+    NoBlob { digest: Digest },
+    #[error("the generation file {} cannot be read: {why}", path.display())]
+    BadGeneration { path: PathBuf, why: String },
+    #[error("interrupted while waiting for {holder}")]
+    Interrupted { holder: String },
+}
+
+impl Error {
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::Io { .. } | Self::Untrusted { .. } | Self::BadGeneration { .. } => FaultKind::Io,
+            Self::WrongDigest { .. } | Self::WrongSize { .. } | Self::TooLong { .. } | Self::NoBlob { .. } => {
+                FaultKind::Integrity
+            }
+            Self::NotAComponent { .. } => FaultKind::Data,
+            Self::Interrupted { .. } => FaultKind::Interrupted,
+        }
+    }
+
+    /// For `map_err` where the I/O happens.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+}
+
+/// Opens a file for reading, without following a link at its end, and only if it is a regular file of this user
+/// that nobody else can write. `None` if there is no such name.
+fn open_trusted(path: &Path) -> Result<Option<(File, Metadata)>, Error> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            return Err(Error::Untrusted { path: path.to_owned(), why: "it is a link".to_owned() });
+        }
+        Err(error) => return Err(Error::io("open", path)(error)),
+    };
+    let metadata = file.metadata().map_err(Error::io("look at", path))?;
+    match distrust(&metadata) {
+        Some(why) => Err(Error::Untrusted { path: path.to_owned(), why }),
+        None => Ok(Some((file, metadata))),
+    }
+}
+
+/// Why a file with this metadata must not be believed, if so.
+fn distrust(metadata: &Metadata) -> Option<String> {
+    let user = rustix::process::geteuid().as_raw();
+    if !metadata.is_file() {
+        Some("it is not a regular file".to_owned())
+    } else if metadata.uid() != user {
+        Some(format!("it belongs to the user {}, not to {user}", metadata.uid()))
+    } else if metadata.mode() & 0o022 != 0 {
+        Some(format!("others can write to it (mode {:o})", metadata.mode() & 0o7777))
+    } else {
+        None
+    }
+}

@@ -1,0 +1,78 @@
+//! Where everything is on disk. The only file that joins paths of the store; made from digests and checked names
+//! only (invariant 7).
+
+use std::path::PathBuf;
+
+use crate::model::digest::Digest;
+use crate::model::engine_key::EngineKey;
+use crate::model::name::ProfileName;
+
+/// The three folders that sesame keeps its things in.
+#[derive(Debug, Clone)]
+pub struct StorePaths {
+    /// Blobs and generations: `$XDG_DATA_HOME/pds`.
+    pub data: PathBuf,
+    /// What can be made again: `$XDG_CACHE_HOME/pds`.
+    pub cache: PathBuf,
+    /// What belongs to this machine alone: `$XDG_STATE_HOME/pds`.
+    pub state: PathBuf,
+}
+
+impl StorePaths {
+    pub fn blobs(&self) -> PathBuf {
+        self.data.join("blobs").join("sha256")
+    }
+
+    pub fn blob(&self, digest: &Digest) -> PathBuf {
+        self.blobs().join(digest.hex())
+    }
+
+    pub fn staging(&self) -> PathBuf {
+        self.data.join("staging")
+    }
+
+    /// Where a blob's bytes wait until they are checked.
+    pub fn staged(&self, digest: &Digest) -> PathBuf {
+        self.staging().join(format!("{}.partial", digest.hex()))
+    }
+
+    pub fn generations(&self, profile: &ProfileName) -> PathBuf {
+        self.profile(profile).join("generations")
+    }
+
+    pub fn generation(&self, profile: &ProfileName, number: u64) -> PathBuf {
+        self.generations(profile).join(format!("{number}.toml"))
+    }
+
+    /// The file that holds the number of the live generation.
+    pub fn current(&self, profile: &ProfileName) -> PathBuf {
+        self.profile(profile).join("current")
+    }
+
+    /// The file whose advisory lock a run holds while it changes the store.
+    pub fn guard(&self) -> PathBuf {
+        self.data.join("lock")
+    }
+
+    pub fn codes(&self) -> PathBuf {
+        self.cache.join("cwasm")
+    }
+
+    pub fn code(&self, engine: &EngineKey, component: &Digest) -> PathBuf {
+        self.codes().join(engine.as_str()).join(component.hex())
+    }
+
+    /// What was checked, and how it looked then.
+    pub fn verified(&self) -> PathBuf {
+        self.cache.join("verified")
+    }
+
+    /// The secret that compiled code is authenticated with.
+    pub fn key(&self) -> PathBuf {
+        self.state.join("key")
+    }
+
+    fn profile(&self, profile: &ProfileName) -> PathBuf {
+        self.data.join("profiles").join(profile.as_str())
+    }
+}

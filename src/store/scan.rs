@@ -1,0 +1,112 @@
+//! Looks at the disk and says what is there: the [`Inventory`] that a plan is made from. Changes nothing in the
+//! store. Every blob and every cwasm that it calls good was hashed, now or when it last changed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use super::blobs::hash;
+use super::key::{self, Key};
+use super::paths::StorePaths;
+use super::verified::Verified;
+use super::{Error, cwasm, distrust, generations, open_trusted};
+use crate::model::digest::Digest;
+use crate::model::engine_key::{EngineKey, EngineKeys};
+use crate::model::inventory::{Held, Inventory};
+use crate::model::name::ProfileName;
+
+/// What a plan needs to know about.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    pub blobs: BTreeSet<Digest>,
+    pub code: BTreeSet<(Digest, EngineKey)>,
+    pub engines: EngineKeys,
+}
+
+/// Takes stock of what is wanted, and of a profile.
+///
+/// # Errors
+/// [`Error`] if the live generation cannot be told. A damaged blob or cwasm is no error but part of the answer.
+pub fn scan(paths: &StorePaths, profile: &ProfileName, wanted: Wanted) -> Result<Inventory, Error> {
+    let mut inventory = Inventory {
+        live: generations::live(paths, profile)?,
+        generations: generations::numbers(paths, profile)?,
+        ..Inventory::default()
+    };
+    let mut verified = Verified::read(paths);
+    for digest in &wanted.blobs {
+        if let Some(held) = look_at_blob(&paths.blob(digest), *digest, &mut verified)? {
+            inventory.blobs.insert(*digest, held);
+        }
+    }
+    if !wanted.code.is_empty() {
+        let key = key::read(paths)?;
+        for (component, engine) in &wanted.code {
+            match look_at_code(paths, key.as_ref(), engine, component, &mut verified)? {
+                Some(held) => drop(inventory.code.insert((*component, engine.clone()), held)),
+                None if has_other_code(paths, component) => drop(inventory.other_code.insert(*component)),
+                None => {}
+            }
+        }
+    }
+    verified.write(paths);
+    inventory.engines = wanted.engines;
+    Ok(inventory)
+}
+
+fn look_at_blob(path: &Path, digest: Digest, verified: &mut Verified) -> Result<Option<Held>, Error> {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(None) };
+    if distrust(&metadata).is_none() && verified.holds(path, "", &metadata) {
+        return Ok(Some(Held::Good));
+    }
+    let (mut file, metadata) = match open_trusted(path) {
+        Ok(Some(opened)) => opened,
+        Ok(None) => return Ok(None),
+        Err(Error::Untrusted { why, .. }) => return Ok(Some(Held::Damaged(why))),
+        Err(error) => return Err(error),
+    };
+    let (found, _, _) = hash(&mut file).map_err(Error::io("read", path))?;
+    if found == digest {
+        verified.note(path, "", &metadata);
+        Ok(Some(Held::Good))
+    } else {
+        Ok(Some(Held::Damaged(format!("its bytes have the digest {}", found.short()))))
+    }
+}
+
+fn look_at_code(
+    paths: &StorePaths,
+    key: Option<&Key>,
+    engine: &EngineKey,
+    component: &Digest,
+    verified: &mut Verified,
+) -> Result<Option<Held>, Error> {
+    let path = paths.code(engine, component);
+    let Ok(metadata) = fs::symlink_metadata(&path) else { return Ok(None) };
+    let Some(key) = key else {
+        return Ok(Some(Held::Damaged("the key of this machine is missing or not private".to_owned())));
+    };
+    let fingerprint = format!("{} ", blake3::keyed_hash(&key.0, b"verified").to_hex());
+    if distrust(&metadata).is_none() && verified.holds(&path, &fingerprint, &metadata) {
+        return Ok(Some(Held::Good));
+    }
+    let (file, metadata) = match open_trusted(&path) {
+        Ok(Some(opened)) => opened,
+        Ok(None) => return Ok(None),
+        Err(Error::Untrusted { why, .. }) => return Ok(Some(Held::Damaged(why))),
+        Err(error) => return Err(error),
+    };
+    let code = cwasm::read_open(file, key, engine, component).map_err(Error::io("read", &path))?;
+    if code.is_some() {
+        verified.note(&path, &fingerprint, &metadata);
+        Ok(Some(Held::Good))
+    } else {
+        Ok(Some(Held::Damaged("its tag does not match its bytes".to_owned())))
+    }
+}
+
+/// Whether code of the component was compiled for any other engine.
+fn has_other_code(paths: &StorePaths, component: &Digest) -> bool {
+    let Ok(engines) = fs::read_dir(paths.codes()) else { return false };
+    engines.flatten().any(|engine| engine.path().join(component.hex()).exists())
+}

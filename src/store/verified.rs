@@ -1,0 +1,95 @@
+//! What was checked before, and how the file looked then, so that an unchanged file is not hashed again.
+//!
+//! A record is believed only while inode, size, mode, owner and both times are the same, and only if the file's last
+//! change was well before it was checked: a change within the clock's grain would not show. The records are a
+//! cache; losing them costs only time.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::Metadata;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::paths::StorePaths;
+use super::write::{self, Durability};
+use super::open_trusted;
+
+/// How much older than its check a file's last change must be.
+const GRAIN: Duration = Duration::from_millis(50);
+
+const HEADER: &str = "sesame verified 1\n";
+
+/// The records, by the path of the file, as text.
+pub(super) struct Verified {
+    known: BTreeMap<String, String>,
+    used: BTreeMap<String, String>,
+    changed: bool,
+}
+
+impl Verified {
+    /// Reads the records; without any that can be trusted there are none.
+    pub(super) fn read(paths: &StorePaths) -> Self {
+        let mut text = String::new();
+        let read = match open_trusted(&paths.verified()) {
+            Ok(Some((mut file, _))) => file.read_to_string(&mut text).is_ok(),
+            _ => false,
+        };
+        let lines = text.strip_prefix(HEADER).filter(|_| read).unwrap_or_default().lines();
+        let known = lines.filter_map(|line| line.split_once('\t')).map(|(stat, path)| (path.to_owned(), stat.to_owned()));
+        Self { known: known.collect(), used: BTreeMap::new(), changed: false }
+    }
+
+    /// Whether the file was checked before and is unchanged since.
+    pub(super) fn holds(&mut self, path: &Path, key: &str, metadata: &Metadata) -> bool {
+        let name = name(path, key);
+        let found = self.known.get(&name).is_some_and(|known| *known == look(metadata));
+        if found {
+            self.used.insert(name, look(metadata));
+        }
+        found
+    }
+
+    /// Notes that the file, which had this metadata before it was read, was found good.
+    pub(super) fn note(&mut self, path: &Path, key: &str, metadata: &Metadata) {
+        let changed = UNIX_EPOCH + Duration::new(metadata.ctime().max(0) as u64, metadata.ctime_nsec() as u32);
+        if SystemTime::now().duration_since(changed).is_ok_and(|age| age > GRAIN) {
+            self.used.insert(name(path, key), look(metadata));
+            self.changed = true;
+        }
+    }
+
+    /// Writes the records that were used or made, if any were made. A failure costs only time.
+    pub(super) fn write(mut self, paths: &StorePaths) {
+        if !self.changed {
+            return;
+        }
+        self.known.append(&mut self.used);
+        let mut text = HEADER.to_owned();
+        for (name, look) in self.known.iter().filter(|(name, _)| !name.contains('\n')) {
+            let _ = writeln!(text, "{look}\t{name}");
+        }
+        let _ = write::replace(&paths.verified(), &[text.as_bytes()], Durability::Disposable);
+    }
+}
+
+/// What a record is filed under: the path, and for compiled code also what its tag was checked with.
+fn name(path: &Path, key: &str) -> String {
+    format!("{key}{}", path.display())
+}
+
+fn look(metadata: &Metadata) -> String {
+    format!(
+        "{} {} {} {:o} {} {}.{:09} {}.{:09}",
+        metadata.dev(),
+        metadata.ino(),
+        metadata.len(),
+        metadata.mode(),
+        metadata.uid(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+    )
+}

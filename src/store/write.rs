@@ -1,0 +1,167 @@
+//! Every write of sesame to the disk. Nothing else creates, renames or removes a file.
+//!
+//! A file gets its final name only when it is whole and on the disk: written under another name, fsynced,
+//! renamed, its folder fsynced (invariant 1). Folders are private and stored files are read-only, whatever
+//! the umask.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::Error;
+
+/// The mode of files in the store.
+const READ_ONLY: u32 = 0o400;
+
+/// Whether a file must have reached the disk when the call returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    Synced,
+    /// For what can be made again: losing it at a power cut costs only time, and a torn file is noticed.
+    Disposable,
+}
+
+/// Creates a folder and what it lacks above, each with mode 0700.
+pub fn create_folder(path: &Path) -> Result<(), Error> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        create_folder(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => {
+            fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(Error::io("set the mode of", path))?;
+            sync_parent(path)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(Error::io("create the folder", path)(error)),
+    }
+}
+
+/// Opens an empty file for bytes under way, whatever stood there before.
+pub fn create_staged(path: &Path) -> Result<File, Error> {
+    if let Some(parent) = path.parent() {
+        create_folder(parent)?;
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::io("remove the old", path)(error));
+        }
+        _ => {}
+    }
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    created.map_err(Error::io("create", path))
+}
+
+/// Empties a staged file, to start over.
+pub fn truncate(file: &File, path: &Path) -> Result<(), Error> {
+    file.set_len(0).map_err(Error::io("empty", path))
+}
+
+/// Gives checked, staged bytes their final name.
+pub fn publish(staged: &Path, target: &Path) -> Result<(), Error> {
+    let file = File::open(staged).map_err(Error::io("open", staged))?;
+    file.set_permissions(Permissions::from_mode(READ_ONLY)).map_err(Error::io("set the mode of", staged))?;
+    file.sync_all().map_err(Error::io("write", staged))?;
+    if let Some(parent) = target.parent() {
+        create_folder(parent)?;
+    }
+    fs::rename(staged, target).map_err(Error::io("create", target))?;
+    sync_parent(target)
+}
+
+/// Replaces a file of the store in one step; it is private and read-only.
+pub fn replace(target: &Path, bytes: &[&[u8]], durability: Durability) -> Result<(), Error> {
+    if let Some(parent) = target.parent() {
+        create_folder(parent)?;
+    }
+    replace_with_mode(target, bytes, READ_ONLY, durability)
+}
+
+/// Replaces a file of the user's, such as `sesame.lock`, in one step. A link is followed; the mode is kept, and
+/// is that of an ordinary new file where there was none.
+pub fn replace_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mode = match fs::metadata(&target) {
+        Ok(metadata) => metadata.permissions().mode() & 0o777,
+        Err(_) => 0o666 & !umask(),
+    };
+    replace_with_mode(&target, &[bytes], mode, Durability::Synced)
+}
+
+/// Creates a file of the user's that must not exist yet.
+pub fn create_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::io("create", path))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io("write", path))?;
+    sync_parent(path)
+}
+
+/// Creates a folder of the user's, with the modes of ordinary folders.
+pub fn create_user_folder(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(Error::io("create the folder", path))
+}
+
+/// Opens the file whose advisory lock guards the store.
+pub fn open_guard(path: &Path) -> Result<File, Error> {
+    if let Some(parent) = path.parent() {
+        create_folder(parent)?;
+    }
+    let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    options.map_err(Error::io("open", path))
+}
+
+/// Says in the guard's file who holds it. Only a courtesy to whoever waits, so it may fail.
+pub fn sign_guard(mut file: &File, holder: &str) {
+    let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
+}
+
+/// Removes a file; that it is gone already is fine.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn replace_with_mode(target: &Path, bytes: &[&[u8]], mode: u32, durability: Durability) -> Result<(), Error> {
+    let folder = parent(target);
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".sesame-")
+        .tempfile_in(&folder)
+        .map_err(Error::io("create a file in", &folder))?;
+    for part in bytes {
+        temporary.write_all(part).map_err(Error::io("write", target))?;
+    }
+    let permissions = Permissions::from_mode(mode);
+    temporary.as_file().set_permissions(permissions).map_err(Error::io("set the mode of", target))?;
+    if durability == Durability::Synced {
+        temporary.as_file().sync_all().map_err(Error::io("write", target))?;
+    }
+    temporary.persist(target).map_err(|error| Error::io("create", target)(error.error))?;
+    match durability {
+        Durability::Synced => sync_parent(target),
+        Durability::Disposable => Ok(()),
+    }
+}
+
+fn sync_parent(path: &Path) -> Result<(), Error> {
+    let folder = parent(path);
+    File::open(&folder).and_then(|folder| folder.sync_all()).map_err(Error::io("write the folder", &folder))
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// The process's umask, which can only be read by setting it.
+fn umask() -> u32 {
+    let mask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    rustix::process::umask(mask);
+    mask.bits()
+}
