@@ -1,2 +1,7 @@
 //! draft
+pub mod engine;
+pub mod host;
 pub mod model;
+pub mod ops;
+pub mod registry;
+pub mod store;

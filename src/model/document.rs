@@ -24,7 +24,7 @@ impl<'a> Text<'a> {
     /// Checks size and encoding.
     pub(crate) fn new(file: &'a str, bytes: &'a [u8]) -> Result<Self, Problem> {
         if bytes.len() > MAX_FILE {
-            let message = format!("the file has {} bytes, at most {MAX_FILE} are read", bytes.len());
+            let message = format!("the file has more than {MAX_FILE} bytes, which is more than is read");
             return Err(Problem::whole(file, message).help("split it, or look whether this is the right file"));
         }
         match std::str::from_utf8(bytes) {

@@ -52,26 +52,26 @@ pub struct LiveExtension {
 }
 
 impl Generation {
-    /// The set that `lock` and the grants, limits and config of `manifest` describe. What the manifest does not name
-    /// is left out, as is what is not locked.
+    /// The set that `lock` pins, with the grants, limits and config of `manifest`. What the manifest does not name
+    /// is granted nothing.
     pub fn describe(profile: &ProfileName, path: &str, manifest: &Manifest, lock: &Lock) -> Self {
-        let extensions = lock.entries.iter().filter_map(|(name, entry)| {
-            let wanted = manifest.extensions.get(name)?;
+        let extensions = lock.entries.iter().map(|(name, entry)| {
+            let wanted = manifest.extensions.get(name);
             let (reference, provenance, path) = match &entry.source {
                 LockedSource::Oci { reference, provenance, .. } => (Some(reference.clone()), Some(*provenance), None),
                 LockedSource::Path(path) => (None, None, Some(path.clone())),
             };
-            Some(LiveExtension {
+            LiveExtension {
                 name: name.clone(),
                 reference,
                 provenance,
                 path,
                 component: entry.component,
                 size: entry.size,
-                capabilities: wanted.capabilities.clone(),
-                limits: wanted.limits,
-                config: wanted.config.clone(),
-            })
+                capabilities: wanted.map(|wanted| wanted.capabilities.clone()).unwrap_or_default(),
+                limits: wanted.map(|wanted| wanted.limits).unwrap_or_default(),
+                config: wanted.map(|wanted| wanted.config.clone()).unwrap_or_default(),
+            }
         });
         Self {
             version: VERSION,

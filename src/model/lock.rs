@@ -399,7 +399,7 @@ mod tests {
     fn a_file_over_the_limit_is_refused_before_it_is_parsed() {
         let bytes = vec![b'#'; super::super::document::MAX_FILE + 1];
         let problems = Lock::parse("sesame.lock", &bytes).unwrap_err();
-        assert!(problems[0].message.contains("16777217 bytes"), "{}", problems[0]);
+        assert!(problems[0].message.contains("more than 16777216 bytes"), "{}", problems[0]);
     }
 
     #[test]

@@ -220,11 +220,7 @@ fn read_entry<'a>(
 }
 
 /// `oci` or `path`, and `version`, which must agree with the tag.
-fn read_source(
-    fields: &mut Fields<'_>,
-    prefix: &str,
-    problems: &mut Vec<Problem>,
-) -> Option<ComponentSource> {
+fn read_source(fields: &mut Fields<'_>, prefix: &str, problems: &mut Vec<Problem>) -> Option<ComponentSource> {
     let before = problems.len();
     let version = fields.string("version", problems);
     let oci = fields.string("oci", problems);

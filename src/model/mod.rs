@@ -28,3 +28,5 @@ pub mod report;
 pub mod schedule;
 pub mod schema;
 pub mod text;
+
+pub use document::MAX_FILE;

@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::capability::Capability;
 use super::manifest::Limits;
 
 /// `sesame.toml`: the extensions that a machine should have.
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SesameToml {
     /// Which live set this file describes; `default` unless said.
@@ -26,7 +25,7 @@ pub struct SesameToml {
 }
 
 /// A reference, or a table with the details.
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema)]
 #[serde(untagged)]
 pub enum ExtensionEntry {
     /// `registry/principal/scope:revision[@provenance]`
@@ -36,7 +35,7 @@ pub enum ExtensionEntry {
 }
 
 /// An extension from a registry.
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OciEntry {
     /// `registry/principal/scope:revision[@provenance]`
@@ -51,7 +50,7 @@ pub struct OciEntry {
 }
 
 /// An extension from a file.
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PathEntry {
     /// A component file, relative to the file that holds this.
@@ -65,7 +64,6 @@ pub struct PathEntry {
 }
 
 /// What is granted. Everything else is denied.
-#[derive(Serialize)]
 pub struct Capabilities;
 
 impl JsonSchema for Capabilities {
@@ -88,26 +86,20 @@ impl JsonSchema for Capabilities {
 }
 
 /// How a registry is reached.
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Registry {
     /// `oci-layout:FOLDER` or `https://host[/prefix]`, asked in order before the registry itself.
-    pub mirrors: Option<Vec<Mirror>>,
+    #[schemars(inner(regex(pattern = "^(oci-layout:.|https?://.)")))]
+    pub mirrors: Option<Vec<String>>,
     /// Never ask the registry itself; mirrors answer for tags too.
     pub mirrors_only: Option<bool>,
     /// The registry speaks HTTP without TLS.
     pub plain_http: Option<bool>,
 }
 
-#[derive(JsonSchema, Serialize)]
-#[schemars(inline)]
-pub struct Mirror(
-    #[schemars(regex(pattern = "^(oci-layout:.|https?://.)"))]
-    String,
-);
-
 /// `extensions/NAME.toml`: one extension in a file of its own.
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DropInToml {
     pub extension: DropInHead,
@@ -118,14 +110,14 @@ pub struct DropInToml {
 }
 
 /// Which extension it is.
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema)]
 #[serde(untagged)]
 pub enum DropInHead {
     Oci(DropInOci),
     Path(DropInPath),
 }
 
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DropInOci {
     /// The file's stem.
@@ -138,7 +130,7 @@ pub struct DropInOci {
     pub oci: String,
 }
 
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DropInPath {
     /// The file's stem.
@@ -151,7 +143,7 @@ pub struct DropInPath {
 }
 
 /// `sesame.lock`: what the extensions were resolved to. Written by sesame only.
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SesameLock {
     #[schemars(range(min = 1, max = 1))]
@@ -161,14 +153,14 @@ pub struct SesameLock {
 }
 
 /// A locked extension.
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema)]
 #[serde(untagged)]
 pub enum LockedExtension {
     Oci(LockedOci),
     Path(LockedPath),
 }
 
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LockedOci {
     #[schemars(regex(pattern = NAME))]
@@ -192,7 +184,7 @@ pub struct LockedOci {
     pub exports: Vec<String>,
 }
 
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LockedPath {
     #[schemars(regex(pattern = NAME))]

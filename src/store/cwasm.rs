@@ -18,13 +18,7 @@ use crate::model::engine_key::EngineKey;
 const TAG: usize = 32;
 
 /// Writes code that this process has just compiled.
-pub fn write(
-    paths: &StorePaths,
-    key: &Key,
-    engine: &EngineKey,
-    component: &Digest,
-    code: &[u8],
-) -> Result<(), Error> {
+pub fn write(paths: &StorePaths, key: &Key, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<(), Error> {
     let tag = tag(key, engine, component, code);
     write::replace(&paths.code(engine, component), &[code, &tag], Durability::Disposable)
 }

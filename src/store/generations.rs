@@ -22,7 +22,9 @@ pub fn numbers(paths: &StorePaths, profile: &ProfileName) -> Result<BTreeSet<u64
     for entry in entries {
         let entry = entry.map_err(Error::io("read the folder", &folder))?;
         let name = entry.file_name();
-        numbers.extend(name.to_str().and_then(|name| name.strip_suffix(".toml")).and_then(|number| number.parse::<u64>().ok()));
+        numbers.extend(
+            name.to_str().and_then(|name| name.strip_suffix(".toml")).and_then(|number| number.parse::<u64>().ok()),
+        );
     }
     Ok(numbers)
 }

@@ -32,7 +32,10 @@ pub fn acquire(
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
         }
         if let Some(wait) = wait.take() {
-            other = fs::read_to_string(&path).ok().filter(|text| !text.is_empty()).unwrap_or_else(|| "another process".into());
+            other = fs::read_to_string(&path)
+                .ok()
+                .filter(|text| !text.is_empty())
+                .unwrap_or_else(|| "another process".into());
             wait(&other);
         }
         if interrupted() {

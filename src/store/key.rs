@@ -37,7 +37,8 @@ pub fn read_or_create(paths: &StorePaths) -> Result<Key, Error> {
     }
     let mut bytes = [0; 32];
     let path = paths.key();
-    getrandom::fill(&mut bytes).map_err(|error| Error::io("make random bytes for", &path)(error.into()))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::io("make random bytes for", &path)(std::io::Error::other(error.to_string())))?;
     write::replace(&path, &[&bytes], Durability::Synced)?;
     Ok(Key(bytes))
 }

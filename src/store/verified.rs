@@ -12,9 +12,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::open_trusted;
 use super::paths::StorePaths;
 use super::write::{self, Durability};
-use super::open_trusted;
 
 /// How much older than its check a file's last change must be.
 const GRAIN: Duration = Duration::from_millis(50);
@@ -37,7 +37,8 @@ impl Verified {
             _ => false,
         };
         let lines = text.strip_prefix(HEADER).filter(|_| read).unwrap_or_default().lines();
-        let known = lines.filter_map(|line| line.split_once('\t')).map(|(stat, path)| (path.to_owned(), stat.to_owned()));
+        let known =
+            lines.filter_map(|line| line.split_once('\t')).map(|(stat, path)| (path.to_owned(), stat.to_owned()));
         Self { known: known.collect(), used: BTreeMap::new(), changed: false }
     }
 

@@ -93,8 +93,7 @@ pub fn replace_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 
 /// Creates a file of the user's that must not exist yet.
 pub fn create_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::io("create", path))?;
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::io("create", path))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io("write", path))?;
     sync_parent(path)
 }

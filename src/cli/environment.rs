@@ -1,0 +1,66 @@
+//! What the environment says: folders, proxies, where we are. The only file that reads it.
+
+use std::env;
+use std::path::PathBuf;
+
+use etcetera::base_strategy::{BaseStrategy as _, Xdg};
+use sesame::ops::project::Search;
+use sesame::registry::transport::Proxies;
+use sesame::store::paths::StorePaths;
+
+use super::failure::Failure;
+
+/// The name of our folder in each of the user's.
+const FOLDER: &str = "pds";
+
+pub struct Environment {
+    pub start: PathBuf,
+    pub paths: StorePaths,
+    pub proxies: Proxies,
+    home: PathBuf,
+    configuration: PathBuf,
+    manifest: Option<PathBuf>,
+}
+
+impl Environment {
+    /// Reads it. XDG folders that are not absolute are ignored, as their specification says
+    /// (<https://specifications.freedesktop.org/basedir-spec/latest/>).
+    pub fn read() -> Result<Self, Failure> {
+        let start = env::current_dir().map_err(Failure::CurrentFolder)?;
+        let xdg = Xdg::new().map_err(|_| Failure::NoHome)?;
+        let state = xdg.state_dir().unwrap_or_else(|| xdg.home_dir().join(".local/state"));
+        Ok(Self {
+            start,
+            paths: StorePaths {
+                data: xdg.data_dir().join(FOLDER),
+                cache: xdg.cache_dir().join(FOLDER),
+                state: state.join(FOLDER),
+            },
+            proxies: proxies(),
+            home: xdg.home_dir().to_owned(),
+            configuration: xdg.config_dir().join(FOLDER),
+            manifest: env::var_os("SESAME_MANIFEST").filter(|path| !path.is_empty()).map(PathBuf::from),
+        })
+    }
+
+    /// Where to look for a manifest.
+    pub fn search(&self, named: Option<PathBuf>) -> Search {
+        Search {
+            named,
+            environment: self.manifest.clone(),
+            start: self.start.clone(),
+            home: Some(self.home.clone()),
+            configuration: self.configuration.clone(),
+        }
+    }
+}
+
+/// The variables that curl reads, in its order of preference.
+fn proxies() -> Proxies {
+    let first = |names: &[&str]| names.iter().filter_map(|name| env::var(name).ok()).find(|value| !value.is_empty());
+    Proxies {
+        https: first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
+        http: first(&["http_proxy", "all_proxy", "ALL_PROXY"]),
+        none_for: first(&["no_proxy", "NO_PROXY"]),
+    }
+}

@@ -1,0 +1,172 @@
+//! How errors end the process: exit statuses, after sysexits.h, and the words on standard error.
+
+use std::io;
+
+use sesame::model::fault::{Fault, FaultKind};
+use sesame::model::problem::Problem;
+use sesame::model::report::{ExtensionStatus, StepOutcome, SyncReport};
+use sesame::model::text::{count, escape};
+use sesame::ops::error::Error;
+
+use super::human::{self, Style};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error(transparent)]
+    Verb(#[from] Error),
+    #[error("cannot tell the current folder")]
+    CurrentFolder(#[source] io::Error),
+    #[error("HOME is not set")]
+    NoHome,
+}
+
+impl Failure {
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::Verb(error) => error.kind(),
+            Self::CurrentFolder(_) => FaultKind::Io,
+            Self::NoHome => FaultKind::Configuration,
+        }
+    }
+
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Verb(error) => error.fault(),
+            Self::CurrentFolder(_) => Fault::new(self.kind(), self, Some("change to a folder that exists".to_owned())),
+            Self::NoHome => Fault::new(self.kind(), self, Some("set it to your home folder".to_owned())),
+        }
+    }
+
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Verb(Error::Problems(problems)) => problems,
+            _ => &[],
+        }
+    }
+
+    /// The report of a sync that failed in part.
+    pub fn report(&self) -> Option<&SyncReport> {
+        match self {
+            Self::Verb(Error::Incomplete(report)) => Some(report),
+            _ => None,
+        }
+    }
+}
+
+/// The exit status of a kind of failure. With several failures the kind is the first of them in its order.
+pub fn status(kind: FaultKind) -> u8 {
+    match kind {
+        FaultKind::Data => 65,
+        FaultKind::Missing => 66,
+        FaultKind::Unavailable => 69,
+        FaultKind::Bug => 70,
+        FaultKind::Io => 74,
+        FaultKind::Integrity => 76,
+        FaultKind::Denied => 77,
+        FaultKind::Configuration => 78,
+        FaultKind::Interrupted => 130,
+    }
+}
+
+/// What is said of a failure: what was wrong, why, and what to do next.
+pub fn words(failure: &Failure) -> String {
+    let mut text = String::new();
+    match failure {
+        Failure::Verb(Error::Problems(problems)) => {
+            for problem in problems {
+                text.push_str(&format!("{}{problem}\n", Style::error("error: ")));
+            }
+            return text;
+        }
+        Failure::Verb(Error::Lock { faults }) => {
+            for (name, fault) in faults {
+                text.push_str(&fault_words(&format!("{name}: "), fault));
+            }
+            text.push_str(&format!("{}, nothing was written\n", failure.fault().message));
+            return text;
+        }
+        Failure::Verb(Error::Incomplete(report)) => return incomplete(report, &failure.fault()),
+        _ => {}
+    }
+    let mut fault = failure.fault();
+    let hint = fault.hint.take();
+    text.push_str(&fault_words("", &fault));
+    match failure {
+        Failure::Verb(Error::NoManifest { looked }) => {
+            text.push_str("  looked at:\n");
+            for path in looked {
+                text.push_str(&format!("    {}\n", escape(&path.display().to_string())));
+            }
+        }
+        Failure::Verb(Error::OtherManifest { differences, .. }) => {
+            text.push_str("  syncing this manifest into it would change:\n");
+            for line in differences {
+                text.push_str(&format!("    {}\n", escape(line)));
+            }
+            if differences.is_empty() {
+                text.push_str("    nothing but which manifest it belongs to\n");
+            }
+        }
+        _ => {}
+    }
+    if let Some(hint) = hint {
+        text.push_str(&hint_words(&hint));
+    }
+    text
+}
+
+fn incomplete(report: &SyncReport, whole: &Fault) -> String {
+    if report.steps.iter().any(|step| step.outcome == StepOutcome::Interrupted)
+        && report.worst() == Some(FaultKind::Interrupted)
+    {
+        let kept =
+            report.steps.iter().filter(|step| step.outcome == StepOutcome::Done && step.action == "verify").count();
+        let live = match report.generation {
+            Some(generation) => format!("generation {generation} is still live"),
+            None => "nothing is live yet".to_owned(),
+        };
+        return format!("{}interrupted; {live}, {} kept\n", Style::error("error: "), count(kept, "fetched blob"));
+    }
+    let mut text = String::new();
+    for extension in &report.extensions {
+        for fault in &extension.faults {
+            text.push_str(&fault_words(&format!("{}: ", extension.name), fault));
+        }
+    }
+    for step in report.steps.iter().filter(|step| step.action == "activate" || step.action == "prune") {
+        if let StepOutcome::Failed(fault) = &step.outcome {
+            text.push_str(&fault_words("", fault));
+        }
+    }
+    let rows = report.extensions.iter().map(|extension| {
+        let status = match extension.status {
+            ExtensionStatus::Live => "live",
+            ExtensionStatus::Ready => "ready",
+            ExtensionStatus::Failed => "failed",
+            ExtensionStatus::Pending => "not done",
+        };
+        vec![extension.name.to_string(), status.to_owned(), escape(&extension.source).into_owned()]
+    });
+    text.push_str(&human::table(rows));
+    text.push_str(&format!("{}{}; nothing was activated\n", Style::error("error: "), whole.message));
+    if let Some(hint) = &whole.hint {
+        text.push_str(&hint_words(hint));
+    }
+    text
+}
+
+fn fault_words(prefix: &str, fault: &Fault) -> String {
+    let mut text = format!("{}{prefix}{}\n", Style::error("error: "), escape(&fault.message));
+    for cause in &fault.causes {
+        text.push_str(&format!("  caused by: {}\n", escape(cause)));
+    }
+    if let Some(hint) = &fault.hint {
+        text.push_str(&hint_words(hint));
+    }
+    text
+}
+
+fn hint_words(hint: &str) -> String {
+    format!("  {}{}\n", Style::hint("hint: "), escape(hint))
+}

@@ -1,0 +1,230 @@
+//! Reports as words for people. Everything that others wrote is escaped here.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style as Ansi};
+use sesame::host::grants::needed;
+use sesame::model::lock::{LockChange, LockedVersion, Staleness};
+use sesame::model::report::{
+    DiffReport, ExtensionReport, InitReport, LockOutcome, LockReport, SyncOutcome, SyncReport,
+};
+use sesame::model::text::{count, escape};
+use similar::{ChangeTag, TextDiff};
+
+/// The few styles. They are written always; the stream drops them where no colour is wanted.
+pub struct Style;
+
+impl Style {
+    pub fn error(text: &str) -> String {
+        paint(AnsiColor::Red.on_default().bold(), text)
+    }
+
+    pub fn warning(text: &str) -> String {
+        paint(AnsiColor::Yellow.on_default().bold(), text)
+    }
+
+    pub fn hint(text: &str) -> String {
+        paint(AnsiColor::Cyan.on_default().bold(), text)
+    }
+
+    pub fn good(text: &str) -> String {
+        paint(AnsiColor::Green.on_default().bold(), text)
+    }
+
+    pub fn added(text: &str) -> String {
+        paint(AnsiColor::Green.on_default(), text)
+    }
+
+    pub fn removed(text: &str) -> String {
+        paint(AnsiColor::Red.on_default(), text)
+    }
+
+    pub fn strong(text: &str) -> String {
+        paint(Ansi::new().bold(), text)
+    }
+}
+
+fn paint(style: Ansi, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+pub fn init(report: &InitReport) -> String {
+    format!(
+        "{} {}\nname your extensions in it, then run `sesame sync`\n",
+        Style::good("wrote"),
+        escape(&report.manifest)
+    )
+}
+
+pub fn lock(report: &LockReport) -> String {
+    let mut text = String::new();
+    let extensions = count(report.extensions, "extension");
+    let file = escape(&report.file);
+    for change in &report.changes {
+        text.push_str(&lock_change(change));
+    }
+    let _ = match report.outcome {
+        LockOutcome::Satisfied => {
+            writeln!(text, "{} {file} satisfies the manifest ({extensions})", Style::good("up to date:"))
+        }
+        LockOutcome::Unchanged => {
+            writeln!(text, "{} every tag is where it was ({extensions})", Style::good("up to date:"))
+        }
+        LockOutcome::Written => writeln!(text, "{} {file} ({extensions})", Style::good("locked:")),
+        LockOutcome::WouldChange => {
+            for (name, why) in &report.stale {
+                let _ = writeln!(text, "  {name} {}", escape(&staleness(why)));
+            }
+            writeln!(text, "{} {file}; `sesame lock` writes it", Style::warning("would change:"))
+        }
+    };
+    text
+}
+
+/// What a sync did.
+pub fn sync(report: &SyncReport) -> String {
+    let mut text = String::new();
+    if let Some(lock) = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written) {
+        for change in &lock.changes {
+            text.push_str(&lock_change(change));
+        }
+        let _ = writeln!(text, "{} {}", Style::good("locked:"), escape(&lock.file));
+    }
+    let generation = report.generation.map_or_else(String::new, |number| format!(" (generation {number})"));
+    let profile = &report.profile;
+    let number = report.extensions.len();
+    let are = if number == 1 { "is" } else { "are" };
+    let extensions = count(number, "extension");
+    if report.outcome == SyncOutcome::UpToDate {
+        let _ =
+            writeln!(text, "{} {extensions} {are} live in profile `{profile}`{generation}", Style::good("up to date:"));
+    } else {
+        text.push_str(&live(&report.extensions));
+        let _ = writeln!(text, "{} {extensions} {are} live in profile `{profile}`{generation}", Style::good("done:"));
+    }
+    text
+}
+
+/// What a sync would do.
+pub fn plan(report: &SyncReport) -> String {
+    let mut text = String::new();
+    if let Some(lock) = &report.lock {
+        text.push_str(&lock_text(lock));
+    }
+    if report.steps.is_empty() {
+        let extensions = count(report.extensions.len(), "extension");
+        let _ = writeln!(text, "nothing to do: {extensions} in profile `{}`", report.profile);
+    }
+    for step in &report.steps {
+        let _ = writeln!(text, "{}", escape(&step.line));
+    }
+    text
+}
+
+pub fn diff(report: &DiffReport) -> String {
+    if report.is_empty() {
+        return format!(
+            "no differences: {} in profile `{}`\n",
+            count(report.sync.extensions.len(), "extension"),
+            report.sync.profile
+        );
+    }
+    let mut text = lock_text(&report.lock);
+    for step in &report.sync.steps {
+        let _ = writeln!(text, "{}", escape(&step.line));
+    }
+    text
+}
+
+/// Rows with their columns aligned, indented by two.
+pub fn table(rows: impl Iterator<Item = Vec<String>>) -> String {
+    let rows: Vec<Vec<String>> = rows.collect();
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::from(" ");
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(line, " {cell:<width$} ");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn live(extensions: &[ExtensionReport]) -> String {
+    table(extensions.iter().map(|extension| {
+        let grants = extension.capabilities.join(", ");
+        vec![extension.name.to_string(), escape(&extension.source).into_owned(), grants]
+    }))
+}
+
+/// One change of a lock in a few lines; what it imports stands out.
+fn lock_change(change: &LockChange) -> String {
+    let version = |version: &LockedVersion| format!("{} {}", escape(&version.source), version.digest.short());
+    let name = &change.name;
+    let mut text = match (&change.from, &change.to) {
+        (None, Some(to)) => format!("{} {name}  {}\n", Style::added("+"), version(to)),
+        (Some(from), None) => format!("{} {name}  {}\n", Style::removed("-"), version(from)),
+        (Some(from), Some(to)) if from.source == to.source => {
+            format!("~ {name}  {}  {} → {}\n", escape(&to.source), from.digest.short(), to.digest.short())
+        }
+        (Some(from), Some(to)) => format!("~ {name}  {} → {}\n", version(from), version(to)),
+        (None, None) => String::new(),
+    };
+    if change.to.is_some() {
+        let added = change.imports_added.iter().map(|import| Style::strong(&format!("+{}", import_name(import))));
+        let removed = change.imports_removed.iter().map(|import| format!("-{}", import_name(import)));
+        let imports: Vec<String> = added.chain(removed).collect();
+        if !imports.is_empty() {
+            let _ = writeln!(text, "    capabilities: {}", imports.join(" "));
+        }
+    }
+    text
+}
+
+/// The capability that an import stands for, or the import itself.
+fn import_name(import: &str) -> String {
+    match needed(import) {
+        Some(Some(capability)) => capability.to_string(),
+        _ => escape(import).into_owned(),
+    }
+}
+
+/// The summary and the textual diff of a lock that would be written.
+fn lock_text(report: &LockReport) -> String {
+    let mut text: String = report.changes.iter().map(lock_change).collect();
+    if let Some((old, new)) = &report.texts {
+        let _ = writeln!(text, "--- {0}\n+++ {0}", escape(&report.file));
+        for group in TextDiff::from_lines(old, new).grouped_ops(2) {
+            text.push_str("@@\n");
+            for change in group.iter().flat_map(|op| {
+                TextDiff::from_lines(old, new)
+                    .iter_changes(op)
+                    .map(|change| (change.tag(), change.value().to_owned()))
+                    .collect::<Vec<_>>()
+            }) {
+                let line = escape(change.1.trim_end_matches('\n')).into_owned();
+                let _ = match change.0 {
+                    ChangeTag::Equal => writeln!(text, " {line}"),
+                    ChangeTag::Delete => writeln!(text, "{}", Style::removed(&format!("-{line}"))),
+                    ChangeTag::Insert => writeln!(text, "{}", Style::added(&format!("+{line}"))),
+                };
+            }
+        }
+    }
+    text
+}
+
+fn staleness(why: &Staleness) -> String {
+    match why {
+        Staleness::NotLocked => "is not locked".to_owned(),
+        Staleness::NotWanted => "is locked but no longer wanted".to_owned(),
+        Staleness::SourceChanged { locked, wanted } => format!("is locked as {locked}, wanted as {wanted}"),
+        Staleness::FileChanged { path } => format!("was changed: {path}"),
+    }
+}

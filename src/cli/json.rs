@@ -1,0 +1,103 @@
+//! The JSON document: `{"version": 1, "command": …, "data" or "error": …}`, one a run, on standard output.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use sesame::model::fault::Fault;
+use sesame::model::name::ExtensionName;
+use sesame::model::report::{DiffReport, InitReport, LockReport, SyncReport};
+use sesame::ops::error::Error;
+
+use super::failure::{self, Failure};
+
+/// The version of the document.
+pub const VERSION: u32 = 1;
+
+/// What `--json` prints.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Document<'a> {
+    #[schemars(range(min = 1, max = 1))]
+    pub version: u32,
+    /// The command that was run.
+    pub command: &'a str,
+    /// What it did. Either this or `error` is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Data<'a>>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorDocument<'a>>,
+}
+
+/// The report of a command.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Data<'a> {
+    Diff(&'a DiffReport),
+    Sync(&'a SyncReport),
+    Lock(&'a LockReport),
+    Init(&'a InitReport),
+}
+
+/// A failure.
+#[derive(Serialize, JsonSchema)]
+pub struct ErrorDocument<'a> {
+    /// The exit status.
+    pub exit: u8,
+    #[serde(flatten)]
+    pub fault: Fault,
+    /// Faults in files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<ProblemDocument<'a>>,
+    /// What was wrong with each extension that could not be locked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<ExtensionFault<'a>>,
+    /// What a sync that failed in part has done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<&'a SyncReport>,
+}
+
+/// A fault in a file.
+#[derive(Serialize, JsonSchema)]
+pub struct ProblemDocument<'a> {
+    pub file: &'a str,
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1, in characters.
+    pub column: usize,
+    pub message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<&'a str>,
+}
+
+/// An extension that could not be locked, and why.
+#[derive(Serialize, JsonSchema)]
+pub struct ExtensionFault<'a> {
+    pub name: &'a ExtensionName,
+    #[serde(flatten)]
+    pub fault: &'a Fault,
+}
+
+impl<'a> ErrorDocument<'a> {
+    pub fn new(failure: &'a Failure) -> Self {
+        let problem = |problem: &'a sesame::model::problem::Problem| ProblemDocument {
+            file: &problem.file,
+            line: problem.line,
+            column: problem.column,
+            message: &problem.message,
+            help: problem.help.as_deref(),
+        };
+        let extensions = match failure {
+            Failure::Verb(Error::Lock { faults }) => {
+                faults.iter().map(|(name, fault)| ExtensionFault { name, fault }).collect()
+            }
+            _ => Vec::new(),
+        };
+        Self {
+            exit: failure::status(failure.kind()),
+            fault: failure.fault(),
+            problems: failure.problems().iter().map(problem).collect(),
+            extensions,
+            report: failure.report(),
+        }
+    }
+}

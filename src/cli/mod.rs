@@ -1,0 +1,129 @@
+//! The words: arguments in, messages and JSON out. Logic is never here: each command builds options and calls one verb.
+//!
+//! The only room that prints, reads the environment, or says how the process ends.
+
+mod args;
+mod environment;
+mod failure;
+mod human;
+mod json;
+mod output;
+mod progress;
+mod schema;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+use sesame::model::report::{LockOutcome, SyncOutcome};
+use sesame::ops::context::{Context, Interrupt};
+use sesame::ops::error::Error;
+use sesame::ops::lock::{Mode, Upgrade};
+use sesame::ops::project::Project;
+use sesame::ops::sync::{LockPolicy, Ownership};
+use sesame::ops::{diff, init, lock, sync};
+use sesame::registry::mirror::Reach;
+
+use args::{Arguments, Command, LockArguments, Network, SyncArguments};
+use environment::Environment;
+use output::Output;
+use progress::Progress;
+
+/// How a command that did its work ends: `Differs` is what `--check` and `diff` answer.
+enum End {
+    Done,
+    Differs,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(&arguments);
+    let command = arguments.command.flatten();
+    let name = command.name();
+    match run(&arguments, &command, &output) {
+        Ok(End::Done) => ExitCode::SUCCESS,
+        Ok(End::Differs) => ExitCode::from(1),
+        Err(error) => {
+            output.failure(name, &error);
+            ExitCode::from(failure::status(error.kind()))
+        }
+    }
+}
+
+fn run(arguments: &Arguments, command: &Command, output: &Output) -> Result<End, failure::Failure> {
+    match command {
+        Command::Extension { .. } => unreachable!("flatten() leaves no group"),
+        Command::Schema { name } => output.text(&schema::text(*name)),
+        Command::Init => {
+            let environment = Environment::read()?;
+            let named = arguments.manifest.clone().unwrap_or_default();
+            let report = init::init(&environment.start.join(&named), &named)?;
+            output.report("init", json::Data::Init(&report), || human::init(&report));
+        }
+        Command::Lock(options) => return run_lock(arguments, options, output),
+        Command::Sync(options) => return run_sync(arguments, options, output),
+        Command::Diff { profile, network } => {
+            let context = context(arguments, "diff", network, output)?;
+            let report = diff::diff(&context, profile.clone(), Ownership::Adopt)?;
+            output.result("diff", json::Data::Diff(&report), || human::diff(&report));
+            return Ok(if report.is_empty() { End::Done } else { End::Differs });
+        }
+    }
+    Ok(End::Done)
+}
+
+fn run_lock(arguments: &Arguments, options: &LockArguments, output: &Output) -> Result<End, failure::Failure> {
+    let context = context(arguments, "lock", &options.network, output)?;
+    let upgrade = match (options.upgrade, options.names.is_empty()) {
+        (true, _) => Upgrade::All,
+        (false, true) => Upgrade::Nothing,
+        (false, false) => Upgrade::Names(options.names.iter().cloned().collect()),
+    };
+    let mode = if options.check { Mode::Preview } else { Mode::Write };
+    let report = lock::lock(&context, mode, &upgrade)?;
+    output.report("lock", json::Data::Lock(&report), || human::lock(&report));
+    Ok(if report.outcome == LockOutcome::WouldChange { End::Differs } else { End::Done })
+}
+
+fn run_sync(arguments: &Arguments, options: &SyncArguments, output: &Output) -> Result<End, failure::Failure> {
+    let context = context(arguments, "sync", &options.network, output)?;
+    let preview = options.check || options.dry_run;
+    let options = sync::Options {
+        mode: if preview { Mode::Preview } else { Mode::Write },
+        policy: match (options.locked, options.frozen) {
+            (_, true) => LockPolicy::Frozen,
+            (true, false) => LockPolicy::Locked,
+            (false, false) => LockPolicy::Update,
+        },
+        ownership: if options.adopt { Ownership::Adopt } else { Ownership::Respect },
+        profile: options.profile.clone(),
+    };
+    let report = sync::sync(&context, &options)?;
+    if preview {
+        output.result("sync", json::Data::Sync(&report), || human::plan(&report));
+    } else {
+        output.report("sync", json::Data::Sync(&report), || human::sync(&report));
+    }
+    let differs = report.outcome == SyncOutcome::Planned && arguments.command.checks();
+    Ok(if differs { End::Differs } else { End::Done })
+}
+
+/// What the verbs are given, from the arguments and the environment.
+fn context(arguments: &Arguments, verb: &str, network: &Network, output: &Output) -> Result<Context, failure::Failure> {
+    let environment = Environment::read()?;
+    let project = Project::find(&environment.search(arguments.manifest.clone()))?;
+    let interrupt = Interrupt::default();
+    let handler = interrupt.clone();
+    ctrlc::set_handler(move || handler.set()).map_err(|error| Error::Runtime(std::io::Error::other(error)))?;
+    Ok(Context {
+        project,
+        paths: environment.paths,
+        proxies: environment.proxies,
+        reach: if network.offline { Reach::Offline } else { Reach::Online },
+        jobs: usize::from(network.jobs),
+        observer: Arc::new(Progress::new(output)),
+        interrupt,
+        holder: format!("`sesame {verb}` (process {})", std::process::id()),
+    })
+}

@@ -1,0 +1,106 @@
+//! Where words go: results to standard output, everything else to standard error. A reader that left is no error.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use anstream::ColorChoice;
+
+use super::args::{Arguments, Color};
+use super::failure::{self, Failure};
+use super::json::{Data, Document, ErrorDocument, VERSION};
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Volume {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// The streams of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    pub volume: Volume,
+    json: bool,
+}
+
+impl Output {
+    pub fn new(arguments: &Arguments) -> Self {
+        match arguments.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        }
+        .write_global();
+        let volume = match (arguments.quiet, arguments.verbose) {
+            (true, _) => Volume::Quiet,
+            (_, true) => Volume::Verbose,
+            _ => Volume::Normal,
+        };
+        Self { volume, json: arguments.json }
+    }
+
+    /// Whether lines may be drawn over.
+    pub fn draws(&self) -> bool {
+        self.volume > Volume::Quiet && !self.json && io::stderr().is_terminal()
+    }
+
+    /// What was done: as JSON, or in words on standard error.
+    pub fn report(&self, command: &str, data: Data<'_>, words: impl FnOnce() -> String) {
+        if self.json {
+            self.document(&Document { version: VERSION, command, data: Some(data), error: None });
+        } else {
+            self.say(Volume::Normal, &words());
+        }
+    }
+
+    /// What was asked for: as JSON, or in words, on standard output.
+    pub fn result(&self, command: &str, data: Data<'_>, words: impl FnOnce() -> String) {
+        if self.json {
+            self.document(&Document { version: VERSION, command, data: Some(data), error: None });
+        } else if self.volume > Volume::Quiet {
+            print(&mut anstream::stdout(), &words());
+        }
+    }
+
+    /// Text on standard output, as it is.
+    pub fn text(&self, text: &str) {
+        print(&mut io::stdout(), text);
+    }
+
+    /// Why a command failed.
+    pub fn failure(&self, command: &str, failure: &Failure) {
+        if self.json {
+            self.document(&Document {
+                version: VERSION,
+                command,
+                data: None,
+                error: Some(ErrorDocument::new(failure)),
+            });
+        } else {
+            print(&mut anstream::stderr(), &failure::words(failure));
+        }
+    }
+
+    /// Words on standard error, for those who want to hear that much.
+    pub fn say(&self, volume: Volume, words: &str) {
+        if self.volume >= volume {
+            print(&mut anstream::stderr(), words);
+        }
+    }
+
+    /// Whether progress is told at all.
+    pub fn tells(&self) -> bool {
+        !self.json && self.volume > Volume::Quiet
+    }
+
+    fn document(&self, document: &Document<'_>) {
+        let text = serde_json::to_string_pretty(document)
+            .unwrap_or_else(|error| format!("{{\"version\": {VERSION}, \"error\": \"{error}\"}}"));
+        print(&mut io::stdout(), &format!("{text}\n"));
+    }
+}
+
+/// Writes all of it, unless nobody reads any more.
+fn print(stream: &mut impl Write, text: &str) {
+    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+}

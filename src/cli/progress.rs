@@ -1,0 +1,182 @@
+//! A run as it goes on: on a terminal one line for each running step and a total, elsewhere plain lines.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sesame::model::event::{Event, Observer};
+use sesame::model::name::ExtensionName;
+use sesame::model::plan::{Action, Plan, Role, Step, StepId};
+use sesame::model::text::{count, escape, size};
+
+use super::human::Style;
+use super::output::{Output, Volume};
+
+/// Turns events into lines and bars.
+pub struct Progress {
+    output: Output,
+    bars: Option<MultiProgress>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    total: Option<ProgressBar>,
+    running: HashMap<StepId, ProgressBar>,
+}
+
+impl Progress {
+    pub fn new(output: &Output) -> Self {
+        let bars = output.draws().then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+        Self { output: *output, bars, state: Mutex::default() }
+    }
+
+    fn line(&self, volume: Volume, text: &str) {
+        if !self.output.tells() {
+            return;
+        }
+        let say = || self.output.say(volume, &format!("{text}\n"));
+        match &self.bars {
+            Some(bars) => bars.suspend(say),
+            None => say(),
+        }
+    }
+
+    fn started(&self, bars: &MultiProgress, plan: &Plan, id: StepId) {
+        let step = plan.step(id);
+        let Some((verb, bytes)) = shown(step) else { return };
+        let bar = match bytes {
+            Some(bytes) => {
+                ProgressBar::new(bytes).with_style(style("  {prefix:<10} {msg}  {binary_bytes}/{binary_total_bytes}"))
+            }
+            None => ProgressBar::new_spinner().with_style(style("  {prefix:<10} {msg}  {elapsed}")),
+        };
+        let bar = bars.add(bar.with_prefix(verb).with_message(names(&step.extensions)));
+        bar.enable_steady_tick(Duration::from_millis(100));
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).running.insert(id, bar);
+    }
+
+    fn ended(&self, id: StepId) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = state.running.remove(&id) {
+            bar.finish_and_clear();
+        }
+        if let Some(total) = &state.total {
+            total.inc(1);
+        }
+    }
+
+    fn with_bar(&self, id: StepId, change: impl FnOnce(&ProgressBar)) {
+        if let Some(bar) = self.state.lock().unwrap_or_else(PoisonError::into_inner).running.get(&id) {
+            change(bar);
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn notice(&self, event: &Event<'_>) {
+        match event {
+            Event::Waiting { holder } => {
+                self.line(
+                    Volume::Normal,
+                    &format!("{} for {}, which works on the same store", Style::strong("waiting"), escape(holder)),
+                );
+            }
+            Event::Resolving { extensions } => {
+                self.line(
+                    Volume::Normal,
+                    &format!("{} {}", Style::strong("resolving"), count(*extensions, "extension")),
+                );
+            }
+            Event::Resolved { name, reference, provenance } => {
+                self.line(Volume::Verbose, &format!("  resolved   {name}  {} to {provenance}", escape(reference)));
+            }
+            Event::Warning { message } => {
+                self.line(Volume::Normal, &format!("{}{}", Style::warning("warning: "), escape(message)))
+            }
+            Event::Started { plan } => {
+                if let Some(bars) = &self.bars {
+                    let total = ProgressBar::new(plan.len() as u64)
+                        .with_style(style("  {bar:24} {pos}/{len} steps  {elapsed}"));
+                    let total = bars.add(total);
+                    total.enable_steady_tick(Duration::from_millis(200));
+                    self.state.lock().unwrap_or_else(PoisonError::into_inner).total = Some(total);
+                }
+            }
+            Event::StepStarted { plan, step } => {
+                if let Some(bars) = &self.bars {
+                    self.started(bars, plan, *step);
+                }
+            }
+            Event::Received { step, bytes } => self.with_bar(*step, |bar| bar.inc(*bytes)),
+            Event::Restarted { step } => self.with_bar(*step, |bar| bar.set_position(0)),
+            Event::StepDone { plan, step, elapsed } => {
+                self.ended(*step);
+                let (volume, text) = done(plan.step(*step), *elapsed);
+                self.line(volume, &text);
+            }
+            Event::StepFailed { plan, step, .. } => {
+                self.ended(*step);
+                let step = plan.step(*step);
+                let text =
+                    format!("  {:<10} {}  to {}", Style::error("failed"), names(&step.extensions), step.action.verb());
+                self.line(Volume::Normal, &text);
+            }
+            Event::Ended => {
+                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                state.running.drain().for_each(|(_, bar)| bar.finish_and_clear());
+                if let Some(total) = state.total.take() {
+                    total.finish_and_clear();
+                }
+            }
+        }
+    }
+}
+
+/// What is drawn of a running step, and how many bytes it moves. The quick ones are not drawn.
+fn shown(step: &Step) -> Option<(&'static str, Option<u64>)> {
+    match &step.action {
+        Action::Fetch { blob, .. } => match blob.role {
+            Role::Component { size } => Some(("fetching", Some(size))),
+            Role::Index { .. } | Role::Manifest { .. } => None,
+        },
+        Action::Compile { .. } => Some(("compiling", None)),
+        Action::Verify { .. } | Action::Activate { .. } | Action::Prune { .. } => None,
+    }
+}
+
+fn done(step: &Step, elapsed: Duration) -> (Volume, String) {
+    let names = names(&step.extensions);
+    match &step.action {
+        Action::Fetch { blob, .. } => match blob.role {
+            Role::Component { size: bytes } => (Volume::Normal, format!("  fetched    {names}  {}", size(bytes))),
+            role => (Volume::Verbose, format!("  fetched    {names}  {role} {}", blob.digest.short())),
+        },
+        Action::Verify { blob } => (Volume::Verbose, format!("  verified   {names}  {} {}", blob.role, blob.digest)),
+        Action::Compile { .. } => (Volume::Normal, format!("  compiled   {names}  {}", duration(elapsed))),
+        Action::Activate { profile, generation } => {
+            (Volume::Verbose, format!("  activated  generation {generation} of profile `{profile}`"))
+        }
+        Action::Prune { generations, .. } => {
+            (Volume::Verbose, format!("  pruned     {}", count(generations.len(), "generation")))
+        }
+    }
+}
+
+fn names(names: &[ExtensionName]) -> String {
+    names.iter().map(ExtensionName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// `8 ms`, `1.2 s`, `2 min 5 s`.
+fn duration(elapsed: Duration) -> String {
+    match elapsed.as_secs() {
+        0 => format!("{} ms", elapsed.as_millis()),
+        1..60 => format!("{:.1} s", elapsed.as_secs_f64()),
+        seconds => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,8 @@
+//! wasmtime's compiling half: the one Config, the engine key, looking into components, compiling them.
+//!
+//! Bytes go in, bytes come out: nothing here touches the disk or the network, and nothing here runs a guest.
+
+pub mod compile;
+pub mod config;
+pub mod inspect;
+pub mod key;

@@ -1,0 +1,147 @@
+//! Which imports the host serves, and which grant each needs (invariant 5).
+
+use std::collections::BTreeSet;
+
+use crate::model::capability::{Capability, Grants};
+use crate::model::text::nearest;
+
+/// The package of the host's own interfaces.
+const HOST: &str = "open-sesame:host";
+
+/// Its version.
+const HOST_VERSION: Version = Version { major: 0, minor: 1 };
+
+/// Host interfaces that need no grant.
+const ALWAYS: [&str; 1] = ["log"];
+
+/// WASI packages that always link, with no folder, environment or socket behind them.
+const WASI: [&str; 6] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
+
+const WASI_VERSION: Version = Version { major: 0, minor: 2 };
+
+/// Why an import is not served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The host has it, the manifest does not grant it.
+    NotGranted(Capability),
+    /// The host does not have it.
+    NotOffered {
+        import: String,
+        /// The closest that the host has.
+        closest: Option<String>,
+    },
+}
+
+/// What of `imports` is not served under `grants`.
+pub fn refused<'a>(imports: impl IntoIterator<Item = &'a String>, grants: &Grants) -> Vec<Refusal> {
+    imports
+        .into_iter()
+        .filter_map(|import| match needed(import) {
+            Some(None) => None,
+            Some(Some(capability)) if grants.contains(&capability) => None,
+            Some(Some(capability)) => Some(Refusal::NotGranted(capability)),
+            None => Some(Refusal::NotOffered { import: import.clone(), closest: closest(import) }),
+        })
+        .collect()
+}
+
+/// The capability that an import needs: `Some(None)` if it needs none, `None` if the host does not have it.
+pub fn needed(import: &str) -> Option<Option<Capability>> {
+    let (path, version) = import.split_once('@')?;
+    let (package, interface) = path.split_once('/')?;
+    if WASI.contains(&package) {
+        return Version::serves(WASI_VERSION, version).then_some(None);
+    }
+    if package != HOST || !Version::serves(HOST_VERSION, version) {
+        return None;
+    }
+    if ALWAYS.contains(&interface) { Some(None) } else { interface.parse().ok().map(Some) }
+}
+
+/// The capabilities that a set of imports needs.
+pub fn capabilities<'a>(imports: impl IntoIterator<Item = &'a String>) -> BTreeSet<Capability> {
+    imports.into_iter().filter_map(|import| needed(import).flatten()).collect()
+}
+
+fn closest(import: &str) -> Option<String> {
+    let Version { major, minor } = HOST_VERSION;
+    let full = |interface: &str| format!("{HOST}/{interface}@{major}.{minor}.0");
+    let path = import.split('@').next().unwrap_or(import);
+    let interface = path.rsplit('/').next().unwrap_or(path);
+    let known = Capability::ALL.into_iter().map(Capability::as_str).chain(ALWAYS);
+    if path.starts_with("wasi:") {
+        let package = path.split('/').next().unwrap_or(path);
+        return nearest(package, WASI)
+            .map(|package| format!("{package}@{}.{}", WASI_VERSION.major, WASI_VERSION.minor));
+    }
+    nearest(interface, known).map(full)
+}
+
+/// A compatibility track: versions that differ only behind it are compatible.
+#[derive(Clone, Copy)]
+struct Version {
+    major: u64,
+    minor: u64,
+}
+
+impl Version {
+    /// Whether a host of this version serves an import of `wanted`, after the rules of semantic versioning:
+    /// below 1.0 the minor must agree, from 1.0 on the major. Pre-releases are compatible with nothing.
+    fn serves(self, wanted: &str) -> bool {
+        let mut numbers = wanted.split('.').map(str::parse::<u64>);
+        let (Some(Ok(major)), Some(Ok(minor)), Some(Ok(_)), None) =
+            (numbers.next(), numbers.next(), numbers.next(), numbers.next())
+        else {
+            return false;
+        };
+        major == self.major && (major > 0 || minor == self.minor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusals(import: &str, grants: &[Capability]) -> Vec<Refusal> {
+        refused(&[import.to_owned()], &grants.iter().copied().collect())
+    }
+
+    #[test]
+    fn a_capability_is_denied_unless_granted() {
+        let import = "open-sesame:host/secret-read@0.1.0";
+        assert_eq!(refusals(import, &[]), [Refusal::NotGranted(Capability::SecretRead)]);
+        assert_eq!(refusals(import, &[Capability::ConfigRead]), [Refusal::NotGranted(Capability::SecretRead)]);
+        assert_eq!(refusals(import, &[Capability::SecretRead]), []);
+    }
+
+    #[test]
+    fn versions_of_one_track_are_served() {
+        for served in ["open-sesame:host/log@0.1.7", "wasi:io/streams@0.2.3"] {
+            assert_eq!(refusals(served, &[]), [], "{served}");
+        }
+        for missing in [
+            "open-sesame:host/log@0.2.0",
+            "open-sesame:host/log@0.1.0-rc.1",
+            "open-sesame:host/log",
+            "wasi:io/streams@0.3.0",
+            "wasi:http/types@0.2.0",
+            "other:host/log@0.1.0",
+        ] {
+            assert!(matches!(refusals(missing, &Capability::ALL)[..], [Refusal::NotOffered { .. }]), "{missing}");
+        }
+    }
+
+    #[test]
+    fn the_closest_interface_is_named() {
+        let closest = |import: &str| match &refusals(import, &[])[..] {
+            [Refusal::NotOffered { closest, .. }] => closest.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            closest("open-sesame:host/config-reed@0.1.0").as_deref(),
+            Some("open-sesame:host/config-read@0.1.0")
+        );
+        assert_eq!(closest("open-sesame:host/log@2.0.0").as_deref(), Some("open-sesame:host/log@0.1.0"));
+        assert_eq!(closest("acme:robots/arm@1.0.0"), None);
+    }
+}

@@ -1,0 +1,121 @@
+//! What to do about each error: the one file of hints. They belong to the report, so that people, JSON and users of
+//! the library are told the same.
+
+use super::error::Error;
+use crate::engine::compile::CompileError;
+use crate::model::digest::Digest;
+use crate::registry::Error as Registry;
+use crate::store::Error as Store;
+
+impl Error {
+    /// The next step, as one sentence without a period at its end.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoManifest { .. } => {
+                "`sesame init` writes one here; `--manifest PATH` names one elsewhere".to_owned()
+            }
+            Self::NoSuchManifest(_) => {
+                "look at the path, or write one there with `sesame init --manifest PATH`".to_owned()
+            }
+            Self::ForeignFile { path, .. } => {
+                format!("if you trust it, name it yourself: `--manifest {}`", path.display())
+            }
+            Self::AlreadyThere(_) => "edit it, or name another place with `--manifest PATH`".to_owned(),
+            Self::Problems(_)
+            | Self::Lock { .. }
+            | Self::Interrupted
+            | Self::Runtime(_)
+            | Self::Scratch(_)
+            | Self::Read { .. } => {
+                return None;
+            }
+            Self::MissingFile { place, .. } => format!("build or copy the file, or mend its `path` at {place}"),
+            Self::NotAComponentFile { kind, .. } => kind.advice().to_owned(),
+            Self::ChangedFile { .. } => "run `sesame lock` if the change is meant".to_owned(),
+            Self::NoLock { .. } => "run `sesame lock` and commit the file".to_owned(),
+            Self::StaleLock { .. } => "run `sesame lock` and commit the file".to_owned(),
+            Self::NotGranted { name, capabilities, .. } => {
+                let grants: Vec<String> =
+                    capabilities.iter().map(|capability| format!("{capability} = true")).collect();
+                format!("if you trust `{name}` with it, add `capabilities = {{ {} }}` to it", grants.join(", "))
+            }
+            Self::NotOffered { .. } => {
+                "ask its author for a build against this host's interfaces, or update sesame".to_owned()
+            }
+            Self::NoExtension { closest, .. } => match closest {
+                Some(closest) => format!("did you mean `{closest}`?"),
+                None => return None,
+            },
+            Self::OtherManifest { .. } => {
+                "`--adopt` hands the profile over to this manifest; `--profile NAME` makes another live set".to_owned()
+            }
+            Self::Contradiction { .. } => "restore sesame.lock from git, or delete it and run `sesame lock`".to_owned(),
+            Self::Incomplete(report) => match report.generation {
+                Some(generation) => {
+                    format!("generation {generation} is still live; what was fetched and compiled is kept")
+                }
+                None => "what was fetched and compiled is kept; run `sesame sync` again once it is mended".to_owned(),
+            },
+            Self::Inspect { .. } => "ask its author for a build with current tools".to_owned(),
+            Self::NoCode { .. } => "run `sesame sync`".to_owned(),
+            Self::CompilerPanic | Self::LostWorker => "please report it, with the component's digest".to_owned(),
+            Self::Compile(CompileError::NotAComponent(kind)) => kind.advice().to_owned(),
+            Self::Compile(CompileError::Failed(_)) => "ask its author for a build with current tools".to_owned(),
+            Self::Engine(_) | Self::Load(_) => return None,
+            Self::Registry(error) => return registry(error),
+            Self::Store(error) => return store(error),
+        };
+        Some(hint)
+    }
+}
+
+fn registry(error: &Registry) -> Option<String> {
+    let hint = match error {
+        Registry::Unreachable { host, .. } => {
+            return Some(format!(
+                "look at the network and the name `{host}`; a mirror can stand in, see `[registries]`"
+            ));
+        }
+        Registry::NotFound { .. } => "look whether the reference is right, and whether it is still published",
+        Registry::Denied { .. } | Registry::Credentials { .. } => {
+            "look whether the repository is public; registries often say so of one that does not exist"
+        }
+        Registry::Status { .. } | Registry::Token { .. } => {
+            "try again later; if it stays, tell whoever runs the registry"
+        }
+        Registry::WrongDigest { .. }
+        | Registry::Header { .. }
+        | Registry::TooLong { .. }
+        | Registry::Encoded { .. } => {
+            "nothing of it was kept; a proxy or mirror between may change bytes, or the registry is damaged"
+        }
+        Registry::Refused { refusal, .. } => refusal.advice(),
+        Registry::NotALayout { .. } | Registry::LayoutDigest { .. } => {
+            "write one with `skopeo copy … oci:FOLDER:REFERENCE`, or mend `mirrors` in sesame.toml"
+        }
+        Registry::Ambiguous { .. } => "remove the entries that are not meant from its index.json",
+        Registry::Offline { .. } => "run it once without `--offline`, or add an `oci-layout:` mirror",
+        Registry::All { tried, .. } => return tried.iter().min_by_key(|error| error.kind()).and_then(registry),
+        Registry::Proxy(_) => "mend HTTPS_PROXY or HTTP_PROXY in the environment",
+        Registry::Transport(_) | Registry::Io { .. } | Registry::Stopped => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn store(error: &Store) -> Option<String> {
+    let again = |digest: &Digest| format!("run `sesame sync`, which fetches {} again", digest.short());
+    match error {
+        Store::WrongDigest { .. } | Store::WrongSize { .. } | Store::TooLong { .. } => Some(
+            "nothing of it was kept; a proxy or mirror between may change bytes, or the registry is damaged".to_owned(),
+        ),
+        Store::NotAComponent { kind, .. } => Some(kind.advice().to_owned()),
+        Store::NoBlob { digest } => Some(again(digest)),
+        Store::Untrusted { path, .. } => {
+            Some(format!("look who changed it; if it is yours, remove {}", path.display()))
+        }
+        Store::BadGeneration { path, .. } => {
+            Some(format!("if it cannot be mended, remove {} and sync again", path.display()))
+        }
+        Store::Io { .. } | Store::Interrupted { .. } => None,
+    }
+}

@@ -1,0 +1,83 @@
+//! What every verb is given: where things are, how the network is reached, who listens.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Notify;
+
+use super::error::Error;
+use super::project::Project;
+use crate::model::event::{Event, Observer};
+use crate::model::registries::Registries;
+use crate::registry::mirror::{Reach, Registry};
+use crate::registry::transport::Proxies;
+use crate::store::guard::{self, Guard};
+use crate::store::paths::StorePaths;
+
+/// The surroundings of a verb. The library reads no environment: whoever calls it fills this in.
+pub struct Context {
+    pub project: Project,
+    pub paths: StorePaths,
+    pub proxies: Proxies,
+    pub reach: Reach,
+    /// How many fetches go on at once, at least 1.
+    pub jobs: usize,
+    pub observer: Arc<dyn Observer>,
+    pub interrupt: Interrupt,
+    /// Who we are, for other processes that wait for the store.
+    pub holder: String,
+}
+
+/// Turns true once, from any thread: then everything stops at the next good moment.
+#[derive(Clone, Default)]
+pub struct Interrupt(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    set: AtomicBool,
+    notify: Notify,
+}
+
+impl Interrupt {
+    pub fn set(&self) {
+        self.0.set.store(true, Ordering::SeqCst);
+        self.0.notify.notify_waiters();
+        self.0.notify.notify_one();
+    }
+
+    pub fn is_set(&self) -> bool {
+        self.0.set.load(Ordering::SeqCst)
+    }
+
+    /// Ends once the interrupt is set.
+    pub(super) async fn wait(&self) {
+        while !self.is_set() {
+            self.0.notify.notified().await;
+        }
+    }
+}
+
+impl Context {
+    /// Waits for the right to change the store.
+    pub(super) fn guard(&self) -> Result<Guard, Error> {
+        let interrupted = || self.interrupt.is_set();
+        let wait = |holder: &str| self.observer.notice(&Event::Waiting { holder });
+        Ok(guard::acquire(&self.paths, &self.holder, interrupted, wait)?)
+    }
+
+    pub(super) fn registry(&self, settings: &Registries) -> Registry {
+        Registry::new(settings.clone(), self.reach, self.proxies.clone(), Arc::clone(&self.observer))
+    }
+
+    /// Runs a future to its end, or to the interrupt.
+    pub(super) fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.interrupt.wait() => Err(Error::Interrupted),
+                result = future => result,
+            }
+        })
+    }
+}

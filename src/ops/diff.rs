@@ -1,0 +1,19 @@
+//! `diff`: what `lock` and `sync` would change, without changing it.
+
+use super::context::Context;
+use super::error::Error;
+use super::lock::{self, Mode, Upgrade};
+use super::sync::{self, LockPolicy, Options, Ownership};
+use crate::model::name::ProfileName;
+use crate::model::report::DiffReport;
+
+/// The lock that a `lock` would write, and the plan of the `sync` after it.
+pub fn diff(context: &Context, profile: Option<ProfileName>, ownership: Ownership) -> Result<DiffReport, Error> {
+    let options = Options { mode: Mode::Preview, policy: LockPolicy::Update, ownership, profile };
+    let mut sync = sync::sync(context, &options)?;
+    let lock = match sync.lock.take() {
+        Some(lock) => lock,
+        None => lock::lock(context, Mode::Preview, &Upgrade::Nothing)?,
+    };
+    Ok(DiffReport { lock, sync })
+}

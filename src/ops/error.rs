@@ -1,0 +1,149 @@
+//! Why a verb did not do what was asked.
+
+use std::path::PathBuf;
+
+use crate::engine::compile::CompileError;
+use crate::engine::config::EngineError;
+use crate::engine::inspect::InspectError;
+use crate::host::grants::Refusal;
+use crate::host::load::LoadError;
+use crate::model::capability::Capability;
+use crate::model::digest::Digest;
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::lock::Staleness;
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::problem::Problem;
+use crate::model::report::SyncReport;
+use crate::model::text::count;
+use crate::{registry, store};
+
+/// The error of every verb.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("there is no sesame.toml")]
+    NoManifest { looked: Vec<PathBuf> },
+    #[error("there is no manifest at {}", .0.display())]
+    NoSuchManifest(PathBuf),
+    #[error("{} belongs to another user ({owner})", path.display())]
+    ForeignFile { path: PathBuf, owner: u32 },
+    #[error("{} already exists", .0.display())]
+    AlreadyThere(PathBuf),
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{}", count(.0.len(), "problem"))]
+    Problems(Vec<Problem>),
+    #[error("`{name}` is made from {}, which does not exist", path.display())]
+    MissingFile { name: ExtensionName, place: String, path: PathBuf },
+    #[error("{} is {kind}", path.display())]
+    NotAComponentFile { path: PathBuf, kind: crate::model::preamble::Kind },
+    #[error("the file of `{name}` was changed since it was locked: expected {expected}, found {found}")]
+    ChangedFile { name: ExtensionName, expected: Digest, found: Digest },
+    #[error("there is no sesame.lock")]
+    NoLock { manifest: PathBuf },
+    #[error("sesame.lock is stale: {}", stale_list(stale))]
+    StaleLock { stale: Vec<(ExtensionName, Staleness)> },
+    #[error("{} could not be locked", count(faults.len(), "extension"))]
+    Lock { faults: Vec<(ExtensionName, Fault)> },
+    #[error("`{name}` needs what {place} does not grant: {}", list(capabilities))]
+    NotGranted { name: ExtensionName, place: String, capabilities: Vec<Capability> },
+    #[error("`{name}` imports {}, which this host does not have", imports(refusals))]
+    NotOffered { name: ExtensionName, refusals: Vec<Refusal> },
+    #[error("there is no extension `{name}` in {place}")]
+    NoExtension { name: ExtensionName, place: String, closest: Option<String> },
+    #[error("the profile `{profile}` is the work of {made_by}")]
+    OtherManifest { profile: ProfileName, made_by: String, differences: Vec<String> },
+    #[error("the lock says that {provenance} leads to {locked}, but it leads to {found}")]
+    Contradiction { provenance: Digest, locked: Digest, found: String },
+    #[error("{} failed", failed_list(.0))]
+    Incomplete(Box<SyncReport>),
+    #[error("`{name}` is not usable")]
+    Inspect { name: ExtensionName, source: InspectError },
+    #[error("the compiled code of `{name}` is missing or damaged")]
+    NoCode { name: ExtensionName },
+    #[error("the compiler panicked; this is a bug of wasmtime or sesame")]
+    CompilerPanic,
+    #[error("a worker ended without a result")]
+    LostWorker,
+    #[error("interrupted")]
+    Interrupted,
+    #[error("cannot create a temporary folder")]
+    Scratch(#[source] std::io::Error),
+    #[error("the network runtime cannot be started")]
+    Runtime(#[source] std::io::Error),
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Error {
+    /// The kind that decides the exit status.
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::NoManifest { .. } | Self::NoSuchManifest(_) | Self::NoExtension { .. } => FaultKind::Missing,
+            Self::ForeignFile { .. } | Self::NotGranted { .. } | Self::OtherManifest { .. } => FaultKind::Denied,
+            Self::AlreadyThere(_) | Self::Engine(_) => FaultKind::Configuration,
+            Self::Read { .. } | Self::Runtime(_) | Self::Scratch(_) => FaultKind::Io,
+            Self::Problems(_)
+            | Self::MissingFile { .. }
+            | Self::NotAComponentFile { .. }
+            | Self::NoLock { .. }
+            | Self::StaleLock { .. }
+            | Self::NotOffered { .. }
+            | Self::Inspect { .. }
+            | Self::Compile(_) => FaultKind::Data,
+            Self::ChangedFile { .. } | Self::Contradiction { .. } | Self::NoCode { .. } | Self::Load(_) => {
+                FaultKind::Integrity
+            }
+            Self::Lock { faults } => faults.iter().map(|(_, fault)| fault.kind).min().unwrap_or(FaultKind::Bug),
+            Self::Incomplete(report) => report.worst().unwrap_or(FaultKind::Bug),
+            Self::CompilerPanic | Self::LostWorker => FaultKind::Bug,
+            Self::Interrupted => FaultKind::Interrupted,
+            Self::Registry(error) => error.kind(),
+            Self::Store(error) => error.kind(),
+        }
+    }
+
+    /// The error as data, with what to do next.
+    pub fn fault(&self) -> Fault {
+        Fault::new(self.kind(), self, self.hint())
+    }
+}
+
+fn stale_list(stale: &[(ExtensionName, Staleness)]) -> String {
+    let one = |(name, why): &(ExtensionName, Staleness)| match why {
+        Staleness::NotLocked => format!("`{name}` is not locked"),
+        Staleness::NotWanted => format!("`{name}` is locked but no longer wanted"),
+        Staleness::SourceChanged { locked, wanted } => format!("`{name}` is locked as {locked}, wanted as {wanted}"),
+        Staleness::FileChanged { path } => format!("the file of `{name}`, {path}, was changed"),
+    };
+    stale.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+fn failed_list(report: &SyncReport) -> String {
+    use crate::model::report::ExtensionStatus;
+    let failed = report.extensions.iter().filter(|extension| extension.status == ExtensionStatus::Failed).count();
+    match failed {
+        0 => "activating the set".to_owned(),
+        failed => format!("{failed} of {}", count(report.extensions.len(), "extension")),
+    }
+}
+
+fn list(capabilities: &[Capability]) -> String {
+    capabilities.iter().map(|capability| capability.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn imports(refusals: &[Refusal]) -> String {
+    let import = |refusal: &Refusal| match refusal {
+        Refusal::NotOffered { import, closest: Some(closest) } => format!("{import} (the closest is {closest})"),
+        Refusal::NotOffered { import, closest: None } => import.clone(),
+        Refusal::NotGranted(capability) => capability.to_string(),
+    };
+    refusals.iter().map(import).collect::<Vec<_>>().join(", ")
+}

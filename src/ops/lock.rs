@@ -1,0 +1,313 @@
+//! `lock`: resolves what the lock does not satisfy, looks at it, and writes `sesame.lock`.
+//!
+//! A satisfied lock costs no request and no write. In a dry run everything is fetched into a temporary folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use rayon::prelude::*;
+
+use super::apply::{Workshop, apply, scratch};
+use super::context::Context;
+use super::error::Error;
+use super::project::hash_component;
+use crate::engine::inspect::inspect;
+use crate::host::grants::{self, Refusal};
+use crate::model::digest::Digest;
+use crate::model::event::Event;
+use crate::model::fault::Fault;
+use crate::model::lock::{Lock, LockEntry, LockedSource, Staleness};
+use crate::model::manifest::{ComponentSource, Manifest};
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::{Candidate, Origin, Plan};
+use crate::model::report::{LockOutcome, LockReport, StepOutcome};
+use crate::model::text::nearest;
+use crate::registry::mirror::Registry;
+use crate::store::blobs::Blobs;
+use crate::store::scan::{Wanted, scan};
+
+/// Whether anything may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Write,
+    /// Only say what would be done.
+    Preview,
+}
+
+/// What to resolve although the lock has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Upgrade {
+    #[default]
+    Nothing,
+    All,
+    Names(BTreeSet<ExtensionName>),
+}
+
+/// Makes the lock satisfy the manifest.
+///
+/// # Errors
+/// [`Error::Lock`] with every extension that cannot be locked; then nothing is written.
+pub fn lock(context: &Context, mode: Mode, upgrade: &Upgrade) -> Result<LockReport, Error> {
+    let manifest = context.project.read_manifest()?;
+    check_upgrade(context, &manifest, upgrade)?;
+    let old = context.project.read_lock()?;
+    if *upgrade == Upgrade::Nothing
+        && let Some(old) = &old
+        && stale(context, &manifest, old)?.is_empty()
+    {
+        check_grants(&manifest, old)?;
+        return Ok(satisfied(context, old));
+    }
+    match mode {
+        Mode::Preview => Ok(preview(context, &manifest, upgrade)?.1),
+        Mode::Write => {
+            let _guard = context.guard()?;
+            Ok(write(context, &manifest, upgrade)?.1)
+        }
+    }
+}
+
+/// Makes and writes the lock. For whoever holds the store's guard.
+pub(super) fn write(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(Lock, LockReport), Error> {
+    let blobs = Blobs::new(&context.paths);
+    let (lock, mut report) = make(context, manifest, upgrade, &blobs)?;
+    if report.outcome == LockOutcome::WouldChange {
+        context.project.write_lock(&lock)?;
+        report.outcome = LockOutcome::Written;
+    }
+    Ok((lock, report))
+}
+
+/// Makes the lock that [`write`] would write, and leaves the store alone.
+pub(super) fn preview(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(Lock, LockReport), Error> {
+    let scratch = scratch()?;
+    let blobs = Blobs::in_front_of(&context.paths, scratch.path().to_owned());
+    make(context, manifest, upgrade, &blobs)
+}
+
+/// Why the lock has to be made again; empty if it need not.
+pub(super) fn stale(
+    context: &Context,
+    manifest: &Manifest,
+    lock: &Lock,
+) -> Result<BTreeMap<ExtensionName, Staleness>, Error> {
+    Ok(lock.staleness(manifest, &context.project.component_digests(manifest)?))
+}
+
+/// Checks that every import is granted (invariant 5).
+pub(super) fn check_grants(manifest: &Manifest, lock: &Lock) -> Result<(), Error> {
+    let mut faults: Vec<(ExtensionName, Error)> = Vec::new();
+    for (name, entry) in &lock.entries {
+        if let Err(error) = check_imports(manifest, name, &entry.imports) {
+            faults.push((name.clone(), error));
+        }
+    }
+    match faults.len() {
+        0 => Ok(()),
+        1 => Err(faults.remove(0).1),
+        _ => Err(Error::Lock { faults: faults.iter().map(|(name, error)| (name.clone(), error.fault())).collect() }),
+    }
+}
+
+fn check_imports(manifest: &Manifest, name: &ExtensionName, imports: &BTreeSet<String>) -> Result<(), Error> {
+    let wanted = manifest.extensions.get(name);
+    let granted = wanted.map(|extension| extension.capabilities.clone()).unwrap_or_default();
+    let refusals = grants::refused(imports, &granted);
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let missing = |refusal: &Refusal| match refusal {
+        Refusal::NotGranted(capability) => Some(*capability),
+        Refusal::NotOffered { .. } => None,
+    };
+    let capabilities: Vec<_> = refusals.iter().filter_map(missing).collect();
+    if capabilities.len() < refusals.len() {
+        let refusals = refusals.into_iter().filter(|refusal| missing(refusal).is_none()).collect();
+        return Err(Error::NotOffered { name: name.clone(), refusals });
+    }
+    let place = wanted.map_or_else(|| "the manifest".to_owned(), |extension| extension.place.clone());
+    Err(Error::NotGranted { name: name.clone(), place, capabilities })
+}
+
+fn check_upgrade(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(), Error> {
+    let Upgrade::Names(names) = upgrade else { return Ok(()) };
+    match names.iter().find(|name| !manifest.extensions.contains_key(*name)) {
+        None => Ok(()),
+        Some(name) => {
+            let known = manifest.extensions.keys().map(ExtensionName::as_str);
+            let closest = nearest(name.as_str(), known).map(str::to_owned);
+            Err(Error::NoExtension { name: name.clone(), place: context.project.shown_manifest(), closest })
+        }
+    }
+}
+
+fn satisfied(context: &Context, lock: &Lock) -> LockReport {
+    LockReport {
+        file: context.project.shown_lock(),
+        outcome: LockOutcome::Satisfied,
+        stale: BTreeMap::new(),
+        changes: Vec::new(),
+        extensions: lock.entries.len(),
+        texts: None,
+    }
+}
+
+/// Resolves, fetches, inspects. Writes nothing but blobs.
+fn make(context: &Context, manifest: &Manifest, upgrade: &Upgrade, blobs: &Blobs) -> Result<(Lock, LockReport), Error> {
+    let old_text = context.project.lock_text()?;
+    let found = context.project.read_lock()?;
+    let existed = found.is_some();
+    let old = found.unwrap_or_default();
+    let stale = stale(context, manifest, &old)?;
+    let mut new = old.clone();
+    new.entries.retain(|name, _| !matches!(stale.get(name), Some(Staleness::NotWanted)));
+    let again = |name: &ExtensionName| match upgrade {
+        Upgrade::Nothing => false,
+        Upgrade::All => true,
+        Upgrade::Names(names) => names.contains(name),
+    };
+    let wanted: Vec<(&ExtensionName, &ComponentSource)> = manifest
+        .extensions
+        .iter()
+        .filter(|(name, _)| stale.contains_key(*name) || again(name))
+        .map(|(name, extension)| (name, &extension.source))
+        .collect();
+    let entries = resolve_all(context, manifest, &wanted, blobs)?;
+    new.entries.extend(entries);
+    check_grants(manifest, &new)?;
+    let changes = old.changes(&new);
+    let outcome = match (changes.is_empty() && existed, stale.is_empty() && wanted.is_empty()) {
+        (true, true) => LockOutcome::Satisfied,
+        (true, false) => LockOutcome::Unchanged,
+        (false, _) => LockOutcome::WouldChange,
+    };
+    let texts = (outcome == LockOutcome::WouldChange).then(|| (old_text, new.render()));
+    let file = context.project.shown_lock();
+    let report = LockReport { file, outcome, stale, changes, extensions: new.entries.len(), texts };
+    Ok((new, report))
+}
+
+/// Locks some extensions, all or none.
+fn resolve_all(
+    context: &Context,
+    manifest: &Manifest,
+    wanted: &[(&ExtensionName, &ComponentSource)],
+    blobs: &Blobs,
+) -> Result<Vec<(ExtensionName, LockEntry)>, Error> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    context.observer.notice(&Event::Resolving { extensions: wanted.len() });
+    let registry = context.registry(&manifest.registries);
+    let mut faults: Vec<(ExtensionName, Fault)> = Vec::new();
+    let resolved = context.block_on(async {
+        let resolutions = stream::iter(wanted).map(|(name, source)| {
+            let registry = &registry;
+            async move { (*name, resolve(context, registry, name, source, blobs).await) }
+        });
+        Ok(resolutions.buffered(context.jobs.max(1)).collect::<Vec<_>>().await)
+    })?;
+    let mut candidates: Vec<(LockedSource, Candidate)> = Vec::new();
+    for (name, result) in resolved {
+        match result {
+            Ok(found) => candidates.push(found),
+            Err(error) => faults.push((name.clone(), error.fault())),
+        }
+    }
+    let fetched: Vec<Candidate> = candidates.iter().map(|(_, candidate)| candidate.clone()).collect();
+    faults.extend(fetch(context, &registry, &fetched, blobs)?);
+    candidates.retain(|(_, candidate)| !faults.iter().any(|(name, _)| *name == candidate.name));
+    let inspected: Vec<(ExtensionName, Result<LockEntry, Error>)> = candidates
+        .into_par_iter()
+        .map(|(source, candidate)| (candidate.name.clone(), entry(manifest, source, &candidate, blobs)))
+        .collect();
+    let mut entries = Vec::new();
+    for (name, result) in inspected {
+        match result {
+            Ok(entry) => entries.push((name, entry)),
+            Err(error) => faults.push((name, error.fault())),
+        }
+    }
+    faults.sort_by(|a, b| a.0.cmp(&b.0));
+    if faults.is_empty() { Ok(entries) } else { Err(Error::Lock { faults }) }
+}
+
+/// Follows one source to its component, and keeps the documents on the way.
+async fn resolve(
+    context: &Context,
+    registry: &Registry,
+    name: &ExtensionName,
+    source: &ComponentSource,
+    blobs: &Blobs,
+) -> Result<(LockedSource, Candidate), Error> {
+    match source {
+        ComponentSource::Oci(reference) => {
+            let resolution = registry.resolve(reference).await?;
+            for (blob, bytes) in &resolution.documents {
+                blobs.put(bytes, blob)?;
+            }
+            let shown = reference.to_string();
+            let provenance = resolution.provenance;
+            context.observer.notice(&Event::Resolved { name, reference: &shown, provenance });
+            let reference = reference.without_provenance();
+            let candidate = candidate(name, resolution.component, resolution.size, Origin::Registry(reference.clone()));
+            Ok((LockedSource::Oci { reference, provenance, manifest: resolution.manifest }, candidate))
+        }
+        ComponentSource::Path(path) => {
+            let file = context.project.component(path);
+            let (digest, size) = hash_component(&file)?.ok_or_else(|| Error::MissingFile {
+                name: name.clone(),
+                place: context.project.shown_manifest(),
+                path: file.clone(),
+            })?;
+            Ok((LockedSource::Path(path.clone()), candidate(name, digest, size, Origin::Path(path.clone()))))
+        }
+    }
+}
+
+fn candidate(name: &ExtensionName, component: Digest, size: u64, origin: Origin) -> Candidate {
+    Candidate { name: name.clone(), component, size, origin }
+}
+
+/// Fetches and verifies what the store lacks of the candidates.
+fn fetch(
+    context: &Context,
+    registry: &Registry,
+    candidates: &[Candidate],
+    blobs: &Blobs,
+) -> Result<Vec<(ExtensionName, Fault)>, Error> {
+    let wanted =
+        Wanted { blobs: candidates.iter().map(|candidate| candidate.component).collect(), ..Wanted::default() };
+    let inventory = scan(&context.paths, &ProfileName::default(), wanted)?;
+    let plan = Plan::for_lock(candidates, &inventory);
+    if plan.is_empty() {
+        return Ok(Vec::new());
+    }
+    let outcomes = apply(&Workshop { context, registry, blobs, target: None }, &plan)?;
+    let mut faults = Vec::new();
+    for ((_, step), outcome) in plan.steps().zip(outcomes) {
+        match outcome {
+            StepOutcome::Failed(fault) => {
+                faults.extend(step.extensions.iter().map(|name| (name.clone(), fault.clone())))
+            }
+            StepOutcome::Interrupted => return Err(Error::Interrupted),
+            _ => {}
+        }
+    }
+    Ok(faults)
+}
+
+/// Looks into a component that is in the store, and makes its entry of the lock.
+fn entry(manifest: &Manifest, source: LockedSource, candidate: &Candidate, blobs: &Blobs) -> Result<LockEntry, Error> {
+    let bytes = blobs.read(candidate.component)?;
+    let interface = inspect(&bytes).map_err(|source| Error::Inspect { name: candidate.name.clone(), source })?;
+    check_imports(manifest, &candidate.name, &interface.imports)?;
+    Ok(LockEntry {
+        source,
+        component: candidate.component,
+        size: candidate.size,
+        imports: interface.imports,
+        exports: interface.exports,
+    })
+}

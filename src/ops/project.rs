@@ -1,0 +1,232 @@
+//! The files of a person's project: finding `sesame.toml`, reading it, its drop-ins, its lock and local components.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::error::Error;
+use crate::model::digest::{Digest, Hasher};
+use crate::model::lock::Lock;
+use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
+use crate::model::preamble::{Kind, SNIFF};
+use crate::store::write;
+
+/// The name of the manifest.
+pub const MANIFEST: &str = "sesame.toml";
+/// The name of the lock, beside the manifest.
+pub const LOCK: &str = "sesame.lock";
+/// The folder of drop-in manifests, beside the manifest.
+pub const DROP_INS: &str = "extensions";
+
+/// Where to look for a manifest.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// What the command line names; a folder stands for the manifest in it.
+    pub named: Option<PathBuf>,
+    /// What `$SESAME_MANIFEST` names.
+    pub environment: Option<PathBuf>,
+    /// The folder to start from, absolute.
+    pub start: PathBuf,
+    /// The folder above which nothing is looked for.
+    pub home: Option<PathBuf>,
+    /// `$XDG_CONFIG_HOME/pds`
+    pub configuration: PathBuf,
+}
+
+/// A manifest that was found, and the folder that everything is relative to.
+#[derive(Debug, Clone)]
+pub struct Project {
+    folder: PathBuf,
+    manifest: PathBuf,
+    /// What stands before file names in messages: empty when the files are in the current folder.
+    shown: PathBuf,
+}
+
+impl Project {
+    /// Finds the manifest: named, in the environment, in the start folder or above it, in the user's configuration.
+    ///
+    /// # Errors
+    /// [`Error::NoManifest`] lists where it looked; [`Error::ForeignFile`] if one that was come across belongs to
+    /// another user.
+    pub fn find(search: &Search) -> Result<Self, Error> {
+        if let Some(named) = search.named.as_ref().or(search.environment.as_ref()) {
+            let path = search.start.join(named);
+            let path = if path.is_dir() { path.join(MANIFEST) } else { path };
+            return if path.is_file() { Self::at(&path, &search.start) } else { Err(Error::NoSuchManifest(path)) };
+        }
+        let mut looked = Vec::new();
+        let device = fs::metadata(&search.start).map(|metadata| metadata.dev()).ok();
+        for folder in search.start.ancestors() {
+            let metadata = fs::metadata(folder).ok();
+            if metadata.map(|metadata| metadata.dev()) != device {
+                break;
+            }
+            let path = folder.join(MANIFEST);
+            if let Ok(metadata) = fs::metadata(&path) {
+                if metadata.uid() != rustix::process::geteuid().as_raw() {
+                    return Err(Error::ForeignFile { path, owner: metadata.uid() });
+                }
+                return Self::at(&path, &search.start);
+            }
+            looked.push(path);
+            if search.home.as_deref() == Some(folder) {
+                break;
+            }
+        }
+        let own = search.configuration.join(MANIFEST);
+        if own.is_file() {
+            return Self::at(&own, &search.start);
+        }
+        looked.push(own);
+        Err(Error::NoManifest { looked })
+    }
+
+    fn at(path: &Path, start: &Path) -> Result<Self, Error> {
+        let folder = path.parent().unwrap_or(path);
+        let canonical = fs::canonicalize(folder).map_err(|source| Error::Read { path: folder.to_owned(), source })?;
+        let shown = folder.strip_prefix(start).unwrap_or(folder).to_owned();
+        let name = path.file_name().unwrap_or(MANIFEST.as_ref());
+        Ok(Self { manifest: canonical.join(name), folder: canonical, shown })
+    }
+
+    /// The absolute path of the manifest, by which generations know it.
+    pub fn manifest(&self) -> &Path {
+        &self.manifest
+    }
+
+    /// The manifest's path as the person would name it.
+    pub fn shown_manifest(&self) -> String {
+        self.shown.join(self.manifest.file_name().unwrap_or_default()).display().to_string()
+    }
+
+    /// The lock's path as the person would name it.
+    pub fn shown_lock(&self) -> String {
+        self.shown.join(LOCK).display().to_string()
+    }
+
+    /// Reads the desired state.
+    ///
+    /// # Errors
+    /// [`Error::Problems`] with every problem of every file.
+    pub fn read_manifest(&self) -> Result<Manifest, Error> {
+        let main = ManifestSource {
+            file: self.shown_manifest(),
+            folder: self.folder.clone(),
+            bytes: read(&self.manifest)?.unwrap_or_default(),
+        };
+        Manifest::parse(&main, &self.drop_ins()?).map_err(Error::Problems)
+    }
+
+    /// Reads the lock, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Problems`] if it is no lock of this version.
+    pub fn read_lock(&self) -> Result<Option<Lock>, Error> {
+        let Some(bytes) = read(&self.folder.join(LOCK))? else { return Ok(None) };
+        Lock::parse(&self.shown_lock(), &bytes).map(Some).map_err(Error::Problems)
+    }
+
+    /// The text of the lock as it is, for a diff; empty where there is none.
+    pub(super) fn lock_text(&self) -> Result<String, Error> {
+        let bytes = read(&self.folder.join(LOCK))?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&bytes).replace("\r\n", "\n"))
+    }
+
+    pub(super) fn write_lock(&self, lock: &Lock) -> Result<(), Error> {
+        Ok(write::replace_user_file(&self.folder.join(LOCK), lock.render().as_bytes())?)
+    }
+
+    /// Where a component's file is.
+    pub(super) fn component(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// The digests of the files that the manifest takes components from, by their path in the lock.
+    pub(super) fn component_digests(&self, manifest: &Manifest) -> Result<BTreeMap<String, Digest>, Error> {
+        let mut digests = BTreeMap::new();
+        for (name, extension) in &manifest.extensions {
+            let ComponentSource::Path(path) = &extension.source else { continue };
+            let file = self.component(path);
+            let (digest, _) = hash_component(&file)?.ok_or_else(|| Error::MissingFile {
+                name: name.clone(),
+                place: extension.place.clone(),
+                path: self.shown.join(path),
+            })?;
+            digests.insert(path.clone(), digest);
+        }
+        Ok(digests)
+    }
+
+    fn drop_ins(&self) -> Result<Vec<DropIn>, Error> {
+        let folder = self.folder.join(DROP_INS);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(Vec::new());
+            }
+            Err(source) => return Err(Error::Read { path: folder, source }),
+        };
+        let mut names: Vec<String> = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|source| Error::Read { path: folder.clone(), source })?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.ends_with(".toml") && !name.starts_with('.') {
+                names.push(name);
+            }
+        }
+        names.sort();
+        let mut drop_ins = Vec::new();
+        for name in names {
+            let stem = name.trim_end_matches(".toml").to_owned();
+            let file = self.shown.join(DROP_INS).join(&name).display().to_string();
+            let bytes = read(&folder.join(&name))?.unwrap_or_default();
+            drop_ins.push(DropIn { stem, source: ManifestSource { file, folder: folder.clone(), bytes } });
+        }
+        Ok(drop_ins)
+    }
+}
+
+/// The digest and size of a component's file; none if there is no such file.
+///
+/// # Errors
+/// [`Error::NotAComponentFile`] if it is something else.
+pub(super) fn hash_component(path: &Path) -> Result<Option<(Digest, u64)>, Error> {
+    let fault = |source| Error::Read { path: path.to_owned(), source };
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(fault(error)),
+    };
+    let mut hasher = Hasher::default();
+    let mut buffer = vec![0; 128 << 10];
+    let mut start = Vec::new();
+    let mut size = 0;
+    loop {
+        let read = file.read(&mut buffer).map_err(fault)?;
+        if read == 0 {
+            break;
+        }
+        start.extend_from_slice(&buffer[..read.min(SNIFF - start.len())]);
+        hasher.update(&buffer[..read]);
+        size += read as u64;
+    }
+    match Kind::of(&start) {
+        Kind::Component => Ok(Some((hasher.finish(), size))),
+        kind => Err(Error::NotAComponentFile { path: path.to_owned(), kind }),
+    }
+}
+
+/// A file's bytes; none if there is no such file. A little more than the limit is enough to refuse it.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let fault = |source| Error::Read { path: path.to_owned(), source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(fault(error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(crate::model::MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(fault)?;
+    Ok(Some(bytes))
+}

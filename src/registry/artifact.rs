@@ -1,0 +1,230 @@
+//! What a manifest leads to: the one wasm layer, or the one entry of an index. Everything else is refused by name.
+//!
+//! Formats: the OCI image specification (<https://github.com/opencontainers/image-spec>), the CNCF wasm artifact
+//! layout (<https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/>), and what `wkg`, `oras` and
+//! `wasm-to-oci` push.
+
+use oci_client::manifest::{OciDescriptor, OciImageIndex, OciImageManifest};
+use serde::Deserialize;
+
+use crate::model::digest::{Digest, DigestError};
+
+/// The media types that say that a layer is wasm. A lone layer of another type is told by its first bytes.
+pub const WASM_LAYERS: [&str; 4] = [
+    "application/wasm",
+    "application/vnd.wasm.component.v1+wasm",
+    "application/vnd.wasm.content.layer.v1+wasm",
+    "application/vnd.bytecodealliance.wasm.component.layer.v0+wasm",
+];
+
+/// What registries are asked for.
+pub const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
+     application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
+
+const SPIN_CONFIG: &str = "application/vnd.fermyon.spin.application.v1+config";
+const SIGNATURES: [&str; 2] =
+    ["application/vnd.dev.cosign.simplesigning.v1+json", "application/vnd.dev.sigstore.bundle"];
+const ATTESTATION: &str = "vnd.docker.reference.type";
+
+/// What a manifest or index leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Artifact {
+    /// A component, by its layer's digest and size in bytes.
+    Component { digest: Digest, size: u64 },
+    /// The manifest that an index names for wasm.
+    Index { manifest: Digest },
+}
+
+/// Why an artifact is no extension.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("its manifest is no JSON of the OCI image format: {0}")]
+    Json(String),
+    #[error("its manifest has `layers` and `manifests` at once")]
+    Both,
+    #[error("its index has no entry for wasm, only for {}", .0.join(", "))]
+    NoEntry(Vec<String>),
+    #[error("its index has {0} entries that could be meant")]
+    Entries(usize),
+    #[error("its index leads to another index")]
+    Nested,
+    #[error("its manifest has no layers")]
+    NoLayers,
+    #[error("its manifest has {0} wasm layers, an extension has one")]
+    WasmLayers(usize),
+    #[error("it has {} layers and none of them is wasm: {}", .0.len(), .0.join(", "))]
+    OtherLayers(Vec<String>),
+    #[error("it is a Spin application, not a single component")]
+    Spin,
+    #[error("it is a signature, not what was signed")]
+    Signature,
+    #[error("its manifest names a layer by a digest that cannot be used")]
+    LayerDigest(#[source] DigestError),
+    #[error("its manifest gives a layer the size {0}")]
+    LayerSize(i64),
+}
+
+impl Refusal {
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Json(_) | Self::Both | Self::LayerDigest(_) | Self::LayerSize(_) => {
+                "tell whoever published it; its manifest is broken"
+            }
+            Self::NoEntry(_) | Self::OtherLayers(_) | Self::NoLayers => {
+                "look whether this is a container image; an extension is pushed with `wkg oci push` or `oras push`"
+            }
+            Self::Entries(_) | Self::Nested => "name the digest of the manifest that is meant, with `@sha256:…`",
+            Self::WasmLayers(_) => "publish each component under a reference of its own",
+            Self::Spin => "publish the component itself with `wkg oci push`",
+            Self::Signature => "name the tag of the extension itself",
+        }
+    }
+}
+
+/// Reads a manifest or index.
+///
+/// # Errors
+/// [`Refusal`] if it leads to no single component.
+pub fn read(bytes: &[u8]) -> Result<Artifact, Refusal> {
+    let shape: Shape = serde_json::from_slice(bytes).map_err(|error| Refusal::Json(error.to_string()))?;
+    match (shape.manifests.is_some(), shape.layers.is_some()) {
+        (true, true) => Err(Refusal::Both),
+        (true, false) => read_index(bytes),
+        (false, _) => read_manifest(bytes),
+    }
+}
+
+/// Which of the two documents it is.
+#[derive(Deserialize)]
+struct Shape {
+    manifests: Option<serde::de::IgnoredAny>,
+    layers: Option<serde::de::IgnoredAny>,
+}
+
+fn read_index(bytes: &[u8]) -> Result<Artifact, Refusal> {
+    let index: OciImageIndex = serde_json::from_slice(bytes).map_err(|error| Refusal::Json(error.to_string()))?;
+    let mut fitting = Vec::new();
+    let mut others = Vec::new();
+    for entry in index.manifests {
+        let attests = entry.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(ATTESTATION));
+        match &entry.platform {
+            _ if attests => {}
+            Some(platform) if platform.architecture.to_string() != "wasm" => {
+                others.push(format!("{}/{}", platform.os, platform.architecture));
+            }
+            _ => fitting.push(entry.digest),
+        }
+    }
+    match &fitting[..] {
+        [digest] => Ok(Artifact::Index { manifest: digest.parse().map_err(Refusal::LayerDigest)? }),
+        [] if others.is_empty() => Err(Refusal::NoLayers),
+        [] => Err(Refusal::NoEntry(others)),
+        several => Err(Refusal::Entries(several.len())),
+    }
+}
+
+fn read_manifest(bytes: &[u8]) -> Result<Artifact, Refusal> {
+    let manifest: OciImageManifest = serde_json::from_slice(bytes).map_err(|error| Refusal::Json(error.to_string()))?;
+    if manifest.config.media_type == SPIN_CONFIG {
+        return Err(Refusal::Spin);
+    }
+    let types = manifest.layers.iter().map(|layer| layer.media_type.as_str()).chain(manifest.artifact_type.as_deref());
+    if types.into_iter().any(|media_type| SIGNATURES.iter().any(|known| media_type.starts_with(known))) {
+        return Err(Refusal::Signature);
+    }
+    let is_wasm = |layer: &&OciDescriptor| WASM_LAYERS.contains(&layer.media_type.as_str());
+    let wasm: Vec<&OciDescriptor> = manifest.layers.iter().filter(is_wasm).collect();
+    let layer = match (&wasm[..], &manifest.layers[..]) {
+        ([layer], _) => layer,
+        ([], [layer]) => layer,
+        ([], []) => return Err(Refusal::NoLayers),
+        ([], layers) => {
+            return Err(Refusal::OtherLayers(layers.iter().map(|layer| layer.media_type.clone()).collect()));
+        }
+        (several, _) => return Err(Refusal::WasmLayers(several.len())),
+    };
+    let size = u64::try_from(layer.size).map_err(|_| Refusal::LayerSize(layer.size))?;
+    Ok(Artifact::Component { digest: layer.digest.parse().map_err(Refusal::LayerDigest)?, size })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn layer(media_type: &str) -> Value {
+        json!({ "mediaType": media_type, "digest": Digest::of(media_type.as_bytes()).to_string(), "size": 9 })
+    }
+
+    fn manifest(config: &str, layers: &[&str]) -> Result<Artifact, Refusal> {
+        let layers: Vec<Value> = layers.iter().map(|media_type| layer(media_type)).collect();
+        let manifest = json!({ "schemaVersion": 2, "config": layer(config), "layers": layers });
+        read(manifest.to_string().as_bytes())
+    }
+
+    fn index(platforms: &[Option<(&str, &str)>]) -> Result<Artifact, Refusal> {
+        let entry = |platform: &Option<(&str, &str)>| {
+            let mut entry = layer("application/vnd.oci.image.manifest.v1+json");
+            if let Some((os, architecture)) = platform {
+                entry["platform"] = json!({ "os": os, "architecture": architecture });
+                if *os == "unknown" {
+                    entry["annotations"] = json!({ "vnd.docker.reference.type": "attestation-manifest" });
+                }
+            }
+            entry
+        };
+        let entries: Vec<Value> = platforms.iter().map(entry).collect();
+        read(json!({ "schemaVersion": 2, "manifests": entries }).to_string().as_bytes())
+    }
+
+    #[test]
+    fn every_wasm_layer_under_any_config_is_accepted() {
+        for config in [
+            "application/vnd.wasm.config.v0+json",
+            "application/vnd.oci.empty.v1+json",
+            "application/vnd.unknown.config.v1+json",
+        ] {
+            for media_type in WASM_LAYERS.into_iter().chain(["application/octet-stream"]) {
+                let digest = Digest::of(media_type.as_bytes());
+                assert_eq!(manifest(config, &[media_type]), Ok(Artifact::Component { digest, size: 9 }));
+            }
+        }
+        let with_readme = manifest("x/y", &["text/markdown", "application/wasm"]);
+        assert_eq!(with_readme, Ok(Artifact::Component { digest: Digest::of(b"application/wasm"), size: 9 }));
+    }
+
+    #[test]
+    fn an_index_leads_to_its_one_wasm_entry() {
+        let manifest = Digest::of(b"application/vnd.oci.image.manifest.v1+json");
+        assert_eq!(index(&[None]), Ok(Artifact::Index { manifest }));
+        let entries = [Some(("linux", "amd64")), Some(("wasip2", "wasm")), Some(("unknown", "unknown"))];
+        assert_eq!(index(&entries), Ok(Artifact::Index { manifest }));
+        assert_eq!(index(&[Some(("linux", "amd64"))]), Err(Refusal::NoEntry(vec!["linux/amd64".into()])));
+        assert_eq!(index(&[None, Some(("wasip2", "wasm"))]), Err(Refusal::Entries(2)));
+        assert_eq!(index(&[]), Err(Refusal::NoLayers));
+    }
+
+    #[test]
+    fn each_other_artifact_is_refused_by_its_name() {
+        assert_eq!(manifest("x/y", &["application/wasm", "application/wasm"]), Err(Refusal::WasmLayers(2)));
+        assert_eq!(manifest("x/y", &[]), Err(Refusal::NoLayers));
+        let tar = "application/vnd.oci.image.layer.v1.tar+gzip";
+        assert_eq!(manifest("x/y", &[tar, tar]), Err(Refusal::OtherLayers(vec![tar.into(), tar.into()])));
+        assert_eq!(manifest(SPIN_CONFIG, &["application/vnd.wasm.content.layer.v1+wasm"]), Err(Refusal::Spin));
+        assert_eq!(manifest("x/y", &[SIGNATURES[0]]), Err(Refusal::Signature));
+        assert!(matches!(read(b"<html>"), Err(Refusal::Json(_))));
+        assert_eq!(read(br#"{"schemaVersion":2,"layers":[],"manifests":[]}"#), Err(Refusal::Both));
+    }
+
+    #[test]
+    fn a_layer_with_a_bad_digest_or_size_is_refused() {
+        let with = |digest: &str, size: i64| {
+            let layer = json!({ "mediaType": "application/wasm", "digest": digest, "size": size });
+            read(json!({ "schemaVersion": 2, "config": layer, "layers": [layer] }).to_string().as_bytes())
+        };
+        assert_eq!(with("sha256:../../x", 1), Err(Refusal::LayerDigest(DigestError::NotHex('.'))));
+        assert_eq!(with(&Digest::of(b"").to_string(), -1), Err(Refusal::LayerSize(-1)));
+    }
+}

@@ -1,0 +1,142 @@
+//! A folder in the OCI image layout (<https://github.com/opencontainers/image-spec/blob/main/image-layout.md>), as
+//! skopeo, oras and podman write it.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use oci_client::manifest::OciImageIndex;
+use serde::Deserialize;
+
+use super::Error;
+use super::source::{Document, Sink, Source};
+use crate::model::digest::{Digest, Hasher};
+use crate::model::plan::MAX_MANIFEST;
+use crate::model::reference::OciReference;
+
+/// The annotation that names what an entry is.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// A layout, and whether it was declared for one repository, so that bare tags mean that repository's.
+pub(super) struct Layout {
+    folder: PathBuf,
+    bare_tags: bool,
+}
+
+impl Layout {
+    pub(super) fn new(folder: &Path, bare_tags: bool) -> Self {
+        Self { folder: folder.to_owned(), bare_tags }
+    }
+
+    fn open(&self, path: &Path, what: &str) -> Result<File, Error> {
+        File::open(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => Error::NotFound { source_name: self.name(), what: what.to_owned() },
+            _ => Error::Io { path: path.to_owned(), source },
+        })
+    }
+
+    fn read(&self, path: &Path, what: &str) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        let file = self.open(path, what)?;
+        let io = |source| Error::Io { path: path.to_owned(), source };
+        file.take(MAX_MANIFEST + 1).read_to_end(&mut bytes).map_err(io)?;
+        if bytes.len() as u64 > MAX_MANIFEST {
+            return Err(Error::TooLong { source_name: self.name(), what: what.to_owned(), limit: MAX_MANIFEST });
+        }
+        Ok(bytes)
+    }
+
+    fn index(&self) -> Result<OciImageIndex, Error> {
+        let bad = |why: String| Error::NotALayout { path: self.folder.clone(), why };
+        let missing = |name: &str| bad(format!("it has no file `{name}`"));
+        let marker = self.read(&self.folder.join("oci-layout"), "").map_err(|error| match error {
+            Error::NotFound { .. } => missing("oci-layout"),
+            other => other,
+        })?;
+        let marker: Marker =
+            serde_json::from_slice(&marker).map_err(|_| bad("its `oci-layout` is no JSON".to_owned()))?;
+        if !marker.version.starts_with("1.") {
+            return Err(bad(format!("it has version `{}`, only 1 is known", marker.version)));
+        }
+        let index = self.read(&self.folder.join("index.json"), "").map_err(|error| match error {
+            Error::NotFound { .. } => missing("index.json"),
+            other => other,
+        })?;
+        serde_json::from_slice(&index).map_err(|error| bad(format!("its `index.json` is no image index: {error}")))
+    }
+
+    fn blob_path(&self, digest: Digest) -> PathBuf {
+        self.folder.join("blobs").join("sha256").join(digest.hex())
+    }
+}
+
+#[derive(Deserialize)]
+struct Marker {
+    #[serde(rename = "imageLayoutVersion")]
+    version: String,
+}
+
+#[async_trait]
+impl Source for Layout {
+    fn name(&self) -> String {
+        format!("oci-layout:{}", self.folder.display())
+    }
+
+    async fn tagged(&self, reference: &OciReference) -> Result<Document, Error> {
+        let full = reference.without_provenance().to_string();
+        let names = |name: &str| name == full || (self.bare_tags && name == reference.revision());
+        let mut digests: Vec<String> = Vec::new();
+        for entry in self.index()?.manifests {
+            let name = entry.annotations.as_ref().and_then(|annotations| annotations.get(REF_NAME));
+            if name.is_some_and(|name| names(name)) && !digests.contains(&entry.digest) {
+                digests.push(entry.digest);
+            }
+        }
+        match &digests[..] {
+            [digest] => {
+                let digest = digest.parse();
+                let digest =
+                    digest.map_err(|source| Error::LayoutDigest { path: self.folder.join("index.json"), source })?;
+                self.document(reference, digest).await
+            }
+            [] => Err(Error::NotFound { source_name: self.name(), what: full }),
+            several => Err(Error::Ambiguous {
+                path: self.folder.join("index.json"),
+                reference: reference.without_provenance(),
+                count: several.len(),
+            }),
+        }
+    }
+
+    async fn document(&self, _: &OciReference, digest: Digest) -> Result<Document, Error> {
+        let document = Document::new(self.read(&self.blob_path(digest), &digest.to_string())?);
+        if document.digest == digest {
+            return Ok(document);
+        }
+        Err(Error::WrongDigest { source_name: self.name(), expected: digest, found: document.digest })
+    }
+
+    async fn blob(&self, _: &OciReference, digest: Digest, limit: u64, sink: &mut dyn Sink) -> Result<(), Error> {
+        let path = self.blob_path(digest);
+        let mut file = self.open(&path, &digest.to_string())?;
+        let mut hasher = Hasher::default();
+        let mut buffer = vec![0; 128 << 10];
+        let mut left = limit;
+        loop {
+            let read = file.read(&mut buffer).map_err(|source| Error::Io { path: path.clone(), source })?;
+            if read == 0 {
+                break;
+            }
+            let too_long = || Error::TooLong { source_name: self.name(), what: digest.to_string(), limit };
+            left = left.checked_sub(read as u64).ok_or_else(too_long)?;
+            hasher.update(&buffer[..read]);
+            sink.write(&buffer[..read])?;
+        }
+        let found = hasher.finish();
+        if found == digest {
+            return Ok(());
+        }
+        Err(Error::WrongDigest { source_name: self.name(), expected: digest, found })
+    }
+}

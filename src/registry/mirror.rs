@@ -1,0 +1,215 @@
+//! Picks among sources: which are asked for a reference, in which order, and what their failures mean.
+//!
+//! Mirrors serve digests, so they go first for blobs; for tags only the registry itself answers, unless
+//! `mirrors-only` says that there is nobody else (invariant 6).
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Error;
+use super::artifact::{self, Artifact, Refusal};
+use super::layout::Layout;
+use super::remote::Remote;
+use super::source::{Document, Sink, Source};
+use super::transport::{Proxies, Transport};
+use crate::model::digest::Digest;
+use crate::model::event::{Event, Observer};
+use crate::model::fault::FaultKind;
+use crate::model::plan::{Blob, Role};
+use crate::model::reference::OciReference;
+use crate::model::registries::{Mirror, Registries};
+
+/// Whether requests may leave this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    Online,
+    /// Only layouts, which are folders, are asked.
+    Offline,
+}
+
+/// Reads extensions from wherever they are.
+pub struct Registry {
+    settings: Registries,
+    reach: Reach,
+    transport: Arc<Transport>,
+    observer: Arc<dyn Observer>,
+    sources: Mutex<HashMap<Place, Arc<dyn Source>>>,
+}
+
+/// What a reference was resolved to.
+#[derive(Debug)]
+pub struct Resolution {
+    /// The digest of what the tag names.
+    pub provenance: Digest,
+    /// The manifest's digest, where `provenance` is an index.
+    pub manifest: Option<Digest>,
+    pub component: Digest,
+    /// The component's size in bytes, as its manifest says.
+    pub size: u64,
+    /// The index and the manifest themselves.
+    pub documents: Vec<(Blob, Vec<u8>)>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Place {
+    Layout { folder: PathBuf, bare_tags: bool },
+    Remote { host: String, prefix: String, plain_http: bool },
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Tag,
+    Digest,
+}
+
+impl Registry {
+    pub fn new(settings: Registries, reach: Reach, proxies: Proxies, observer: Arc<dyn Observer>) -> Self {
+        let transport = Arc::new(Transport::new(proxies));
+        Self { settings, reach, transport, observer, sources: Mutex::default() }
+    }
+
+    /// Follows a reference to its component. A pinned reference asks for no tag.
+    pub async fn resolve(&self, reference: &OciReference) -> Result<Resolution, Error> {
+        let first = match reference.provenance() {
+            Some(pin) => self.document(reference, pin).await?,
+            None => self.tagged(reference).await?,
+        };
+        let refused = |refusal| Error::Refused { reference: reference.clone(), refusal };
+        let provenance = first.digest;
+        match artifact::read(&first.bytes).map_err(refused)? {
+            Artifact::Component { digest, size } => {
+                let blob = Blob { digest: provenance, role: Role::Manifest { component: digest } };
+                let documents = vec![(blob, first.bytes)];
+                Ok(Resolution { provenance, manifest: None, component: digest, size, documents })
+            }
+            Artifact::Index { manifest } => {
+                let second = self.document(reference, manifest).await?;
+                let Artifact::Component { digest, size } = artifact::read(&second.bytes).map_err(refused)? else {
+                    return Err(refused(Refusal::Nested));
+                };
+                let index = Blob { digest: provenance, role: Role::Index { manifest } };
+                let named = Blob { digest: manifest, role: Role::Manifest { component: digest } };
+                let documents = vec![(index, first.bytes), (named, second.bytes)];
+                Ok(Resolution { provenance, manifest: Some(manifest), component: digest, size, documents })
+            }
+        }
+    }
+
+    /// The manifest or index with a digest, from the first source that has it.
+    pub async fn document(&self, reference: &OciReference, digest: Digest) -> Result<Document, Error> {
+        let mut tried = Vec::new();
+        for source in self.sources(reference, Question::Digest) {
+            let answer = match source {
+                Ok(source) => source.document(reference, digest).await,
+                Err(error) => Err(error),
+            };
+            match answer {
+                Ok(document) => return Ok(document),
+                Err(error) => self.next(error, &mut tried),
+            }
+        }
+        Err(all(digest.to_string(), tried))
+    }
+
+    /// Sends a blob to `sink`, from the first source that has its bytes.
+    pub async fn blob(
+        &self,
+        reference: &OciReference,
+        digest: Digest,
+        limit: u64,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        let mut tried = Vec::new();
+        for source in self.sources(reference, Question::Digest) {
+            if !tried.is_empty() {
+                sink.restart()?;
+            }
+            let answer = match source {
+                Ok(source) => source.blob(reference, digest, limit, sink).await,
+                Err(error) => Err(error),
+            };
+            match answer {
+                Ok(()) => return Ok(()),
+                Err(Error::Stopped) => return Err(Error::Stopped),
+                Err(error) => self.next(error, &mut tried),
+            }
+        }
+        Err(all(digest.to_string(), tried))
+    }
+
+    async fn tagged(&self, reference: &OciReference) -> Result<Document, Error> {
+        let mut tried = Vec::new();
+        for source in self.sources(reference, Question::Tag) {
+            let answer = match source {
+                Ok(source) => source.tagged(reference).await,
+                Err(error) => Err(error),
+            };
+            match answer {
+                Ok(document) => return Ok(document),
+                Err(error) => self.next(error, &mut tried),
+            }
+        }
+        Err(all(reference.to_string(), tried))
+    }
+
+    /// Notes a failure. One that should never happen is told even if another source helps.
+    fn next(&self, error: Error, tried: &mut Vec<Error>) {
+        if error.kind() == FaultKind::Integrity {
+            self.observer.notice(&Event::Warning { message: &super::line(&error) });
+        }
+        tried.push(error);
+    }
+
+    /// The sources to ask, in order. One that must not be asked is an error in its place.
+    fn sources(&self, reference: &OciReference, question: Question) -> Vec<Result<Arc<dyn Source>, Error>> {
+        let settings = self.settings.settings_for(reference);
+        let mut places = Vec::new();
+        if let Some((pattern, settings)) = settings
+            && (question == Question::Digest || settings.mirrors_only)
+        {
+            places.extend(settings.mirrors.iter().map(|mirror| match mirror {
+                Mirror::Layout(folder) => {
+                    Place::Layout { folder: folder.clone(), bare_tags: pattern.is_repository(reference) }
+                }
+                Mirror::Registry { registry, prefix, plain_http } => {
+                    Place::Remote { host: registry.clone(), prefix: prefix.clone(), plain_http: *plain_http }
+                }
+            }));
+        }
+        if !settings.is_some_and(|(_, settings)| settings.mirrors_only) {
+            places.push(Place::Remote {
+                host: reference.registry().to_owned(),
+                prefix: String::new(),
+                plain_http: settings.is_some_and(|(_, settings)| settings.plain_http),
+            });
+        }
+        places.into_iter().map(|place| self.source(place, reference, question)).collect()
+    }
+
+    fn source(&self, place: Place, reference: &OciReference, question: Question) -> Result<Arc<dyn Source>, Error> {
+        if let (Reach::Offline, Place::Remote { host, .. }) = (self.reach, &place) {
+            let what = match question {
+                Question::Tag => format!("the tag of {reference}"),
+                Question::Digest => format!("the content of {reference}"),
+            };
+            return Err(Error::Offline { host: host.clone(), what });
+        }
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = sources.entry(place.clone()).or_insert_with(|| match place {
+            Place::Layout { folder, bare_tags } => Arc::new(Layout::new(&folder, bare_tags)) as Arc<dyn Source>,
+            Place::Remote { host, prefix, plain_http } => {
+                Arc::new(Remote::new(Arc::clone(&self.transport), &host, &prefix, plain_http))
+            }
+        });
+        Ok(Arc::clone(made))
+    }
+}
+
+fn all(what: String, mut tried: Vec<Error>) -> Error {
+    match tried.len() {
+        1 => tried.remove(0),
+        _ => Error::All { what, tried },
+    }
+}

@@ -1,0 +1,60 @@
+//! The one trait behind which remote registries and OCI layouts stand.
+
+use async_trait::async_trait;
+
+use super::Error;
+use crate::model::digest::Digest;
+use crate::model::reference::OciReference;
+
+/// A place that has manifests and blobs.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// What it is called in messages.
+    fn name(&self) -> String;
+
+    /// The manifest or index that a tag names.
+    async fn tagged(&self, reference: &OciReference) -> Result<Document, Error>;
+
+    /// The manifest or index with a digest.
+    async fn document(&self, reference: &OciReference, digest: Digest) -> Result<Document, Error>;
+
+    /// Sends the bytes of a blob to `sink`; at most `limit`, and an error if they do not have the digest.
+    async fn blob(
+        &self,
+        reference: &OciReference,
+        digest: Digest,
+        limit: u64,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error>;
+}
+
+/// A manifest or an index, whose digest was computed from its bytes.
+#[derive(Debug, Clone)]
+pub struct Document {
+    pub bytes: Vec<u8>,
+    pub digest: Digest,
+}
+
+impl Document {
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self { digest: Digest::of(&bytes), bytes }
+    }
+}
+
+/// Takes the bytes of a blob as they come.
+pub trait Sink: Send {
+    /// What came so far is void; another source begins.
+    fn restart(&mut self) -> Result<(), Stopped>;
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Stopped>;
+}
+
+/// The sink takes no more. It keeps the reason.
+#[derive(Debug)]
+pub struct Stopped;
+
+impl From<Stopped> for Error {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
