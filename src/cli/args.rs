@@ -46,6 +46,17 @@ pub enum Color {
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
+    #[command(flatten)]
+    Verb(Verb),
+    /// The same commands, for use beside other programs of Open Sesame
+    Extension {
+        #[command(subcommand)]
+        verb: Verb,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Verb {
     /// Write a commented sesame.toml to start from
     Init,
     /// Resolve what sesame.lock does not satisfy, and write it
@@ -64,11 +75,6 @@ pub enum Command {
     Schema {
         /// Which format
         name: SchemaName,
-    },
-    /// The same commands, for use beside other programs of Open Sesame
-    Extension {
-        #[command(subcommand)]
-        command: Box<Command>,
     },
 }
 
@@ -139,14 +145,15 @@ pub enum SchemaName {
 }
 
 impl Command {
-    /// The command itself, whether it was given as `sesame NAME` or `sesame extension NAME`.
-    pub fn flatten(&self) -> Self {
+    /// What to do, whether it was given as `sesame NAME` or `sesame extension NAME`.
+    pub fn verb(&self) -> &Verb {
         match self {
-            Self::Extension { command } => command.flatten(),
-            other => other.clone(),
+            Self::Verb(verb) | Self::Extension { verb } => verb,
         }
     }
+}
 
+impl Verb {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Init => "init",
@@ -154,18 +161,6 @@ impl Command {
             Self::Sync(_) => "sync",
             Self::Diff { .. } => "diff",
             Self::Schema { .. } => "schema",
-            Self::Extension { command } => command.name(),
-        }
-    }
-
-    /// Whether a difference decides the exit status.
-    pub fn checks(&self) -> bool {
-        match self {
-            Self::Lock(options) => options.check,
-            Self::Sync(options) => options.check,
-            Self::Diff { .. } => true,
-            Self::Extension { command } => command.checks(),
-            Self::Init | Self::Schema { .. } => false,
         }
     }
 }

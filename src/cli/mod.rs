@@ -24,7 +24,7 @@ use sesame::ops::sync::{LockPolicy, Ownership};
 use sesame::ops::{diff, init, lock, sync};
 use sesame::registry::mirror::Reach;
 
-use args::{Arguments, Command, LockArguments, Network, SyncArguments};
+use args::{Arguments, LockArguments, Network, SyncArguments, Verb};
 use environment::Environment;
 use output::Output;
 use progress::Progress;
@@ -39,31 +39,29 @@ enum End {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let output = Output::new(&arguments);
-    let command = arguments.command.flatten();
-    let name = command.name();
-    match run(&arguments, &command, &output) {
+    let verb = arguments.command.verb();
+    match run(&arguments, verb, &output) {
         Ok(End::Done) => ExitCode::SUCCESS,
         Ok(End::Differs) => ExitCode::from(1),
         Err(error) => {
-            output.failure(name, &error);
+            output.failure(verb.name(), &error);
             ExitCode::from(failure::status(error.kind()))
         }
     }
 }
 
-fn run(arguments: &Arguments, command: &Command, output: &Output) -> Result<End, failure::Failure> {
-    match command {
-        Command::Extension { .. } => unreachable!("flatten() leaves no group"),
-        Command::Schema { name } => output.text(&schema::text(*name)),
-        Command::Init => {
+fn run(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, failure::Failure> {
+    match verb {
+        Verb::Schema { name } => output.text(&schema::text(*name)),
+        Verb::Init => {
             let environment = Environment::read()?;
             let named = arguments.manifest.clone().unwrap_or_default();
             let report = init::init(&environment.start.join(&named), &named)?;
             output.report("init", json::Data::Init(&report), || human::init(&report));
         }
-        Command::Lock(options) => return run_lock(arguments, options, output),
-        Command::Sync(options) => return run_sync(arguments, options, output),
-        Command::Diff { profile, network } => {
+        Verb::Lock(options) => return run_lock(arguments, options, output),
+        Verb::Sync(options) => return run_sync(arguments, options, output),
+        Verb::Diff { profile, network } => {
             let context = context(arguments, "diff", network, output)?;
             let report = diff::diff(&context, profile.clone(), Ownership::Adopt)?;
             output.result("diff", json::Data::Diff(&report), || human::diff(&report));
@@ -88,7 +86,7 @@ fn run_lock(arguments: &Arguments, options: &LockArguments, output: &Output) -> 
 
 fn run_sync(arguments: &Arguments, options: &SyncArguments, output: &Output) -> Result<End, failure::Failure> {
     let context = context(arguments, "sync", &options.network, output)?;
-    let preview = options.check || options.dry_run;
+    let (check, preview) = (options.check, options.check || options.dry_run);
     let options = sync::Options {
         mode: if preview { Mode::Preview } else { Mode::Write },
         policy: match (options.locked, options.frozen) {
@@ -105,8 +103,7 @@ fn run_sync(arguments: &Arguments, options: &SyncArguments, output: &Output) -> 
     } else {
         output.report("sync", json::Data::Sync(&report), || human::sync(&report));
     }
-    let differs = report.outcome == SyncOutcome::Planned && arguments.command.checks();
-    Ok(if differs { End::Differs } else { End::Done })
+    Ok(if check && report.outcome == SyncOutcome::Planned { End::Differs } else { End::Done })
 }
 
 /// What the verbs are given, from the arguments and the environment.

@@ -45,7 +45,7 @@ pub struct LiveExtension {
     pub size: u64,
     #[serde(default, skip_serializing_if = "Grants::is_empty")]
     pub capabilities: Grants,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Limits::is_unset")]
     pub limits: Limits,
     #[serde(default, skip_serializing_if = "Config::is_empty")]
     pub config: Config,

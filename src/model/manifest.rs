@@ -83,6 +83,13 @@ pub struct Limits {
     pub timeout_ms: Option<u64>,
 }
 
+impl Limits {
+    /// Whether every limit is the host's default.
+    pub fn is_unset(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Settings by dotted key. A string is held bare, any other value as its TOML text.
 pub type Config = BTreeMap<String, String>;
 

@@ -1,0 +1,112 @@
+//! The layers of the design, kept: imports point right only, I/O stays in its rooms.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::fixture;
+
+/// What each room may import of the crate.
+const MAY: [(&str, &[&str]); 7] = [
+    ("model", &[]),
+    ("registry", &["model"]),
+    ("store", &["model", "engine"]),
+    ("engine", &["model"]),
+    ("host", &["model", "engine"]),
+    ("ops", &["model", "registry", "store", "engine", "host"]),
+    ("cli", &["model", "registry", "store", "engine", "host", "ops"]),
+];
+
+/// Words that stand in some rooms only, and why.
+const ONLY_IN: [(&str, &[&str], &str); 9] = [
+    ("oci_client", &["registry"], "the network is the registry's"),
+    ("reqwest", &["registry"], "the network is the registry's"),
+    ("std::env", &["cli"], "the library reads no environment"),
+    ("println!", &[], "output goes through cli/output.rs"),
+    ("std::process", &["cli", "main.rs"], "the library never ends the process"),
+    ("unsafe {", &["host"], "one function, argued"),
+    ("tokio", &["registry", "ops"], "async stays with the network and apply"),
+    ("rayon", &["ops"], "tokio and rayon meet in ops"),
+    ("std::fs", &["store", "ops"], "I/O stays in its rooms, but for layouts"),
+];
+
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let mut files = Vec::new();
+    let mut pending = vec![fixture("../src")];
+    while let Some(path) = pending.pop() {
+        if path.is_dir() {
+            pending.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            let relative = path.strip_prefix(fixture("../src")).unwrap().to_owned();
+            let room = relative.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+            files.push((room, relative, fs::read_to_string(&path).unwrap()));
+        }
+    }
+    files
+}
+
+/// The part of a file before its unit tests, without comments.
+fn code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn imports_point_right_only() {
+    for (room, path, text) in sources() {
+        let Some((_, may)) = MAY.iter().find(|(name, _)| *name == room) else { continue };
+        let code = code(&text);
+        let rooms = MAY.iter().map(|(name, _)| *name).filter(|name| *name != room && !may.contains(name));
+        for other in rooms {
+            let used = ["crate", "sesame"].iter().any(|root| code.contains(&format!("{root}::{other}")));
+            assert!(!used, "{} imports {other}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_store_uses_only_the_key_of_the_engine() {
+    for (room, path, text) in sources().into_iter().filter(|(room, ..)| room == "store" || room == "host") {
+        for part in ["compile", "inspect"] {
+            assert!(!code(&text).contains(&format!("engine::{part}")), "{room} {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn what_belongs_to_a_room_stays_there() {
+    for (room, path, text) in sources() {
+        let code = code(&text);
+        for (word, rooms, why) in ONLY_IN {
+            let layout = word == "std::fs" && path == Path::new("registry/layout.rs");
+            assert!(
+                !code.contains(word) || rooms.contains(&room.as_str()) || layout,
+                "{} has {word}: {why}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn all_writes_are_in_one_file() {
+    let writes =
+        ["fs::write", "File::create", "fs::rename", "create_dir", "remove_file", "set_permissions", ".write(true)"];
+    for (_, path, text) in sources().into_iter().filter(|(_, path, _)| path != Path::new("store/write.rs")) {
+        for word in writes {
+            assert!(!code(&text).contains(word), "{} has {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_file_grows_out_of_hand_and_each_says_what_it_owns() {
+    let mut long = BTreeSet::new();
+    for (_, path, text) in sources() {
+        assert!(text.starts_with("//! "), "{} does not say what it owns", path.display());
+        if code(&text).lines().count() > 400 {
+            long.insert(path);
+        }
+    }
+    assert!(long.is_empty(), "{long:?}");
+}

@@ -1,0 +1,54 @@
+//! A manifest cannot take over a live set that another one made, unasked.
+
+use crate::support::artifact::{component, importing};
+use crate::support::sandbox::{Run, Sandbox};
+
+fn in_folder(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> Run {
+    Run::of(sandbox.command(arguments).current_dir(sandbox.path(folder)))
+}
+
+#[test]
+fn a_clone_of_somebody_elses_dotfiles_is_refused_and_shows_what_it_would_change() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wasm", component("mine"));
+    sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\" }\nextensions.b = { path = \"a.wasm\" }\n");
+    sandbox.sync(None, &[]);
+    let theirs = importing("theirs", &["open-sesame:host/secret-read@0.1.0"]);
+    sandbox.write("../theirs/a.wasm", theirs);
+    sandbox.write("../theirs/sesame.toml", "extensions.a = { path = \"a.wasm\", capabilities.secret-read = true }\n");
+
+    let texts = [
+        "the profile `default` is the work of",
+        "project/sesame.toml",
+        "- b  a.wasm",
+        "+ a  a.wasm  grants: secret-read",
+        "`--adopt`",
+        "`--profile NAME`",
+    ];
+    for arguments in [&["sync"][..], &["sync", "--frozen"], &["sync", "--check"]] {
+        let run = in_folder(&sandbox, "theirs", arguments);
+        assert_eq!(run.status, 77, "{arguments:?}: {}", run.stderr);
+    }
+    in_folder(&sandbox, "theirs", &["sync"]).fails(77, &texts[..3]);
+    in_folder(&sandbox, "theirs", &["lock"]).fails(0, &["+ a"]);
+    let run = in_folder(&sandbox, "theirs", &["sync"]);
+    run.fails(77, &["~ a", "grants: +secret-read", "- b  a.wasm", texts[4], texts[5]]);
+    sandbox.run(&["sync"]).fails(0, &["up to date"]);
+
+    in_folder(&sandbox, "theirs", &["sync", "--profile", "theirs"]).fails(0, &["profile `theirs`"]);
+    in_folder(&sandbox, "theirs", &["sync", "--adopt"]).fails(0, &["profile `default` (generation 2)"]);
+    in_folder(&sandbox, "theirs", &["sync"]).fails(0, &["up to date"]);
+    sandbox.run(&["sync"]).fails(77, &["theirs/sesame.toml"]);
+}
+
+#[test]
+fn a_manifest_of_another_user_is_not_come_across() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("sesame.toml", "");
+    std::os::unix::fs::chown(sandbox.path("project/sesame.toml"), Some(12345), None).unwrap();
+    sandbox.run(&["sync"]).fails(77, &["belongs to another user (12345)", "--manifest"]);
+    sandbox.ok(&["sync", "--manifest", "sesame.toml"]);
+}

@@ -1,0 +1,229 @@
+//! Where extensions come from: what is accepted, what is refused by which name, mirrors, tokens, faults.
+
+use std::fs;
+
+use sesame::model::digest::Digest;
+
+use crate::support::artifact::{Artifact, INDEX, component, index};
+use crate::support::layout;
+use crate::support::registry::{Fault, Registry};
+use crate::support::sandbox::Sandbox;
+
+#[test]
+fn each_thing_that_is_no_extension_is_refused_by_its_name_with_advice() {
+    let registry = Registry::start();
+    let mut tar = vec![b'x'; 1024];
+    tar[99] = 0;
+    tar[257..262].copy_from_slice(b"ustar");
+    let good = component("good");
+    let module = wat::parse_str("(module)").unwrap();
+    let wasm = "application/wasm";
+    let gzip = "application/vnd.oci.image.layer.v1.tar+gzip";
+    let cosign = "application/vnd.dev.cosign.simplesigning.v1+json";
+    let layers = |layers: &[(&str, &[u8])]| Artifact::image("application/vnd.oci.empty.v1+json", b"{}", layers);
+    let native = Artifact::wkg(&good);
+    let entries = index(&[(&native, Some(("linux", "amd64"))), (&native, Some(("linux", "arm64")))]);
+    let rows: Vec<(&str, Artifact, &str, &str)> = vec![
+        ("module", Artifact::wkg(&module), "is a core WebAssembly module", "wasm-tools component new"),
+        (
+            "elf",
+            Artifact::wkg(b"\x7fELF\x02\x01\x01 and more"),
+            "is an ELF file",
+            "publish the component that it was compiled from",
+        ),
+        ("tar", Artifact::wkg(&tar), "is a tar archive", "not an archive or a container image"),
+        ("text", Artifact::wkg(b"hello, world"), "is text", "names the right artifact"),
+        ("wat", Artifact::wkg(b"(component)"), "is WebAssembly text", "wasm-tools parse"),
+        ("two", layers(&[(wasm, &good), (wasm, &module)]), "2 wasm layers", "a reference of its own"),
+        ("image", layers(&[(gzip, b"\x1f\x8b"), (gzip, b"\x1f\x8b2")]), "none of them is wasm", "container image"),
+        ("none", layers(&[]), "has no layers", "container image"),
+        (
+            "index",
+            Artifact { media_type: INDEX, manifest: entries, blobs: vec![] },
+            "only for linux/amd64, linux/arm64",
+            "container image",
+        ),
+        (
+            "spin",
+            Artifact::image("application/vnd.fermyon.spin.application.v1+config", b"{}", &[(wasm, &good)]),
+            "Spin application",
+            "publish the component itself",
+        ),
+        ("signature", layers(&[(cosign, b"{}")]), "is a signature", "the tag of the extension itself"),
+    ];
+    for (name, artifact, what, advice) in rows {
+        let sandbox = Sandbox::new();
+        let reference = registry.push(&format!("org/{name}"), "1", &artifact);
+        sandbox.want(&registry, &[("x", &reference)]);
+        sandbox.run(&["lock"]).fails(65, &["x: ", what, advice]);
+        assert!(!sandbox.path("project/sesame.lock").exists());
+        let staged = sandbox.files(&sandbox.data().join("staging"));
+        assert!(staged.is_empty(), "{name} left {staged:?}");
+    }
+}
+
+#[test]
+fn a_component_is_accepted_under_every_media_type_that_is_in_use() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let bytes = component("a");
+    let config = "application/vnd.unknown.config.v1+json";
+    let types = [
+        "application/wasm",
+        "application/vnd.wasm.component.v1+wasm",
+        "application/vnd.wasm.content.layer.v1+wasm",
+        "application/vnd.bytecodealliance.wasm.component.layer.v0+wasm",
+        "application/octet-stream",
+    ];
+    let artifacts = types.iter().map(|media_type| Artifact::image(config, b"{}", &[(media_type, &bytes)]));
+    let references: Vec<String> =
+        artifacts.enumerate().map(|(i, artifact)| registry.push(&format!("org/e{i}"), "1", &artifact)).collect();
+    let names: Vec<String> = (0..types.len()).map(|number| format!("e{number}")).collect();
+    let wanted: Vec<(&str, &str)> =
+        names.iter().map(String::as_str).zip(references.iter().map(String::as_str)).collect();
+    sandbox.want(&registry, &wanted);
+    sandbox.sync(Some(&registry), &[]);
+}
+
+#[test]
+fn a_layout_serves_full_references_and_bare_tags_of_one_repository() {
+    let sandbox = Sandbox::new();
+    let (full, bare) = (Artifact::wkg(&component("full")), Artifact::wkg(&component("bare")));
+    layout::write(&sandbox.path("project/vendor"), &[("ghcr.io/org/full:1", &full), ("1", &bare)]);
+    let with = |pattern: &str, reference: &str| {
+        sandbox.write(
+            "sesame.toml",
+            format!(
+                "[extensions]\nx = \"{reference}\"\n[registries.\"{pattern}\"]\nmirrors = [\"oci-layout:vendor\"]\nmirrors-only = true\n"
+            ),
+        );
+        let _ = fs::remove_file(sandbox.path("project/sesame.lock"));
+        sandbox.run(&["lock", "--offline"])
+    };
+    with("ghcr.io", "ghcr.io/org/full:1").fails(0, &["+ x"]);
+    with("ghcr.io", "ghcr.io/org/bare:1").fails(69, &["oci-layout:", "does not have ghcr.io/org/bare:1"]);
+    with("ghcr.io/org/bare", "ghcr.io/org/bare:1").fails(0, &["+ x"]);
+    assert!(sandbox.read("sesame.lock").contains(&bare.digest().to_string()));
+    layout::write(&sandbox.path("project/vendor"), &[("1", &full), ("1", &bare)]);
+    with("ghcr.io/org/bare", "ghcr.io/org/bare:1").fails(69, &["has 2 different entries for ghcr.io/org/bare:1"]);
+    fs::remove_file(sandbox.path("project/vendor/oci-layout")).unwrap();
+    with("ghcr.io", "ghcr.io/org/full:1")
+        .fails(78, &["vendor is no OCI image layout: it has no file `oci-layout`", "skopeo copy"]);
+}
+
+#[test]
+fn mirrors_serve_digests_and_the_registry_its_tags() {
+    let (sandbox, registry, mirror) = (Sandbox::new(), Registry::start(), Registry::start());
+    let artifact = Artifact::wkg(&component("a"));
+    let a = registry.push("org/a", "1", &artifact);
+    mirror.push("org/a", "1", &Artifact::wkg(&component("another under the same tag")));
+    mirror.push("org/a", "other", &artifact);
+    let settings =
+        format!("[registries.\"{}\"]\nplain-http = true\nmirrors = [\"http://{}\"]\n", registry.host(), mirror.host());
+    sandbox.write("sesame.toml", format!("extensions.a = \"{a}\"\n{settings}"));
+    sandbox.ok(&["lock"]);
+    assert_eq!(registry.take_log(), ["GET /v2/org/a/manifests/1"]);
+    assert_eq!(mirror.take_log().len(), 1);
+    fs::remove_dir_all(sandbox.path("home")).unwrap();
+    sandbox.ok(&["sync"]);
+    assert_eq!(registry.take_log(), Vec::<String>::new());
+    assert_eq!(mirror.take_log().len(), 2);
+    assert!(!sandbox.read("sesame.lock").contains(&mirror.host()));
+}
+
+#[test]
+fn a_mirror_without_the_bytes_or_with_wrong_ones_is_passed_over() {
+    let (sandbox, registry, mirror) = (Sandbox::new(), Registry::start(), Registry::start());
+    let bytes = component("a");
+    let artifact = Artifact::wkg(&bytes);
+    let a = registry.push("org/a", "1", &artifact);
+    let settings =
+        format!("[registries.\"{}\"]\nplain-http = true\nmirrors = [\"http://{}\"]\n", registry.host(), mirror.host());
+    sandbox.write("sesame.toml", format!("extensions.a = \"{a}\"\n{settings}"));
+    sandbox.ok(&["lock"]);
+    mirror.push("org/a", "1", &artifact);
+    mirror.misbehave(&Digest::of(&bytes).to_string(), Fault::Bytes(component("b")));
+    fs::remove_dir_all(sandbox.path("home")).unwrap();
+    let run = sandbox.ok(&["sync"]);
+    assert!(run.stderr.contains("warning: ") && run.stderr.contains("gives other bytes"), "{}", run.stderr);
+    registry.misbehave(&Digest::of(&bytes).to_string(), Fault::Status(500));
+    fs::remove_dir_all(sandbox.path("home")).unwrap();
+    sandbox.run(&["sync"]).fails(76, &["no source gives sha256:", "gives other bytes", "answered 500"]);
+}
+
+#[test]
+fn a_public_repository_behind_tokens_is_read() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let a = registry.push("org/a", "1", &Artifact::wkg(&component("a")));
+    registry.want_token("opaque-token");
+    sandbox.want(&registry, &[("a", &a)]);
+    sandbox.sync(Some(&registry), &[]);
+    let log = registry.take_log();
+    let tokens: Vec<&String> = log.iter().filter(|line| line.contains("/token")).collect();
+    assert_eq!(tokens, ["GET /token?service=test&scope=repository%3Aorg%2Fa%3Apull"]);
+    assert_eq!(log.len(), 4, "{log:?}");
+}
+
+#[test]
+fn faults_of_a_registry_are_named_and_leave_nothing_behind() {
+    let bytes = component("a");
+    let artifact = Artifact::wkg(&bytes);
+    let (tag, blob) = ("/manifests/1".to_owned(), Digest::of(&bytes).to_string());
+    let longer = [bytes.clone(), b"and more".to_vec()].concat();
+    let other = Digest::of(b"other").to_string();
+    let rows: [(&str, Fault, i32, &str); 13] = [
+        (&tag, Fault::Status(500), 69, "answered 500 when asked for"),
+        (&tag, Fault::Status(403), 77, "does not let us read"),
+        (&tag, Fault::HangUp, 69, "cannot be reached"),
+        (&tag, Fault::Cut, 69, "cannot be reached"),
+        (&tag, Fault::Bytes(b"<html>".to_vec()), 65, "no JSON of the OCI image format"),
+        (&tag, Fault::Bytes(vec![b' '; (4 << 20) + 1]), 76, "gives more than 4194304 bytes"),
+        (&tag, Fault::Header("Docker-Content-Digest", other), 76, "contradicts itself"),
+        (&tag, Fault::Header("Content-Encoding", "gzip".into()), 76, "compresses its answer (gzip)"),
+        (&blob, Fault::Status(404), 69, "does not have sha256:"),
+        (&blob, Fault::Status(500), 69, "out of\\u{1b}[31morder"),
+        (&blob, Fault::Cut, 69, "cannot be reached"),
+        (&blob, Fault::Bytes(longer), 76, "gives more than"),
+        (&blob, Fault::Bytes(bytes[..bytes.len() - 1].to_vec()), 76, "gives other bytes than asked for"),
+    ];
+    for (path, fault, status, text) in rows {
+        let (sandbox, registry) = (Sandbox::new(), Registry::start());
+        let a = registry.push("org/a", "1", &artifact);
+        sandbox.want(&registry, &[("a", &a)]);
+        registry.misbehave(path, fault);
+        let run = sandbox.run(&["sync"]);
+        run.fails(status, &[text]);
+        assert!(!run.stderr.contains('\u{1b}'), "a registry's words are escaped: {}", run.stderr);
+        assert!(!sandbox.data().join("profiles").exists() && !sandbox.path("project/sesame.lock").exists());
+        registry.behave();
+        sandbox.sync(Some(&registry), &[]);
+    }
+}
+
+#[test]
+fn offline_asks_nobody_and_says_what_it_lacks() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let a = registry.push("org/a", "1", &Artifact::wkg(&component("a")));
+    sandbox.want(&registry, &[("a", &a)]);
+    sandbox
+        .run(&["sync", "--offline"])
+        .fails(69, &["--offline forbids asking 127.0.0.1", "hint: run it once without `--offline`"]);
+    sandbox.ok(&["lock"]);
+    fs::remove_dir_all(sandbox.path("home")).unwrap();
+    registry.take_log();
+    sandbox.run(&["sync", "--offline"]).fails(69, &["--offline forbids asking"]);
+    assert_eq!(registry.take_log(), Vec::<String>::new());
+    sandbox.ok(&["sync"]);
+    sandbox.ok(&["sync", "--offline"]);
+}
+
+#[test]
+fn a_registry_that_nobody_runs_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "sesame.toml",
+        "extensions.a = \"127.0.0.1:1/org/a:1\"\n[registries.\"127.0.0.1:1\"]\nplain-http = true\n",
+    );
+    sandbox.run(&["lock"]).fails(69, &["a: 127.0.0.1:1 cannot be reached", "hint: look at the network"]);
+    sandbox.write("sesame.toml", "extensions.a = \"registry.invalid/org/a:1\"\n");
+    sandbox.run(&["lock"]).fails(69, &["a: registry.invalid cannot be reached"]);
+}

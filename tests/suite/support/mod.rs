@@ -1,0 +1,27 @@
+//! What the stories are told with.
+
+pub mod artifact;
+pub mod layout;
+pub mod registry;
+pub mod sandbox;
+
+use std::path::PathBuf;
+
+/// A folder or file of `fixtures/`.
+pub fn fixture(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path)
+}
+
+/// A guest that a real toolchain built, such as `greeting-0.1.0`.
+pub fn guest(name: &str) -> Vec<u8> {
+    std::fs::read(fixture(&format!("guests/built/{name}.wasm"))).unwrap()
+}
+
+/// Compares with a committed text. With `UPDATE_FIXTURES` set, writes it instead.
+pub fn expect_text(path: &std::path::Path, found: &str) {
+    if std::env::var_os("UPDATE_FIXTURES").is_some() {
+        std::fs::write(path, found).unwrap();
+    }
+    let expected = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(found, expected, "{} differs; UPDATE_FIXTURES=1 writes it", path.display());
+}

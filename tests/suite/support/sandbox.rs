@@ -1,0 +1,154 @@
+//! A sealed place to run the program in: its own home and folders, an empty environment, no network but loopback.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::registry::Registry;
+
+/// A home, a project folder, and the program.
+pub struct Sandbox {
+    root: tempfile::TempDir,
+}
+
+/// How a run ended.
+pub struct Run {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Everything about a file that changes when it is touched.
+pub type Trace = BTreeMap<PathBuf, (u64, u64, i64, i64, u32)>;
+
+impl Sandbox {
+    pub fn new() -> Self {
+        let root = tempfile::Builder::new().prefix("sesame-test-").tempdir().unwrap();
+        for folder in ["home", "project", "tmp"] {
+            fs::create_dir(root.path().join(folder)).unwrap();
+        }
+        Self { root }
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.root.path().join(path)
+    }
+
+    /// `$XDG_DATA_HOME/pds`
+    pub fn data(&self) -> PathBuf {
+        self.path("home/data/pds")
+    }
+
+    /// `$XDG_CACHE_HOME/pds`
+    pub fn cache(&self) -> PathBuf {
+        self.path("home/cache/pds")
+    }
+
+    /// Writes a file of the project.
+    pub fn write(&self, path: &str, text: impl AsRef<[u8]>) {
+        let path = self.path("project").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path("project").join(path)).unwrap()
+    }
+
+    /// Writes a `sesame.toml` of names and references, all in one registry that speaks HTTP.
+    pub fn want(&self, registry: &Registry, extensions: &[(&str, &str)]) {
+        let lines: String = extensions.iter().map(|(name, reference)| format!("{name} = \"{reference}\"\n")).collect();
+        let text = format!("[registries.\"{}\"]\nplain-http = true\n\n[extensions]\n{lines}", registry.host());
+        self.write("sesame.toml", text);
+    }
+
+    /// The program, in the project folder, with nothing of this machine's environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sesame"));
+        command
+            .args(arguments)
+            .current_dir(self.path("project"))
+            .env_clear()
+            .env("HOME", self.path("home"))
+            .env("XDG_CONFIG_HOME", self.path("home/config"))
+            .env("XDG_DATA_HOME", self.path("home/data"))
+            .env("XDG_CACHE_HOME", self.path("home/cache"))
+            .env("XDG_STATE_HOME", self.path("home/state"))
+            .env("TMPDIR", self.path("tmp"))
+            .env("HTTPS_PROXY", "http://127.0.0.1:9")
+            .env("http_proxy", "http://127.0.0.1:9")
+            .env("NO_PROXY", "127.0.0.1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        Run::of(&mut self.command(arguments))
+    }
+
+    /// Runs what must succeed.
+    pub fn ok(&self, arguments: &[&str]) -> Run {
+        let run = self.run(arguments);
+        assert_eq!(run.status, 0, "{arguments:?}: {}", run.stderr);
+        run
+    }
+
+    /// Syncs, and then again: the second time nothing may be asked, done or touched.
+    pub fn sync(&self, registry: Option<&Registry>, arguments: &[&str]) -> Run {
+        let arguments: Vec<&str> = ["sync"].into_iter().chain(arguments.iter().copied()).collect();
+        let run = self.ok(&arguments);
+        let log = registry.map(Registry::take_log).unwrap_or_default();
+        let (store, lock) = (self.trace(&self.data()), self.trace(&self.path("project")));
+        let again = self.ok(&arguments);
+        assert!(again.stderr.contains("up to date"), "{}", again.stderr);
+        assert_eq!(self.trace(&self.data()), store, "a sync with nothing to do touched the store");
+        assert_eq!(self.trace(&self.path("project")), lock, "a sync with nothing to do touched the project");
+        if let Some(registry) = registry {
+            assert_eq!(registry.take_log(), Vec::<String>::new(), "a sync with nothing to do asked");
+            registry.restore_log(log);
+        }
+        run
+    }
+
+    /// Every file below a folder.
+    pub fn trace(&self, folder: &Path) -> Trace {
+        let mut trace = Trace::new();
+        let mut pending = vec![folder.to_owned()];
+        while let Some(path) = pending.pop() {
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            if metadata.is_dir() {
+                pending.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            }
+            let look = (metadata.ino(), metadata.len(), metadata.ctime(), metadata.ctime_nsec(), metadata.mode());
+            trace.insert(path, look);
+        }
+        trace
+    }
+
+    /// The files in the store's blobs or in the cwasm cache.
+    pub fn files(&self, folder: &Path) -> Vec<PathBuf> {
+        self.trace(folder).into_keys().filter(|path| path.is_file()).collect()
+    }
+}
+
+impl Run {
+    pub fn of(command: &mut Command) -> Self {
+        let output = command.output().unwrap();
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Checks status and that each text is said on standard error.
+    #[track_caller]
+    pub fn fails(&self, status: i32, texts: &[&str]) {
+        assert_eq!(self.status, status, "{}{}", self.stdout, self.stderr);
+        for text in texts {
+            assert!(self.stderr.contains(text), "no `{text}` in:\n{}", self.stderr);
+        }
+    }
+}
