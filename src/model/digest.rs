@@ -17,15 +17,17 @@ pub struct Digest([u8; 32]);
 /// Why a text is no digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DigestError {
+    #[error("there is none; a digest is `sha256:` and 64 hexadecimal digits")]
+    Empty,
     #[error("`{0}` names no algorithm; a digest is `sha256:` and 64 hexadecimal digits")]
     NoAlgorithm(String),
-    #[error("the algorithm `{0}` is not supported; only sha256 is")]
+    #[error("`{0}` is not supported, only sha256 is")]
     Algorithm(String),
-    #[error("the digest has {0} hexadecimal digits, a whole one has 64")]
+    #[error("it has {0} hexadecimal digits, a whole one has 64; copy all of them")]
     Length(usize),
-    #[error("the digest holds upper-case letters; write its 64 hexadecimal digits in lower case")]
+    #[error("it contains upper-case letters; write them in lower case")]
     UpperCase,
-    #[error("the digest holds {0:?}, which is no hexadecimal digit")]
+    #[error("it contains {0:?}, which is not a hexadecimal digit")]
     NotHex(char),
 }
 
@@ -77,6 +79,9 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
+        if text.is_empty() {
+            return Err(DigestError::Empty);
+        }
         let Some((algorithm, digits)) = text.split_once(':') else {
             return Err(DigestError::NoAlgorithm(text.to_owned()));
         };
@@ -144,7 +149,10 @@ mod tests {
         let fault = |text: &str| text.parse::<Digest>().unwrap_err();
         assert_eq!(fault("e3b0"), DigestError::NoAlgorithm("e3b0".into()));
         assert_eq!(fault("sha512:00"), DigestError::Algorithm("sha512".into()));
-        assert_eq!(fault("sha256:e3b0c442").to_string(), "the digest has 8 hexadecimal digits, a whole one has 64");
+        assert_eq!(
+            fault("sha256:e3b0c442").to_string(),
+            "it has 8 hexadecimal digits, a whole one has 64; copy all of them"
+        );
         assert_eq!(fault(&EMPTY.replace("e3b0", "E3B0")), DigestError::UpperCase);
         assert_eq!(fault("sha256:../../etc"), DigestError::NotHex('.'));
     }

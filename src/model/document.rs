@@ -47,18 +47,39 @@ impl<'a> Text<'a> {
         if let Some(marker) = self.conflict_marker() {
             return Err(vec![marker]);
         }
-        let mut problems: Vec<Problem> = Vec::new();
-        for error in errors {
-            let problem = self.problem(error.span().unwrap_or(0..0), error.message().to_owned());
-            if problems.last().is_none_or(|last| last.line != problem.line) {
-                problems.push(problem);
-            }
-        }
-        Err(problems)
+        let first = errors.iter().min_by_key(|error| error.span().map_or(0, |span| span.start));
+        Err(first.map(|error| self.syntax_problem(error)).into_iter().collect())
     }
 
     pub(crate) fn problem(&self, span: Range<usize>, message: impl Into<String>) -> Problem {
         Problem::at(self.file, self.text, span, message)
+    }
+
+    /// The parser's words for the commonest faults, made plain. Later faults of a file often follow from the first.
+    fn syntax_problem(&self, error: &toml::de::Error) -> Problem {
+        let span = error.span().unwrap_or(0..0);
+        let message = error.message();
+        let rest_of_line = self.text.get(span.start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        if message.starts_with("duplicate key") {
+            let key = self.text.get(span.clone()).unwrap_or_default();
+            return self.problem(span, format!("`{key}` is set twice")).help("remove one of the two");
+        }
+        if message.starts_with("string values must be quoted") {
+            return if rest_of_line.trim().is_empty() || rest_of_line.trim_start().starts_with('#') {
+                self.problem(span, "a value is missing here")
+            } else {
+                self.problem(span, "this is not a value").help("a string stands in straight quotes: \"…\"")
+            };
+        }
+        if message.starts_with("invalid basic string") && rest_of_line.trim().is_empty() {
+            return self.problem(span, "the string is not closed").help("add `\"` at its end");
+        }
+        if message.starts_with("missing escaped value") {
+            return self
+                .problem(span, "this is not an escape")
+                .help("write `\\\\`, or put the string in single quotes");
+        }
+        self.problem(span, message)
     }
 
     fn conflict_marker(&self) -> Option<Problem> {
@@ -86,16 +107,19 @@ pub(crate) struct Fields<'a> {
     /// What the table is called in messages.
     name: String,
     known: Vec<&'static str>,
+    ignored: Vec<&'static str>,
 }
 
 impl<'a> Fields<'a> {
     pub(crate) fn new(text: &'a Text<'a>, table: &'a DeTable<'a>, span: Range<usize>, name: impl Into<String>) -> Self {
-        Self { text, table, span, name: name.into(), known: Vec::new() }
+        Self { text, table, span, name: name.into(), known: Vec::new(), ignored: Vec::new() }
     }
 
     /// The value of `key`, and its being known.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
     }
 
@@ -127,8 +151,12 @@ impl<'a> Fields<'a> {
                 Some(Value { value: found as u64, span: number.span, text: self.text })
             }
             _ => {
-                let message = format!("`{key}` is a whole number from {} to {}", range.start(), range.end());
-                problems.push(self.text.problem(number.span, message));
+                let found = number.value.map_or_else(|_| "a larger number".to_owned(), |found| found.to_string());
+                let wanted = match range.end() {
+                    end if *end < i64::MAX as u64 => format!("from {} to {end}", range.start()),
+                    _ => format!("at least {}", range.start()),
+                };
+                problems.push(self.text.problem(number.span, format!("`{key}` must be {wanted}, found {found}")));
                 None
             }
         }
@@ -145,7 +173,14 @@ impl<'a> Fields<'a> {
         let array = self.typed(key, value, array, "an array of strings", problems)?;
         let mut strings = Vec::new();
         for item in array.value.iter() {
-            strings.extend(self.typed(key, item, item.get_ref().as_str(), "an array of strings", problems));
+            match item.get_ref().as_str() {
+                Some(string) => strings.push(Value::new(self.text, item.span(), string)),
+                None => {
+                    let message =
+                        format!("every item of `{key}` must be a string, found {}", type_name(item.get_ref()));
+                    problems.push(self.text.problem(item.span(), message));
+                }
+            }
         }
         Some(strings)
     }
@@ -165,6 +200,11 @@ impl<'a> Fields<'a> {
             .map(move |(key, value)| (Value { value: key.get_ref().as_ref(), span: key.span(), text }, value))
     }
 
+    /// Says nothing of these keys, whose being there has been said otherwise.
+    pub(crate) fn ignore(&mut self, keys: &[&'static str]) {
+        self.ignored.extend(keys);
+    }
+
     /// A problem with the table as a whole.
     pub(crate) fn problem(&self, message: impl Into<String>) -> Problem {
         self.text.problem(self.span.clone(), message)
@@ -172,7 +212,8 @@ impl<'a> Fields<'a> {
 
     /// Reports every key that was not asked for.
     pub(crate) fn finish(self, problems: &mut Vec<Problem>) {
-        for key in self.table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
+        let asked = |key: &str| self.known.contains(&key) || self.ignored.contains(&key);
+        for key in self.table.keys().filter(|key| !asked(key.get_ref())) {
             let message = format!("{} has no key `{}`", self.name, key.get_ref());
             let help = match nearest(key.get_ref(), self.known.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
@@ -191,7 +232,7 @@ impl<'a> Fields<'a> {
         problems: &mut Vec<Problem>,
     ) -> Option<Value<'a, T>> {
         if found.is_none() {
-            let message = format!("`{key}` is {wanted}, found {}", type_name(value.get_ref()));
+            let message = format!("`{key}` must be {wanted}, found {}", type_name(value.get_ref()));
             problems.push(self.text.problem(value.span(), message));
         }
         found.map(|found| Value { value: found, span: value.span(), text: self.text })

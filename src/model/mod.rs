@@ -18,6 +18,7 @@ pub mod generation;
 pub mod inventory;
 pub mod lock;
 pub mod manifest;
+mod manifest_reader;
 pub mod name;
 pub mod plan;
 pub mod preamble;

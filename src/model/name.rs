@@ -11,11 +11,11 @@ pub const MAX_NAME: usize = 64;
 /// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    #[error("a name is empty")]
+    #[error("the name is empty")]
     Empty,
-    #[error("`{name}` has {found} characters, a name has at most {MAX_NAME}")]
-    TooLong { name: String, found: usize },
-    #[error("`{name}` holds {character:?}; a name is made of a-z, 0-9 and `-`, and begins with a letter or digit")]
+    #[error("the name has {found} characters, at most {MAX_NAME} are allowed")]
+    TooLong { found: usize },
+    #[error("`{name}` contains {character:?}; a name is made of a-z, 0-9 and `-`, and begins with a letter or digit")]
     Character { name: String, character: char },
 }
 
@@ -86,7 +86,7 @@ fn check(name: &str) -> Result<(), NameError> {
     }
     let found = name.chars().count();
     if found > MAX_NAME {
-        return Err(NameError::TooLong { name: name.to_owned(), found });
+        return Err(NameError::TooLong { found });
     }
     let allowed = |(at, c): &(usize, char)| c.is_ascii_lowercase() || c.is_ascii_digit() || (*at > 0 && *c == '-');
     match name.char_indices().find(|pair| !allowed(pair)) {

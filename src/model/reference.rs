@@ -32,29 +32,33 @@ pub struct OciReference {
 /// Why a text is no reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
-    #[error("the reference is empty")]
+    #[error("the reference is empty; write `registry/principal/scope:revision`")]
     Empty,
-    #[error(
-        "`{0}` begins with a URL scheme; a reference begins with the registry's host, as in `ghcr.io/org/name:0.1.0`"
-    )]
+    #[error("`{0}` stands before the host; remove it")]
     Scheme(String),
+    #[error("`{0}` is a file; write `{{ path = \"{0}\" }}`")]
+    File(String),
     #[error("`{0}` names no registry; put its host first, as in `ghcr.io/{0}`")]
     NoRegistry(String),
-    #[error("`{registry}` is no registry host: {why}")]
+    #[error("`{registry}` is not a registry host: {why}")]
     Registry { registry: String, why: &'static str },
-    #[error("`{0}` names a registry but no principal; write `registry/principal/scope:revision`")]
+    #[error("`{0}` is only a host; write `{0}/PRINCIPAL/SCOPE:TAG`")]
     NoPrincipal(String),
-    #[error("`{0}` names a principal but no scope; write `registry/principal/scope:revision`")]
+    #[error("`{0}` has one name after the host, two are needed: `registry/principal/scope:tag`")]
     NoScope(String),
-    #[error("`{component}` is no part of a repository name: {why}")]
+    #[error("`{0}` has an empty part; remove the extra `/`")]
+    EmptyPart(String),
+    #[error("`{component}` cannot stand in a repository name: {why}")]
     Repository { component: String, why: &'static str },
     #[error("the repository name has {0} characters, at most {MAX_REPOSITORY} are allowed")]
     RepositoryLength(usize),
-    #[error("`{0}` has no revision; add a tag, as in `{0}:0.1.0`")]
+    #[error("`{0}` has no tag; add one, as in `{0}:0.1.0`")]
     NoRevision(String),
-    #[error("`{revision}` is no tag: {why}")]
+    #[error("the tag has {0} characters, at most {MAX_REVISION} are allowed")]
+    RevisionLength(usize),
+    #[error("`{revision}` is not a tag: {why}")]
     Revision { revision: String, why: &'static str },
-    #[error("the provenance after `@` is not whole")]
+    #[error("the digest after `@` cannot be used")]
     Provenance(#[source] DigestError),
 }
 
@@ -105,6 +109,9 @@ impl FromStr for OciReference {
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(ReferenceError::Scheme(format!("{scheme}://")));
         }
+        if text.starts_with(['.', '/', '~']) || text.ends_with(".wasm") {
+            return Err(ReferenceError::File(text.to_owned()));
+        }
         let (tagged, provenance) = match text.split_once('@') {
             Some((tagged, digest)) => (tagged, Some(digest.parse().map_err(ReferenceError::Provenance)?)),
             None => (text, None),
@@ -130,10 +137,10 @@ impl FromStr for OciReference {
         let Some((principal, scope)) = repository.split_once('/') else {
             return Err(ReferenceError::NoScope(tagged.to_owned()));
         };
-        let Some(revision) = revision else {
-            return Err(ReferenceError::NoRevision(tagged.to_owned()));
+        let Some(revision) = revision.filter(|revision| !revision.is_empty()) else {
+            return Err(ReferenceError::NoRevision(tagged.trim_end_matches(':').to_owned()));
         };
-        check_revision(revision).map_err(|why| ReferenceError::Revision { revision: revision.to_owned(), why })?;
+        check_revision(revision)?;
         Ok(Self {
             registry: registry.to_owned(),
             principal: principal.to_owned(),
@@ -203,8 +210,11 @@ pub(crate) fn check_registry(registry: &str) -> Result<(), &'static str> {
 }
 
 fn check_host(host: &str) -> Result<(), &'static str> {
-    if host.is_empty() || host.len() > 253 {
-        return Err("a host name has 1 to 253 characters");
+    if host.is_empty() {
+        return Err("the host is missing");
+    }
+    if host.len() > 253 {
+        return Err("a host name has at most 253 characters");
     }
     if host.bytes().any(|b| b.is_ascii_uppercase()) {
         return Err("write it in lower case");
@@ -227,6 +237,9 @@ pub(crate) fn check_repository(repository: &str) -> Result<(), ReferenceError> {
     if repository.len() > MAX_REPOSITORY {
         return Err(ReferenceError::RepositoryLength(repository.len()));
     }
+    if repository.split('/').any(str::is_empty) {
+        return Err(ReferenceError::EmptyPart(repository.to_owned()));
+    }
     for component in repository.split('/') {
         check_component(component)
             .map_err(|why| ReferenceError::Repository { component: component.to_owned(), why })?;
@@ -235,37 +248,36 @@ pub(crate) fn check_repository(repository: &str) -> Result<(), ReferenceError> {
 }
 
 fn check_component(component: &str) -> Result<(), &'static str> {
-    if component.is_empty() {
-        return Err("it is empty; look for `//` or a `/` at the end");
-    }
     if component.bytes().any(|b| b.is_ascii_uppercase()) {
         return Err("write it in lower case");
     }
     let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     if !component.bytes().all(|b| letter(b) || matches!(b, b'.' | b'_' | b'-')) {
-        return Err("only a-z, 0-9, `.`, `_` and `-` are allowed");
+        return Err("a-z, 0-9, `.`, `_` and `-` are allowed");
     }
     let inner = component.split(|c: char| c.is_ascii_alphanumeric()).filter(|separator| !separator.is_empty());
     let edges = component.bytes().next().is_some_and(letter) && component.bytes().last().is_some_and(letter);
     let separator = |s: &str| matches!(s, "." | "_" | "__") || s.bytes().all(|b| b == b'-');
     if !edges || !inner.into_iter().all(separator) {
-        return Err("`.`, `_`, `__` or hyphens stand between letters or digits, never beside each other");
+        return Err("it begins and ends with a letter or digit, with `.`, `_`, `__` or hyphens between");
     }
     Ok(())
 }
 
-/// Checks `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
-fn check_revision(revision: &str) -> Result<(), &'static str> {
-    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    match revision.bytes().next() {
-        None => Err("it is empty"),
-        Some(_) if revision.len() > MAX_REVISION => Err("a tag has at most 128 characters"),
-        Some(first) if !word(first) => Err("a tag begins with a letter, a digit or `_`"),
-        Some(_) if !revision.bytes().all(|b| word(b) || matches!(b, b'.' | b'-')) => {
-            Err("only letters, digits, `_`, `.` and `-` are allowed")
-        }
-        Some(_) => Ok(()),
+/// Checks `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`, which is not empty.
+fn check_revision(revision: &str) -> Result<(), ReferenceError> {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if revision.len() > MAX_REVISION {
+        return Err(ReferenceError::RevisionLength(revision.chars().count()));
     }
+    let why = if !revision.starts_with(word) {
+        "it begins with a letter, a digit or `_`"
+    } else if !revision.chars().all(|c| word(c) || matches!(c, '.' | '-')) {
+        "letters, digits, `_`, `.` and `-` are allowed"
+    } else {
+        return Ok(());
+    };
+    Err(ReferenceError::Revision { revision: revision.to_owned(), why })
 }
 
 #[cfg(test)]
@@ -303,9 +315,9 @@ mod tests {
 
     #[test]
     fn a_port_is_never_taken_for_a_revision() {
-        assert!(fault("127.0.0.1:5000/org/ext").contains("has no revision"));
-        assert!(fault("[::1]:5000/org/ext").contains("has no revision"));
-        assert!(fault("127.0.0.1:5000").contains("no principal"));
+        assert!(fault("127.0.0.1:5000/org/ext").contains("has no tag"));
+        assert!(fault("[::1]:5000/org/ext").contains("has no tag"));
+        assert!(fault("127.0.0.1:5000").contains("only a host"));
     }
 
     #[test]
@@ -318,20 +330,21 @@ mod tests {
     fn each_field_is_checked() {
         assert!(fault("org/ext:1").contains("names no registry"));
         assert!(fault("ext").contains("names no registry"));
-        assert!(fault("ghcr.io/ext:1").contains("no scope"));
-        assert!(fault("https://ghcr.io/org/ext:1").contains("URL scheme"));
+        assert!(fault("ghcr.io/ext:1").contains("two are needed"));
+        assert!(fault("https://ghcr.io/org/ext:1").contains("before the host"));
+        assert!(fault("./target/ext.wasm").contains("is a file"));
         assert!(fault("GHCR.io/org/ext:1").contains("lower case"));
         assert!(fault("ghcr.io:0/org/ext:1").contains("port"));
         assert!(fault("ghcr.io:70000/org/ext:1").contains("port"));
         assert!(fault("ghcr.io:+5/org/ext:1").contains("port"));
         assert!(fault("[::zz]/org/ext:1").contains("IPv6"));
         assert!(fault("ghcr.io/Org/ext:1").contains("lower case"));
-        assert!(fault("ghcr.io/org//ext:1").contains("empty"));
-        assert!(fault("ghcr.io/org/../ext:1").contains("between letters"));
-        assert!(fault("ghcr.io/org/a___b:1").contains("between letters"));
-        assert!(fault("ghcr.io/org/ext:").contains("it is empty"));
+        assert!(fault("ghcr.io/org//ext:1").contains("empty part"));
+        assert!(fault("ghcr.io/org/../ext:1").contains("begins and ends"));
+        assert!(fault("ghcr.io/org/a___b:1").contains("begins and ends"));
+        assert!(fault("ghcr.io/org/ext:").contains("has no tag"));
         assert!(fault("ghcr.io/org/ext:.1").contains("begins with"));
-        assert!(fault("ghcr.io/org/ext:1:2").contains("only letters"));
+        assert!(fault("ghcr.io/org/ext:1:2").contains("letters, digits"));
         assert!(fault(&format!("ghcr.io/org/ext:{}", "1".repeat(129))).contains("128"));
         assert!(fault(&format!("ghcr.io/org/{}:1", "a".repeat(255))).contains("259"));
     }

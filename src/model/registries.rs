@@ -47,11 +47,11 @@ pub enum Mirror {
 /// Why a text is no mirror.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MirrorError {
-    #[error("`{0}` is no mirror; write `oci-layout:FOLDER` or `https://host`")]
+    #[error("`{0}` is not a mirror; write `oci-layout:FOLDER` or `https://host`")]
     Form(String),
-    #[error("`oci-layout:` names no folder")]
+    #[error("`oci-layout:` names no folder; write one behind it, as in `oci-layout:./vendor`")]
     NoFolder,
-    #[error("`{registry}` is no registry host: {why}")]
+    #[error("`{registry}` is not a registry host: {why}")]
     Registry { registry: String, why: &'static str },
     #[error("`{0}` is not the path of a repository")]
     Prefix(String),

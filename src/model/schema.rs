@@ -54,7 +54,7 @@ pub struct OciEntry {
 #[serde(deny_unknown_fields)]
 pub struct PathEntry {
     /// A component file, relative to the file that holds this.
-    #[schemars(length(min = 1))]
+    #[schemars(regex(pattern = "[^/]$"))]
     pub path: String,
     pub version: Option<String>,
     pub capabilities: Option<Capabilities>,
@@ -138,7 +138,7 @@ pub struct DropInPath {
     pub name: String,
     pub version: Option<String>,
     /// A component file, relative to this file.
-    #[schemars(length(min = 1))]
+    #[schemars(regex(pattern = "[^/]$"))]
     pub path: String,
 }
 

@@ -130,12 +130,8 @@ async fn step(workshop: &Workshop<'_>, compiler: &Compiler, plan: &Plan, id: Ste
 
 /// Stages the bytes of a blob.
 async fn fetch(workshop: &Workshop<'_>, plan: &Plan, id: StepId, blob: &Blob, origin: &Origin) -> Result<(), Error> {
-    let mut sink = StagingSink {
-        staging: workshop.blobs.stage(blob.digest, blob.role.limit())?,
-        context: workshop.context,
-        step: id,
-        fault: None,
-    };
+    let mut sink =
+        StagingSink { staging: workshop.blobs.stage(blob)?, context: workshop.context, step: id, fault: None };
     let limit = blob.role.limit();
     let fetched = match (origin, blob.role) {
         (Origin::Registry(reference), Role::Component { .. }) => {
@@ -147,11 +143,14 @@ async fn fetch(workshop: &Workshop<'_>, plan: &Plan, id: StepId, blob: &Blob, or
         }
         (Origin::Path(path), _) => return copy(workshop, plan, id, blob, path, sink),
     };
-    match (fetched, sink.fault) {
-        (Ok(()), _) => Ok(()),
-        (Err(_), Some(fault)) => Err(fault.into()),
-        (Err(error), None) => Err(error.into()),
-    }
+    let error = match (fetched, sink.fault) {
+        (Ok(()), _) => return Ok(()),
+        (Err(_), Some(fault)) => fault.into(),
+        (Err(error), None) => error.into(),
+    };
+    // What was wrong matters more than a partial file that stays.
+    let _ = workshop.blobs.discard(&blob.digest);
+    Err(error)
 }
 
 /// Stages the bytes of a file in the project.

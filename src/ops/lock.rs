@@ -25,7 +25,7 @@ use crate::model::report::{LockOutcome, LockReport, StepOutcome};
 use crate::model::text::nearest;
 use crate::registry::mirror::Registry;
 use crate::store::blobs::Blobs;
-use crate::store::scan::{Wanted, scan};
+use crate::store::scan::{Notes, Wanted, scan};
 
 /// Whether anything may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -279,7 +279,7 @@ fn fetch(
 ) -> Result<Vec<(ExtensionName, Fault)>, Error> {
     let wanted =
         Wanted { blobs: candidates.iter().map(|candidate| candidate.component).collect(), ..Wanted::default() };
-    let inventory = scan(&context.paths, &ProfileName::default(), wanted)?;
+    let inventory = scan(&context.paths, &ProfileName::default(), wanted, Notes::Leave)?;
     let plan = Plan::for_lock(candidates, &inventory);
     if plan.is_empty() {
         return Ok(Vec::new());

@@ -22,7 +22,7 @@ use crate::model::report::{
 };
 use crate::store::blobs::Blobs;
 use crate::store::generations;
-use crate::store::scan::{Wanted, scan};
+use crate::store::scan::{Notes, Wanted, scan};
 
 /// How the lock is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,13 +64,13 @@ pub fn sync(context: &Context, options: &Options) -> Result<SyncReport, Error> {
     let profile = options.profile.clone().or_else(|| manifest.profile.clone()).unwrap_or_default();
     check_ownership(context, options, &profile, &manifest, found.as_ref())?;
     if let Some(lock) = usable(context, options, &manifest, found)? {
-        let work = Work::new(context, &profile, &manifest, lock)?;
+        let work = Work::new(context, &profile, &manifest, lock, options.mode)?;
         if work.plan.is_empty() || options.mode == Mode::Preview {
             return Ok(work.unrun(context, None));
         }
     } else if options.mode == Mode::Preview {
         let (lock, report) = lock::preview(context, &manifest, &Upgrade::Nothing)?;
-        return Ok(Work::new(context, &profile, &manifest, lock)?.unrun(context, Some(report)));
+        return Ok(Work::new(context, &profile, &manifest, lock, options.mode)?.unrun(context, Some(report)));
     }
     let _guard = context.guard()?;
     let (lock, lock_report) = match usable(context, options, &manifest, context.project.read_lock()?)? {
@@ -80,7 +80,7 @@ pub fn sync(context: &Context, options: &Options) -> Result<SyncReport, Error> {
             (lock, Some(report))
         }
     };
-    let work = Work::new(context, &profile, &manifest, lock)?;
+    let work = Work::new(context, &profile, &manifest, lock, options.mode)?;
     if work.plan.is_empty() {
         return Ok(work.unrun(context, lock_report));
     }
@@ -154,11 +154,16 @@ impl Work {
         profile: &ProfileName,
         manifest: &Manifest,
         lock: Lock,
+        mode: Mode,
     ) -> Result<Self, Error> {
+        let notes = match mode {
+            Mode::Write => Notes::Write,
+            Mode::Preview => Notes::Leave,
+        };
         check_grants(manifest, &lock)?;
         let path = context.project.manifest().display().to_string();
         let target = Generation::describe(profile, &path, manifest, &lock);
-        let inventory = scan(&context.paths, profile, wanted(&target, &lock)?)?;
+        let inventory = scan(&context.paths, profile, wanted(&target, &lock)?, notes)?;
         let plan = Plan::for_sync(&target, &lock, &inventory);
         Ok(Self { target, inventory, plan })
     }

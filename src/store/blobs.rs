@@ -23,9 +23,10 @@ pub struct Blobs {
 pub struct Staging {
     file: File,
     path: PathBuf,
-    digest: Digest,
-    limit: u64,
+    blob: Blob,
     written: u64,
+    /// The first bytes, as many as it takes to tell what they are.
+    start: Vec<u8>,
 }
 
 impl Blobs {
@@ -39,10 +40,15 @@ impl Blobs {
         Self { target, behind: Some(paths.clone()) }
     }
 
-    /// Opens an empty place for the bytes of a blob, of which at most `limit` are taken.
-    pub fn stage(&self, digest: Digest, limit: u64) -> Result<Staging, Error> {
-        let path = self.target.staged(&digest);
-        Ok(Staging { file: write::create_staged(&path)?, path, digest, limit, written: 0 })
+    /// Opens an empty place for the bytes of a blob.
+    pub fn stage(&self, blob: &Blob) -> Result<Staging, Error> {
+        let path = self.target.staged(&blob.digest);
+        Ok(Staging { file: write::create_staged(&path)?, path, blob: *blob, written: 0, start: Vec::new() })
+    }
+
+    /// Forgets staged bytes.
+    pub fn discard(&self, digest: &Digest) -> Result<(), Error> {
+        write::remove(&self.target.staged(digest))
     }
 
     /// Checks the staged bytes of a blob (size, digest, and of a component its first bytes) and gives them their name.
@@ -53,9 +59,7 @@ impl Blobs {
         match checked {
             Ok(()) => write::publish(&staged, &self.target.blob(&blob.digest)),
             Err(error) => {
-                if !matches!(error, Error::Io { .. }) {
-                    write::remove(&staged)?;
-                }
+                self.discard(&blob.digest)?;
                 Err(error)
             }
         }
@@ -66,7 +70,7 @@ impl Blobs {
         if self.read(blob.digest).is_ok() {
             return Ok(());
         }
-        let mut staging = self.stage(blob.digest, blob.role.limit())?;
+        let mut staging = self.stage(blob)?;
         staging.write(bytes)?;
         drop(staging);
         self.admit(blob)
@@ -90,12 +94,20 @@ impl Blobs {
 }
 
 impl Staging {
-    /// Takes more bytes. The first must be those of a component where one is expected, so that a wrong artifact is
-    /// refused before it is fetched whole.
+    /// Takes more bytes, up to the limit of the blob's role. What turns out to be no component, where one is expected,
+    /// is refused before it is fetched whole.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let Blob { digest, role } = self.blob;
         self.written += bytes.len() as u64;
-        if self.written > self.limit {
-            return Err(Error::TooLong { digest: self.digest, limit: self.limit });
+        if self.written > role.limit() {
+            return Err(Error::TooLong { digest, limit: role.limit() });
+        }
+        if matches!(role, Role::Component { .. }) && self.start.len() < SNIFF {
+            self.start.extend_from_slice(&bytes[..bytes.len().min(SNIFF - self.start.len())]);
+            let kind = Kind::of(&self.start);
+            if self.start.len() == SNIFF && kind != Kind::Component {
+                return Err(Error::NotAComponent { digest, kind });
+            }
         }
         self.file.write_all(bytes).map_err(Error::io("write", &self.path))
     }
@@ -104,6 +116,7 @@ impl Staging {
     pub fn restart(&mut self) -> Result<(), Error> {
         use std::io::Seek as _;
         self.written = 0;
+        self.start.clear();
         write::truncate(&self.file, &self.path)?;
         self.file.rewind().map_err(Error::io("empty", &self.path))
     }

@@ -23,11 +23,18 @@ pub struct Wanted {
     pub engines: EngineKeys,
 }
 
+/// Whether what was checked may be noted in the cache, to make the next look cheaper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notes {
+    Write,
+    Leave,
+}
+
 /// Takes stock of what is wanted, and of a profile.
 ///
 /// # Errors
 /// [`Error`] if the live generation cannot be told. A damaged blob or cwasm is no error but part of the answer.
-pub fn scan(paths: &StorePaths, profile: &ProfileName, wanted: Wanted) -> Result<Inventory, Error> {
+pub fn scan(paths: &StorePaths, profile: &ProfileName, wanted: Wanted, notes: Notes) -> Result<Inventory, Error> {
     let mut inventory = Inventory {
         live: generations::live(paths, profile)?,
         generations: generations::numbers(paths, profile)?,
@@ -49,7 +56,9 @@ pub fn scan(paths: &StorePaths, profile: &ProfileName, wanted: Wanted) -> Result
             }
         }
     }
-    verified.write(paths);
+    if notes == Notes::Write {
+        verified.write(paths);
+    }
     inventory.engines = wanted.engines;
     Ok(inventory)
 }

@@ -180,7 +180,7 @@ fn faults_of_a_registry_are_named_and_leave_nothing_behind() {
         (&tag, Fault::Header("Docker-Content-Digest", other), 76, "contradicts itself"),
         (&tag, Fault::Header("Content-Encoding", "gzip".into()), 76, "compresses its answer (gzip)"),
         (&blob, Fault::Status(404), 69, "does not have sha256:"),
-        (&blob, Fault::Status(500), 69, "out of\\u{1b}[31morder"),
+        (&blob, Fault::Status(500), 69, "out of \\u{1b}[31morder"),
         (&blob, Fault::Cut, 69, "cannot be reached"),
         (&blob, Fault::Bytes(longer), 76, "gives more than"),
         (&blob, Fault::Bytes(bytes[..bytes.len() - 1].to_vec()), 76, "gives other bytes than asked for"),
