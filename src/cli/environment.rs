@@ -56,6 +56,7 @@ impl Environment {
 }
 
 /// The variables that curl reads, in its order of preference.
+#[expect(clippy::disallowed_methods, reason = "this is the file that reads the environment")]
 fn proxies() -> Proxies {
     let first = |names: &[&str]| names.iter().filter_map(|name| env::var(name).ok()).find(|value| !value.is_empty());
     Proxies {

@@ -115,7 +115,13 @@ impl Lock {
 
     fn read(file: &str, bytes: &[u8]) -> Result<Self, Vec<Problem>> {
         let text = Text::new(file, bytes).map_err(|problem| vec![problem])?;
-        let table = text.parse()?;
+        let table = text.parse().map_err(|mut problems| {
+            problems
+                .iter_mut()
+                .filter(|problem| !problem.message.contains("merge-conflict"))
+                .for_each(|problem| problem.help = None);
+            problems
+        })?;
         let mut problems = Vec::new();
         let mut fields = Fields::new(&text, table.get_ref(), 0..0, "a lock");
         match fields.integer("version", 0..=u64::MAX, &mut problems) {
@@ -295,11 +301,10 @@ fn read_entry(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Option<Lo
     let before = problems.len();
     let reference_value = fields.string("reference", problems);
     let reference = reference_value.as_ref().and_then(|value| value.parse::<OciReference>(problems));
-    let provenance_value = fields.string("provenance", problems);
-    let provenance = provenance_value.as_ref().and_then(|value| value.parse::<Digest>(problems));
-    let manifest = fields.string("manifest", problems).and_then(|value| value.parse::<Digest>(problems));
+    let provenance = read_digest(fields, "provenance", problems);
+    let manifest = read_digest(fields, "manifest", problems);
     let path = fields.string("path", problems);
-    let component = fields.string("component", problems).and_then(|value| value.parse::<Digest>(problems));
+    let component = read_digest(fields, "component", problems);
     let size = fields.integer("size", 8..=i64::MAX as u64, problems).map(|size| size.value);
     let imports = fields.strings("imports", problems);
     let exports = fields.strings("exports", problems);
@@ -339,6 +344,12 @@ fn read_entry(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Option<Lo
     let source = source.map_err(|problem| problems.push(problem)).ok()?;
     let set = |strings: Vec<Value<'_, &str>>| strings.into_iter().map(|string| string.value.to_owned()).collect();
     Some(LockEntry { source, component: component?, size: size?, imports: set(imports?), exports: set(exports?) })
+}
+
+fn read_digest(fields: &mut Fields<'_>, key: &'static str, problems: &mut Vec<Problem>) -> Option<Digest> {
+    let value = fields.string(key, problems)?;
+    let parsed = value.value.parse();
+    parsed.map_err(|error| problems.push(value.problem(format!("`{key}` cannot be used: {error}")))).ok()
 }
 
 fn render_list(out: &mut String, key: &str, items: &BTreeSet<String>) {

@@ -89,8 +89,14 @@ fn excerpt(line: &str, before: usize, spanned: usize) -> Excerpt {
     let first = before.saturating_sub(EXCERPT * 2 / 3);
     let mut text: String = line.chars().skip(first).take(EXCERPT).map(shown).collect();
     let length = text.chars().count();
-    text.truncate(text.trim_end().len());
     let offset = before - first;
+    text.truncate(text.trim_end().len());
+    if first > 0 {
+        text = text.chars().enumerate().map(|(at, c)| if at == 0 { '…' } else { c }).collect();
+    }
+    if line.chars().count() > first + EXCERPT {
+        text.push('…');
+    }
     Excerpt { text, offset, width: spanned.min(length.saturating_sub(offset)).max(1) }
 }
 

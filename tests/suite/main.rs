@@ -1,10 +1,14 @@
 //! The one test binary. `support` is the sealed sandbox and the registry that misbehaves on demand; each other
 //! module tells the stories of one subject, with the real program.
 
+#![allow(clippy::disallowed_methods, reason = "the bans are the program's")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test prints figures and stops where it is surprised")]
+
 mod support;
 
 mod check;
 mod demo;
+mod figures;
 mod integrity;
 mod invalid_files;
 mod layers;
