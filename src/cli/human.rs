@@ -56,29 +56,30 @@ pub fn init(report: &InitReport) -> String {
     )
 }
 
+/// What a lock did.
 pub fn lock(report: &LockReport) -> String {
-    let mut text = String::new();
+    let changes: String = report.changes.iter().map(lock_change).collect();
     let extensions = count(report.extensions, "extension");
     let file = escape(&report.file);
-    for change in &report.changes {
-        text.push_str(&lock_change(change));
-    }
-    let _ = match report.outcome {
+    let words = match report.outcome {
         LockOutcome::Satisfied => {
-            writeln!(text, "{} {file} satisfies the manifest ({extensions})", Style::good("up to date:"))
+            format!("{} {file} satisfies the manifest ({extensions})", Style::good("up to date:"))
         }
-        LockOutcome::Unchanged => {
-            writeln!(text, "{} every tag is where it was ({extensions})", Style::good("up to date:"))
-        }
-        LockOutcome::Written => writeln!(text, "{} {file} ({extensions})", Style::good("locked:")),
-        LockOutcome::WouldChange => {
-            for (name, why) in &report.stale {
-                let _ = writeln!(text, "  {name} {}", escape(&staleness(why)));
-            }
-            writeln!(text, "{} {file}; `sesame lock` writes it", Style::warning("would change:"))
-        }
+        LockOutcome::Unchanged => format!("{} every tag is where it was ({extensions})", Style::good("up to date:")),
+        LockOutcome::Written | LockOutcome::WouldChange => format!("{} {file} ({extensions})", Style::good("locked:")),
     };
-    text
+    format!("{changes}{words}\n")
+}
+
+/// What a lock would do.
+pub fn lock_preview(report: &LockReport) -> String {
+    if report.outcome != LockOutcome::WouldChange {
+        return lock(report);
+    }
+    let stale = report.stale.iter().map(|(name, why)| format!("{name} {}\n", escape(&staleness(why))));
+    let file = escape(&report.file);
+    let words = format!("{} {file}; `sesame lock` writes it\n", Style::warning("would change:"));
+    format!("{}{}{words}", stale.collect::<String>(), lock_text(report))
 }
 
 /// What a sync did.
@@ -200,16 +201,12 @@ fn lock_text(report: &LockReport) -> String {
     let mut text: String = report.changes.iter().map(lock_change).collect();
     if let Some((old, new)) = &report.texts {
         let _ = writeln!(text, "--- {0}\n+++ {0}", escape(&report.file));
-        for group in TextDiff::from_lines(old, new).grouped_ops(2) {
+        let diff = TextDiff::from_lines(old.as_str(), new.as_str());
+        for group in diff.grouped_ops(2) {
             text.push_str("@@\n");
-            for change in group.iter().flat_map(|op| {
-                TextDiff::from_lines(old, new)
-                    .iter_changes(op)
-                    .map(|change| (change.tag(), change.value().to_owned()))
-                    .collect::<Vec<_>>()
-            }) {
-                let line = escape(change.1.trim_end_matches('\n')).into_owned();
-                let _ = match change.0 {
+            for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+                let line = escape(change.value().trim_end_matches('\n')).into_owned();
+                let _ = match change.tag() {
                     ChangeTag::Equal => writeln!(text, " {line}"),
                     ChangeTag::Delete => writeln!(text, "{}", Style::removed(&format!("-{line}"))),
                     ChangeTag::Insert => writeln!(text, "{}", Style::added(&format!("+{line}"))),

@@ -80,7 +80,11 @@ fn run_lock(arguments: &Arguments, options: &LockArguments, output: &Output) -> 
     };
     let mode = if options.check { Mode::Preview } else { Mode::Write };
     let report = lock::lock(&context, mode, &upgrade)?;
-    output.report("lock", json::Data::Lock(&report), || human::lock(&report));
+    if options.check {
+        output.result("lock", json::Data::Lock(&report), || human::lock_preview(&report));
+    } else {
+        output.report("lock", json::Data::Lock(&report), || human::lock(&report));
+    }
     Ok(if report.outcome == LockOutcome::WouldChange { End::Differs } else { End::Done })
 }
 

@@ -120,7 +120,7 @@ impl Observer for Progress {
                 self.ended(*step);
                 let step = plan.step(*step);
                 let text =
-                    format!("  {:<10} {}  to {}", Style::error("failed"), names(&step.extensions), step.action.verb());
+                    format!("  {} {}  to {}", Style::error("failed    "), names(&step.extensions), step.action.verb());
                 self.line(Volume::Normal, &text);
             }
             Event::Ended => {

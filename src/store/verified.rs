@@ -67,6 +67,7 @@ impl Verified {
             return;
         }
         self.known.append(&mut self.used);
+        self.known.retain(|name, _| path_of(name).symlink_metadata().is_ok());
         let mut text = HEADER.to_owned();
         for (name, look) in self.known.iter().filter(|(name, _)| !name.contains('\n')) {
             let _ = writeln!(text, "{look}\t{name}");
@@ -78,6 +79,11 @@ impl Verified {
 /// What a record is filed under: the path, and for compiled code also what its tag was checked with.
 fn name(path: &Path, key: &str) -> String {
     format!("{key}{}", path.display())
+}
+
+/// The path in such a name; paths of the store are absolute.
+fn path_of(name: &str) -> &Path {
+    Path::new(&name[name.find('/').unwrap_or(name.len())..])
 }
 
 fn look(metadata: &Metadata) -> String {

@@ -37,9 +37,10 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .expect("docker-registry is installed");
+        let server = Self { child, host };
         for _ in 0..500 {
-            if get(&host, "/v2/").is_ok() {
-                return Self { child, host };
+            if get(&server.host, "/v2/").is_ok() {
+                return server;
             }
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
