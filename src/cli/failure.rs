@@ -79,11 +79,15 @@ pub fn words(failure: &Failure) -> String {
             }
             return text;
         }
-        Failure::Verb(Error::Lock { faults }) => {
+        Failure::Verb(Error::Extensions { faults }) => {
             for (name, fault) in faults {
-                text.push_str(&fault_words(&format!("{name}: "), fault));
+                let named = fault.message.contains(&format!("`{name}`"));
+                let prefix = if named { String::new() } else { format!("{name}: ") };
+                text.push_str(&fault_words(&prefix, fault));
             }
-            text.push_str(&format!("{}, nothing was written\n", failure.fault().message));
+            if faults.len() > 1 {
+                text.push_str(&format!("{}; nothing was changed\n", failure.fault().message));
+            }
             return text;
         }
         Failure::Verb(Error::Incomplete(report)) => return incomplete(report, &failure.fault()),

@@ -112,7 +112,7 @@ pub fn plan(report: &SyncReport) -> String {
     if let Some(lock) = &report.lock {
         text.push_str(&lock_text(lock));
     }
-    if report.steps.is_empty() {
+    if report.outcome == SyncOutcome::UpToDate {
         let extensions = count(report.extensions.len(), "extension");
         let _ = writeln!(text, "nothing to do: {extensions} in profile `{}`", report.profile);
     }

@@ -51,6 +51,12 @@ pub struct ErrorDocument<'a> {
     /// What was wrong with each extension that could not be locked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<ExtensionFault<'a>>,
+    /// What taking over another manifest's set would change, one line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<String>,
+    /// Where a manifest was looked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub looked: Vec<String>,
     /// What a sync that failed in part has done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<&'a SyncReport>,
@@ -87,7 +93,7 @@ impl<'a> ErrorDocument<'a> {
             help: problem.help.as_deref(),
         };
         let extensions = match failure {
-            Failure::Verb(Error::Lock { faults }) => {
+            Failure::Verb(Error::Extensions { faults }) => {
                 faults.iter().map(|(name, fault)| ExtensionFault { name, fault }).collect()
             }
             _ => Vec::new(),
@@ -97,6 +103,16 @@ impl<'a> ErrorDocument<'a> {
             fault: failure.fault(),
             problems: failure.problems().iter().map(problem).collect(),
             extensions,
+            differences: match failure {
+                Failure::Verb(Error::OtherManifest { differences, .. }) => differences.clone(),
+                _ => Vec::new(),
+            },
+            looked: match failure {
+                Failure::Verb(Error::NoManifest { looked }) => {
+                    looked.iter().map(|path| path.display().to_string()).collect()
+                }
+                _ => Vec::new(),
+            },
             report: failure.report(),
         }
     }

@@ -11,10 +11,12 @@ mod output;
 mod progress;
 mod schema;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser as _;
+use sesame::model::fault::FaultKind;
 use sesame::model::report::{LockOutcome, SyncOutcome};
 use sesame::ops::context::{Context, Interrupt};
 use sesame::ops::error::Error;
@@ -40,14 +42,23 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let output = Output::new(&arguments);
     let verb = arguments.command.verb();
-    match run(&arguments, verb, &output) {
-        Ok(End::Done) => ExitCode::SUCCESS,
-        Ok(End::Differs) => ExitCode::from(1),
-        Err(error) => {
+    let status = match catch_unwind(AssertUnwindSafe(|| run(&arguments, verb, &output))) {
+        Ok(Ok(End::Done)) => 0,
+        Ok(Ok(End::Differs)) => 1,
+        Ok(Err(error)) => {
             output.failure(verb.name(), &error);
-            ExitCode::from(failure::status(error.kind()))
+            failure::status(error.kind())
         }
+        Err(_) => {
+            let error = Error::Bug("sesame panicked").into();
+            output.failure(verb.name(), &error);
+            failure::status(error.kind())
+        }
+    };
+    if output.is_lost() && status <= 1 {
+        return ExitCode::from(failure::status(FaultKind::Io));
     }
+    ExitCode::from(status)
 }
 
 fn run(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, failure::Failure> {
@@ -110,13 +121,22 @@ fn run_sync(arguments: &Arguments, options: &SyncArguments, output: &Output) -> 
     Ok(if check && report.outcome == SyncOutcome::Planned { End::Differs } else { End::Done })
 }
 
+/// The first signal lets the run end well; the second ends the process where it is.
+#[expect(clippy::disallowed_methods, reason = "a second signal means now")]
+fn interrupted(interrupt: &Interrupt) {
+    if interrupt.is_set() {
+        std::process::exit(i32::from(failure::status(FaultKind::Interrupted)));
+    }
+    interrupt.set();
+}
+
 /// What the verbs are given, from the arguments and the environment.
 fn context(arguments: &Arguments, verb: &str, network: &Network, output: &Output) -> Result<Context, failure::Failure> {
     let environment = Environment::read()?;
     let project = Project::find(&environment.search(arguments.manifest.clone()))?;
     let interrupt = Interrupt::default();
     let handler = interrupt.clone();
-    ctrlc::set_handler(move || handler.set()).map_err(|error| Error::Runtime(std::io::Error::other(error)))?;
+    ctrlc::set_handler(move || interrupted(&handler)).map_err(|error| Error::Runtime(std::io::Error::other(error)))?;
     Ok(Context {
         project,
         paths: environment.paths,

@@ -1,6 +1,8 @@
 //! Where words go: results to standard output, everything else to standard error. A reader that left is no error.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::ColorChoice;
 
@@ -17,10 +19,11 @@ pub enum Volume {
 }
 
 /// The streams of a run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Output {
-    pub volume: Volume,
+    volume: Volume,
     json: bool,
+    lost: Arc<AtomicBool>,
 }
 
 impl Output {
@@ -36,7 +39,7 @@ impl Output {
             (_, true) => Volume::Verbose,
             _ => Volume::Normal,
         };
-        Self { volume, json: arguments.json }
+        Self { volume, json: arguments.json, lost: Arc::default() }
     }
 
     /// Whether lines may be drawn over.
@@ -58,13 +61,13 @@ impl Output {
         if self.json {
             self.document(&Document { version: VERSION, command, data: Some(data), error: None });
         } else if self.volume > Volume::Quiet {
-            print(&mut anstream::stdout(), &words());
+            self.print(&mut anstream::stdout(), &words());
         }
     }
 
     /// Text on standard output, as it is.
     pub fn text(&self, text: &str) {
-        print(&mut io::stdout(), text);
+        self.print(&mut io::stdout(), text);
     }
 
     /// Why a command failed.
@@ -77,14 +80,15 @@ impl Output {
                 error: Some(ErrorDocument::new(failure)),
             });
         } else {
-            print(&mut anstream::stderr(), &failure::words(failure));
+            self.say(Volume::Quiet, &failure::words(failure));
         }
     }
 
     /// Words on standard error, for those who want to hear that much.
     pub fn say(&self, volume: Volume, words: &str) {
         if self.volume >= volume {
-            print(&mut anstream::stderr(), words);
+            // Where nobody can be told, there is nobody to tell that.
+            let _ = anstream::stderr().write_all(words.as_bytes());
         }
     }
 
@@ -96,11 +100,22 @@ impl Output {
     fn document(&self, document: &Document<'_>) {
         let text = serde_json::to_string_pretty(document)
             .unwrap_or_else(|error| format!("{{\"version\": {VERSION}, \"error\": \"{error}\"}}"));
-        print(&mut io::stdout(), &format!("{text}\n"));
+        self.print(&mut io::stdout(), &format!("{text}\n"));
     }
-}
 
-/// Writes all of it, unless nobody reads any more.
-fn print(stream: &mut impl Write, text: &str) {
-    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+    /// Writes a result. A reader that left wanted no more of it; any other failure is said.
+    fn print(&self, stream: &mut impl Write, text: &str) {
+        match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                self.lost.store(true, Ordering::Relaxed);
+                self.say(Volume::Quiet, &format!("error: cannot write to standard output: {error}\n"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a result could not be written.
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
 }

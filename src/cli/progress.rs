@@ -29,7 +29,7 @@ struct State {
 impl Progress {
     pub fn new(output: &Output) -> Self {
         let bars = output.draws().then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
-        Self { output: *output, bars, state: Mutex::default() }
+        Self { output: output.clone(), bars, state: Mutex::default() }
     }
 
     fn line(&self, volume: Volume, text: &str) {

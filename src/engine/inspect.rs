@@ -31,6 +31,15 @@ pub enum InspectError {
 pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
     let invalid = |error: wasmparser::BinaryReaderError| InspectError::Invalid(error.to_string());
     Validator::new_with_features(FEATURES).validate_all(bytes).map_err(invalid)?;
+    read_interface(bytes)
+}
+
+/// Reads the interface of a component that was validated, or is validated by being compiled.
+///
+/// # Errors
+/// [`InspectError`] if its sections cannot be read.
+pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
+    let invalid = |error: wasmparser::BinaryReaderError| InspectError::Invalid(error.to_string());
     let mut interface = Interface::default();
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {

@@ -8,16 +8,20 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::Problem;
+use super::problem::{Lines, Problem};
 use super::text::nearest;
 
 /// The largest manifest or lock that is read, in bytes.
 pub const MAX_FILE: usize = 16 << 20;
 
+/// What to do about merge-conflict markers.
+pub(crate) const FINISH_THE_MERGE: &str = "finish the merge first";
+
 /// The text of a file, without a byte order mark.
 pub(crate) struct Text<'a> {
-    pub file: &'a str,
-    pub text: &'a str,
+    file: &'a str,
+    text: &'a str,
+    lines: Lines,
 }
 
 impl<'a> Text<'a> {
@@ -25,10 +29,13 @@ impl<'a> Text<'a> {
     pub(crate) fn new(file: &'a str, bytes: &'a [u8]) -> Result<Self, Problem> {
         if bytes.len() > MAX_FILE {
             let message = format!("the file has more than {MAX_FILE} bytes, which is more than is read");
-            return Err(Problem::whole(file, message).help("split it, or look whether this is the right file"));
+            return Err(Problem::whole(file, message).help("look whether this is the right file"));
         }
         match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Self { file, text: text.strip_prefix('\u{feff}').unwrap_or(text) }),
+            Ok(text) => {
+                let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+                Ok(Self { file, text, lines: Lines::of(text) })
+            }
             Err(error) => {
                 let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
                 let line = before.matches('\n').count() + 1;
@@ -52,7 +59,14 @@ impl<'a> Text<'a> {
     }
 
     pub(crate) fn problem(&self, span: Range<usize>, message: impl Into<String>) -> Problem {
-        Problem::at(self.file, self.text, span, message)
+        Problem::at(self.file, self.text, &self.lines, span, message)
+    }
+
+    /// `FILE:LINE:COLUMN` of a byte.
+    pub(crate) fn place(&self, at: usize) -> String {
+        let (line, start) = self.lines.find(at);
+        let column = self.text.get(start..at).map_or(0, |before| before.chars().count()) + 1;
+        format!("{}:{line}:{column}", self.file)
     }
 
     /// The parser's words for the commonest faults, made plain. Later faults of a file often follow from the first.
@@ -83,6 +97,9 @@ impl<'a> Text<'a> {
     }
 
     fn conflict_marker(&self) -> Option<Problem> {
+        if !self.text.lines().any(|line| line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>")) {
+            return None;
+        }
         let mut at = 0;
         for line in self.text.split_inclusive('\n') {
             let marker = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().find(|marker| {
@@ -90,7 +107,7 @@ impl<'a> Text<'a> {
             });
             if let Some(marker) = marker {
                 let message = format!("`{marker}` is a merge-conflict marker");
-                return Some(self.problem(at..at + line.trim_end().len(), message).help("finish the merge first"));
+                return Some(self.problem(at..at + line.trim_end().len(), message).help(FINISH_THE_MERGE));
             }
             at += line.len();
         }

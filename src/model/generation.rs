@@ -1,11 +1,13 @@
 //! A generation: one activated set of a profile, as its file holds it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::capability::Grants;
 use super::digest::Digest;
 use super::lock::{Lock, LockedSource};
-use super::manifest::{Config, Limits, Manifest};
+use super::manifest::{ComponentSource, Config, Extension, Limits, Manifest};
 use super::name::{ExtensionName, ProfileName};
 use super::reference::OciReference;
 
@@ -43,6 +45,9 @@ pub struct LiveExtension {
     pub component: Digest,
     /// In bytes.
     pub size: u64,
+    /// The component's imports, as its bytes were found to say.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub imports: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Grants::is_empty")]
     pub capabilities: Grants,
     #[serde(default, skip_serializing_if = "Limits::is_unset")]
@@ -68,6 +73,7 @@ impl Generation {
                 path,
                 component: entry.component,
                 size: entry.size,
+                imports: entry.imports.clone(),
                 capabilities: wanted.map(|wanted| wanted.capabilities.clone()).unwrap_or_default(),
                 limits: wanted.map(|wanted| wanted.limits).unwrap_or_default(),
                 config: wanted.map(|wanted| wanted.config.clone()).unwrap_or_default(),
@@ -115,6 +121,31 @@ impl Generation {
 }
 
 impl LiveExtension {
+    /// An extension that is wanted and not locked yet, to show what would change. Its component is not known.
+    pub fn unlocked(name: &ExtensionName, wanted: &Extension) -> Self {
+        let (reference, path) = match &wanted.source {
+            ComponentSource::Oci(reference) => (Some(reference.clone()), None),
+            ComponentSource::Path(path) => (None, Some(path.clone())),
+        };
+        Self {
+            name: name.clone(),
+            reference,
+            provenance: None,
+            path,
+            component: Digest::of(&[]),
+            size: 0,
+            imports: BTreeSet::new(),
+            capabilities: wanted.capabilities.clone(),
+            limits: wanted.limits,
+            config: wanted.config.clone(),
+        }
+    }
+
+    /// Whether it was made by [`unlocked`](Self::unlocked).
+    fn is_unlocked(&self) -> bool {
+        self.size == 0
+    }
+
     /// The reference, or the path.
     pub fn source(&self) -> String {
         match (&self.reference, &self.path) {
@@ -131,7 +162,8 @@ impl LiveExtension {
 
     fn granted(&self) -> String {
         let names: Vec<&str> = self.capabilities.iter().map(|capability| capability.as_str()).collect();
-        if names.is_empty() { String::new() } else { format!("  grants: {}", names.join(", ")) }
+        let grants = if names.is_empty() { String::new() } else { format!("  grants: {}", names.join(", ")) };
+        if self.is_unlocked() { format!("{grants}  (not locked yet)") } else { grants }
     }
 
     fn difference(&self, new: &Self) -> Vec<String> {
@@ -139,8 +171,14 @@ impl LiveExtension {
         if self.source() != new.source() {
             parts.push(format!("{} → {}", self.source(), new.source()));
         }
-        if self.component != new.component || self.provenance != new.provenance {
+        if new.is_unlocked() {
+            parts.push("not locked yet".to_owned());
+        } else if self.component != new.component {
             parts.push(format!("component {} → {}", self.component.short(), new.component.short()));
+        } else if self.provenance != new.provenance {
+            parts.push("provenance".to_owned());
+        } else if (self.size, &self.imports) != (new.size, &new.imports) {
+            parts.push("what the lock says of it".to_owned());
         }
         let added = new.capabilities.difference(&self.capabilities).map(|capability| format!("+{capability}"));
         let removed = self.capabilities.difference(&new.capabilities).map(|capability| format!("-{capability}"));

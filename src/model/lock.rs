@@ -9,10 +9,11 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::digest::Digest;
-use super::document::{Fields, Text, Value};
+use super::document::{FINISH_THE_MERGE, Fields, Text};
 use super::manifest::{ComponentSource, Extension, Manifest};
 use super::manifest_reader::normalize;
 use super::name::ExtensionName;
+use super::plan::MAX_COMPONENT;
 use super::problem::Problem;
 use super::reference::OciReference;
 
@@ -118,7 +119,7 @@ impl Lock {
         let table = text.parse().map_err(|mut problems| {
             problems
                 .iter_mut()
-                .filter(|problem| !problem.message.contains("merge-conflict"))
+                .filter(|problem| problem.help.as_deref() != Some(FINISH_THE_MERGE))
                 .for_each(|problem| problem.help = None);
             problems
         })?;
@@ -305,9 +306,9 @@ fn read_entry(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Option<Lo
     let manifest = read_digest(fields, "manifest", problems);
     let path = fields.string("path", problems);
     let component = read_digest(fields, "component", problems);
-    let size = fields.integer("size", 8..=i64::MAX as u64, problems).map(|size| size.value);
-    let imports = fields.strings("imports", problems);
-    let exports = fields.strings("exports", problems);
+    let size = fields.integer("size", 8..=MAX_COMPONENT, problems).map(|size| size.value);
+    let imports = read_names(fields, "imports", problems);
+    let exports = read_names(fields, "exports", problems);
     if problems.len() > before {
         return None;
     }
@@ -342,8 +343,16 @@ fn read_entry(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Option<Lo
         return None;
     }
     let source = source.map_err(|problem| problems.push(problem)).ok()?;
-    let set = |strings: Vec<Value<'_, &str>>| strings.into_iter().map(|string| string.value.to_owned()).collect();
-    Some(LockEntry { source, component: component?, size: size?, imports: set(imports?), exports: set(exports?) })
+    Some(LockEntry { source, component: component?, size: size?, imports: imports?, exports: exports? })
+}
+
+/// Names in ascending order, each once.
+fn read_names(fields: &mut Fields<'_>, key: &'static str, problems: &mut Vec<Problem>) -> Option<BTreeSet<String>> {
+    let names = fields.strings(key, problems)?;
+    for pair in names.windows(2).filter(|pair| pair[0].value >= pair[1].value) {
+        problems.push(pair[1].problem(format!("`{key}` is not sorted, or names something twice")));
+    }
+    Some(names.into_iter().map(|name| name.value.to_owned()).collect())
 }
 
 fn read_digest(fields: &mut Fields<'_>, key: &'static str, problems: &mut Vec<Problem>) -> Option<Digest> {

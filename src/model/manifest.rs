@@ -52,6 +52,18 @@ pub struct Extension {
     pub config: Config,
     /// `FILE:LINE:COLUMN` of its declaration.
     pub place: String,
+    pub form: Form,
+}
+
+/// How an extension is written, which decides what a person has to add to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `name = "reference"`
+    Short,
+    /// A table in `sesame.toml`.
+    Table,
+    /// A file of its own.
+    DropIn,
 }
 
 /// Where an extension's component comes from.
@@ -139,7 +151,7 @@ mod tests {
         let long = parse(main).unwrap().extensions.remove(&name).unwrap();
         let empty = ManifestSource { file: "sesame.toml".into(), folder: "/project".into(), bytes: Vec::new() };
         let short = Manifest::parse(&empty, &[drop_in("clock", other)]).unwrap().extensions.remove(&name).unwrap();
-        assert_eq!(Extension { place: short.place.clone(), ..long.clone() }, short);
+        assert_eq!(Extension { place: short.place.clone(), form: Form::DropIn, ..long.clone() }, short);
         assert_eq!(long.capabilities, [Capability::ConfigRead].into());
         assert_eq!(long.config["a.b"], "x");
         assert_eq!(long.config["c"], "16");

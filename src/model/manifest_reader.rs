@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::capability::{Capability, Grants};
 use super::document::{Fields, Text, Value, type_name};
-use super::manifest::{ComponentSource, Config, DropIn, Extension, Limits, Manifest, ManifestSource};
+use super::manifest::{ComponentSource, Config, DropIn, Extension, Form, Limits, Manifest, ManifestSource};
 use super::name::ExtensionName;
 use super::problem::Problem;
 use super::reference::OciReference;
@@ -66,7 +66,7 @@ impl Reader {
             Some(mut head) => {
                 let name = head.string("name", &mut problems);
                 let source = read_source(&mut head, "extensions", &mut problems);
-                let extension = read_details(&text, &mut fields, &mut problems).zip(source);
+                let extension = read_details(&text, Form::DropIn, &mut fields, &mut problems).zip(source);
                 match name {
                     Some(name) if name.value != stem => {
                         let message = format!("the extension is named `{}`, but its file is `{stem}.toml`", name.value);
@@ -86,10 +86,10 @@ impl Reader {
                 let help = format!("add `[extension]`, `name = \"{stem}\"`, and `oci = \"…\"` or `path = \"…\"`");
                 problems.push(fields.problem("the file has no table `[extension]`").help(help));
                 fields.ignore(&["extensions", "name", "version", "oci", "path"]);
-                read_details(&text, &mut fields, &mut problems);
+                read_details(&text, Form::DropIn, &mut fields, &mut problems);
             }
             None => {
-                read_details(&text, &mut fields, &mut problems);
+                read_details(&text, Form::DropIn, &mut fields, &mut problems);
             }
         }
         fields.finish(&mut problems);
@@ -104,21 +104,21 @@ impl Reader {
         problems: &mut Vec<Problem>,
     ) {
         let Some(name) = key.parse::<ExtensionName>(problems) else { return };
-        let at = text.problem(key.span.clone(), "");
-        let place = format!("{}:{}:{}", at.file, at.line, at.column);
+        let place = text.place(key.span.start);
         if let Some(first) = self.places.get(&name) {
             let message = format!("`{name}` is defined twice, first at {first}");
             problems.push(key.problem(message).help("remove one of the two, or rename one"));
             return;
         }
         self.places.insert(name.clone(), place.clone());
-        if let Some((Details { capabilities, limits, config }, source)) = extension {
-            self.manifest.extensions.insert(name, Extension { source, capabilities, limits, config, place });
+        if let Some((Details { form, capabilities, limits, config }, source)) = extension {
+            self.manifest.extensions.insert(name, Extension { source, capabilities, limits, config, place, form });
         }
     }
 }
 
 struct Details {
+    form: Form,
     capabilities: Grants,
     limits: Limits,
     config: Config,
@@ -134,7 +134,12 @@ fn read_entry<'a>(
     match value.get_ref() {
         DeValue::String(reference) => {
             let reference = Value::new(text, value.span(), reference.as_ref()).parse::<OciReference>(problems)?;
-            let details = Details { capabilities: Grants::new(), limits: Limits::default(), config: Config::new() };
+            let details = Details {
+                form: Form::Short,
+                capabilities: Grants::new(),
+                limits: Limits::default(),
+                config: Config::new(),
+            };
             Some((details, ComponentSource::Oci(reference)))
         }
         DeValue::Table(table) => {
@@ -144,7 +149,7 @@ fn read_entry<'a>(
             }
             let mut fields = Fields::new(text, table, value.span(), format!("the extension `{name}`"));
             let source = read_source(&mut fields, "", problems);
-            let details = read_details(text, &mut fields, problems);
+            let details = read_details(text, Form::Table, &mut fields, problems);
             fields.finish(problems);
             details.zip(source)
         }
@@ -163,8 +168,8 @@ fn dotted_name(text: &Text<'_>, name: &str, table: &DeTable<'_>) -> Option<Probl
     let (key, value) = table.iter().next().filter(|_| table.len() == 1)?;
     let inner = key.get_ref().as_ref();
     let whole = match value.get_ref() {
-        DeValue::String(reference) => reference.parse::<OciReference>().is_ok(),
-        DeValue::Table(inner) => inner.keys().any(|key| ["oci", "path"].contains(&key.get_ref().as_ref())),
+        DeValue::String(reference) => reference.contains('/'),
+        DeValue::Table(_) => true,
         _ => false,
     };
     let problem = || text.problem(key.span(), "a name has no dots").help(format!("write `{name}-{inner}`"));
@@ -215,7 +220,12 @@ fn read_source(fields: &mut Fields<'_>, prefix: &str, problems: &mut Vec<Problem
 }
 
 /// Capabilities, limits and config: the tables of a drop-in, the keys of the long form.
-fn read_details<'a>(text: &'a Text<'a>, fields: &mut Fields<'a>, problems: &mut Vec<Problem>) -> Option<Details> {
+fn read_details<'a>(
+    text: &'a Text<'a>,
+    form: Form,
+    fields: &mut Fields<'a>,
+    problems: &mut Vec<Problem>,
+) -> Option<Details> {
     let before = problems.len();
     let mut capabilities = Grants::new();
     if let Some(mut granted) = fields.table("capabilities", problems) {
@@ -234,7 +244,7 @@ fn read_details<'a>(text: &'a Text<'a>, fields: &mut Fields<'a>, problems: &mut 
         table.finish(problems);
     }
     let config = fields.table("config", problems).map(|table| read_config(text, &table, problems)).unwrap_or_default();
-    (problems.len() == before).then_some(Details { capabilities, limits, config })
+    (problems.len() == before).then_some(Details { form, capabilities, limits, config })
 }
 
 fn read_config<'a>(text: &Text<'_>, fields: &Fields<'a>, problems: &mut Vec<Problem>) -> Config {
@@ -274,7 +284,9 @@ fn read_registries(
             problems.push(text.problem(value.span(), message).help("write `{ mirrors = [\"…\"] }`"));
             continue;
         };
-        if let Some((inner, _)) = table.iter().find(|(_, value)| value.get_ref().is_table()) {
+        let known = |key: &str| ["mirrors", "mirrors-only", "plain-http"].contains(&key);
+        let unquoted = table.iter().find(|(inner, value)| value.get_ref().is_table() && !known(inner.get_ref()));
+        if let Some((inner, _)) = unquoted.filter(|_| !key.value.contains('.')) {
             let message = format!("`{}.{}` must stand in quotes", key.value, inner.get_ref());
             let help = format!("write `[registries.\"{}.{}\"]`", key.value, inner.get_ref());
             problems.push(text.problem(inner.span(), message).help(help));

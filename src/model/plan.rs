@@ -24,6 +24,9 @@ pub const KEPT_GENERATIONS: usize = 10;
 /// The largest manifest or index that is fetched, in bytes.
 pub const MAX_MANIFEST: u64 = 4 << 20;
 
+/// The largest component that is fetched, in bytes. Those of Python and JavaScript have 12 to 40 MiB.
+pub const MAX_COMPONENT: u64 = 512 << 20;
+
 /// A graph of steps; an edge leads from a step to one that needs it done.
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -64,13 +67,13 @@ pub struct Blob {
     pub role: Role,
 }
 
-/// What a blob is for, and what it must say.
+/// What a blob is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// An OCI image index that leads to `manifest`.
-    Index { manifest: Digest },
-    /// An OCI manifest whose wasm layer is `component`.
-    Manifest { component: Digest },
+    /// An OCI image index.
+    Index,
+    /// An OCI manifest.
+    Manifest,
     /// A component of `size` bytes.
     Component { size: u64 },
 }
@@ -127,13 +130,12 @@ impl Plan {
                 LockedSource::Path(path) => Origin::Path(path.clone()),
                 LockedSource::Oci { reference, provenance, manifest } => {
                     let origin = Origin::Registry(reference.clone());
-                    let named = Role::Manifest { component: entry.component };
-                    if let Some(manifest) = manifest {
-                        let index = Blob { digest: *provenance, role: Role::Index { manifest: *manifest } };
+                    if manifest.is_some() {
+                        let index = Blob { digest: *provenance, role: Role::Index };
                         last.extend(builder.blob(index, &origin, &extension.name));
                     }
                     let digest = manifest.unwrap_or(*provenance);
-                    last.extend(builder.blob(Blob { digest, role: named }, &origin, &extension.name));
+                    last.extend(builder.blob(Blob { digest, role: Role::Manifest }, &origin, &extension.name));
                     origin
                 }
             };
@@ -290,7 +292,7 @@ impl Action {
         match self {
             Self::Fetch { blob, .. } | Self::Verify { blob } => match blob.role {
                 Role::Component { size } => size,
-                Role::Index { .. } | Role::Manifest { .. } => 0,
+                Role::Index | Role::Manifest => 0,
             },
             Self::Compile { size, .. } => *size,
             Self::Activate { .. } | Self::Prune { .. } => 0,
@@ -302,7 +304,7 @@ impl Role {
     /// The most bytes that a blob of this role may have.
     pub fn limit(self) -> u64 {
         match self {
-            Self::Index { .. } | Self::Manifest { .. } => MAX_MANIFEST,
+            Self::Index | Self::Manifest => MAX_MANIFEST,
             Self::Component { size } => size,
         }
     }
@@ -311,8 +313,8 @@ impl Role {
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Index { .. } => "index",
-            Self::Manifest { .. } => "manifest",
+            Self::Index => "index",
+            Self::Manifest => "manifest",
             Self::Component { .. } => "component",
         })
     }

@@ -30,17 +30,34 @@ struct Excerpt {
     width: usize,
 }
 
+/// Where the lines of a text begin, in bytes.
+#[derive(Debug)]
+pub(crate) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub(crate) fn of(text: &str) -> Self {
+        let after = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Self(std::iter::once(0).chain(after).collect())
+    }
+
+    /// The line that holds the byte, counted from 1, and where it begins.
+    pub(crate) fn find(&self, at: usize) -> (usize, usize) {
+        let line = self.0.partition_point(|start| *start <= at).max(1);
+        (line, self.0.get(line - 1).copied().unwrap_or(0))
+    }
+}
+
 impl Problem {
-    /// A problem with `span`, a byte range of `text`, which is the whole content of `file`.
-    pub(crate) fn at(file: &str, text: &str, span: Range<usize>, message: impl Into<String>) -> Self {
+    /// A problem with `span`, a byte range of `text`, which is the whole content of `file` and has these `lines`.
+    pub(crate) fn at(file: &str, text: &str, lines: &Lines, span: Range<usize>, message: impl Into<String>) -> Self {
         let start = floor_boundary(text, span.start);
-        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let (line, line_start) = lines.find(start);
         let line_end = text[start..].find(['\n', '\r']).map_or(text.len(), |at| start + at);
         let before = text[line_start..start].chars().count();
         let spanned = text[start..floor_boundary(text, span.end.clamp(start, line_end.max(start)))].chars().count();
         Self {
             file: file.to_owned(),
-            line: text[..start].matches('\n').count() + 1,
+            line,
             column: before + 1,
             message: message.into(),
             help: None,
@@ -111,7 +128,8 @@ mod tests {
     #[test]
     fn a_problem_shows_its_place() {
         let text = "a = 1\nñb = \"x\"\n";
-        let problem = Problem::at("sesame.toml", text, 12..15, "a string stands here").help("write 1");
+        let problem =
+            Problem::at("sesame.toml", text, &Lines::of(text), 12..15, "a string stands here").help("write 1");
         assert_eq!(
             problem.to_string(),
             "sesame.toml:2:6: a string stands here\n   |\n 2 | ñb = \"x\"\n   |      ^^^\n   = help: write 1"
@@ -123,7 +141,7 @@ mod tests {
         for text in ["", "\n", "é\r\n\u{1b}x", "ab"] {
             for start in 0..=text.len() + 1 {
                 for end in 0..=text.len() + 1 {
-                    assert!(!Problem::at("f", text, start..end, "m").to_string().contains('\u{1b}'));
+                    assert!(!Problem::at("f", text, &Lines::of(text), start..end, "m").to_string().contains('\u{1b}'));
                 }
             }
         }

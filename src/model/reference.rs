@@ -109,7 +109,8 @@ impl FromStr for OciReference {
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(ReferenceError::Scheme(format!("{scheme}://")));
         }
-        if text.starts_with(['.', '/', '~']) || text.ends_with(".wasm") {
+        let first = text.split('/').next().unwrap_or_default();
+        if text.starts_with(['.', '/', '~']) || (text.ends_with(".wasm") && !looks_like_host(first)) {
             return Err(ReferenceError::File(text.to_owned()));
         }
         let (tagged, provenance) = match text.split_once('@') {
@@ -333,6 +334,8 @@ mod tests {
         assert!(fault("ghcr.io/ext:1").contains("two are needed"));
         assert!(fault("https://ghcr.io/org/ext:1").contains("before the host"));
         assert!(fault("./target/ext.wasm").contains("is a file"));
+        assert!(fault("target/ext.wasm").contains("is a file"));
+        assert!("ghcr.io/org/ext:1.wasm".parse::<OciReference>().is_ok());
         assert!(fault("GHCR.io/org/ext:1").contains("lower case"));
         assert!(fault("ghcr.io:0/org/ext:1").contains("port"));
         assert!(fault("ghcr.io:70000/org/ext:1").contains("port"));

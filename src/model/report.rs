@@ -140,7 +140,8 @@ pub enum ExtensionStatus {
 impl SyncReport {
     /// The kind of failure that decides the exit status, if there was one.
     pub fn worst(&self) -> Option<FaultKind> {
-        let kinds = self.steps.iter().filter_map(|step| match &step.outcome {
+        let needed = self.steps.iter().filter(|step| step.action != "prune");
+        let kinds = needed.filter_map(|step| match &step.outcome {
             StepOutcome::Failed(fault) => Some(fault.kind),
             StepOutcome::Interrupted => Some(FaultKind::Interrupted),
             _ => None,
@@ -153,6 +154,14 @@ impl StepReport {
     /// The report of each step of a plan before it is run.
     pub fn planned(plan: &Plan) -> Vec<Self> {
         plan.steps().map(|(_, step)| Self::new(step)).collect()
+    }
+
+    /// What went wrong, if it failed.
+    pub fn fault(&self) -> Option<&Fault> {
+        match &self.outcome {
+            StepOutcome::Failed(fault) => Some(fault),
+            _ => None,
+        }
     }
 
     fn new(step: &Step) -> Self {

@@ -178,7 +178,7 @@ pub struct LockedOci {
     #[schemars(regex(pattern = DIGEST))]
     pub component: String,
     /// In bytes.
-    #[schemars(range(min = 8))]
+    #[schemars(range(min = 8, max = 536_870_912))]
     pub size: u64,
     pub imports: Vec<String>,
     pub exports: Vec<String>,
@@ -195,7 +195,7 @@ pub struct LockedPath {
     #[schemars(regex(pattern = DIGEST))]
     pub component: String,
     /// In bytes.
-    #[schemars(range(min = 8))]
+    #[schemars(range(min = 8, max = 536_870_912))]
     pub size: u64,
     pub imports: Vec<String>,
     pub exports: Vec<String>,

@@ -34,7 +34,7 @@ pub fn size(bytes: u64) -> String {
     let mut scaled = bytes as f64;
     let mut unit = "";
     for next in UNITS {
-        if scaled < 1024.0 {
+        if scaled < 1023.95 {
             break;
         }
         scaled /= 1024.0;
@@ -74,6 +74,7 @@ mod tests {
         assert_eq!(size(0), "0 B");
         assert_eq!(size(1023), "1023 B");
         assert_eq!(size(23_290), "22.7 KiB");
+        assert_eq!(size(1_048_575), "1.0 MiB");
         assert_eq!(size(12 << 20), "12.0 MiB");
     }
 

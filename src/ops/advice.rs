@@ -21,35 +21,25 @@ impl Error {
                 format!("if you trust it, name it yourself: `--manifest {}`", path.display())
             }
             Self::AlreadyThere(_) => "edit it, or name another place with `--manifest PATH`".to_owned(),
-            Self::Problems(_)
-            | Self::Lock { .. }
-            | Self::Interrupted
-            | Self::Runtime(_)
-            | Self::Scratch(_)
-            | Self::Read { .. } => {
+            Self::Problems(_) | Self::Extensions { .. } | Self::Interrupted | Self::Runtime(_) | Self::Read { .. } => {
                 return None;
             }
             Self::MissingFile { place, .. } => format!("build or copy the file, or mend its `path` at {place}"),
-            Self::NotAComponentFile { kind, .. } => kind.advice().to_owned(),
+            Self::NotAComponentFile { .. } => "name a built component in `path`".to_owned(),
             Self::ChangedFile { .. } => "run `sesame lock` if the change is meant".to_owned(),
             Self::NoLock { .. } => "run `sesame lock` and commit the file".to_owned(),
             Self::StaleLock { .. } => "run `sesame lock` and commit the file".to_owned(),
-            Self::NotGranted { name, capabilities, .. } => {
-                let grants: Vec<String> =
-                    capabilities.iter().map(|capability| format!("{capability} = true")).collect();
-                format!("if you trust `{name}` with it, add `capabilities = {{ {} }}` to it", grants.join(", "))
-            }
+            Self::NotGranted { name, remedy, .. } => format!("if you trust `{name}` with it, {remedy}"),
+            Self::LockTooLarge { .. } => "leave out the extension with the many imports or exports".to_owned(),
             Self::NotOffered { .. } => {
                 "ask its author for a build against this host's interfaces, or update sesame".to_owned()
             }
-            Self::NoExtension { closest, .. } => match closest {
-                Some(closest) => format!("did you mean `{closest}`?"),
-                None => return None,
-            },
+            Self::NoExtension { closest: Some(closest), .. } => format!("did you mean `{closest}`?"),
+            Self::NoExtension { place, .. } => format!("look for its name in {place}"),
             Self::OtherManifest { .. } => {
                 "`--adopt` hands the profile over to this manifest; `--profile NAME` makes another live set".to_owned()
             }
-            Self::Contradiction { .. } => "restore sesame.lock from git, or delete it and run `sesame lock`".to_owned(),
+            Self::NotAsLocked { .. } => "restore sesame.lock from git, or delete it and run `sesame lock`".to_owned(),
             Self::Incomplete(report) => match report.generation {
                 Some(generation) => {
                     format!("generation {generation} is still live; what was fetched and compiled is kept")
@@ -57,8 +47,9 @@ impl Error {
                 None => "what was fetched and compiled is kept; run `sesame sync` again once it is mended".to_owned(),
             },
             Self::Inspect { .. } => "ask its author for a build with current tools".to_owned(),
+            Self::BadSize { .. } => "tell whoever published it; its manifest is broken".to_owned(),
             Self::NoCode { .. } => "run `sesame sync`".to_owned(),
-            Self::CompilerPanic | Self::LostWorker => "please report it, with the component's digest".to_owned(),
+            Self::Bug(_) => "please report it, with what you ran".to_owned(),
             Self::Compile(CompileError::NotAComponent(kind)) => kind.advice().to_owned(),
             Self::Compile(CompileError::Failed(_)) => "ask its author for a build with current tools".to_owned(),
             Self::Engine(_) | Self::Load(_) => return None,
@@ -96,7 +87,7 @@ fn registry(error: &Registry) -> Option<String> {
         Registry::Ambiguous { .. } => "remove the entries that are not meant from its index.json",
         Registry::Offline { .. } => "run it once without `--offline`, or add an `oci-layout:` mirror",
         Registry::All { tried, .. } => return tried.iter().min_by_key(|error| error.kind()).and_then(registry),
-        Registry::Proxy(_) => "mend HTTPS_PROXY or HTTP_PROXY in the environment",
+        Registry::Proxy(_) => "mend https_proxy, http_proxy or all_proxy in the environment",
         Registry::Transport(_) | Registry::Io { .. } | Registry::Stopped => return None,
     };
     Some(hint.to_owned())
@@ -105,7 +96,7 @@ fn registry(error: &Registry) -> Option<String> {
 fn store(error: &Store) -> Option<String> {
     let again = |digest: &Digest| format!("run `sesame sync`, which fetches {} again", digest.short());
     match error {
-        Store::WrongDigest { .. } | Store::WrongSize { .. } | Store::TooLong { .. } => Some(
+        Store::WrongDigest { .. } | Store::WrongSize { .. } => Some(
             "nothing of it was kept; a proxy or mirror between may change bytes, or the registry is damaged".to_owned(),
         ),
         Store::NotAComponent { kind, .. } => Some(kind.advice().to_owned()),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
 use futures_util::StreamExt as _;
@@ -17,16 +17,16 @@ use wasmtime::Engine;
 
 use super::context::{Context, Interrupt};
 use super::error::Error;
+use super::project::read_file;
+use super::target::Target;
 use crate::engine::compile::compile;
 use crate::engine::config::engine;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
 use crate::model::event::Event;
-use crate::model::generation::Generation;
 use crate::model::plan::{Action, Blob, Origin, Plan, Role, StepId};
 use crate::model::report::StepOutcome;
 use crate::model::schedule::{Outcome, Schedule};
-use crate::registry::artifact::{self, Artifact};
 use crate::registry::mirror::Registry;
 use crate::registry::source::{Sink, Stopped};
 use crate::store::blobs::{Blobs, Staging};
@@ -40,7 +40,15 @@ pub(super) struct Workshop<'a> {
     pub registry: &'a Registry,
     pub blobs: &'a Blobs,
     /// What an `Activate` step makes live.
-    pub target: Option<&'a Generation>,
+    pub target: Option<&'a Target>,
+    /// Held by each running `Verify` step, so that none of them outlives the run.
+    verifying: Arc<RwLock<()>>,
+}
+
+impl<'a> Workshop<'a> {
+    pub fn new(context: &'a Context, registry: &'a Registry, blobs: &'a Blobs, target: Option<&'a Target>) -> Self {
+        Self { context, registry, blobs, target, verifying: Arc::default() }
+    }
 }
 
 /// Runs a plan and says how each step ended, in the plan's order.
@@ -51,9 +59,22 @@ pub(super) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutc
     let mut outcomes = vec![StepOutcome::Interrupted; plan.len()];
     let run = context.block_on(run(workshop, &compiler, plan, &mut outcomes));
     context.observer.notice(&Event::Ended);
+    if matches!(run, Err(Error::Interrupted)) {
+        drop(workshop.verifying.write());
+        discard_staged(workshop.blobs, plan);
+    }
     match run {
         Ok(()) | Err(Error::Interrupted) => Ok(outcomes),
         Err(error) => Err(error),
+    }
+}
+
+/// Removes what was staged and will not be verified any more.
+fn discard_staged(blobs: &Blobs, plan: &Plan) {
+    for (_, step) in plan.steps() {
+        if let Action::Fetch { blob, .. } = &step.action {
+            let _ = blobs.discard(&blob.digest);
+        }
     }
 }
 
@@ -81,7 +102,7 @@ async fn run(
             }));
         }
         let Some((id, start, result)) = running.next().await else {
-            return Err(Error::LostWorker);
+            return Err(Error::Bug("the schedule is stuck"));
         };
         let ended = match result {
             Ok(()) => {
@@ -108,17 +129,23 @@ async fn step(workshop: &Workshop<'_>, compiler: &Compiler, plan: &Plan, id: Ste
     match &plan.step(id).action {
         Action::Fetch { blob, origin } => fetch(workshop, plan, id, blob, origin).await,
         Action::Verify { blob } => {
-            let (blobs, blob) = (workshop.blobs.clone(), *blob);
-            in_background(move || verify(&blobs, &blob)).await
+            let (blobs, blob, turn) = (workshop.blobs.clone(), *blob, workshop.verifying.clone());
+            let interrupt = workshop.context.interrupt.clone();
+            in_background(move || {
+                let _turn = turn.read();
+                if interrupt.is_set() { Err(Error::Interrupted) } else { Ok(blobs.admit(&blob)?) }
+            })
+            .await
         }
         Action::Compile { component, engine, metering, .. } => {
             let job = compiler.job(workshop, *component, engine.clone(), *metering)?;
             in_background(move || job.run()).await
         }
-        Action::Activate { generation, .. } => match workshop.target {
-            Some(target) => Ok(generations::activate(paths, *generation, target)?),
-            None => Err(Error::LostWorker),
-        },
+        Action::Activate { generation, .. } => {
+            let target = workshop.target.ok_or(Error::Bug("a plan without a target activates one"))?;
+            target.confirm(workshop.blobs)?;
+            Ok(generations::activate(paths, *generation, &target.generation)?)
+        }
         Action::Prune { profile, generations } => {
             for number in generations {
                 generations::remove(paths, profile, *number)?;
@@ -137,7 +164,7 @@ async fn fetch(workshop: &Workshop<'_>, plan: &Plan, id: StepId, blob: &Blob, or
         (Origin::Registry(reference), Role::Component { .. }) => {
             workshop.registry.blob(reference, blob.digest, limit, &mut sink).await
         }
-        (Origin::Registry(reference), Role::Index { .. } | Role::Manifest { .. }) => {
+        (Origin::Registry(reference), Role::Index | Role::Manifest) => {
             let document = workshop.registry.document(reference, blob.digest).await;
             document.and_then(|document| Ok(sink.write(&document.bytes)?))
         }
@@ -163,7 +190,7 @@ fn copy(
     mut sink: StagingSink<'_>,
 ) -> Result<(), Error> {
     let path = workshop.context.project.component(path);
-    let bytes = std::fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+    let bytes = read_file(&path, blob.role.limit() + 1)?.unwrap_or_default();
     let found = Digest::of(&bytes);
     if found != blob.digest
         && let Some(name) = plan.step(id).extensions.first()
@@ -174,21 +201,6 @@ fn copy(
         (Err(Stopped), Some(fault)) => Err(fault.into()),
         _ => Ok(()),
     }
-}
-
-/// Lets staged bytes into the store, and holds the lock against what they say.
-fn verify(blobs: &Blobs, blob: &Blob) -> Result<(), Error> {
-    blobs.admit(blob)?;
-    let contradiction = |locked: Digest, found: String| Error::Contradiction { provenance: blob.digest, locked, found };
-    let expected = match blob.role {
-        Role::Component { .. } => return Ok(()),
-        Role::Index { manifest } => manifest,
-        Role::Manifest { component } => component,
-    };
-    let found =
-        artifact::read(&blobs.read(blob.digest)?).map_err(|error| contradiction(expected, error.to_string()))?;
-    let (Artifact::Component { digest: found, .. } | Artifact::Index { manifest: found }) = found;
-    if found == expected { Ok(()) } else { Err(contradiction(expected, found.to_string())) }
 }
 
 /// Passes what is fetched on to its place on the disk.
@@ -257,7 +269,7 @@ impl Compiler {
         metering: Metering,
     ) -> Result<Job, Error> {
         let (Some(wasmtime), Some(key)) = (self.engines.get(&metering), &self.key) else {
-            return Err(Error::LostWorker);
+            return Err(Error::Bug("a plan compiles for an engine that was not made"));
         };
         Ok(Job {
             paths: workshop.context.paths.clone(),
@@ -286,13 +298,8 @@ impl Job {
 async fn in_background(work: impl FnOnce() -> Result<(), Error> + Send + 'static) -> Result<(), Error> {
     let (send, receive) = oneshot::channel();
     rayon::spawn(move || {
-        let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Error::CompilerPanic));
+        let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Error::Bug("a step panicked")));
         let _ = send.send(result);
     });
-    receive.await.unwrap_or(Err(Error::LostWorker))
-}
-
-/// The folder for blobs that must not reach the store.
-pub(super) fn scratch() -> Result<tempfile::TempDir, Error> {
-    tempfile::Builder::new().prefix("sesame-").tempdir().map_err(Error::Scratch)
+    receive.await.unwrap_or(Err(Error::Bug("a worker ended without a result")))
 }

@@ -72,12 +72,15 @@ impl Context {
     /// Runs a future to its end, or to the interrupt.
     pub(super) fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
-        runtime.block_on(async {
+        let result = runtime.block_on(async {
             tokio::select! {
                 biased;
                 () = self.interrupt.wait() => Err(Error::Interrupted),
                 result = future => result,
             }
-        })
+        });
+        // A name that is still being looked up cannot be stopped, and is not waited for.
+        runtime.shutdown_background();
+        result
     }
 }

@@ -34,40 +34,40 @@ pub enum Error {
     Problems(Vec<Problem>),
     #[error("`{name}` is made from {}, which does not exist", path.display())]
     MissingFile { name: ExtensionName, place: String, path: PathBuf },
-    #[error("{} is {kind}", path.display())]
-    NotAComponentFile { path: PathBuf, kind: crate::model::preamble::Kind },
+    #[error("`{name}` is made from {}, which is {kind}", path.display())]
+    NotAComponentFile { name: ExtensionName, path: PathBuf, kind: crate::model::preamble::Kind },
     #[error("the file of `{name}` was changed since it was locked: expected {expected}, found {found}")]
     ChangedFile { name: ExtensionName, expected: Digest, found: Digest },
     #[error("there is no sesame.lock")]
     NoLock { manifest: PathBuf },
     #[error("sesame.lock is stale: {}", stale_list(stale))]
     StaleLock { stale: Vec<(ExtensionName, Staleness)> },
-    #[error("{} could not be locked", count(faults.len(), "extension"))]
-    Lock { faults: Vec<(ExtensionName, Fault)> },
+    #[error("{} cannot be used", count(faults.len(), "extension"))]
+    Extensions { faults: Vec<(ExtensionName, Fault)> },
     #[error("`{name}` needs what {place} does not grant: {}", list(capabilities))]
-    NotGranted { name: ExtensionName, place: String, capabilities: Vec<Capability> },
+    NotGranted { name: ExtensionName, place: String, capabilities: Vec<Capability>, remedy: String },
     #[error("`{name}` imports {}, which this host does not have", imports(refusals))]
     NotOffered { name: ExtensionName, refusals: Vec<Refusal> },
     #[error("there is no extension `{name}` in {place}")]
     NoExtension { name: ExtensionName, place: String, closest: Option<String> },
     #[error("the profile `{profile}` is the work of {made_by}")]
     OtherManifest { profile: ProfileName, made_by: String, differences: Vec<String> },
-    #[error("the lock says that {provenance} leads to {locked}, but it leads to {found}")]
-    Contradiction { provenance: Digest, locked: Digest, found: String },
+    #[error("`{name}` contradicts itself: {what}")]
+    BadSize { name: ExtensionName, what: String },
+    #[error("`{name}` is not what sesame.lock says: {what}")]
+    NotAsLocked { name: ExtensionName, what: String },
+    #[error("the lock would have {size} bytes, and at most {limit} are read", limit = crate::model::MAX_FILE)]
+    LockTooLarge { size: usize },
     #[error("{} failed", failed_list(.0))]
     Incomplete(Box<SyncReport>),
     #[error("`{name}` is not usable")]
     Inspect { name: ExtensionName, source: InspectError },
     #[error("the compiled code of `{name}` is missing or damaged")]
     NoCode { name: ExtensionName },
-    #[error("the compiler panicked; this is a bug of wasmtime or sesame")]
-    CompilerPanic,
-    #[error("a worker ended without a result")]
-    LostWorker,
+    #[error("this should not happen: {0}")]
+    Bug(&'static str),
     #[error("interrupted")]
     Interrupted,
-    #[error("cannot create a temporary folder")]
-    Scratch(#[source] std::io::Error),
     #[error("the network runtime cannot be started")]
     Runtime(#[source] std::io::Error),
     #[error(transparent)]
@@ -89,7 +89,7 @@ impl Error {
             Self::NoManifest { .. } | Self::NoSuchManifest(_) | Self::NoExtension { .. } => FaultKind::Missing,
             Self::ForeignFile { .. } | Self::NotGranted { .. } | Self::OtherManifest { .. } => FaultKind::Denied,
             Self::AlreadyThere(_) | Self::Engine(_) => FaultKind::Configuration,
-            Self::Read { .. } | Self::Runtime(_) | Self::Scratch(_) => FaultKind::Io,
+            Self::Read { .. } | Self::Runtime(_) => FaultKind::Io,
             Self::Problems(_)
             | Self::MissingFile { .. }
             | Self::NotAComponentFile { .. }
@@ -97,13 +97,15 @@ impl Error {
             | Self::StaleLock { .. }
             | Self::NotOffered { .. }
             | Self::Inspect { .. }
+            | Self::LockTooLarge { .. }
+            | Self::BadSize { .. }
             | Self::Compile(_) => FaultKind::Data,
-            Self::ChangedFile { .. } | Self::Contradiction { .. } | Self::NoCode { .. } | Self::Load(_) => {
+            Self::ChangedFile { .. } | Self::NotAsLocked { .. } | Self::NoCode { .. } | Self::Load(_) => {
                 FaultKind::Integrity
             }
-            Self::Lock { faults } => faults.iter().map(|(_, fault)| fault.kind).min().unwrap_or(FaultKind::Bug),
+            Self::Extensions { faults } => faults.iter().map(|(_, fault)| fault.kind).min().unwrap_or(FaultKind::Bug),
             Self::Incomplete(report) => report.worst().unwrap_or(FaultKind::Bug),
-            Self::CompilerPanic | Self::LostWorker => FaultKind::Bug,
+            Self::Bug(_) => FaultKind::Bug,
             Self::Interrupted => FaultKind::Interrupted,
             Self::Registry(error) => error.kind(),
             Self::Store(error) => error.kind(),

@@ -37,8 +37,12 @@ pub const TEMPLATE: &str = r#"# The extensions that this machine should have. `s
 /// # Errors
 /// [`Error::AlreadyThere`] if there is a file already.
 pub fn init(path: &Path, shown: &Path) -> Result<InitReport, Error> {
-    let (path, shown) =
-        if path.is_dir() { (path.join(MANIFEST), shown.join(MANIFEST)) } else { (path.to_owned(), shown.to_owned()) };
+    let named_as_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let (path, shown) = if path.is_dir() || named_as_folder {
+        (path.join(MANIFEST), shown.join(MANIFEST))
+    } else {
+        (path.to_owned(), shown.to_owned())
+    };
     if path.symlink_metadata().is_ok() {
         return Err(Error::AlreadyThere(shown));
     }

@@ -8,24 +8,26 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use rayon::prelude::*;
 
-use super::apply::{Workshop, apply, scratch};
+use super::apply::{Workshop, apply};
 use super::context::Context;
 use super::error::Error;
-use super::project::hash_component;
 use crate::engine::inspect::inspect;
 use crate::host::grants::{self, Refusal};
+use crate::model::MAX_FILE;
+use crate::model::capability::Capability;
 use crate::model::digest::Digest;
 use crate::model::event::Event;
 use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockEntry, LockedSource, Staleness};
-use crate::model::manifest::{ComponentSource, Manifest};
-use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
+use crate::model::name::ExtensionName;
 use crate::model::plan::{Candidate, Origin, Plan};
 use crate::model::report::{LockOutcome, LockReport, StepOutcome};
 use crate::model::text::nearest;
 use crate::registry::mirror::Registry;
 use crate::store::blobs::Blobs;
-use crate::store::scan::{Notes, Wanted, scan};
+use crate::store::scan::{Notes, Wanted, scan_store};
+use crate::store::write::temporary_folder;
 
 /// Whether anything may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +83,7 @@ pub(super) fn write(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -
 
 /// Makes the lock that [`write`] would write, and leaves the store alone.
 pub(super) fn preview(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(Lock, LockReport), Error> {
-    let scratch = scratch()?;
+    let scratch = temporary_folder()?;
     let blobs = Blobs::in_front_of(&context.paths, scratch.path().to_owned());
     make(context, manifest, upgrade, &blobs)
 }
@@ -103,11 +105,10 @@ pub(super) fn check_grants(manifest: &Manifest, lock: &Lock) -> Result<(), Error
             faults.push((name.clone(), error));
         }
     }
-    match faults.len() {
-        0 => Ok(()),
-        1 => Err(faults.remove(0).1),
-        _ => Err(Error::Lock { faults: faults.iter().map(|(name, error)| (name.clone(), error.fault())).collect() }),
+    if faults.is_empty() {
+        return Ok(());
     }
+    Err(Error::Extensions { faults: faults.iter().map(|(name, error)| (name.clone(), error.fault())).collect() })
 }
 
 fn check_imports(manifest: &Manifest, name: &ExtensionName, imports: &BTreeSet<String>) -> Result<(), Error> {
@@ -127,7 +128,25 @@ fn check_imports(manifest: &Manifest, name: &ExtensionName, imports: &BTreeSet<S
         return Err(Error::NotOffered { name: name.clone(), refusals });
     }
     let place = wanted.map_or_else(|| "the manifest".to_owned(), |extension| extension.place.clone());
-    Err(Error::NotGranted { name: name.clone(), place, capabilities })
+    let remedy = remedy(name, wanted, &capabilities);
+    Err(Error::NotGranted { name: name.clone(), place, capabilities, remedy })
+}
+
+/// What to write to grant capabilities, in the form that the extension is written in.
+fn remedy(name: &ExtensionName, extension: Option<&Extension>, capabilities: &[Capability]) -> String {
+    let grants: Vec<String> = capabilities.iter().map(|capability| format!("{capability} = true")).collect();
+    let grants = grants.join(", ");
+    match extension {
+        None => format!("name it in sesame.toml, with `capabilities = {{ {grants} }}`"),
+        Some(extension) if !extension.capabilities.is_empty() => format!("add `{grants}` to its capabilities"),
+        Some(extension) => match (extension.form, &extension.source) {
+            (Form::Short, ComponentSource::Oci(reference)) => {
+                format!("write `{name} = {{ oci = \"{reference}\", capabilities = {{ {grants} }} }}`")
+            }
+            (Form::DropIn, _) => format!("add the table `[capabilities]` with `{}`", grants.replace(", ", "`, `")),
+            _ => format!("add `capabilities = {{ {grants} }}` to it"),
+        },
+    }
 }
 
 fn check_upgrade(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(), Error> {
@@ -182,6 +201,10 @@ fn make(context: &Context, manifest: &Manifest, upgrade: &Upgrade, blobs: &Blobs
         (true, false) => LockOutcome::Unchanged,
         (false, _) => LockOutcome::WouldChange,
     };
+    let size = new.render().len();
+    if size > MAX_FILE {
+        return Err(Error::LockTooLarge { size });
+    }
     let texts = (outcome == LockOutcome::WouldChange).then(|| (old_text, new.render()));
     let file = context.project.shown_lock();
     let report = LockReport { file, outcome, stale, changes, extensions: new.entries.len(), texts };
@@ -230,7 +253,7 @@ fn resolve_all(
         }
     }
     faults.sort_by(|a, b| a.0.cmp(&b.0));
-    if faults.is_empty() { Ok(entries) } else { Err(Error::Lock { faults }) }
+    if faults.is_empty() { Ok(entries) } else { Err(Error::Extensions { faults }) }
 }
 
 /// Follows one source to its component, and keeps the documents on the way.
@@ -255,12 +278,7 @@ async fn resolve(
             Ok((LockedSource::Oci { reference, provenance, manifest: resolution.manifest }, candidate))
         }
         ComponentSource::Path(path) => {
-            let file = context.project.component(path);
-            let (digest, size) = hash_component(&file)?.ok_or_else(|| Error::MissingFile {
-                name: name.clone(),
-                place: context.project.shown_manifest(),
-                path: file.clone(),
-            })?;
+            let (digest, size) = context.project.component_digest(name, &context.project.shown_manifest(), path)?;
             Ok((LockedSource::Path(path.clone()), candidate(name, digest, size, Origin::Path(path.clone()))))
         }
     }
@@ -279,12 +297,12 @@ fn fetch(
 ) -> Result<Vec<(ExtensionName, Fault)>, Error> {
     let wanted =
         Wanted { blobs: candidates.iter().map(|candidate| candidate.component).collect(), ..Wanted::default() };
-    let inventory = scan(&context.paths, &ProfileName::default(), wanted, Notes::Leave)?;
+    let inventory = scan_store(&context.paths, wanted, Notes::Leave)?;
     let plan = Plan::for_lock(candidates, &inventory);
     if plan.is_empty() {
         return Ok(Vec::new());
     }
-    let outcomes = apply(&Workshop { context, registry, blobs, target: None }, &plan)?;
+    let outcomes = apply(&Workshop::new(context, registry, blobs, None), &plan)?;
     let mut faults = Vec::new();
     for ((_, step), outcome) in plan.steps().zip(outcomes) {
         match outcome {
@@ -301,6 +319,10 @@ fn fetch(
 /// Looks into a component that is in the store, and makes its entry of the lock.
 fn entry(manifest: &Manifest, source: LockedSource, candidate: &Candidate, blobs: &Blobs) -> Result<LockEntry, Error> {
     let bytes = blobs.read(candidate.component)?;
+    if bytes.len() as u64 != candidate.size {
+        let what = format!("its manifest gives its component {} bytes, but it has {}", candidate.size, bytes.len());
+        return Err(Error::BadSize { name: candidate.name.clone(), what });
+    }
     let interface = inspect(&bytes).map_err(|source| Error::Inspect { name: candidate.name.clone(), source })?;
     check_imports(manifest, &candidate.name, &interface.imports)?;
     Ok(LockEntry {

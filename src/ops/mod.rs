@@ -1,7 +1,7 @@
 //! The verbs. Each takes a [`context::Context`] and plain options, and gives a report or an [`error::Error`].
 //!
 //! `manifest → resolution → lock → (with inventory) plan → apply → report`: [`lock`] makes the lock, [`sync`] plans
-//! and applies, [`diff`] and [`init`] are small. tokio and rayon meet in [`apply`] alone.
+//! and applies, [`diff`] and [`init`] are small. async and compute meet in [`apply`] alone.
 
 mod advice;
 pub mod apply;
@@ -13,3 +13,4 @@ pub mod load;
 pub mod lock;
 pub mod project;
 pub mod sync;
+mod target;

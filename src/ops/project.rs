@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use crate::model::digest::{Digest, Hasher};
+use crate::model::fault::Fault;
 use crate::model::lock::Lock;
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
-use crate::model::preamble::{Kind, SNIFF};
+use crate::model::name::ExtensionName;
+use crate::model::preamble::Kind;
 use crate::store::write;
 
 /// The name of the manifest.
@@ -42,6 +44,8 @@ pub struct Project {
     manifest: PathBuf,
     /// What stands before file names in messages: empty when the files are in the current folder.
     shown: PathBuf,
+    /// Whether the manifest was named by the person, who then answers for its files.
+    trusted: bool,
 }
 
 impl Project {
@@ -54,7 +58,11 @@ impl Project {
         if let Some(named) = search.named.as_ref().or(search.environment.as_ref()) {
             let path = search.start.join(named);
             let path = if path.is_dir() { path.join(MANIFEST) } else { path };
-            return if path.is_file() { Self::at(&path, &search.start) } else { Err(Error::NoSuchManifest(path)) };
+            return if path.is_file() {
+                Self::at(&path, &search.start, true)
+            } else {
+                Err(Error::NoSuchManifest(path))
+            };
         }
         let mut looked = Vec::new();
         let device = fs::metadata(&search.start).map(|metadata| metadata.dev()).ok();
@@ -64,11 +72,9 @@ impl Project {
                 break;
             }
             let path = folder.join(MANIFEST);
-            if let Ok(metadata) = fs::metadata(&path) {
-                if metadata.uid() != rustix::process::geteuid().as_raw() {
-                    return Err(Error::ForeignFile { path, owner: metadata.uid() });
-                }
-                return Self::at(&path, &search.start);
+            if path.is_file() {
+                check_owner(&path)?;
+                return Self::at(&path, &search.start, false);
             }
             looked.push(path);
             if search.home.as_deref() == Some(folder) {
@@ -77,18 +83,18 @@ impl Project {
         }
         let own = search.configuration.join(MANIFEST);
         if own.is_file() {
-            return Self::at(&own, &search.start);
+            return Self::at(&own, &search.start, false);
         }
         looked.push(own);
         Err(Error::NoManifest { looked })
     }
 
-    fn at(path: &Path, start: &Path) -> Result<Self, Error> {
+    fn at(path: &Path, start: &Path, trusted: bool) -> Result<Self, Error> {
         let folder = path.parent().unwrap_or(path);
         let canonical = fs::canonicalize(folder).map_err(|source| Error::Read { path: folder.to_owned(), source })?;
         let shown = folder.strip_prefix(start).unwrap_or(folder).to_owned();
         let name = path.file_name().unwrap_or(MANIFEST.as_ref());
-        Ok(Self { manifest: canonical.join(name), folder: canonical, shown })
+        Ok(Self { manifest: canonical.join(name), folder: canonical, shown, trusted })
     }
 
     /// The absolute path of the manifest, by which generations know it.
@@ -114,7 +120,7 @@ impl Project {
         let main = ManifestSource {
             file: self.shown_manifest(),
             folder: self.folder.clone(),
-            bytes: read(&self.manifest)?.unwrap_or_default(),
+            bytes: self.read(&self.manifest)?.ok_or_else(|| Error::NoSuchManifest(self.manifest.clone()))?,
         };
         Manifest::parse(&main, &self.drop_ins()?).map_err(Error::Problems)
     }
@@ -124,13 +130,13 @@ impl Project {
     /// # Errors
     /// [`Error::Problems`] if it is no lock of this version.
     pub fn read_lock(&self) -> Result<Option<Lock>, Error> {
-        let Some(bytes) = read(&self.folder.join(LOCK))? else { return Ok(None) };
+        let Some(bytes) = self.read(&self.folder.join(LOCK))? else { return Ok(None) };
         Lock::parse(&self.shown_lock(), &bytes).map(Some).map_err(Error::Problems)
     }
 
     /// The text of the lock as it is, for a diff; empty where there is none.
     pub(super) fn lock_text(&self) -> Result<String, Error> {
-        let bytes = read(&self.folder.join(LOCK))?.unwrap_or_default();
+        let bytes = self.read(&self.folder.join(LOCK))?.unwrap_or_default();
         Ok(String::from_utf8_lossy(&bytes).replace("\r\n", "\n"))
     }
 
@@ -144,19 +150,43 @@ impl Project {
     }
 
     /// The digests of the files that the manifest takes components from, by their path in the lock.
+    ///
+    /// # Errors
+    /// [`Error::Extensions`] with every file that is missing or no component.
     pub(super) fn component_digests(&self, manifest: &Manifest) -> Result<BTreeMap<String, Digest>, Error> {
         let mut digests = BTreeMap::new();
+        let mut faults: Vec<(ExtensionName, Fault)> = Vec::new();
         for (name, extension) in &manifest.extensions {
             let ComponentSource::Path(path) = &extension.source else { continue };
-            let file = self.component(path);
-            let (digest, _) = hash_component(&file)?.ok_or_else(|| Error::MissingFile {
-                name: name.clone(),
-                place: extension.place.clone(),
-                path: self.shown.join(path),
-            })?;
-            digests.insert(path.clone(), digest);
+            match self.component_digest(name, &extension.place, path) {
+                Ok((digest, _)) => drop(digests.insert(path.clone(), digest)),
+                Err(error) => faults.push((name.clone(), error.fault())),
+            }
         }
-        Ok(digests)
+        if faults.is_empty() { Ok(digests) } else { Err(Error::Extensions { faults }) }
+    }
+
+    /// The digest and size of one component's file.
+    pub(super) fn component_digest(
+        &self,
+        name: &ExtensionName,
+        place: &str,
+        path: &str,
+    ) -> Result<(Digest, u64), Error> {
+        let (name, shown) = (name.clone(), self.shown.join(path));
+        match hash_component(&self.component(path))? {
+            ComponentFile::Component { digest, size } => Ok((digest, size)),
+            ComponentFile::Other(kind) => Err(Error::NotAComponentFile { name, path: shown, kind }),
+            ComponentFile::Missing => Err(Error::MissingFile { name, place: place.to_owned(), path: shown }),
+        }
+    }
+
+    /// Reads a file of the project; one that was come across must be this user's.
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, Error> {
+        if !self.trusted && path.exists() {
+            check_owner(path)?;
+        }
+        read_file(path, READ)
     }
 
     fn drop_ins(&self) -> Result<Vec<DropIn>, Error> {
@@ -179,54 +209,72 @@ impl Project {
         names.sort();
         let mut drop_ins = Vec::new();
         for name in names {
-            let stem = name.trim_end_matches(".toml").to_owned();
+            let stem = name.strip_suffix(".toml").unwrap_or(&name).to_owned();
             let file = self.shown.join(DROP_INS).join(&name).display().to_string();
-            let bytes = read(&folder.join(&name))?.unwrap_or_default();
+            let path = folder.join(&name);
+            let gone = || Error::Read { path: path.clone(), source: ErrorKind::NotFound.into() };
+            let bytes = self.read(&path)?.ok_or_else(gone)?;
             drop_ins.push(DropIn { stem, source: ManifestSource { file, folder: folder.clone(), bytes } });
         }
         Ok(drop_ins)
     }
 }
 
-/// The digest and size of a component's file; none if there is no such file.
-///
-/// # Errors
-/// [`Error::NotAComponentFile`] if it is something else.
-pub(super) fn hash_component(path: &Path) -> Result<Option<(Digest, u64)>, Error> {
+/// Refuses a file of another user.
+fn check_owner(path: &Path) -> Result<(), Error> {
+    let metadata = fs::metadata(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    if metadata.uid() == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(Error::ForeignFile { path: path.to_owned(), owner: metadata.uid() })
+}
+
+/// A component's file: its digest and size, or what else it is.
+enum ComponentFile {
+    Component { digest: Digest, size: u64 },
+    Other(Kind),
+    Missing,
+}
+
+fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
     let fault = |source| Error::Read { path: path.to_owned(), source };
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(fault(error)),
-    };
+    let Some(mut file) = open_file(path)? else { return Ok(ComponentFile::Missing) };
     let mut hasher = Hasher::default();
     let mut buffer = vec![0; 128 << 10];
-    let mut start = Vec::new();
     let mut size = 0;
     loop {
         let read = file.read(&mut buffer).map_err(fault)?;
-        if read == 0 {
-            break;
+        match Kind::of(&buffer[..read]) {
+            _ if size > 0 => {}
+            Kind::Component => {}
+            other => return Ok(ComponentFile::Other(other)),
         }
-        start.extend_from_slice(&buffer[..read.min(SNIFF - start.len())]);
+        if read == 0 {
+            return Ok(ComponentFile::Component { digest: hasher.finish(), size });
+        }
         hasher.update(&buffer[..read]);
         size += read as u64;
     }
-    match Kind::of(&start) {
-        Kind::Component => Ok(Some((hasher.finish(), size))),
-        kind => Err(Error::NotAComponentFile { path: path.to_owned(), kind }),
+}
+
+/// At most `limit` bytes of a file; none if there is no such file.
+pub(super) fn read_file(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+    let Some(file) = open_file(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    Ok(Some(bytes))
+}
+
+/// Opens a regular file; whatever blocks or never ends is refused.
+fn open_file(path: &Path) -> Result<Option<File>, Error> {
+    let fault = |source| Error::Read { path: path.to_owned(), source };
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => File::open(path).map(Some).map_err(fault),
+        Ok(_) => Err(fault(std::io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"))),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(fault(error)),
     }
 }
 
-/// A file's bytes; none if there is no such file. A little more than the limit is enough to refuse it.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    let fault = |source| Error::Read { path: path.to_owned(), source };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(fault(error)),
-    };
-    let mut bytes = Vec::new();
-    file.take(crate::model::MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(fault)?;
-    Ok(Some(bytes))
-}
+/// A little more of a manifest or lock than its limit is enough to refuse it.
+const READ: u64 = crate::model::MAX_FILE as u64 + 1;

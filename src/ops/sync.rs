@@ -2,23 +2,28 @@
 //!
 //! Without anything to do it makes no request, takes no lock, starts no runtime and writes nothing to the store.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::apply::{Workshop, apply};
 use super::context::Context;
 use super::error::Error;
 use super::lock::{self, Mode, Upgrade, check_grants};
+use super::target::Target;
 use crate::engine::config::engine;
 use crate::engine::key::engine_key;
 use crate::model::engine_key::{EngineKeys, Metering};
+use crate::model::event::Event;
+use crate::model::fault::Fault;
 use crate::model::generation::{Generation, LiveExtension};
 use crate::model::inventory::Inventory;
-use crate::model::lock::{Lock, LockedSource};
-use crate::model::manifest::{ComponentSource, Manifest};
-use crate::model::name::ProfileName;
-use crate::model::plan::Plan;
+use crate::model::lock::{Lock, LockEntry, LockedSource};
+use crate::model::manifest::Manifest;
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::{Plan, Reason};
+use crate::model::registries::Registries;
 use crate::model::report::{
-    ExtensionReport, ExtensionStatus, LockReport, StepOutcome, StepReport, SyncOutcome, SyncReport,
+    ExtensionReport, ExtensionStatus, LockOutcome, LockReport, StepOutcome, StepReport, SyncOutcome, SyncReport,
 };
 use crate::store::blobs::Blobs;
 use crate::store::generations;
@@ -59,32 +64,50 @@ pub struct Options {
 /// # Errors
 /// [`Error::Incomplete`] with the whole report if a step failed: then the old set is still live.
 pub fn sync(context: &Context, options: &Options) -> Result<SyncReport, Error> {
+    match (prepare(context, options)?, options.mode) {
+        (Prepared::Work(work), _) if work.plan.is_empty() => return Ok(work.unrun(context, None)),
+        (Prepared::Work(work), Mode::Preview) => return Ok(work.unrun(context, None)),
+        (Prepared::Stale { profile, manifest }, Mode::Preview) => {
+            let (lock, report) = lock::preview(context, &manifest, &Upgrade::Nothing)?;
+            return Ok(Work::new(context, &profile, &manifest, lock, Mode::Preview)?.unrun(context, Some(report)));
+        }
+        (_, Mode::Write) => {}
+    }
+    let _guard = context.guard()?;
+    // While we waited, another run may have changed the store, the lock, or whose set is live.
+    let (work, lock_report) = match prepare(context, options)? {
+        Prepared::Work(work) => (work, None),
+        Prepared::Stale { profile, manifest } => {
+            let (lock, report) = lock::write(context, &manifest, &Upgrade::Nothing)?;
+            (Box::new(Work::new(context, &profile, &manifest, lock, Mode::Write)?), Some(report))
+        }
+    };
+    if work.plan.is_empty() {
+        return Ok(work.unrun(context, lock_report));
+    }
+    work.run(context, lock_report)
+}
+
+/// How far a sync comes without changing anything.
+enum Prepared {
+    Work(Box<Work>),
+    /// The lock has to be made again first, and may be.
+    Stale {
+        profile: ProfileName,
+        manifest: Manifest,
+    },
+}
+
+/// Reads the project, and takes stock and plans if its lock can be used.
+fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
     let manifest = context.project.read_manifest()?;
     let found = context.project.read_lock()?;
     let profile = options.profile.clone().or_else(|| manifest.profile.clone()).unwrap_or_default();
     check_ownership(context, options, &profile, &manifest, found.as_ref())?;
-    if let Some(lock) = usable(context, options, &manifest, found)? {
-        let work = Work::new(context, &profile, &manifest, lock, options.mode)?;
-        if work.plan.is_empty() || options.mode == Mode::Preview {
-            return Ok(work.unrun(context, None));
-        }
-    } else if options.mode == Mode::Preview {
-        let (lock, report) = lock::preview(context, &manifest, &Upgrade::Nothing)?;
-        return Ok(Work::new(context, &profile, &manifest, lock, options.mode)?.unrun(context, Some(report)));
+    match usable(context, options, &manifest, found)? {
+        Some(lock) => Ok(Prepared::Work(Box::new(Work::new(context, &profile, &manifest, lock, options.mode)?))),
+        None => Ok(Prepared::Stale { profile, manifest }),
     }
-    let _guard = context.guard()?;
-    let (lock, lock_report) = match usable(context, options, &manifest, context.project.read_lock()?)? {
-        Some(lock) => (lock, None),
-        None => {
-            let (lock, report) = lock::write(context, &manifest, &Upgrade::Nothing)?;
-            (lock, Some(report))
-        }
-    };
-    let work = Work::new(context, &profile, &manifest, lock, options.mode)?;
-    if work.plan.is_empty() {
-        return Ok(work.unrun(context, lock_report));
-    }
-    work.run(context, &manifest, lock_report)
 }
 
 /// The lock, if it can be used as it is. `None` if it has to be made first, and may be.
@@ -127,29 +150,35 @@ fn check_ownership(
         return Ok(());
     }
     let lock = lock.cloned().unwrap_or_default();
-    let mut differences = live.differences(&Generation::describe(profile, &path, manifest, &lock));
-    for (name, extension) in manifest.extensions.iter().filter(|(name, _)| !lock.entries.contains_key(*name)) {
-        let source = match &extension.source {
-            ComponentSource::Oci(reference) => reference.to_string(),
-            ComponentSource::Path(path) => path.clone(),
-        };
-        let grants: Vec<&str> = extension.capabilities.iter().map(|capability| capability.as_str()).collect();
-        let grants = if grants.is_empty() { String::new() } else { format!("  grants: {}", grants.join(", ")) };
-        differences.push(format!("+ {name}  {source}{grants}  (not locked yet)"));
-    }
+    let differences = match options.policy {
+        LockPolicy::Frozen => live.differences(&Generation::describe(profile, &path, manifest, &lock)),
+        LockPolicy::Locked | LockPolicy::Update => {
+            let stale = lock.staleness(manifest, &BTreeMap::new());
+            let fresh = |(name, entry): (&ExtensionName, &LockEntry)| {
+                (!stale.contains_key(name)).then(|| (name.clone(), entry.clone()))
+            };
+            let fresh = Lock { entries: lock.entries.iter().filter_map(fresh).collect() };
+            let mut described = Generation::describe(profile, &path, manifest, &fresh);
+            let unlocked = manifest.extensions.iter().filter(|(name, _)| stale.contains_key(*name));
+            described.extensions.extend(unlocked.map(|(name, extension)| LiveExtension::unlocked(name, extension)));
+            described.extensions.sort_by(|a, b| a.name.cmp(&b.name));
+            live.differences(&described)
+        }
+    };
     Err(Error::OtherManifest { profile: profile.clone(), made_by: live.manifest, differences })
 }
 
 /// A set that is wanted, and the plan to get there.
-pub(super) struct Work {
-    target: Generation,
+struct Work {
+    target: Target,
     inventory: Inventory,
-    pub(super) plan: Plan,
+    plan: Plan,
+    registries: Registries,
 }
 
 impl Work {
     /// Takes stock and plans.
-    pub(super) fn new(
+    fn new(
         context: &Context,
         profile: &ProfileName,
         manifest: &Manifest,
@@ -162,32 +191,58 @@ impl Work {
         };
         check_grants(manifest, &lock)?;
         let path = context.project.manifest().display().to_string();
-        let target = Generation::describe(profile, &path, manifest, &lock);
-        let inventory = scan(&context.paths, profile, wanted(&target, &lock)?, notes)?;
-        let plan = Plan::for_sync(&target, &lock, &inventory);
-        Ok(Self { target, inventory, plan })
+        let generation = Generation::describe(profile, &path, manifest, &lock);
+        let inventory = scan(&context.paths, profile, wanted(&generation, &lock)?, notes)?;
+        let plan = Plan::for_sync(&generation, &lock, &inventory);
+        let confirmed = inventory.live.as_ref().map(|(_, live)| live.extensions.clone()).unwrap_or_default();
+        let target = Target { generation, lock, confirmed };
+        Ok(Self { target, inventory, plan, registries: manifest.registries.clone() })
     }
 
     /// The report of a plan that is empty, or that is only shown.
-    pub(super) fn unrun(&self, context: &Context, lock: Option<LockReport>) -> SyncReport {
-        let outcome = if self.plan.is_empty() { SyncOutcome::UpToDate } else { SyncOutcome::Planned };
+    fn unrun(&self, context: &Context, lock: Option<LockReport>) -> SyncReport {
+        let would_lock = lock.as_ref().is_some_and(|lock| lock.outcome == LockOutcome::WouldChange);
+        let outcome = if self.plan.is_empty() && !would_lock { SyncOutcome::UpToDate } else { SyncOutcome::Planned };
         self.report(context, lock, outcome, StepReport::planned(&self.plan))
     }
 
-    fn run(mut self, context: &Context, manifest: &Manifest, lock: Option<LockReport>) -> Result<SyncReport, Error> {
-        self.target.activated = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let registry = context.registry(&manifest.registries);
+    fn run(mut self, context: &Context, lock: Option<LockReport>) -> Result<SyncReport, Error> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        self.target.generation.activated = now.map_or(0, |since| since.as_secs());
+        self.warn_of_damage(context);
+        let registry = context.registry(&self.registries);
         let blobs = Blobs::new(&context.paths);
-        let workshop = Workshop { context, registry: &registry, blobs: &blobs, target: Some(&self.target) };
-        let outcomes = apply(&workshop, &self.plan)?;
+        let outcomes = apply(&Workshop::new(context, &registry, &blobs, Some(&self.target)), &self.plan)?;
         let mut steps = StepReport::planned(&self.plan);
         for (step, outcome) in steps.iter_mut().zip(outcomes) {
             step.outcome = outcome;
         }
-        let done = steps.iter().all(|step| step.outcome == StepOutcome::Done);
+        // Old generations that stay are untidy, no more: the next sync that activates one removes them.
+        let (prunes, needed): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step.action == "prune");
+        for fault in prunes.iter().filter_map(|step| step.fault()) {
+            context.observer.notice(&Event::Warning { message: &fault.message });
+        }
+        let done = needed.iter().all(|step| step.outcome == StepOutcome::Done);
         let outcome = if done { SyncOutcome::Done } else { SyncOutcome::Failed };
         let report = self.report(context, lock, outcome, steps);
         if done { Ok(report) } else { Err(Error::Incomplete(Box::new(report))) }
+    }
+
+    /// One warning a run of what was found damaged; the plan mends it.
+    fn warn_of_damage(&self, context: &Context) {
+        let mut names: BTreeSet<&ExtensionName> = BTreeSet::new();
+        let mut first = None;
+        for (_, step) in self.plan.steps() {
+            if matches!(step.reason, Reason::Damaged(_) | Reason::CodeDamaged(_)) {
+                names.extend(&step.extensions);
+                first.get_or_insert(&step.reason);
+            }
+        }
+        if let Some(reason) = first {
+            let names: Vec<&str> = names.into_iter().map(ExtensionName::as_str).collect();
+            let message = format!("what is kept of {} is made again: {reason}", names.join(", "));
+            context.observer.notice(&Event::Warning { message: &message });
+        }
     }
 
     fn report(
@@ -199,10 +254,15 @@ impl Work {
     ) -> SyncReport {
         let activated = steps.iter().find(|step| step.action == "activate" && step.outcome == StepOutcome::Done);
         let before = self.inventory.live.as_ref().map(|(number, _)| *number);
-        let extensions =
-            self.target.extensions.iter().map(|extension| self.extension(extension, outcome, &steps)).collect();
+        let extensions = self
+            .target
+            .generation
+            .extensions
+            .iter()
+            .map(|extension| self.extension(extension, outcome, &steps))
+            .collect();
         SyncReport {
-            profile: self.target.profile.clone(),
+            profile: self.target.generation.profile.clone(),
             manifest: context.project.shown_manifest(),
             outcome,
             lock,
@@ -214,11 +274,7 @@ impl Work {
 
     fn extension(&self, extension: &LiveExtension, outcome: SyncOutcome, steps: &[StepReport]) -> ExtensionReport {
         let own = || steps.iter().filter(|step| step.action != "activate" && step.extensions.contains(&extension.name));
-        let fault = |step: &StepReport| match &step.outcome {
-            StepOutcome::Failed(fault) => Some(fault.clone()),
-            _ => None,
-        };
-        let faults: Vec<_> = own().filter_map(fault).collect();
+        let faults: Vec<Fault> = own().filter_map(StepReport::fault).cloned().collect();
         let status = match outcome {
             SyncOutcome::UpToDate | SyncOutcome::Done => ExtensionStatus::Live,
             _ if !faults.is_empty() => ExtensionStatus::Failed,

@@ -8,6 +8,7 @@ use oci_client::manifest::{OciDescriptor, OciImageIndex, OciImageManifest};
 use serde::Deserialize;
 
 use crate::model::digest::{Digest, DigestError};
+use crate::model::plan::MAX_COMPONENT;
 
 /// The media types that say that a layer is wasm. A lone layer of another type is told by its first bytes.
 pub const WASM_LAYERS: [&str; 4] = [
@@ -42,7 +43,9 @@ pub enum Refusal {
     Json(String),
     #[error("its manifest has `layers` and `manifests` at once")]
     Both,
-    #[error("its index has no entry for wasm, only for {}", .0.join(", "))]
+    #[error("its index has no entries")]
+    EmptyIndex,
+    #[error("its index has no entry for wasm, only for {}", some(.0))]
     NoEntry(Vec<String>),
     #[error("its index has {0} entries that could be meant")]
     Entries(usize),
@@ -52,7 +55,7 @@ pub enum Refusal {
     NoLayers,
     #[error("its manifest has {0} wasm layers, an extension has one")]
     WasmLayers(usize),
-    #[error("it has {} layers and none of them is wasm: {}", .0.len(), .0.join(", "))]
+    #[error("it has {} layers and none of them is wasm: {}", .0.len(), some(.0))]
     OtherLayers(Vec<String>),
     #[error("it is a Spin application, not a single component")]
     Spin,
@@ -60,7 +63,7 @@ pub enum Refusal {
     Signature,
     #[error("its manifest names a layer by a digest that cannot be used")]
     LayerDigest(#[source] DigestError),
-    #[error("its manifest gives a layer the size {0}")]
+    #[error("its manifest gives a layer the size {0}, at most {MAX_COMPONENT} are fetched")]
     LayerSize(i64),
 }
 
@@ -71,7 +74,7 @@ impl Refusal {
             Self::Json(_) | Self::Both | Self::LayerDigest(_) | Self::LayerSize(_) => {
                 "tell whoever published it; its manifest is broken"
             }
-            Self::NoEntry(_) | Self::OtherLayers(_) | Self::NoLayers => {
+            Self::EmptyIndex | Self::NoEntry(_) | Self::OtherLayers(_) | Self::NoLayers => {
                 "look whether this is a container image; an extension is pushed with `wkg oci push` or `oras push`"
             }
             Self::Entries(_) | Self::Nested => "name the digest of the manifest that is meant, with `@sha256:…`",
@@ -93,6 +96,16 @@ pub fn read(bytes: &[u8]) -> Result<Artifact, Refusal> {
         (true, false) => read_index(bytes),
         (false, _) => read_manifest(bytes),
     }
+}
+
+/// The first few of a list that others wrote, each cut.
+fn some(texts: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let mut shown: Vec<String> = texts.iter().take(SHOWN).map(|text| text.chars().take(80).collect()).collect();
+    if texts.len() > SHOWN {
+        shown.push(format!("{} more", texts.len() - SHOWN));
+    }
+    shown.join(", ")
 }
 
 /// Which of the two documents it is.
@@ -118,7 +131,7 @@ fn read_index(bytes: &[u8]) -> Result<Artifact, Refusal> {
     }
     match &fitting[..] {
         [digest] => Ok(Artifact::Index { manifest: digest.parse().map_err(Refusal::LayerDigest)? }),
-        [] if others.is_empty() => Err(Refusal::NoLayers),
+        [] if others.is_empty() => Err(Refusal::EmptyIndex),
         [] => Err(Refusal::NoEntry(others)),
         several => Err(Refusal::Entries(several.len())),
     }
@@ -144,7 +157,8 @@ fn read_manifest(bytes: &[u8]) -> Result<Artifact, Refusal> {
         }
         (several, _) => return Err(Refusal::WasmLayers(several.len())),
     };
-    let size = u64::try_from(layer.size).map_err(|_| Refusal::LayerSize(layer.size))?;
+    let size = u64::try_from(layer.size).ok().filter(|size| *size <= MAX_COMPONENT);
+    let size = size.ok_or(Refusal::LayerSize(layer.size))?;
     Ok(Artifact::Component { digest: layer.digest.parse().map_err(Refusal::LayerDigest)?, size })
 }
 
@@ -203,7 +217,7 @@ mod tests {
         assert_eq!(index(&entries), Ok(Artifact::Index { manifest }));
         assert_eq!(index(&[Some(("linux", "amd64"))]), Err(Refusal::NoEntry(vec!["linux/amd64".into()])));
         assert_eq!(index(&[None, Some(("wasip2", "wasm"))]), Err(Refusal::Entries(2)));
-        assert_eq!(index(&[]), Err(Refusal::NoLayers));
+        assert_eq!(index(&[]), Err(Refusal::EmptyIndex));
     }
 
     #[test]
@@ -226,5 +240,6 @@ mod tests {
         };
         assert_eq!(with("sha256:../../x", 1), Err(Refusal::LayerDigest(DigestError::NotHex('.'))));
         assert_eq!(with(&Digest::of(b"").to_string(), -1), Err(Refusal::LayerSize(-1)));
+        assert_eq!(with(&Digest::of(b"").to_string(), 1 << 62), Err(Refusal::LayerSize(1 << 62)));
     }
 }

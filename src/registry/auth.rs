@@ -3,11 +3,12 @@
 //! Source: <https://distribution.github.io/distribution/spec/auth/token/>. No credentials are sent.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Client, Url};
 use serde::Deserialize;
-use tokio::sync::Mutex;
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::Error;
 use super::remote::read_capped;
@@ -15,9 +16,12 @@ use super::remote::read_capped;
 /// The most that is read of a token's answer, in bytes.
 const MAX_ANSWER: u64 = 64 << 10;
 
-/// The tokens of one registry, by repository.
+/// The tokens of one registry, by repository; none where none was needed yet.
 #[derive(Debug, Default)]
-pub(super) struct Tokens(Mutex<HashMap<String, String>>);
+pub(super) struct Tokens(Mutex<HashMap<String, Slot>>);
+
+/// One repository's token. Locked while it is asked for.
+type Slot = Arc<AsyncMutex<Option<String>>>;
 
 /// What a registry wants to see.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,10 +36,11 @@ pub(super) enum Challenge {
 
 impl Tokens {
     pub(super) async fn known(&self, repository: &str) -> Option<String> {
-        self.0.lock().await.get(repository).cloned()
+        self.slot(repository).lock().await.clone()
     }
 
-    /// Asks for a token to pull from one repository. One request at a time, so that all who wait share its answer.
+    /// Asks for a token to pull from one repository. One request at a time for each repository, so that all who wait
+    /// share its answer.
     pub(super) async fn request(
         &self,
         client: &Client,
@@ -53,13 +58,19 @@ impl Tokens {
                 return Err(Error::Token { host: host.to_owned(), why: "it does not say how to get one".to_owned() });
             }
         };
-        let mut tokens = self.0.lock().await;
-        if let Some(token) = tokens.get(repository).filter(|token| Some(token.as_str()) != refused) {
+        let slot = self.slot(repository);
+        let mut kept = slot.lock().await;
+        if let Some(token) = kept.as_ref().filter(|token| Some(token.as_str()) != refused) {
             return Ok(token.clone());
         }
         let token = fetch(client, host, repository, &realm, service.as_deref()).await?;
-        tokens.insert(repository.to_owned(), token.clone());
+        *kept = Some(token.clone());
         Ok(token)
+    }
+
+    fn slot(&self, repository: &str) -> Slot {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry(repository.to_owned()).or_default())
     }
 }
 
@@ -99,7 +110,8 @@ async fn fetch(
     service: Option<&str>,
 ) -> Result<String, Error> {
     let fault = |why: String| Error::Token { host: host.to_owned(), why };
-    let mut url = Url::parse(realm).map_err(|_| fault(format!("its token address `{realm}` is no URL")))?;
+    let mut url = Url::parse(realm)
+        .map_err(|_| fault(format!("its token address `{}` is no URL", realm.chars().take(80).collect::<String>())))?;
     if let Some(service) = service {
         url.query_pairs_mut().append_pair("service", service);
     }

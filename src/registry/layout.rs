@@ -30,10 +30,18 @@ impl Layout {
     }
 
     fn open(&self, path: &Path, what: &str) -> Result<File, Error> {
-        File::open(path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => Error::NotFound { source_name: self.name(), what: what.to_owned() },
-            _ => Error::Io { path: path.to_owned(), source },
-        })
+        // A layout may come from anybody: nothing that blocks or never ends is opened.
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() => {}
+            Ok(_) => {
+                return Err(Error::NotALayout { path: path.to_owned(), why: "it is not a regular file".to_owned() });
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::NotFound { source_name: self.name(), what: what.to_owned() });
+            }
+            Err(source) => return Err(Error::Io { path: path.to_owned(), source }),
+        }
+        File::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })
     }
 
     fn read(&self, path: &Path, what: &str) -> Result<Vec<u8>, Error> {

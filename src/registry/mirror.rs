@@ -80,7 +80,7 @@ impl Registry {
         let provenance = first.digest;
         match artifact::read(&first.bytes).map_err(refused)? {
             Artifact::Component { digest, size } => {
-                let blob = Blob { digest: provenance, role: Role::Manifest { component: digest } };
+                let blob = Blob { digest: provenance, role: Role::Manifest };
                 let documents = vec![(blob, first.bytes)];
                 Ok(Resolution { provenance, manifest: None, component: digest, size, documents })
             }
@@ -89,8 +89,8 @@ impl Registry {
                 let Artifact::Component { digest, size } = artifact::read(&second.bytes).map_err(refused)? else {
                     return Err(refused(Refusal::Nested));
                 };
-                let index = Blob { digest: provenance, role: Role::Index { manifest } };
-                let named = Blob { digest: manifest, role: Role::Manifest { component: digest } };
+                let index = Blob { digest: provenance, role: Role::Index };
+                let named = Blob { digest: manifest, role: Role::Manifest };
                 let documents = vec![(index, first.bytes), (named, second.bytes)];
                 Ok(Resolution { provenance, manifest: Some(manifest), component: digest, size, documents })
             }
@@ -106,8 +106,11 @@ impl Registry {
                 Err(error) => Err(error),
             };
             match answer {
-                Ok(document) => return Ok(document),
-                Err(error) => self.next(error, &mut tried),
+                Ok(document) => {
+                    self.tell(&tried);
+                    return Ok(document);
+                }
+                Err(error) => tried.push(error),
             }
         }
         Err(all(digest.to_string(), tried))
@@ -131,9 +134,12 @@ impl Registry {
                 Err(error) => Err(error),
             };
             match answer {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    self.tell(&tried);
+                    return Ok(());
+                }
                 Err(Error::Stopped) => return Err(Error::Stopped),
-                Err(error) => self.next(error, &mut tried),
+                Err(error) => tried.push(error),
             }
         }
         Err(all(digest.to_string(), tried))
@@ -147,19 +153,21 @@ impl Registry {
                 Err(error) => Err(error),
             };
             match answer {
-                Ok(document) => return Ok(document),
-                Err(error) => self.next(error, &mut tried),
+                Ok(document) => {
+                    self.tell(&tried);
+                    return Ok(document);
+                }
+                Err(error) => tried.push(error),
             }
         }
         Err(all(reference.to_string(), tried))
     }
 
-    /// Notes a failure. One that should never happen is told even if another source helps.
-    fn next(&self, error: Error, tried: &mut Vec<Error>) {
-        if error.kind() == FaultKind::Integrity {
-            self.observer.notice(&Event::Warning { message: &super::line(&error) });
+    /// Tells of failures that should never happen, although another source has helped.
+    fn tell(&self, tried: &[Error]) {
+        for error in tried.iter().filter(|error| error.kind() == FaultKind::Integrity) {
+            self.observer.notice(&Event::Warning { message: &super::line(error) });
         }
-        tried.push(error);
     }
 
     /// The sources to ask, in order. One that must not be asked is an error in its place.

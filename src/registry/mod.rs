@@ -49,7 +49,7 @@ pub enum Error {
         #[source]
         refusal: Refusal,
     },
-    #[error("{} is no OCI image layout: {why}", path.display())]
+    #[error("{} is not an OCI image layout: {why}", path.display())]
     NotALayout { path: PathBuf, why: String },
     #[error("{} has a wrong digest", path.display())]
     LayoutDigest {

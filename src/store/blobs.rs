@@ -23,10 +23,6 @@ pub struct Blobs {
 pub struct Staging {
     file: File,
     path: PathBuf,
-    blob: Blob,
-    written: u64,
-    /// The first bytes, as many as it takes to tell what they are.
-    start: Vec<u8>,
 }
 
 impl Blobs {
@@ -43,7 +39,7 @@ impl Blobs {
     /// Opens an empty place for the bytes of a blob.
     pub fn stage(&self, blob: &Blob) -> Result<Staging, Error> {
         let path = self.target.staged(&blob.digest);
-        Ok(Staging { file: write::create_staged(&path)?, path, blob: *blob, written: 0, start: Vec::new() })
+        Ok(Staging { file: write::create_staged(&path)?, path })
     }
 
     /// Forgets staged bytes.
@@ -94,29 +90,15 @@ impl Blobs {
 }
 
 impl Staging {
-    /// Takes more bytes, up to the limit of the blob's role. What turns out to be no component, where one is expected,
-    /// is refused before it is fetched whole.
+    /// Takes more bytes. Who sends them keeps them to their limit; nothing of them is believed before
+    /// [`Blobs::admit`].
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let Blob { digest, role } = self.blob;
-        self.written += bytes.len() as u64;
-        if self.written > role.limit() {
-            return Err(Error::TooLong { digest, limit: role.limit() });
-        }
-        if matches!(role, Role::Component { .. }) && self.start.len() < SNIFF {
-            self.start.extend_from_slice(&bytes[..bytes.len().min(SNIFF - self.start.len())]);
-            let kind = Kind::of(&self.start);
-            if self.start.len() == SNIFF && kind != Kind::Component {
-                return Err(Error::NotAComponent { digest, kind });
-            }
-        }
         self.file.write_all(bytes).map_err(Error::io("write", &self.path))
     }
 
     /// Forgets what was written, to take the bytes from another source.
     pub fn restart(&mut self) -> Result<(), Error> {
         use std::io::Seek as _;
-        self.written = 0;
-        self.start.clear();
         write::truncate(&self.file, &self.path)?;
         self.file.rewind().map_err(Error::io("empty", &self.path))
     }

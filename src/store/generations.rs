@@ -10,7 +10,7 @@ use super::{Error, open_trusted};
 use crate::model::generation::{Generation, VERSION};
 use crate::model::name::ProfileName;
 
-/// The numbers of all generations of a profile.
+/// The numbers of all generations of a profile. Files with other names are not generations.
 pub fn numbers(paths: &StorePaths, profile: &ProfileName) -> Result<BTreeSet<u64>, Error> {
     let folder = paths.generations(profile);
     let entries = match fs::read_dir(&folder) {
@@ -22,9 +22,9 @@ pub fn numbers(paths: &StorePaths, profile: &ProfileName) -> Result<BTreeSet<u64
     for entry in entries {
         let entry = entry.map_err(Error::io("read the folder", &folder))?;
         let name = entry.file_name();
-        numbers.extend(
-            name.to_str().and_then(|name| name.strip_suffix(".toml")).and_then(|number| number.parse::<u64>().ok()),
-        );
+        let stem = name.to_str().and_then(|name| name.strip_suffix(".toml"));
+        let number = stem.and_then(|stem| stem.parse::<u32>().ok().filter(|number| number.to_string() == stem));
+        numbers.extend(number.map(u64::from));
     }
     Ok(numbers)
 }
@@ -40,9 +40,15 @@ pub fn live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u64, Ge
     file.take(32).read_to_string(&mut text).map_err(Error::io("read", &path))?;
     let number = text.trim_end().parse().map_err(|_| Error::BadGeneration {
         path: path.clone(),
-        why: "it does not hold the number of a generation".to_owned(),
+        why: "it does not contain the number of a generation".to_owned(),
     })?;
-    Ok(Some((number, read(paths, profile, number)?)))
+    match read(paths, profile, number) {
+        Ok(generation) => Ok(Some((number, generation))),
+        Err(Error::BadGeneration { why, .. }) => {
+            Err(Error::BadGeneration { path, why: format!("generation {number} is damaged: {why}") })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads one generation.

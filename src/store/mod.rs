@@ -33,13 +33,11 @@ pub enum Error {
     WrongDigest { expected: Digest, found: Digest },
     #[error("what was fetched as {digest} has {found} bytes, expected {expected}")]
     WrongSize { digest: Digest, expected: u64, found: u64 },
-    #[error("what was fetched as {digest} has more than the {limit} bytes that were announced")]
-    TooLong { digest: Digest, limit: u64 },
     #[error("{digest} is {kind}")]
     NotAComponent { digest: Digest, kind: Kind },
     #[error("{digest} is not in the store")]
     NoBlob { digest: Digest },
-    #[error("the generation file {} cannot be read: {why}", path.display())]
+    #[error("cannot tell what is live from {}: {why}", path.display())]
     BadGeneration { path: PathBuf, why: String },
     #[error("interrupted while waiting for {holder}")]
     Interrupted { holder: String },
@@ -49,9 +47,7 @@ impl Error {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Io { .. } | Self::Untrusted { .. } | Self::BadGeneration { .. } => FaultKind::Io,
-            Self::WrongDigest { .. } | Self::WrongSize { .. } | Self::TooLong { .. } | Self::NoBlob { .. } => {
-                FaultKind::Integrity
-            }
+            Self::WrongDigest { .. } | Self::WrongSize { .. } | Self::NoBlob { .. } => FaultKind::Integrity,
             Self::NotAComponent { .. } => FaultKind::Data,
             Self::Interrupted { .. } => FaultKind::Interrupted,
         }
@@ -66,14 +62,26 @@ impl Error {
 /// Opens a file for reading, without following a link at its end, and only if it is a regular file of this user
 /// that nobody else can write. `None` if there is no such name.
 fn open_trusted(path: &Path) -> Result<Option<(File, Metadata)>, Error> {
+    // Looked at first, since a file of another user can often not be opened at all.
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_symlink() => {
+            return Err(Error::Untrusted { path: path.to_owned(), why: "it is a link".to_owned() });
+        }
+        Ok(metadata) => {
+            if let Some(why) = distrust(&metadata) {
+                return Err(Error::Untrusted { path: path.to_owned(), why });
+            }
+        }
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(Error::io("look at", path)(error)),
+    }
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
     let opened = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path);
     let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
-            return Err(Error::Untrusted { path: path.to_owned(), why: "it is a link".to_owned() });
-        }
         Err(error) => return Err(Error::io("open", path)(error)),
     };
     let metadata = file.metadata().map_err(Error::io("look at", path))?;

@@ -35,11 +35,17 @@ pub enum Notes {
 /// # Errors
 /// [`Error`] if the live generation cannot be told. A damaged blob or cwasm is no error but part of the answer.
 pub fn scan(paths: &StorePaths, profile: &ProfileName, wanted: Wanted, notes: Notes) -> Result<Inventory, Error> {
-    let mut inventory = Inventory {
-        live: generations::live(paths, profile)?,
-        generations: generations::numbers(paths, profile)?,
-        ..Inventory::default()
-    };
+    let live = generations::live(paths, profile)?;
+    let generations = generations::numbers(paths, profile)?;
+    Ok(Inventory { live, generations, ..scan_store(paths, wanted, notes)? })
+}
+
+/// Takes stock of what is wanted, whatever the profile.
+///
+/// # Errors
+/// [`Error::Io`] if something is there and cannot be read.
+pub fn scan_store(paths: &StorePaths, wanted: Wanted, notes: Notes) -> Result<Inventory, Error> {
+    let mut inventory = Inventory::default();
     let mut verified = Verified::read(paths);
     for digest in &wanted.blobs {
         if let Some(held) = look_at_blob(&paths.blob(digest), *digest, &mut verified)? {
@@ -49,10 +55,10 @@ pub fn scan(paths: &StorePaths, profile: &ProfileName, wanted: Wanted, notes: No
     if !wanted.code.is_empty() {
         let key = key::read(paths)?;
         for (component, engine) in &wanted.code {
-            match look_at_code(paths, key.as_ref(), engine, component, &mut verified)? {
-                Some(held) => drop(inventory.code.insert((*component, engine.clone()), held)),
-                None if has_other_code(paths, component) => drop(inventory.other_code.insert(*component)),
-                None => {}
+            if let Some(held) = look_at_code(paths, key.as_ref(), engine, component, &mut verified)? {
+                inventory.code.insert((*component, engine.clone()), held);
+            } else if has_other_code(paths, component, &wanted.engines) {
+                inventory.other_code.insert(*component);
             }
         }
     }
@@ -114,8 +120,12 @@ fn look_at_code(
     }
 }
 
-/// Whether code of the component was compiled for any other engine.
-fn has_other_code(paths: &StorePaths, component: &Digest) -> bool {
-    let Ok(engines) = fs::read_dir(paths.codes()) else { return false };
-    engines.flatten().any(|engine| engine.path().join(component.hex()).exists())
+/// Whether code of the component was compiled for an engine that is not this machine's any more.
+fn has_other_code(paths: &StorePaths, component: &Digest, engines: &EngineKeys) -> bool {
+    let Ok(folders) = fs::read_dir(paths.codes()) else { return false };
+    let own = |folder: &fs::DirEntry| {
+        let keys = [engines.unmetered.as_ref(), engines.metered.as_ref()];
+        keys.into_iter().flatten().any(|key| folder.file_name() == key.as_str())
+    };
+    folders.flatten().any(|folder| !own(&folder) && folder.path().join(component.hex()).exists())
 }

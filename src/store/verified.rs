@@ -24,7 +24,6 @@ const HEADER: &str = "sesame verified 1\n";
 /// The records, by the path of the file, as text.
 pub(super) struct Verified {
     known: BTreeMap<String, String>,
-    used: BTreeMap<String, String>,
     changed: bool,
 }
 
@@ -39,34 +38,29 @@ impl Verified {
         let lines = text.strip_prefix(HEADER).filter(|_| read).unwrap_or_default().lines();
         let known =
             lines.filter_map(|line| line.split_once('\t')).map(|(stat, path)| (path.to_owned(), stat.to_owned()));
-        Self { known: known.collect(), used: BTreeMap::new(), changed: false }
+        Self { known: known.collect(), changed: false }
     }
 
     /// Whether the file was checked before and is unchanged since.
-    pub(super) fn holds(&mut self, path: &Path, key: &str, metadata: &Metadata) -> bool {
+    pub(super) fn holds(&self, path: &Path, key: &str, metadata: &Metadata) -> bool {
         let name = name(path, key);
-        let found = self.known.get(&name).is_some_and(|known| *known == look(metadata));
-        if found {
-            self.used.insert(name, look(metadata));
-        }
-        found
+        self.known.get(&name).is_some_and(|known| *known == look(metadata))
     }
 
     /// Notes that the file, which had this metadata before it was read, was found good.
     pub(super) fn note(&mut self, path: &Path, key: &str, metadata: &Metadata) {
         let changed = UNIX_EPOCH + Duration::new(metadata.ctime().max(0) as u64, metadata.ctime_nsec() as u32);
         if SystemTime::now().duration_since(changed).is_ok_and(|age| age > GRAIN) {
-            self.used.insert(name(path, key), look(metadata));
+            self.known.insert(name(path, key), look(metadata));
             self.changed = true;
         }
     }
 
-    /// Writes the records that were used or made, if any were made. A failure costs only time.
+    /// Writes the records of files that are still there, if any were made. A failure costs only time.
     pub(super) fn write(mut self, paths: &StorePaths) {
         if !self.changed {
             return;
         }
-        self.known.append(&mut self.used);
         self.known.retain(|name, _| path_of(name).symlink_metadata().is_ok());
         let mut text = HEADER.to_owned();
         for (name, look) in self.known.iter().filter(|(name, _)| !name.contains('\n')) {
@@ -99,4 +93,29 @@ fn look(metadata: &Metadata) -> String {
         metadata.ctime(),
         metadata.ctime_nsec(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that was last changed so long ago.
+    fn file_of_age(age: Duration) -> (tempfile::NamedTempFile, Metadata) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::thread::sleep(age);
+        let metadata = file.as_file().metadata().unwrap();
+        (file, metadata)
+    }
+
+    #[test]
+    fn a_file_that_changed_within_the_clocks_grain_is_not_noted() {
+        let mut verified = Verified { known: BTreeMap::new(), changed: false };
+        let (fresh, metadata) = file_of_age(Duration::ZERO);
+        verified.note(fresh.path(), "", &metadata);
+        assert!(!verified.holds(fresh.path(), "", &metadata));
+        let (old, metadata) = file_of_age(GRAIN * 2);
+        verified.note(old.path(), "", &metadata);
+        assert!(verified.holds(old.path(), "", &metadata));
+        assert!(!verified.holds(old.path(), "another key ", &metadata));
+    }
 }

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 
+/// How many links in a row are followed.
+const LINKS: usize = 16;
+
 /// The mode of files in the store.
 const READ_ONLY: u32 = 0o400;
 
@@ -51,8 +54,10 @@ pub fn create_staged(path: &Path) -> Result<File, Error> {
         }
         _ => {}
     }
-    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    created.map_err(Error::io("create", path))
+    let file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(Error::io("create", path))?;
+    file.set_permissions(Permissions::from_mode(0o600)).map_err(Error::io("set the mode of", path))?;
+    Ok(file)
 }
 
 /// Empties a staged file, to start over.
@@ -77,17 +82,18 @@ pub fn replace(target: &Path, bytes: &[&[u8]], durability: Durability) -> Result
     if let Some(parent) = target.parent() {
         create_folder(parent)?;
     }
-    replace_with_mode(target, bytes, READ_ONLY, durability)
+    replace_with_mode(target, bytes, Some(READ_ONLY), durability)
 }
 
 /// Replaces a file of the user's, such as `sesame.lock`, in one step. A link is followed; the mode is kept, and
 /// is that of an ordinary new file where there was none.
 pub fn replace_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mode = match fs::metadata(&target) {
-        Ok(metadata) => metadata.permissions().mode() & 0o777,
-        Err(_) => 0o666 & !umask(),
-    };
+    let mut target = path.to_owned();
+    for _ in 0..LINKS {
+        let Ok(link) = fs::read_link(&target) else { break };
+        target = parent(&target).join(link);
+    }
+    let mode = fs::metadata(&target).ok().map(|metadata| metadata.permissions().mode() & 0o777);
     replace_with_mode(&target, &[bytes], mode, Durability::Synced)
 }
 
@@ -103,13 +109,28 @@ pub fn create_user_folder(path: &Path) -> Result<(), Error> {
     fs::create_dir_all(path).map_err(Error::io("create the folder", path))
 }
 
+/// A folder for what must not reach the store; it is removed with the value.
+pub fn temporary_folder() -> Result<tempfile::TempDir, Error> {
+    let path = Path::new("a temporary folder");
+    tempfile::Builder::new().prefix("sesame-").tempdir().map_err(Error::io("create", path))
+}
+
 /// Opens the file whose advisory lock guards the store.
 pub fn open_guard(path: &Path) -> Result<File, Error> {
     if let Some(parent) = path.parent() {
         create_folder(parent)?;
     }
-    let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    options.map_err(Error::io("open", path))
+    let file = match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path) {
+        Ok(file) => {
+            file.set_permissions(Permissions::from_mode(0o600)).map_err(Error::io("set the mode of", path))?;
+            return Ok(file);
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().read(true).write(true).open(path)
+        }
+        Err(error) => Err(error),
+    };
+    file.map_err(Error::io("open", path))
 }
 
 /// Says in the guard's file who holds it. Only a courtesy to whoever waits, so it may fail.
@@ -125,17 +146,21 @@ pub fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
-fn replace_with_mode(target: &Path, bytes: &[&[u8]], mode: u32, durability: Durability) -> Result<(), Error> {
+/// `mode` is that of an ordinary new file, after the umask, where none is given.
+fn replace_with_mode(target: &Path, bytes: &[&[u8]], mode: Option<u32>, durability: Durability) -> Result<(), Error> {
     let folder = parent(target);
     let mut temporary = tempfile::Builder::new()
         .prefix(".sesame-")
+        .permissions(Permissions::from_mode(if mode.is_some() { 0o600 } else { 0o666 }))
         .tempfile_in(&folder)
         .map_err(Error::io("create a file in", &folder))?;
     for part in bytes {
         temporary.write_all(part).map_err(Error::io("write", target))?;
     }
-    let permissions = Permissions::from_mode(mode);
-    temporary.as_file().set_permissions(permissions).map_err(Error::io("set the mode of", target))?;
+    if let Some(mode) = mode {
+        let permissions = Permissions::from_mode(mode);
+        temporary.as_file().set_permissions(permissions).map_err(Error::io("set the mode of", target))?;
+    }
     if durability == Durability::Synced {
         temporary.as_file().sync_all().map_err(Error::io("write", target))?;
     }
@@ -156,11 +181,4 @@ fn parent(path: &Path) -> PathBuf {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     }
-}
-
-/// The process's umask, which can only be read by setting it.
-fn umask() -> u32 {
-    let mask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    rustix::process::umask(mask);
-    mask.bits()
 }

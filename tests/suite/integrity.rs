@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sesame::model::digest::Digest;
 
-use crate::support::artifact::{Artifact, component};
+use crate::support::artifact::{Artifact, component, importing};
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 
@@ -157,18 +157,6 @@ fn without_its_key_no_code_is_believed() {
 }
 
 #[test]
-fn a_change_within_the_clocks_grain_is_seen() {
-    let synced = Synced::new();
-    for round in 0..5 {
-        fs::remove_file(synced.code()).unwrap();
-        synced.sandbox.ok(&["sync"]);
-        change(&synced.code(), |bytes| bytes[round] ^= 1);
-        assert_eq!(synced.sandbox.run(&["sync", "--check"]).status, 1, "round {round}");
-        synced.sandbox.ok(&["sync"]);
-    }
-}
-
-#[test]
 fn a_lock_that_contradicts_its_manifest_is_found() {
     let (sandbox, registry) = (Sandbox::new(), Registry::start());
     let (one, two) = (component("one"), component("two"));
@@ -179,5 +167,42 @@ fn a_lock_that_contradicts_its_manifest_is_found() {
     let lock = sandbox.read("sesame.lock").replace(&Digest::of(&one).to_string(), &Digest::of(&two).to_string());
     sandbox.write("sesame.lock", lock);
     fs::remove_dir_all(sandbox.path("home")).unwrap();
-    sandbox.run(&["sync"]).fails(76, &["the lock says that", "hint: restore sesame.lock"]);
+    sandbox.run(&["sync"]).fails(76, &["`a` is not what sesame.lock says", "hint: restore sesame.lock"]);
+    sandbox.ok(&["lock", "--upgrade"]);
+}
+
+#[test]
+fn a_lock_that_was_edited_is_found_also_when_everything_is_there_already() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let (one, two) = (importing("one", &["open-sesame:host/secret-read@0.1.0"]), component("two"));
+    let a = registry.push("org/a", "1", &Artifact::wkg(&one));
+    let b = registry.push("org/b", "1", &Artifact::wkg(&two));
+    let settings = format!("[registries.\"{}\"]\nplain-http = true\n[extensions]\n", registry.host());
+    let granted = format!("{settings}a = {{ oci = \"{a}\", capabilities.secret-read = true }}\nb = \"{b}\"\n");
+    sandbox.write("sesame.toml", &granted);
+    sandbox.sync(Some(&registry), &[]);
+    let lock = sandbox.read("sesame.lock");
+    let digests = |bytes: &[u8]| format!("component = \"{}\"\nsize = {}", Digest::of(bytes), bytes.len());
+    let hidden = lock.replace("imports = [\n    \"open-sesame:host/secret-read@0.1.0\",\n]", "imports = []");
+    let edits = [
+        (hidden.clone(), granted.clone(), "it imports `open-sesame:host/secret-read@0.1.0` too"),
+        (
+            hidden,
+            format!("{settings}a = \"{a}\"\nb = \"{b}\"\n"),
+            "it imports `open-sesame:host/secret-read@0.1.0` too",
+        ),
+        (lock.replace(&digests(&two), &digests(&one)), granted.clone(), "does not lead to the component"),
+        (lock.replace(&format!("size = {}", two.len()), "size = 9"), granted.clone(), "does not lead to the component"),
+        (lock.replace("    \"run\",\n", "    \"run\",\n    \"walk\",\n"), granted.clone(), ""),
+    ];
+    for (lock, manifest, what) in edits {
+        sandbox.write("sesame.lock", lock);
+        sandbox.write("sesame.toml", manifest);
+        let run = sandbox.run(&["sync", "--locked"]);
+        if what.is_empty() {
+            run.fails(0, &["up to date"]);
+        } else {
+            run.fails(76, &["is not what sesame.lock says", what, "generation 1 is still live"]);
+        }
+    }
 }

@@ -96,10 +96,12 @@ fn json_is_one_document_of_the_schema_on_standard_output() {
 fn every_command_is_also_under_extension() {
     let sandbox = Sandbox::new();
     sandbox.write("sesame.toml", "");
+    sandbox.ok(&["extension", "lock"]);
+    sandbox.ok(&["extension", "sync"]);
     for command in ["lock", "sync", "diff"] {
         let direct = sandbox.ok(&[command]);
         let under = sandbox.ok(&["extension", command]);
-        assert_eq!(direct.stdout, under.stdout);
+        assert_eq!((direct.stdout, direct.stderr), (under.stdout, under.stderr));
     }
     assert_eq!(
         sandbox.ok(&["schema", "sesame.lock"]).stdout,
@@ -131,11 +133,7 @@ fn quiet_says_nothing_and_colour_is_asked_for() {
     let plain = sandbox.ok(&["sync"]);
     assert!(!plain.stderr.contains('\u{1b}'));
     let coloured = sandbox.ok(&["sync", "--color", "always"]);
-    assert!(
-        coloured.stderr.contains("\u{1b}[1m\u{1b}[32mup to date:") || coloured.stderr.contains("\u{1b}[32m"),
-        "{:?}",
-        coloured.stderr
-    );
+    assert!(coloured.stderr.contains("\u{1b}[32m"), "{:?}", coloured.stderr);
     let never = sandbox.ok(&["sync", "--color", "never"]);
     assert!(!never.stderr.contains('\u{1b}'));
     sandbox.run(&["frobnicate"]).fails(2, &["unrecognized subcommand"]);

@@ -21,7 +21,7 @@ fn a_clone_of_somebody_elses_dotfiles_is_refused_and_shows_what_it_would_change(
         "the profile `default` is the work of",
         "project/sesame.toml",
         "- b  a.wasm",
-        "+ a  a.wasm  grants: secret-read",
+        "~ a  not locked yet, grants: +secret-read",
         "`--adopt`",
         "`--profile NAME`",
     ];

@@ -107,7 +107,7 @@ fn a_layout_serves_full_references_and_bare_tags_of_one_repository() {
     with("ghcr.io/org/bare", "ghcr.io/org/bare:1").fails(69, &["has 2 different entries for ghcr.io/org/bare:1"]);
     fs::remove_file(sandbox.path("project/vendor/oci-layout")).unwrap();
     with("ghcr.io", "ghcr.io/org/full:1")
-        .fails(78, &["vendor is no OCI image layout: it has no file `oci-layout`", "skopeo copy"]);
+        .fails(78, &["vendor is not an OCI image layout: it has no file `oci-layout`", "skopeo copy"]);
 }
 
 #[test]
@@ -141,7 +141,10 @@ fn a_mirror_without_the_bytes_or_with_wrong_ones_is_passed_over() {
     sandbox.write("sesame.toml", format!("extensions.a = \"{a}\"\n{settings}"));
     sandbox.ok(&["lock"]);
     mirror.push("org/a", "1", &artifact);
-    mirror.misbehave(&Digest::of(&bytes).to_string(), Fault::Bytes(component("b")));
+    mirror.misbehave(
+        &Digest::of(&bytes).to_string(),
+        Fault::Bytes(b"<html>A portal asks for your name.</html>".repeat(50)[..bytes.len()].to_vec()),
+    );
     fs::remove_dir_all(sandbox.path("home")).unwrap();
     let run = sandbox.ok(&["sync"]);
     assert!(run.stderr.contains("warning: ") && run.stderr.contains("gives other bytes"), "{}", run.stderr);
@@ -193,6 +196,7 @@ fn faults_of_a_registry_are_named_and_leave_nothing_behind() {
         let run = sandbox.run(&["sync"]);
         run.fails(status, &[text]);
         assert!(!run.stderr.contains('\u{1b}'), "a registry's words are escaped: {}", run.stderr);
+        assert!(sandbox.files(&sandbox.data().join("staging")).is_empty(), "something stays staged");
         assert!(!sandbox.data().join("profiles").exists() && !sandbox.path("project/sesame.lock").exists());
         registry.behave();
         sandbox.sync(Some(&registry), &[]);

@@ -141,7 +141,7 @@ fn serve(stream: TcpStream, address: SocketAddr, state: &Mutex<State>) -> std::i
             send(&mut writer, 200, "application/json", "", body.as_bytes())?;
             continue;
         }
-        if let Some(token) = token.filter(|token| authorization.as_deref() != Some(&format!("Bearer {token}"))) {
+        if token.is_some_and(|token| authorization.as_deref() != Some(&format!("Bearer {token}"))) {
             let challenge = format!("WWW-Authenticate: Bearer realm=\"http://{address}/token\",service=\"test\"\r\n");
             send(&mut writer, 401, "application/json", &challenge, b"")?;
             continue;
