@@ -139,7 +139,7 @@ fn shown(step: &Step) -> Option<(&'static str, Option<u64>)> {
     match &step.action {
         Action::Fetch { blob, .. } => match blob.role {
             Role::Component { size } => Some(("fetching", Some(size))),
-            Role::Index { .. } | Role::Manifest { .. } => None,
+            Role::Index | Role::Manifest => None,
         },
         Action::Compile { .. } => Some(("compiling", None)),
         Action::Verify { .. } | Action::Activate { .. } | Action::Prune { .. } => None,

@@ -110,11 +110,14 @@ impl Manifest {
     pub fn parse(main: &ManifestSource, drop_ins: &[DropIn]) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut reader = Reader::default();
-        let files = std::iter::once(reader.read_main(main))
-            .chain(drop_ins.iter().map(|drop_in| reader.read_drop_in(drop_in)).collect::<Vec<_>>());
-        for mut found in files {
+        let mut note = |read: Result<(), Vec<Problem>>| {
+            let mut found = read.err().unwrap_or_default();
             found.sort_by_key(|problem| (problem.line, problem.column));
             problems.extend(found);
+        };
+        note(reader.read_main(main));
+        for drop_in in drop_ins {
+            note(reader.read_drop_in(drop_in));
         }
         if problems.is_empty() { Ok(reader.manifest) } else { Err(problems) }
     }

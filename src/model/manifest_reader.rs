@@ -22,15 +22,9 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn read_main(&mut self, source: &ManifestSource) -> Vec<Problem> {
-        let text = match Text::new(&source.file, &source.bytes) {
-            Ok(text) => text,
-            Err(problem) => return vec![problem],
-        };
-        let table = match text.parse() {
-            Ok(table) => table,
-            Err(problems) => return problems,
-        };
+    pub(super) fn read_main(&mut self, source: &ManifestSource) -> Result<(), Vec<Problem>> {
+        let text = Text::new(&source.file, &source.bytes).map_err(|problem| vec![problem])?;
+        let table = text.parse()?;
         let mut problems = Vec::new();
         let mut fields = Fields::new(&text, table.get_ref(), 0..0, "a manifest");
         let profile = fields.string("profile", &mut problems);
@@ -48,18 +42,12 @@ impl Reader {
             }
         }
         fields.finish(&mut problems);
-        problems
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    pub(super) fn read_drop_in(&mut self, DropIn { stem, source }: &DropIn) -> Vec<Problem> {
-        let text = match Text::new(&source.file, &source.bytes) {
-            Ok(text) => text,
-            Err(problem) => return vec![problem],
-        };
-        let table = match text.parse() {
-            Ok(table) => table,
-            Err(problems) => return problems,
-        };
+    pub(super) fn read_drop_in(&mut self, DropIn { stem, source }: &DropIn) -> Result<(), Vec<Problem>> {
+        let text = Text::new(&source.file, &source.bytes).map_err(|problem| vec![problem])?;
+        let table = text.parse()?;
         let mut problems = Vec::new();
         let mut fields = Fields::new(&text, table.get_ref(), 0..0, "a drop-in manifest");
         match fields.table("extension", &mut problems) {
@@ -93,7 +81,7 @@ impl Reader {
             }
         }
         fields.finish(&mut problems);
-        problems
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
     fn add(

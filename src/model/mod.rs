@@ -3,7 +3,7 @@
 //! Nothing here does I/O, reads a clock or the environment, starts a thread, awaits, or knows wasmtime
 //! or the network. Everything can be tested with text alone.
 //!
-//! Reading order: [`name`], [`digest`], [`reference`] are the words; [`manifest`] is what a person wants,
+//! Reading order: [`name`], [`digest`], [`reference`](mod@reference) are the words; [`manifest`] is what a person wants,
 //! [`lock`] what that was resolved to, [`inventory`] what this machine holds; [`plan`] is made from the
 //! three and [`schedule`] hands out its steps; [`event`] and [`report`] are what a run says.
 

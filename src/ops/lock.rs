@@ -26,7 +26,7 @@ use crate::model::report::{LockOutcome, LockReport, StepOutcome};
 use crate::model::text::nearest;
 use crate::registry::mirror::Registry;
 use crate::store::blobs::Blobs;
-use crate::store::scan::{Notes, Wanted, scan_store};
+use crate::store::scan::{Notes, Wanted, scan};
 use crate::store::write::temporary_folder;
 
 /// Whether anything may be written.
@@ -49,7 +49,7 @@ pub enum Upgrade {
 /// Makes the lock satisfy the manifest.
 ///
 /// # Errors
-/// [`Error::Lock`] with every extension that cannot be locked; then nothing is written.
+/// [`Error::Extensions`] with every extension that cannot be locked; then nothing is written.
 pub fn lock(context: &Context, mode: Mode, upgrade: &Upgrade) -> Result<LockReport, Error> {
     let manifest = context.project.read_manifest()?;
     check_upgrade(context, &manifest, upgrade)?;
@@ -297,7 +297,7 @@ fn fetch(
 ) -> Result<Vec<(ExtensionName, Fault)>, Error> {
     let wanted =
         Wanted { blobs: candidates.iter().map(|candidate| candidate.component).collect(), ..Wanted::default() };
-    let inventory = scan_store(&context.paths, wanted, Notes::Leave)?;
+    let inventory = scan(&context.paths, wanted, Notes::Leave)?;
     let plan = Plan::for_lock(candidates, &inventory);
     if plan.is_empty() {
         return Ok(Vec::new());

@@ -65,21 +65,22 @@ pub struct Options {
 /// [`Error::Incomplete`] with the whole report if a step failed: then the old set is still live.
 pub fn sync(context: &Context, options: &Options) -> Result<SyncReport, Error> {
     match (prepare(context, options)?, options.mode) {
-        (Prepared::Work(work), _) if work.plan.is_empty() => return Ok(work.unrun(context, None)),
-        (Prepared::Work(work), Mode::Preview) => return Ok(work.unrun(context, None)),
-        (Prepared::Stale { profile, manifest }, Mode::Preview) => {
-            let (lock, report) = lock::preview(context, &manifest, &Upgrade::Nothing)?;
-            return Ok(Work::new(context, &profile, &manifest, lock, Mode::Preview)?.unrun(context, Some(report)));
+        (Prepared::Work(work), mode) if work.plan.is_empty() || mode == Mode::Preview => {
+            return Ok(work.unrun(context, None));
         }
-        (_, Mode::Write) => {}
+        (Prepared::Stale(wish), Mode::Preview) => {
+            let (lock, report) = lock::preview(context, &wish.manifest, &Upgrade::Nothing)?;
+            return Ok(Work::new(context, *wish, lock, Mode::Preview)?.unrun(context, Some(report)));
+        }
+        _ => {}
     }
     let _guard = context.guard()?;
     // While we waited, another run may have changed the store, the lock, or whose set is live.
     let (work, lock_report) = match prepare(context, options)? {
-        Prepared::Work(work) => (work, None),
-        Prepared::Stale { profile, manifest } => {
-            let (lock, report) = lock::write(context, &manifest, &Upgrade::Nothing)?;
-            (Box::new(Work::new(context, &profile, &manifest, lock, Mode::Write)?), Some(report))
+        Prepared::Work(work) => (*work, None),
+        Prepared::Stale(wish) => {
+            let (lock, report) = lock::write(context, &wish.manifest, &Upgrade::Nothing)?;
+            (Work::new(context, *wish, lock, Mode::Write)?, Some(report))
         }
     };
     if work.plan.is_empty() {
@@ -88,14 +89,18 @@ pub fn sync(context: &Context, options: &Options) -> Result<SyncReport, Error> {
     work.run(context, lock_report)
 }
 
+/// What is wanted, and what is live instead.
+struct Wish {
+    profile: ProfileName,
+    manifest: Manifest,
+    live: Option<(u64, Generation)>,
+}
+
 /// How far a sync comes without changing anything.
 enum Prepared {
     Work(Box<Work>),
     /// The lock has to be made again first, and may be.
-    Stale {
-        profile: ProfileName,
-        manifest: Manifest,
-    },
+    Stale(Box<Wish>),
 }
 
 /// Reads the project, and takes stock and plans if its lock can be used.
@@ -103,10 +108,15 @@ fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
     let manifest = context.project.read_manifest()?;
     let found = context.project.read_lock()?;
     let profile = options.profile.clone().or_else(|| manifest.profile.clone()).unwrap_or_default();
-    check_ownership(context, options, &profile, &manifest, found.as_ref())?;
-    match usable(context, options, &manifest, found)? {
-        Some(lock) => Ok(Prepared::Work(Box::new(Work::new(context, &profile, &manifest, lock, options.mode)?))),
-        None => Ok(Prepared::Stale { profile, manifest }),
+    let live = generations::live(&context.paths, &profile)?;
+    if let Some((_, live)) = &live {
+        check_ownership(context, options, live, &manifest, found.as_ref())?;
+    }
+    let lock = usable(context, options, &manifest, found)?;
+    let wish = Wish { profile, manifest, live };
+    match lock {
+        Some(lock) => Ok(Prepared::Work(Box::new(Work::new(context, wish, lock, options.mode)?))),
+        None => Ok(Prepared::Stale(Box::new(wish))),
     }
 }
 
@@ -137,7 +147,7 @@ fn usable(
 fn check_ownership(
     context: &Context,
     options: &Options,
-    profile: &ProfileName,
+    live: &Generation,
     manifest: &Manifest,
     lock: Option<&Lock>,
 ) -> Result<(), Error> {
@@ -145,7 +155,7 @@ fn check_ownership(
         return Ok(());
     }
     let path = context.project.manifest().display().to_string();
-    let Some((_, live)) = generations::live(&context.paths, profile)? else { return Ok(()) };
+    let profile = &live.profile;
     if live.manifest == path {
         return Ok(());
     }
@@ -165,7 +175,7 @@ fn check_ownership(
             live.differences(&described)
         }
     };
-    Err(Error::OtherManifest { profile: profile.clone(), made_by: live.manifest, differences })
+    Err(Error::OtherManifest { profile: profile.clone(), made_by: live.manifest.clone(), differences })
 }
 
 /// A set that is wanted, and the plan to get there.
@@ -178,25 +188,21 @@ struct Work {
 
 impl Work {
     /// Takes stock and plans.
-    fn new(
-        context: &Context,
-        profile: &ProfileName,
-        manifest: &Manifest,
-        lock: Lock,
-        mode: Mode,
-    ) -> Result<Self, Error> {
+    fn new(context: &Context, wish: Wish, lock: Lock, mode: Mode) -> Result<Self, Error> {
+        let Wish { profile, manifest, live } = wish;
         let notes = match mode {
             Mode::Write => Notes::Write,
             Mode::Preview => Notes::Leave,
         };
-        check_grants(manifest, &lock)?;
+        check_grants(&manifest, &lock)?;
         let path = context.project.manifest().display().to_string();
-        let generation = Generation::describe(profile, &path, manifest, &lock);
-        let inventory = scan(&context.paths, profile, wanted(&generation, &lock)?, notes)?;
+        let generation = Generation::describe(&profile, &path, &manifest, &lock);
+        let stock = scan(&context.paths, wanted(&generation, &lock)?, notes)?;
+        let inventory = Inventory { live, generations: generations::numbers(&context.paths, &profile)?, ..stock };
         let plan = Plan::for_sync(&generation, &lock, &inventory);
         let confirmed = inventory.live.as_ref().map(|(_, live)| live.extensions.clone()).unwrap_or_default();
         let target = Target { generation, lock, confirmed };
-        Ok(Self { target, inventory, plan, registries: manifest.registries.clone() })
+        Ok(Self { target, inventory, plan, registries: manifest.registries })
     }
 
     /// The report of a plan that is empty, or that is only shown.

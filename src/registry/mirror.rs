@@ -58,10 +58,20 @@ enum Place {
 }
 
 /// What is asked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Question {
     Tag,
-    Digest,
+    Digest(Digest),
+}
+
+impl Question {
+    /// What is asked for, in messages.
+    fn names(self, reference: &OciReference) -> String {
+        match self {
+            Self::Tag => reference.without_provenance().to_string(),
+            Self::Digest(digest) => digest.to_string(),
+        }
+    }
 }
 
 impl Registry {
@@ -74,7 +84,7 @@ impl Registry {
     pub async fn resolve(&self, reference: &OciReference) -> Result<Resolution, Error> {
         let first = match reference.provenance() {
             Some(pin) => self.document(reference, pin).await?,
-            None => self.tagged(reference).await?,
+            None => self.ask(reference, Question::Tag).await?,
         };
         let refused = |refusal| Error::Refused { reference: reference.clone(), refusal };
         let provenance = first.digest;
@@ -99,21 +109,7 @@ impl Registry {
 
     /// The manifest or index with a digest, from the first source that has it.
     pub async fn document(&self, reference: &OciReference, digest: Digest) -> Result<Document, Error> {
-        let mut tried = Vec::new();
-        for source in self.sources(reference, Question::Digest) {
-            let answer = match source {
-                Ok(source) => source.document(reference, digest).await,
-                Err(error) => Err(error),
-            };
-            match answer {
-                Ok(document) => {
-                    self.tell(&tried);
-                    return Ok(document);
-                }
-                Err(error) => tried.push(error),
-            }
-        }
-        Err(all(digest.to_string(), tried))
+        self.ask(reference, Question::Digest(digest)).await
     }
 
     /// Sends a blob to `sink`, from the first source that has its bytes.
@@ -125,7 +121,7 @@ impl Registry {
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
         let mut tried = Vec::new();
-        for source in self.sources(reference, Question::Digest) {
+        for source in self.sources(reference, Question::Digest(digest)) {
             if !tried.is_empty() {
                 sink.restart()?;
             }
@@ -142,15 +138,16 @@ impl Registry {
                 Err(error) => tried.push(error),
             }
         }
-        Err(all(digest.to_string(), tried))
+        Err(all(&digest.to_string(), tried))
     }
 
-    async fn tagged(&self, reference: &OciReference) -> Result<Document, Error> {
+    async fn ask(&self, reference: &OciReference, question: Question) -> Result<Document, Error> {
         let mut tried = Vec::new();
-        for source in self.sources(reference, Question::Tag) {
-            let answer = match source {
-                Ok(source) => source.tagged(reference).await,
-                Err(error) => Err(error),
+        for source in self.sources(reference, question) {
+            let answer = match (source, question) {
+                (Ok(source), Question::Tag) => source.tagged(reference).await,
+                (Ok(source), Question::Digest(digest)) => source.document(reference, digest).await,
+                (Err(error), _) => Err(error),
             };
             match answer {
                 Ok(document) => {
@@ -160,7 +157,7 @@ impl Registry {
                 Err(error) => tried.push(error),
             }
         }
-        Err(all(reference.to_string(), tried))
+        Err(all(&question.names(reference), tried))
     }
 
     /// Tells of failures that should never happen, although another source has helped.
@@ -175,7 +172,7 @@ impl Registry {
         let settings = self.settings.settings_for(reference);
         let mut places = Vec::new();
         if let Some((pattern, settings)) = settings
-            && (question == Question::Digest || settings.mirrors_only)
+            && (matches!(question, Question::Digest(_)) || settings.mirrors_only)
         {
             places.extend(settings.mirrors.iter().map(|mirror| match mirror {
                 Mirror::Layout(folder) => {
@@ -198,10 +195,7 @@ impl Registry {
 
     fn source(&self, place: Place, reference: &OciReference, question: Question) -> Result<Arc<dyn Source>, Error> {
         if let (Reach::Offline, Place::Remote { host, .. }) = (self.reach, &place) {
-            let what = match question {
-                Question::Tag => format!("the tag of {reference}"),
-                Question::Digest => format!("the content of {reference}"),
-            };
+            let what = question.names(reference);
             return Err(Error::Offline { host: host.clone(), what });
         }
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
@@ -215,9 +209,9 @@ impl Registry {
     }
 }
 
-fn all(what: String, mut tried: Vec<Error>) -> Error {
+fn all(what: &str, mut tried: Vec<Error>) -> Error {
     match tried.len() {
         1 => tried.remove(0),
-        _ => Error::All { what, tried },
+        _ => Error::All { what: what.to_owned(), tried },
     }
 }

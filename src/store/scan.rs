@@ -9,11 +9,10 @@ use super::blobs::hash;
 use super::key::{self, Key};
 use super::paths::StorePaths;
 use super::verified::Verified;
-use super::{Error, cwasm, distrust, generations, open_trusted};
+use super::{Error, cwasm, distrust, open_trusted};
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
 use crate::model::inventory::{Held, Inventory};
-use crate::model::name::ProfileName;
 
 /// What a plan needs to know about.
 #[derive(Debug, Default)]
@@ -30,21 +29,11 @@ pub enum Notes {
     Leave,
 }
 
-/// Takes stock of what is wanted, and of a profile.
-///
-/// # Errors
-/// [`Error`] if the live generation cannot be told. A damaged blob or cwasm is no error but part of the answer.
-pub fn scan(paths: &StorePaths, profile: &ProfileName, wanted: Wanted, notes: Notes) -> Result<Inventory, Error> {
-    let live = generations::live(paths, profile)?;
-    let generations = generations::numbers(paths, profile)?;
-    Ok(Inventory { live, generations, ..scan_store(paths, wanted, notes)? })
-}
-
-/// Takes stock of what is wanted, whatever the profile.
+/// Takes stock of what is wanted. What is live in a profile is not looked at; see [`super::generations`].
 ///
 /// # Errors
 /// [`Error::Io`] if something is there and cannot be read.
-pub fn scan_store(paths: &StorePaths, wanted: Wanted, notes: Notes) -> Result<Inventory, Error> {
+pub fn scan(paths: &StorePaths, wanted: Wanted, notes: Notes) -> Result<Inventory, Error> {
     let mut inventory = Inventory::default();
     let mut verified = Verified::read(paths);
     for digest in &wanted.blobs {
