@@ -8,7 +8,7 @@ use sesame::model::digest::Digest;
 
 use crate::support::artifact::{Artifact, component, importing};
 use crate::support::registry::Registry;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Run, Sandbox};
 
 struct Synced {
     sandbox: Sandbox,
@@ -204,5 +204,23 @@ fn a_lock_that_was_edited_is_found_also_when_everything_is_there_already() {
         } else {
             run.fails(76, &["is not what sesame.lock says", what, "generation 1 is still live"]);
         }
+    }
+}
+
+#[test]
+fn a_cwasm_or_key_that_another_user_owns_is_a_miss_for_a_user_who_cannot_even_read_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wasm", component("a"));
+    sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\" }\n");
+    let Some(mut command) = sandbox.command_of_nobody(&["sync"]) else { return };
+    Run::of(&mut command).fails(0, &["1 extension is live"]);
+    for file in [sandbox.files(&sandbox.cache().join("cwasm"))[0].clone(), sandbox.path("home/state/pds/key")] {
+        let bytes = fs::read(&file).unwrap();
+        let mut command = sandbox.command_of_nobody(&["sync"]).unwrap();
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, bytes).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o400)).unwrap();
+        Run::of(&mut command).fails(0, &["warning: what is kept of a is made again", "compiled   a"]);
+        Run::of(&mut command).fails(0, &["up to date"]);
     }
 }

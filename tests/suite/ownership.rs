@@ -1,6 +1,11 @@
 //! A manifest cannot take over a live set that another one made, unasked.
 
-use crate::support::artifact::{component, importing};
+use std::time::Duration;
+
+use sesame::model::digest::Digest;
+
+use crate::support::artifact::{Artifact, component, importing};
+use crate::support::registry::{Fault, Registry};
 use crate::support::sandbox::{Run, Sandbox};
 
 fn in_folder(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> Run {
@@ -51,4 +56,22 @@ fn a_manifest_of_another_user_is_not_come_across() {
     std::os::unix::fs::chown(sandbox.path("project/sesame.toml"), Some(12345), None).unwrap();
     sandbox.run(&["sync"]).fails(77, &["belongs to another user (12345)", "--manifest"]);
     sandbox.ok(&["sync", "--manifest", "sesame.toml"]);
+}
+
+#[test]
+fn who_waited_for_the_store_looks_again_at_whose_set_is_live() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let bytes = component("slow");
+    let a = registry.push("org/a", "1", &Artifact::wkg(&bytes));
+    sandbox.want(&registry, &[("a", &a)]);
+    sandbox.write("../theirs/a.wasm", component("theirs"));
+    sandbox.write("../theirs/sesame.toml", "extensions.b = { path = \"a.wasm\" }\n");
+    registry.misbehave(&Digest::of(&bytes).to_string(), Fault::Delay(Duration::from_secs(2)));
+    let mut mine = sandbox.command(&["sync", "-q"]).spawn().unwrap();
+    while !registry.asked_for(&Digest::of(&bytes).to_string()) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    in_folder(&sandbox, "theirs", &["sync"]).fails(77, &["waiting for `sesame sync`", "is the work of", "+ b"]);
+    assert!(mine.wait().unwrap().success());
+    sandbox.run(&["sync"]).fails(0, &["up to date"]);
 }

@@ -231,3 +231,20 @@ fn a_registry_that_nobody_runs_is_named() {
     sandbox.write("sesame.toml", "extensions.a = \"registry.invalid/org/a:1\"\n");
     sandbox.run(&["lock"]).fails(69, &["a: registry.invalid cannot be reached"]);
 }
+
+#[test]
+fn redirects_are_followed_but_not_for_ever() {
+    let (sandbox, registry, other) = (Sandbox::new(), Registry::start(), Registry::start());
+    let bytes = component("a");
+    let artifact = Artifact::wkg(&bytes);
+    let (a, digest) = (registry.push("org/a", "1", &artifact), Digest::of(&bytes).to_string());
+    other.push("elsewhere", "1", &artifact);
+    sandbox.want(&registry, &[("a", &a)]);
+    registry.misbehave(&digest, Fault::Redirect(format!("http://{}/v2/org/a/blobs/{digest}", registry.host())));
+    sandbox.run(&["lock"]).fails(69, &["it redirects too often"]);
+    assert_eq!(registry.take_log().len(), 7, "the manifest, the blob, and five redirects");
+    registry.behave();
+    registry.misbehave(&digest, Fault::Redirect(format!("http://{}/v2/elsewhere/blobs/{digest}", other.host())));
+    sandbox.sync(Some(&registry), &[]);
+    assert_eq!(other.take_log(), [format!("GET /v2/elsewhere/blobs/{digest}")]);
+}

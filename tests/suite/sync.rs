@@ -251,14 +251,8 @@ fn an_interrupt_leaves_the_old_set_live_and_keeps_what_was_verified() {
     registry.take_log();
     let child = sandbox.command(&["sync"]).stderr(Stdio::piped()).spawn().unwrap();
     let blob = sandbox.data().join("blobs/sha256").join(Digest::of(&quick).hex());
-    let asked = || {
-        let log = registry.take_log();
-        let asked = log.iter().any(|line| line.contains(&Digest::of(&slow).to_string()));
-        registry.restore_log(log);
-        asked
-    };
     for _ in 0..500 {
-        if blob.exists() && asked() {
+        if blob.exists() && registry.asked_for(&Digest::of(&slow).to_string()) {
             break;
         }
         std::thread::sleep(Duration::from_millis(10));
@@ -270,9 +264,64 @@ fn an_interrupt_leaves_the_old_set_live_and_keeps_what_was_verified() {
     assert_eq!(end.status.code(), Some(130), "{said}");
     assert!(said.contains("interrupted; generation 1 is still live"), "{said}");
     assert!(blob.exists());
+    assert!(sandbox.files(&sandbox.data().join("staging")).is_empty(), "something stays staged");
     assert_eq!(fs::read_to_string(sandbox.data().join("profiles/default/current")).unwrap(), "1\n");
     registry.behave();
     sandbox.sync(Some(&registry), &[]);
+}
+
+#[test]
+fn a_killed_sync_leaves_the_old_set_live_and_the_next_one_ends_right() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let bytes = component("slow");
+    let a = registry.push("org/a", "1", &Artifact::wkg(&component("quick")));
+    let b = registry.push("org/b", "1", &Artifact::wkg(&bytes));
+    sandbox.want(&registry, &[("a", &a)]);
+    sandbox.sync(Some(&registry), &[]);
+    sandbox.want(&registry, &[("a", &a), ("b", &b)]);
+    registry.misbehave(&Digest::of(&bytes).to_string(), Fault::Delay(Duration::from_secs(30)));
+    let mut child = sandbox.command(&["sync", "-q"]).spawn().unwrap();
+    while !registry.asked_for(&Digest::of(&bytes).to_string()) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let waiting = sandbox.command(&["sync"]).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&waiting), rustix::process::Signal::INT).unwrap();
+    let waiting = waiting.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&waiting.stderr).into_owned();
+    assert!(waiting.status.code() == Some(130) && said.contains("interrupted while waiting for"), "{said}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(fs::read_to_string(sandbox.data().join("profiles/default/current")).unwrap(), "1\n");
+    registry.behave();
+    assert!(sandbox.sync(Some(&registry), &[]).stderr.contains("generation 2"));
+}
+
+#[test]
+fn a_component_that_is_no_regular_file_is_refused_at_once() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("sesame.toml", "extensions.a = { path = \"/dev/zero\" }\nextensions.b = { path = \"nowhere.wasm\" }\n");
+    sandbox.run(&["sync"]).fails(74, &["/dev/zero", "it is not a regular file", "`b` is made from nowhere.wasm"]);
+}
+
+#[test]
+fn under_any_umask_a_user_without_rights_can_sync_again() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wasm", component("a"));
+    sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\" }\n");
+    let Some(lock) = sandbox.command_of_nobody(&["lock"]).map(|mut command| Run::of(&mut command)) else { return };
+    lock.fails(0, &["locked: "]);
+    let plain = sandbox.command_of_nobody(&["sync"]).unwrap();
+    let mut command = sandbox.command_of_nobody(&[]).unwrap();
+    let program = std::mem::replace(&mut command, Command::new("/bin/sh")).get_program().to_owned();
+    command.args(["-c", "umask 0777; exec \"$@\"", "sh"]).arg(program).args(plain.get_args());
+    command.current_dir(sandbox.path("project")).env_clear();
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    std::os::unix::process::CommandExt::uid(&mut command, 65534);
+    Run::of(&mut command).fails(0, &["1 extension is live"]);
+    sandbox.write("a.wasm", component("b"));
+    Run::of(&mut sandbox.command_of_nobody(&["sync"]).unwrap()).fails(0, &["generation 2"]);
 }
 
 #[test]

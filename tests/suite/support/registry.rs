@@ -32,6 +32,8 @@ pub enum Fault {
     Header(&'static str, String),
     /// Waits before it answers.
     Delay(Duration),
+    /// Sends the client elsewhere.
+    Redirect(String),
 }
 
 #[derive(Default)]
@@ -97,6 +99,11 @@ impl Registry {
         std::mem::take(&mut self.state.lock().unwrap().log)
     }
 
+    /// Whether a path that holds this text was asked for since the log was taken.
+    pub fn asked_for(&self, text: &str) -> bool {
+        self.state.lock().unwrap().log.iter().any(|line| line.contains(text))
+    }
+
     /// Puts a log back that was only looked at.
     pub fn restore_log(&self, log: Vec<String>) {
         self.state.lock().unwrap().log = log;
@@ -159,6 +166,10 @@ fn serve(stream: TcpStream, address: SocketAddr, state: &Mutex<State>) -> std::i
                 Fault::Header(name, value) => headers = format!("{name}: {value}\r\n"),
                 Fault::Delay(time) => std::thread::sleep(time),
                 Fault::HangUp => return Ok(()),
+                Fault::Redirect(to) => {
+                    let headers = format!("Location: {to}\r\nConnection: close\r\n");
+                    return send(&mut writer, 307, "text/plain", &headers, b"");
+                }
                 Fault::Status(status) => {
                     let body = br#"{"errors":[{"code":"UNKNOWN","message":"out of \u001b[31morder","detail":null}]}"#;
                     return send(&mut writer, status, "application/json", "Connection: close\r\n", body);
