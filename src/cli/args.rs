@@ -98,7 +98,7 @@ pub struct SyncArguments {
     /// Fail if the lock is stale, instead of making it again
     #[arg(long, conflicts_with = "frozen")]
     pub locked: bool,
-    /// Take the set from the lock as it stands
+    /// Take the set from the lock as it stands, whatever the manifest and its files say by now
     #[arg(long)]
     pub frozen: bool,
     /// Change nothing, print the plan; exit with 1 if there is one
@@ -180,6 +180,6 @@ Exit status:
    70  a fault of sesame itself
    74  the file system
    76  bytes that do not have their digest
-   77  access or a capability is denied
+   77  access or a capability is denied, or the live set is another manifest's
    78  the configuration is wrong
   130  interrupted";

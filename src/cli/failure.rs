@@ -134,7 +134,8 @@ fn incomplete(report: &SyncReport, whole: &Fault) -> String {
     }
     let mut text = String::new();
     for extension in &report.extensions {
-        for fault in &extension.faults {
+        let told = |at: usize| extension.faults[..at].iter().any(|other| other.message == extension.faults[at].message);
+        for (_, fault) in extension.faults.iter().enumerate().filter(|(at, _)| !told(*at)) {
             text.push_str(&fault_words(&format!("{}: ", extension.name), fault));
         }
     }

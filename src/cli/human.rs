@@ -65,8 +65,12 @@ pub fn lock(report: &LockReport) -> String {
         LockOutcome::Satisfied => {
             format!("{} {file} satisfies the manifest ({extensions})", Style::good("up to date:"))
         }
-        LockOutcome::Unchanged => format!("{} every tag is where it was ({extensions})", Style::good("up to date:")),
-        LockOutcome::Written | LockOutcome::WouldChange => format!("{} {file} ({extensions})", Style::good("locked:")),
+        LockOutcome::Unchanged => {
+            format!("{} what was resolved again is as it was ({extensions})", Style::good("up to date:"))
+        }
+        LockOutcome::Written | LockOutcome::WouldChange => {
+            format!("{} {file} ({extensions}); commit it, and `sesame sync` makes it live", Style::good("locked:"))
+        }
     };
     format!("{changes}{words}\n")
 }
@@ -78,7 +82,7 @@ pub fn lock_preview(report: &LockReport) -> String {
     }
     let stale = report.stale.iter().map(|(name, why)| format!("{name} {}\n", escape(&staleness(why))));
     let file = escape(&report.file);
-    let words = format!("{} {file}; `sesame lock` writes it\n", Style::warning("would change:"));
+    let words = format!("{} {file}; the same without `--check` writes it\n", Style::warning("would change:"));
     format!("{}{}{words}", stale.collect::<String>(), lock_text(report))
 }
 
@@ -89,7 +93,7 @@ pub fn sync(report: &SyncReport) -> String {
         for change in &lock.changes {
             text.push_str(&lock_change(change));
         }
-        let _ = writeln!(text, "{} {}", Style::good("locked:"), escape(&lock.file));
+        let _ = writeln!(text, "{} {}, to be committed", Style::good("locked:"), escape(&lock.file));
     }
     let generation = report.generation.map_or_else(String::new, |number| format!(" (generation {number})"));
     let profile = &report.profile;
@@ -100,6 +104,9 @@ pub fn sync(report: &SyncReport) -> String {
         let _ =
             writeln!(text, "{} {extensions} {are} live in profile `{profile}`{generation}", Style::good("up to date:"));
     } else {
+        for change in &report.changes {
+            let _ = writeln!(text, "{}", escape(change));
+        }
         text.push_str(&live(&report.extensions));
         let _ = writeln!(text, "{} {extensions} {are} live in profile `{profile}`{generation}", Style::good("done:"));
     }
@@ -116,10 +123,14 @@ pub fn plan(report: &SyncReport) -> String {
         let extensions = count(report.extensions.len(), "extension");
         let _ = writeln!(text, "nothing to do: {extensions} in profile `{}`", report.profile);
     }
-    for step in &report.steps {
-        let _ = writeln!(text, "{}", escape(&step.line));
-    }
+    text.push_str(&steps(report));
     text
+}
+
+/// What changes in the live set, and the plan that gets there.
+fn steps(report: &SyncReport) -> String {
+    let changes = report.changes.iter().map(|change| format!("{}\n", escape(change)));
+    changes.chain(report.steps.iter().map(|step| format!("{}\n", escape(&step.line)))).collect()
 }
 
 pub fn diff(report: &DiffReport) -> String {
@@ -131,9 +142,7 @@ pub fn diff(report: &DiffReport) -> String {
         );
     }
     let mut text = lock_text(&report.lock);
-    for step in &report.sync.steps {
-        let _ = writeln!(text, "{}", escape(&step.line));
-    }
+    text.push_str(&steps(&report.sync));
     text
 }
 

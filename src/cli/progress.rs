@@ -119,8 +119,7 @@ impl Observer for Progress {
             Event::StepFailed { plan, step, .. } => {
                 self.ended(*step);
                 let step = plan.step(*step);
-                let text =
-                    format!("  {} {}  to {}", Style::error("failed    "), names(&step.extensions), step.action.verb());
+                let text = format!("  {} {}  {}", Style::error("failed    "), names(&step.extensions), attempt(step));
                 self.line(Volume::Normal, &text);
             }
             Event::Ended => {
@@ -128,6 +127,10 @@ impl Observer for Progress {
                 state.running.drain().for_each(|(_, bar)| bar.finish_and_clear());
                 if let Some(total) = state.total.take() {
                     total.finish_and_clear();
+                }
+                if let Some(bars) = &self.bars {
+                    // What cannot be drawn need not be cleared.
+                    let _ = bars.clear();
                 }
             }
         }
@@ -161,6 +164,14 @@ fn done(step: &Step, elapsed: Duration) -> (Volume, String) {
         Action::Prune { generations, .. } => {
             (Volume::Verbose, format!("  pruned     {}", count(generations.len(), "generation")))
         }
+    }
+}
+
+/// What a step tried: `fetch manifest`, `compile`.
+fn attempt(step: &Step) -> String {
+    match &step.action {
+        Action::Fetch { blob, .. } | Action::Verify { blob } => format!("{} {}", step.action.verb(), blob.role),
+        Action::Compile { .. } | Action::Activate { .. } | Action::Prune { .. } => step.action.verb().to_owned(),
     }
 }
 

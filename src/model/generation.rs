@@ -116,6 +116,9 @@ impl Generation {
         if self.config != new.config {
             lines.push("~ the shared [config]".to_owned());
         }
+        if self.manifest != new.manifest {
+            lines.push(format!("~ the set passes from {} to {}", self.manifest, new.manifest));
+        }
         lines
     }
 }

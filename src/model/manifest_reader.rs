@@ -12,6 +12,7 @@ use super::name::ExtensionName;
 use super::problem::Problem;
 use super::reference::OciReference;
 use super::registries::{Mirror, Registries, RegistryPattern, RegistrySettings};
+use super::text::nearest;
 
 /// Reads file after file into one manifest.
 #[derive(Default)]
@@ -161,7 +162,7 @@ fn dotted_name(text: &Text<'_>, name: &str, table: &DeTable<'_>) -> Option<Probl
         _ => false,
     };
     let problem = || text.problem(key.span(), "a name has no dots").help(format!("write `{name}-{inner}`"));
-    (whole && !KEYS.contains(&inner)).then(problem)
+    (whole && !KEYS.contains(&inner) && nearest(inner, KEYS).is_none()).then(problem)
 }
 
 /// `oci` or `path`, and `version`, which must agree with the tag.

@@ -111,7 +111,11 @@ impl Mirror {
     /// [`MirrorError`] where the text is neither.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, MirrorError> {
         if let Some(path) = text.strip_prefix("oci-layout:") {
-            return if path.is_empty() { Err(MirrorError::NoFolder) } else { Ok(Self::Layout(folder.join(path))) };
+            return if path.is_empty() {
+                Err(MirrorError::NoFolder)
+            } else {
+                Ok(Self::Layout(folder.join(path).components().collect()))
+            };
         }
         let (rest, plain_http) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
             (Some(rest), _) => (rest, false),
@@ -152,7 +156,7 @@ mod tests {
     #[test]
     fn mirrors_are_layouts_or_registries() {
         let parse = |text| Mirror::parse(text, Path::new("/project"));
-        assert_eq!(parse("oci-layout:./vendor"), Ok(Mirror::Layout(PathBuf::from("/project/./vendor"))));
+        assert_eq!(parse("oci-layout:./vendor"), Ok(Mirror::Layout(PathBuf::from("/project/vendor"))));
         assert_eq!(
             parse("https://mirror.example:8443/ghcr/"),
             Ok(Mirror::Registry { registry: "mirror.example:8443".into(), prefix: "ghcr/".into(), plain_http: false })

@@ -34,7 +34,7 @@ pub struct LockReport {
 pub enum LockOutcome {
     /// It satisfied the manifest; nothing was asked or written.
     Satisfied,
-    /// Everything was resolved again and is as it was.
+    /// What was resolved again is as it was.
     Unchanged,
     /// It was written.
     Written,
@@ -54,6 +54,9 @@ pub struct SyncReport {
     /// The number of the live generation, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
+    /// What changes in the live set, one line each: extensions, grants, limits, config. Empty for a first set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
     /// Every step of the plan, in its order.
     pub steps: Vec<StepReport>,
     /// Every wanted extension, by name.

@@ -46,7 +46,7 @@ impl Error {
                 }
                 None => "what was fetched and compiled is kept; run `sesame sync` again once it is mended".to_owned(),
             },
-            Self::Inspect { .. } => "ask its author for a build with current tools".to_owned(),
+            Self::Inspect { .. } => "build it again, or ask its author for a build with current tools".to_owned(),
             Self::BadSize { .. } => "tell whoever published it; its manifest is broken".to_owned(),
             Self::NoCode { .. } => "run `sesame sync`".to_owned(),
             Self::Bug(_) => "please report it, with what you ran".to_owned(),
@@ -62,10 +62,18 @@ impl Error {
 
 fn registry(error: &Registry) -> Option<String> {
     let hint = match error {
+        Registry::Unreachable { host, why } if why.contains("InvalidContentType") => {
+            return Some(format!(
+                "it does not speak TLS; if that is meant, add `plain-http = true` under `[registries.\"{host}\"]`"
+            ));
+        }
         Registry::Unreachable { host, .. } => {
             return Some(format!(
-                "look at the network and the name `{host}`; a mirror can stand in, see `[registries]`"
+                "look at the network and the name `{host}`; a mirror can stand in (for tags only with `mirrors-only = true`)"
             ));
+        }
+        Registry::NotFound { source_name, .. } if source_name.starts_with("oci-layout:") => {
+            "name its entries by the full reference, or use a `[registries]` key that names this one repository"
         }
         Registry::NotFound { .. } => "look whether the reference is right, and whether it is still published",
         Registry::Denied { .. } | Registry::Credentials { .. } => {
@@ -85,7 +93,9 @@ fn registry(error: &Registry) -> Option<String> {
             "write one with `skopeo copy … oci:FOLDER:REFERENCE`, or mend `mirrors` in sesame.toml"
         }
         Registry::Ambiguous { .. } => "remove the entries that are not meant from its index.json",
-        Registry::Offline { .. } => "run it once without `--offline`, or add an `oci-layout:` mirror",
+        Registry::Offline { .. } => {
+            "run it once without `--offline`; an `oci-layout:` mirror serves digests, and tags with `mirrors-only = true`"
+        }
         Registry::All { tried, .. } => return tried.iter().min_by_key(|error| error.kind()).and_then(registry),
         Registry::Proxy(_) => "mend https_proxy, http_proxy or all_proxy in the environment",
         Registry::Transport(_) | Registry::Io { .. } | Registry::Stopped => return None,
@@ -96,7 +106,8 @@ fn registry(error: &Registry) -> Option<String> {
 fn store(error: &Store) -> Option<String> {
     let again = |digest: &Digest| format!("run `sesame sync`, which fetches {} again", digest.short());
     match error {
-        Store::WrongDigest { .. } | Store::WrongSize { .. } => Some(
+        Store::WrongSize { .. } => Some("restore sesame.lock from git, or delete it and run `sesame lock`".to_owned()),
+        Store::WrongDigest { .. } => Some(
             "nothing of it was kept; a proxy or mirror between may change bytes, or the registry is damaged".to_owned(),
         ),
         Store::NotAComponent { kind, .. } => Some(kind.advice().to_owned()),

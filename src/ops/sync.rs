@@ -267,7 +267,9 @@ impl Work {
             .iter()
             .map(|extension| self.extension(extension, outcome, &steps))
             .collect();
+        let live = self.inventory.live.as_ref().map(|(_, live)| live);
         SyncReport {
+            changes: live.map(|live| live.differences(&self.target.generation)).unwrap_or_default(),
             profile: self.target.generation.profile.clone(),
             manifest: context.project.shown_manifest(),
             outcome,
