@@ -128,10 +128,6 @@ impl Observer for Progress {
                 if let Some(total) = state.total.take() {
                     total.finish_and_clear();
                 }
-                if let Some(bars) = &self.bars {
-                    // What cannot be drawn need not be cleared.
-                    let _ = bars.clear();
-                }
             }
         }
     }

@@ -117,7 +117,7 @@ async fn fetch(
     }
     url.query_pairs_mut().append_pair("scope", &format!("repository:{repository}:pull"));
     let shown = url.host_str().unwrap_or_default().to_owned();
-    let response = client.get(url).send().await.map_err(|error| fault(super::line(&error.without_url())))?;
+    let response = client.get(url).send().await.map_err(|error| fault(super::root(&error.without_url())))?;
     let status = response.status();
     if !status.is_success() {
         return Err(fault(format!("{shown} answered {}", status.as_u16())));

@@ -105,6 +105,14 @@ fn line(error: &dyn std::error::Error) -> String {
     }
 }
 
+/// The innermost cause of an error: of a network's errors the only telling one.
+fn root(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => root(source),
+        None => error.to_string(),
+    }
+}
+
 fn attempts(tried: &[Error]) -> String {
     tried.iter().map(|error| line(error)).collect::<Vec<_>>().join("; ")
 }

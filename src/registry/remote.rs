@@ -171,7 +171,7 @@ pub(super) async fn read_capped(mut response: Response, limit: u64, host: &str, 
 }
 
 fn unreachable(host: &str, error: reqwest::Error) -> Error {
-    Error::Unreachable { host: host.to_owned(), why: super::line(&error.without_url()) }
+    Error::Unreachable { host: host.to_owned(), why: super::root(&error.without_url()) }
 }
 
 /// The host that is really asked: Docker Hub's registry has another name than its references.
