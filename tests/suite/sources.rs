@@ -7,7 +7,7 @@ use sesame::model::digest::Digest;
 use crate::support::artifact::{Artifact, INDEX, component, index};
 use crate::support::layout;
 use crate::support::registry::{Fault, Registry};
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Run, Sandbox};
 
 #[test]
 fn each_thing_that_is_no_extension_is_refused_by_its_name_with_advice() {
@@ -247,4 +247,20 @@ fn redirects_are_followed_but_not_for_ever() {
     registry.misbehave(&digest, Fault::Redirect(format!("http://{}/v2/elsewhere/blobs/{digest}", other.host())));
     sandbox.sync(Some(&registry), &[]);
     assert_eq!(other.take_log(), [format!("GET /v2/elsewhere/blobs/{digest}")]);
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_gone_through_and_no_proxy_obeyed() {
+    let (sandbox, proxy) = (Sandbox::new(), Registry::start());
+    sandbox.write(
+        "sesame.toml",
+        "extensions.a = \"registry.test/org/a:1\"\n[registries.\"registry.test\"]\nplain-http = true\n",
+    );
+    let mut command = sandbox.command(&["lock"]);
+    command.env("http_proxy", format!("http://{}", proxy.host()));
+    Run::of(&mut command).fails(69, &["registry.test does not have registry.test/org/a:1"]);
+    assert_eq!(proxy.take_log(), ["GET http://registry.test/v2/org/a/manifests/1"]);
+    command.env("NO_PROXY", "registry.test");
+    Run::of(&mut command).fails(69, &["registry.test cannot be reached"]);
+    assert_eq!(proxy.take_log(), Vec::<String>::new());
 }
