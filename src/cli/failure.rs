@@ -4,7 +4,7 @@ use std::io;
 
 use sesame::model::fault::{Fault, FaultKind};
 use sesame::model::problem::Problem;
-use sesame::model::report::{ExtensionStatus, StepOutcome, SyncReport};
+use sesame::model::report::{ExtensionStatus, LockOutcome, StepOutcome, SyncReport};
 use sesame::model::text::{count, escape};
 use sesame::ops::error::Error;
 
@@ -108,9 +108,6 @@ pub fn words(failure: &Failure) -> String {
             for line in differences {
                 text.push_str(&format!("    {}\n", escape(line)));
             }
-            if differences.is_empty() {
-                text.push_str("    nothing but which manifest it belongs to\n");
-            }
         }
         _ => {}
     }
@@ -121,6 +118,8 @@ pub fn words(failure: &Failure) -> String {
 }
 
 fn incomplete(report: &SyncReport, whole: &Fault) -> String {
+    let locked = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
+    let mut text = locked.map(human::locked).unwrap_or_default();
     if report.steps.iter().any(|step| step.outcome == StepOutcome::Interrupted)
         && report.worst() == Some(FaultKind::Interrupted)
     {
@@ -130,9 +129,9 @@ fn incomplete(report: &SyncReport, whole: &Fault) -> String {
             Some(generation) => format!("generation {generation} is still live"),
             None => "nothing is live yet".to_owned(),
         };
-        return format!("{}interrupted; {live}, {} kept\n", Style::error("error: "), count(kept, "fetched blob"));
+        let kept = count(kept, "fetched blob");
+        return format!("{text}{}interrupted; {live}, {kept} kept\n", Style::error("error: "));
     }
-    let mut text = String::new();
     for extension in &report.extensions {
         let told = |at: usize| extension.faults[..at].iter().any(|other| other.message == extension.faults[at].message);
         for (_, fault) in extension.faults.iter().enumerate().filter(|(at, _)| !told(*at)) {

@@ -90,10 +90,7 @@ pub fn lock_preview(report: &LockReport) -> String {
 pub fn sync(report: &SyncReport) -> String {
     let mut text = String::new();
     if let Some(lock) = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written) {
-        for change in &lock.changes {
-            text.push_str(&lock_change(change));
-        }
-        let _ = writeln!(text, "{} {}, to be committed", Style::good("locked:"), escape(&lock.file));
+        text.push_str(&locked(lock));
     }
     let generation = report.generation.map_or_else(String::new, |number| format!(" (generation {number})"));
     let profile = &report.profile;
@@ -111,6 +108,12 @@ pub fn sync(report: &SyncReport) -> String {
         let _ = writeln!(text, "{} {extensions} {are} live in profile `{profile}`{generation}", Style::good("done:"));
     }
     text
+}
+
+/// What a sync has locked on its way.
+pub fn locked(lock: &LockReport) -> String {
+    let changes: String = lock.changes.iter().map(lock_change).collect();
+    format!("{changes}{} {}, to be committed\n", Style::good("locked:"), escape(&lock.file))
 }
 
 /// What a sync would do.

@@ -46,7 +46,6 @@ pub struct LiveExtension {
     /// In bytes.
     pub size: u64,
     /// The component's imports, as its bytes were found to say.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub imports: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Grants::is_empty")]
     pub capabilities: Grants,

@@ -17,14 +17,15 @@ impl Error {
             Self::NoSuchManifest(_) => {
                 "look at the path, or write one there with `sesame init --manifest PATH`".to_owned()
             }
-            Self::ForeignFile { path, .. } => {
-                format!("if you trust it, name it yourself: `--manifest {}`", path.display())
+            Self::ForeignFile { manifest, .. } => {
+                format!("if you trust it, name the manifest yourself: `--manifest {}`", manifest.display())
             }
             Self::AlreadyThere(_) => "edit it, or name another place with `--manifest PATH`".to_owned(),
             Self::Problems(_) | Self::Extensions { .. } | Self::Interrupted | Self::Runtime(_) | Self::Read { .. } => {
                 return None;
             }
             Self::MissingFile { place, .. } => format!("build or copy the file, or mend its `path` at {place}"),
+            Self::ComponentTooLarge { .. } => "build it without debugging information".to_owned(),
             Self::NotAComponentFile { .. } => "name a built component in `path`".to_owned(),
             Self::ChangedFile { .. } => "run `sesame lock` if the change is meant".to_owned(),
             Self::NoLock { .. } => "run `sesame lock` and commit the file".to_owned(),
@@ -64,7 +65,8 @@ fn registry(error: &Registry) -> Option<String> {
     let hint = match error {
         Registry::Unreachable { host, why } if why.contains("InvalidContentType") => {
             return Some(format!(
-                "it does not speak TLS; if that is meant, add `plain-http = true` under `[registries.\"{host}\"]`"
+                "it does not speak TLS; if that is meant, add `plain-http = true` under `[registries.\"{host}\"]`, or write \
+                 `http://{host}` where it is a mirror"
             ));
         }
         Registry::Unreachable { host, .. } => {
@@ -72,7 +74,9 @@ fn registry(error: &Registry) -> Option<String> {
                 "look at the network and the name `{host}`; a mirror can stand in (for tags only with `mirrors-only = true`)"
             ));
         }
-        Registry::NotFound { source_name, .. } if source_name.starts_with("oci-layout:") => {
+        Registry::NotFound { source_name, what }
+            if source_name.starts_with("oci-layout:") && !what.starts_with("sha256:") =>
+        {
             "name its entries by the full reference, or use a `[registries]` key that names this one repository"
         }
         Registry::NotFound { .. } => "look whether the reference is right, and whether it is still published",
@@ -106,7 +110,12 @@ fn registry(error: &Registry) -> Option<String> {
 fn store(error: &Store) -> Option<String> {
     let again = |digest: &Digest| format!("run `sesame sync`, which fetches {} again", digest.short());
     match error {
-        Store::WrongSize { .. } => Some("restore sesame.lock from git, or delete it and run `sesame lock`".to_owned()),
+        Store::WrongSize { .. } => {
+            Some("if sesame.lock is as it was committed, tell whoever published it; its manifest is wrong".to_owned())
+        }
+        Store::Damaged { path, .. } => {
+            Some(format!("remove {} and run `sesame sync`, which fetches it again", path.display()))
+        }
         Store::WrongDigest { .. } => Some(
             "nothing of it was kept; a proxy or mirror between may change bytes, or the registry is damaged".to_owned(),
         ),

@@ -40,13 +40,18 @@ pub(super) struct Workshop<'a> {
     pub registry: &'a Registry,
     pub blobs: &'a Blobs,
     /// What an `Activate` step makes live.
-    pub target: Option<&'a Target>,
+    pub target: Option<&'a Arc<Target>>,
     /// Held by each running `Verify` step, so that none of them outlives the run.
     verifying: Arc<RwLock<()>>,
 }
 
 impl<'a> Workshop<'a> {
-    pub fn new(context: &'a Context, registry: &'a Registry, blobs: &'a Blobs, target: Option<&'a Target>) -> Self {
+    pub fn new(
+        context: &'a Context,
+        registry: &'a Registry,
+        blobs: &'a Blobs,
+        target: Option<&'a Arc<Target>>,
+    ) -> Self {
         Self { context, registry, blobs, target, verifying: Arc::default() }
     }
 }
@@ -143,7 +148,9 @@ async fn step(workshop: &Workshop<'_>, compiler: &Compiler, plan: &Plan, id: Ste
         }
         Action::Activate { generation, .. } => {
             let target = workshop.target.ok_or(Error::Bug("a plan without a target activates one"))?;
-            target.confirm(workshop.blobs)?;
+            let (held, blobs) = (Arc::clone(target), workshop.blobs.clone());
+            let interrupt = workshop.context.interrupt.clone();
+            in_background(move || held.confirm(&blobs, &interrupt)).await?;
             Ok(generations::activate(paths, *generation, &target.generation)?)
         }
         Action::Prune { profile, generations } => {

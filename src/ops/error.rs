@@ -12,6 +12,7 @@ use crate::model::digest::Digest;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::lock::Staleness;
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::MAX_COMPONENT;
 use crate::model::problem::Problem;
 use crate::model::report::SyncReport;
 use crate::model::text::count;
@@ -25,7 +26,7 @@ pub enum Error {
     #[error("there is no manifest at {}", .0.display())]
     NoSuchManifest(PathBuf),
     #[error("{} belongs to another user ({owner})", path.display())]
-    ForeignFile { path: PathBuf, owner: u32 },
+    ForeignFile { path: PathBuf, owner: u32, manifest: PathBuf },
     #[error("{} already exists", .0.display())]
     AlreadyThere(PathBuf),
     #[error("cannot read {}", path.display())]
@@ -36,6 +37,8 @@ pub enum Error {
     MissingFile { name: ExtensionName, place: String, path: PathBuf },
     #[error("`{name}` is made from {}, which is {kind}", path.display())]
     NotAComponentFile { name: ExtensionName, path: PathBuf, kind: crate::model::preamble::Kind },
+    #[error("`{name}` is made from {}, which has {size} bytes; at most {MAX_COMPONENT} are allowed", path.display())]
+    ComponentTooLarge { name: ExtensionName, path: PathBuf, size: u64 },
     #[error("the file of `{name}` was changed since it was locked: expected {expected}, found {found}")]
     ChangedFile { name: ExtensionName, expected: Digest, found: Digest },
     #[error("there is no sesame.lock")]
@@ -98,6 +101,7 @@ impl Error {
             | Self::NotOffered { .. }
             | Self::Inspect { .. }
             | Self::LockTooLarge { .. }
+            | Self::ComponentTooLarge { .. }
             | Self::BadSize { .. }
             | Self::Compile(_) => FaultKind::Data,
             Self::ChangedFile { .. } | Self::NotAsLocked { .. } | Self::NoCode { .. } | Self::Load(_) => {

@@ -12,6 +12,7 @@ use crate::model::fault::Fault;
 use crate::model::lock::Lock;
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::ExtensionName;
+use crate::model::plan::MAX_COMPONENT;
 use crate::model::preamble::Kind;
 use crate::store::write;
 
@@ -73,7 +74,7 @@ impl Project {
             }
             let path = folder.join(MANIFEST);
             if path.is_file() {
-                check_owner(&path)?;
+                check_owner(&path, &path)?;
                 return Self::at(&path, &search.start, false);
             }
             looked.push(path);
@@ -177,6 +178,7 @@ impl Project {
         match hash_component(&self.component(path))? {
             ComponentFile::Component { digest, size } => Ok((digest, size)),
             ComponentFile::Other(kind) => Err(Error::NotAComponentFile { name, path: shown, kind }),
+            ComponentFile::TooLarge(size) => Err(Error::ComponentTooLarge { name, path: shown, size }),
             ComponentFile::Missing => Err(Error::MissingFile { name, place: place.to_owned(), path: shown }),
         }
     }
@@ -184,7 +186,7 @@ impl Project {
     /// Reads a file of the project; one that was come across must be this user's.
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, Error> {
         if !self.trusted && path.exists() {
-            check_owner(path)?;
+            check_owner(path, &self.manifest)?;
         }
         read_file(path, READ)
     }
@@ -220,25 +222,34 @@ impl Project {
     }
 }
 
-/// Refuses a file of another user.
-fn check_owner(path: &Path) -> Result<(), Error> {
+/// Refuses a file of another user, in the project of a manifest.
+fn check_owner(path: &Path, manifest: &Path) -> Result<(), Error> {
     let metadata = fs::metadata(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     if metadata.uid() == rustix::process::geteuid().as_raw() {
         return Ok(());
     }
-    Err(Error::ForeignFile { path: path.to_owned(), owner: metadata.uid() })
+    Err(Error::ForeignFile { path: path.to_owned(), owner: metadata.uid(), manifest: manifest.to_owned() })
 }
 
 /// A component's file: its digest and size, or what else it is.
 enum ComponentFile {
-    Component { digest: Digest, size: u64 },
+    Component {
+        digest: Digest,
+        size: u64,
+    },
     Other(Kind),
+    /// More bytes than any component may have.
+    TooLarge(u64),
     Missing,
 }
 
 fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
     let fault = |source| Error::Read { path: path.to_owned(), source };
     let Some(mut file) = open_file(path)? else { return Ok(ComponentFile::Missing) };
+    let length = file.metadata().map_err(fault)?.len();
+    if length > MAX_COMPONENT {
+        return Ok(ComponentFile::TooLarge(length));
+    }
     let mut hasher = Hasher::default();
     let mut buffer = vec![0; 128 << 10];
     let mut size = 0;

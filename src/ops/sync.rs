@@ -2,7 +2,8 @@
 //!
 //! Without anything to do it makes no request, takes no lock, starts no runtime and writes nothing to the store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::apply::{Workshop, apply};
@@ -17,7 +18,7 @@ use crate::model::event::Event;
 use crate::model::fault::Fault;
 use crate::model::generation::{Generation, LiveExtension};
 use crate::model::inventory::Inventory;
-use crate::model::lock::{Lock, LockEntry, LockedSource};
+use crate::model::lock::{Lock, LockEntry, LockedSource, Staleness};
 use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::{Plan, Reason};
@@ -108,6 +109,9 @@ fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
     let manifest = context.project.read_manifest()?;
     let found = context.project.read_lock()?;
     let profile = options.profile.clone().or_else(|| manifest.profile.clone()).unwrap_or_default();
+    if found.is_none() && options.policy != LockPolicy::Update {
+        return Err(Error::NoLock { manifest: context.project.manifest().to_owned() });
+    }
     let live = generations::live(&context.paths, &profile)?;
     if let Some((_, live)) = &live {
         check_ownership(context, options, live, &manifest, found.as_ref())?;
@@ -127,11 +131,9 @@ fn usable(
     manifest: &Manifest,
     lock: Option<Lock>,
 ) -> Result<Option<Lock>, Error> {
-    let path = || context.project.manifest().to_owned();
     match (options.policy, lock) {
         (LockPolicy::Frozen, Some(lock)) => Ok(Some(lock)),
-        (LockPolicy::Frozen | LockPolicy::Locked, None) => Err(Error::NoLock { manifest: path() }),
-        (LockPolicy::Update, None) => Ok(None),
+        (_, None) => Ok(None),
         (policy, Some(lock)) => {
             let stale = lock::stale(context, manifest, &lock)?;
             match (stale.is_empty(), policy) {
@@ -163,7 +165,9 @@ fn check_ownership(
     let differences = match options.policy {
         LockPolicy::Frozen => live.differences(&Generation::describe(profile, &path, manifest, &lock)),
         LockPolicy::Locked | LockPolicy::Update => {
-            let stale = lock.staleness(manifest, &BTreeMap::new());
+            // Where a component's file cannot be read, nothing is taken for unchanged.
+            let all_stale = || manifest.extensions.keys().map(|name| (name.clone(), Staleness::NotLocked)).collect();
+            let stale = lock::stale(context, manifest, &lock).unwrap_or_else(|_| all_stale());
             let fresh = |(name, entry): (&ExtensionName, &LockEntry)| {
                 (!stale.contains_key(name)).then(|| (name.clone(), entry.clone()))
             };
@@ -212,13 +216,15 @@ impl Work {
         self.report(context, lock, outcome, StepReport::planned(&self.plan))
     }
 
-    fn run(mut self, context: &Context, lock: Option<LockReport>) -> Result<SyncReport, Error> {
+    fn run(self, context: &Context, lock: Option<LockReport>) -> Result<SyncReport, Error> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        self.target.generation.activated = now.map_or(0, |since| since.as_secs());
+        let mut target = self.target.clone();
+        target.generation.activated = now.map_or(0, |since| since.as_secs());
+        let target = Arc::new(target);
         self.warn_of_damage(context);
         let registry = context.registry(&self.registries);
         let blobs = Blobs::new(&context.paths);
-        let outcomes = apply(&Workshop::new(context, &registry, &blobs, Some(&self.target)), &self.plan)?;
+        let outcomes = apply(&Workshop::new(context, &registry, &blobs, Some(&target)), &self.plan)?;
         let mut steps = StepReport::planned(&self.plan);
         for (step, outcome) in steps.iter_mut().zip(outcomes) {
             step.outcome = outcome;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::context::Interrupt;
 use super::error::Error;
 use crate::engine::inspect::read_interface;
 use crate::model::generation::{Generation, LiveExtension};
@@ -12,6 +13,7 @@ use crate::registry::artifact::{self, Artifact};
 use crate::store::blobs::Blobs;
 
 /// A generation to activate, and the lock that it was described from.
+#[derive(Clone)]
 pub(super) struct Target {
     pub generation: Generation,
     pub lock: Lock,
@@ -24,9 +26,12 @@ impl Target {
     /// component, and the component imports and exports what the lock says.
     ///
     /// # Errors
-    /// [`Error::NotAsLocked`] for the first that is something else.
-    pub fn confirm(&self, blobs: &Blobs) -> Result<(), Error> {
+    /// [`Error::NotAsLocked`] for the first that is something else, [`Error::Interrupted`] if that was wanted first.
+    pub fn confirm(&self, blobs: &Blobs, interrupt: &Interrupt) -> Result<(), Error> {
         for extension in &self.generation.extensions {
+            if interrupt.is_set() {
+                return Err(Error::Interrupted);
+            }
             let same = |live: &LiveExtension| {
                 (&live.name, &live.provenance, &live.component, live.size, &live.imports)
                     == (

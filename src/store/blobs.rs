@@ -75,7 +75,7 @@ impl Blobs {
     /// The bytes of a blob, hashed on the way.
     ///
     /// # Errors
-    /// [`Error::NoBlob`], or [`Error::WrongDigest`] if the file was damaged.
+    /// [`Error::NoBlob`], or [`Error::Damaged`] if the file was.
     pub fn read(&self, digest: Digest) -> Result<Vec<u8>, Error> {
         for paths in [Some(&self.target), self.behind.as_ref()].into_iter().flatten() {
             let path = paths.blob(&digest);
@@ -83,7 +83,7 @@ impl Blobs {
             let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
             file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
             let found = Digest::of(&bytes);
-            return if found == digest { Ok(bytes) } else { Err(Error::WrongDigest { expected: digest, found }) };
+            return if found == digest { Ok(bytes) } else { Err(Error::Damaged { path, found }) };
         }
         Err(Error::NoBlob { digest })
     }

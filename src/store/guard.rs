@@ -6,6 +6,12 @@ use std::time::Duration;
 use super::paths::StorePaths;
 use super::{Error, write};
 
+/// How long one look at the lock is apart from the next.
+const ROUND: Duration = Duration::from_millis(20);
+
+/// How many rounds somebody may hold the lock without having signed.
+const ROUNDS_TO_SIGN: u32 = 10;
+
 /// The right to change a store, until it is dropped.
 pub struct Guard(#[expect(dead_code, reason = "the lock is on the open file")] File);
 
@@ -24,24 +30,25 @@ pub fn acquire(
     let path = paths.guard();
     let file = write::open_guard(&path)?;
     let mut wait = Some(wait);
-    let mut other = String::new();
-    loop {
+    let mut other = "another process".to_owned();
+    for round in 0_u32.. {
         match file.try_lock() {
             Ok(()) => break,
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
         }
-        if let Some(wait) = wait.take() {
-            other = fs::read_to_string(&path)
-                .ok()
-                .filter(|text| !text.is_empty())
-                .unwrap_or_else(|| "another process".into());
-            wait(&other);
+        // Whoever holds it signs a moment after it was locked.
+        let signed = fs::read_to_string(&path).ok().filter(|text| !text.is_empty());
+        if signed.is_some() || round >= ROUNDS_TO_SIGN {
+            other = signed.unwrap_or(other);
+            if let Some(wait) = wait.take() {
+                wait(&other);
+            }
         }
         if interrupted() {
             return Err(Error::Interrupted { holder: other });
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(ROUND);
     }
     write::sign_guard(&file, holder);
     Ok(Guard(file))

@@ -35,6 +35,8 @@ pub enum Error {
     WrongSize { digest: Digest, expected: u64, found: u64 },
     #[error("{digest} is {kind}")]
     NotAComponent { digest: Digest, kind: Kind },
+    #[error("{} is damaged: its bytes have the digest {found}", path.display())]
+    Damaged { path: PathBuf, found: Digest },
     #[error("{digest} is not in the store")]
     NoBlob { digest: Digest },
     #[error("cannot tell what is live from {}: {why}", path.display())]
@@ -47,7 +49,9 @@ impl Error {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Io { .. } | Self::Untrusted { .. } | Self::BadGeneration { .. } => FaultKind::Io,
-            Self::WrongDigest { .. } | Self::WrongSize { .. } | Self::NoBlob { .. } => FaultKind::Integrity,
+            Self::WrongDigest { .. } | Self::WrongSize { .. } | Self::Damaged { .. } | Self::NoBlob { .. } => {
+                FaultKind::Integrity
+            }
             Self::NotAComponent { .. } => FaultKind::Data,
             Self::Interrupted { .. } => FaultKind::Interrupted,
         }

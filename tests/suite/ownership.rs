@@ -30,7 +30,7 @@ fn a_clone_of_somebody_elses_dotfiles_is_refused_and_shows_what_it_would_change(
         "`--adopt`",
         "`--profile NAME`",
     ];
-    for arguments in [&["sync"][..], &["sync", "--frozen"], &["sync", "--check"]] {
+    for arguments in [&["sync"][..], &["sync", "--dry-run"], &["sync", "--check"]] {
         let run = in_folder(&sandbox, "theirs", arguments);
         assert_eq!(run.status, 77, "{arguments:?}: {}", run.stderr);
     }
@@ -38,6 +38,7 @@ fn a_clone_of_somebody_elses_dotfiles_is_refused_and_shows_what_it_would_change(
     in_folder(&sandbox, "theirs", &["lock"]).fails(0, &["+ a"]);
     let run = in_folder(&sandbox, "theirs", &["sync"]);
     run.fails(77, &["~ a", "grants: +secret-read", "- b  a.wasm", texts[4], texts[5]]);
+    in_folder(&sandbox, "theirs", &["sync", "--frozen"]).fails(77, &["grants: +secret-read"]);
     sandbox.run(&["sync"]).fails(0, &["up to date"]);
 
     in_folder(&sandbox, "theirs", &["sync", "--profile", "theirs"]).fails(0, &["profile `theirs`"]);
@@ -59,6 +60,21 @@ fn a_manifest_of_another_user_is_not_come_across() {
 }
 
 #[test]
+fn another_component_in_a_copied_folder_shows() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wasm", component("mine"));
+    sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\" }\n");
+    sandbox.sync(None, &[]);
+    sandbox.write("../copy/sesame.toml", sandbox.read("sesame.toml"));
+    sandbox.write("../copy/sesame.lock", sandbox.read("sesame.lock"));
+    sandbox.write("../copy/a.wasm", component("theirs"));
+    in_folder(&sandbox, "copy", &["sync"]).fails(77, &["~ a  not locked yet", "~ the set passes from"]);
+    in_folder(&sandbox, "copy", &["sync", "--locked"]).fails(77, &["~ a  not locked yet"]);
+    std::fs::remove_file(sandbox.path("copy/a.wasm")).unwrap();
+    in_folder(&sandbox, "copy", &["sync"]).fails(77, &["~ a  not locked yet"]);
+}
+
+#[test]
 fn who_waited_for_the_store_looks_again_at_whose_set_is_live() {
     let (sandbox, registry) = (Sandbox::new(), Registry::start());
     let bytes = component("slow");
@@ -68,9 +84,7 @@ fn who_waited_for_the_store_looks_again_at_whose_set_is_live() {
     sandbox.write("../theirs/sesame.toml", "extensions.b = { path = \"a.wasm\" }\n");
     registry.misbehave(&Digest::of(&bytes).to_string(), Fault::Delay(Duration::from_secs(2)));
     let mut mine = sandbox.command(&["sync", "-q"]).spawn().unwrap();
-    while !registry.asked_for(&Digest::of(&bytes).to_string()) {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    registry.wait_for(&Digest::of(&bytes).to_string());
     in_folder(&sandbox, "theirs", &["sync"]).fails(77, &["waiting for `sesame sync`", "is the work of", "+ b"]);
     assert!(mine.wait().unwrap().success());
     sandbox.run(&["sync"]).fails(0, &["up to date"]);

@@ -264,3 +264,12 @@ fn a_proxy_of_the_environment_is_gone_through_and_no_proxy_obeyed() {
     Run::of(&mut command).fails(69, &["registry.test cannot be reached"]);
     assert_eq!(proxy.take_log(), Vec::<String>::new());
 }
+
+#[test]
+fn a_registry_without_tls_is_told_by_its_first_bytes() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let a = registry.push("org/a", "1", &Artifact::wkg(&component("a")));
+    sandbox.write("sesame.toml", format!("extensions.a = \"{a}\"\n"));
+    let hint = format!("add `plain-http = true` under `[registries.\"{}\"]`", registry.host());
+    sandbox.run(&["lock"]).fails(69, &["cannot be reached", &hint]);
+}

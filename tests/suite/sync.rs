@@ -1,6 +1,7 @@
 //! `sync`: what it asks, what it does, what it leaves.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -251,8 +252,9 @@ fn an_interrupt_leaves_the_old_set_live_and_keeps_what_was_verified() {
     registry.take_log();
     let child = sandbox.command(&["sync"]).stderr(Stdio::piped()).spawn().unwrap();
     let blob = sandbox.data().join("blobs/sha256").join(Digest::of(&quick).hex());
-    for _ in 0..500 {
-        if blob.exists() && registry.asked_for(&Digest::of(&slow).to_string()) {
+    registry.wait_for(&Digest::of(&slow).to_string());
+    for _ in 0..3000 {
+        if blob.exists() {
             break;
         }
         std::thread::sleep(Duration::from_millis(10));
@@ -281,15 +283,16 @@ fn a_killed_sync_leaves_the_old_set_live_and_the_next_one_ends_right() {
     sandbox.want(&registry, &[("a", &a), ("b", &b)]);
     registry.misbehave(&Digest::of(&bytes).to_string(), Fault::Delay(Duration::from_secs(30)));
     let mut child = sandbox.command(&["sync", "-q"]).spawn().unwrap();
-    while !registry.asked_for(&Digest::of(&bytes).to_string()) {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let waiting = sandbox.command(&["sync"]).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    registry.wait_for(&Digest::of(&bytes).to_string());
+    let mut waiting = sandbox.command(&["sync"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(waiting.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert!(line.contains("waiting for `sesame sync`"), "{line}");
     rustix::process::kill_process(rustix::process::Pid::from_child(&waiting), rustix::process::Signal::INT).unwrap();
-    let waiting = waiting.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&waiting.stderr).into_owned();
-    assert!(waiting.status.code() == Some(130) && said.contains("interrupted while waiting for"), "{said}");
+    said.read_to_string(&mut line).unwrap();
+    assert!(line.contains("interrupted while waiting for"), "{line}");
+    assert_eq!(waiting.wait().unwrap().code(), Some(130));
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(fs::read_to_string(sandbox.data().join("profiles/default/current")).unwrap(), "1\n");
@@ -303,6 +306,9 @@ fn a_component_that_is_no_regular_file_is_refused_at_once() {
     sandbox
         .write("sesame.toml", "extensions.a = { path = \"/dev/zero\" }\nextensions.b = { path = \"nowhere.wasm\" }\n");
     sandbox.run(&["sync"]).fails(74, &["/dev/zero", "it is not a regular file", "`b` is made from nowhere.wasm"]);
+    sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\" }\n");
+    fs::File::create(sandbox.path("project/a.wasm")).unwrap().set_len((512 << 20) + 1).unwrap();
+    sandbox.run(&["sync"]).fails(65, &["a.wasm, which has 536870913 bytes; at most 536870912 are allowed"]);
 }
 
 #[test]

@@ -99,9 +99,15 @@ impl Registry {
         std::mem::take(&mut self.state.lock().unwrap().log)
     }
 
-    /// Whether a path that holds this text was asked for since the log was taken.
-    pub fn asked_for(&self, text: &str) -> bool {
-        self.state.lock().unwrap().log.iter().any(|line| line.contains(text))
+    /// Waits until a path that holds this text is asked for.
+    pub fn wait_for(&self, text: &str) {
+        for _ in 0..3000 {
+            if self.state.lock().unwrap().log.iter().any(|line| line.contains(text)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("nobody asked for {text}");
     }
 
     /// Puts a log back that was only looked at.
@@ -115,8 +121,11 @@ fn serve(stream: TcpStream, address: SocketAddr, state: &Mutex<State>) -> std::i
     let mut writer = stream;
     loop {
         let mut request = String::new();
-        if reader.read_line(&mut request)? == 0 {
-            return Ok(());
+        match reader.read_line(&mut request) {
+            Ok(0) => return Ok(()),
+            Ok(_) if request.starts_with("GET ") => {}
+            // What a real server says to a client that begins with TLS.
+            _ => return writer.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
         }
         let mut authorization = None;
         loop {

@@ -86,7 +86,7 @@ impl Sandbox {
     }
 
     /// Hands the whole sandbox to a user without rights, and gives a command that runs as that user. `None` where we are
-    /// such a user ourselves: then every other command already is that test.
+    /// not root and cannot: CI is.
     pub fn command_of_nobody(&self, arguments: &[&str]) -> Option<Command> {
         const NOBODY: u32 = 65534;
         if !rustix::process::geteuid().is_root() {
