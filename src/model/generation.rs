@@ -1,11 +1,12 @@
 //! A generation: one activated set of a profile, as its file holds it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::capability::Grants;
 use super::digest::Digest;
+use super::engine_key::Metering;
 use super::lock::{Lock, LockedSource};
 use super::manifest::{ComponentSource, Config, Extension, Limits, Manifest};
 use super::name::{ExtensionName, ProfileName};
@@ -96,17 +97,19 @@ impl Generation {
     }
 
     /// Differences in what is live, for people: one line each.
-    pub fn differences(&self, new: &Self) -> Vec<String> {
-        let old_of = |name: &ExtensionName| self.extensions.iter().find(|extension| extension.name == *name);
-        let new_of = |name: &ExtensionName| new.extensions.iter().find(|extension| extension.name == *name);
+    pub fn differences<'a>(&'a self, new: &'a Self) -> Vec<String> {
+        let by_name = |generation: &'a Self| -> BTreeMap<&'a ExtensionName, &'a LiveExtension> {
+            generation.extensions.iter().map(|extension| (&extension.name, extension)).collect()
+        };
+        let (before, after) = (by_name(self), by_name(new));
         let mut lines = Vec::new();
-        for old in self.extensions.iter().filter(|old| new_of(&old.name).is_none()) {
+        for old in self.extensions.iter().filter(|old| !after.contains_key(&old.name)) {
             lines.push(format!("- {}  {}", old.name, old.source()));
         }
         for extension in &new.extensions {
-            match old_of(&extension.name) {
+            match before.get(&extension.name) {
                 None => lines.push(format!("+ {}  {}{}", extension.name, extension.source(), extension.granted())),
-                Some(old) if old != extension => {
+                Some(old) if *old != extension => {
                     lines.push(format!("~ {}  {}", extension.name, old.difference(extension).join(", ")));
                 }
                 Some(_) => {}
@@ -157,9 +160,9 @@ impl LiveExtension {
         }
     }
 
-    /// Whether its code is compiled with fuel metering.
-    pub fn metered(&self) -> bool {
-        self.limits.max_fuel.is_some()
+    /// How its code is compiled: with fuel only where its calls have a limit of it.
+    pub fn metering(&self) -> Metering {
+        if self.limits.max_fuel.is_some() { Metering::Metered } else { Metering::Unmetered }
     }
 
     fn granted(&self) -> String {

@@ -17,6 +17,7 @@ pub mod fault;
 pub mod generation;
 pub mod inventory;
 pub mod lock;
+mod lock_reader;
 pub mod manifest;
 mod manifest_reader;
 pub mod name;

@@ -141,7 +141,7 @@ impl Plan {
             };
             let verified = builder.blob(component, &origin, &extension.name);
             last.extend(verified);
-            let metering = if extension.metered() { Metering::Metered } else { Metering::Unmetered };
+            let metering = extension.metering();
             last.extend(builder.compile(entry.component, entry.size, metering, verified, &extension.name));
         }
         builder.activate(target, &last);

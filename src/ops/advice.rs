@@ -28,7 +28,7 @@ impl Error {
             Self::ComponentTooLarge { .. } => "build it without debugging information".to_owned(),
             Self::NotAComponentFile { .. } => "name a built component in `path`".to_owned(),
             Self::ChangedFile { .. } => "run `sesame lock` if the change is meant".to_owned(),
-            Self::NoLock { .. } => "run `sesame lock` and commit the file".to_owned(),
+            Self::NoLock => "run `sesame lock` and commit the file".to_owned(),
             Self::StaleLock { .. } => "run `sesame lock` and commit the file".to_owned(),
             Self::NotGranted { name, remedy, .. } => format!("if you trust `{name}` with it, {remedy}"),
             Self::LockTooLarge { .. } => "leave out the extension with the many imports or exports".to_owned(),

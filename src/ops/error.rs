@@ -42,7 +42,7 @@ pub enum Error {
     #[error("the file of `{name}` was changed since it was locked: expected {expected}, found {found}")]
     ChangedFile { name: ExtensionName, expected: Digest, found: Digest },
     #[error("there is no sesame.lock")]
-    NoLock { manifest: PathBuf },
+    NoLock,
     #[error("sesame.lock is stale: {}", stale_list(stale))]
     StaleLock { stale: Vec<(ExtensionName, Staleness)> },
     #[error("{} cannot be used", count(faults.len(), "extension"))]
@@ -96,7 +96,7 @@ impl Error {
             Self::Problems(_)
             | Self::MissingFile { .. }
             | Self::NotAComponentFile { .. }
-            | Self::NoLock { .. }
+            | Self::NoLock
             | Self::StaleLock { .. }
             | Self::NotOffered { .. }
             | Self::Inspect { .. }

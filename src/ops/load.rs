@@ -7,7 +7,6 @@ use super::error::Error;
 use crate::engine::config::engine;
 use crate::engine::key::engine_key;
 use crate::host;
-use crate::model::engine_key::Metering;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::text::nearest;
 use crate::store::paths::StorePaths;
@@ -25,8 +24,7 @@ pub fn load(paths: &StorePaths, profile: &ProfileName, name: &ExtensionName) -> 
         let closest = nearest(name.as_str(), known).map(str::to_owned);
         return Err(Error::NoExtension { name: name.clone(), place: format!("the profile `{profile}`"), closest });
     };
-    let metering = if extension.metered() { Metering::Metered } else { Metering::Unmetered };
-    let engine = engine(metering)?;
+    let engine = engine(extension.metering())?;
     let missing = || Error::NoCode { name: name.clone() };
     let key = key::read(paths)?.ok_or_else(missing)?;
     let code = match cwasm::read(paths, &key, &engine_key(&engine), &extension.component) {

@@ -201,11 +201,11 @@ fn make(context: &Context, manifest: &Manifest, upgrade: &Upgrade, blobs: &Blobs
         (true, false) => LockOutcome::Unchanged,
         (false, _) => LockOutcome::WouldChange,
     };
-    let size = new.render().len();
-    if size > MAX_FILE {
-        return Err(Error::LockTooLarge { size });
+    let new_text = new.render();
+    if new_text.len() > MAX_FILE {
+        return Err(Error::LockTooLarge { size: new_text.len() });
     }
-    let texts = (outcome == LockOutcome::WouldChange).then(|| (old_text, new.render()));
+    let texts = (outcome == LockOutcome::WouldChange).then_some((old_text, new_text));
     let file = context.project.shown_lock();
     let report = LockReport { file, outcome, stale, changes, extensions: new.entries.len(), texts };
     Ok((new, report))

@@ -7,13 +7,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
-use crate::model::digest::{Digest, Hasher};
+use crate::model::digest::Digest;
 use crate::model::fault::Fault;
 use crate::model::lock::Lock;
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::ExtensionName;
 use crate::model::plan::MAX_COMPONENT;
 use crate::model::preamble::Kind;
+use crate::store::blobs::hash;
 use crate::store::write;
 
 /// The name of the manifest.
@@ -250,21 +251,10 @@ fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
     if length > MAX_COMPONENT {
         return Ok(ComponentFile::TooLarge(length));
     }
-    let mut hasher = Hasher::default();
-    let mut buffer = vec![0; 128 << 10];
-    let mut size = 0;
-    loop {
-        let read = file.read(&mut buffer).map_err(fault)?;
-        match Kind::of(&buffer[..read]) {
-            _ if size > 0 => {}
-            Kind::Component => {}
-            other => return Ok(ComponentFile::Other(other)),
-        }
-        if read == 0 {
-            return Ok(ComponentFile::Component { digest: hasher.finish(), size });
-        }
-        hasher.update(&buffer[..read]);
-        size += read as u64;
+    let (digest, size, start) = hash(&mut file).map_err(fault)?;
+    match Kind::of(&start) {
+        Kind::Component => Ok(ComponentFile::Component { digest, size }),
+        other => Ok(ComponentFile::Other(other)),
     }
 }
 

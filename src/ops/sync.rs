@@ -110,7 +110,7 @@ fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
     let found = context.project.read_lock()?;
     let profile = options.profile.clone().or_else(|| manifest.profile.clone()).unwrap_or_default();
     if found.is_none() && options.policy != LockPolicy::Update {
-        return Err(Error::NoLock { manifest: context.project.manifest().to_owned() });
+        return Err(Error::NoLock);
     }
     let live = generations::live(&context.paths, &profile)?;
     if let Some((_, live)) = &live {
@@ -184,7 +184,8 @@ fn check_ownership(
 
 /// A set that is wanted, and the plan to get there.
 struct Work {
-    target: Target,
+    generation: Generation,
+    lock: Lock,
     inventory: Inventory,
     plan: Plan,
     registries: Registries,
@@ -204,9 +205,7 @@ impl Work {
         let stock = scan(&context.paths, wanted(&generation, &lock)?, notes)?;
         let inventory = Inventory { live, generations: generations::numbers(&context.paths, &profile)?, ..stock };
         let plan = Plan::for_sync(&generation, &lock, &inventory);
-        let confirmed = inventory.live.as_ref().map(|(_, live)| live.extensions.clone()).unwrap_or_default();
-        let target = Target { generation, lock, confirmed };
-        Ok(Self { target, inventory, plan, registries: manifest.registries })
+        Ok(Self { generation, lock, inventory, plan, registries: manifest.registries })
     }
 
     /// The report of a plan that is empty, or that is only shown.
@@ -218,9 +217,13 @@ impl Work {
 
     fn run(self, context: &Context, lock: Option<LockReport>) -> Result<SyncReport, Error> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let mut target = self.target.clone();
-        target.generation.activated = now.map_or(0, |since| since.as_secs());
-        let target = Arc::new(target);
+        let activated = now.map_or(0, |since| since.as_secs());
+        let live = self.inventory.live.as_ref().map(|(_, live)| live);
+        let target = Arc::new(Target {
+            generation: Generation { activated, ..self.generation.clone() },
+            lock: self.lock.clone(),
+            confirmed: live.map(|live| live.extensions.clone()).unwrap_or_default(),
+        });
         self.warn_of_damage(context);
         let registry = context.registry(&self.registries);
         let blobs = Blobs::new(&context.paths);
@@ -266,17 +269,12 @@ impl Work {
     ) -> SyncReport {
         let activated = steps.iter().find(|step| step.action == "activate" && step.outcome == StepOutcome::Done);
         let before = self.inventory.live.as_ref().map(|(number, _)| *number);
-        let extensions = self
-            .target
-            .generation
-            .extensions
-            .iter()
-            .map(|extension| self.extension(extension, outcome, &steps))
-            .collect();
+        let extensions =
+            self.generation.extensions.iter().map(|extension| self.extension(extension, outcome, &steps)).collect();
         let live = self.inventory.live.as_ref().map(|(_, live)| live);
         SyncReport {
-            changes: live.map(|live| live.differences(&self.target.generation)).unwrap_or_default(),
-            profile: self.target.generation.profile.clone(),
+            changes: live.map(|live| live.differences(&self.generation)).unwrap_or_default(),
+            profile: self.generation.profile.clone(),
             manifest: context.project.shown_manifest(),
             outcome,
             lock,
@@ -323,7 +321,7 @@ fn wanted(target: &Generation, lock: &Lock) -> Result<Wanted, Error> {
             wanted.blobs.insert(*provenance);
             wanted.blobs.extend(manifest);
         }
-        if let Some(engine) = wanted.engines.get(metering(extension)).cloned() {
+        if let Some(engine) = wanted.engines.get(extension.metering()).cloned() {
             wanted.code.insert((extension.component, engine));
         }
     }
@@ -332,12 +330,8 @@ fn wanted(target: &Generation, lock: &Lock) -> Result<Wanted, Error> {
 
 fn engine_keys(target: &Generation) -> Result<EngineKeys, Error> {
     let key = |wanted: Metering| -> Result<_, Error> {
-        let needed = target.extensions.iter().any(|extension| metering(extension) == wanted);
+        let needed = target.extensions.iter().any(|extension| extension.metering() == wanted);
         if needed { Ok(Some(engine_key(&engine(wanted)?))) } else { Ok(None) }
     };
     Ok(EngineKeys { unmetered: key(Metering::Unmetered)?, metered: key(Metering::Metered)? })
-}
-
-fn metering(extension: &LiveExtension) -> Metering {
-    if extension.metered() { Metering::Metered } else { Metering::Unmetered }
 }

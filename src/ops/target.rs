@@ -13,7 +13,6 @@ use crate::registry::artifact::{self, Artifact};
 use crate::store::blobs::Blobs;
 
 /// A generation to activate, and the lock that it was described from.
-#[derive(Clone)]
 pub(super) struct Target {
     pub generation: Generation,
     pub lock: Lock,

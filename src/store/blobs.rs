@@ -124,7 +124,7 @@ fn check_staged(path: &PathBuf, blob: &Blob) -> Result<(), Error> {
 }
 
 /// The digest of a file, its size in bytes, and its first bytes.
-pub(super) fn hash(file: &mut File) -> std::io::Result<(Digest, u64, Vec<u8>)> {
+pub(crate) fn hash(file: &mut File) -> std::io::Result<(Digest, u64, Vec<u8>)> {
     let mut hasher = Hasher::default();
     let mut buffer = vec![0; 128 << 10];
     let mut start = Vec::new();
