@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sesame::model::capability::Grant;
 use sesame::model::name::{ExtensionName, ProfileName};
+use sesame::model::reference::OciReference;
 
 /// Provisions WebAssembly-component extensions for the Open Sesame desktop host.
 ///
@@ -48,11 +50,117 @@ pub enum Color {
 pub enum Command {
     #[command(flatten)]
     Verb(Verb),
-    /// The same commands, for use beside other programs of Open Sesame
+    /// Single extensions: install, list, call; and the commands above, for use beside other programs of Open Sesame
     Extension {
         #[command(subcommand)]
-        verb: Verb,
+        command: ExtensionCommand,
     },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum ExtensionCommand {
+    #[command(flatten)]
+    Verb(Verb),
+    /// Install an extension, or another revision of it: manifest, lock and live set
+    Install(InstallArguments),
+    /// List what is live
+    List {
+        #[command(flatten)]
+        profile: ProfileArgument,
+    },
+    /// Show one extension: its world, grants, limits, digests
+    Info {
+        /// The extension's name
+        name: ExtensionName,
+        #[command(flatten)]
+        profile: ProfileArgument,
+    },
+    /// Take an extension away: from manifest, lock and live set
+    Remove {
+        /// The extension's name
+        name: ExtensionName,
+        #[command(flatten)]
+        profile: ProfileArgument,
+        #[command(flatten)]
+        network: Network,
+    },
+    /// Show what an extension has printed and logged
+    Log {
+        /// The extension's name
+        name: ExtensionName,
+    },
+    /// Call a function of an extension, or of a component that is not installed
+    #[command(after_long_help = CALL_HELP)]
+    Call(CallArguments),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ProfileArgument {
+    /// Which live set [default: the manifest's, or `default`]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<ProfileName>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct InstallArguments {
+    /// registry/principal/scope:revision[@provenance]
+    #[arg(required_unless_present = "from_file", conflicts_with = "from_file")]
+    pub reference: Option<OciReference>,
+    /// Copy a component's file beside the manifest and install that
+    #[arg(long, value_name = "FILE.wasm")]
+    pub from_file: Option<PathBuf>,
+    /// What to call it [default: the last part of the reference, or the file's stem]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<ExtensionName>,
+    /// Grant a capability, `config-read`, or a part of one, `secret-read=api-token`; may be given several times
+    #[arg(long = "grant", value_name = "CAPABILITY")]
+    pub grants: Vec<Grant>,
+    /// Grant everything that it asks for
+    #[arg(long)]
+    pub grant_all: bool,
+    #[command(flatten)]
+    pub profile: ProfileArgument,
+    #[command(flatten)]
+    pub network: Network,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct CallArguments {
+    /// A live extension's name, or a component's file (with a `/` or `.wasm` in it)
+    #[arg(value_name = "NAME|FILE.wasm")]
+    pub target: PathBuf,
+    /// The function: `greet`, `counts.count` or `my-org:wordcount/counts.count`
+    pub function: String,
+    /// Its arguments in WAVE, strings also bare; in JSON with --json. Write `--` before one that begins with `-`
+    #[arg(value_name = "ARG", allow_negative_numbers = true)]
+    pub arguments: Vec<String>,
+    /// A setting that goes before those of the manifest; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
+    pub config: Vec<(String, String)>,
+    /// Grant a capability to a component's file
+    #[arg(long = "grant", value_name = "CAPABILITY")]
+    pub grants: Vec<Grant>,
+    /// Secrets for development: a TOML file of strings, mode 0600
+    #[arg(long, value_name = "FILE")]
+    pub secrets: Option<PathBuf>,
+    /// Lower the limit of time, in milliseconds
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
+    pub timeout: Option<u64>,
+    /// Lower the limit of fuel, where there is one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub fuel: Option<u64>,
+    /// Lower the limit of memory, in MiB
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub memory: Option<u64>,
+    #[command(flatten)]
+    pub profile: ProfileArgument,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE".to_owned()),
+    }
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -75,6 +183,11 @@ pub enum Verb {
     Schema {
         /// Which format
         name: SchemaName,
+    },
+    /// Print the WIT interfaces of the host, or write them into a folder
+    Wit {
+        /// The folder, for example wit/deps/open-sesame-host
+        folder: Option<PathBuf>,
     },
 }
 
@@ -145,22 +258,31 @@ pub enum SchemaName {
 }
 
 impl Command {
-    /// What to do, whether it was given as `sesame NAME` or `sesame extension NAME`.
-    pub fn verb(&self) -> &Verb {
+    pub fn name(&self) -> &'static str {
         match self {
-            Self::Verb(verb) | Self::Extension { verb } => verb,
+            Self::Verb(verb) | Self::Extension { command: ExtensionCommand::Verb(verb) } => verb.name(),
+            Self::Extension { command } => match command {
+                ExtensionCommand::Verb(verb) => verb.name(),
+                ExtensionCommand::Install(_) => "install",
+                ExtensionCommand::List { .. } => "list",
+                ExtensionCommand::Info { .. } => "info",
+                ExtensionCommand::Remove { .. } => "remove",
+                ExtensionCommand::Log { .. } => "log",
+                ExtensionCommand::Call(_) => "call",
+            },
         }
     }
 }
 
 impl Verb {
-    pub fn name(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Self::Init => "init",
             Self::Lock(_) => "lock",
             Self::Sync(_) => "sync",
             Self::Diff { .. } => "diff",
             Self::Schema { .. } => "schema",
+            Self::Wit { .. } => "wit",
         }
     }
 }
@@ -169,11 +291,23 @@ fn version() -> String {
     format!("{} (wasmtime {})", env!("CARGO_PKG_VERSION"), sesame::engine::key::wasmtime_version())
 }
 
+const CALL_HELP: &str = "\
+A string is printed as it is, anything else as WAVE, and of a `result` what it holds; its error goes to standard error,
+with exit status 1. With --json, arguments and result are JSON:
+    numbers, strings, bool   the same; `nan`, `inf` and `-inf` as strings
+    list, tuple              an array
+    record                   an object
+    option                   null or the value; {\"some\": value} where the value can be null itself
+    result                   {\"ok\": value} or {\"err\": value}
+    enum, variant            \"case\", or {\"case\": value}
+    flags                    an array of names";
+
 const EXIT_STATUS: &str = "\
 Exit status:
     0  done
-    1  something differs (--check, diff)
+    1  something differs (--check, diff), or the called function returned an error
     2  the command line is wrong
+    3  the called extension trapped or met a limit
    65  a manifest, a lock or something fetched cannot be used
    66  there is no manifest, or no such extension
    69  a registry cannot be reached, or does not have it

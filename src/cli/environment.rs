@@ -1,9 +1,12 @@
 //! What the environment says: folders, proxies, where we are. The only file that reads it.
 
+use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use etcetera::base_strategy::{BaseStrategy as _, Xdg};
+use sesame::ops::context::User;
 use sesame::ops::project::Search;
 use sesame::registry::transport::Proxies;
 use sesame::store::paths::StorePaths;
@@ -41,6 +44,21 @@ impl Environment {
             configuration: xdg.config_dir().join(FOLDER),
             manifest: env::var_os("SESAME_MANIFEST").filter(|path| !path.is_empty()).map(PathBuf::from),
         })
+    }
+
+    /// What is this user's besides the store.
+    pub fn user(&self) -> User {
+        User {
+            home: Some(self.home.clone()),
+            configuration: self.configuration.clone(),
+            policies: vec![self.configuration.join("policy.toml"), PathBuf::from("/etc/pds/policy.toml")],
+        }
+    }
+
+    /// Every variable whose name and value are text, for the extensions that are granted one.
+    pub fn variables() -> BTreeMap<String, String> {
+        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        env::vars_os().filter_map(text).collect()
     }
 
     /// Where to look for a manifest.

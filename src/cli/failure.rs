@@ -19,6 +19,8 @@ pub enum Failure {
     CurrentFolder(#[source] io::Error),
     #[error("HOME is not set")]
     NoHome,
+    #[error("`--grant` is for a component's file; what is live has the grants of its manifest")]
+    GrantToLive,
 }
 
 impl Failure {
@@ -27,6 +29,7 @@ impl Failure {
             Self::Verb(error) => error.kind(),
             Self::CurrentFolder(_) => FaultKind::Io,
             Self::NoHome => FaultKind::Configuration,
+            Self::GrantToLive => FaultKind::Usage,
         }
     }
 
@@ -35,12 +38,16 @@ impl Failure {
             Self::Verb(error) => error.fault(),
             Self::CurrentFolder(_) => Fault::new(self.kind(), self, Some("change to a folder that exists".to_owned())),
             Self::NoHome => Fault::new(self.kind(), self, Some("set it to your home folder".to_owned())),
+            Self::GrantToLive => {
+                let hint = "grant it in the manifest and run `sesame sync`, or install it again with `--grant`";
+                Fault::new(self.kind(), self, Some(hint.to_owned()))
+            }
         }
     }
 
     pub fn problems(&self) -> &[Problem] {
         match self {
-            Self::Verb(Error::Problems(problems)) => problems,
+            Self::Verb(Error::Problems(problems) | Error::Policy(problems)) => problems,
             _ => &[],
         }
     }
@@ -65,6 +72,8 @@ pub fn status(kind: FaultKind) -> u8 {
         FaultKind::Integrity => 76,
         FaultKind::Denied => 77,
         FaultKind::Configuration => 78,
+        FaultKind::Usage => 2,
+        FaultKind::Guest => 3,
         FaultKind::Interrupted => 130,
     }
 }
@@ -73,7 +82,7 @@ pub fn status(kind: FaultKind) -> u8 {
 pub fn words(failure: &Failure) -> String {
     let mut text = String::new();
     match failure {
-        Failure::Verb(Error::Problems(problems)) => {
+        Failure::Verb(Error::Problems(problems) | Error::Policy(problems)) => {
             for problem in problems {
                 text.push_str(&format!("{}{problem}\n", Style::error("error: ")));
             }
@@ -101,6 +110,12 @@ pub fn words(failure: &Failure) -> String {
             text.push_str("  looked at:\n");
             for path in looked {
                 text.push_str(&format!("    {}\n", escape(&path.display().to_string())));
+            }
+        }
+        Failure::Verb(Error::Stopped { stop, .. }) if !stop.backtrace.is_empty() => {
+            text.push_str("  it was in:\n");
+            for frame in &stop.backtrace {
+                text.push_str(&format!("    {frame}\n"));
             }
         }
         Failure::Verb(Error::OtherManifest { differences, .. }) => {

@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sesame::model::fault::Fault;
 use sesame::model::name::ExtensionName;
-use sesame::model::report::{DiffReport, InitReport, LockReport, SyncReport};
+use sesame::model::report::{
+    CallReport, DiffReport, InfoReport, InitReport, InstallReport, ListReport, LockReport, LogReport, RemoveReport,
+    SyncReport, WitReport,
+};
 use sesame::ops::error::Error;
 
 use super::failure::{self, Failure};
@@ -36,6 +39,13 @@ pub enum Data<'a> {
     Sync(&'a SyncReport),
     Lock(&'a LockReport),
     Init(&'a InitReport),
+    Install(&'a InstallReport),
+    List(&'a ListReport),
+    Info(&'a InfoReport),
+    Remove(&'a RemoveReport),
+    Log(&'a LogReport),
+    Call(&'a CallReport),
+    Wit(&'a WitReport),
 }
 
 /// A failure.

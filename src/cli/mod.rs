@@ -3,7 +3,9 @@
 //! The only room that prints, reads the environment, or says how the process ends.
 
 mod args;
+mod backends;
 mod environment;
+mod extension;
 mod failure;
 mod human;
 mod json;
@@ -17,16 +19,16 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use sesame::model::fault::FaultKind;
-use sesame::model::report::{LockOutcome, SyncOutcome};
+use sesame::model::report::{LockOutcome, SyncOutcome, WitReport};
 use sesame::ops::context::{Context, Interrupt};
 use sesame::ops::error::Error;
 use sesame::ops::lock::{Mode, Upgrade};
 use sesame::ops::project::Project;
 use sesame::ops::sync::{LockPolicy, Ownership};
-use sesame::ops::{diff, init, lock, sync};
+use sesame::ops::{diff, init, lock, sync, wit};
 use sesame::registry::mirror::Reach;
 
-use args::{Arguments, LockArguments, Network, SyncArguments, Verb};
+use args::{Arguments, Command, ExtensionCommand, LockArguments, Network, SyncArguments, Verb};
 use environment::Environment;
 use output::Output;
 use progress::Progress;
@@ -41,17 +43,17 @@ enum End {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let output = Output::new(&arguments);
-    let verb = arguments.command.verb();
-    let status = match catch_unwind(AssertUnwindSafe(|| run(&arguments, verb, &output))) {
+    let name = arguments.command.name();
+    let status = match catch_unwind(AssertUnwindSafe(|| run(&arguments, &output))) {
         Ok(Ok(End::Done)) => 0,
         Ok(Ok(End::Differs)) => 1,
         Ok(Err(error)) => {
-            output.failure(verb.name(), &error);
+            output.failure(name, &error);
             failure::status(error.kind())
         }
         Err(_) => {
             let error = Error::Bug("sesame panicked").into();
-            output.failure(verb.name(), &error);
+            output.failure(name, &error);
             failure::status(error.kind())
         }
     };
@@ -61,8 +63,25 @@ pub fn main() -> ExitCode {
     ExitCode::from(status)
 }
 
-fn run(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, failure::Failure> {
+fn run(arguments: &Arguments, output: &Output) -> Result<End, failure::Failure> {
+    match &arguments.command {
+        Command::Verb(verb) | Command::Extension { command: ExtensionCommand::Verb(verb) } => {
+            run_verb(arguments, verb, output)
+        }
+        Command::Extension { command } => extension::run(arguments, command, output),
+    }
+}
+
+fn run_verb(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, failure::Failure> {
     match verb {
+        Verb::Wit { folder: None } if !arguments.json => output.text(&wit::text()),
+        Verb::Wit { folder } => {
+            let report = match folder {
+                Some(folder) => wit::write(&Environment::read()?.start.join(folder))?,
+                None => WitReport { files: Vec::new(), text: Some(wit::text()) },
+            };
+            output.report("wit", json::Data::Wit(&report), || human::wit(&report));
+        }
         Verb::Schema { name } => output.text(&schema::text(*name)),
         Verb::Init => {
             let environment = Environment::read()?;
@@ -130,14 +149,31 @@ fn interrupted(interrupt: &Interrupt) {
     interrupt.set();
 }
 
+/// An interrupt that the signals of the terminal and of the system set.
+fn interrupt() -> Result<Interrupt, failure::Failure> {
+    let interrupt = Interrupt::default();
+    let handler = interrupt.clone();
+    ctrlc::set_handler(move || interrupted(&handler)).map_err(|error| Error::Runtime(std::io::Error::other(error)))?;
+    Ok(interrupt)
+}
+
 /// What the verbs are given, from the arguments and the environment.
 fn context(arguments: &Arguments, verb: &str, network: &Network, output: &Output) -> Result<Context, failure::Failure> {
     let environment = Environment::read()?;
     let project = Project::find(&environment.search(arguments.manifest.clone()))?;
-    let interrupt = Interrupt::default();
-    let handler = interrupt.clone();
-    ctrlc::set_handler(move || interrupted(&handler)).map_err(|error| Error::Runtime(std::io::Error::other(error)))?;
+    context_of(environment, project, verb, network, output)
+}
+
+fn context_of(
+    environment: Environment,
+    project: Project,
+    verb: &str,
+    network: &Network,
+    output: &Output,
+) -> Result<Context, failure::Failure> {
+    let interrupt = interrupt()?;
     Ok(Context {
+        user: environment.user(),
         project,
         paths: environment.paths,
         proxies: environment.proxies,

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::ColorChoice;
+use sesame::model::text::escape;
 
 use super::args::{Arguments, Color};
 use super::failure::{self, Failure};
+use super::human::Style;
 use super::json::{Data, Document, ErrorDocument, VERSION};
 
 /// How much is said.
@@ -65,6 +67,35 @@ impl Output {
         }
     }
 
+    /// What a called function gave: as JSON, or as it is; on a terminal escaped, but for line ends and tabs.
+    pub fn value(&self, command: &str, data: Data<'_>, text: Option<&str>) {
+        match text {
+            _ if self.json => {
+                self.document(&Document { version: VERSION, command, data: Some(data), error: None });
+            }
+            None => {}
+            Some(text) => {
+                let end = if text.ends_with('\n') { "" } else { "\n" };
+                self.text(&format!("{}{end}", on_terminal(text, io::stdout().is_terminal())));
+            }
+        }
+    }
+
+    /// The error that a called function gave: as JSON, or on standard error.
+    pub fn failed_value(&self, command: &str, data: Data<'_>, text: Option<&str>) {
+        if self.json {
+            self.value(command, data, text);
+        } else {
+            let words = format!("{}{}\n", Style::error("error: "), escape(text.unwrap_or("the function gave an error")));
+            self.say(Volume::Quiet, &words);
+        }
+    }
+
+    /// Whether a person can be asked.
+    pub fn asks(&self) -> bool {
+        !self.json && io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
     /// Text on standard output, as it is.
     pub fn text(&self, text: &str) {
         self.print(&mut io::stdout(), text);
@@ -114,8 +145,37 @@ impl Output {
         }
     }
 
+    /// Text that others wrote on standard output: on a terminal escaped, but for line ends and tabs.
+    pub fn foreign_text(&self, text: &str) {
+        self.text(&on_terminal(text, io::stdout().is_terminal()));
+    }
+
     /// Whether a result could not be written.
     pub fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)
+    }
+}
+
+/// Text that others wrote, made harmless for a terminal.
+fn on_terminal(text: &str, terminal: bool) -> String {
+    if !terminal {
+        return text.to_owned();
+    }
+    let pieces = text.split_inclusive(['\n', '\t']).map(|piece| match piece.strip_suffix(['\n', '\t']) {
+        Some(words) => format!("{}{}", escape(words), &piece[words.len()..]),
+        None => escape(piece).into_owned(),
+    });
+    pieces.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_terminal_needs_protection() {
+        let text = "a\tb\n\u{1b}[2J\u{202e}c\r";
+        assert_eq!(on_terminal(text, false), text);
+        assert_eq!(on_terminal(text, true), "a\tb\n\\u{1b}[2J\\u{202e}c\\r");
     }
 }

@@ -72,9 +72,54 @@ pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
     Ok(interface)
 }
 
+/// A component's world, as WIT text.
+///
+/// # Errors
+/// [`InspectError`] if it cannot be written as WIT.
+pub fn world(bytes: &[u8]) -> Result<String, InspectError> {
+    let decoded =
+        wit_component::decode(bytes).map_err(|error| InspectError::Invalid(format!("{error:#}")))?;
+    let mut printer = wit_component::WitPrinter::default();
+    let printed = printer.print(decoded.resolve(), decoded.package(), &[]);
+    printed.map_err(|error| InspectError::Invalid(format!("{error:#}")))?;
+    Ok(printer.output.to_string())
+}
+
+/// The beginning of a valid component that has all of its imports: a component with the same imports that asks for next
+/// to no compiling. What stands behind a section of a component is not needed to read it.
+///
+/// # Errors
+/// [`InspectError`] if its sections cannot be read.
+pub fn import_part(bytes: &[u8]) -> Result<&[u8], InspectError> {
+    let invalid = |error: wasmparser::BinaryReaderError| InspectError::Invalid(error.to_string());
+    let mut depth = 0_usize;
+    let mut end = 8;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(invalid)? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => end = section.range().end,
+            _ => {}
+        }
+    }
+    Ok(bytes.get(..usize::try_from(end).unwrap_or(usize::MAX)).unwrap_or(bytes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_import_part_is_a_component_with_the_same_imports() {
+        for bytes in [
+            include_bytes!("../../fixtures/guests/built/greeting-0.3.0.wasm").as_slice(),
+            include_bytes!("../../fixtures/guests/built/wordcount-1.0.0.wasm"),
+        ] {
+            let part = import_part(bytes).unwrap();
+            assert!(part.len() < 1000, "{}", part.len());
+            assert_eq!(inspect(part).unwrap().imports, inspect(bytes).unwrap().imports);
+        }
+    }
 
     fn names(set: &BTreeSet<String>) -> Vec<&str> {
         set.iter().map(String::as_str).collect()

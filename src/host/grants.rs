@@ -38,7 +38,7 @@ pub fn refused<'a>(imports: impl IntoIterator<Item = &'a String>, grants: &Grant
         .into_iter()
         .filter_map(|import| match needed(import) {
             Some(None) => None,
-            Some(Some(capability)) if grants.contains(&capability) => None,
+            Some(Some(capability)) if grants.contains_key(&capability) => None,
             Some(Some(capability)) => Some(Refusal::NotGranted(capability)),
             None => Some(Refusal::NotOffered { import: import.clone(), closest: closest(import) }),
         })
@@ -55,7 +55,21 @@ pub fn needed(import: &str) -> Option<Option<Capability>> {
     if package != HOST || !Version::serves(HOST_VERSION, version) {
         return None;
     }
-    if ALWAYS.contains(&interface) { Some(None) } else { interface.parse().ok().map(Some) }
+    if ALWAYS.contains(&interface) {
+        return Some(None);
+    }
+    interface.parse().ok().filter(|capability: &Capability| capability.function().is_some()).map(Some)
+}
+
+/// What is granted although no import can use it.
+pub fn unused(imports: &BTreeSet<String>, grants: &Grants) -> Vec<Capability> {
+    let imported = |start: &str| imports.iter().any(|import| import.starts_with(start));
+    let used = |capability: Capability| match capability {
+        Capability::FsRead | Capability::FsWrite => imported("wasi:filesystem/"),
+        Capability::Env => imported("wasi:cli/environment@"),
+        _ => imports.iter().any(|import| needed(import) == Some(Some(capability))),
+    };
+    grants.keys().copied().filter(|capability| !used(*capability)).collect()
 }
 
 /// The capabilities that a set of imports needs.
@@ -68,7 +82,8 @@ fn closest(import: &str) -> Option<String> {
     let full = |interface: &str| format!("{HOST}/{interface}@{major}.{minor}.0");
     let path = import.split('@').next().unwrap_or(import);
     let interface = path.rsplit('/').next().unwrap_or(path);
-    let known = Capability::ALL.into_iter().map(Capability::as_str).chain(ALWAYS);
+    let own = Capability::ALL.into_iter().filter(|capability| capability.function().is_some());
+    let known = own.map(Capability::as_str).chain(ALWAYS);
     if path.starts_with("wasi:") {
         let package = path.split('/').next().unwrap_or(path);
         return nearest(package, WASI)
@@ -101,9 +116,19 @@ impl Version {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::capability::Scope;
 
     fn refusals(import: &str, grants: &[Capability]) -> Vec<Refusal> {
-        refused(&[import.to_owned()], &grants.iter().copied().collect())
+        refused(&[import.to_owned()], &grants.iter().map(|capability| (*capability, Scope::Whole)).collect())
+    }
+
+    #[test]
+    fn a_grant_that_nothing_uses_is_told() {
+        let imports: BTreeSet<String> =
+            ["open-sesame:host/config-read@0.1.0", "wasi:filesystem/types@0.2.3"].map(str::to_owned).into();
+        let granted = [Capability::ConfigRead, Capability::Env, Capability::FsRead, Capability::SecretRead];
+        let grants: Grants = granted.into_iter().map(|capability| (capability, Scope::Whole)).collect();
+        assert_eq!(unused(&imports, &grants), [Capability::Env, Capability::SecretRead]);
     }
 
     #[test]
@@ -123,6 +148,7 @@ mod tests {
             "open-sesame:host/log@0.2.0",
             "open-sesame:host/log@0.1.0-rc.1",
             "open-sesame:host/log",
+            "open-sesame:host/fs-read@0.1.0",
             "wasi:io/streams@0.3.0",
             "wasi:http/types@0.2.0",
             "other:host/log@0.1.0",

@@ -1,45 +1,111 @@
-//! Capabilities: the permissions to use one host interface each. Deny by default.
+//! Capabilities: the permissions of an extension, and what a manifest grants of them. Deny by default.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A permission to use one interface of the package `open-sesame:host`.
+use super::text::nearest;
+
+/// A permission: to use one interface of the package `open-sesame:host`, or to see something through WASI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Capability {
     ClipboardWrite,
     ConfigRead,
+    Env,
+    FsRead,
+    FsWrite,
     IpcPublish,
     Notification,
     SecretRead,
     SecretWrite,
 }
 
+/// How a capability is granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `true`
+    Whole,
+    /// `true`, or a list of what is meant.
+    WholeOrList,
+    /// A list of what is meant.
+    List,
+}
+
+/// How much of a capability is granted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub enum Scope {
+    Whole,
+    /// Secrets by name, configuration by key prefix, folders by path, variables by name. Never empty.
+    Only(BTreeSet<String>),
+}
+
 /// What a manifest grants to one extension.
-pub type Grants = BTreeSet<Capability>;
+pub type Grants = BTreeMap<Capability, Scope>;
 
 impl Capability {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::ClipboardWrite,
         Self::ConfigRead,
+        Self::Env,
+        Self::FsRead,
+        Self::FsWrite,
         Self::IpcPublish,
         Self::Notification,
         Self::SecretRead,
         Self::SecretWrite,
     ];
 
-    /// The name in manifests, which is also the name of the WIT interface.
+    /// The name in manifests; for a capability with an interface of the host, also the interface's name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ClipboardWrite => "clipboard-write",
             Self::ConfigRead => "config-read",
+            Self::Env => "env",
+            Self::FsRead => "fs-read",
+            Self::FsWrite => "fs-write",
             Self::IpcPublish => "ipc-publish",
             Self::Notification => "notification",
             Self::SecretRead => "secret-read",
             Self::SecretWrite => "secret-write",
+        }
+    }
+
+    pub const fn form(self) -> Form {
+        match self {
+            Self::ConfigRead | Self::SecretRead => Form::WholeOrList,
+            Self::Env | Self::FsRead | Self::FsWrite => Form::List,
+            _ => Form::Whole,
+        }
+    }
+
+    /// The one function of its interface in `wit/`; none for what goes through WASI.
+    pub const fn function(self) -> Option<&'static str> {
+        match self {
+            Self::ConfigRead | Self::SecretRead => Some("get"),
+            Self::SecretWrite => Some("set"),
+            Self::IpcPublish => Some("publish"),
+            Self::ClipboardWrite => Some("write"),
+            Self::Notification => Some("show"),
+            Self::Env | Self::FsRead | Self::FsWrite => None,
+        }
+    }
+
+    /// What it allows, for people: `reads …`.
+    pub const fn allows(self) -> &'static str {
+        match self {
+            Self::ClipboardWrite => "replaces what is in the clipboard",
+            Self::ConfigRead => "reads the settings that it is given in [config]",
+            Self::Env => "sees environment variables",
+            Self::FsRead => "reads files in folders",
+            Self::FsWrite => "reads and writes files in folders",
+            Self::IpcPublish => "publishes messages on the desktop's bus",
+            Self::Notification => "shows notifications",
+            Self::SecretRead => "reads your secrets",
+            Self::SecretWrite => "sets your secrets",
         }
     }
 }
@@ -52,16 +118,193 @@ impl fmt::Display for Capability {
 
 /// A text that names no capability.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no capability `{0}`")]
-pub struct UnknownCapability(String);
+pub enum GrantError {
+    #[error("there is no capability `{name}`{}", meant(closest.as_ref()))]
+    Unknown { name: String, closest: Option<String> },
+    #[error("`{0}` is granted as a whole; write it without `=`")]
+    Whole(Capability),
+    #[error("`{0}` is granted item by item; write `{0}=ITEM` or `{0}=ITEM,ITEM`")]
+    List(Capability),
+    #[error("an item of `{0}` is empty")]
+    Empty(Capability),
+}
+
+fn meant(closest: Option<&String>) -> String {
+    closest.map_or_else(String::new, |closest| format!("; did you mean `{closest}`?"))
+}
 
 impl FromStr for Capability {
-    type Err = UnknownCapability;
+    type Err = GrantError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownCapability> {
-        Self::ALL
-            .into_iter()
-            .find(|capability| capability.as_str() == text)
-            .ok_or_else(|| UnknownCapability(text.to_owned()))
+    fn from_str(text: &str) -> Result<Self, GrantError> {
+        Self::ALL.into_iter().find(|capability| capability.as_str() == text).ok_or_else(|| GrantError::Unknown {
+            name: text.to_owned(),
+            closest: nearest(text, Self::ALL.map(Self::as_str)).map(str::to_owned),
+        })
+    }
+}
+
+impl Scope {
+    /// A scope of items; `None` where there are none, which grants nothing.
+    pub fn only(items: impl IntoIterator<Item = String>) -> Option<Self> {
+        let items: BTreeSet<String> = items.into_iter().collect();
+        (!items.is_empty()).then_some(Self::Only(items))
+    }
+
+    /// The items; none where everything is granted.
+    pub fn items(&self) -> impl Iterator<Item = &str> {
+        match self {
+            Self::Whole => None,
+            Self::Only(items) => Some(items.iter().map(String::as_str)),
+        }
+        .into_iter()
+        .flatten()
+    }
+
+    /// Whether a name is meant, by its whole text.
+    pub fn has_name(&self, name: &str) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Only(items) => items.contains(name),
+        }
+    }
+
+    /// Whether a dotted key is meant, by a prefix of whole segments: `ui` means `ui` and `ui.theme`, not `uid`.
+    pub fn has_key(&self, key: &str) -> bool {
+        let within = |prefix: &str| {
+            key.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        match self {
+            Self::Whole => true,
+            Self::Only(items) => items.iter().any(|prefix| within(prefix)),
+        }
+    }
+}
+
+/// Adds a grant; two lists become one, and the whole swallows any list.
+pub fn add(grants: &mut Grants, capability: Capability, scope: Scope) {
+    match (grants.get_mut(&capability), scope) {
+        (Some(Scope::Whole), _) => {}
+        (Some(Scope::Only(items)), Scope::Only(more)) => items.extend(more),
+        (_, scope) => drop(grants.insert(capability, scope)),
+    }
+}
+
+/// Each grant as it is written after `--grant`: `config-read`, `secret-read=api-token,pin`.
+pub fn shown(grants: &Grants) -> Vec<String> {
+    grants.iter().map(|(capability, scope)| Grant { capability: *capability, scope: scope.clone() }.to_string()).collect()
+}
+
+/// One grant, as `NAME` or `NAME=ITEM,ITEM`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub capability: Capability,
+    pub scope: Scope,
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.scope {
+            Scope::Whole => write!(f, "{}", self.capability),
+            Scope::Only(items) => {
+                write!(f, "{}={}", self.capability, items.iter().map(String::as_str).collect::<Vec<_>>().join(","))
+            }
+        }
+    }
+}
+
+impl FromStr for Grant {
+    type Err = GrantError;
+
+    fn from_str(text: &str) -> Result<Self, GrantError> {
+        let (name, items) = text.split_once('=').map_or((text, None), |(name, items)| (name, Some(items)));
+        let capability: Capability = name.parse()?;
+        let scope = match (items, capability.form()) {
+            (None, Form::List) => return Err(GrantError::List(capability)),
+            (None, _) => Scope::Whole,
+            (Some(_), Form::Whole) => return Err(GrantError::Whole(capability)),
+            (Some(items), _) => Scope::Only(items.split(',').map(str::to_owned).collect()),
+        };
+        if scope.items().any(str::is_empty) {
+            return Err(GrantError::Empty(capability));
+        }
+        Ok(Self { capability, scope })
+    }
+}
+
+/// A scope in a file: `true`, or an array.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Whole(bool),
+    Only(BTreeSet<String>),
+}
+
+impl From<Scope> for Written {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::Whole => Self::Whole(true),
+            Scope::Only(items) => Self::Only(items),
+        }
+    }
+}
+
+impl TryFrom<Written> for Scope {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, &'static str> {
+        match written {
+            Written::Whole(true) => Ok(Self::Whole),
+            Written::Whole(false) => Err("a grant that is `false` is not written"),
+            Written::Only(items) => Self::only(items).ok_or("a grant of nothing is not written"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_are_whole_segments() {
+        let scope = Scope::only(["ui".to_owned(), "net.proxy".to_owned()]).unwrap();
+        for (key, granted) in
+            [("ui", true), ("ui.theme", true), ("uid", false), ("net", false), ("net.proxy.host", true), ("", false)]
+        {
+            assert_eq!(scope.has_key(key), granted, "{key}");
+        }
+        assert!(Scope::Whole.has_key("anything"));
+    }
+
+    #[test]
+    fn grants_are_written_as_they_are_shown() {
+        for text in ["config-read", "config-read=ui,net", "fs-write=~/notes", "notification"] {
+            let grant: Grant = text.parse().unwrap();
+            let mut shown = grant.to_string().split(['=', ',']).map(str::to_owned).collect::<Vec<_>>();
+            let mut given = text.split(['=', ',']).map(str::to_owned).collect::<Vec<_>>();
+            shown.sort();
+            given.sort();
+            assert_eq!(shown, given);
+        }
+        let error = |text: &str| text.parse::<Grant>().unwrap_err().to_string();
+        assert_eq!(error("fs-read"), "`fs-read` is granted item by item; write `fs-read=ITEM` or `fs-read=ITEM,ITEM`");
+        assert_eq!(error("notification=x"), "`notification` is granted as a whole; write it without `=`");
+        assert_eq!(error("secret-reed"), "there is no capability `secret-reed`; did you mean `secret-read`?");
+        assert_eq!(error("env=A,"), "an item of `env` is empty");
+    }
+
+    #[test]
+    fn the_whole_swallows_a_list() {
+        let mut grants = Grants::new();
+        for text in ["secret-read=a", "secret-read=b", "secret-read", "secret-read=c"] {
+            let Grant { capability, scope } = text.parse().unwrap();
+            add(&mut grants, capability, scope);
+            let expected: &[&str] = match text {
+                "secret-read=a" => &["secret-read=a"],
+                "secret-read=b" => &["secret-read=a,b"],
+                _ => &["secret-read"],
+            };
+            assert_eq!(shown(&grants), expected);
+        }
     }
 }

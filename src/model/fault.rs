@@ -22,6 +22,10 @@ pub enum FaultKind {
     Missing,
     /// The configuration of the machine or of the command.
     Configuration,
+    /// A command line that cannot be followed.
+    Usage,
+    /// A guest that trapped or met a limit.
+    Guest,
     /// The person stopped it.
     Interrupted,
 }

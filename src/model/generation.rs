@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::capability::Grants;
+use super::capability::{Grants, shown};
 use super::digest::Digest;
 use super::engine_key::Metering;
 use super::lock::{Lock, LockedSource};
@@ -162,11 +162,11 @@ impl LiveExtension {
 
     /// How its code is compiled: with fuel only where its calls have a limit of it.
     pub fn metering(&self) -> Metering {
-        if self.limits.max_fuel.is_some() { Metering::Metered } else { Metering::Unmetered }
+        self.limits.metering()
     }
 
     fn granted(&self) -> String {
-        let names: Vec<&str> = self.capabilities.iter().map(|capability| capability.as_str()).collect();
+        let names = shown(&self.capabilities);
         let grants = if names.is_empty() { String::new() } else { format!("  grants: {}", names.join(", ")) };
         if self.is_unlocked() { format!("{grants}  (not locked yet)") } else { grants }
     }
@@ -185,8 +185,9 @@ impl LiveExtension {
         } else if (self.size, &self.imports) != (new.size, &new.imports) {
             parts.push("what the lock says of it".to_owned());
         }
-        let added = new.capabilities.difference(&self.capabilities).map(|capability| format!("+{capability}"));
-        let removed = self.capabilities.difference(&new.capabilities).map(|capability| format!("-{capability}"));
+        let (before, after) = (shown(&self.capabilities), shown(&new.capabilities));
+        let added = after.iter().filter(|grant| !before.contains(grant)).map(|grant| format!("+{grant}"));
+        let removed = before.iter().filter(|grant| !after.contains(grant)).map(|grant| format!("-{grant}"));
         let grants: Vec<String> = added.chain(removed).collect();
         if !grants.is_empty() {
             parts.push(format!("grants: {}", grants.join(" ")));

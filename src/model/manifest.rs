@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::capability::Grants;
+use super::engine_key::Metering;
 use super::manifest_reader::Reader;
 use super::name::{ExtensionName, ProfileName};
 use super::problem::Problem;
@@ -93,6 +94,40 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Where `max_memory_mib` is not set.
+    pub const DEFAULT_MEMORY_MIB: u64 = 64;
+    /// Where `timeout_ms` is not set.
+    pub const DEFAULT_TIMEOUT_MS: u64 = 10_000;
+
+    /// How code with these limits is compiled: with fuel only where its calls have a limit of it.
+    pub fn metering(&self) -> Metering {
+        if self.max_fuel.is_some() { Metering::Metered } else { Metering::Unmetered }
+    }
+
+    /// The memory that an instance gets, in MiB.
+    pub fn memory_mib(&self) -> u64 {
+        self.max_memory_mib.unwrap_or(Self::DEFAULT_MEMORY_MIB)
+    }
+
+    /// The time that a call gets, in milliseconds.
+    pub fn time_ms(&self) -> u64 {
+        self.timeout_ms.unwrap_or(Self::DEFAULT_TIMEOUT_MS)
+    }
+
+    /// These limits, none above `most`.
+    #[must_use]
+    pub fn at_most(self, most: &Self) -> Self {
+        let lower = |own: Option<u64>, effective: u64, most: Option<u64>| match most {
+            Some(most) if most < effective => Some(most),
+            _ => own,
+        };
+        Self {
+            max_memory_mib: lower(self.max_memory_mib, self.memory_mib(), most.max_memory_mib),
+            max_fuel: lower(self.max_fuel, self.max_fuel.unwrap_or(u64::MAX), most.max_fuel),
+            timeout_ms: lower(self.timeout_ms, self.time_ms(), most.timeout_ms),
+        }
+    }
+
     /// Whether every limit is the host's default.
     pub fn is_unset(&self) -> bool {
         *self == Self::default()
@@ -126,7 +161,7 @@ impl Manifest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::capability::Capability;
+    use crate::model::capability::{Capability, Scope, shown};
 
     fn parse(text: &str) -> Result<Manifest, Vec<Problem>> {
         let source = ManifestSource { file: "sesame.toml".into(), folder: "/project".into(), bytes: text.into() };
@@ -155,7 +190,7 @@ mod tests {
         let empty = ManifestSource { file: "sesame.toml".into(), folder: "/project".into(), bytes: Vec::new() };
         let short = Manifest::parse(&empty, &[drop_in("clock", other)]).unwrap().extensions.remove(&name).unwrap();
         assert_eq!(Extension { place: short.place.clone(), form: Form::DropIn, ..long.clone() }, short);
-        assert_eq!(long.capabilities, [Capability::ConfigRead].into());
+        assert_eq!(long.capabilities, [(Capability::ConfigRead, Scope::Whole)].into());
         assert_eq!(long.config["a.b"], "x");
         assert_eq!(long.config["c"], "16");
         assert_eq!(long.config["d"], "[1, \"y\"]");
@@ -173,6 +208,19 @@ mod tests {
         let paths: Vec<&ComponentSource> = manifest.extensions.values().map(|extension| &extension.source).collect();
         let path = |text: &str| ComponentSource::Path(text.into());
         assert_eq!(paths, [&path("a.wasm"), &path("built/b.wasm"), &path("/c.wasm")]);
+    }
+
+    #[test]
+    fn lists_of_grants_are_read_and_folders_are_relative_to_the_project() {
+        let drop_in = drop_in(
+            "a",
+            "[extension]\nname = \"a\"\npath = \"a.wasm\"\n[capabilities]\nsecret-read = [\"pin\"]\n\
+             fs-read = [\"../notes/\", \"~/x/../y\", \"/srv\", \"~\", \"..\"]\nenv = []\nconfig-read = false\n",
+        );
+        let empty = ManifestSource { file: "sesame.toml".into(), folder: "/project".into(), bytes: Vec::new() };
+        let manifest = Manifest::parse(&empty, &[drop_in]).unwrap();
+        let extension = manifest.extensions.values().next().unwrap();
+        assert_eq!(shown(&extension.capabilities), ["fs-read=.,/srv,notes,~,~/y", "secret-read=pin"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::capability::Capability;
+use super::capability::{Capability, Form};
 use super::manifest::Limits;
 
 /// `sesame.toml`: the extensions that a machine should have.
@@ -74,7 +74,7 @@ impl JsonSchema for Capabilities {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let properties: serde_json::Map<String, serde_json::Value> = Capability::ALL
             .iter()
-            .map(|capability| (capability.to_string(), serde_json::json!({ "type": "boolean" })))
+            .map(|capability| (capability.to_string(), granted(*capability)))
             .collect();
         schemars::json_schema!({
             "description": "What is granted. Everything else is denied.",
@@ -82,6 +82,15 @@ impl JsonSchema for Capabilities {
             "properties": properties,
             "additionalProperties": false,
         })
+    }
+}
+
+fn granted(capability: Capability) -> serde_json::Value {
+    let list = serde_json::json!({ "type": "array", "items": { "type": "string", "minLength": 1 } });
+    match capability.form() {
+        Form::Whole => serde_json::json!({ "type": "boolean" }),
+        Form::List => list,
+        Form::WholeOrList => serde_json::json!({ "anyOf": [{ "type": "boolean" }, list] }),
     }
 }
 

@@ -2,7 +2,10 @@
 //! the library are told the same.
 
 use super::error::Error;
+use super::folders::FolderError;
 use crate::engine::compile::CompileError;
+use crate::host::functions::NoFunction;
+use crate::host::stop::Cause;
 use crate::model::digest::Digest;
 use crate::registry::Error as Registry;
 use crate::store::Error as Store;
@@ -32,8 +35,14 @@ impl Error {
             Self::StaleLock { .. } => "run `sesame lock` and commit the file".to_owned(),
             Self::NotGranted { name, remedy, .. } => format!("if you trust `{name}` with it, {remedy}"),
             Self::LockTooLarge { .. } => "leave out the extension with the many imports or exports".to_owned(),
-            Self::NotOffered { .. } => {
-                "ask its author for a build against this host's interfaces, or update sesame".to_owned()
+            Self::Folder { source: FolderError::Own { .. }, .. } => {
+                "grant a folder beside it: whoever changes those files decides what is granted".to_owned()
+            }
+            Self::Folder { .. } => "make the folder, or take the grant away".to_owned(),
+            Self::Policy(_) => return None,
+            Self::NotOffered { .. } | Self::Link { .. } => {
+                "`sesame wit` prints what this host has; ask its author for a build against it, or update sesame"
+                    .to_owned()
             }
             Self::NoExtension { closest: Some(closest), .. } => format!("did you mean `{closest}`?"),
             Self::NoExtension { place, .. } => format!("look for its name in {place}"),
@@ -49,7 +58,26 @@ impl Error {
             },
             Self::Inspect { .. } => "build it again, or ask its author for a build with current tools".to_owned(),
             Self::BadSize { .. } => "tell whoever published it; its manifest is broken".to_owned(),
-            Self::NoCode { .. } => "run `sesame sync`".to_owned(),
+            Self::NoCode { .. } | Self::PolicyChanged { .. } => "run `sesame sync`".to_owned(),
+            Self::NoSuchFile(_) | Self::NotUtf8(_) => "look at the path".to_owned(),
+            Self::InspectFile { .. } => "build it again, with current tools".to_owned(),
+            Self::NotAComponent { kind, .. } => kind.advice().to_owned(),
+            Self::FileTooLarge { .. } => "build it without debugging information".to_owned(),
+            Self::NoName { .. } => "give it one with `--name NAME`: lower-case letters, digits and `-`".to_owned(),
+            Self::Edit { file, .. } => format!("change {file} by hand and run `sesame sync`"),
+            Self::NoConsent { capabilities, .. } => {
+                let grants: Vec<String> = capabilities.iter().map(|capability| format!("--grant {capability}")).collect();
+                format!("if you trust it with that, add `{}`, or `--grant-all`", grants.join(" "))
+            }
+            Self::Declined { .. } => "nothing was changed".to_owned(),
+            Self::Secrets { path, .. } => format!("write `NAME = \"VALUE\"` lines into it, and `chmod 600 {}`", path.display()),
+            Self::NotPutBack { .. } => "look at sesame.toml, extensions/ and sesame.lock, and run `sesame sync`".to_owned(),
+            Self::NotMetered { name } => format!("set `max_fuel` in the limits of `{name}` and run `sesame sync`"),
+            Self::NoFunction { source, .. } => no_function(source),
+            Self::Arguments { function, .. } | Self::Argument { function, .. } => format!("its signature is `{function}`"),
+            Self::Result { .. } => "resources and streams have no text; call it from a program".to_owned(),
+            Self::Stopped { stop, .. } => return stopped(&stop.cause),
+            Self::Call { .. } => return None,
             Self::Bug(_) => "please report it, with what you ran".to_owned(),
             Self::Compile(CompileError::NotAComponent(kind)) => kind.advice().to_owned(),
             Self::Compile(CompileError::Failed(_)) => "ask its author for a build with current tools".to_owned(),
@@ -59,6 +87,27 @@ impl Error {
         };
         Some(hint)
     }
+}
+
+fn no_function(error: &NoFunction) -> String {
+    match (&error.closest, error.known.as_slice()) {
+        (Some(closest), known) => {
+            let signature = known.iter().find(|known| known.starts_with(&format!("{closest}:")));
+            format!("did you mean `{}`?", signature.unwrap_or(closest))
+        }
+        (None, []) => "it exports no functions".to_owned(),
+        (None, known) => format!("it exports {}", known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn stopped(cause: &Cause) -> Option<String> {
+    let limit = match cause {
+        Cause::Time(_) => "timeout_ms",
+        Cause::Fuel(_) => "max_fuel",
+        Cause::Memory(..) => "max_memory_mib",
+        Cause::Tables | Cause::Transfer | Cause::Trap(_) | Cause::Exit(_) | Cause::Other(_) => return None,
+    };
+    Some(format!("if it needs more, raise `{limit}` in its limits and run `sesame sync`"))
 }
 
 fn registry(error: &Registry) -> Option<String> {

@@ -1,5 +1,6 @@
 //! What every verb is given: where things are, how the network is reached, who listens.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,6 +27,18 @@ pub struct Context {
     pub interrupt: Interrupt,
     /// Who we are, for other processes that wait for the store.
     pub holder: String,
+    pub user: User,
+}
+
+/// What is this user's besides the store.
+#[derive(Debug, Clone, Default)]
+pub struct User {
+    /// What `~` stands for in granted folders.
+    pub home: Option<PathBuf>,
+    /// `$XDG_CONFIG_HOME/pds`
+    pub configuration: PathBuf,
+    /// Policy files; each may be absent, and the stricter wins.
+    pub policies: Vec<PathBuf>,
 }
 
 /// Turns true once, from any thread: then everything stops at the next good moment.
@@ -49,6 +62,24 @@ impl Interrupt {
         self.0.set.load(Ordering::SeqCst)
     }
 
+    /// Runs a future to its end, or to the interrupt.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`], or the future's own.
+    pub(super) fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
+        let result = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.wait() => Err(Error::Interrupted),
+                result = future => result,
+            }
+        });
+        // What still runs on another thread, such as the look-up of a name, cannot be stopped and is not waited for.
+        runtime.shutdown_background();
+        result
+    }
+
     /// Ends once the interrupt is set.
     pub(super) async fn wait(&self) {
         while !self.is_set() {
@@ -65,22 +96,19 @@ impl Context {
         Ok(guard::acquire(&self.paths, &self.holder, interrupted, wait)?)
     }
 
+    /// Tells the person what stops nothing.
+    pub(super) fn warn(&self, warnings: &[String]) {
+        for message in warnings {
+            self.observer.notice(&Event::Warning { message });
+        }
+    }
+
     pub(super) fn registry(&self, settings: &Registries) -> Registry {
         Registry::new(settings.clone(), self.reach, self.proxies.clone(), Arc::clone(&self.observer))
     }
 
     /// Runs a future to its end, or to the interrupt.
     pub(super) fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
-        let result = runtime.block_on(async {
-            tokio::select! {
-                biased;
-                () = self.interrupt.wait() => Err(Error::Interrupted),
-                result = future => result,
-            }
-        });
-        // A name that is still being looked up cannot be stopped, and is not waited for.
-        runtime.shutdown_background();
-        result
+        self.interrupt.block_on(future)
     }
 }

@@ -2,16 +2,23 @@
 
 use std::path::PathBuf;
 
+use super::folders::FolderError;
 use crate::engine::compile::CompileError;
 use crate::engine::config::EngineError;
 use crate::engine::inspect::InspectError;
+use crate::host::extension::CallError;
+use crate::host::functions::NoFunction;
 use crate::host::grants::Refusal;
+use crate::host::linker::LinkError;
 use crate::host::load::LoadError;
+use crate::host::stop::Stop;
+use crate::host::values::ValueError;
 use crate::model::capability::Capability;
 use crate::model::digest::Digest;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::lock::Staleness;
-use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::manifest_edit::EditError;
+use crate::model::name::{ExtensionName, NameError, ProfileName};
 use crate::model::plan::MAX_COMPONENT;
 use crate::model::problem::Problem;
 use crate::model::report::SyncReport;
@@ -48,9 +55,15 @@ pub enum Error {
     #[error("{} cannot be used", count(faults.len(), "extension"))]
     Extensions { faults: Vec<(ExtensionName, Fault)> },
     #[error("`{name}` needs what {place} does not grant: {}", list(capabilities))]
-    NotGranted { name: ExtensionName, place: String, capabilities: Vec<Capability>, remedy: String },
+    NotGranted { name: String, place: String, capabilities: Vec<Capability>, remedy: String },
     #[error("`{name}` imports {}, which this host does not have", imports(refusals))]
-    NotOffered { name: ExtensionName, refusals: Vec<Refusal> },
+    NotOffered { name: String, refusals: Vec<Refusal> },
+    #[error("`{name}` cannot be linked with this host")]
+    Link { name: String, source: LinkError },
+    #[error("`{name}` is granted a folder that it cannot have")]
+    Folder { name: String, source: FolderError },
+    #[error("{} in the policy of this machine", count(.0.len(), "problem"))]
+    Policy(Vec<Problem>),
     #[error("there is no extension `{name}` in {place}")]
     NoExtension { name: ExtensionName, place: String, closest: Option<String> },
     #[error("the profile `{profile}` is the work of {made_by}")]
@@ -63,8 +76,46 @@ pub enum Error {
     LockTooLarge { size: usize },
     #[error("{} failed", failed_list(.0))]
     Incomplete(Box<SyncReport>),
+    #[error("{} is not usable", path.display())]
+    InspectFile { path: PathBuf, source: InspectError },
+    #[error("there is no file {}", .0.display())]
+    NoSuchFile(PathBuf),
+    #[error("{} is {kind}", path.display())]
+    NotAComponent { path: PathBuf, kind: crate::model::preamble::Kind },
+    #[error("{} has more than {MAX_COMPONENT} bytes", path.display())]
+    FileTooLarge { path: PathBuf },
+    #[error("the secrets in {} cannot be used: {why}", path.display())]
+    Secrets { path: PathBuf, why: String },
+    #[error("{} is not UTF-8", .0.display())]
+    NotUtf8(PathBuf),
+    #[error("`{text}` cannot be the name of an extension")]
+    NoName { text: String, source: NameError },
+    #[error("{file} cannot be changed")]
+    Edit { file: String, source: EditError },
+    #[error("`{name}` needs what is not granted: {}", list(capabilities))]
+    NoConsent { name: ExtensionName, capabilities: Vec<Capability> },
+    #[error("`{name}` was not installed")]
+    Declined { name: ExtensionName },
+    #[error("{error}; and what was changed could not be put back: {second}")]
+    NotPutBack { error: Box<Error>, second: Box<Error> },
+    #[error("`{name}` counts no fuel, so none can be limited")]
+    NotMetered { name: ExtensionName },
+    #[error("the policy of this machine was changed since `{name}` was made live")]
+    PolicyChanged { name: ExtensionName },
+    #[error("`{name}` cannot be called")]
+    NoFunction { name: String, source: NoFunction },
+    #[error("{} wanted, {given} given", count(*wanted, "argument"))]
+    Arguments { function: String, wanted: usize, given: usize },
+    #[error("the argument `{parameter}` cannot be read")]
+    Argument { function: String, parameter: String, source: ValueError },
+    #[error("what `{function}` gives cannot be shown")]
+    Result { function: String, source: ValueError },
+    #[error("`{name}` was stopped: {stop}")]
+    Stopped { name: String, stop: Stop },
+    #[error("`{name}` cannot be called")]
+    Call { name: String, source: CallError },
     #[error("`{name}` is not usable")]
-    Inspect { name: ExtensionName, source: InspectError },
+    Inspect { name: String, source: InspectError },
     #[error("the compiled code of `{name}` is missing or damaged")]
     NoCode { name: ExtensionName },
     #[error("this should not happen: {0}")]
@@ -89,9 +140,20 @@ impl Error {
     /// The kind that decides the exit status.
     pub fn kind(&self) -> FaultKind {
         match self {
-            Self::NoManifest { .. } | Self::NoSuchManifest(_) | Self::NoExtension { .. } => FaultKind::Missing,
+            Self::NoManifest { .. } | Self::NoSuchManifest(_) | Self::NoExtension { .. } | Self::NoSuchFile(_) => {
+                FaultKind::Missing
+            }
             Self::ForeignFile { .. } | Self::NotGranted { .. } | Self::OtherManifest { .. } => FaultKind::Denied,
-            Self::AlreadyThere(_) | Self::Engine(_) => FaultKind::Configuration,
+            Self::NoConsent { .. } | Self::Declined { .. } => FaultKind::Denied,
+            Self::NoName { .. } | Self::NoFunction { .. } | Self::Arguments { .. } | Self::Argument { .. } => {
+                FaultKind::Usage
+            }
+            Self::NotMetered { .. } => FaultKind::Usage,
+            Self::Stopped { .. } => FaultKind::Guest,
+            Self::NotPutBack { .. } | Self::Call { .. } => FaultKind::Io,
+            Self::Folder { source: FolderError::Own { .. }, .. } => FaultKind::Denied,
+            Self::AlreadyThere(_) | Self::Engine(_) | Self::Policy(_) | Self::Folder { .. } => FaultKind::Configuration,
+            Self::PolicyChanged { .. } | Self::Secrets { .. } => FaultKind::Configuration,
             Self::Read { .. } | Self::Runtime(_) => FaultKind::Io,
             Self::Problems(_)
             | Self::MissingFile { .. }
@@ -99,7 +161,14 @@ impl Error {
             | Self::NoLock
             | Self::StaleLock { .. }
             | Self::NotOffered { .. }
+            | Self::Link { .. }
             | Self::Inspect { .. }
+            | Self::InspectFile { .. }
+            | Self::NotAComponent { .. }
+            | Self::FileTooLarge { .. }
+            | Self::NotUtf8(_)
+            | Self::Edit { .. }
+            | Self::Result { .. }
             | Self::LockTooLarge { .. }
             | Self::ComponentTooLarge { .. }
             | Self::BadSize { .. }

@@ -7,21 +7,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use rayon::prelude::*;
+use wasmtime::Engine;
 
 use super::apply::{Workshop, apply};
 use super::context::Context;
 use super::error::Error;
+use super::permission::{check_grants, check_offered, check_types, refuse, ungranted, unused_grants};
+use crate::engine::config::engine;
 use crate::engine::inspect::inspect;
-use crate::host::grants::{self, Refusal};
 use crate::model::MAX_FILE;
-use crate::model::capability::Capability;
 use crate::model::digest::Digest;
+use crate::model::engine_key::Metering;
 use crate::model::event::Event;
 use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockEntry, LockedSource, Staleness};
-use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
+use crate::model::manifest::{ComponentSource, Manifest};
 use crate::model::name::ExtensionName;
 use crate::model::plan::{Candidate, Origin, Plan};
+use crate::model::registries::Registries;
 use crate::model::report::{LockOutcome, LockReport, StepOutcome};
 use crate::model::text::nearest;
 use crate::registry::mirror::Registry;
@@ -59,21 +62,34 @@ pub fn lock(context: &Context, mode: Mode, upgrade: &Upgrade) -> Result<LockRepo
         && stale(context, &manifest, old)?.is_empty()
     {
         check_grants(&manifest, old)?;
+        context.warn(&unused_grants(&manifest, old));
         return Ok(satisfied(context, old));
     }
-    match mode {
-        Mode::Preview => Ok(preview(context, &manifest, upgrade)?.1),
+    let (lock, report) = match mode {
+        Mode::Preview => preview(context, &manifest, upgrade)?,
         Mode::Write => {
             let _guard = context.guard()?;
-            Ok(write(context, &manifest, upgrade)?.1)
+            write(context, &manifest, upgrade)?
         }
-    }
+    };
+    context.warn(&unused_grants(&manifest, &lock));
+    Ok(report)
 }
 
 /// Makes and writes the lock. For whoever holds the store's guard.
 pub(super) fn write(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(Lock, LockReport), Error> {
+    write_with(context, manifest, upgrade, None)
+}
+
+/// Like [`write`], with one entry that is known already and is not resolved again.
+pub(super) fn write_with(
+    context: &Context,
+    manifest: &Manifest,
+    upgrade: &Upgrade,
+    known: Option<(ExtensionName, LockEntry)>,
+) -> Result<(Lock, LockReport), Error> {
     let blobs = Blobs::new(&context.paths);
-    let (lock, mut report) = make(context, manifest, upgrade, &blobs)?;
+    let (lock, mut report) = make(context, manifest, upgrade, known, &blobs)?;
     if report.outcome == LockOutcome::WouldChange {
         context.project.write_lock(&lock)?;
         report.outcome = LockOutcome::Written;
@@ -85,7 +101,7 @@ pub(super) fn write(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -
 pub(super) fn preview(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(Lock, LockReport), Error> {
     let scratch = temporary_folder()?;
     let blobs = Blobs::in_front_of(&context.paths, scratch.path().to_owned());
-    make(context, manifest, upgrade, &blobs)
+    make(context, manifest, upgrade, None, &blobs)
 }
 
 /// Why the lock has to be made again; empty if it need not.
@@ -97,57 +113,6 @@ pub(super) fn stale(
     Ok(lock.staleness(manifest, &context.project.component_digests(manifest)?))
 }
 
-/// Checks that every import is granted (invariant 5).
-pub(super) fn check_grants(manifest: &Manifest, lock: &Lock) -> Result<(), Error> {
-    let mut faults: Vec<(ExtensionName, Error)> = Vec::new();
-    for (name, entry) in &lock.entries {
-        if let Err(error) = check_imports(manifest, name, &entry.imports) {
-            faults.push((name.clone(), error));
-        }
-    }
-    if faults.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Extensions { faults: faults.iter().map(|(name, error)| (name.clone(), error.fault())).collect() })
-}
-
-fn check_imports(manifest: &Manifest, name: &ExtensionName, imports: &BTreeSet<String>) -> Result<(), Error> {
-    let wanted = manifest.extensions.get(name);
-    let granted = wanted.map(|extension| extension.capabilities.clone()).unwrap_or_default();
-    let refusals = grants::refused(imports, &granted);
-    if refusals.is_empty() {
-        return Ok(());
-    }
-    let missing = |refusal: &Refusal| match refusal {
-        Refusal::NotGranted(capability) => Some(*capability),
-        Refusal::NotOffered { .. } => None,
-    };
-    let capabilities: Vec<_> = refusals.iter().filter_map(missing).collect();
-    if capabilities.len() < refusals.len() {
-        let refusals = refusals.into_iter().filter(|refusal| missing(refusal).is_none()).collect();
-        return Err(Error::NotOffered { name: name.clone(), refusals });
-    }
-    let place = wanted.map_or_else(|| "the manifest".to_owned(), |extension| extension.place.clone());
-    let remedy = remedy(name, wanted, &capabilities);
-    Err(Error::NotGranted { name: name.clone(), place, capabilities, remedy })
-}
-
-/// What to write to grant capabilities, in the form that the extension is written in.
-fn remedy(name: &ExtensionName, extension: Option<&Extension>, capabilities: &[Capability]) -> String {
-    let grants: Vec<String> = capabilities.iter().map(|capability| format!("{capability} = true")).collect();
-    let grants = grants.join(", ");
-    match extension {
-        None => format!("name it in sesame.toml, with `capabilities = {{ {grants} }}`"),
-        Some(extension) if !extension.capabilities.is_empty() => format!("add `{grants}` to its capabilities"),
-        Some(extension) => match (extension.form, &extension.source) {
-            (Form::Short, ComponentSource::Oci(reference)) => {
-                format!("write `{name} = {{ oci = \"{reference}\", capabilities = {{ {grants} }} }}`")
-            }
-            (Form::DropIn, _) => format!("add the table `[capabilities]` with `{}`", grants.replace(", ", "`, `")),
-            _ => format!("add `capabilities = {{ {grants} }}` to it"),
-        },
-    }
-}
 
 fn check_upgrade(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(), Error> {
     let Upgrade::Names(names) = upgrade else { return Ok(()) };
@@ -173,13 +138,20 @@ fn satisfied(context: &Context, lock: &Lock) -> LockReport {
 }
 
 /// Resolves, fetches, inspects. Writes nothing but blobs.
-fn make(context: &Context, manifest: &Manifest, upgrade: &Upgrade, blobs: &Blobs) -> Result<(Lock, LockReport), Error> {
+fn make(
+    context: &Context,
+    manifest: &Manifest,
+    upgrade: &Upgrade,
+    known: Option<(ExtensionName, LockEntry)>,
+    blobs: &Blobs,
+) -> Result<(Lock, LockReport), Error> {
     let old_text = context.project.lock_text()?;
     let found = context.project.read_lock()?;
     let existed = found.is_some();
     let old = found.unwrap_or_default();
-    let stale = stale(context, manifest, &old)?;
     let mut new = old.clone();
+    new.entries.extend(known);
+    let stale = stale(context, manifest, &new)?;
     new.entries.retain(|name, _| !matches!(stale.get(name), Some(Staleness::NotWanted)));
     let again = |name: &ExtensionName| match upgrade {
         Upgrade::Nothing => false,
@@ -192,9 +164,11 @@ fn make(context: &Context, manifest: &Manifest, upgrade: &Upgrade, blobs: &Blobs
         .filter(|(name, _)| stale.contains_key(*name) || again(name))
         .map(|(name, extension)| (name, &extension.source))
         .collect();
-    let entries = resolve_all(context, manifest, &wanted, blobs)?;
+    let (entries, mut faults) = resolve_all(context, &manifest.registries, &wanted, blobs)?;
     new.entries.extend(entries);
-    check_grants(manifest, &new)?;
+    let ungranted: Vec<_> = ungranted(manifest, &new).into_iter().filter(|(name, _)| !faults.iter().any(|f| f.0 == *name)).collect();
+    faults.extend(ungranted);
+    refuse(faults)?;
     let changes = old.changes(&new);
     let outcome = match (changes.is_empty() && existed, stale.is_empty() && wanted.is_empty()) {
         (true, true) => LockOutcome::Satisfied,
@@ -211,18 +185,19 @@ fn make(context: &Context, manifest: &Manifest, upgrade: &Upgrade, blobs: &Blobs
     Ok((new, report))
 }
 
-/// Locks some extensions, all or none.
-fn resolve_all(
+/// Finds out what to lock some extensions to, and why that cannot be done for others. Looks at no grants.
+pub(super) fn resolve_all(
     context: &Context,
-    manifest: &Manifest,
+    registries: &Registries,
     wanted: &[(&ExtensionName, &ComponentSource)],
     blobs: &Blobs,
-) -> Result<Vec<(ExtensionName, LockEntry)>, Error> {
+) -> Result<(Vec<(ExtensionName, LockEntry)>, Vec<(ExtensionName, Fault)>), Error> {
     if wanted.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
     context.observer.notice(&Event::Resolving { extensions: wanted.len() });
-    let registry = context.registry(&manifest.registries);
+    let engine = engine(Metering::Unmetered)?;
+    let registry = context.registry(registries);
     let mut faults: Vec<(ExtensionName, Fault)> = Vec::new();
     let resolved = context.block_on(async {
         let resolutions = stream::iter(wanted).map(|(name, source)| {
@@ -243,7 +218,7 @@ fn resolve_all(
     candidates.retain(|(_, candidate)| !faults.iter().any(|(name, _)| *name == candidate.name));
     let inspected: Vec<(ExtensionName, Result<LockEntry, Error>)> = candidates
         .into_par_iter()
-        .map(|(source, candidate)| (candidate.name.clone(), entry(manifest, source, &candidate, blobs)))
+        .map(|(source, candidate)| (candidate.name.clone(), entry(&engine, source, &candidate, blobs)))
         .collect();
     let mut entries = Vec::new();
     for (name, result) in inspected {
@@ -252,8 +227,7 @@ fn resolve_all(
             Err(error) => faults.push((name, error.fault())),
         }
     }
-    faults.sort_by(|a, b| a.0.cmp(&b.0));
-    if faults.is_empty() { Ok(entries) } else { Err(Error::Extensions { faults }) }
+    Ok((entries, faults))
 }
 
 /// Follows one source to its component, and keeps the documents on the way.
@@ -317,14 +291,16 @@ fn fetch(
 }
 
 /// Looks into a component that is in the store, and makes its entry of the lock.
-fn entry(manifest: &Manifest, source: LockedSource, candidate: &Candidate, blobs: &Blobs) -> Result<LockEntry, Error> {
+fn entry(engine: &Engine, source: LockedSource, candidate: &Candidate, blobs: &Blobs) -> Result<LockEntry, Error> {
     let bytes = blobs.read(candidate.component)?;
     if bytes.len() as u64 != candidate.size {
         let what = format!("its manifest gives its component {} bytes, but it has {}", candidate.size, bytes.len());
         return Err(Error::BadSize { name: candidate.name.clone(), what });
     }
-    let interface = inspect(&bytes).map_err(|source| Error::Inspect { name: candidate.name.clone(), source })?;
-    check_imports(manifest, &candidate.name, &interface.imports)?;
+    let name = &candidate.name;
+    let interface = inspect(&bytes).map_err(|source| Error::Inspect { name: name.to_string(), source })?;
+    check_offered(name.as_str(), &interface.imports)?;
+    check_types(engine, name.as_str(), &bytes)?;
     Ok(LockEntry {
         source,
         component: candidate.component,

@@ -5,12 +5,20 @@
 
 mod advice;
 pub mod apply;
+pub mod call;
 pub mod context;
 pub mod diff;
 pub mod error;
+pub mod folders;
 pub mod init;
-pub mod load;
+pub mod install;
+pub mod list;
+pub mod live;
 pub mod lock;
+mod permission;
 pub mod project;
+pub mod secrets;
 pub mod sync;
 mod target;
+mod undo;
+pub mod wit;

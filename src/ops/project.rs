@@ -91,6 +91,21 @@ impl Project {
         Err(Error::NoManifest { looked })
     }
 
+    /// Finds the manifest, or takes the place of the user's own, where none is yet.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find), but for there being none.
+    pub fn find_or_own(search: &Search) -> Result<Self, Error> {
+        match Self::find(search) {
+            Err(Error::NoManifest { .. }) => {
+                let folder = search.configuration.clone();
+                let manifest = folder.join(MANIFEST);
+                Ok(Self { manifest, shown: folder.clone(), folder, trusted: false })
+            }
+            found => found,
+        }
+    }
+
     fn at(path: &Path, start: &Path, trusted: bool) -> Result<Self, Error> {
         let folder = path.parent().unwrap_or(path);
         let canonical = fs::canonicalize(folder).map_err(|source| Error::Read { path: folder.to_owned(), source })?;
@@ -127,23 +142,38 @@ impl Project {
         Manifest::parse(&main, &self.drop_ins()?).map_err(Error::Problems)
     }
 
+    /// Reads the desired state; where there is no manifest yet, it wants nothing.
+    pub(super) fn read_manifest_or_empty(&self) -> Result<Manifest, Error> {
+        if self.read(&self.manifest)?.is_some() { self.read_manifest() } else { Ok(Manifest::default()) }
+    }
+
+    /// Where an extension's drop-in manifest is or would be, and what it is called in messages.
+    pub(super) fn drop_in(&self, name: &ExtensionName) -> (PathBuf, String) {
+        let file = Path::new(DROP_INS).join(format!("{name}.toml"));
+        (self.folder.join(&file), self.shown.join(file).display().to_string())
+    }
+
+    pub(super) fn lock_path(&self) -> PathBuf {
+        self.folder.join(LOCK)
+    }
+
     /// Reads the lock, if there is one.
     ///
     /// # Errors
     /// [`Error::Problems`] if it is no lock of this version.
     pub fn read_lock(&self) -> Result<Option<Lock>, Error> {
-        let Some(bytes) = self.read(&self.folder.join(LOCK))? else { return Ok(None) };
+        let Some(bytes) = self.read(&self.lock_path())? else { return Ok(None) };
         Lock::parse(&self.shown_lock(), &bytes).map(Some).map_err(Error::Problems)
     }
 
     /// The text of the lock as it is, for a diff; empty where there is none.
     pub(super) fn lock_text(&self) -> Result<String, Error> {
-        let bytes = self.read(&self.folder.join(LOCK))?.unwrap_or_default();
+        let bytes = self.read(&self.lock_path())?.unwrap_or_default();
         Ok(String::from_utf8_lossy(&bytes).replace("\r\n", "\n"))
     }
 
     pub(super) fn write_lock(&self, lock: &Lock) -> Result<(), Error> {
-        Ok(write::replace_user_file(&self.folder.join(LOCK), lock.render().as_bytes())?)
+        Ok(write::replace_user_file(&self.lock_path(), lock.render().as_bytes())?)
     }
 
     /// Where a component's file is.

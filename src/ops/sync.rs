@@ -9,10 +9,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::apply::{Workshop, apply};
 use super::context::Context;
 use super::error::Error;
-use super::lock::{self, Mode, Upgrade, check_grants};
+use super::lock::{self, Mode, Upgrade};
+use super::permission::{apply_policy, check_folders, check_grants, unused_grants};
 use super::target::Target;
 use crate::engine::config::engine;
 use crate::engine::key::engine_key;
+use crate::model::capability::shown;
 use crate::model::engine_key::{EngineKeys, Metering};
 use crate::model::event::Event;
 use crate::model::fault::Fault;
@@ -76,7 +78,12 @@ pub fn sync(context: &Context, options: &Options) -> Result<SyncReport, Error> {
         _ => {}
     }
     let _guard = context.guard()?;
-    // While we waited, another run may have changed the store, the lock, or whose set is live.
+    sync_guarded(context, options)
+}
+
+/// The same for whoever holds the store's guard. Another run may have changed the store, the lock, or whose set is live
+/// before it was got, so it begins from the start.
+pub(super) fn sync_guarded(context: &Context, options: &Options) -> Result<SyncReport, Error> {
     let (work, lock_report) = match prepare(context, options)? {
         Prepared::Work(work) => (*work, None),
         Prepared::Stale(wish) => {
@@ -95,6 +102,7 @@ struct Wish {
     profile: ProfileName,
     manifest: Manifest,
     live: Option<(u64, Generation)>,
+    warnings: Vec<String>,
 }
 
 /// How far a sync comes without changing anything.
@@ -106,7 +114,9 @@ enum Prepared {
 
 /// Reads the project, and takes stock and plans if its lock can be used.
 fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
-    let manifest = context.project.read_manifest()?;
+    let mut manifest = context.project.read_manifest()?;
+    let mut warnings = apply_policy(context, &mut manifest)?;
+    warnings.extend(check_folders(context, &manifest)?);
     let found = context.project.read_lock()?;
     let profile = options.profile.clone().or_else(|| manifest.profile.clone()).unwrap_or_default();
     if found.is_none() && options.policy != LockPolicy::Update {
@@ -117,7 +127,7 @@ fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
         check_ownership(context, options, live, &manifest, found.as_ref())?;
     }
     let lock = usable(context, options, &manifest, found)?;
-    let wish = Wish { profile, manifest, live };
+    let wish = Wish { profile, manifest, live, warnings };
     match lock {
         Some(lock) => Ok(Prepared::Work(Box::new(Work::new(context, wish, lock, options.mode)?))),
         None => Ok(Prepared::Stale(Box::new(wish))),
@@ -189,27 +199,31 @@ struct Work {
     inventory: Inventory,
     plan: Plan,
     registries: Registries,
+    /// For the person, once it is clear that this is the work to be done.
+    warnings: Vec<String>,
 }
 
 impl Work {
     /// Takes stock and plans.
     fn new(context: &Context, wish: Wish, lock: Lock, mode: Mode) -> Result<Self, Error> {
-        let Wish { profile, manifest, live } = wish;
+        let Wish { profile, manifest, live, mut warnings } = wish;
         let notes = match mode {
             Mode::Write => Notes::Write,
             Mode::Preview => Notes::Leave,
         };
         check_grants(&manifest, &lock)?;
+        warnings.extend(unused_grants(&manifest, &lock));
         let path = context.project.manifest().display().to_string();
         let generation = Generation::describe(&profile, &path, &manifest, &lock);
         let stock = scan(&context.paths, wanted(&generation, &lock)?, notes)?;
         let inventory = Inventory { live, generations: generations::numbers(&context.paths, &profile)?, ..stock };
         let plan = Plan::for_sync(&generation, &lock, &inventory);
-        Ok(Self { generation, lock, inventory, plan, registries: manifest.registries })
+        Ok(Self { generation, lock, inventory, plan, registries: manifest.registries, warnings })
     }
 
     /// The report of a plan that is empty, or that is only shown.
     fn unrun(&self, context: &Context, lock: Option<LockReport>) -> SyncReport {
+        context.warn(&self.warnings);
         let would_lock = lock.as_ref().is_some_and(|lock| lock.outcome == LockOutcome::WouldChange);
         let outcome = if self.plan.is_empty() && !would_lock { SyncOutcome::UpToDate } else { SyncOutcome::Planned };
         self.report(context, lock, outcome, StepReport::planned(&self.plan))
@@ -224,6 +238,7 @@ impl Work {
             lock: self.lock.clone(),
             confirmed: live.map(|live| live.extensions.clone()).unwrap_or_default(),
         });
+        context.warn(&self.warnings);
         self.warn_of_damage(context);
         let registry = context.registry(&self.registries);
         let blobs = Blobs::new(&context.paths);
@@ -297,7 +312,7 @@ impl Work {
             name: extension.name.clone(),
             source: extension.source(),
             component: extension.component,
-            capabilities: extension.capabilities.iter().map(ToString::to_string).collect(),
+            capabilities: shown(&extension.capabilities),
             status,
             faults,
         }

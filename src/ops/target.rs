@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 
 use super::context::Interrupt;
 use super::error::Error;
+use super::permission::check_types;
+use crate::engine::config::engine;
 use crate::engine::inspect::read_interface;
+use crate::model::engine_key::Metering;
 use crate::model::generation::{Generation, LiveExtension};
 use crate::model::lock::{Lock, LockEntry, LockedSource};
 use crate::registry::artifact::{self, Artifact};
@@ -22,11 +25,12 @@ pub(super) struct Target {
 
 impl Target {
     /// Holds every extension that is not live already against its bytes: the documents lead from the provenance to the
-    /// component, and the component imports and exports what the lock says.
+    /// component, and the component imports and exports what the lock says, with types that this host has.
     ///
     /// # Errors
     /// [`Error::NotAsLocked`] for the first that is something else, [`Error::Interrupted`] if that was wanted first.
     pub fn confirm(&self, blobs: &Blobs, interrupt: &Interrupt) -> Result<(), Error> {
+        let engine = engine(Metering::Unmetered)?;
         for extension in &self.generation.extensions {
             if interrupt.is_set() {
                 return Err(Error::Interrupted);
@@ -42,10 +46,11 @@ impl Target {
                     )
             };
             if let Some(entry) = self.lock.entries.get(&extension.name).filter(|_| !self.confirmed.iter().any(same)) {
-                confirm(entry, blobs).map_err(|what| match what {
+                let bytes = confirm(entry, blobs).map_err(|what| match what {
                     Fault::Differs(what) => Error::NotAsLocked { name: extension.name.clone(), what },
                     Fault::Error(error) => error,
                 })?;
+                check_types(&engine, extension.name.as_str(), &bytes)?;
             }
         }
         Ok(())
@@ -57,7 +62,8 @@ enum Fault {
     Error(Error),
 }
 
-fn confirm(entry: &LockEntry, blobs: &Blobs) -> Result<(), Fault> {
+/// Gives the component's bytes.
+fn confirm(entry: &LockEntry, blobs: &Blobs) -> Result<Vec<u8>, Fault> {
     let read = |digest| blobs.read(digest).map_err(|error| Fault::Error(error.into()));
     if let LockedSource::Oci { provenance, manifest, .. } = &entry.source {
         let artifact = |digest| artifact::read(&read(digest)?).map_err(|refusal| Fault::Differs(refusal.to_string()));
@@ -82,7 +88,8 @@ fn confirm(entry: &LockEntry, blobs: &Blobs) -> Result<(), Fault> {
     }
     let interface = read_interface(&bytes).map_err(|error| Fault::Differs(error.to_string()))?;
     compare("imports", &entry.imports, &interface.imports)?;
-    compare("exports", &entry.exports, &interface.exports)
+    compare("exports", &entry.exports, &interface.exports)?;
+    Ok(bytes)
 }
 
 fn compare(what: &str, locked: &BTreeSet<String>, found: &BTreeSet<String>) -> Result<(), Fault> {

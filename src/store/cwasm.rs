@@ -41,6 +41,16 @@ pub fn read(
         .ok_or_else(|| Error::Untrusted { path, why: "its tag does not match its bytes".to_owned() })
 }
 
+/// How large the code file is, in bytes, without looking into it; none if there is none.
+pub fn size(paths: &StorePaths, engine: &EngineKey, component: &Digest) -> Result<Option<u64>, Error> {
+    let path = paths.code(engine, component);
+    match std::fs::symlink_metadata(&path) {
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("look at", &path)(error)),
+    }
+}
+
 /// The code in an open file, if its tag matches.
 pub(super) fn read_open(
     mut file: File,

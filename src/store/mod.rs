@@ -8,6 +8,7 @@ pub mod cwasm;
 pub mod generations;
 pub mod guard;
 pub mod key;
+pub mod logs;
 pub mod paths;
 pub mod scan;
 mod verified;

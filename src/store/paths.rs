@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
-use crate::model::name::ProfileName;
+use crate::model::name::{ExtensionName, ProfileName};
 
 /// The three folders that sesame keeps its things in.
 #[derive(Debug, Clone)]
@@ -70,6 +70,16 @@ impl StorePaths {
     /// The secret that compiled code is authenticated with.
     pub fn key(&self) -> PathBuf {
         self.state.join("key")
+    }
+
+    /// What an extension printed.
+    pub fn log(&self, name: &ExtensionName) -> PathBuf {
+        self.state.join("logs").join(format!("{name}.log"))
+    }
+
+    /// What it printed before that.
+    pub fn old_log(&self, name: &ExtensionName) -> PathBuf {
+        self.state.join("logs").join(format!("{name}.log.old"))
     }
 
     fn profile(&self, profile: &ProfileName) -> PathBuf {

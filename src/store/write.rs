@@ -138,6 +138,18 @@ pub fn sign_guard(mut file: &File, holder: &str) {
     let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
 }
 
+/// Opens a log to add to it; one that has grown too large becomes the old one first.
+pub fn open_log(path: &Path, old: &Path, most: u64) -> Result<File, Error> {
+    if let Some(parent) = path.parent() {
+        create_folder(parent)?;
+    }
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() >= most) {
+        fs::rename(path, old).map_err(Error::io("rename", path))?;
+    }
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+    OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path).map_err(Error::io("open", path))
+}
+
 /// Removes a file; that it is gone already is fine.
 pub fn remove(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {

@@ -1,0 +1,60 @@
+//! Small backends for development: what a guest asks of the desktop is printed on standard error, one line each.
+
+use async_trait::async_trait;
+use sesame::host::backends::{ClipboardWrite, IpcPublish, Log, Notification, Source};
+use sesame::model::text::{count, escape};
+use sesame::ops::live::StoreLog;
+
+use super::output::{Output, Volume};
+
+/// Prints what would be done.
+pub struct Printed(pub Output);
+
+impl Printed {
+    fn print(&self, what: &str, extension: &str, text: &str) {
+        self.0.say(Volume::Quiet, &format!("{what} from {}: {text}\n", escape(extension)));
+    }
+}
+
+#[async_trait]
+impl ClipboardWrite for Printed {
+    async fn write(&self, extension: &str, text: &str) -> Result<(), String> {
+        self.print("clipboard", extension, &escape(text));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Notification for Printed {
+    async fn show(&self, extension: &str, title: &str, body: &str) -> Result<(), String> {
+        self.print("notification", extension, &format!("{}: {}", escape(title), escape(body)));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl IpcPublish for Printed {
+    async fn publish(&self, extension: &str, topic: &str, payload: &[u8]) -> Result<(), String> {
+        let shown = match std::str::from_utf8(payload) {
+            Ok(text) => escape(text).into_owned(),
+            Err(_) => count(payload.len(), "byte"),
+        };
+        self.print("message", extension, &format!("{}: {shown}", escape(topic)));
+        Ok(())
+    }
+}
+
+/// Shows what an extension logs, and keeps it if it has a log.
+pub struct Echo {
+    pub output: Output,
+    pub kept: Option<StoreLog>,
+}
+
+impl Log for Echo {
+    fn line(&self, extension: &str, source: Source, text: &str) {
+        if let Some(kept) = &self.kept {
+            kept.line(extension, source, text);
+        }
+        self.output.say(Volume::Normal, &format!("{source:<6}  {text}\n"));
+    }
+}

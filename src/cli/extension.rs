@@ -1,0 +1,189 @@
+//! `sesame extension …`: single extensions. Each command builds options and calls one verb.
+
+use std::io::BufRead as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use sesame::host::backends::Backends;
+use sesame::host::values::Syntax;
+use sesame::model::capability::{Grants, add};
+use sesame::model::manifest::Limits;
+use sesame::model::name::{ExtensionName, ProfileName};
+use sesame::model::report::{CallOutcome, LogReport};
+use sesame::ops::call::{Call, call};
+use sesame::ops::error::Error;
+use sesame::ops::install::{Asks, Consent, Install, Origin, install, remove};
+use sesame::ops::list::{info, list};
+use sesame::ops::live::{Adjustment, Live, StoreLog, Surroundings, log};
+use sesame::ops::project::Project;
+use sesame::ops::secrets::SecretsFile;
+
+use super::args::{Arguments, CallArguments, ExtensionCommand, InstallArguments, ProfileArgument};
+use super::backends::{Echo, Printed};
+use super::environment::Environment;
+use super::failure::Failure;
+use super::output::{Output, Volume};
+use super::{End, context, context_of, human, interrupt, json};
+
+/// Runs a command that is only there under `sesame extension`.
+pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -> Result<End, Failure> {
+    match command {
+        ExtensionCommand::Verb(_) => {}
+        ExtensionCommand::Install(options) => run_install(arguments, options, output)?,
+        ExtensionCommand::List { profile } => {
+            let environment = Environment::read()?;
+            let report = list(&environment.paths, &live_profile(arguments, &environment, profile)?)?;
+            output.result("list", json::Data::List(&report), || human::list(&report));
+        }
+        ExtensionCommand::Info { name, profile } => {
+            let environment = Environment::read()?;
+            let profile = live_profile(arguments, &environment, profile)?;
+            let report = info(&environment.paths, &environment.user(), &profile, name)?;
+            output.result("info", json::Data::Info(&report), || human::info(&report));
+        }
+        ExtensionCommand::Remove { name, profile, network } => {
+            let context = context(arguments, "remove", network, output)?;
+            let report = remove(&context, name, profile.profile.as_ref())?;
+            output.report("remove", json::Data::Remove(&report), || human::remove(&report));
+        }
+        ExtensionCommand::Log { name } => run_log(arguments, name, output)?,
+        ExtensionCommand::Call(options) => return run_call(arguments, options, output),
+    }
+    Ok(End::Done)
+}
+
+fn run_install(arguments: &Arguments, options: &InstallArguments, output: &Output) -> Result<(), Failure> {
+    let environment = Environment::read()?;
+    let project = Project::find_or_own(&environment.search(arguments.manifest.clone()))?;
+    let origin = match (&options.reference, &options.from_file) {
+        (Some(reference), _) => Origin::Registry(reference.clone()),
+        (None, file) => Origin::File(environment.start.join(file.clone().unwrap_or_default())),
+    };
+    let context = context_of(environment, project, "install", &options.network, output)?;
+    let consent = |asks: &Asks<'_>| {
+        if options.grant_all {
+            return Consent::Granted;
+        }
+        ask(asks, output)
+    };
+    let report = install(
+        &context,
+        &Install {
+            origin,
+            name: options.name.clone(),
+            grants: options.grants.clone(),
+            consent: &consent,
+            profile: options.profile.profile.clone(),
+        },
+    )?;
+    output.report("install", json::Data::Install(&report), || human::install(&report));
+    Ok(())
+}
+
+/// Asks the person, if there is one. Anything but a yes is a no.
+fn ask(asks: &Asks<'_>, output: &Output) -> Consent {
+    if !output.asks() {
+        return Consent::Nobody;
+    }
+    output.say(Volume::Quiet, &human::asks(asks));
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    match (read, answer.trim().to_lowercase().as_str()) {
+        (Ok(_), "y" | "yes") => Consent::Granted,
+        _ => Consent::Refused,
+    }
+}
+
+fn run_log(arguments: &Arguments, name: &ExtensionName, output: &Output) -> Result<(), Failure> {
+    let paths = Environment::read()?.paths;
+    let text = log(&paths, name)?.unwrap_or_default();
+    if arguments.json {
+        let report = LogReport { name: name.clone(), lines: text.lines().map(str::to_owned).collect() };
+        output.result("log", json::Data::Log(&report), String::new);
+    } else if text.is_empty() {
+        output.say(Volume::Normal, &format!("`{name}` has printed nothing\n"));
+    } else {
+        output.foreign_text(&text);
+    }
+    Ok(())
+}
+
+fn run_call(arguments: &Arguments, options: &CallArguments, output: &Output) -> Result<End, Failure> {
+    let environment = Environment::read()?;
+    let file = is_file(&options.target);
+    let printed = Arc::new(Printed(output.clone()));
+    let secrets = options.secrets.as_ref().map(|path| SecretsFile::open(&environment.start.join(path))).transpose()?;
+    let secrets = secrets.map(Arc::new);
+    let echo = |kept| Arc::new(Echo { output: output.clone(), kept });
+    let backends = Backends {
+        secret_read: secrets.clone().map(|secrets| secrets as _),
+        secret_write: secrets.map(|secrets| secrets as _),
+        ipc_publish: Some(printed.clone()),
+        clipboard_write: Some(printed.clone()),
+        notification: Some(printed),
+        log: match file {
+            true => Some(echo(None)),
+            false if arguments.verbose => Some(echo(Some(StoreLog::new(&environment.paths)))),
+            false => None,
+        },
+    };
+    let surroundings = Surroundings {
+        paths: environment.paths.clone(),
+        user: environment.user(),
+        environment: Environment::variables(),
+        backends,
+    };
+    let adjustment = Adjustment {
+        config: options.config.iter().cloned().collect(),
+        most: Limits { max_memory_mib: options.memory, max_fuel: options.fuel, timeout_ms: options.timeout },
+    };
+    let interrupt = interrupt()?;
+    let name = options.target.display().to_string();
+    let extension = if file {
+        let mut grants = Grants::new();
+        options.grants.iter().for_each(|grant| add(&mut grants, grant.capability, grant.scope.clone()));
+        let live = Live::empty(surroundings)?;
+        live.compile(&environment.start.join(&options.target), &grants, &adjustment, &environment.start)?
+    } else {
+        if !options.grants.is_empty() {
+            return Err(Failure::GrantToLive);
+        }
+        let name: ExtensionName = name.parse().map_err(|source| Error::NoName { text: name.clone(), source })?;
+        let live = Live::open(surroundings, &live_profile(arguments, &environment, &options.profile)?)?;
+        live.load_with(&name, &adjustment)?
+    };
+    let syntax = if arguments.json { Syntax::Json } else { Syntax::Wave };
+    let wanted = Call { function: options.function.clone(), arguments: options.arguments.clone(), syntax };
+    let report = call(&extension, &name, &wanted, &interrupt)?;
+    match report.outcome {
+        CallOutcome::Ok => {
+            output.value("call", json::Data::Call(&report), report.text.as_deref());
+            Ok(End::Done)
+        }
+        CallOutcome::Err => {
+            output.failed_value("call", json::Data::Call(&report), report.text.as_deref());
+            Ok(End::Differs)
+        }
+    }
+}
+
+/// Whether a target is a component's file, and not the name of an extension.
+fn is_file(target: &Path) -> bool {
+    target.components().count() > 1 || target.extension().is_some() || target.is_absolute()
+}
+
+/// The profile that is meant: the one that is named, else the manifest's, if there is a manifest.
+fn live_profile(
+    arguments: &Arguments,
+    environment: &Environment,
+    argument: &ProfileArgument,
+) -> Result<ProfileName, Failure> {
+    if let Some(profile) = &argument.profile {
+        return Ok(profile.clone());
+    }
+    match Project::find(&environment.search(arguments.manifest.clone())) {
+        Ok(project) => Ok(project.read_manifest()?.profile.unwrap_or_default()),
+        Err(Error::NoManifest { .. }) => Ok(ProfileName::default()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,97 @@
+//! What stands behind the capabilities: a trait for each, which whoever embeds the host implements.
+//!
+//! Secrets, clipboard and message bus live in other processes; nothing of the desktop is linked here. A capability
+//! that is granted but has no backend answers its calls with an error value. Every method is told which extension
+//! asks, and runs within the time limit of that extension's call: its future is dropped when time is up.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+/// Reads secrets. The host asks only for names that were granted.
+#[async_trait]
+pub trait SecretRead: Send + Sync {
+    /// # Errors
+    /// A message for people, which the guest is given.
+    async fn get(&self, extension: &str, name: &str) -> Result<Option<String>, String>;
+}
+
+/// Keeps secrets.
+#[async_trait]
+pub trait SecretWrite: Send + Sync {
+    /// # Errors
+    /// A message for people, which the guest is given.
+    async fn set(&self, extension: &str, name: &str, value: &str) -> Result<(), String>;
+}
+
+/// Publishes on the message bus.
+#[async_trait]
+pub trait IpcPublish: Send + Sync {
+    /// # Errors
+    /// A message for people, which the guest is given.
+    async fn publish(&self, extension: &str, topic: &str, payload: &[u8]) -> Result<(), String>;
+}
+
+/// Writes to the clipboard.
+#[async_trait]
+pub trait ClipboardWrite: Send + Sync {
+    /// # Errors
+    /// A message for people, which the guest is given.
+    async fn write(&self, extension: &str, text: &str) -> Result<(), String>;
+}
+
+/// Shows notifications.
+#[async_trait]
+pub trait Notification: Send + Sync {
+    /// # Errors
+    /// A message for people, which the guest is given.
+    async fn show(&self, extension: &str, title: &str, body: &str) -> Result<(), String>;
+}
+
+/// Keeps what extensions log.
+pub trait Log: Send + Sync {
+    /// Takes one line without its end: control characters escaped, at most 4 KiB and a few bytes.
+    fn line(&self, extension: &str, source: Source, text: &str);
+}
+
+/// Where a line of a log comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Stdout,
+    Stderr,
+    /// The host says it of the guest.
+    Host,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+            Self::Host => "host",
+        })
+    }
+}
+
+/// The backends that there are.
+#[derive(Clone, Default)]
+pub struct Backends {
+    pub secret_read: Option<Arc<dyn SecretRead>>,
+    pub secret_write: Option<Arc<dyn SecretWrite>>,
+    pub ipc_publish: Option<Arc<dyn IpcPublish>>,
+    pub clipboard_write: Option<Arc<dyn ClipboardWrite>>,
+    pub notification: Option<Arc<dyn Notification>>,
+    /// Without one, what extensions log is dropped.
+    pub log: Option<Arc<dyn Log>>,
+}

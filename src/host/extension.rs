@@ -1,0 +1,282 @@
+//! Extensions that can be called: loaded once, instantiated as often as wanted, each instance within its limits.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use wasmtime::component::{Component, InstancePre, Val};
+use wasmtime::{Engine, Store};
+
+use super::backends::Backends;
+use super::functions::{Function, NoFunction, find, functions};
+use super::grants::{Refusal, refused};
+use super::limits::{MAX_HANDLES, MAX_HOSTCALL};
+use super::linker::{LinkError, imports_wasi, linker};
+use super::load::{LoadError, load};
+use super::state::{Folder, Settings, State};
+use super::stop::Stop;
+use super::ticker::Ticker;
+use crate::engine::config::{EngineError, engine};
+use crate::model::capability::Grants;
+use crate::model::code::AuthenticCode;
+use crate::model::engine_key::Metering;
+use crate::model::manifest::{Config, Limits};
+use crate::model::text::count;
+
+/// The engines of a process, and what stands behind the capabilities.
+pub struct Host {
+    unmetered: Ready,
+    metered: Ready,
+    backends: Backends,
+}
+
+/// An engine that is made when it is first needed.
+#[derive(Default)]
+struct Ready(OnceLock<(Engine, Arc<Ticker>)>);
+
+/// What an extension is given: everything that its instances share.
+#[derive(Debug, Clone, Default)]
+pub struct Grant {
+    /// What it is called in logs and by backends.
+    pub name: String,
+    pub capabilities: Grants,
+    pub limits: Limits,
+    /// Where settings are looked up, in this order.
+    pub config: Vec<Config>,
+    /// The folders behind `fs-read` and `fs-write`.
+    pub folders: Vec<Folder>,
+    /// The variables behind `env`.
+    pub environment: Vec<(String, String)>,
+}
+
+/// Why an extension cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("it imports what it is not granted, or what the host does not have")]
+    Refused(Vec<Refusal>),
+    #[error("it cannot be compiled: {0}")]
+    Compile(String),
+    #[error(transparent)]
+    Link(#[from] LinkError),
+}
+
+/// Why a call gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    #[error(transparent)]
+    NoFunction(#[from] NoFunction),
+    /// The function with its signature.
+    #[error("`{function}` takes {wanted}, and {given} were given")]
+    Arity { function: String, wanted: String, given: usize },
+    /// A granted folder cannot be opened.
+    #[error("what it is granted cannot be given to it: {0}")]
+    Folder(String),
+    /// The guest was stopped, and its instance is gone.
+    #[error("{0}")]
+    Stopped(Stop),
+    /// An earlier call was stopped.
+    #[error("its instance is gone, since an earlier call was stopped")]
+    Gone,
+    #[error("no thread can be started to keep its time limit")]
+    Thread(#[source] std::io::Error),
+}
+
+/// A loaded extension.
+pub struct Extension {
+    pre: InstancePre<State>,
+    functions: Vec<Function>,
+    settings: Arc<Settings>,
+    ticker: Arc<Ticker>,
+}
+
+/// An instance: the memory of one guest. After a trap or a limit it is of no more use.
+pub struct Instance<'a> {
+    extension: &'a Extension,
+    /// Gone while a call runs, and for ever once one was stopped.
+    store: Option<Store<State>>,
+    /// None before the guest's start has run.
+    started: Option<wasmtime::component::Instance>,
+}
+
+impl Host {
+    /// A host with these backends. Makes no engine yet.
+    pub fn new(backends: Backends) -> Self {
+        Self { unmetered: Ready::default(), metered: Ready::default(), backends }
+    }
+
+    /// The engine for extensions with or without a limit of fuel.
+    ///
+    /// # Errors
+    /// [`EngineError`] if wasmtime does not support this machine.
+    pub fn engine(&self, metering: Metering) -> Result<&Engine, EngineError> {
+        self.ready(metering).map(|(engine, _)| engine)
+    }
+
+    /// Loads compiled code that was checked.
+    ///
+    /// # Errors
+    /// [`HostError`] if it is code of another engine, or imports what it is not granted.
+    pub fn load(&self, code: &AuthenticCode, grant: Grant) -> Result<Extension, HostError> {
+        let (engine, ticker) = self.ready(grant.limits.metering())?;
+        self.link(&load(engine, code)?, grant, ticker)
+    }
+
+    /// Compiles a component in memory.
+    ///
+    /// # Errors
+    /// [`HostError`] if it cannot be compiled, or imports what it is not granted.
+    pub fn compile(&self, component: &[u8], grant: Grant) -> Result<Extension, HostError> {
+        let (engine, ticker) = self.ready(grant.limits.metering())?;
+        let compiled = Component::new(engine, component);
+        self.link(&compiled.map_err(|error| HostError::Compile(format!("{error:#}")))?, grant, ticker)
+    }
+
+    fn link(&self, component: &Component, grant: Grant, ticker: &Arc<Ticker>) -> Result<Extension, HostError> {
+        let engine = component.engine();
+        let imports: Vec<String> =
+            component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
+        let refusals = refused(&imports, &grant.capabilities);
+        if !refusals.is_empty() {
+            return Err(HostError::Refused(refusals));
+        }
+        let linked = linker(engine, &grant.capabilities, imports_wasi(component))
+            .and_then(|linker| linker.instantiate_pre(component));
+        let pre = linked.map_err(|error| LinkError::Type(format!("{error:#}")))?;
+        let Grant { name, capabilities: grants, limits, config, folders, environment } = grant;
+        let backends = self.backends.clone();
+        let settings = Arc::new(Settings { name, grants, limits, config, folders, environment, backends });
+        Ok(Extension { functions: functions(component), pre, settings, ticker: ticker.clone() })
+    }
+
+    fn ready(&self, metering: Metering) -> Result<&(Engine, Arc<Ticker>), EngineError> {
+        let ready = match metering {
+            Metering::Unmetered => &self.unmetered,
+            Metering::Metered => &self.metered,
+        };
+        if let Some(ready) = ready.0.get() {
+            return Ok(ready);
+        }
+        let engine = engine(metering)?;
+        let ticker = Arc::new(Ticker::new(&engine));
+        Ok(ready.0.get_or_init(|| (engine, ticker)))
+    }
+}
+
+impl Extension {
+    /// What it exports.
+    pub fn functions(&self) -> &[Function] {
+        &self.functions
+    }
+
+    /// The function of this name: `greet`, `counts.count` or `my-org:wordcount/counts.count`.
+    ///
+    /// # Errors
+    /// [`NoFunction`] with the nearest name.
+    pub fn function(&self, name: &str) -> Result<&Function, NoFunction> {
+        find(&self.functions, name)
+    }
+
+    /// Makes an instance, within the limits of one call.
+    ///
+    /// # Errors
+    /// [`CallError::Stopped`] if the guest's start met a limit or trapped.
+    pub async fn instantiate(&self) -> Result<Instance<'_>, CallError> {
+        let mut instance = self.prepare()?;
+        instance.within_limits(None).await?;
+        Ok(instance)
+    }
+
+    /// Calls a function in an instance of its own, both within the limits of one call.
+    ///
+    /// # Errors
+    /// [`CallError`] as for [`Instance::call`].
+    pub async fn call(&self, function: &str, arguments: &[Val]) -> Result<Option<Val>, CallError> {
+        let function = self.function(function)?;
+        check_arity(function, arguments)?;
+        self.prepare()?.within_limits(Some((function, arguments))).await
+    }
+
+    fn prepare(&self) -> Result<Instance<'_>, CallError> {
+        let state = State::new(&self.settings).map_err(|error| CallError::Folder(format!("{error:#}")))?;
+        let mut store = Store::new(self.pre.engine(), state);
+        store.limiter(|state| &mut state.meter);
+        store.set_hostcall_fuel(MAX_HOSTCALL);
+        store.set_max_component_handles(MAX_HANDLES);
+        store.epoch_deadline_async_yield_and_update(1);
+        Ok(Instance { extension: self, store: Some(store), started: None })
+    }
+}
+
+impl Instance<'_> {
+    /// Calls an exported function, within the limits of one call. What the guest keeps in its memory stays from one
+    /// call to the next.
+    ///
+    /// # Errors
+    /// [`CallError`]: the function or the number of arguments is wrong; or the guest was stopped, and then every later
+    /// call gives [`CallError::Gone`]. An argument of another type than the function's counts as stopped.
+    pub async fn call(&mut self, function: &str, arguments: &[Val]) -> Result<Option<Val>, CallError> {
+        let function = self.extension.function(function)?;
+        check_arity(function, arguments)?;
+        self.within_limits(Some((function, arguments))).await
+    }
+
+    /// Runs the guest's start if it has not run, then the call, if there is one. The store is out of its place
+    /// meanwhile: if the guest is stopped, or nobody waits for it any more, it is dropped.
+    async fn within_limits(&mut self, call: Option<(&Function, &[Val])>) -> Result<Option<Val>, CallError> {
+        let mut store = self.store.take().ok_or(CallError::Gone)?;
+        let limits = self.extension.settings.limits;
+        let allowed = Duration::from_millis(limits.time_ms());
+        let log = store.data().log.clone();
+        store.data_mut().meter.refused = None;
+        store.set_epoch_deadline(1);
+        if let Some(fuel) = limits.max_fuel {
+            store.set_fuel(fuel).map_err(|error| CallError::Stopped(Stop::new(&error, &store)))?;
+        }
+        log.start_call();
+        let ticking = self.extension.ticker.tick().map_err(CallError::Thread)?;
+        let began = Instant::now();
+        let pre = &self.extension.pre;
+        let run = run(pre, &mut store, &mut self.started, call);
+        let ended = tokio::time::timeout(allowed, run).await;
+        drop(ticking);
+        log.end_call();
+        match ended {
+            Ok(Ok(result)) if began.elapsed() <= allowed => {
+                self.store = Some(store);
+                Ok(result)
+            }
+            Ok(Err(error)) if began.elapsed() <= allowed => Err(CallError::Stopped(Stop::new(&error, &store))),
+            _ => Err(CallError::Stopped(Stop::time(&limits))),
+        }
+    }
+}
+
+async fn run(
+    pre: &InstancePre<State>,
+    store: &mut Store<State>,
+    started: &mut Option<wasmtime::component::Instance>,
+    call: Option<(&Function, &[Val])>,
+) -> wasmtime::Result<Option<Val>> {
+    let instance = match *started {
+        Some(instance) => instance,
+        None => *started.insert(pre.instantiate_async(&mut *store).await?),
+    };
+    let Some((function, arguments)) = call else { return Ok(None) };
+    let Some(func) = instance.get_func(&mut *store, function.index) else {
+        return Err(wasmtime::Error::msg("the function is not there"));
+    };
+    let mut results = vec![Val::Bool(false); usize::from(function.result().is_some())];
+    func.call_async(store, arguments, &mut results).await?;
+    Ok(results.pop())
+}
+
+fn check_arity(function: &Function, arguments: &[Val]) -> Result<(), CallError> {
+    let (wanted, given) = (function.parameters().len(), arguments.len());
+    if wanted == given {
+        return Ok(());
+    }
+    Err(CallError::Arity { function: function.to_string(), wanted: count(wanted, "argument"), given })
+}

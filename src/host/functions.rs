@@ -1,0 +1,123 @@
+//! The functions that a component exports: finding one by the name that a person gives, and its signature.
+
+use std::fmt;
+
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
+use wasmtime::component::wasm_wave::wasm::DisplayFunc;
+use wasmtime::component::{Component, ComponentExportIndex, Type};
+
+use crate::model::text::nearest;
+
+/// A function that can be called.
+#[derive(Clone)]
+pub struct Function {
+    /// The interface that it is part of, with package and version; none for a function of the world itself.
+    pub interface: Option<String>,
+    pub name: String,
+    ty: ComponentFunc,
+    pub(super) index: ComponentExportIndex,
+}
+
+/// Why a text names no function.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it exports no function `{name}`")]
+pub struct NoFunction {
+    pub name: String,
+    /// What was most likely meant.
+    pub closest: Option<String>,
+    /// Every function with its signature.
+    pub known: Vec<String>,
+}
+
+impl Function {
+    /// The names and types of its parameters.
+    pub fn parameters(&self) -> impl ExactSizeIterator<Item = (&str, Type)> + '_ {
+        self.ty.params()
+    }
+
+    /// The type of its result, if it gives one.
+    pub fn result(&self) -> Option<Type> {
+        self.ty.results().next()
+    }
+
+    /// The shortest name that a call takes: `greet`, `counts.count`.
+    pub fn short_name(&self) -> String {
+        match &self.interface {
+            None => self.name.clone(),
+            Some(interface) => format!("{}.{}", bare(interface), self.name),
+        }
+    }
+
+    /// Whether `text` names it: `name`, or `iface.name`, `pkg:iface/name.func`, with or without a version.
+    fn is_named(&self, text: &str) -> bool {
+        let Some(interface) = &self.interface else { return text == self.name };
+        let Some(start) = text.strip_suffix(self.name.as_str()).and_then(|start| start.strip_suffix('.')) else {
+            return false;
+        };
+        start == interface || start == unversioned(interface) || start == bare(interface)
+    }
+}
+
+/// The signature: `greet: func(name: string) -> string`.
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.short_name(), DisplayFunc(self.ty.clone()))
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Every function of a component that can be called by name; methods of resources cannot.
+pub(super) fn functions(component: &Component) -> Vec<Function> {
+    let engine = component.engine();
+    let mut functions = Vec::new();
+    let mut add = |interface: Option<&str>, name: &str, ty: ComponentFunc, index: Option<ComponentExportIndex>| {
+        if let Some(index) = index.filter(|_| !name.starts_with('[')) {
+            functions.push(Function { interface: interface.map(str::to_owned), name: name.to_owned(), ty, index });
+        }
+    };
+    for (name, item) in component.component_type().exports(engine) {
+        match item.ty {
+            ComponentItem::ComponentFunc(ty) => add(None, name, ty, component.get_export_index(None, name)),
+            ComponentItem::ComponentInstance(instance) => {
+                let parent = component.get_export_index(None, name);
+                for (function, item) in instance.exports(engine) {
+                    if let ComponentItem::ComponentFunc(ty) = item.ty {
+                        add(Some(name), function, ty, component.get_export_index(parent.as_ref(), function));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    functions
+}
+
+/// The one function that `name` names.
+pub(super) fn find<'a>(functions: &'a [Function], name: &str) -> Result<&'a Function, NoFunction> {
+    let mut named = functions.iter().filter(|function| function.is_named(name));
+    match (named.next(), named.next()) {
+        (Some(function), None) => Ok(function),
+        _ => {
+            let names: Vec<String> = functions.iter().map(Function::short_name).collect();
+            let last = |name: &'a String| name.rsplit('.').next().unwrap_or(name);
+            let whole = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
+            let part = functions.iter().find(|function| last(&function.name) == name.rsplit('.').next().unwrap_or(name));
+            let closest = whole.or_else(|| part.map(Function::short_name));
+            Err(NoFunction { name: name.to_owned(), closest, known: functions.iter().map(ToString::to_string).collect() })
+        }
+    }
+}
+
+fn unversioned(interface: &str) -> &str {
+    interface.split('@').next().unwrap_or(interface)
+}
+
+fn bare(interface: &str) -> &str {
+    let path = unversioned(interface);
+    path.rsplit('/').next().unwrap_or(path)
+}

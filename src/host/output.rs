@@ -1,0 +1,245 @@
+//! What a guest writes: its `log` calls, standard output and standard error, as lines of one log.
+//!
+//! Lines are escaped and cut; what a call writes beyond its allowance is dropped, and the log says so once.
+
+use std::borrow::Cow;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+use super::backends::{Log, Source};
+use crate::model::text::escape;
+
+/// How much of a line is kept, in bytes.
+pub const MAX_LINE: usize = 4 << 10;
+/// How much a call may write, in bytes.
+pub const MAX_CALL: usize = 256 << 10;
+
+/// The log of one instance. Clones write to the same log.
+#[derive(Clone)]
+pub(super) struct GuestLog(Arc<Inner>);
+
+struct Inner {
+    extension: String,
+    log: Option<Arc<dyn Log>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What this call has written so far.
+    written: usize,
+    dropping: bool,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+impl GuestLog {
+    pub(super) fn new(extension: &str, log: Option<Arc<dyn Log>>) -> Self {
+        Self(Arc::new(Inner { extension: extension.to_owned(), log, state: Mutex::default() }))
+    }
+
+    /// A new call begins, with a new allowance.
+    pub(super) fn start_call(&self) {
+        let mut state = self.state();
+        state.written = 0;
+        state.dropping = false;
+    }
+
+    /// A call has ended: what stands in half a line is written.
+    pub(super) fn end_call(&self) {
+        let (stdout, stderr) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.stdout), std::mem::take(&mut state.stderr))
+        };
+        for (source, rest) in [(Source::Stdout, stdout), (Source::Stderr, stderr)] {
+            if !rest.is_empty() {
+                self.line(source, &String::from_utf8_lossy(&rest));
+            }
+        }
+    }
+
+    /// Writes a message, one line for each of its lines.
+    pub(super) fn message(&self, source: Source, text: &str) {
+        for line in text.lines() {
+            self.line(source, line);
+            if self.state().dropping {
+                return;
+            }
+        }
+    }
+
+    /// Writes what the host has to say of the guest.
+    pub(super) fn note(&self, text: &str) {
+        self.line(Source::Host, text);
+    }
+
+    fn line(&self, source: Source, text: &str) {
+        let Some(log) = &self.0.log else { return };
+        let dropping = {
+            let mut state = self.state();
+            if state.dropping {
+                return;
+            }
+            state.written = state.written.saturating_add(text.len().min(MAX_LINE) + 1);
+            state.dropping = state.written > MAX_CALL;
+            state.dropping
+        };
+        if dropping {
+            let text = format!("the rest of this call's output is dropped: it wrote more than {} KiB", MAX_CALL >> 10);
+            log.line(&self.0.extension, Source::Host, &text);
+        } else {
+            log.line(&self.0.extension, source, &shorten(&escape(text)));
+        }
+    }
+
+    /// Takes bytes of a stream, and writes every line that they end.
+    fn take(&self, source: Source, mut bytes: &[u8]) {
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            let mut line = self.swap(source, Vec::new());
+            extend(&mut line, &bytes[..end]);
+            let text = String::from_utf8_lossy(&line);
+            self.line(source, text.strip_suffix('\r').unwrap_or(&text));
+            bytes = &bytes[end + 1..];
+        }
+        let mut rest = self.swap(source, Vec::new());
+        extend(&mut rest, bytes);
+        self.swap(source, rest);
+    }
+
+    fn swap(&self, source: Source, new: Vec<u8>) -> Vec<u8> {
+        let mut state = self.state();
+        let buffer = if source == Source::Stdout { &mut state.stdout } else { &mut state.stderr };
+        std::mem::replace(buffer, new)
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds bytes to a line, of which more than [`MAX_LINE`] are not kept.
+fn extend(line: &mut Vec<u8>, bytes: &[u8]) {
+    let room = (MAX_LINE + 1).saturating_sub(line.len());
+    line.extend_from_slice(&bytes[..bytes.len().min(room)]);
+}
+
+fn shorten(text: &str) -> Cow<'_, str> {
+    if text.len() <= MAX_LINE {
+        return Cow::Borrowed(text);
+    }
+    let end = (0..=MAX_LINE).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    Cow::Owned(format!("{}…", &text[..end]))
+}
+
+/// A guest's standard output or standard error.
+#[derive(Clone)]
+pub(super) struct Stream {
+    pub log: GuestLog,
+    pub source: Source,
+}
+
+impl IsTerminal for Stream {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Stream {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[async_trait::async_trait]
+impl Pollable for Stream {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for Stream {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.log.take(self.source, &bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(64 << 10)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        self.log.take(self.source, bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<String>>);
+
+    impl Log for Kept {
+        fn line(&self, extension: &str, source: Source, text: &str) {
+            self.0.lock().unwrap().push(format!("{extension} {source} {text}"));
+        }
+    }
+
+    fn log() -> (GuestLog, Arc<Kept>) {
+        let kept = Arc::new(Kept::default());
+        (GuestLog::new("a", Some(kept.clone())), kept)
+    }
+
+    #[test]
+    fn streams_become_lines_whatever_their_pieces() {
+        let (log, kept) = log();
+        for piece in ["one\ntw", "o\r\n", "", "\u{1b}[2Jthree\n\nhalf"] {
+            log.take(Source::Stdout, piece.as_bytes());
+        }
+        log.take(Source::Stderr, b"other\n");
+        log.end_call();
+        let expected =
+            ["a stdout one", "a stdout two", "a stdout \\u{1b}[2Jthree", "a stdout ", "a stderr other", "a stdout half"];
+        assert_eq!(*kept.0.lock().unwrap(), expected);
+    }
+
+    #[test]
+    fn long_lines_are_cut_and_a_flood_is_dropped_with_one_word() {
+        let (log, kept) = log();
+        log.message(Source::Info, &"é".repeat(MAX_LINE));
+        let first = kept.0.lock().unwrap()[0].clone();
+        assert!(first.ends_with("é…") && first.len() < MAX_LINE + 20, "{}", first.len());
+        for _ in 0..100_000 {
+            log.message(Source::Info, "flood");
+        }
+        let lines = kept.0.lock().unwrap().clone();
+        assert!(lines.iter().map(String::len).sum::<usize>() < 4 * MAX_CALL);
+        assert_eq!(lines.iter().filter(|line| line.contains("is dropped")).count(), 1);
+        log.start_call();
+        log.message(Source::Warn, "again");
+        assert_eq!(kept.0.lock().unwrap().last().unwrap(), "a warn again");
+    }
+}

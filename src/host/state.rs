@@ -1,0 +1,71 @@
+//! What belongs to one instance while it lives: its WASI, its meter, its log; and what all instances of an
+//! extension share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use super::backends::{Backends, Source};
+use super::limits::{MAX_HANDLES, MAX_RANDOM, Meter};
+use super::output::{GuestLog, Stream};
+use crate::model::capability::Grants;
+use crate::model::manifest::{Config, Limits};
+
+/// What all instances of an extension share.
+pub(super) struct Settings {
+    pub name: String,
+    pub grants: Grants,
+    pub limits: Limits,
+    /// Where settings are looked up, in this order.
+    pub config: Vec<Config>,
+    pub folders: Vec<Folder>,
+    pub environment: Vec<(String, String)>,
+    pub backends: Backends,
+}
+
+/// A folder that an extension sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The name by which the guest opens it: as it was granted.
+    pub guest: String,
+    pub writable: bool,
+}
+
+/// The data of one wasmtime store.
+pub(super) struct State {
+    pub settings: Arc<Settings>,
+    pub meter: Meter,
+    pub log: GuestLog,
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl State {
+    /// # Errors
+    /// If a granted folder cannot be opened.
+    pub(super) fn new(settings: &Arc<Settings>) -> wasmtime::Result<Self> {
+        let log = GuestLog::new(&settings.name, settings.backends.log.clone());
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).max_random_size(MAX_RANDOM);
+        wasi.stdout(Stream { log: log.clone(), source: Source::Stdout });
+        wasi.stderr(Stream { log: log.clone(), source: Source::Stderr });
+        wasi.envs(&settings.environment);
+        for folder in &settings.folders {
+            let perms = if folder.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+            wasi.preopened_dir(&folder.path, &folder.guest, perms)?;
+        }
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_HANDLES);
+        Ok(Self { settings: settings.clone(), meter: Meter::new(&settings.limits), log, wasi: wasi.build(), table })
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}

@@ -1,0 +1,89 @@
+//! Why a guest was stopped: a limit, a trap, or its own wish. Never a fault of the host.
+
+use std::fmt;
+
+use wasmtime::{Store, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+
+use super::limits::{MAX_HOSTCALL, MAX_TABLE_ELEMENTS, Refused};
+use super::state::State;
+use crate::model::manifest::Limits;
+use crate::model::text::escape;
+
+/// How many frames of a backtrace are kept.
+const FRAMES: usize = 20;
+
+/// Why a call did not come back, and where the guest was. Its instance is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    pub cause: Cause,
+    /// The names of the guest's own functions, innermost first; empty where there is no telling.
+    pub backtrace: Vec<String>,
+}
+
+/// What stopped a guest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// In milliseconds.
+    Time(u64),
+    Fuel(u64),
+    /// In MiB, with what the guest did when it got no more.
+    Memory(u64, String),
+    Tables,
+    /// More than a call may move between guest and host.
+    Transfer,
+    Trap(String),
+    /// It called `wasi:cli/exit` with this status.
+    Exit(i32),
+    /// What wasmtime says of anything else.
+    Other(String),
+}
+
+impl Stop {
+    pub(super) fn time(limits: &Limits) -> Self {
+        Self { cause: Cause::Time(limits.time_ms()), backtrace: Vec::new() }
+    }
+
+    /// Finds out what an error of wasmtime means, with the help of the store that it left behind.
+    pub(super) fn new(error: &wasmtime::Error, store: &Store<State>) -> Self {
+        let state = store.data();
+        let trap = error.downcast_ref::<Trap>();
+        let words = trap.map_or_else(|| innermost(error), |trap| trap.to_string());
+        let limits = &state.settings.limits;
+        let cause = match (trap, error.downcast_ref::<I32Exit>(), state.meter.refused) {
+            (Some(Trap::OutOfFuel), ..) => Cause::Fuel(limits.max_fuel.unwrap_or_default()),
+            (Some(Trap::Interrupt), ..) => Cause::Time(limits.time_ms()),
+            (_, Some(exit), _) => Cause::Exit(exit.0),
+            (_, _, Some(Refused::Memory)) => Cause::Memory(limits.memory_mib(), words),
+            (_, _, Some(Refused::Table)) => Cause::Tables,
+            (Some(_), ..) => Cause::Trap(words),
+            (None, ..) if words.contains("fuel allocated for hostcalls") => Cause::Transfer,
+            (None, ..) => Cause::Other(words),
+        };
+        let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
+        let named = frames.iter().take(FRAMES).map(|frame| match frame.func_name() {
+            Some(name) => escape(&format!("{:#}", rustc_demangle::demangle(name))).into_owned(),
+            None => format!("function {}", frame.func_index()),
+        });
+        Self { cause, backtrace: named.collect() }
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            Cause::Time(limit) => write!(f, "it took longer than its limit of {limit} ms"),
+            Cause::Fuel(limit) => write!(f, "it used up its fuel of {limit}"),
+            Cause::Memory(limit, then) => write!(f, "it met its memory limit of {limit} MiB ({then})"),
+            Cause::Tables => write!(f, "it wanted tables of more than {MAX_TABLE_ELEMENTS} elements"),
+            Cause::Transfer => write!(f, "it moved more than {} MiB in one call of the host", MAX_HOSTCALL >> 20),
+            Cause::Trap(what) => write!(f, "it trapped: {what}"),
+            Cause::Exit(status) => write!(f, "it ended itself with the exit status {status}"),
+            Cause::Other(what) => write!(f, "it was stopped: {}", escape(what)),
+        }
+    }
+}
+
+fn innermost(error: &wasmtime::Error) -> String {
+    error.chain().last().map_or_else(|| error.to_string(), ToString::to_string)
+}

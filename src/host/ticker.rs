@@ -1,0 +1,83 @@
+//! The heartbeat of running guests: while a call runs, a thread moves the engines' epoch on, so that even a guest that
+//! never calls the host comes back to its timer.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use wasmtime::Engine;
+
+/// How often a running guest is interrupted, which bounds how late a limit of time is noticed.
+const PERIOD: Duration = Duration::from_millis(10);
+
+/// Ticks for one engine. The thread sleeps while no call runs, and ends with the ticker.
+pub(super) struct Ticker {
+    engine: Engine,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    running: usize,
+    started: bool,
+    ended: bool,
+}
+
+/// Ticks until it is dropped.
+pub(super) struct Ticking(Arc<Inner>);
+
+impl Ticker {
+    pub(super) fn new(engine: &Engine) -> Self {
+        let inner = Arc::new(Inner { state: Mutex::default(), changed: Condvar::new() });
+        Self { engine: engine.clone(), inner }
+    }
+
+    /// Begins to tick, in a thread that the first call starts.
+    ///
+    /// # Errors
+    /// If the thread cannot be started.
+    pub(super) fn tick(&self) -> std::io::Result<Ticking> {
+        let mut state = self.inner.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !state.started {
+            let (inner, engine) = (self.inner.clone(), self.engine.clone());
+            thread::Builder::new().name("sesame-epoch".to_owned()).spawn(move || inner.run(&engine))?;
+            state.started = true;
+        }
+        state.running += 1;
+        self.inner.changed.notify_one();
+        Ok(Ticking(self.inner.clone()))
+    }
+}
+
+impl Inner {
+    fn run(&self, engine: &Engine) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while !state.ended {
+            state = if state.running == 0 {
+                self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+            } else {
+                let waited = self.changed.wait_timeout(state, PERIOD).unwrap_or_else(PoisonError::into_inner);
+                engine.increment_epoch();
+                waited.0
+            };
+        }
+    }
+}
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner).running -= 1;
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+        self.inner.changed.notify_one();
+    }
+}

@@ -1,0 +1,264 @@
+//! What is live on this machine, ready to be called. What `sync` did not make live is not loaded.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::context::User;
+use super::error::Error;
+use super::folders::{Places, folders};
+use super::permission::{check_offered, read_policy};
+use super::project::read_file;
+use crate::engine::compile::CompileError;
+use crate::engine::inspect::inspect;
+use crate::engine::key::engine_key;
+use crate::host::backends::{Backends, Log, Source};
+use crate::host::extension::{Extension, Grant, Host, HostError};
+use crate::host::grants::Refusal;
+use crate::host::state::Folder;
+use crate::model::capability::{Capability, Grants};
+use crate::model::generation::{Generation, LiveExtension};
+use crate::model::manifest::{Config, Limits};
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::MAX_COMPONENT;
+use crate::model::policy::Policy;
+use crate::model::preamble::Kind;
+use crate::model::text::nearest;
+use crate::store::paths::StorePaths;
+use crate::store::{cwasm, generations, key, logs};
+
+/// The surroundings of running extensions. The library reads no environment: whoever calls it fills this in.
+#[derive(Clone)]
+pub struct Surroundings {
+    pub paths: StorePaths,
+    pub user: User,
+    /// The environment variables that may be granted.
+    pub environment: BTreeMap<String, String>,
+    /// Without a log here, extensions write to `logs/NAME.log`.
+    pub backends: Backends,
+}
+
+/// What a caller adds to what the generation says.
+#[derive(Debug, Clone, Default)]
+pub struct Adjustment {
+    /// Settings that go before all others.
+    pub config: Config,
+    /// Limits are lowered to these, never raised.
+    pub most: Limits,
+}
+
+/// The live set of a profile, and the host that runs it.
+pub struct Live {
+    surroundings: Surroundings,
+    host: Host,
+    policy: Policy,
+    profile: ProfileName,
+    generation: Option<Generation>,
+}
+
+impl Live {
+    /// Reads what is live now; a later `sync` does not change it.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if what is live cannot be told, [`Error::Policy`] if a policy cannot be read.
+    pub fn open(surroundings: Surroundings, profile: &ProfileName) -> Result<Self, Error> {
+        let generation = generations::live(&surroundings.paths, profile)?.map(|(_, live)| live);
+        Self::new(surroundings, profile.clone(), generation)
+    }
+
+    /// The same without a live set, for [`compile`](Self::compile) alone.
+    ///
+    /// # Errors
+    /// [`Error::Policy`] if a policy cannot be read.
+    pub fn empty(surroundings: Surroundings) -> Result<Self, Error> {
+        Self::new(surroundings, ProfileName::default(), None)
+    }
+
+    fn new(surroundings: Surroundings, profile: ProfileName, generation: Option<Generation>) -> Result<Self, Error> {
+        let policy = read_policy(&surroundings.user.policies)?;
+        let mut backends = surroundings.backends.clone();
+        backends.log.get_or_insert_with(|| Arc::new(StoreLog::new(&surroundings.paths)));
+        let host = Host::new(backends);
+        Ok(Self { surroundings, host, policy, profile, generation })
+    }
+
+    /// The live extensions, by name.
+    pub fn extensions(&self) -> &[LiveExtension] {
+        self.generation.as_ref().map_or(&[], |generation| &generation.extensions)
+    }
+
+    /// Loads the compiled code of a live extension, after checking it.
+    ///
+    /// # Errors
+    /// [`Error::NoExtension`] if it is not live; [`Error::NoCode`] if its code is missing, or is not what was compiled;
+    /// [`Error::NotGranted`] if it imports what it is not granted.
+    pub fn load(&self, name: &ExtensionName) -> Result<Extension, Error> {
+        self.load_with(name, &Adjustment::default())
+    }
+
+    /// Loads a live extension with other settings and lower limits.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); [`Error::NotMetered`] if a limit of fuel is wanted for code that counts none.
+    pub fn load_with(&self, name: &ExtensionName, adjustment: &Adjustment) -> Result<Extension, Error> {
+        let Some((generation, extension)) = self.find(name) else {
+            let known = self.extensions().iter().map(|extension| extension.name.as_str());
+            let closest = nearest(name.as_str(), known).map(str::to_owned);
+            let place = format!("the profile `{}`", self.profile);
+            return Err(Error::NoExtension { name: name.clone(), place, closest });
+        };
+        let metering = extension.metering();
+        let limits = extension.limits.at_most(&self.policy.most);
+        if limits.metering() != metering {
+            return Err(Error::PolicyChanged { name: name.clone() });
+        }
+        let limits = limits.at_most(&adjustment.most);
+        if limits.metering() != metering {
+            return Err(Error::NotMetered { name: name.clone() });
+        }
+        let paths = &self.surroundings.paths;
+        let missing = || Error::NoCode { name: name.clone() };
+        let key = key::read(paths)?.ok_or_else(missing)?;
+        let engine = self.host.engine(metering)?;
+        let code = match cwasm::read(paths, &key, &engine_key(engine), &extension.component) {
+            Ok(Some(code)) => code,
+            Ok(None) | Err(crate::store::Error::Untrusted { .. }) => return Err(missing()),
+            Err(error) => return Err(error.into()),
+        };
+        let project = Path::new(&generation.manifest).parent().unwrap_or(Path::new("/"));
+        let config = vec![adjustment.config.clone(), extension.config.clone(), generation.config.clone()];
+        let grant = Grant {
+            name: name.to_string(),
+            capabilities: extension.capabilities.clone(),
+            limits,
+            config,
+            folders: self.folders(name.as_str(), &extension.capabilities, project)?,
+            environment: self.environment(&extension.capabilities),
+        };
+        self.host.load(&code, grant).map_err(|error| host_error(name.as_str(), "the live generation", error))
+    }
+
+    /// Compiles a component that is not installed, in memory. Relative folders are relative to `folder`.
+    ///
+    /// # Errors
+    /// [`Error`] if the file is no component that can be used, or imports what is not granted.
+    pub fn compile(
+        &self,
+        file: &Path,
+        capabilities: &Grants,
+        adjustment: &Adjustment,
+        folder: &Path,
+    ) -> Result<Extension, Error> {
+        let name = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+        let bytes = read_component(file)?;
+        let interface = inspect(&bytes).map_err(|source| Error::InspectFile { path: file.to_owned(), source })?;
+        check_offered(&name, &interface.imports)?;
+        let grant = Grant {
+            name: name.clone(),
+            capabilities: capabilities.clone(),
+            limits: Limits::default().at_most(&self.policy.most).at_most(&adjustment.most),
+            config: vec![adjustment.config.clone()],
+            folders: self.folders(&name, capabilities, folder)?,
+            environment: self.environment(capabilities),
+        };
+        self.host.compile(&bytes, grant).map_err(|error| host_error(&name, "the command line", error))
+    }
+
+    fn find(&self, name: &ExtensionName) -> Option<(&Generation, &LiveExtension)> {
+        let generation = self.generation.as_ref()?;
+        generation.extensions.iter().find(|extension| extension.name == *name).map(|extension| (generation, extension))
+    }
+
+    fn folders(&self, name: &str, grants: &Grants, base: &Path) -> Result<Vec<Folder>, Error> {
+        let places = Places::new(&self.surroundings.paths, &self.surroundings.user, base);
+        let failed = |source| Error::Folder { name: name.to_owned(), source };
+        folders(grants, &places).into_iter().collect::<Result<_, _>>().map_err(failed)
+    }
+
+    fn environment(&self, grants: &Grants) -> Vec<(String, String)> {
+        let names = grants.get(&Capability::Env).into_iter().flat_map(|scope| scope.items());
+        names
+            .filter_map(|name| Some((name.to_owned(), self.surroundings.environment.get(name)?.clone())))
+            .collect()
+    }
+}
+
+/// Reads a component's file whole.
+fn read_component(file: &Path) -> Result<Vec<u8>, Error> {
+    let bytes = read_file(file, MAX_COMPONENT + 1)?.ok_or_else(|| Error::NoSuchFile(file.to_owned()))?;
+    if bytes.len() as u64 > MAX_COMPONENT {
+        return Err(Error::FileTooLarge { path: file.to_owned() });
+    }
+    match Kind::of(&bytes) {
+        Kind::Component => Ok(bytes),
+        kind => Err(Error::NotAComponent { path: file.to_owned(), kind }),
+    }
+}
+
+fn host_error(name: &str, place: &str, error: HostError) -> Error {
+    let name = name.to_owned();
+    match error {
+        HostError::Engine(error) => error.into(),
+        HostError::Load(error) => error.into(),
+        HostError::Compile(error) => Error::Compile(CompileError::Failed(error)),
+        HostError::Link(source) => Error::Link { name, source },
+        HostError::Refused(refusals) => {
+            let missing = |refusal: &Refusal| match refusal {
+                Refusal::NotGranted(capability) => Some(*capability),
+                Refusal::NotOffered { .. } => None,
+            };
+            let capabilities: Vec<Capability> = refusals.iter().filter_map(missing).collect();
+            if capabilities.len() < refusals.len() {
+                return Error::NotOffered { name, refusals };
+            }
+            let grants: Vec<String> = capabilities.iter().map(|capability| format!("--grant {capability}")).collect();
+            let remedy = match place {
+                "the command line" => format!("add `{}`", grants.join(" ")),
+                _ => "grant it in its manifest and run `sesame sync`".to_owned(),
+            };
+            Error::NotGranted { name, place: place.to_owned(), capabilities, remedy }
+        }
+    }
+}
+
+/// The logs of the store, each opened when its extension first writes.
+pub struct StoreLog {
+    paths: StorePaths,
+    open: Mutex<HashMap<String, Option<Arc<logs::Log>>>>,
+}
+
+impl StoreLog {
+    pub fn new(paths: &StorePaths) -> Self {
+        Self { paths: paths.clone(), open: Mutex::default() }
+    }
+}
+
+impl Log for StoreLog {
+    fn line(&self, extension: &str, source: Source, text: &str) {
+        let log = {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let log = open.entry(extension.to_owned()).or_insert_with(|| {
+                // Where there can be no log, the extension runs without one.
+                let name: ExtensionName = extension.parse().ok()?;
+                logs::Log::open(&self.paths, &name).ok().map(Arc::new)
+            });
+            log.clone()
+        };
+        if let Some(log) = log {
+            log.line(&source.to_string(), text);
+        }
+    }
+}
+
+/// What an extension has printed, the oldest line first.
+///
+/// # Errors
+/// [`Error::Store`] if its log cannot be read.
+pub fn log(paths: &StorePaths, name: &ExtensionName) -> Result<Option<String>, Error> {
+    Ok(logs::read(paths, name)?)
+}
+
+/// The path of an extension's log, for messages.
+pub fn log_path(paths: &StorePaths, name: &ExtensionName) -> PathBuf {
+    paths.log(name)
+}

@@ -1,0 +1,164 @@
+//! What extensions may do, held against what they want: imports against grants, folders against sesame's own, limits
+//! against the machine's policy.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use wasmtime::Engine;
+
+use super::context::Context;
+use super::error::Error;
+use super::folders::{FolderError, Places, folders};
+use super::project::read_file;
+use crate::engine::inspect::import_part;
+use crate::host::grants::{self, Refusal};
+use crate::host::linker;
+use crate::model::MAX_FILE;
+use crate::model::capability::Capability;
+use crate::model::fault::Fault;
+use crate::model::lock::Lock;
+use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
+use crate::model::name::ExtensionName;
+use crate::model::policy::Policy;
+
+/// Checks that every import is granted (invariant 5).
+pub(super) fn check_grants(manifest: &Manifest, lock: &Lock) -> Result<(), Error> {
+    refuse(ungranted(manifest, lock))
+}
+
+/// The extensions whose imports are not granted, or not there.
+pub(super) fn ungranted(manifest: &Manifest, lock: &Lock) -> Vec<(ExtensionName, Fault)> {
+    let checked = lock.entries.iter().map(|(name, entry)| {
+        check_offered(name.as_str(), &entry.imports)?;
+        let wanted = manifest.extensions.get(name);
+        let granted = wanted.map(|extension| extension.capabilities.clone()).unwrap_or_default();
+        let capabilities = grants::capabilities(&entry.imports);
+        let missing: Vec<Capability> =
+            capabilities.into_iter().filter(|capability| !granted.contains_key(capability)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let place = wanted.map_or_else(|| "the manifest".to_owned(), |extension| extension.place.clone());
+        let remedy = remedy(name, wanted, &missing);
+        Err(Error::NotGranted { name: name.to_string(), place, capabilities: missing, remedy })
+    });
+    let faults = checked.zip(lock.entries.keys()).filter_map(|(result, name)| result.err().map(|error| (name, error)));
+    faults.map(|(name, error)| (name.clone(), error.fault())).collect()
+}
+
+/// An error of some faults, if there are any.
+pub(super) fn refuse(mut faults: Vec<(ExtensionName, Fault)>) -> Result<(), Error> {
+    faults.sort_by(|a, b| a.0.cmp(&b.0));
+    if faults.is_empty() { Ok(()) } else { Err(Error::Extensions { faults }) }
+}
+
+/// Checks that the host has every imported interface.
+pub(super) fn check_offered(name: &str, imports: &BTreeSet<String>) -> Result<(), Error> {
+    let everything = Capability::ALL.into_iter().map(|capability| (capability, crate::model::capability::Scope::Whole));
+    let refusals: Vec<Refusal> = grants::refused(imports, &everything.collect());
+    if refusals.is_empty() { Ok(()) } else { Err(Error::NotOffered { name: name.to_owned(), refusals }) }
+}
+
+/// Checks that the host has every function that a component imports, with its type.
+pub(super) fn check_types(engine: &Engine, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    let imports = import_part(bytes).map_err(|source| Error::Inspect { name: name.to_owned(), source })?;
+    linker::check(engine, imports).map_err(|source| Error::Link { name: name.to_owned(), source })
+}
+
+/// Warnings of grants that no import can use. They do no harm, but are most likely not what was meant.
+pub(super) fn unused_grants(manifest: &Manifest, lock: &Lock) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (name, extension) in &manifest.extensions {
+        let Some(entry) = lock.entries.get(name) else { continue };
+        for capability in grants::unused(&entry.imports, &extension.capabilities) {
+            warnings.push(format!("`{name}` is granted {capability} and cannot use it: its component does not import it"));
+        }
+    }
+    warnings
+}
+
+/// Refuses grants of sesame's own folders. Folders that are not there give warnings: another machine may have them.
+pub(super) fn check_folders(context: &Context, manifest: &Manifest) -> Result<Vec<String>, Error> {
+    let places = context.places();
+    let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+    for (name, extension) in &manifest.extensions {
+        for folder in folders(&extension.capabilities, &places) {
+            match folder {
+                Ok(_) => {}
+                Err(source @ FolderError::Own { .. }) => {
+                    faults.push((name.clone(), Error::Folder { name: name.to_string(), source }.fault()));
+                }
+                Err(error) => {
+                    warnings.push(format!("`{name}` cannot be called on this machine: {error}"));
+                }
+            }
+        }
+    }
+    refuse(faults).map(|()| warnings)
+}
+
+/// Lowers limits to what the machine allows, with a warning for each that was set higher.
+pub(super) fn apply_policy(context: &Context, manifest: &mut Manifest) -> Result<Vec<String>, Error> {
+    let policy = read_policy(&context.user.policies)?;
+    let mut warnings = Vec::new();
+    for (name, extension) in &mut manifest.extensions {
+        let wanted = extension.limits;
+        extension.limits = wanted.at_most(&policy.most);
+        let asked = [
+            (wanted.max_memory_mib, extension.limits.max_memory_mib, "max_memory_mib"),
+            (wanted.max_fuel, extension.limits.max_fuel, "max_fuel"),
+            (wanted.timeout_ms, extension.limits.timeout_ms, "timeout_ms"),
+        ];
+        for (wanted, given, limit) in asked {
+            if let (Some(wanted), Some(given)) = (wanted, given)
+                && given < wanted
+            {
+                warnings.push(format!(
+                    "the `{limit}` of `{name}` is {given} here, not {wanted}: the policy of this machine allows no more"
+                ));
+            }
+        }
+    }
+    Ok(warnings)
+}
+
+/// What this machine allows at most, from the policy files that there are.
+///
+/// # Errors
+/// [`Error::Policy`] if one cannot be read.
+pub fn read_policy(files: &[PathBuf]) -> Result<Policy, Error> {
+    let mut policy = Policy::default();
+    for path in files {
+        if let Some(bytes) = read_file(path, MAX_FILE as u64 + 1)? {
+            let read = Policy::parse(&path.display().to_string(), &bytes).map_err(Error::Policy)?;
+            policy = policy.and(read);
+        }
+    }
+    Ok(policy)
+}
+
+impl Context {
+    /// What granted folders are held against.
+    pub(super) fn places(&self) -> Places {
+        let manifest = self.project.manifest();
+        let folder = manifest.parent().unwrap_or(manifest).to_owned();
+        Places::new(&self.paths, &self.user, &folder)
+    }
+}
+
+/// What to write to grant capabilities, in the form that the extension is written in.
+fn remedy(name: &ExtensionName, extension: Option<&Extension>, capabilities: &[Capability]) -> String {
+    let grants: Vec<String> = capabilities.iter().map(|capability| format!("{capability} = true")).collect();
+    let grants = grants.join(", ");
+    match extension {
+        None => format!("name it in sesame.toml, with `capabilities = {{ {grants} }}`"),
+        Some(extension) if !extension.capabilities.is_empty() => format!("add `{grants}` to its capabilities"),
+        Some(extension) => match (extension.form, &extension.source) {
+            (Form::Short, ComponentSource::Oci(reference)) => {
+                format!("write `{name} = {{ oci = \"{reference}\", capabilities = {{ {grants} }} }}`")
+            }
+            (Form::DropIn, _) => format!("add the table `[capabilities]` with `{}`", grants.replace(", ", "`, `")),
+            _ => format!("add `capabilities = {{ {grants} }}` to it"),
+        },
+    }
+}

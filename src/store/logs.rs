@@ -1,0 +1,85 @@
+//! What extensions print: `logs/NAME.log`, one line each with its time. Old lines make room for new ones.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::paths::StorePaths;
+use super::{Error, open_trusted, write};
+use crate::model::name::ExtensionName;
+
+/// How large a log grows before it becomes the old one, in bytes. There is one old one.
+pub const MAX_LOG: u64 = 1 << 20;
+
+/// The log of one extension, open for more.
+pub struct Log(Mutex<File>);
+
+impl Log {
+    /// Opens the log, which is made where there is none.
+    ///
+    /// # Errors
+    /// [`Error`] if it cannot be written to.
+    pub fn open(paths: &StorePaths, name: &ExtensionName) -> Result<Self, Error> {
+        write::open_log(&paths.log(name), &paths.old_log(name), MAX_LOG).map(|file| Self(Mutex::new(file)))
+    }
+
+    /// Adds a line. That it cannot be written stops nobody: a log is no place to fail for.
+    pub fn line(&self, source: &str, text: &str) {
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let line = format!("{}  {source:<6}  {text}\n", time(seconds));
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = file.write_all(line.as_bytes());
+    }
+}
+
+/// The lines of an extension, the oldest first; none if it never printed anything.
+///
+/// # Errors
+/// [`Error`] if they cannot be read.
+pub fn read(paths: &StorePaths, name: &ExtensionName) -> Result<Option<String>, Error> {
+    let mut text: Option<String> = None;
+    for path in [paths.old_log(name), paths.log(name)] {
+        if let Some((file, _)) = open_trusted(&path)? {
+            let mut bytes = Vec::new();
+            file.take(2 * MAX_LOG).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
+            text.get_or_insert_default().push_str(&String::from_utf8_lossy(&bytes));
+        }
+    }
+    Ok(text)
+}
+
+/// `2026-11-22T16:48:25Z`
+fn time(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok().and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
+    time.map_or_else(|| seconds.to_string(), |time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_keeps_its_last_lines_within_bounds() {
+        let top = tempfile::tempdir().unwrap();
+        let folder = || top.path().to_owned();
+        let paths = StorePaths { data: folder(), cache: folder(), state: folder() };
+        let name: ExtensionName = "clock".parse().unwrap();
+        assert_eq!(read(&paths, &name).unwrap(), None);
+        for run in 0..40 {
+            let log = Log::open(&paths, &name).unwrap();
+            for line in 0..20 {
+                log.line("info", &format!("run {run} line {line} {}", "x".repeat(4096)));
+            }
+        }
+        let text = read(&paths, &name).unwrap().unwrap();
+        assert!(text.len() < 3 << 20, "{}", text.len());
+        assert!(text.contains("  info    run 39 line 19 ") && !text.contains("run 0 "));
+        assert!(text.lines().all(|line| line.len() > 4096 && &line[19..22] == "Z  "), "whole lines");
+    }
+
+    #[test]
+    fn times_are_utc() {
+        assert_eq!(time(1_795_366_105), "2026-11-22T16:48:25Z");
+    }
+}
