@@ -71,7 +71,7 @@
 //! use std::sync::Arc;
 //!
 //! use sesame::model::event::Silent;
-//! use sesame::ops::context::{Context, Interrupt};
+//! use sesame::ops::context::{Context, Interrupt, User};
 //! use sesame::ops::lock::Mode;
 //! use sesame::ops::project::{Project, Search};
 //! use sesame::ops::sync::{self, LockPolicy, Options, Ownership};
@@ -93,6 +93,11 @@
 //!     observer: Arc::new(Silent),
 //!     interrupt: Interrupt::default(),
 //!     holder: "my daemon".to_owned(),
+//!     user: User {
+//!         home: Some("/home/me".into()),
+//!         configuration: "/home/me/.config/pds".into(),
+//!         policies: vec!["/etc/pds/policy.toml".into()],
+//!     },
 //! };
 //! let options =
 //!     Options { mode: Mode::Write, policy: LockPolicy::Locked, ownership: Ownership::Respect, profile: None };

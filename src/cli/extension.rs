@@ -14,7 +14,7 @@ use sesame::ops::call::{Call, call};
 use sesame::ops::error::Error;
 use sesame::ops::install::{Asks, Consent, Install, Origin, install, remove};
 use sesame::ops::list::{info, list};
-use sesame::ops::live::{Adjustment, Live, StoreLog, Surroundings, log};
+use sesame::ops::live::{Adjustment, Live, StoreLog, Surroundings, file_name, log};
 use sesame::ops::project::Project;
 use sesame::ops::secrets::SecretsFile;
 
@@ -138,7 +138,7 @@ fn run_call(arguments: &Arguments, options: &CallArguments, output: &Output) -> 
         most: Limits { max_memory_mib: options.memory, max_fuel: options.fuel, timeout_ms: options.timeout },
     };
     let interrupt = interrupt()?;
-    let name = options.target.display().to_string();
+    let name = if file { file_name(&options.target) } else { options.target.display().to_string() };
     let extension = if file {
         let mut grants = Grants::new();
         options.grants.iter().for_each(|grant| add(&mut grants, grant.capability, grant.scope.clone()));

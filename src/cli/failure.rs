@@ -88,7 +88,8 @@ pub fn words(failure: &Failure) -> String {
             }
             return text;
         }
-        Failure::Verb(Error::Extensions { faults }) => {
+        Failure::Verb(Error::Extensions { faults, changes }) => {
+            text.extend(changes.iter().map(human::lock_change));
             for (name, fault) in faults {
                 let named = fault.message.contains(&format!("`{name}`"));
                 let prefix = if named { String::new() } else { format!("{name}: ") };

@@ -190,7 +190,10 @@ pub fn info(report: &InfoReport) -> String {
     rows.push(row("manifest", report.manifest.clone()));
     rows.push(row("memory", format!("at most {} MiB", report.memory_mib)));
     rows.push(row("time", format!("at most {} ms a call", report.timeout_ms)));
-    rows.push(row("fuel", report.fuel.map_or_else(|| "not limited".to_owned(), |fuel| format!("at most {fuel} a call"))));
+    rows.push(row(
+        "fuel",
+        report.fuel.map_or_else(|| "not limited".to_owned(), |fuel| format!("at most {fuel} a call")),
+    ));
     rows.extend(report.config.iter().map(|(key, value)| row("config", format!("{key} = {value}"))));
     let mut text = format!("{}\n{}", Style::strong(extension.name.as_str()), table(rows.into_iter()));
     text.push_str(&format!("{}\n", Style::strong("grants")));
@@ -248,9 +251,9 @@ pub fn asks(asks: &Asks<'_>) -> String {
     );
     let granted = asks.granted.keys().map(|capability| (capability, "granted"));
     let missing = asks.missing.iter().map(|capability| (capability, "asked for"));
-    let rows = granted.chain(missing).map(|(capability, state)| {
-        vec![capability.to_string(), state.to_owned(), capability.allows().to_owned()]
-    });
+    let rows = granted
+        .chain(missing)
+        .map(|(capability, state)| vec![capability.to_string(), state.to_owned(), capability.allows().to_owned()]);
     text.push_str(&table(rows));
     let wasi = wasi_packages(asks.entry);
     if !wasi.is_empty() {
@@ -287,7 +290,7 @@ fn live(extensions: &[ExtensionReport]) -> String {
 }
 
 /// One change of a lock in a few lines; what it imports stands out.
-fn lock_change(change: &LockChange) -> String {
+pub fn lock_change(change: &LockChange) -> String {
     let version = |version: &LockedVersion| format!("{} {}", escape(&version.source), version.digest.short());
     let name = &change.name;
     let mut text = match (&change.from, &change.to) {

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use sesame::model::fault::Fault;
+use sesame::model::lock::LockChange;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::{
     CallReport, DiffReport, InfoReport, InitReport, InstallReport, ListReport, LockReport, LogReport, RemoveReport,
@@ -61,6 +62,9 @@ pub struct ErrorDocument<'a> {
     /// What was wrong with each extension that could not be locked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<ExtensionFault<'a>>,
+    /// What the lock would have changed for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<LockChange>,
     /// What taking over another manifest's set would change, one line each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<String>,
@@ -103,7 +107,7 @@ impl<'a> ErrorDocument<'a> {
             help: problem.help.as_deref(),
         };
         let extensions = match failure {
-            Failure::Verb(Error::Extensions { faults }) => {
+            Failure::Verb(Error::Extensions { faults, .. }) => {
                 faults.iter().map(|(name, fault)| ExtensionFault { name, fault }).collect()
             }
             _ => Vec::new(),
@@ -113,6 +117,10 @@ impl<'a> ErrorDocument<'a> {
             fault: failure.fault(),
             problems: failure.problems().iter().map(problem).collect(),
             extensions,
+            changes: match failure {
+                Failure::Verb(Error::Extensions { changes, .. }) => changes.clone(),
+                _ => Vec::new(),
+            },
             differences: match failure {
                 Failure::Verb(Error::OtherManifest { differences, .. }) => differences.clone(),
                 _ => Vec::new(),

@@ -86,7 +86,8 @@ impl Output {
         if self.json {
             self.value(command, data, text);
         } else {
-            let words = format!("{}{}\n", Style::error("error: "), escape(text.unwrap_or("the function gave an error")));
+            let words =
+                format!("{}{}\n", Style::error("error: "), escape(text.unwrap_or("the function gave an error")));
             self.say(Volume::Quiet, &words);
         }
     }

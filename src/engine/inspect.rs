@@ -77,8 +77,7 @@ pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
 /// # Errors
 /// [`InspectError`] if it cannot be written as WIT.
 pub fn world(bytes: &[u8]) -> Result<String, InspectError> {
-    let decoded =
-        wit_component::decode(bytes).map_err(|error| InspectError::Invalid(format!("{error:#}")))?;
+    let decoded = wit_component::decode(bytes).map_err(|error| InspectError::Invalid(format!("{error:#}")))?;
     let mut printer = wit_component::WitPrinter::default();
     let printed = printer.print(decoded.resolve(), decoded.package(), &[]);
     printed.map_err(|error| InspectError::Invalid(format!("{error:#}")))?;
@@ -102,7 +101,7 @@ pub fn import_part(bytes: &[u8]) -> Result<&[u8], InspectError> {
             _ => {}
         }
     }
-    Ok(bytes.get(..usize::try_from(end).unwrap_or(usize::MAX)).unwrap_or(bytes))
+    Ok(bytes.get(..end).unwrap_or(bytes))
 }
 
 #[cfg(test)]

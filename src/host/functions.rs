@@ -3,7 +3,7 @@
 use std::fmt;
 
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
-use wasmtime::component::wasm_wave::wasm::DisplayFunc;
+use wasmtime::component::wasm_wave::wasm::DisplayType;
 use wasmtime::component::{Component, ComponentExportIndex, Type};
 
 use crate::model::text::nearest;
@@ -61,7 +61,9 @@ impl Function {
 /// The signature: `greet: func(name: string) -> string`.
 impl fmt::Display for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.short_name(), DisplayFunc(self.ty.clone()))
+        let parameters = self.parameters().map(|(name, ty)| format!("{name}: {}", DisplayType(&ty)));
+        write!(f, "{}: func({})", self.short_name(), parameters.collect::<Vec<_>>().join(", "))?;
+        self.result().map_or(Ok(()), |ty| write!(f, " -> {}", DisplayType(&ty)))
     }
 }
 
@@ -106,9 +108,14 @@ pub(super) fn find<'a>(functions: &'a [Function], name: &str) -> Result<&'a Func
             let names: Vec<String> = functions.iter().map(Function::short_name).collect();
             let last = |name: &'a String| name.rsplit('.').next().unwrap_or(name);
             let whole = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
-            let part = functions.iter().find(|function| last(&function.name) == name.rsplit('.').next().unwrap_or(name));
+            let part =
+                functions.iter().find(|function| last(&function.name) == name.rsplit('.').next().unwrap_or(name));
             let closest = whole.or_else(|| part.map(Function::short_name));
-            Err(NoFunction { name: name.to_owned(), closest, known: functions.iter().map(ToString::to_string).collect() })
+            Err(NoFunction {
+                name: name.to_owned(),
+                closest,
+                known: functions.iter().map(ToString::to_string).collect(),
+            })
         }
     }
 }

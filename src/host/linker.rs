@@ -89,7 +89,9 @@ pub fn check(engine: &Engine, imports: &[u8]) -> Result<(), LinkError> {
     }
     let everything: Grants =
         Capability::ALL.into_iter().map(|capability| (capability, crate::model::capability::Scope::Whole)).collect();
-    linker(engine, &everything, imports_wasi(&component)).and_then(|linker| linker.instantiate_pre(&component)).map_err(failed)?;
+    linker(engine, &everything, imports_wasi(&component))
+        .and_then(|linker| linker.instantiate_pre(&component))
+        .map_err(failed)?;
     Ok(())
 }
 

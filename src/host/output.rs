@@ -221,8 +221,14 @@ mod tests {
         }
         log.take(Source::Stderr, b"other\n");
         log.end_call();
-        let expected =
-            ["a stdout one", "a stdout two", "a stdout \\u{1b}[2Jthree", "a stdout ", "a stderr other", "a stdout half"];
+        let expected = [
+            "a stdout one",
+            "a stdout two",
+            "a stdout \\u{1b}[2Jthree",
+            "a stdout ",
+            "a stderr other",
+            "a stdout half",
+        ];
         assert_eq!(*kept.0.lock().unwrap(), expected);
     }
 

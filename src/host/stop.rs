@@ -48,7 +48,7 @@ impl Stop {
     pub(super) fn new(error: &wasmtime::Error, store: &Store<State>) -> Self {
         let state = store.data();
         let trap = error.downcast_ref::<Trap>();
-        let words = trap.map_or_else(|| innermost(error), |trap| trap.to_string());
+        let words = trap.map_or_else(|| innermost(error), |trap| trap_words(*trap));
         let limits = &state.settings.limits;
         let cause = match (trap, error.downcast_ref::<I32Exit>(), state.meter.refused) {
             (Some(Trap::OutOfFuel), ..) => Cause::Fuel(limits.max_fuel.unwrap_or_default()),
@@ -61,11 +61,11 @@ impl Stop {
             (None, ..) => Cause::Other(words),
         };
         let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
-        let named = frames.iter().take(FRAMES).map(|frame| match frame.func_name() {
+        let named = frames.iter().map(|frame| match frame.func_name() {
             Some(name) => escape(&format!("{:#}", rustc_demangle::demangle(name))).into_owned(),
             None => format!("function {}", frame.func_index()),
         });
-        Self { cause, backtrace: named.collect() }
+        Self { cause, backtrace: shortened(named) }
     }
 }
 
@@ -79,9 +79,34 @@ impl fmt::Display for Stop {
             Cause::Transfer => write!(f, "it moved more than {} MiB in one call of the host", MAX_HOSTCALL >> 20),
             Cause::Trap(what) => write!(f, "it trapped: {what}"),
             Cause::Exit(status) => write!(f, "it ended itself with the exit status {status}"),
-            Cause::Other(what) => write!(f, "it was stopped: {}", escape(what)),
+            Cause::Other(what) => write!(f, "{}", escape(what)),
         }
     }
+}
+
+/// wasmtime's words for a trap.
+fn trap_words(trap: Trap) -> String {
+    let words = trap.to_string();
+    words.strip_prefix("wasm trap: ").map(str::to_owned).unwrap_or(words)
+}
+
+/// The first frames, those that repeat the one before counted.
+fn shortened(frames: impl Iterator<Item = String>) -> Vec<String> {
+    let mut runs: Vec<(String, usize)> = Vec::new();
+    for frame in frames {
+        if let Some((last, times)) = runs.last_mut()
+            && *last == frame
+        {
+            *times += 1;
+        } else if runs.len() == FRAMES {
+            break;
+        } else {
+            runs.push((frame, 1));
+        }
+    }
+    let shown =
+        runs.into_iter().map(|(frame, times)| if times == 1 { frame } else { format!("{frame} ({times} times)") });
+    shown.collect()
 }
 
 fn innermost(error: &wasmtime::Error) -> String {

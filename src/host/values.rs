@@ -105,16 +105,17 @@ pub fn to_json(ty: &Type, val: &Val) -> Result<Value, ValueError> {
         (Val::U32(value), _) => Value::from(*value),
         (Val::S64(value), _) => Value::from(*value),
         (Val::U64(value), _) => Value::from(*value),
-        (Val::Float32(value), _) => float(f64::from(*value)),
+        // The shortest number that is this value, and not all digits of its double.
+        (Val::Float32(value), _) => float(value.to_string().parse().unwrap_or(f64::from(*value))),
         (Val::Float64(value), _) => float(*value),
         (Val::Char(value), _) => Value::String(value.to_string()),
         (Val::String(value), _) => Value::String(value.clone()),
         (Val::List(items), Type::List(list)) => {
             Value::Array(items.iter().map(|item| to_json(&list.ty(), item)).collect::<Result<_, _>>()?)
         }
-        (Val::Tuple(items), Type::Tuple(tuple)) => {
-            Value::Array(items.iter().zip(tuple.types()).map(|(item, ty)| to_json(&ty, item)).collect::<Result<_, _>>()?)
-        }
+        (Val::Tuple(items), Type::Tuple(tuple)) => Value::Array(
+            items.iter().zip(tuple.types()).map(|(item, ty)| to_json(&ty, item)).collect::<Result<_, _>>()?,
+        ),
         (Val::Record(fields), Type::Record(record)) => {
             let pairs = fields.iter().zip(record.fields());
             let pairs = pairs.map(|((name, value), field)| Ok((name.clone(), to_json(&field.ty, value)?)));

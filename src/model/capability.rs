@@ -171,9 +171,8 @@ impl Scope {
 
     /// Whether a dotted key is meant, by a prefix of whole segments: `ui` means `ui` and `ui.theme`, not `uid`.
     pub fn has_key(&self, key: &str) -> bool {
-        let within = |prefix: &str| {
-            key.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
+        let within =
+            |prefix: &str| key.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         match self {
             Self::Whole => true,
             Self::Only(items) => items.iter().any(|prefix| within(prefix)),
@@ -192,7 +191,10 @@ pub fn add(grants: &mut Grants, capability: Capability, scope: Scope) {
 
 /// Each grant as it is written after `--grant`: `config-read`, `secret-read=api-token,pin`.
 pub fn shown(grants: &Grants) -> Vec<String> {
-    grants.iter().map(|(capability, scope)| Grant { capability: *capability, scope: scope.clone() }.to_string()).collect()
+    grants
+        .iter()
+        .map(|(capability, scope)| Grant { capability: *capability, scope: scope.clone() }.to_string())
+        .collect()
 }
 
 /// One grant, as `NAME` or `NAME=ITEM,ITEM`.

@@ -224,7 +224,8 @@ mod tests {
             edit_entry(short, &name(), &change("r.io/o/clock:2", &["config-read"])).unwrap(),
             "extensions.clock   = { oci = \"r.io/o/clock:2\", capabilities = { config-read = true } }   # why\n"
         );
-        let table = "[extensions.clock]\noci = \"r.io/o/clock:1\" # pin\ncapabilities.config-read = true\n\n[config]\nx = 1\n";
+        let table =
+            "[extensions.clock]\noci = \"r.io/o/clock:1\" # pin\ncapabilities.config-read = true\n\n[config]\nx = 1\n";
         assert_eq!(
             edit_entry(table, &name(), &change("r.io/o/clock:2", &["env=A"])).unwrap(),
             "[extensions.clock]\noci = \"r.io/o/clock:2\" # pin\ncapabilities.config-read = true\ncapabilities.env = [\"A\"]\n\n[config]\nx = 1\n"
@@ -235,7 +236,8 @@ mod tests {
     fn a_removed_entry_takes_only_its_own_lines() {
         let text = "# top\n\n[extensions]\n# about a\na = \"r.io/o/a:1\"\nclock = \"r.io/o/clock:1\"  # mine\n# about b\nb = \"r.io/o/b:1\"\n";
         assert_eq!(remove_entry(text, &name()).unwrap(), text.replace("clock = \"r.io/o/clock:1\"  # mine\n", ""));
-        let table = "[extensions.a]\noci = \"r.io/o/a:1\"\n\n[extensions.clock]\noci = \"r.io/o/clock:1\"\n\n[config]\nx = 1\n";
+        let table =
+            "[extensions.a]\noci = \"r.io/o/a:1\"\n\n[extensions.clock]\noci = \"r.io/o/clock:1\"\n\n[config]\nx = 1\n";
         assert_eq!(remove_entry(table, &name()).unwrap(), "[extensions.a]\noci = \"r.io/o/a:1\"\n\n[config]\nx = 1\n");
         assert_eq!(remove_entry("x = 1\n", &name()), Err(EditError::Form("clock".to_owned())));
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::capability::{self, Capability, Grants, Scope};
+use super::capability::Grants;
 use super::document::{Fields, Text, Value, type_name};
+use super::grants_reader::read_grants;
 use super::manifest::{ComponentSource, Config, DropIn, Extension, Form, Limits, Manifest, ManifestSource};
 use super::name::ExtensionName;
 use super::problem::Problem;
@@ -217,84 +218,12 @@ fn read_details<'a>(
 ) -> Option<Details> {
     let before = problems.len();
     let mut capabilities = Grants::new();
-    if let Some(mut table) = fields.table("capabilities", problems) {
-        for capability in Capability::ALL {
-            let scope = read_scope(text, form, capability, &mut table, problems);
-            capabilities.extend(scope.map(|scope| (capability, scope)));
-        }
-        table.finish(problems);
+    if let Some(table) = fields.table("capabilities", problems) {
+        capabilities = read_grants(text, form, table, problems);
     }
     let limits = read_limits(fields, problems);
     let config = fields.table("config", problems).map(|table| read_config(text, &table, problems)).unwrap_or_default();
     (problems.len() == before).then_some(Details { form, capabilities, limits, config })
-}
-
-/// What is granted of one capability: `true`, `false`, or a list, as its form allows.
-fn read_scope<'a>(
-    text: &'a Text<'a>,
-    form: Form,
-    capability: Capability,
-    table: &mut Fields<'a>,
-    problems: &mut Vec<Problem>,
-) -> Option<Scope> {
-    let value = table.take(capability.as_str())?;
-    let wanted = match (value.get_ref(), capability.form()) {
-        (DeValue::Boolean(whole), capability::Form::Whole | capability::Form::WholeOrList) => {
-            return whole.then_some(Scope::Whole);
-        }
-        (DeValue::Array(_), capability::Form::List | capability::Form::WholeOrList) => {
-            let items = table.strings(capability.as_str(), problems)?;
-            return Scope::only(items.iter().filter_map(|item| read_item(form, capability, item, problems)));
-        }
-        (_, capability::Form::Whole) => "true or false",
-        (_, capability::Form::WholeOrList) => "true, false or an array of strings",
-        (_, capability::Form::List) => "an array of strings",
-    };
-    let message = format!("`{capability}` must be {wanted}, found {}", type_name(value.get_ref()));
-    problems.push(text.problem(value.span(), message));
-    None
-}
-
-/// One item of a list of grants; a folder relative to the folder of `sesame.toml`.
-fn read_item(
-    form: Form,
-    capability: Capability,
-    item: &Value<'_, &str>,
-    problems: &mut Vec<Problem>,
-) -> Option<String> {
-    let unusable = match capability {
-        _ if item.value.is_empty() => Some("an item is empty"),
-        _ if item.value.contains('\0') => Some("an item contains a NUL"),
-        Capability::Env if item.value.contains('=') => Some("the name of a variable has no `=`"),
-        Capability::ConfigRead if item.value.split('.').any(str::is_empty) => Some("a segment of the key is empty"),
-        _ => None,
-    };
-    if let Some(why) = unusable {
-        problems.push(item.problem(why));
-        return None;
-    }
-    match capability {
-        Capability::FsRead | Capability::FsWrite => Some(folder(form, item.value)),
-        _ => Some(item.value.to_owned()),
-    }
-}
-
-/// A folder as it is granted: absolute, from the home folder (`~`), or relative to the folder of `sesame.toml`.
-fn folder(form: Form, text: &str) -> String {
-    let inside = |prefix: &str, path: &str| match normalize(prefix, &format!("{path}/x")) {
-        Some(path) => path.strip_suffix('x').unwrap_or(&path).trim_end_matches('/').to_owned(),
-        None => String::new(),
-    };
-    if text == "~" || text.starts_with("~/") {
-        let rest = inside("", text.trim_start_matches('~').trim_start_matches('/'));
-        return if rest.is_empty() { "~".to_owned() } else { format!("~/{rest}") };
-    }
-    let prefix = if form == Form::DropIn { "extensions" } else { "" };
-    match (inside(prefix, text), text.starts_with('/')) {
-        (path, true) if path.is_empty() => "/".to_owned(),
-        (path, false) if path.is_empty() => ".".to_owned(),
-        (path, _) => path,
-    }
 }
 
 /// The table `limits`, of an extension or of a policy.
@@ -365,7 +294,7 @@ fn read_registries(
             }
         }
         let mirrors_only = fields.boolean("mirrors-only", problems);
-        settings.plain_http = fields.boolean("plain-http", problems).is_some_and(|plain| plain.value);
+        settings.plain_http = fields.boolean("plain-http", problems).map(|plain| plain.value);
         if let Some(only) = mirrors_only.filter(|only| only.value) {
             settings.mirrors_only = true;
             if no_mirrors {

@@ -15,6 +15,7 @@ pub mod engine_key;
 pub mod event;
 pub mod fault;
 pub mod generation;
+mod grants_reader;
 pub mod inventory;
 pub mod lock;
 mod lock_reader;

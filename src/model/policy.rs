@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn an_unknown_limit_is_a_problem() {
-        let problems = Policy::parse("policy.toml", b"[limits]\nmax_memory = 3\n").unwrap_err();
+        let problems = Policy::parse("policy.toml", b"[limits]\nmax_memory_mb = 3\n").unwrap_err();
         assert_eq!((problems[0].line, problems[0].help.as_deref()), (2, Some("did you mean `max_memory_mib`?")));
     }
 }

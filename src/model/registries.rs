@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -25,8 +26,8 @@ pub struct RegistrySettings {
     pub mirrors: Vec<Mirror>,
     /// The registry itself is never asked; mirrors answer for tags too.
     pub mirrors_only: bool,
-    /// The registry speaks HTTP without TLS.
-    pub plain_http: bool,
+    /// Whether the registry speaks HTTP without TLS. Where it is not said, only one on this machine does.
+    pub plain_http: Option<bool>,
 }
 
 /// Another place that holds the same content.
@@ -66,6 +67,23 @@ impl Registries {
             .filter(|(pattern, _)| pattern.matches(reference.registry(), &repository))
             .max_by_key(|(pattern, _)| pattern.prefix.len())
     }
+}
+
+impl RegistrySettings {
+    /// Whether a registry is asked without TLS: as its settings say, else if it is on this machine, as container tools
+    /// have it too.
+    pub fn is_plain(settings: Option<&Self>, registry: &str) -> bool {
+        settings.and_then(|settings| settings.plain_http).unwrap_or_else(|| is_loopback(registry))
+    }
+}
+
+/// Whether `host[:port]` is this machine, by its text: `localhost`, `127.0.0.0/8` or `[::1]`.
+fn is_loopback(registry: &str) -> bool {
+    let host = match registry.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
+        Some(host) => host,
+        None => registry.split(':').next().unwrap_or(registry),
+    };
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 impl RegistryPattern {
@@ -151,6 +169,24 @@ mod tests {
         assert_eq!(chosen("ghcr.io/org/extra:1").as_deref(), Some("ghcr.io/org"));
         assert_eq!(chosen("ghcr.io/other/ext:1").as_deref(), Some("ghcr.io"));
         assert_eq!(chosen("quay.io/org/ext:1"), None);
+    }
+
+    #[test]
+    fn only_registries_on_this_machine_are_plain_unless_said() {
+        for (registry, plain) in [
+            ("localhost:5000", true),
+            ("127.0.0.1:5000", true),
+            ("127.8.9.1", true),
+            ("[::1]:5000", true),
+            ("ghcr.io", false),
+            ("127.0.0.1.example:5000", false),
+            ("localhost.example", false),
+            ("10.0.0.1:5000", false),
+        ] {
+            assert_eq!(RegistrySettings::is_plain(None, registry), plain, "{registry}");
+            let said = RegistrySettings { plain_http: Some(!plain), ..RegistrySettings::default() };
+            assert_eq!(RegistrySettings::is_plain(Some(&said), registry), !plain, "{registry}");
+        }
     }
 
     #[test]

@@ -72,10 +72,8 @@ impl JsonSchema for Capabilities {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let properties: serde_json::Map<String, serde_json::Value> = Capability::ALL
-            .iter()
-            .map(|capability| (capability.to_string(), granted(*capability)))
-            .collect();
+        let properties: serde_json::Map<String, serde_json::Value> =
+            Capability::ALL.iter().map(|capability| (capability.to_string(), granted(*capability))).collect();
         schemars::json_schema!({
             "description": "What is granted. Everything else is denied.",
             "type": "object",

@@ -7,6 +7,7 @@ use crate::engine::compile::CompileError;
 use crate::host::functions::NoFunction;
 use crate::host::stop::Cause;
 use crate::model::digest::Digest;
+use crate::model::name::ExtensionName;
 use crate::registry::Error as Registry;
 use crate::store::Error as Store;
 
@@ -66,17 +67,24 @@ impl Error {
             Self::NoName { .. } => "give it one with `--name NAME`: lower-case letters, digits and `-`".to_owned(),
             Self::Edit { file, .. } => format!("change {file} by hand and run `sesame sync`"),
             Self::NoConsent { capabilities, .. } => {
-                let grants: Vec<String> = capabilities.iter().map(|capability| format!("--grant {capability}")).collect();
+                let grants: Vec<String> =
+                    capabilities.iter().map(|capability| format!("--grant {capability}")).collect();
                 format!("if you trust it with that, add `{}`, or `--grant-all`", grants.join(" "))
             }
             Self::Declined { .. } => "nothing was changed".to_owned(),
-            Self::Secrets { path, .. } => format!("write `NAME = \"VALUE\"` lines into it, and `chmod 600 {}`", path.display()),
-            Self::NotPutBack { .. } => "look at sesame.toml, extensions/ and sesame.lock, and run `sesame sync`".to_owned(),
+            Self::Secrets { path, .. } => {
+                format!("write `NAME = \"VALUE\"` lines into it, and `chmod 600 {}`", path.display())
+            }
+            Self::NotPutBack { .. } => {
+                "look at sesame.toml, extensions/ and sesame.lock, and run `sesame sync`".to_owned()
+            }
             Self::NotMetered { name } => format!("set `max_fuel` in the limits of `{name}` and run `sesame sync`"),
             Self::NoFunction { source, .. } => no_function(source),
-            Self::Arguments { function, .. } | Self::Argument { function, .. } => format!("its signature is `{function}`"),
+            Self::Arguments { function, .. } | Self::Argument { function, .. } => {
+                format!("its signature is `{function}`")
+            }
             Self::Result { .. } => "resources and streams have no text; call it from a program".to_owned(),
-            Self::Stopped { stop, .. } => return stopped(&stop.cause),
+            Self::Stopped { name, stop } => return stopped(name, &stop.cause),
             Self::Call { .. } => return None,
             Self::Bug(_) => "please report it, with what you ran".to_owned(),
             Self::Compile(CompileError::NotAComponent(kind)) => kind.advice().to_owned(),
@@ -96,11 +104,15 @@ fn no_function(error: &NoFunction) -> String {
             format!("did you mean `{}`?", signature.unwrap_or(closest))
         }
         (None, []) => "it exports no functions".to_owned(),
-        (None, known) => format!("it exports {}", known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ")),
+        (None, known) => {
+            format!("it exports {}", known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
-fn stopped(cause: &Cause) -> Option<String> {
+/// A component's file has no manifest whose limits could be raised.
+fn stopped(name: &str, cause: &Cause) -> Option<String> {
+    name.parse::<ExtensionName>().ok()?;
     let limit = match cause {
         Cause::Time(_) => "timeout_ms",
         Cause::Fuel(_) => "max_fuel",

@@ -13,7 +13,8 @@ pub fn diff(context: &Context, profile: Option<ProfileName>, ownership: Ownershi
     let mut sync = sync::sync(context, &options)?;
     let lock = match sync.lock.take() {
         Some(lock) => lock,
-        None => lock::lock(context, Mode::Preview, &Upgrade::Nothing)?,
+        // The sync has told the same warnings.
+        None => lock::lock_silently(context, Mode::Preview, &Upgrade::Nothing)?.0,
     };
     Ok(DiffReport { lock, sync })
 }

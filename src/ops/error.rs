@@ -16,7 +16,7 @@ use crate::host::values::ValueError;
 use crate::model::capability::Capability;
 use crate::model::digest::Digest;
 use crate::model::fault::{Fault, FaultKind};
-use crate::model::lock::Staleness;
+use crate::model::lock::{LockChange, Staleness};
 use crate::model::manifest_edit::EditError;
 use crate::model::name::{ExtensionName, NameError, ProfileName};
 use crate::model::plan::MAX_COMPONENT;
@@ -53,7 +53,11 @@ pub enum Error {
     #[error("sesame.lock is stale: {}", stale_list(stale))]
     StaleLock { stale: Vec<(ExtensionName, Staleness)> },
     #[error("{} cannot be used", count(faults.len(), "extension"))]
-    Extensions { faults: Vec<(ExtensionName, Fault)> },
+    Extensions {
+        faults: Vec<(ExtensionName, Fault)>,
+        /// What the lock would have changed for them, as far as that is known.
+        changes: Vec<LockChange>,
+    },
     #[error("`{name}` needs what {place} does not grant: {}", list(capabilities))]
     NotGranted { name: String, place: String, capabilities: Vec<Capability>, remedy: String },
     #[error("`{name}` imports {}, which this host does not have", imports(refusals))]
@@ -176,7 +180,9 @@ impl Error {
             Self::ChangedFile { .. } | Self::NotAsLocked { .. } | Self::NoCode { .. } | Self::Load(_) => {
                 FaultKind::Integrity
             }
-            Self::Extensions { faults } => faults.iter().map(|(_, fault)| fault.kind).min().unwrap_or(FaultKind::Bug),
+            Self::Extensions { faults, .. } => {
+                faults.iter().map(|(_, fault)| fault.kind).min().unwrap_or(FaultKind::Bug)
+            }
             Self::Incomplete(report) => report.worst().unwrap_or(FaultKind::Bug),
             Self::Bug(_) => FaultKind::Bug,
             Self::Interrupted => FaultKind::Interrupted,

@@ -103,11 +103,7 @@ mod tests {
             fs::create_dir_all(at(folder)).unwrap();
         }
         std::os::unix::fs::symlink(at("home/data"), at("home/link")).unwrap();
-        let paths = StorePaths {
-            data: at("home/data/pds"),
-            cache: at("home/cache/pds"),
-            state: at("home/state/pds"),
-        };
+        let paths = StorePaths { data: at("home/data/pds"), cache: at("home/cache/pds"), state: at("home/state/pds") };
         let user = User { home: Some(at("home")), configuration: at("home/config/pds"), policies: Vec::new() };
         let places = Places::new(&paths, &user, &at("home/project"));
         let given = |capability, folder: &str| {

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use super::context::Context;
 use super::error::Error;
 use super::init::TEMPLATE;
-use super::lock::{Upgrade, resolve_all, write_with};
+use super::live::read_component;
+use super::lock::{Mode, Resolved, Upgrade, resolve_all, write_with};
 use super::permission::refuse;
 use super::project::{DROP_INS, read_file};
 use super::sync::{LockPolicy, Options, Ownership, sync_guarded};
@@ -23,9 +24,6 @@ use crate::model::reference::OciReference;
 use crate::model::report::{InstallReport, RemoveReport, SyncReport};
 use crate::model::text::nearest;
 use crate::store::blobs::Blobs;
-use crate::store::write::temporary_folder;
-
-use super::lock::Mode;
 
 /// Where the component comes from.
 #[derive(Debug, Clone)]
@@ -190,20 +188,20 @@ fn change<T>(
     }
 }
 
-/// Resolves, fetches and inspects one extension, and leaves the store alone.
+/// Resolves, fetches and inspects one extension. What was verified stays in the store.
 fn look(context: &Context, name: &ExtensionName, origin: &Origin) -> Result<(String, LockEntry), Error> {
     let registries = context.project.read_manifest_or_empty()?.registries;
-    let scratch = temporary_folder()?;
-    let blobs = Blobs::in_front_of(&context.paths, scratch.path().to_owned());
+    let blobs = Blobs::new(&context.paths);
     let (shown, source) = match origin {
         Origin::Registry(reference) => (reference.to_string(), ComponentSource::Oci(reference.clone())),
         Origin::File(file) => {
+            read_component(file)?;
             let path = std::path::absolute(file).map_err(|source| Error::Read { path: file.clone(), source })?;
             let path = path.to_str().ok_or_else(|| Error::NotUtf8(file.clone()))?.to_owned();
             (file.display().to_string(), ComponentSource::Path(path))
         }
     };
-    let (mut entries, faults) = resolve_all(context, &registries, &[(name, &source)], &blobs)?;
+    let Resolved { mut entries, faults } = resolve_all(context, &registries, &[(name, &source)], &blobs)?;
     refuse(faults)?;
     let (_, entry) = entries.pop().ok_or(Error::Bug("an extension was neither resolved nor refused"))?;
     Ok((shown, entry))
@@ -226,7 +224,7 @@ fn copy_component(
     file: &Path,
     existing: Option<&Extension>,
 ) -> Result<WrittenSource, Error> {
-    let bytes = read_file(file, u64::MAX)?.ok_or_else(|| Error::NoSuchFile(file.to_owned()))?;
+    let bytes = read_component(file)?;
     undo.write(&context.project.component(&copied(name)), &bytes)?;
     Ok(WrittenSource::Path(match existing.map(|existing| existing.form) {
         Some(Form::Short | Form::Table) => copied(name),

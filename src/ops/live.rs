@@ -149,7 +149,7 @@ impl Live {
         adjustment: &Adjustment,
         folder: &Path,
     ) -> Result<Extension, Error> {
-        let name = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+        let name = file_name(file);
         let bytes = read_component(file)?;
         let interface = inspect(&bytes).map_err(|source| Error::InspectFile { path: file.to_owned(), source })?;
         check_offered(&name, &interface.imports)?;
@@ -177,14 +177,17 @@ impl Live {
 
     fn environment(&self, grants: &Grants) -> Vec<(String, String)> {
         let names = grants.get(&Capability::Env).into_iter().flat_map(|scope| scope.items());
-        names
-            .filter_map(|name| Some((name.to_owned(), self.surroundings.environment.get(name)?.clone())))
-            .collect()
+        names.filter_map(|name| Some((name.to_owned(), self.surroundings.environment.get(name)?.clone()))).collect()
     }
 }
 
+/// What a component's file is called in messages.
+pub fn file_name(file: &Path) -> String {
+    file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
+}
+
 /// Reads a component's file whole.
-fn read_component(file: &Path) -> Result<Vec<u8>, Error> {
+pub(super) fn read_component(file: &Path) -> Result<Vec<u8>, Error> {
     let bytes = read_file(file, MAX_COMPONENT + 1)?.ok_or_else(|| Error::NoSuchFile(file.to_owned()))?;
     if bytes.len() as u64 > MAX_COMPONENT {
         return Err(Error::FileTooLarge { path: file.to_owned() });

@@ -12,7 +12,7 @@ use wasmtime::Engine;
 use super::apply::{Workshop, apply};
 use super::context::Context;
 use super::error::Error;
-use super::permission::{check_grants, check_offered, check_types, refuse, ungranted, unused_grants};
+use super::permission::{check_grants, check_offered, check_types, ungranted, unused_grants};
 use crate::engine::config::engine;
 use crate::engine::inspect::inspect;
 use crate::model::MAX_FILE;
@@ -20,7 +20,7 @@ use crate::model::digest::Digest;
 use crate::model::engine_key::Metering;
 use crate::model::event::Event;
 use crate::model::fault::Fault;
-use crate::model::lock::{Lock, LockEntry, LockedSource, Staleness};
+use crate::model::lock::{Lock, LockChange, LockEntry, LockedSource, Staleness};
 use crate::model::manifest::{ComponentSource, Manifest};
 use crate::model::name::ExtensionName;
 use crate::model::plan::{Candidate, Origin, Plan};
@@ -54,6 +54,17 @@ pub enum Upgrade {
 /// # Errors
 /// [`Error::Extensions`] with every extension that cannot be locked; then nothing is written.
 pub fn lock(context: &Context, mode: Mode, upgrade: &Upgrade) -> Result<LockReport, Error> {
+    let (report, warnings) = lock_silently(context, mode, upgrade)?;
+    context.warn(&warnings);
+    Ok(report)
+}
+
+/// The same, with its warnings for the caller.
+pub(super) fn lock_silently(
+    context: &Context,
+    mode: Mode,
+    upgrade: &Upgrade,
+) -> Result<(LockReport, Vec<String>), Error> {
     let manifest = context.project.read_manifest()?;
     check_upgrade(context, &manifest, upgrade)?;
     let old = context.project.read_lock()?;
@@ -62,8 +73,7 @@ pub fn lock(context: &Context, mode: Mode, upgrade: &Upgrade) -> Result<LockRepo
         && stale(context, &manifest, old)?.is_empty()
     {
         check_grants(&manifest, old)?;
-        context.warn(&unused_grants(&manifest, old));
-        return Ok(satisfied(context, old));
+        return Ok((satisfied(context, old), unused_grants(&manifest, old)));
     }
     let (lock, report) = match mode {
         Mode::Preview => preview(context, &manifest, upgrade)?,
@@ -72,8 +82,7 @@ pub fn lock(context: &Context, mode: Mode, upgrade: &Upgrade) -> Result<LockRepo
             write(context, &manifest, upgrade)?
         }
     };
-    context.warn(&unused_grants(&manifest, &lock));
-    Ok(report)
+    Ok((report, unused_grants(&manifest, &lock)))
 }
 
 /// Makes and writes the lock. For whoever holds the store's guard.
@@ -112,7 +121,6 @@ pub(super) fn stale(
 ) -> Result<BTreeMap<ExtensionName, Staleness>, Error> {
     Ok(lock.staleness(manifest, &context.project.component_digests(manifest)?))
 }
-
 
 fn check_upgrade(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(), Error> {
     let Upgrade::Names(names) = upgrade else { return Ok(()) };
@@ -164,11 +172,16 @@ fn make(
         .filter(|(name, _)| stale.contains_key(*name) || again(name))
         .map(|(name, extension)| (name, &extension.source))
         .collect();
-    let (entries, mut faults) = resolve_all(context, &manifest.registries, &wanted, blobs)?;
+    let Resolved { entries, mut faults } = resolve_all(context, &manifest.registries, &wanted, blobs)?;
     new.entries.extend(entries);
-    let ungranted: Vec<_> = ungranted(manifest, &new).into_iter().filter(|(name, _)| !faults.iter().any(|f| f.0 == *name)).collect();
-    faults.extend(ungranted);
-    refuse(faults)?;
+    let failed: BTreeSet<ExtensionName> = faults.iter().map(|(name, _)| name.clone()).collect();
+    faults.extend(ungranted(manifest, &new).into_iter().filter(|(name, _)| !failed.contains(name)));
+    if !faults.is_empty() {
+        let is_faulty = |change: &LockChange| faults.iter().any(|(name, _)| *name == change.name);
+        let changes = old.changes(&new).into_iter().filter(is_faulty).collect();
+        faults.sort_by(|a, b| a.0.cmp(&b.0));
+        return Err(Error::Extensions { faults, changes });
+    }
     let changes = old.changes(&new);
     let outcome = match (changes.is_empty() && existed, stale.is_empty() && wanted.is_empty()) {
         (true, true) => LockOutcome::Satisfied,
@@ -185,15 +198,22 @@ fn make(
     Ok((new, report))
 }
 
+/// What some extensions were resolved to, and why that failed for others.
+#[derive(Default)]
+pub(super) struct Resolved {
+    pub entries: Vec<(ExtensionName, LockEntry)>,
+    pub faults: Vec<(ExtensionName, Fault)>,
+}
+
 /// Finds out what to lock some extensions to, and why that cannot be done for others. Looks at no grants.
 pub(super) fn resolve_all(
     context: &Context,
     registries: &Registries,
     wanted: &[(&ExtensionName, &ComponentSource)],
     blobs: &Blobs,
-) -> Result<(Vec<(ExtensionName, LockEntry)>, Vec<(ExtensionName, Fault)>), Error> {
+) -> Result<Resolved, Error> {
     if wanted.is_empty() {
-        return Ok((Vec::new(), Vec::new()));
+        return Ok(Resolved::default());
     }
     context.observer.notice(&Event::Resolving { extensions: wanted.len() });
     let engine = engine(Metering::Unmetered)?;
@@ -227,7 +247,7 @@ pub(super) fn resolve_all(
             Err(error) => faults.push((name, error.fault())),
         }
     }
-    Ok((entries, faults))
+    Ok(Resolved { entries, faults })
 }
 
 /// Follows one source to its component, and keeps the documents on the way.

@@ -49,7 +49,7 @@ pub(super) fn ungranted(manifest: &Manifest, lock: &Lock) -> Vec<(ExtensionName,
 /// An error of some faults, if there are any.
 pub(super) fn refuse(mut faults: Vec<(ExtensionName, Fault)>) -> Result<(), Error> {
     faults.sort_by(|a, b| a.0.cmp(&b.0));
-    if faults.is_empty() { Ok(()) } else { Err(Error::Extensions { faults }) }
+    if faults.is_empty() { Ok(()) } else { Err(Error::Extensions { faults, changes: Vec::new() }) }
 }
 
 /// Checks that the host has every imported interface.
@@ -71,7 +71,8 @@ pub(super) fn unused_grants(manifest: &Manifest, lock: &Lock) -> Vec<String> {
     for (name, extension) in &manifest.extensions {
         let Some(entry) = lock.entries.get(name) else { continue };
         for capability in grants::unused(&entry.imports, &extension.capabilities) {
-            warnings.push(format!("`{name}` is granted {capability} and cannot use it: its component does not import it"));
+            warnings
+                .push(format!("`{name}` is granted {capability} and cannot use it: its component does not import it"));
         }
     }
     warnings

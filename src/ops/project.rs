@@ -195,7 +195,7 @@ impl Project {
                 Err(error) => faults.push((name.clone(), error.fault())),
             }
         }
-        if faults.is_empty() { Ok(digests) } else { Err(Error::Extensions { faults }) }
+        if faults.is_empty() { Ok(digests) } else { Err(Error::Extensions { faults, changes: Vec::new() }) }
     }
 
     /// The digest and size of one component's file.

@@ -33,7 +33,10 @@ impl SecretsFile {
             return Err(bad(format!("it belongs to the user {}", metadata.uid())));
         }
         if metadata.mode() & 0o077 != 0 {
-            return Err(bad(format!("others can read it: its mode is {:o}, and must be 600", metadata.mode() & 0o7777)));
+            return Err(bad(format!(
+                "others can read it: its mode is {:o}, and must be 600",
+                metadata.mode() & 0o7777
+            )));
         }
         let bytes = read_file(path, MAX_FILE as u64)?.unwrap_or_default();
         let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
@@ -73,9 +76,10 @@ fn set(document: &mut DocumentMut, name: &str, value: &str) {
     let mut item = document.as_item_mut();
     let mut rest = name;
     while let Some(table) = item.as_table_like_mut() {
-        let key = table.iter().map(|(key, _)| key.to_owned()).find(|key| {
-            rest.strip_prefix(key.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        });
+        let key = table
+            .iter()
+            .map(|(key, _)| key.to_owned())
+            .find(|key| rest.strip_prefix(key.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')));
         let Some(found) = key.and_then(|key| {
             rest = rest[key.len()..].trim_start_matches('.');
             table.get_mut(&key)

@@ -18,7 +18,7 @@ use crate::model::event::{Event, Observer};
 use crate::model::fault::FaultKind;
 use crate::model::plan::{Blob, Role};
 use crate::model::reference::OciReference;
-use crate::model::registries::{Mirror, Registries};
+use crate::model::registries::{Mirror, Registries, RegistrySettings};
 
 /// Whether requests may leave this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,7 +187,7 @@ impl Registry {
             places.push(Place::Remote {
                 host: reference.registry().to_owned(),
                 prefix: String::new(),
-                plain_http: settings.is_some_and(|(_, settings)| settings.plain_http),
+                plain_http: RegistrySettings::is_plain(settings.map(|(_, settings)| settings), reference.registry()),
             });
         }
         places.into_iter().map(|place| self.source(place, reference, question)).collect()

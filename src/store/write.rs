@@ -147,7 +147,13 @@ pub fn open_log(path: &Path, old: &Path, most: u64) -> Result<File, Error> {
         fs::rename(path, old).map_err(Error::io("rename", path))?;
     }
     let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-    OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path).map_err(Error::io("open", path))
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(flags)
+        .open(path)
+        .map_err(Error::io("open", path))
 }
 
 /// Removes a file; that it is gone already is fine.

@@ -27,10 +27,10 @@ const ONLY_IN: [(&str, &[&str], &str); 14] = [
     ("unsafe {", &["host"], "one function, argued"),
     ("unsafe fn", &[], "one function, argued"),
     ("SystemTime", &["store", "ops"], "the model has no clock"),
-    ("std::thread", &["store"], "the model starts no threads"),
-    ("std::io", &["store", "ops", "registry", "cli"], "the model does no I/O"),
+    ("std::thread", &["store", "host"], "the model starts no threads"),
+    ("std::io", &["store", "ops", "registry", "cli", "host"], "the model does no I/O"),
     ("wasmtime::", &["engine", "host", "ops", "cli"], "wasmtime stays with the engine and the host"),
-    ("tokio", &["registry", "ops"], "async stays with the network and apply"),
+    ("tokio", &["registry", "ops", "host"], "async stays with the network, apply and running guests"),
     ("rayon", &["ops"], "tokio and rayon meet in ops"),
     ("std::fs", &["store", "ops"], "I/O stays in its rooms, but for layouts"),
 ];

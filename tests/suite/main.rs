@@ -6,9 +6,13 @@
 
 mod support;
 
+mod call;
 mod check;
 mod demo;
 mod figures;
+mod grants;
+mod hostile;
+mod install;
 mod integrity;
 mod invalid_files;
 mod layers;
@@ -21,3 +25,4 @@ mod real_registry;
 mod schemas;
 mod sources;
 mod sync;
+mod values;

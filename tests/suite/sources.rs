@@ -269,7 +269,8 @@ fn a_proxy_of_the_environment_is_gone_through_and_no_proxy_obeyed() {
 fn a_registry_without_tls_is_told_by_its_first_bytes() {
     let (sandbox, registry) = (Sandbox::new(), Registry::start());
     let a = registry.push("org/a", "1", &Artifact::wkg(&component("a")));
-    sandbox.write("sesame.toml", format!("extensions.a = \"{a}\"\n"));
+    let settings = format!("registries.\"{}\".plain-http = false\n", registry.host());
+    sandbox.write("sesame.toml", format!("extensions.a = \"{a}\"\n{settings}"));
     let hint = format!("add `plain-http = true` under `[registries.\"{}\"]`", registry.host());
     sandbox.run(&["lock"]).fails(69, &["cannot be reached", &hint]);
 }

@@ -1,6 +1,7 @@
 //! What the stories are told with.
 
 pub mod artifact;
+pub mod host;
 pub mod layout;
 pub mod registry;
 pub mod sandbox;
