@@ -17,9 +17,12 @@ use crate::model::engine_key::EngineKey;
 
 const TAG: usize = 32;
 
+/// How much is hashed at once, in bytes: enough for the widest vectors, little enough for the caches.
+const READ: usize = 128 << 10;
+
 /// Writes code that this process has just compiled.
 pub fn write(paths: &StorePaths, key: &Key, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<(), Error> {
-    let tag = tag(key, engine, component, code);
+    let tag: [u8; TAG] = hasher(key, engine, component, code.len() as u64).update(code).finalize().into();
     write::replace(&paths.code(engine, component), &[code, &tag], Durability::Disposable)
 }
 
@@ -58,20 +61,27 @@ pub(super) fn read_open(
     engine: &EngineKey,
     component: &Digest,
 ) -> std::io::Result<Option<AuthenticCode>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
-    file.read_to_end(&mut bytes)?;
-    let Some(length) = bytes.len().checked_sub(TAG) else { return Ok(None) };
-    let found: [u8; TAG] = bytes[length..].try_into().unwrap_or_default();
-    bytes.truncate(length);
-    let matches = blake3::Hash::from(tag(key, engine, component, &bytes)) == blake3::Hash::from(found);
-    Ok(matches.then(|| AuthenticCode::checked(bytes)))
+    let Some(length) = file.metadata()?.len().checked_sub(TAG as u64) else { return Ok(None) };
+    let mut hasher = hasher(key, engine, component, length);
+    let mut buffer = vec![0; READ];
+    let mut code = (&mut file).take(length);
+    loop {
+        match code.read(&mut buffer)? {
+            0 => break,
+            read => drop(hasher.update(&buffer[..read])),
+        }
+    }
+    let mut found = [0; TAG];
+    file.read_exact(&mut found)?;
+    let matches = hasher.finalize() == blake3::Hash::from(found);
+    Ok(matches.then(|| AuthenticCode::checked(file.into())))
 }
 
-fn tag(key: &Key, engine: &EngineKey, component: &Digest, code: &[u8]) -> [u8; TAG] {
+/// A hasher that has seen everything that the tag covers but the code, of which there are `length` bytes.
+fn hasher(key: &Key, engine: &EngineKey, component: &Digest, length: u64) -> blake3::Hasher {
     let mut hasher = blake3::Hasher::new_keyed(&key.0);
     hasher.update(engine.as_str().as_bytes());
     hasher.update(component.as_bytes());
-    hasher.update(&(code.len() as u64).to_le_bytes());
-    hasher.update(code);
-    hasher.finalize().into()
+    hasher.update(&length.to_le_bytes());
+    hasher
 }
