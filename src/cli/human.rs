@@ -1,5 +1,6 @@
 //! Reports as words for people. Everything that others wrote is escaped here.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style as Ansi};
@@ -303,22 +304,33 @@ pub fn lock_change(change: &LockChange) -> String {
         (None, None) => String::new(),
     };
     if change.to.is_some() {
-        let added = change.imports_added.iter().map(|import| Style::strong(&format!("+{}", import_name(import))));
-        let removed = change.imports_removed.iter().map(|import| format!("-{}", import_name(import)));
-        let imports: Vec<String> = added.chain(removed).collect();
-        if !imports.is_empty() {
-            let _ = writeln!(text, "    capabilities: {}", imports.join(" "));
+        let (needs, others) = imports(change);
+        if !needs.is_empty() {
+            let _ = writeln!(text, "    capabilities: {}", needs.join(" "));
+        }
+        if !others.is_empty() {
+            let _ = writeln!(text, "    imports: {}", others.join(" "));
         }
     }
     text
 }
 
-/// The capability that an import stands for, or the import itself.
-fn import_name(import: &str) -> String {
-    match needed(import) {
-        Some(Some(capability)) => capability.to_string(),
-        _ => escape(import).into_owned(),
-    }
+/// What a change adds and removes: capabilities, and what needs none, by its package.
+fn imports(change: &LockChange) -> (Vec<String>, Vec<String>) {
+    let capabilities = |imports: &[String]| -> Vec<String> {
+        imports.iter().filter_map(|import| needed(import).flatten()).map(|capability| capability.to_string()).collect()
+    };
+    let packages = |imports: &[String]| -> BTreeSet<String> {
+        let others = imports.iter().filter(|import| needed(import).flatten().is_none());
+        others.map(|import| escape(import.split('/').next().unwrap_or(import)).into_owned()).collect()
+    };
+    let added = capabilities(&change.imports_added).into_iter().map(|name| Style::strong(&format!("+{name}")));
+    let removed = capabilities(&change.imports_removed).into_iter().map(|name| format!("-{name}"));
+    // Another version of the same package is no news.
+    let (after, before) = (packages(&change.imports_added), packages(&change.imports_removed));
+    let gained = after.difference(&before).map(|package| format!("+{package}"));
+    let lost = before.difference(&after).map(|package| format!("-{package}"));
+    (added.chain(removed).collect(), gained.chain(lost).collect())
 }
 
 /// The summary and the textual diff of a lock that would be written.

@@ -1,6 +1,72 @@
 //! Running extensions: what a component may import, and instances that keep to their limits.
 //!
-//! The only room with `unsafe`, one function in [`load`]. Nothing here reads the store or the network.
+//! The only room with `unsafe`, one function in [`load`]. Nothing here reads the store or the network:
+//! [`ops::live`](crate::ops::live) opens what `sync` made live and hands it over.
+//!
+//! | file | owns |
+//! |---|---|
+//! | [`extension`] | [`Extension`](extension::Extension), which is loaded once, and its instances, which are called |
+//! | [`linker`] | the interfaces of `wit/` and what each does with its grant; the check of imported types |
+//! | [`backends`] | the traits behind the interfaces, for whoever embeds the host |
+//! | [`grants`] | which import needs which capability |
+//! | [`limits`] | what an instance may hold, and the fixed caps |
+//! | [`stop`] | why a guest was stopped, for people |
+//! | [`functions`], [`values`] | exported functions by name, their values as text |
+//!
+//! # Example
+//!
+//! A daemon opens the live set, loads an extension and calls it as often as it likes. Every method that runs a guest is
+//! async and needs a tokio runtime with its timer. A guest is never trusted: a call comes back within its time limit, and
+//! a guest that traps or meets a limit is a [`CallError`](extension::CallError), never a panic.
+//!
+//! ```
+//! # use std::collections::BTreeMap;
+//! # use std::sync::Arc;
+//! # use sesame::model::event::Silent;
+//! # use sesame::ops::{context::{Context, Interrupt}, lock::Mode, project::{Project, Search}};
+//! # use sesame::ops::sync::{self, LockPolicy, Options, Ownership};
+//! # use sesame::registry::{mirror::Reach, transport::Proxies};
+//! use sesame::host::backends::Backends;
+//! use sesame::host::values::Val;
+//! use sesame::ops::context::User;
+//! use sesame::ops::live::{Live, Surroundings};
+//! use sesame::store::paths::StorePaths;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let top = |name: &str| folder.path().join(name);
+//! # let paths = StorePaths { data: top("data"), cache: top("cache"), state: top("state") };
+//! # let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/demo");
+//! # let search = Search { named: Some(demo.into()), start: "/".into(), ..Search::default() };
+//! # let context = Context {
+//! #     project: Project::find(&search)?, paths: paths.clone(), proxies: Proxies::default(), reach: Reach::Offline,
+//! #     jobs: 1, observer: Arc::new(Silent), interrupt: Interrupt::default(), holder: "an example".to_owned(),
+//! #     user: User::default(),
+//! # };
+//! # let options = Options {
+//! #     mode: Mode::Write, policy: LockPolicy::Locked, ownership: Ownership::Respect, profile: None,
+//! # };
+//! # std::thread::spawn(move || sync::sync(&context, &options).map(drop)).join().unwrap()?;
+//! let live = Live::open(
+//!     Surroundings { paths, user: User::default(), environment: BTreeMap::new(), backends: Backends::default() },
+//!     &"demo".parse()?,
+//! )?;
+//! let greeting = live.load(&"greeting-extension".parse()?)?;
+//!
+//! // What the guest keeps in its memory stays from one call of an instance to the next.
+//! let mut instance = greeting.instantiate().await?;
+//! for name in ["Ada", "Grace"] {
+//!     let result = instance.call("greet", &[Val::String(name.to_owned())]).await?;
+//!     assert_eq!(result, Some(Val::String(format!("Hello, {name}!"))));
+//! }
+//!
+//! // An instance of its own for one call: nothing stays.
+//! let result = greeting.call("greet", &[Val::String("World".to_owned())]).await?;
+//! assert_eq!(result, Some(Val::String("Hello, World!".to_owned())));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod backends;
 pub mod extension;

@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use sesame::host::values::Val;
+
 use crate::support::artifact::Artifact;
 use crate::support::guest;
+use crate::support::host::live;
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 
@@ -54,4 +57,61 @@ fn a_sync_with_nothing_to_do_of_a_hundred_extensions() {
     println!("sync with nothing to do, {EXTENSIONS} extensions, median of {RUNS}: {:?}", time(&["sync"]));
     println!("lock, satisfied, {EXTENSIONS} extensions, median of {RUNS}: {:?}", time(&["lock"]));
     assert_eq!(registry.take_log(), Vec::<String>::new());
+}
+
+/// The greeting as built from Rust, and from the languages in the folder that `$SESAME_LANGUAGES` names.
+fn greetings() -> Vec<(&'static str, Vec<u8>)> {
+    let mut greetings = vec![("rust", guest("greeting-0.1.0"))];
+    if let Some(folder) = std::env::var_os("SESAME_LANGUAGES") {
+        let folder = std::path::PathBuf::from(folder);
+        let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
+        greetings.push(("python", read("greeting-python.wasm")));
+        greetings.push(("javascript", read("greeting-javascript.wasm")));
+    }
+    greetings
+}
+
+#[test]
+#[ignore = "a figure; .ci/full runs it in a release build"]
+fn calls_of_the_greeting_in_each_language() {
+    let sandbox = Sandbox::new();
+    let greetings = greetings();
+    let mut manifest = String::new();
+    for (name, component) in &greetings {
+        sandbox.write(&format!("{name}.wasm"), component);
+        manifest += &format!("[extensions.{name}]\npath = \"{name}.wasm\"\ncapabilities.config-read = true\n");
+    }
+    sandbox.write("sesame.toml", manifest);
+    sandbox.ok(&["sync", "-q"]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let live = live(&sandbox);
+    for (name, _) in greetings {
+        let times = (0..RUNS + 1).map(|_| {
+            let start = Instant::now();
+            let run = sandbox.ok(&["extension", "call", name, "greet", "World"]);
+            assert_eq!(run.stdout, "Hello, World!\n");
+            start.elapsed()
+        });
+        println!("{name}: `call`, whole process, warm cache, median of {RUNS}: {:?}", median(times.skip(1).collect()));
+        let extension = live.load(&name.parse().unwrap()).unwrap();
+        let world = [Val::String("World".to_owned())];
+        runtime.block_on(async {
+            let mut instance = extension.instantiate().await.unwrap();
+            let mut calls = 0_u32;
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_secs(2) {
+                instance.call("greet", &world).await.unwrap();
+                calls += 1;
+            }
+            println!("{name}: {:.0} calls a second of one instance", f64::from(calls) / start.elapsed().as_secs_f64());
+            let mut instances = 0_u32;
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_secs(2) {
+                extension.instantiate().await.unwrap();
+                instances += 1;
+            }
+            let rate = f64::from(instances) / start.elapsed().as_secs_f64();
+            println!("{name}: {rate:.0} instantiations a second");
+        });
+    }
 }

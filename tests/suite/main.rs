@@ -21,6 +21,7 @@ mod lock;
 mod output;
 mod ownership;
 mod plans;
+mod readme;
 mod real_registry;
 mod schemas;
 mod sources;

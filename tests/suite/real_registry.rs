@@ -2,86 +2,13 @@
 //! program `docker-registry`; CI installs it and runs the ignored tests.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use sesame::model::digest::Digest;
 
 use crate::support::artifact::{Artifact, INDEX, index};
 use crate::support::guest;
-use crate::support::registry::get;
+use crate::support::real_registry::Server;
 use crate::support::sandbox::Sandbox;
-
-struct Server {
-    child: Child,
-    host: String,
-}
-
-impl Server {
-    fn start(folder: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let host = format!("127.0.0.1:{port}");
-        let storage = folder.join("registry");
-        let config = format!(
-            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: {host}}}\n",
-            storage.display()
-        );
-        let path = folder.join("registry.yml");
-        fs::write(&path, config).unwrap();
-        let child = Command::new("docker-registry")
-            .arg("serve")
-            .arg(path)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("docker-registry is installed");
-        let server = Self { child, host };
-        for _ in 0..500 {
-            if get(&server.host, "/v2/").is_ok() {
-                return server;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        panic!("docker-registry does not answer");
-    }
-
-    /// Pushes as the distribution specification says: blobs in one PUT each, then the manifest.
-    fn push(&self, repository: &str, tag: &str, artifact: &Artifact) {
-        for blob in &artifact.blobs {
-            let answer = self.send("POST", &format!("/v2/{repository}/blobs/uploads/"), "", &[]);
-            let location = answer.lines().find_map(|line| line.strip_prefix("Location: ")).unwrap().trim().to_owned();
-            let path = &location[location.find("/v2/").unwrap()..];
-            let put = format!("{path}&digest={}", Digest::of(blob));
-            assert!(self.send("PUT", &put, "application/octet-stream", blob).contains(" 201 "));
-        }
-        let path = format!("/v2/{repository}/manifests/{tag}");
-        let answer = self.send("PUT", &path, artifact.media_type, &artifact.manifest);
-        assert!(answer.contains(" 201 "), "{answer}");
-    }
-
-    fn send(&self, method: &str, path: &str, media_type: &str, body: &[u8]) -> String {
-        let mut stream = TcpStream::connect(&self.host).unwrap();
-        let host = &self.host;
-        let length = body.len();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: {media_type}\r\nContent-Length: {length}\r\n\r\n"
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(body).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn want(sandbox: &Sandbox, host: &str, entries: &str) {
     sandbox.write("sesame.toml", format!("[registries.\"{host}\"]\nplain-http = true\n\n{entries}"));
@@ -144,4 +71,24 @@ fn an_index_is_followed_and_a_missing_tag_is_named() {
     sandbox.sync(None, &[]);
     want(&sandbox, host, &format!("[extensions]\nwordcount = \"{host}/my-org/wordcount:9\"\n"));
     sandbox.run(&["lock"]).fails(69, &["does not have", "my-org/wordcount:9", "still published"]);
+}
+
+#[test]
+#[ignore = "needs docker-registry; CI installs it and runs this"]
+fn what_is_pushed_is_installed_listed_called_and_configured() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(&sandbox.path("tmp"));
+    server.push("my-org/greeting-extension", "0.1.0", &Artifact::wkg(&guest("greeting-0.1.0")));
+    let reference = format!("{}/my-org/greeting-extension:0.1.0", server.host);
+    sandbox.ok(&["extension", "install", &reference, "--grant", "config-read"]).fails(0, &["1 extension is live"]);
+    let list = sandbox.ok(&["extension", "list"]).stdout;
+    assert!(list.contains("greeting-extension") && list.contains("0.1.0") && list.contains("ready"), "{list}");
+    let greet = ["extension", "call", "greeting-extension", "greet", "World"];
+    assert_eq!(sandbox.ok(&greet).stdout, "Hello, World!\n");
+    let manifest = sandbox.path("home/config/pds/extensions/greeting-extension.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, format!("config = {{ greeting.template = \"Bonjour, {{}}\" }}\n{text}")).unwrap();
+    sandbox.sync(None, &[]);
+    assert_eq!(sandbox.ok(&greet).stdout, "Bonjour, World\n");
+    sandbox.ok(&["extension", "remove", "greeting-extension"]).fails(0, &["0 extensions are live"]);
 }

@@ -3,6 +3,7 @@
 pub mod artifact;
 pub mod host;
 pub mod layout;
+pub mod real_registry;
 pub mod registry;
 pub mod sandbox;
 
