@@ -126,7 +126,7 @@ pub struct InstallArguments {
 
 #[derive(Debug, Clone, Args)]
 pub struct CallArguments {
-    /// A live extension's name, or a component's file (with a `/` or `.wasm` in it)
+    /// A live extension's name, or a component's file (anything with a `/` or a `.` in it)
     #[arg(value_name = "NAME|FILE.wasm")]
     pub target: PathBuf,
     /// The function: `greet`, `counts.count` or `my-org:wordcount/counts.count`
@@ -260,7 +260,7 @@ pub enum SchemaName {
 impl Command {
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Verb(verb) | Self::Extension { command: ExtensionCommand::Verb(verb) } => verb.name(),
+            Self::Verb(verb) => verb.name(),
             Self::Extension { command } => match command {
                 ExtensionCommand::Verb(verb) => verb.name(),
                 ExtensionCommand::Install(_) => "install",

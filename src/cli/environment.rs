@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use etcetera::base_strategy::{BaseStrategy as _, Xdg};
+use sesame::model::capability::{Capability, Grant, Scope};
 use sesame::ops::context::User;
 use sesame::ops::project::Search;
 use sesame::registry::transport::Proxies;
@@ -55,6 +56,26 @@ impl Environment {
         }
     }
 
+    /// A grant from the command line, whose folders are relative to the current one: absolute, or below `~`.
+    pub fn absolute(&self, grant: &Grant) -> Grant {
+        let Grant { capability, scope } = grant;
+        let (Capability::FsRead | Capability::FsWrite, Scope::Only(folders)) = (capability, scope) else {
+            return grant.clone();
+        };
+        let absolute = |folder: &String| {
+            if folder == "~" || folder.starts_with("~/") {
+                return folder.clone();
+            }
+            let path = normalized(&self.start.join(folder));
+            match path.strip_prefix(&self.home) {
+                Ok(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
+                Ok(rest) => format!("~/{}", rest.display()),
+                Err(_) => path.display().to_string(),
+            }
+        };
+        Grant { capability: *capability, scope: Scope::Only(folders.iter().map(absolute).collect()) }
+    }
+
     /// Every variable whose name and value are text, for the extensions that are granted one.
     pub fn variables() -> BTreeMap<String, String> {
         let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
@@ -71,6 +92,19 @@ impl Environment {
             configuration: self.configuration.clone(),
         }
     }
+}
+
+/// A path without `.` and `..`, by its text.
+fn normalized(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(normal.pop()),
+            part => normal.push(part),
+        }
+    }
+    normal
 }
 
 /// The variables that curl reads, in its order of preference.

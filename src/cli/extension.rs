@@ -2,15 +2,17 @@
 
 use std::io::BufRead as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use sesame::host::backends::Backends;
 use sesame::host::values::Syntax;
-use sesame::model::capability::{Grants, add};
+use sesame::model::capability::{Grant, Grants, add};
 use sesame::model::manifest::Limits;
 use sesame::model::name::{ExtensionName, ProfileName};
 use sesame::model::report::{CallOutcome, LogReport};
 use sesame::ops::call::{Call, call};
+use sesame::ops::context::Interrupt;
 use sesame::ops::error::Error;
 use sesame::ops::install::{Asks, Consent, Install, Origin, install, remove};
 use sesame::ops::list::{info, list};
@@ -23,23 +25,23 @@ use super::backends::{Echo, Printed};
 use super::environment::Environment;
 use super::failure::Failure;
 use super::output::{Output, Volume};
-use super::{End, context, context_of, human, interrupt, json};
+use super::{End, context, context_of, human, interrupt, json, run_verb};
 
 /// Runs a command that is only there under `sesame extension`.
 pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -> Result<End, Failure> {
     match command {
-        ExtensionCommand::Verb(_) => {}
+        ExtensionCommand::Verb(verb) => return run_verb(arguments, verb, output),
         ExtensionCommand::Install(options) => run_install(arguments, options, output)?,
         ExtensionCommand::List { profile } => {
             let environment = Environment::read()?;
             let report = list(&environment.paths, &live_profile(arguments, &environment, profile)?)?;
-            output.result("list", json::Data::List(&report), || human::list(&report));
+            output.answer("list", json::Data::List(&report), || human::list(&report));
         }
         ExtensionCommand::Info { name, profile } => {
             let environment = Environment::read()?;
             let profile = live_profile(arguments, &environment, profile)?;
             let report = info(&environment.paths, &environment.user(), &profile, name)?;
-            output.result("info", json::Data::Info(&report), || human::info(&report));
+            output.answer("info", json::Data::Info(&report), || human::info(&report));
         }
         ExtensionCommand::Remove { name, profile, network } => {
             let context = context(arguments, "remove", network, output)?;
@@ -59,19 +61,20 @@ fn run_install(arguments: &Arguments, options: &InstallArguments, output: &Outpu
         (Some(reference), _) => Origin::Registry(reference.clone()),
         (None, file) => Origin::File(environment.start.join(file.clone().unwrap_or_default())),
     };
+    let grants = options.grants.iter().map(|grant| environment.absolute(grant)).collect();
     let context = context_of(environment, project, "install", &options.network, output)?;
     let consent = |asks: &Asks<'_>| {
         if options.grant_all {
             return Consent::Granted;
         }
-        ask(asks, output)
+        ask(asks, output, &context.interrupt)
     };
     let report = install(
         &context,
         &Install {
             origin,
             name: options.name.clone(),
-            grants: options.grants.clone(),
+            grants,
             consent: &consent,
             profile: options.profile.profile.clone(),
         },
@@ -81,15 +84,30 @@ fn run_install(arguments: &Arguments, options: &InstallArguments, output: &Outpu
 }
 
 /// Asks the person, if there is one. Anything but a yes is a no.
-fn ask(asks: &Asks<'_>, output: &Output) -> Consent {
+fn ask(asks: &Asks<'_>, output: &Output, interrupt: &Interrupt) -> Consent {
     if !output.asks() {
         return Consent::Nobody;
     }
     output.say(Volume::Quiet, &human::asks(asks));
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    match (read, answer.trim().to_lowercase().as_str()) {
-        (Ok(_), "y" | "yes") => Consent::Granted,
+    let (sender, answers) = mpsc::channel();
+    // A read of a terminal goes on after a signal, so another thread does it and is left behind if need be.
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        let _ = sender.send(read.is_ok_and(|length| length > 0).then_some(answer));
+    });
+    let answer = loop {
+        match answers.recv_timeout(Duration::from_millis(50)) {
+            Err(mpsc::RecvTimeoutError::Timeout) if !interrupt.is_set() => {}
+            answer => break answer.ok().flatten(),
+        }
+    };
+    if answer.is_none() {
+        output.say(Volume::Quiet, "\n");
+    }
+    match answer.unwrap_or_default().trim().to_lowercase().as_str() {
+        _ if interrupt.is_set() => Consent::Interrupted,
+        "y" | "yes" => Consent::Granted,
         _ => Consent::Refused,
     }
 }
@@ -99,7 +117,7 @@ fn run_log(arguments: &Arguments, name: &ExtensionName, output: &Output) -> Resu
     let text = log(&paths, name)?.unwrap_or_default();
     if arguments.json {
         let report = LogReport { name: name.clone(), lines: text.lines().map(str::to_owned).collect() };
-        output.result("log", json::Data::Log(&report), String::new);
+        output.answer("log", json::Data::Log(&report), String::new);
     } else if text.is_empty() {
         output.say(Volume::Normal, &format!("`{name}` has printed nothing\n"));
     } else {
@@ -141,14 +159,17 @@ fn run_call(arguments: &Arguments, options: &CallArguments, output: &Output) -> 
     let name = if file { file_name(&options.target) } else { options.target.display().to_string() };
     let extension = if file {
         let mut grants = Grants::new();
-        options.grants.iter().for_each(|grant| add(&mut grants, grant.capability, grant.scope.clone()));
+        for grant in &options.grants {
+            let Grant { capability, scope } = environment.absolute(grant);
+            add(&mut grants, capability, scope);
+        }
         let live = Live::empty(surroundings)?;
         live.compile(&environment.start.join(&options.target), &grants, &adjustment, &environment.start)?
     } else {
         if !options.grants.is_empty() {
             return Err(Failure::GrantToLive);
         }
-        let name: ExtensionName = name.parse().map_err(|source| Error::NoName { text: name.clone(), source })?;
+        let name: ExtensionName = name.parse().map_err(|_| Failure::NoTarget(name.clone()))?;
         let live = Live::open(surroundings, &live_profile(arguments, &environment, &options.profile)?)?;
         live.load_with(&name, &adjustment)?
     };
@@ -182,7 +203,7 @@ fn live_profile(
         return Ok(profile.clone());
     }
     match Project::find(&environment.search(arguments.manifest.clone())) {
-        Ok(project) => Ok(project.read_manifest()?.profile.unwrap_or_default()),
+        Ok(project) => Ok(project.profile()?.unwrap_or_default()),
         Err(Error::NoManifest { .. }) => Ok(ProfileName::default()),
         Err(error) => Err(error.into()),
     }

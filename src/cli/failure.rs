@@ -19,6 +19,8 @@ pub enum Failure {
     CurrentFolder(#[source] io::Error),
     #[error("HOME is not set")]
     NoHome,
+    #[error("`{0}` is neither the name of an extension nor a file")]
+    NoTarget(String),
     #[error("`--grant` is for a component's file; what is live has the grants of its manifest")]
     GrantToLive,
 }
@@ -29,7 +31,7 @@ impl Failure {
             Self::Verb(error) => error.kind(),
             Self::CurrentFolder(_) => FaultKind::Io,
             Self::NoHome => FaultKind::Configuration,
-            Self::GrantToLive => FaultKind::Usage,
+            Self::GrantToLive | Self::NoTarget(_) => FaultKind::Usage,
         }
     }
 
@@ -38,6 +40,9 @@ impl Failure {
             Self::Verb(error) => error.fault(),
             Self::CurrentFolder(_) => Fault::new(self.kind(), self, Some("change to a folder that exists".to_owned())),
             Self::NoHome => Fault::new(self.kind(), self, Some("set it to your home folder".to_owned())),
+            Self::NoTarget(name) => {
+                Fault::new(self.kind(), self, Some(format!("write `./{name}` if it is a component's file")))
+            }
             Self::GrantToLive => {
                 let hint = "grant it in the manifest and run `sesame sync`, or install it again with `--grant`";
                 Fault::new(self.kind(), self, Some(hint.to_owned()))
@@ -55,7 +60,7 @@ impl Failure {
     /// The report of a sync that failed in part.
     pub fn report(&self) -> Option<&SyncReport> {
         match self {
-            Self::Verb(Error::Incomplete(report)) => Some(report),
+            Self::Verb(Error::Incomplete(report) | Error::PutBack(report)) => Some(report),
             _ => None,
         }
     }
@@ -100,7 +105,9 @@ pub fn words(failure: &Failure) -> String {
             }
             return text;
         }
-        Failure::Verb(Error::Incomplete(report)) => return incomplete(report, &failure.fault()),
+        Failure::Verb(Error::Incomplete(report) | Error::PutBack(report)) => {
+            return incomplete(report, &failure.fault());
+        }
         _ => {}
     }
     let mut fault = failure.fault();

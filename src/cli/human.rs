@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style as Ansi};
 use sesame::host::grants::needed;
+use sesame::model::capability::shown;
 use sesame::model::lock::{LockChange, LockedVersion, Staleness};
 use sesame::model::report::{
     CodeState, DiffReport, ExtensionReport, InfoReport, InitReport, InstallReport, ListReport, LockOutcome, LockReport,
     RemoveReport, SyncOutcome, SyncReport, WitReport,
 };
 use sesame::model::text::{count, escape, size};
-use sesame::ops::install::{Asks, wasi_packages};
+use sesame::ops::install::Asks;
 use similar::{ChangeTag, TextDiff};
 
 /// The few styles. They are written always; the stream drops them where no colour is wanted.
@@ -165,7 +166,7 @@ pub fn list(report: &ListReport) -> String {
             extension.provenance.map_or_else(|| "-".to_owned(), |digest| digest.short()),
             size(extension.size),
             code_state(extension.state).to_owned(),
-            escape(&extension.capabilities.join(" ")).into_owned(),
+            escape(&extension.capabilities.join(", ")).into_owned(),
         ]
     });
     table(std::iter::once(head.to_vec()).chain(rows))
@@ -234,10 +235,15 @@ pub fn install(report: &InstallReport) -> String {
 
 /// What was taken away.
 pub fn remove(report: &RemoveReport) -> String {
-    format!("{} {} from {}\n{}", Style::good("removed"), report.name, escape(&report.file), sync(&report.sync))
+    let kept = report.kept.as_ref().map(|kept| format!("{} stays\n", escape(kept))).unwrap_or_default();
+    let file = escape(&report.file);
+    format!("{} {} from {file}\n{kept}{}", Style::good("removed"), report.name, sync(&report.sync))
 }
 
 pub fn wit(report: &WitReport) -> String {
+    if report.files.is_empty() {
+        return format!("{} the files are there\n", Style::good("up to date:"));
+    }
     report.files.iter().map(|file| format!("{} {}\n", Style::good("wrote"), escape(file))).collect()
 }
 
@@ -250,14 +256,21 @@ pub fn asks(asks: &Asks<'_>) -> String {
         asks.entry.component.short(),
         size(asks.entry.size)
     );
-    let granted = asks.granted.keys().map(|capability| (capability, "granted"));
-    let missing = asks.missing.iter().map(|capability| (capability, "asked for"));
-    let rows = granted
-        .chain(missing)
-        .map(|(capability, state)| vec![capability.to_string(), state.to_owned(), capability.allows().to_owned()]);
-    text.push_str(&table(rows));
-    let wasi = wasi_packages(asks.entry);
+    if let Some(replaced) = asks.replaced.as_ref().filter(|replaced| *replaced != asks.source) {
+        let _ = writeln!(text, "  in the place of {}", escape(replaced));
+    }
+    let granted = shown(asks.granted).into_iter().zip(asks.granted);
+    let granted = granted.map(|(grant, (capability, scope))| {
+        vec![escape(&grant).into_owned(), "granted".to_owned(), capability.allows_of(scope).to_owned()]
+    });
+    let missing = asks
+        .missing
+        .iter()
+        .map(|capability| vec![capability.to_string(), "asked for".to_owned(), capability.allows().to_owned()]);
+    text.push_str(&table(granted.chain(missing)));
+    let wasi = packages(asks.entry.imports.iter().filter(|import| import.starts_with("wasi:")));
     if !wasi.is_empty() {
+        let wasi: Vec<String> = wasi.into_iter().collect();
         let _ = writeln!(text, "  it uses {}, which shows it nothing that is not granted", wasi.join(", "));
     }
     format!("{text}grant what it asks for? [y/N] ")
@@ -285,7 +298,7 @@ pub fn table(rows: impl Iterator<Item = Vec<String>>) -> String {
 
 fn live(extensions: &[ExtensionReport]) -> String {
     table(extensions.iter().map(|extension| {
-        let grants = extension.capabilities.join(", ");
+        let grants = escape(&extension.capabilities.join(", ")).into_owned();
         vec![extension.name.to_string(), escape(&extension.source).into_owned(), grants]
     }))
 }
@@ -320,17 +333,19 @@ fn imports(change: &LockChange) -> (Vec<String>, Vec<String>) {
     let capabilities = |imports: &[String]| -> Vec<String> {
         imports.iter().filter_map(|import| needed(import).flatten()).map(|capability| capability.to_string()).collect()
     };
-    let packages = |imports: &[String]| -> BTreeSet<String> {
-        let others = imports.iter().filter(|import| needed(import).flatten().is_none());
-        others.map(|import| escape(import.split('/').next().unwrap_or(import)).into_owned()).collect()
-    };
+    let others = |imports: &[String]| packages(imports.iter().filter(|import| needed(import).flatten().is_none()));
     let added = capabilities(&change.imports_added).into_iter().map(|name| Style::strong(&format!("+{name}")));
     let removed = capabilities(&change.imports_removed).into_iter().map(|name| format!("-{name}"));
     // Another version of the same package is no news.
-    let (after, before) = (packages(&change.imports_added), packages(&change.imports_removed));
+    let (after, before) = (others(&change.imports_added), others(&change.imports_removed));
     let gained = after.difference(&before).map(|package| format!("+{package}"));
     let lost = before.difference(&after).map(|package| format!("-{package}"));
     (added.chain(removed).collect(), gained.chain(lost).collect())
+}
+
+/// The packages that imports are of.
+fn packages<'a>(imports: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
+    imports.map(|import| escape(import.split('/').next().unwrap_or(import)).into_owned()).collect()
 }
 
 /// The summary and the textual diff of a lock that would be written.

@@ -28,7 +28,7 @@ use sesame::ops::sync::{LockPolicy, Ownership};
 use sesame::ops::{diff, init, lock, sync, wit};
 use sesame::registry::mirror::Reach;
 
-use args::{Arguments, Command, ExtensionCommand, LockArguments, Network, SyncArguments, Verb};
+use args::{Arguments, Command, LockArguments, Network, SyncArguments, Verb};
 use environment::Environment;
 use output::Output;
 use progress::Progress;
@@ -65,9 +65,7 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &Arguments, output: &Output) -> Result<End, failure::Failure> {
     match &arguments.command {
-        Command::Verb(verb) | Command::Extension { command: ExtensionCommand::Verb(verb) } => {
-            run_verb(arguments, verb, output)
-        }
+        Command::Verb(verb) => run_verb(arguments, verb, output),
         Command::Extension { command } => extension::run(arguments, command, output),
     }
 }

@@ -67,6 +67,15 @@ impl Output {
         }
     }
 
+    /// What was asked for and nothing else: as JSON, or in words, on standard output, however quiet it should be.
+    pub fn answer(&self, command: &str, data: Data<'_>, words: impl FnOnce() -> String) {
+        if self.json {
+            self.document(&Document { version: VERSION, command, data: Some(data), error: None });
+        } else {
+            self.print(&mut anstream::stdout(), &words());
+        }
+    }
+
     /// What a called function gave: as JSON, or as it is; on a terminal escaped, but for line ends and tabs.
     pub fn value(&self, command: &str, data: Data<'_>, text: Option<&str>) {
         match text {

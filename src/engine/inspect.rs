@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use wasmparser::{ComponentTypeRef, Parser, Payload, Validator};
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
+    InstanceTypeDeclaration, Parser, Payload, TypeBounds, Validator,
+};
 
 use super::config::FEATURES;
+use super::weight::check_weight;
 
 /// The outer names of a component, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +26,8 @@ pub enum InspectError {
     Invalid(String),
     #[error("it imports {what} `{name}`, which no host can give it")]
     Import { what: &'static str, name: String },
+    #[error("it makes {found} {what} of itself, and at most {most} are allowed")]
+    TooMany { what: &'static str, found: u64, most: u64 },
 }
 
 /// Validates a component's bytes and reads its interface.
@@ -34,18 +40,33 @@ pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
     read_interface(bytes)
 }
 
-/// Reads the interface of a component that was validated, or is validated by being compiled.
+/// Reads the interface of a component that was validated, or is validated by being compiled. Imports that only name types
+/// ask nothing of the host and are left out.
 ///
 /// # Errors
-/// [`InspectError`] if its sections cannot be read.
+/// [`InspectError`] if its sections cannot be read, or if it would make too much of itself when it is instantiated.
 pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
     let invalid = |error: wasmparser::BinaryReaderError| InspectError::Invalid(error.to_string());
     let mut interface = Interface::default();
     let mut depth = 0_usize;
+    // For each type of the outer component, whether an instance of it has anything but types in it.
+    let mut types: Vec<Needs> = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(invalid)? {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentTypeSection(section) if depth == 0 => {
+                for ty in section {
+                    types.push(Needs::of(&ty.map_err(invalid)?));
+                }
+            }
+            Payload::ComponentAliasSection(section) if depth == 0 => {
+                for alias in section {
+                    if is_type(&alias.map_err(invalid)?) {
+                        types.push(Needs::Host);
+                    }
+                }
+            }
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
                     let import = import.map_err(invalid)?;
@@ -57,19 +78,57 @@ pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
                         ComponentTypeRef::Component(_) => {
                             return Err(InspectError::Import { what: "the component", name });
                         }
+                        ComponentTypeRef::Type(TypeBounds::Eq(_)) => types.push(Needs::Host),
+                        ComponentTypeRef::Type(TypeBounds::SubResource) => {
+                            types.push(Needs::Host);
+                            interface.imports.insert(name);
+                        }
+                        ComponentTypeRef::Instance(ty) if types.get(ty as usize) == Some(&Needs::Nothing) => {}
                         _ => drop(interface.imports.insert(name)),
                     }
                 }
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
                 for export in section {
-                    interface.exports.insert(export.map_err(invalid)?.name.name.to_owned());
+                    let export = export.map_err(invalid)?;
+                    if export.kind == ComponentExternalKind::Type {
+                        types.push(Needs::Host);
+                    }
+                    interface.exports.insert(export.name.name.to_owned());
                 }
             }
             _ => {}
         }
     }
+    check_weight(bytes)?;
     Ok(interface)
+}
+
+/// What an import of some type asks of the host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// An instance of types alone.
+    Nothing,
+    Host,
+}
+
+impl Needs {
+    fn of(ty: &ComponentType<'_>) -> Self {
+        let ComponentType::Instance(declarations) = ty else { return Self::Host };
+        let asks = |declaration: &InstanceTypeDeclaration<'_>| match declaration {
+            InstanceTypeDeclaration::Export { ty, .. } => !matches!(ty, ComponentTypeRef::Type(TypeBounds::Eq(_))),
+            _ => false,
+        };
+        if !declarations.is_empty() && !declarations.iter().any(asks) { Self::Nothing } else { Self::Host }
+    }
+}
+
+fn is_type(alias: &ComponentAlias<'_>) -> bool {
+    match alias {
+        ComponentAlias::InstanceExport { kind, .. } => *kind == ComponentExternalKind::Type,
+        ComponentAlias::Outer { kind, .. } => *kind == ComponentOuterAliasKind::Type,
+        ComponentAlias::CoreInstanceExport { .. } => false,
+    }
 }
 
 /// A component's world, as WIT text.
@@ -135,6 +194,23 @@ mod tests {
         let wordcount = inspect(include_bytes!("../../fixtures/guests/built/wordcount-1.0.0.wasm")).unwrap();
         assert!(wordcount.imports.is_empty());
         assert_eq!(names(&wordcount.exports), ["my-org:wordcount/counts@1.0.0"]);
+    }
+
+    #[test]
+    fn imports_of_types_ask_nothing_of_the_host() {
+        let text = "(component
+            (type $r (record (field \"a\" u32)))
+            (import \"person\" (type $person (eq $r)))
+            (type $types (instance (type $r (record (field \"a\" u32))) (export \"r\" (type (eq $r)))))
+            (import \"a:b/types\" (instance $t (type $types)))
+            (alias export $t \"r\" (type $again))
+            (type $functions (instance (export \"f\" (func))))
+            (import \"a:b/functions\" (instance (type $functions)))
+            (type $resources (instance (export \"r\" (type (sub resource)))))
+            (import \"a:b/resources\" (instance (type $resources)))
+            (import \"a:b/empty\" (instance)))";
+        let interface = inspect(&wat::parse_str(text).unwrap()).unwrap();
+        assert_eq!(names(&interface.imports), ["a:b/empty", "a:b/functions", "a:b/resources"]);
     }
 
     #[test]

@@ -51,7 +51,8 @@ pub trait Notification: Send + Sync {
 
 /// Keeps what extensions log.
 pub trait Log: Send + Sync {
-    /// Takes one line without its end: control characters escaped, at most 4 KiB and a few bytes.
+    /// Takes one line without its end: at most 4 KiB of what the guest wrote, control characters escaped. Called while the
+    /// guest waits, so it should be quick.
     fn line(&self, extension: &str, source: Source, text: &str);
 }
 

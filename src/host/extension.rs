@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Val};
 use wasmtime::{Engine, Store};
 
@@ -84,8 +85,11 @@ pub enum CallError {
     Thread(#[source] std::io::Error),
 }
 
-/// A loaded extension.
-pub struct Extension {
+/// A loaded extension. Clones are the same extension.
+#[derive(Clone)]
+pub struct Extension(Arc<Loaded>);
+
+struct Loaded {
     pre: InstancePre<State>,
     functions: Vec<Function>,
     settings: Arc<Settings>,
@@ -93,8 +97,8 @@ pub struct Extension {
 }
 
 /// An instance: the memory of one guest. After a trap or a limit it is of no more use.
-pub struct Instance<'a> {
-    extension: &'a Extension,
+pub struct Instance {
+    extension: Extension,
     /// Gone while a call runs, and for ever once one was stopped.
     store: Option<Store<State>>,
     /// None before the guest's start has run.
@@ -136,8 +140,7 @@ impl Host {
 
     fn link(&self, component: &Component, grant: Grant, ticker: &Arc<Ticker>) -> Result<Extension, HostError> {
         let engine = component.engine();
-        let imports: Vec<String> =
-            component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
+        let imports: Vec<String> = imports(component);
         let refusals = refused(&imports, &grant.capabilities);
         if !refusals.is_empty() {
             return Err(HostError::Refused(refusals));
@@ -148,7 +151,8 @@ impl Host {
         let Grant { name, capabilities: grants, limits, config, folders, environment } = grant;
         let backends = self.backends.clone();
         let settings = Arc::new(Settings { name, grants, limits, config, folders, environment, backends });
-        Ok(Extension { functions: functions(component), pre, settings, ticker: ticker.clone() })
+        let functions = functions(component);
+        Ok(Extension(Arc::new(Loaded { pre, functions, settings, ticker: ticker.clone() })))
     }
 
     fn ready(&self, metering: Metering) -> Result<&(Engine, Arc<Ticker>), EngineError> {
@@ -168,7 +172,7 @@ impl Host {
 impl Extension {
     /// What it exports.
     pub fn functions(&self) -> &[Function] {
-        &self.functions
+        &self.0.functions
     }
 
     /// The function of this name: `greet`, `counts.count` or `my-org:wordcount/counts.count`.
@@ -176,14 +180,14 @@ impl Extension {
     /// # Errors
     /// [`NoFunction`] with the nearest name.
     pub fn function(&self, name: &str) -> Result<&Function, NoFunction> {
-        find(&self.functions, name)
+        find(&self.0.functions, name)
     }
 
     /// Makes an instance, within the limits of one call.
     ///
     /// # Errors
     /// [`CallError::Stopped`] if the guest's start met a limit or trapped.
-    pub async fn instantiate(&self) -> Result<Instance<'_>, CallError> {
+    pub async fn instantiate(&self) -> Result<Instance, CallError> {
         let mut instance = self.prepare()?;
         instance.within_limits(None).await?;
         Ok(instance)
@@ -199,18 +203,18 @@ impl Extension {
         self.prepare()?.within_limits(Some((function, arguments))).await
     }
 
-    fn prepare(&self) -> Result<Instance<'_>, CallError> {
-        let state = State::new(&self.settings).map_err(|error| CallError::Folder(format!("{error:#}")))?;
-        let mut store = Store::new(self.pre.engine(), state);
+    fn prepare(&self) -> Result<Instance, CallError> {
+        let state = State::new(&self.0.settings).map_err(|error| CallError::Folder(format!("{error:#}")))?;
+        let mut store = Store::new(self.0.pre.engine(), state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(MAX_HOSTCALL);
         store.set_max_component_handles(MAX_HANDLES);
         store.epoch_deadline_async_yield_and_update(1);
-        Ok(Instance { extension: self, store: Some(store), started: None })
+        Ok(Instance { extension: self.clone(), store: Some(store), started: None })
     }
 }
 
-impl Instance<'_> {
+impl Instance {
     /// Calls an exported function, within the limits of one call. What the guest keeps in its memory stays from one
     /// call to the next.
     ///
@@ -218,7 +222,8 @@ impl Instance<'_> {
     /// [`CallError`]: the function or the number of arguments is wrong; or the guest was stopped, and then every later
     /// call gives [`CallError::Gone`]. An argument of another type than the function's counts as stopped.
     pub async fn call(&mut self, function: &str, arguments: &[Val]) -> Result<Option<Val>, CallError> {
-        let function = self.extension.function(function)?;
+        let extension = self.extension.clone();
+        let function = extension.function(function)?;
         check_arity(function, arguments)?;
         self.within_limits(Some((function, arguments))).await
     }
@@ -227,7 +232,7 @@ impl Instance<'_> {
     /// meanwhile: if the guest is stopped, or nobody waits for it any more, it is dropped.
     async fn within_limits(&mut self, call: Option<(&Function, &[Val])>) -> Result<Option<Val>, CallError> {
         let mut store = self.store.take().ok_or(CallError::Gone)?;
-        let limits = self.extension.settings.limits;
+        let limits = self.extension.0.settings.limits;
         let allowed = Duration::from_millis(limits.time_ms());
         let log = store.data().log.clone();
         store.data_mut().meter.refused = None;
@@ -236,10 +241,9 @@ impl Instance<'_> {
             store.set_fuel(fuel).map_err(|error| CallError::Stopped(Stop::new(&error, &store)))?;
         }
         log.start_call();
-        let ticking = self.extension.ticker.tick().map_err(CallError::Thread)?;
+        let ticking = self.extension.0.ticker.tick().map_err(CallError::Thread)?;
         let began = Instant::now();
-        let pre = &self.extension.pre;
-        let run = run(pre, &mut store, &mut self.started, call);
+        let run = run(&self.extension.0.pre, &mut store, &mut self.started, call);
         let ended = tokio::time::timeout(allowed, run).await;
         drop(ticking);
         log.end_call();
@@ -252,6 +256,21 @@ impl Instance<'_> {
             _ => Err(CallError::Stopped(Stop::time(&limits))),
         }
     }
+}
+
+/// What a component imports that is not types alone: see [`inspect`](crate::engine::inspect).
+fn imports(component: &Component) -> Vec<String> {
+    let engine = component.engine();
+    let asks = |item: &ComponentItem| match item {
+        ComponentItem::Type(_) => false,
+        ComponentItem::ComponentInstance(instance) => {
+            let mut exports = instance.exports(engine).peekable();
+            exports.peek().is_none() || exports.any(|(_, item)| !matches!(item.ty, ComponentItem::Type(_)))
+        }
+        _ => true,
+    };
+    let component_type = component.component_type();
+    component_type.imports(engine).filter(|(_, item)| asks(&item.ty)).map(|(name, _)| name.to_owned()).collect()
 }
 
 async fn run(

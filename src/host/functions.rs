@@ -14,15 +14,20 @@ pub struct Function {
     /// The interface that it is part of, with package and version; none for a function of the world itself.
     pub interface: Option<String>,
     pub name: String,
+    /// The shortest name by which it is called: `greet`, `counts.count`; with the whole interface where another one has
+    /// the same last part.
+    pub call_name: String,
     ty: ComponentFunc,
     pub(super) index: ComponentExportIndex,
 }
 
 /// Why a text names no function.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it exports no function `{name}`")]
+#[error("{} `{name}`", if *several { "it exports several functions of the name" } else { "it exports no function" })]
 pub struct NoFunction {
     pub name: String,
+    /// Whether it names more than one.
+    pub several: bool,
     /// What was most likely meant.
     pub closest: Option<String>,
     /// Every function with its signature.
@@ -40,14 +45,6 @@ impl Function {
         self.ty.results().next()
     }
 
-    /// The shortest name that a call takes: `greet`, `counts.count`.
-    pub fn short_name(&self) -> String {
-        match &self.interface {
-            None => self.name.clone(),
-            Some(interface) => format!("{}.{}", bare(interface), self.name),
-        }
-    }
-
     /// Whether `text` names it: `name`, or `iface.name`, `pkg:iface/name.func`, with or without a version.
     fn is_named(&self, text: &str) -> bool {
         let Some(interface) = &self.interface else { return text == self.name };
@@ -62,7 +59,7 @@ impl Function {
 impl fmt::Display for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parameters = self.parameters().map(|(name, ty)| format!("{name}: {}", DisplayType(&ty)));
-        write!(f, "{}: func({})", self.short_name(), parameters.collect::<Vec<_>>().join(", "))?;
+        write!(f, "{}: func({})", self.call_name, parameters.collect::<Vec<_>>().join(", "))?;
         self.result().map_or(Ok(()), |ty| write!(f, " -> {}", DisplayType(&ty)))
     }
 }
@@ -79,7 +76,10 @@ pub(super) fn functions(component: &Component) -> Vec<Function> {
     let mut functions = Vec::new();
     let mut add = |interface: Option<&str>, name: &str, ty: ComponentFunc, index: Option<ComponentExportIndex>| {
         if let Some(index) = index.filter(|_| !name.starts_with('[')) {
-            functions.push(Function { interface: interface.map(str::to_owned), name: name.to_owned(), ty, index });
+            let call_name =
+                interface.map_or_else(|| name.to_owned(), |interface| format!("{}.{name}", bare(interface)));
+            let (interface, name) = (interface.map(str::to_owned), name.to_owned());
+            functions.push(Function { interface, name, call_name, ty, index });
         }
     };
     for (name, item) in component.component_type().exports(engine) {
@@ -96,28 +96,29 @@ pub(super) fn functions(component: &Component) -> Vec<Function> {
             _ => {}
         }
     }
+    let names: Vec<String> = functions.iter().map(|function| function.call_name.clone()).collect();
+    for function in &mut functions {
+        if let Some(interface) = &function.interface
+            && names.iter().filter(|name| **name == function.call_name).count() > 1
+        {
+            function.call_name = format!("{interface}.{}", function.name);
+        }
+    }
     functions
 }
 
 /// The one function that `name` names.
 pub(super) fn find<'a>(functions: &'a [Function], name: &str) -> Result<&'a Function, NoFunction> {
-    let mut named = functions.iter().filter(|function| function.is_named(name));
-    match (named.next(), named.next()) {
-        (Some(function), None) => Ok(function),
-        _ => {
-            let names: Vec<String> = functions.iter().map(Function::short_name).collect();
-            let last = |name: &'a String| name.rsplit('.').next().unwrap_or(name);
-            let whole = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
-            let part =
-                functions.iter().find(|function| last(&function.name) == name.rsplit('.').next().unwrap_or(name));
-            let closest = whole.or_else(|| part.map(Function::short_name));
-            Err(NoFunction {
-                name: name.to_owned(),
-                closest,
-                known: functions.iter().map(ToString::to_string).collect(),
-            })
-        }
+    let named: Vec<&Function> = functions.iter().filter(|function| function.is_named(name)).collect();
+    if let [function] = named[..] {
+        return Ok(function);
     }
+    let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
+    let whole = nearest(name, functions.iter().map(|function| function.call_name.as_str())).map(str::to_owned);
+    let part = functions.iter().find(|function| function.name == last(name)).map(|function| function.call_name.clone());
+    let closest = if named.is_empty() { whole.or(part) } else { None };
+    let known = functions.iter().map(ToString::to_string).collect();
+    Err(NoFunction { name: name.to_owned(), several: !named.is_empty(), closest, known })
 }
 
 fn unversioned(interface: &str) -> &str {

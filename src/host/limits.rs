@@ -4,14 +4,16 @@ use wasmtime::ResourceLimiter;
 
 use crate::model::manifest::Limits;
 
-/// Core instances, and tables, of one component instance.
-pub const MAX_INSTANCES: usize = 1_000;
+pub use crate::engine::weight::MAX_INSTANCES;
+
 /// Linear memories of one component instance.
 pub const MAX_MEMORIES: usize = 100;
 /// Elements of all tables together: 8 MiB of them.
 pub const MAX_TABLE_ELEMENTS: usize = 1 << 20;
-/// Live handles of resources, in the guest and in the host.
+/// Live handles of resources in the guest.
 pub const MAX_HANDLES: usize = 10_000;
+/// Open files, streams and timers that the host keeps for an instance.
+pub const MAX_HOST_RESOURCES: usize = 256;
 /// What one call of the host, or the result of a call of the guest, may move out of the guest, in bytes.
 pub const MAX_HOSTCALL: usize = 16 << 20;
 /// Random bytes of one call.
@@ -26,51 +28,114 @@ pub(super) enum Refused {
 
 /// Counts what an instance holds.
 pub(super) struct Meter {
-    most_memory: usize,
-    memory: usize,
-    elements: usize,
-    /// The last thing that was refused; a guest often traps because of it.
+    memory: Count,
+    elements: Count,
+    /// The last thing that was refused in this call; a guest often traps because of it.
     pub refused: Option<Refused>,
+}
+
+/// An amount over all memories, or all tables.
+struct Count {
+    most: usize,
+    held: usize,
+    /// What the growth that was just allowed has added, in case it fails after all.
+    added: usize,
+}
+
+impl Count {
+    fn new(most: usize) -> Self {
+        Self { most, held: 0, added: 0 }
+    }
+
+    /// Whether one of them may grow. A growth beyond its own maximum fails whatever is said here.
+    fn grow(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> bool {
+        self.added = 0;
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return true;
+        }
+        let added = desired.saturating_sub(current);
+        let allowed = self.held.saturating_add(added) <= self.most;
+        if allowed {
+            self.held += added;
+            self.added = added;
+        }
+        allowed
+    }
+
+    fn undo(&mut self) {
+        self.held -= std::mem::take(&mut self.added);
+    }
 }
 
 impl Meter {
     pub(super) fn new(limits: &Limits) -> Self {
-        let most_memory = usize::try_from(limits.memory_mib()).unwrap_or(usize::MAX).saturating_mul(1 << 20);
-        Self { most_memory, memory: 0, elements: 0, refused: None }
+        let memory = usize::try_from(limits.memory_mib()).unwrap_or(usize::MAX).saturating_mul(1 << 20);
+        Self { memory: Count::new(memory), elements: Count::new(MAX_TABLE_ELEMENTS), refused: None }
     }
 }
 
 impl ResourceLimiter for Meter {
     /// Called with what one memory has and wants, in bytes; also for the memory that an instance begins with.
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let memory = self.memory.saturating_add(desired.saturating_sub(current));
-        if memory > self.most_memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let allowed = self.memory.grow(current, desired, maximum);
+        if !allowed {
             self.refused = Some(Refused::Memory);
-            return Ok(false);
         }
-        self.memory = memory;
-        Ok(true)
+        Ok(allowed)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let elements = self.elements.saturating_add(desired.saturating_sub(current));
-        if elements > MAX_TABLE_ELEMENTS {
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory.undo();
+        Ok(())
+    }
+
+    /// The same for tables, in elements.
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let allowed = self.elements.grow(current, desired, maximum);
+        if !allowed {
             self.refused = Some(Refused::Table);
-            return Ok(false);
         }
-        self.elements = elements;
-        Ok(true)
+        Ok(allowed)
+    }
+
+    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.elements.undo();
+        Ok(())
     }
 
     fn instances(&self) -> usize {
-        MAX_INSTANCES
+        MAX_INSTANCES as usize
     }
 
     fn tables(&self) -> usize {
-        MAX_INSTANCES
+        MAX_INSTANCES as usize
     }
 
     fn memories(&self) -> usize {
         MAX_MEMORIES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_memories_count_together_and_only_what_they_hold() {
+        let mib = 1 << 20;
+        let mut meter = Meter::new(&Limits { max_memory_mib: Some(3), ..Limits::default() });
+        assert!(meter.memory_growing(0, mib, Some(2 * mib)).unwrap());
+        assert!(meter.memory_growing(0, mib, None).unwrap());
+        for _ in 0..100 {
+            // Beyond the memory's own maximum, and a growth that the machine could not follow.
+            assert!(meter.memory_growing(mib, 3 * mib, Some(2 * mib)).unwrap());
+            meter.memory_grow_failed(wasmtime::Error::msg("beyond its maximum")).unwrap();
+            assert!(meter.memory_growing(mib, 2 * mib, None).unwrap());
+            meter.memory_grow_failed(wasmtime::Error::msg("no more")).unwrap();
+        }
+        assert!(meter.memory_growing(mib, 2 * mib, None).unwrap());
+        assert_eq!(meter.refused, None);
+        assert!(!meter.memory_growing(2 * mib, 2 * mib + 1, None).unwrap());
+        assert_eq!(meter.refused, Some(Refused::Memory));
     }
 }

@@ -17,8 +17,10 @@ use crate::model::text::escape;
 
 /// How much of a line is kept, in bytes.
 pub const MAX_LINE: usize = 4 << 10;
-/// How much a call may write, in bytes.
+/// How much a call may write, in bytes; each line counts for [`LINE_COST`] more than its text.
 pub const MAX_CALL: usize = 256 << 10;
+/// What time and place of a line take.
+pub const LINE_COST: usize = 64;
 
 /// The log of one instance. Clones write to the same log.
 #[derive(Clone)]
@@ -86,7 +88,7 @@ impl GuestLog {
             if state.dropping {
                 return;
             }
-            state.written = state.written.saturating_add(text.len().min(MAX_LINE) + 1);
+            state.written = state.written.saturating_add(text.len().min(MAX_LINE) + LINE_COST);
             state.dropping = state.written > MAX_CALL;
             state.dropping
         };
@@ -94,7 +96,7 @@ impl GuestLog {
             let text = format!("the rest of this call's output is dropped: it wrote more than {} KiB", MAX_CALL >> 10);
             log.line(&self.0.extension, Source::Host, &text);
         } else {
-            log.line(&self.0.extension, source, &shorten(&escape(text)));
+            log.line(&self.0.extension, source, &shorten(text));
         }
     }
 
@@ -129,12 +131,13 @@ fn extend(line: &mut Vec<u8>, bytes: &[u8]) {
     line.extend_from_slice(&bytes[..bytes.len().min(room)]);
 }
 
+/// The beginning of a line, escaped. It is cut first: escapes are several times as long as what they stand for.
 fn shorten(text: &str) -> Cow<'_, str> {
     if text.len() <= MAX_LINE {
-        return Cow::Borrowed(text);
+        return escape(text);
     }
     let end = (0..=MAX_LINE).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    Cow::Owned(format!("{}…", &text[..end]))
+    Cow::Owned(format!("{}…", escape(&text[..end])))
 }
 
 /// A guest's standard output or standard error.

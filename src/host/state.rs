@@ -1,6 +1,7 @@
 //! What belongs to one instance while it lives: its WASI, its meter, its log; and what all instances of an
 //! extension share.
 
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::backends::{Backends, Source};
-use super::limits::{MAX_HANDLES, MAX_RANDOM, Meter};
+use super::limits::{MAX_HOST_RESOURCES, MAX_RANDOM, Meter};
 use super::output::{GuestLog, Stream};
 use crate::model::capability::Grants;
 use crate::model::manifest::{Config, Limits};
@@ -26,10 +27,12 @@ pub(super) struct Settings {
 }
 
 /// A folder that an extension sees.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Folder {
-    /// Where it is.
+    /// Where it is, for messages.
     pub path: PathBuf,
+    /// The folder itself, opened before it was checked, so that no link can lead elsewhere afterwards.
+    pub opened: Arc<OwnedFd>,
     /// The name by which the guest opens it: as it was granted.
     pub guest: String,
     pub writable: bool,
@@ -56,10 +59,10 @@ impl State {
         wasi.envs(&settings.environment);
         for folder in &settings.folders {
             let perms = if folder.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-            wasi.preopened_dir(&folder.path, &folder.guest, perms)?;
+            wasi.preopened_dir(format!("/proc/self/fd/{}", folder.opened.as_raw_fd()), &folder.guest, perms)?;
         }
         let mut table = ResourceTable::new();
-        table.set_max_capacity(MAX_HANDLES);
+        table.set_max_capacity(MAX_HOST_RESOURCES);
         Ok(Self { settings: settings.clone(), meter: Meter::new(&settings.limits), log, wasi: wasi.build(), table })
     }
 }

@@ -48,16 +48,21 @@ impl Stop {
     pub(super) fn new(error: &wasmtime::Error, store: &Store<State>) -> Self {
         let state = store.data();
         let trap = error.downcast_ref::<Trap>();
-        let words = trap.map_or_else(|| innermost(error), |trap| trap_words(*trap));
+        let words = trap.map_or_else(|| escape(&innermost(error)).into_owned(), |trap| trap_words(*trap));
         let limits = &state.settings.limits;
-        let cause = match (trap, error.downcast_ref::<I32Exit>(), state.meter.refused) {
+        // A guest that gets no more memory aborts, or uses what it does not have; anything else it would do anyway.
+        let starved = matches!(
+            trap,
+            None | Some(Trap::UnreachableCodeReached | Trap::MemoryOutOfBounds | Trap::TableOutOfBounds)
+        );
+        let cause = match (trap, error.downcast_ref::<I32Exit>(), state.meter.refused.filter(|_| starved)) {
             (Some(Trap::OutOfFuel), ..) => Cause::Fuel(limits.max_fuel.unwrap_or_default()),
             (Some(Trap::Interrupt), ..) => Cause::Time(limits.time_ms()),
             (_, Some(exit), _) => Cause::Exit(exit.0),
+            (None, ..) if words.contains("fuel allocated for hostcalls") => Cause::Transfer,
             (_, _, Some(Refused::Memory)) => Cause::Memory(limits.memory_mib(), words),
             (_, _, Some(Refused::Table)) => Cause::Tables,
             (Some(_), ..) => Cause::Trap(words),
-            (None, ..) if words.contains("fuel allocated for hostcalls") => Cause::Transfer,
             (None, ..) => Cause::Other(words),
         };
         let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
@@ -74,12 +79,14 @@ impl fmt::Display for Stop {
         match &self.cause {
             Cause::Time(limit) => write!(f, "it took longer than its limit of {limit} ms"),
             Cause::Fuel(limit) => write!(f, "it used up its fuel of {limit}"),
-            Cause::Memory(limit, then) => write!(f, "it met its memory limit of {limit} MiB ({then})"),
+            Cause::Memory(limit, then) => {
+                write!(f, "it got no more memory than its limit of {limit} MiB, and then: {then}")
+            }
             Cause::Tables => write!(f, "it wanted tables of more than {MAX_TABLE_ELEMENTS} elements"),
             Cause::Transfer => write!(f, "it moved more than {} MiB in one call of the host", MAX_HOSTCALL >> 20),
             Cause::Trap(what) => write!(f, "it trapped: {what}"),
             Cause::Exit(status) => write!(f, "it ended itself with the exit status {status}"),
-            Cause::Other(what) => write!(f, "{}", escape(what)),
+            Cause::Other(what) => f.write_str(what),
         }
     }
 }

@@ -40,7 +40,7 @@ pub enum ValueError {
 /// How deep values may be nested.
 const DEPTH: usize = 100;
 
-/// Reads a value. Where a string (or a `char`) is wanted, text that is not quoted is taken as it stands.
+/// Reads a value. Where a string is wanted, text that is not quoted is taken as it stands.
 ///
 /// # Errors
 /// [`ValueError`] if the text is no value of the type.
@@ -162,7 +162,14 @@ fn from_json(ty: &Type, json: &Value, place: &str) -> Result<Val, ValueError> {
         Type::U32 => Val::U32(unsigned()?.try_into().map_err(|_| wrong())?),
         Type::S64 => Val::S64(signed()?),
         Type::U64 => Val::U64(unsigned()?),
-        Type::Float32 => Val::Float32(number(json).ok_or_else(wrong)? as f32),
+        Type::Float32 => {
+            let (wide, said_infinite) = (number(json).ok_or_else(wrong)?, json.is_string());
+            let narrow = wide as f32;
+            if narrow.is_infinite() && !said_infinite {
+                return Err(wrong());
+            }
+            Val::Float32(narrow)
+        }
         Type::Float64 => Val::Float64(number(json).ok_or_else(wrong)?),
         Type::Char => {
             let mut chars = json.as_str().ok_or_else(wrong)?.chars();
@@ -308,11 +315,18 @@ fn is_plain(val: &Val) -> bool {
     }
 }
 
-/// How deep the brackets of a text are nested, an upper bound.
+/// How deep the brackets of a text are nested, those in strings aside.
 fn nesting(text: &str) -> usize {
     let (mut depth, mut most) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
     for byte in text.bytes() {
+        if in_string {
+            in_string = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            continue;
+        }
         match byte {
+            b'"' => in_string = true,
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}

@@ -94,6 +94,17 @@ impl Capability {
         }
     }
 
+    /// Why a text cannot be an item of its list.
+    pub fn distrust(self, item: &str) -> Option<&'static str> {
+        match self {
+            _ if item.is_empty() => Some("an item is empty"),
+            _ if item.contains('\0') => Some("an item contains a NUL"),
+            Self::Env if item.contains('=') => Some("the name of a variable has no `=`"),
+            Self::ConfigRead if item.split('.').any(str::is_empty) => Some("a segment of the key is empty"),
+            _ => None,
+        }
+    }
+
     /// What it allows, for people: `reads …`.
     pub const fn allows(self) -> &'static str {
         match self {
@@ -106,6 +117,17 @@ impl Capability {
             Self::Notification => "shows notifications",
             Self::SecretRead => "reads your secrets",
             Self::SecretWrite => "sets your secrets",
+        }
+    }
+}
+
+impl Capability {
+    /// The same for as much of it as is granted.
+    pub const fn allows_of(self, scope: &Scope) -> &'static str {
+        match (self, scope) {
+            (Self::SecretRead, Scope::Only(_)) => "reads these secrets of yours",
+            (Self::ConfigRead, Scope::Only(_)) => "reads the settings under these keys",
+            _ => self.allows(),
         }
     }
 }
@@ -125,8 +147,8 @@ pub enum GrantError {
     Whole(Capability),
     #[error("`{0}` is granted item by item; write `{0}=ITEM` or `{0}=ITEM,ITEM`")]
     List(Capability),
-    #[error("an item of `{0}` is empty")]
-    Empty(Capability),
+    #[error("in `{0}`, {1}")]
+    Item(Capability, &'static str),
 }
 
 fn meant(closest: Option<&String>) -> String {
@@ -145,6 +167,16 @@ impl FromStr for Capability {
 }
 
 impl Scope {
+    /// What of this is not in `other`; none if nothing.
+    pub fn beyond(&self, other: Option<&Self>) -> Option<Self> {
+        match (self, other) {
+            (_, None) => Some(self.clone()),
+            (_, Some(Self::Whole)) => None,
+            (Self::Whole, Some(Self::Only(_))) => Some(Self::Whole),
+            (Self::Only(items), Some(Self::Only(others))) => Self::only(items.difference(others).cloned()),
+        }
+    }
+
     /// A scope of items; `None` where there are none, which grants nothing.
     pub fn only(items: impl IntoIterator<Item = String>) -> Option<Self> {
         let items: BTreeSet<String> = items.into_iter().collect();
@@ -227,8 +259,8 @@ impl FromStr for Grant {
             (Some(_), Form::Whole) => return Err(GrantError::Whole(capability)),
             (Some(items), _) => Scope::Only(items.split(',').map(str::to_owned).collect()),
         };
-        if scope.items().any(str::is_empty) {
-            return Err(GrantError::Empty(capability));
+        if let Some(why) = scope.items().find_map(|item| capability.distrust(item)) {
+            return Err(GrantError::Item(capability, why));
         }
         Ok(Self { capability, scope })
     }
@@ -292,7 +324,7 @@ mod tests {
         assert_eq!(error("fs-read"), "`fs-read` is granted item by item; write `fs-read=ITEM` or `fs-read=ITEM,ITEM`");
         assert_eq!(error("notification=x"), "`notification` is granted as a whole; write it without `=`");
         assert_eq!(error("secret-reed"), "there is no capability `secret-reed`; did you mean `secret-read`?");
-        assert_eq!(error("env=A,"), "an item of `env` is empty");
+        assert_eq!(error("env=A,"), "in `env`, an item is empty");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::name::{ExtensionName, ProfileName};
 use super::reference::OciReference;
 
 /// The version of the file format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What is, or was, live in a profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -57,14 +57,7 @@ fn read_item(
     item: &Value<'_, &str>,
     problems: &mut Vec<Problem>,
 ) -> Option<String> {
-    let unusable = match capability {
-        _ if item.value.is_empty() => Some("an item is empty"),
-        _ if item.value.contains('\0') => Some("an item contains a NUL"),
-        Capability::Env if item.value.contains('=') => Some("the name of a variable has no `=`"),
-        Capability::ConfigRead if item.value.split('.').any(str::is_empty) => Some("a segment of the key is empty"),
-        _ => None,
-    };
-    if let Some(why) = unusable {
+    if let Some(why) = capability.distrust(item.value) {
         problems.push(item.problem(why));
         return None;
     }

@@ -2,15 +2,21 @@
 //!
 //! Where an edit cannot be made without losing something, it is refused.
 
-use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
+use std::ops::Range;
 
-use super::capability::{Capability, Grants, Scope};
+use toml_edit::{Array, Document, DocumentMut, InlineTable, Item, Key, Table, TableLike, Value};
+
+use super::capability::{Grants, Scope};
 use super::name::ExtensionName;
 
 /// Where a component comes from, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WrittenSource {
-    Oci(String),
+    Oci {
+        reference: String,
+        /// Its tag, for a `version` that stands beside it.
+        revision: String,
+    },
     Path(String),
 }
 
@@ -18,7 +24,7 @@ pub enum WrittenSource {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     pub source: WrittenSource,
-    /// Grants that are added to those that are there.
+    /// Grants that are added to those that are there: whole capabilities, and further items of lists.
     pub grants: Grants,
 }
 
@@ -55,7 +61,7 @@ pub fn edit_drop_in(text: &str, change: &Change) -> Result<String, EditError> {
     let head = root.get_mut("extension").and_then(Item::as_table_like_mut);
     set_source(head.ok_or_else(|| EditError::Form("extension".to_owned()))?, &change.source);
     grant(root, &change.grants, Comments::Yes)?;
-    Ok(document.to_string())
+    Ok(written_like(text, &document))
 }
 
 /// Changes an extension that stands in `sesame.toml`.
@@ -69,7 +75,7 @@ pub fn edit_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<S
     if let Some(short) = entry.as_value_mut().filter(|value| value.is_str()) {
         let decor = short.decor().clone();
         let mut value = match (&change.source, change.grants.is_empty()) {
-            (WrittenSource::Oci(reference), true) => Value::from(reference.as_str()),
+            (WrittenSource::Oci { reference, .. }, true) => Value::from(reference.as_str()),
             _ => {
                 let mut table = InlineTable::new();
                 set_source(&mut table, &change.source);
@@ -84,21 +90,69 @@ pub fn edit_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<S
         set_source(table, &change.source);
         grant(table, &change.grants, Comments::No)?;
     }
-    Ok(document.to_string())
+    Ok(written_like(text, &document))
 }
 
-/// Takes an extension out of `sesame.toml`; comments that do not belong to it stay.
+/// Takes an extension out of `sesame.toml`: its lines go, every comment of its own line stays.
 ///
 /// # Errors
 /// [`EditError`] if it is not there.
 pub fn remove_entry(text: &str, name: &ExtensionName) -> Result<String, EditError> {
-    let mut document = parse(text)?;
-    let removed = extensions(&mut document).and_then(|table| table.remove(name.as_str()));
-    removed.map(|_| document.to_string()).ok_or_else(|| EditError::Form(name.to_string()))
+    let form = || EditError::Form(name.to_string());
+    let document = Document::parse(text).map_err(|error| EditError::Syntax(error.message().to_owned()))?;
+    let extensions = document.get("extensions").and_then(Item::as_table_like).ok_or_else(form)?;
+    let (key, item) = extensions.get_key_value(name.as_str()).ok_or_else(form)?;
+    if extensions.get("extensions").is_some_and(Item::is_inline_table) || document["extensions"].is_inline_table() {
+        return Err(form());
+    }
+    let mut spans = Vec::new();
+    collect_spans(key, item, &mut spans);
+    if spans.is_empty() {
+        return Err(form());
+    }
+    let is_removed = |start: usize, end: usize| spans.iter().any(|span| span.start < end && start < span.end);
+    let mut kept = String::with_capacity(text.len());
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if !is_removed(at, at + line.len()) {
+            kept.push_str(line);
+        }
+        at += line.len();
+    }
+    Ok(kept)
+}
+
+/// Where an entry stands: its header, if it has one, and each of its values.
+fn collect_spans(key: &Key, item: &Item, spans: &mut Vec<Range<usize>>) {
+    if let Item::Value(value) = item
+        && let (Some(start), Some(end)) = (key.span(), value.span())
+        && !value.as_inline_table().is_some_and(InlineTable::is_dotted)
+    {
+        spans.push(start.start.min(end.start)..end.end.max(start.end));
+        return;
+    }
+    if let Item::Table(table) = item
+        && !table.is_dotted()
+        && !table.is_implicit()
+    {
+        spans.extend(key.span());
+    }
+    for (name, _) in item.as_table_like().into_iter().flat_map(|table| table.iter()) {
+        let inner = item.as_table_like().and_then(|table| table.get_key_value(name));
+        if let Some((key, item)) = inner {
+            collect_spans(key, item, spans);
+        }
+    }
 }
 
 fn parse(text: &str) -> Result<DocumentMut, EditError> {
     text.parse().map_err(|error: toml_edit::TomlError| EditError::Syntax(error.message().to_owned()))
+}
+
+/// The text of a document, with the line ends of the text that it was made from.
+fn written_like(text: &str, document: &DocumentMut) -> String {
+    let new = document.to_string();
+    if text.contains("\r\n") { new.replace("\r\n", "\n").replace('\n', "\r\n") } else { new }
 }
 
 fn extensions(document: &mut DocumentMut) -> Option<&mut dyn TableLike> {
@@ -112,14 +166,16 @@ enum Comments {
     No,
 }
 
-/// Writes the source; a `version` that spoke of another revision goes with it.
+/// Writes the source; a `version` follows the tag.
 fn set_source(table: &mut dyn TableLike, source: &WrittenSource) {
     let (key, other, text) = match source {
-        WrittenSource::Oci(reference) => ("oci", "path", reference),
+        WrittenSource::Oci { reference, .. } => ("oci", "path", reference),
         WrittenSource::Path(path) => ("path", "oci", path),
     };
     table.remove(other);
-    table.remove("version");
+    if let (WrittenSource::Oci { revision, .. }, true) = (source, table.contains_key("version")) {
+        set(table, "version", revision.strip_prefix('v').unwrap_or(revision).into());
+    }
     set(table, key, text.as_str().into());
 }
 
@@ -158,19 +214,18 @@ fn grant(table: &mut dyn TableLike, grants: &Grants, comments: Comments) -> Resu
 
 fn add_grants(table: &mut dyn TableLike, grants: &Grants, comments: Comments) {
     for (capability, scope) in grants {
-        set(table, capability.as_str(), written(scope));
-        let value = table.get_mut(capability.as_str()).and_then(Item::as_value_mut);
-        if let Some(value) = value.filter(|_| comments == Comments::Yes) {
-            value.decor_mut().set_suffix(format!("  # {}", allows(*capability, scope)));
+        let key = capability.as_str();
+        let list = table.get_mut(key).and_then(Item::as_array_mut);
+        if let (Some(list), Scope::Only(items)) = (list, scope) {
+            list.extend(items.iter().map(String::as_str));
+            continue;
         }
-    }
-}
-
-fn allows(capability: Capability, scope: &Scope) -> String {
-    match (capability, scope) {
-        (Capability::SecretRead, Scope::Only(_)) => "reads these secrets of yours".to_owned(),
-        (Capability::ConfigRead, Scope::Only(_)) => "reads the settings under these keys".to_owned(),
-        _ => capability.allows().to_owned(),
+        let is_new = !table.contains_key(key);
+        set(table, key, written(scope));
+        let value = table.get_mut(key).and_then(Item::as_value_mut);
+        if let Some(value) = value.filter(|_| is_new && comments == Comments::Yes) {
+            value.decor_mut().set_suffix(format!("  # {}", capability.allows_of(scope)));
+        }
     }
 }
 
@@ -195,7 +250,11 @@ mod tests {
             let Grant { capability, scope } = text.parse().unwrap();
             (capability, scope)
         };
-        Change { source: WrittenSource::Oci(reference.to_owned()), grants: grants.iter().map(grant).collect() }
+        let revision = reference.rsplit(':').next().unwrap().to_owned();
+        Change {
+            source: WrittenSource::Oci { reference: reference.to_owned(), revision },
+            grants: grants.iter().map(grant).collect(),
+        }
     }
 
     #[test]
@@ -213,7 +272,7 @@ mod tests {
         let inline = "# top\n[extensions]\nclock = { oci = \"r.io/o/clock:1\", version = \"1\", limits.max_fuel = 5 } # mine\nb = \"r.io/o/b:1\"\n";
         assert_eq!(
             edit_entry(inline, &name(), &change("r.io/o/clock:2", &["notification"])).unwrap(),
-            "# top\n[extensions]\nclock = { oci = \"r.io/o/clock:2\", limits.max_fuel = 5 , capabilities = { notification = true } } # mine\nb = \"r.io/o/b:1\"\n"
+            "# top\n[extensions]\nclock = { oci = \"r.io/o/clock:2\", version = \"2\", limits.max_fuel = 5 , capabilities = { notification = true } } # mine\nb = \"r.io/o/b:1\"\n"
         );
         let short = "extensions.clock   = \"r.io/o/clock:1\"   # why\n";
         assert_eq!(
@@ -233,12 +292,33 @@ mod tests {
     }
 
     #[test]
+    fn lists_grow_where_they_stand_and_comments_and_line_ends_stay() {
+        let text = "[extension]\r\nname = \"clock\"\r\n# pinned because of #5\r\nversion = \"1\"\r\noci = \"r.io/o/clock:1\"\r\n\r\n\
+                    [capabilities]\r\nsecret-read = [\r\n  \"pin\", # mine\r\n] # two\r\nconfig-read = [\"a\"] # keys\r\n";
+        let edited = edit_drop_in(text, &change("r.io/o/clock:v2", &["secret-read=api", "config-read"])).unwrap();
+        let expected = text
+            .replace("version = \"1\"", "version = \"2\"")
+            .replace("clock:1", "clock:v2")
+            .replace("  \"pin\", # mine\r\n]", "  \"pin\", \"api\", # mine\r\n]")
+            .replace("config-read = [\"a\"]", "config-read = true");
+        assert_eq!(edited.replace(' ', ""), expected.replace(' ', ""), "{edited}");
+        assert_eq!(edited.matches("\r\n").count(), edited.matches('\n').count());
+    }
+
+    #[test]
     fn a_removed_entry_takes_only_its_own_lines() {
-        let text = "# top\n\n[extensions]\n# about a\na = \"r.io/o/a:1\"\nclock = \"r.io/o/clock:1\"  # mine\n# about b\nb = \"r.io/o/b:1\"\n";
-        assert_eq!(remove_entry(text, &name()).unwrap(), text.replace("clock = \"r.io/o/clock:1\"  # mine\n", ""));
-        let table =
-            "[extensions.a]\noci = \"r.io/o/a:1\"\n\n[extensions.clock]\noci = \"r.io/o/clock:1\"\n\n[config]\nx = 1\n";
-        assert_eq!(remove_entry(table, &name()).unwrap(), "[extensions.a]\noci = \"r.io/o/a:1\"\n\n[config]\nx = 1\n");
-        assert_eq!(remove_entry("x = 1\n", &name()), Err(EditError::Form("clock".to_owned())));
+        let text = "# top\r\n\r\n[extensions]\r\n# about a\r\na = \"r.io/o/a:1\"\r\n# clock\r\nclock = { oci = \"r.io/o/clock:1\" }  # mine\r\n# b\r\nb = \"r.io/o/b:1\"\r\n";
+        let expected = text.replace("clock = { oci = \"r.io/o/clock:1\" }  # mine\r\n", "");
+        assert_eq!(remove_entry(text, &name()).unwrap(), expected);
+        let table = "# top\n[extensions.clock]\noci = \"r.io/o/clock:1\"\ncapabilities.env = [\n  \"A\",\n]\n# then\n\n[extensions.clock.limits]\nmax_fuel = 1\n\n[config]\nx = 1\n\n[extensions.a]\noci = \"r.io/o/a:1\"\n";
+        assert_eq!(
+            remove_entry(table, &name()).unwrap(),
+            "# top\n# then\n\n\n[config]\nx = 1\n\n[extensions.a]\noci = \"r.io/o/a:1\"\n"
+        );
+        let dotted = "extensions.clock.oci = \"r.io/o/clock:1\" # x\nextensions.a = \"r.io/o/a:1\"\nextensions.clock.limits.max_fuel = 1\n";
+        assert_eq!(remove_entry(dotted, &name()).unwrap(), "extensions.a = \"r.io/o/a:1\"\n");
+        for text in ["x = 1\n", "extensions = { clock = \"r.io/o/clock:1\", b = \"r.io/o/b:1\" }\n"] {
+            assert_eq!(remove_entry(text, &name()), Err(EditError::Form("clock".to_owned())));
+        }
     }
 }

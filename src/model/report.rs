@@ -330,6 +330,9 @@ pub struct RemoveReport {
     pub name: ExtensionName,
     /// The manifest that was changed or removed.
     pub file: String,
+    /// The component's file, which stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
     pub sync: SyncReport,
 }
 
@@ -344,7 +347,7 @@ pub struct LogReport {
 /// The interfaces of the host.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct WitReport {
-    /// The files that were written.
+    /// The files that were written; those that were there already are not among them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
     /// The package as one text, where no folder was named.

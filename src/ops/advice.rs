@@ -2,7 +2,6 @@
 //! the library are told the same.
 
 use super::error::Error;
-use super::folders::FolderError;
 use crate::engine::compile::CompileError;
 use crate::host::functions::NoFunction;
 use crate::host::stop::Cause;
@@ -24,6 +23,7 @@ impl Error {
             Self::ForeignFile { manifest, .. } => {
                 format!("if you trust it, name the manifest yourself: `--manifest {}`", manifest.display())
             }
+            Self::OtherWit(_) => "remove it if it is an older one, or name another folder".to_owned(),
             Self::AlreadyThere(_) => "edit it, or name another place with `--manifest PATH`".to_owned(),
             Self::Problems(_) | Self::Extensions { .. } | Self::Interrupted | Self::Runtime(_) | Self::Read { .. } => {
                 return None;
@@ -36,9 +36,7 @@ impl Error {
             Self::StaleLock { .. } => "run `sesame lock` and commit the file".to_owned(),
             Self::NotGranted { name, remedy, .. } => format!("if you trust `{name}` with it, {remedy}"),
             Self::LockTooLarge { .. } => "leave out the extension with the many imports or exports".to_owned(),
-            Self::Folder { source: FolderError::Own { .. }, .. } => {
-                "grant a folder beside it: whoever changes those files decides what is granted".to_owned()
-            }
+            Self::Folder { source, .. } if source.is_refusal() => "grant a folder beside it".to_owned(),
             Self::Folder { .. } => "make the folder, or take the grant away".to_owned(),
             Self::Policy(_) => return None,
             Self::NotOffered { .. } | Self::Link { .. } => {
@@ -46,9 +44,13 @@ impl Error {
                     .to_owned()
             }
             Self::NoExtension { closest: Some(closest), .. } => format!("did you mean `{closest}`?"),
-            Self::NoExtension { place, .. } => format!("look for its name in {place}"),
+            Self::NoExtension { .. } => {
+                "`sesame extension list` shows what is live; `sesame sync` makes live what the manifest wants"
+                    .to_owned()
+            }
             Self::OtherManifest { .. } => {
-                "`--adopt` hands the profile over to this manifest; `--profile NAME` makes another live set".to_owned()
+                "`sesame sync --adopt` hands the profile over to this manifest; `--profile NAME` makes another live set"
+                    .to_owned()
             }
             Self::NotAsLocked { .. } => "restore sesame.lock from git, or delete it and run `sesame lock`".to_owned(),
             Self::Incomplete(report) => match report.generation {
@@ -59,10 +61,10 @@ impl Error {
             },
             Self::Inspect { .. } => "build it again, or ask its author for a build with current tools".to_owned(),
             Self::BadSize { .. } => "tell whoever published it; its manifest is broken".to_owned(),
-            Self::NoCode { .. } | Self::PolicyChanged { .. } => "run `sesame sync`".to_owned(),
+            Self::NoCode { .. } | Self::BadCode { .. } | Self::PolicyChanged { .. } => "run `sesame sync`".to_owned(),
             Self::NoSuchFile(_) | Self::NotUtf8(_) => "look at the path".to_owned(),
             Self::InspectFile { .. } => "build it again, with current tools".to_owned(),
-            Self::NotAComponent { kind, .. } => kind.advice().to_owned(),
+            Self::NotAComponent { .. } => "name a built component".to_owned(),
             Self::FileTooLarge { .. } => "build it without debugging information".to_owned(),
             Self::NoName { .. } => "give it one with `--name NAME`: lower-case letters, digits and `-`".to_owned(),
             Self::Edit { file, .. } => format!("change {file} by hand and run `sesame sync`"),
@@ -74,6 +76,13 @@ impl Error {
             Self::Declined { .. } => "nothing was changed".to_owned(),
             Self::Secrets { path, .. } => {
                 format!("write `NAME = \"VALUE\"` lines into it, and `chmod 600 {}`", path.display())
+            }
+            Self::ChangedMeanwhile(_) => "run the command again".to_owned(),
+            Self::CopyThere { .. } => {
+                "give the extension another name with `--name NAME`, or remove the file".to_owned()
+            }
+            Self::PutBack(_) => {
+                "manifest and lock are as before; run the same command again once it is mended".to_owned()
             }
             Self::NotPutBack { .. } => {
                 "look at sesame.toml, extensions/ and sesame.lock, and run `sesame sync`".to_owned()

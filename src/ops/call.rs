@@ -70,5 +70,12 @@ fn report(name: &str, function: &Function, result: Option<Val>) -> Result<CallRe
         _ => Value::Null,
     };
     let result_type = function.result().map(|ty| shown(&ty));
-    Ok(CallReport { extension: name.to_owned(), function: function.short_name(), result_type, outcome, value, text })
+    Ok(CallReport {
+        extension: name.to_owned(),
+        function: function.call_name.clone(),
+        result_type,
+        outcome,
+        value,
+        text,
+    })
 }

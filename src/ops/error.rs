@@ -22,7 +22,7 @@ use crate::model::name::{ExtensionName, NameError, ProfileName};
 use crate::model::plan::MAX_COMPONENT;
 use crate::model::problem::Problem;
 use crate::model::report::SyncReport;
-use crate::model::text::count;
+use crate::model::text::{count, nearest};
 use crate::{registry, store};
 
 /// The error of every verb.
@@ -36,6 +36,8 @@ pub enum Error {
     ForeignFile { path: PathBuf, owner: u32, manifest: PathBuf },
     #[error("{} already exists", .0.display())]
     AlreadyThere(PathBuf),
+    #[error("{} is there already, and is another text", .0.display())]
+    OtherWit(PathBuf),
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{}", count(.0.len(), "problem"))]
@@ -100,8 +102,19 @@ pub enum Error {
     NoConsent { name: ExtensionName, capabilities: Vec<Capability> },
     #[error("`{name}` was not installed")]
     Declined { name: ExtensionName },
-    #[error("{error}; and what was changed could not be put back: {second}")]
-    NotPutBack { error: Box<Error>, second: Box<Error> },
+    #[error("a step failed, and what was changed could not be put back: {second}")]
+    NotPutBack {
+        #[source]
+        error: Box<Error>,
+        second: String,
+    },
+    #[error("{} was changed by somebody else meanwhile", .0.display())]
+    ChangedMeanwhile(PathBuf),
+    #[error("{} is there already, and is not this extension's alone", path.display())]
+    CopyThere { path: PathBuf },
+    /// A sync that failed in part, after which manifest and lock were put back.
+    #[error("{} failed", failed_list(.0))]
+    PutBack(Box<SyncReport>),
     #[error("`{name}` counts no fuel, so none can be limited")]
     NotMetered { name: ExtensionName },
     #[error("the policy of this machine was changed since `{name}` was made live")]
@@ -120,8 +133,10 @@ pub enum Error {
     Call { name: String, source: CallError },
     #[error("`{name}` is not usable")]
     Inspect { name: String, source: InspectError },
-    #[error("the compiled code of `{name}` is missing or damaged")]
+    #[error("the compiled code of `{name}` is missing")]
     NoCode { name: ExtensionName },
+    #[error("the compiled code of `{name}` is not what was compiled: {why}")]
+    BadCode { name: ExtensionName, why: String },
     #[error("this should not happen: {0}")]
     Bug(&'static str),
     #[error("interrupted")]
@@ -144,9 +159,11 @@ impl Error {
     /// The kind that decides the exit status.
     pub fn kind(&self) -> FaultKind {
         match self {
-            Self::NoManifest { .. } | Self::NoSuchManifest(_) | Self::NoExtension { .. } | Self::NoSuchFile(_) => {
-                FaultKind::Missing
-            }
+            Self::NoManifest { .. }
+            | Self::NoSuchManifest(_)
+            | Self::NoExtension { .. }
+            | Self::NoSuchFile(_)
+            | Self::NoCode { .. } => FaultKind::Missing,
             Self::ForeignFile { .. } | Self::NotGranted { .. } | Self::OtherManifest { .. } => FaultKind::Denied,
             Self::NoConsent { .. } | Self::Declined { .. } => FaultKind::Denied,
             Self::NoName { .. } | Self::NoFunction { .. } | Self::Arguments { .. } | Self::Argument { .. } => {
@@ -154,10 +171,13 @@ impl Error {
             }
             Self::NotMetered { .. } => FaultKind::Usage,
             Self::Stopped { .. } => FaultKind::Guest,
-            Self::NotPutBack { .. } | Self::Call { .. } => FaultKind::Io,
-            Self::Folder { source: FolderError::Own { .. }, .. } => FaultKind::Denied,
-            Self::AlreadyThere(_) | Self::Engine(_) | Self::Policy(_) | Self::Folder { .. } => FaultKind::Configuration,
-            Self::PolicyChanged { .. } | Self::Secrets { .. } => FaultKind::Configuration,
+            Self::NotPutBack { error, .. } => error.kind().min(FaultKind::Io),
+            Self::ChangedMeanwhile(_) | Self::Call { .. } => FaultKind::Io,
+            Self::Folder { source, .. } if source.is_refusal() => FaultKind::Denied,
+            Self::AlreadyThere(_) | Self::OtherWit(_) | Self::Engine(_) | Self::Policy(_) | Self::Folder { .. } => {
+                FaultKind::Configuration
+            }
+            Self::PolicyChanged { .. } | Self::Secrets { .. } | Self::CopyThere { .. } => FaultKind::Configuration,
             Self::Read { .. } | Self::Runtime(_) => FaultKind::Io,
             Self::Problems(_)
             | Self::MissingFile { .. }
@@ -177,18 +197,28 @@ impl Error {
             | Self::ComponentTooLarge { .. }
             | Self::BadSize { .. }
             | Self::Compile(_) => FaultKind::Data,
-            Self::ChangedFile { .. } | Self::NotAsLocked { .. } | Self::NoCode { .. } | Self::Load(_) => {
+            Self::ChangedFile { .. } | Self::NotAsLocked { .. } | Self::BadCode { .. } | Self::Load(_) => {
                 FaultKind::Integrity
             }
             Self::Extensions { faults, .. } => {
                 faults.iter().map(|(_, fault)| fault.kind).min().unwrap_or(FaultKind::Bug)
             }
-            Self::Incomplete(report) => report.worst().unwrap_or(FaultKind::Bug),
+            Self::Incomplete(report) | Self::PutBack(report) => report.worst().unwrap_or(FaultKind::Bug),
             Self::Bug(_) => FaultKind::Bug,
             Self::Interrupted => FaultKind::Interrupted,
             Self::Registry(error) => error.kind(),
             Self::Store(error) => error.kind(),
         }
+    }
+
+    /// There is no extension of this name among the `known` ones of a place.
+    pub(super) fn no_extension<'a>(
+        name: &ExtensionName,
+        place: String,
+        known: impl IntoIterator<Item = &'a ExtensionName>,
+    ) -> Self {
+        let closest = nearest(name.as_str(), known.into_iter().map(ExtensionName::as_str)).map(str::to_owned);
+        Self::NoExtension { name: name.clone(), place, closest }
     }
 
     /// The error as data, with what to do next.

@@ -3,6 +3,7 @@
 //! The order is that of any change by hand: the manifest is written, then the lock, then the set is activated. If a step
 //! fails, the files are put back; if the process is killed, the next `sync` completes what the manifest says by then.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
@@ -14,15 +15,17 @@ use super::permission::refuse;
 use super::project::{DROP_INS, read_file};
 use super::sync::{LockPolicy, Options, Ownership, sync_guarded};
 use super::undo::Undo;
-use crate::host::grants::{capabilities, needed};
+use crate::host::grants::capabilities;
 use crate::model::capability::{Capability, Grant, Grants, Scope, add, shown};
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
-use crate::model::manifest_edit::{Change, WrittenSource, edit_drop_in, edit_entry, new_drop_in, remove_entry};
+use crate::model::manifest_edit::{
+    Change, EditError, WrittenSource, edit_drop_in, edit_entry, new_drop_in, remove_entry,
+};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::reference::OciReference;
-use crate::model::report::{InstallReport, RemoveReport, SyncReport};
-use crate::model::text::nearest;
+use crate::model::registries::Registries;
+use crate::model::report::{InstallReport, LockReport, RemoveReport, SyncReport};
 use crate::store::blobs::Blobs;
 
 /// Where the component comes from.
@@ -49,10 +52,12 @@ pub struct Install<'a> {
 pub struct Asks<'a> {
     pub name: &'a ExtensionName,
     pub source: &'a str,
+    /// What has the name so far.
+    pub replaced: Option<String>,
     pub entry: &'a LockEntry,
     /// What it needs and is not granted yet.
     pub missing: &'a [Capability],
-    /// What it is granted already.
+    /// What the command grants.
     pub granted: &'a Grants,
 }
 
@@ -63,6 +68,8 @@ pub enum Consent {
     Refused,
     /// There is nobody to ask.
     Nobody,
+    /// They stopped the command instead.
+    Interrupted,
 }
 
 /// Installs an extension, or puts another revision in the place of the one that has the name.
@@ -75,68 +82,64 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
         Some(name) => name.clone(),
         None => default_name(&install.origin)?,
     };
-    let guard = context.guard()?;
-    let existing = context.project.read_manifest_or_empty()?.extensions.remove(&name);
-    let mut grants = existing.as_ref().map(|extension| extension.capabilities.clone()).unwrap_or_default();
-    let before = grants.clone();
+    let mut granted = Grants::new();
     for Grant { capability, scope } in &install.grants {
-        add(&mut grants, *capability, scope.clone());
+        add(&mut granted, *capability, scope.clone());
     }
-    let (shown_source, entry) = look(context, &name, &install.origin)?;
+    let guard = context.guard()?;
+    let manifest = context.project.read_manifest_or_empty()?;
+    let existing = manifest.extensions.get(&name);
+    check_copy(context, &name, &install.origin, &manifest)?;
+    let (source, entry) = look(context, &name, &install.origin, &manifest.registries)?;
     drop(guard);
-    let missing: Vec<Capability> =
-        capabilities(&entry.imports).into_iter().filter(|capability| !grants.contains_key(capability)).collect();
+    let missing = missing(&entry, existing.filter(|existing| is_same(existing, &install.origin)), existing, &granted);
     if !missing.is_empty() {
-        let asks = Asks { name: &name, source: &shown_source, entry: &entry, missing: &missing, granted: &grants };
+        let replaced = existing.map(|existing| shown_source(&existing.source));
+        let asks = Asks { name: &name, source: &source, replaced, entry: &entry, missing: &missing, granted: &granted };
         match (install.consent)(&asks) {
-            Consent::Granted => grants.extend(missing.into_iter().map(|capability| (capability, Scope::Whole))),
+            Consent::Granted => granted.extend(missing.iter().map(|capability| {
+                let had = existing.and_then(|existing| existing.capabilities.get(capability));
+                (*capability, had.cloned().unwrap_or(Scope::Whole))
+            })),
             Consent::Refused => return Err(Error::Declined { name }),
             Consent::Nobody => return Err(Error::NoConsent { name, capabilities: missing }),
+            Consent::Interrupted => return Err(Error::Interrupted),
         }
     }
-    let new: Grants = grants.into_iter().filter(|(capability, scope)| before.get(capability) != Some(scope)).collect();
-    // Somebody else may work on the store while the person thinks.
+    // Somebody else may have worked on the store and the manifest while the person thought.
     let _guard = context.guard()?;
-    change(context, install.profile.as_ref(), |undo| {
+    let ((file, capabilities), sync) = change(context, install.profile.as_ref(), |undo| {
         let manifest = start_manifest(context, undo)?;
-        let existing = manifest.extensions.get(&name);
-        let source = match &install.origin {
-            Origin::Registry(reference) => WrittenSource::Oci(reference.to_string()),
-            Origin::File(file) => copy_component(context, undo, &name, file, existing)?,
-        };
-        let file = write_entry(context, undo, &name, existing, &Change { source, grants: new.clone() })?;
+        check_copy(context, &name, &install.origin, &manifest)?;
+        write_manifest(context, undo, &manifest, &name, install, &granted, &entry)?;
         let manifest = context.project.read_manifest()?;
         let written = manifest.extensions.get(&name).ok_or(Error::Bug("what was installed is not in the manifest"))?;
-        let source = match (&entry.source, &written.source) {
+        let locked = match (&entry.source, &written.source) {
             (LockedSource::Path(_), ComponentSource::Path(path)) => LockedSource::Path(path.clone()),
-            (source, _) => source.clone(),
+            (locked, _) => locked.clone(),
         };
-        let known = (name.clone(), LockEntry { source, ..entry.clone() });
+        let known = (name.clone(), LockEntry { source: locked, ..entry.clone() });
         undo.remember(&context.project.lock_path())?;
-        write_with(context, &manifest, &Upgrade::Nothing, Some(known))?;
-        Ok((file, shown(&written.capabilities)))
-    })
-    .map(|((file, capabilities), sync)| InstallReport {
-        name: name.clone(),
-        source: shown_source.clone(),
-        file,
-        capabilities,
-        sync,
-    })
+        let (_, lock) = write_with(context, &manifest, &Upgrade::Nothing, Some(known))?;
+        let file = match written.form {
+            Form::DropIn => context.project.drop_in(&name).1,
+            Form::Short | Form::Table => context.project.shown_manifest(),
+        };
+        Ok(((file, shown(&written.capabilities)), lock))
+    })?;
+    Ok(InstallReport { name, source, file, capabilities, sync })
 }
 
-/// Takes an extension away, wherever it is written.
+/// Takes an extension away, wherever it is written. A component's file stays where it is.
 ///
 /// # Errors
 /// [`Error::NoExtension`] if it is not wanted; any of `lock` and `sync`. Then nothing is changed.
 pub fn remove(context: &Context, name: &ExtensionName, profile: Option<&ProfileName>) -> Result<RemoveReport, Error> {
     let _guard = context.guard()?;
-    change(context, profile, |undo| {
+    let ((file, kept), sync) = change(context, profile, |undo| {
         let manifest = context.project.read_manifest()?;
         let Some(extension) = manifest.extensions.get(name) else {
-            let known = manifest.extensions.keys().map(ExtensionName::as_str);
-            let closest = nearest(name.as_str(), known).map(str::to_owned);
-            return Err(Error::NoExtension { name: name.clone(), place: context.project.shown_manifest(), closest });
+            return Err(Error::no_extension(name, context.project.shown_manifest(), manifest.extensions.keys()));
         };
         let file = match extension.form {
             Form::DropIn => {
@@ -145,28 +148,28 @@ pub fn remove(context: &Context, name: &ExtensionName, profile: Option<&ProfileN
                 shown
             }
             Form::Short | Form::Table => {
-                let path = context.project.manifest();
-                let text = read_text(path)?;
-                let edited = remove_entry(&text, name).map_err(|source| edit_failed(context, source))?;
+                let (path, shown) = (context.project.manifest(), context.project.shown_manifest());
+                let edited = remove_entry(&read_text(path)?, name).map_err(edit_failed(&shown))?;
                 undo.write(path, edited.as_bytes())?;
-                context.project.shown_manifest()
+                shown
             }
         };
-        if extension.source == ComponentSource::Path(copied(name)) && extension.form == Form::DropIn {
-            undo.remove(&context.project.component(&copied(name)))?;
-        }
+        let kept = match &extension.source {
+            ComponentSource::Path(path) => Some(path.clone()),
+            ComponentSource::Oci(_) => None,
+        };
         undo.remember(&context.project.lock_path())?;
-        write_with(context, &context.project.read_manifest()?, &Upgrade::Nothing, None)?;
-        Ok(file)
-    })
-    .map(|(file, sync)| RemoveReport { name: name.clone(), file, sync })
+        let (_, lock) = write_with(context, &context.project.read_manifest()?, &Upgrade::Nothing, None)?;
+        Ok(((file, kept), lock))
+    })?;
+    Ok(RemoveReport { name: name.clone(), file, kept, sync })
 }
 
 /// Makes a change to the person's files and then the set live, or neither.
 fn change<T>(
     context: &Context,
     profile: Option<&ProfileName>,
-    edit: impl FnOnce(&mut Undo) -> Result<T, Error>,
+    edit: impl FnOnce(&mut Undo) -> Result<(T, LockReport), Error>,
 ) -> Result<(T, SyncReport), Error> {
     let mut undo = Undo::default();
     let options = Options {
@@ -175,22 +178,120 @@ fn change<T>(
         ownership: Ownership::Respect,
         profile: profile.cloned(),
     };
-    let done = edit(&mut undo).and_then(|edited| Ok((edited, sync_guarded(context, &options)?)));
+    let done = edit(&mut undo).and_then(|(edited, lock)| Ok((edited, lock, sync_guarded(context, &options)?)));
     match done {
-        Ok(done) => {
-            undo.keep();
-            Ok(done)
+        Ok((edited, lock, sync)) => {
+            undo.keep()?;
+            Ok((edited, SyncReport { lock: Some(lock), ..sync }))
         }
         Err(error) => match undo.put_back() {
-            Ok(()) => Err(error),
-            Err(second) => Err(Error::NotPutBack { error: Box::new(error), second: Box::new(second) }),
+            Ok(()) => Err(match error {
+                Error::Incomplete(report) => Error::PutBack(report),
+                error => error,
+            }),
+            Err(second) => Err(Error::NotPutBack { error: Box::new(error), second: second.to_string() }),
         },
     }
 }
 
+/// What a person must still agree to: what the component needs and is not granted. Where it takes the place of an
+/// extension from elsewhere, that one's grants are not its own until somebody says so.
+fn missing(
+    entry: &LockEntry,
+    same: Option<&Extension>,
+    existing: Option<&Extension>,
+    granted: &Grants,
+) -> Vec<Capability> {
+    let needed = capabilities(&entry.imports);
+    let inherited =
+        existing.filter(|_| same.is_none()).into_iter().flat_map(|other| other.capabilities.keys().copied());
+    let asked: BTreeSet<Capability> = needed.into_iter().chain(inherited).collect();
+    let has = |capability: &Capability| {
+        granted.contains_key(capability) || same.is_some_and(|same| same.capabilities.contains_key(capability))
+    };
+    asked.into_iter().filter(|capability| !has(capability)).collect()
+}
+
+/// Whether an extension comes from the same repository, or from the file that sesame copied.
+fn is_same(existing: &Extension, origin: &Origin) -> bool {
+    match (&existing.source, origin) {
+        (ComponentSource::Oci(old), Origin::Registry(new)) => {
+            old.registry() == new.registry() && old.repository() == new.repository()
+        }
+        (ComponentSource::Path(_), Origin::File(_)) => true,
+        _ => false,
+    }
+}
+
+fn shown_source(source: &ComponentSource) -> String {
+    match source {
+        ComponentSource::Oci(reference) => reference.to_string(),
+        ComponentSource::Path(path) => path.clone(),
+    }
+}
+
+/// Refuses to copy a component over a file that is not this extension's alone.
+fn check_copy(context: &Context, name: &ExtensionName, origin: &Origin, manifest: &Manifest) -> Result<(), Error> {
+    let Origin::File(file) = origin else { return Ok(()) };
+    let copy = ComponentSource::Path(copied(name));
+    let users: Vec<&ExtensionName> =
+        manifest.extensions.iter().filter(|(_, extension)| extension.source == copy).map(|(name, _)| name).collect();
+    let path = context.project.component(&copied(name));
+    let is_free = match users[..] {
+        [] => read_file(&path, u64::MAX)?.is_none_or(|bytes| read_component(file).is_ok_and(|new| new == bytes)),
+        [user] => user == name,
+        _ => false,
+    };
+    if is_free { Ok(()) } else { Err(Error::CopyThere { path }) }
+}
+
+/// Writes the manifest, and the component beside it. A component that is referred to already is replaced last, so that
+/// there is never one that needs more than the manifest grants.
+fn write_manifest(
+    context: &Context,
+    undo: &mut Undo,
+    manifest: &Manifest,
+    name: &ExtensionName,
+    install: &Install<'_>,
+    granted: &Grants,
+    entry: &LockEntry,
+) -> Result<(), Error> {
+    let existing = manifest.extensions.get(name);
+    let has = existing.map(|existing| &existing.capabilities);
+    let new = granted
+        .iter()
+        .filter_map(|(capability, scope)| Some((*capability, scope.beyond(has.and_then(|has| has.get(capability)))?)));
+    let grants: Grants = new.collect();
+    match &install.origin {
+        Origin::Registry(reference) => {
+            let source =
+                WrittenSource::Oci { reference: reference.to_string(), revision: reference.revision().to_owned() };
+            write_entry(context, undo, name, existing, &Change { source, grants })
+        }
+        Origin::File(_) => {
+            let bytes = Blobs::new(&context.paths).read(entry.component)?;
+            let copy = context.project.component(&copied(name));
+            let in_use = existing.is_some_and(|existing| existing.source == ComponentSource::Path(copied(name)));
+            if !in_use {
+                undo.write(&copy, &bytes)?;
+            }
+            let source = WrittenSource::Path(match existing.map(|existing| existing.form) {
+                Some(Form::Short | Form::Table) => copied(name),
+                Some(Form::DropIn) | None => format!("{name}.wasm"),
+            });
+            write_entry(context, undo, name, existing, &Change { source, grants })?;
+            if in_use { undo.write(&copy, &bytes) } else { Ok(()) }
+        }
+    }
+}
+
 /// Resolves, fetches and inspects one extension. What was verified stays in the store.
-fn look(context: &Context, name: &ExtensionName, origin: &Origin) -> Result<(String, LockEntry), Error> {
-    let registries = context.project.read_manifest_or_empty()?.registries;
+fn look(
+    context: &Context,
+    name: &ExtensionName,
+    origin: &Origin,
+    registries: &Registries,
+) -> Result<(String, LockEntry), Error> {
     let blobs = Blobs::new(&context.paths);
     let (shown, source) = match origin {
         Origin::Registry(reference) => (reference.to_string(), ComponentSource::Oci(reference.clone())),
@@ -201,7 +302,7 @@ fn look(context: &Context, name: &ExtensionName, origin: &Origin) -> Result<(Str
             (file.display().to_string(), ComponentSource::Path(path))
         }
     };
-    let Resolved { mut entries, faults } = resolve_all(context, &registries, &[(name, &source)], &blobs)?;
+    let Resolved { mut entries, faults } = resolve_all(context, registries, &[(name, &source)], &blobs)?;
     refuse(faults)?;
     let (_, entry) = entries.pop().ok_or(Error::Bug("an extension was neither resolved nor refused"))?;
     Ok((shown, entry))
@@ -216,52 +317,30 @@ fn start_manifest(context: &Context, undo: &mut Undo) -> Result<Manifest, Error>
     context.project.read_manifest()
 }
 
-/// Copies a component beside the manifest; gives the path that the manifest says.
-fn copy_component(
-    context: &Context,
-    undo: &mut Undo,
-    name: &ExtensionName,
-    file: &Path,
-    existing: Option<&Extension>,
-) -> Result<WrittenSource, Error> {
-    let bytes = read_component(file)?;
-    undo.write(&context.project.component(&copied(name)), &bytes)?;
-    Ok(WrittenSource::Path(match existing.map(|existing| existing.form) {
-        Some(Form::Short | Form::Table) => copied(name),
-        Some(Form::DropIn) | None => format!("{name}.wasm"),
-    }))
-}
-
 /// Where a copied component is, relative to the folder of `sesame.toml`.
 fn copied(name: &ExtensionName) -> String {
     format!("{DROP_INS}/{name}.wasm")
 }
 
-/// Writes the extension where it stands, or into a new drop-in; gives the file's name for people.
+/// Writes the extension where it stands, or into a new drop-in.
 fn write_entry(
     context: &Context,
     undo: &mut Undo,
     name: &ExtensionName,
     existing: Option<&Extension>,
     change: &Change,
-) -> Result<String, Error> {
+) -> Result<(), Error> {
     let (drop_in, shown_drop_in) = context.project.drop_in(name);
-    let failed = |source| edit_failed(context, source);
     match existing.map(|existing| existing.form) {
-        None => {
-            undo.write(&drop_in, new_drop_in(name, change).as_bytes())?;
-            Ok(shown_drop_in)
-        }
+        None => undo.write(&drop_in, new_drop_in(name, change).as_bytes()),
         Some(Form::DropIn) => {
-            let edited = edit_drop_in(&read_text(&drop_in)?, change).map_err(failed)?;
-            undo.write(&drop_in, edited.as_bytes())?;
-            Ok(shown_drop_in)
+            let edited = edit_drop_in(&read_text(&drop_in)?, change).map_err(edit_failed(&shown_drop_in))?;
+            undo.write(&drop_in, edited.as_bytes())
         }
         Some(Form::Short | Form::Table) => {
-            let path = context.project.manifest();
-            let edited = edit_entry(&read_text(path)?, name, change).map_err(failed)?;
-            undo.write(path, edited.as_bytes())?;
-            Ok(context.project.shown_manifest())
+            let (path, shown) = (context.project.manifest(), context.project.shown_manifest());
+            let edited = edit_entry(&read_text(path)?, name, change).map_err(edit_failed(&shown))?;
+            undo.write(path, edited.as_bytes())
         }
     }
 }
@@ -271,8 +350,8 @@ fn read_text(path: &Path) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|_| Error::NotUtf8(path.to_owned()))
 }
 
-fn edit_failed(context: &Context, source: crate::model::manifest_edit::EditError) -> Error {
-    Error::Edit { file: context.project.shown_manifest(), source }
+fn edit_failed(file: &str) -> impl FnOnce(EditError) -> Error {
+    move |source| Error::Edit { file: file.to_owned(), source }
 }
 
 /// The last part of the repository, or the stem of the file.
@@ -285,16 +364,4 @@ fn default_name(origin: &Origin) -> Result<ExtensionName, Error> {
         Origin::File(file) => file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
     };
     text.parse().map_err(|source| Error::NoName { text, source })
-}
-
-/// What of an extension's imports is neither of the host nor granted by a capability: the WASI packages, for people.
-pub fn wasi_packages(entry: &LockEntry) -> Vec<&str> {
-    let mut packages: Vec<&str> = entry
-        .imports
-        .iter()
-        .filter(|import| needed(import) == Some(None) && import.starts_with("wasi:"))
-        .filter_map(|import| import.split('/').next())
-        .collect();
-    packages.dedup();
-    packages
 }

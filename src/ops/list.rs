@@ -11,7 +11,6 @@ use crate::model::capability::shown;
 use crate::model::generation::LiveExtension;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::report::{CodeState, ImportReport, InfoReport, ListReport, ListedExtension};
-use crate::model::text::nearest;
 use crate::store::blobs::Blobs;
 use crate::store::paths::StorePaths;
 use crate::store::{cwasm, generations};
@@ -37,9 +36,8 @@ pub fn info(paths: &StorePaths, user: &User, profile: &ProfileName, name: &Exten
     let extensions = live.as_ref().map(|(_, live)| live.extensions.as_slice()).unwrap_or_default();
     let found = live.as_ref().zip(extensions.iter().find(|extension| extension.name == *name));
     let Some(((number, generation), extension)) = found else {
-        let known = extensions.iter().map(|extension| extension.name.as_str());
-        let closest = nearest(name.as_str(), known).map(str::to_owned);
-        return Err(Error::NoExtension { name: name.clone(), place: format!("the profile `{profile}`"), closest });
+        let known = extensions.iter().map(|extension| &extension.name);
+        return Err(Error::no_extension(name, format!("the profile `{profile}`"), known));
     };
     let bytes = Blobs::new(paths).read(extension.component)?;
     let world = world(&bytes).map_err(|source| Error::Inspect { name: name.to_string(), source })?;

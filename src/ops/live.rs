@@ -23,7 +23,6 @@ use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::MAX_COMPONENT;
 use crate::model::policy::Policy;
 use crate::model::preamble::Kind;
-use crate::model::text::nearest;
 use crate::store::paths::StorePaths;
 use crate::store::{cwasm, generations, key, logs};
 
@@ -50,7 +49,7 @@ pub struct Adjustment {
 /// The live set of a profile, and the host that runs it.
 pub struct Live {
     surroundings: Surroundings,
-    host: Host,
+    host: Arc<Host>,
     policy: Policy,
     profile: ProfileName,
     generation: Option<Generation>,
@@ -78,8 +77,19 @@ impl Live {
         let policy = read_policy(&surroundings.user.policies)?;
         let mut backends = surroundings.backends.clone();
         backends.log.get_or_insert_with(|| Arc::new(StoreLog::new(&surroundings.paths)));
-        let host = Host::new(backends);
+        let host = Arc::new(Host::new(backends));
         Ok(Self { surroundings, host, policy, profile, generation })
+    }
+
+    /// What is live by now, on the same engines. What was loaded before goes on as it was.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn reload(&self) -> Result<Self, Error> {
+        let generation = generations::live(&self.surroundings.paths, &self.profile)?.map(|(_, live)| live);
+        let policy = read_policy(&self.surroundings.user.policies)?;
+        let (surroundings, host) = (self.surroundings.clone(), self.host.clone());
+        Ok(Self { surroundings, host, policy, profile: self.profile.clone(), generation })
     }
 
     /// The live extensions, by name.
@@ -102,10 +112,8 @@ impl Live {
     /// As [`load`](Self::load); [`Error::NotMetered`] if a limit of fuel is wanted for code that counts none.
     pub fn load_with(&self, name: &ExtensionName, adjustment: &Adjustment) -> Result<Extension, Error> {
         let Some((generation, extension)) = self.find(name) else {
-            let known = self.extensions().iter().map(|extension| extension.name.as_str());
-            let closest = nearest(name.as_str(), known).map(str::to_owned);
-            let place = format!("the profile `{}`", self.profile);
-            return Err(Error::NoExtension { name: name.clone(), place, closest });
+            let known = self.extensions().iter().map(|extension| &extension.name);
+            return Err(Error::no_extension(name, format!("the profile `{}`", self.profile), known));
         };
         let metering = extension.metering();
         let limits = extension.limits.at_most(&self.policy.most);
@@ -122,23 +130,24 @@ impl Live {
         let engine = self.host.engine(metering)?;
         let code = match cwasm::read(paths, &key, &engine_key(engine), &extension.component) {
             Ok(Some(code)) => code,
-            Ok(None) | Err(crate::store::Error::Untrusted { .. }) => return Err(missing()),
+            Ok(None) => return Err(missing()),
+            Err(crate::store::Error::Untrusted { why, .. }) => return Err(Error::BadCode { name: name.clone(), why }),
             Err(error) => return Err(error.into()),
         };
-        let project = Path::new(&generation.manifest).parent().unwrap_or(Path::new("/"));
         let config = vec![adjustment.config.clone(), extension.config.clone(), generation.config.clone()];
         let grant = Grant {
             name: name.to_string(),
             capabilities: extension.capabilities.clone(),
             limits,
             config,
-            folders: self.folders(name.as_str(), &extension.capabilities, project)?,
+            folders: self.folders(name.as_str(), &extension.capabilities, &self.project_places(generation))?,
             environment: self.environment(&extension.capabilities),
         };
         self.host.load(&code, grant).map_err(|error| host_error(name.as_str(), "the live generation", error))
     }
 
-    /// Compiles a component that is not installed, in memory. Relative folders are relative to `folder`.
+    /// Compiles a component that is not installed, in memory. Relative folders are relative to `folder`. Backends and
+    /// logs know it by its path, which can be no extension's name.
     ///
     /// # Errors
     /// [`Error`] if the file is no component that can be used, or imports what is not granted.
@@ -153,12 +162,13 @@ impl Live {
         let bytes = read_component(file)?;
         let interface = inspect(&bytes).map_err(|source| Error::InspectFile { path: file.to_owned(), source })?;
         check_offered(&name, &interface.imports)?;
+        let identity = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         let grant = Grant {
-            name: name.clone(),
+            name: identity.display().to_string(),
             capabilities: capabilities.clone(),
             limits: Limits::default().at_most(&self.policy.most).at_most(&adjustment.most),
             config: vec![adjustment.config.clone()],
-            folders: self.folders(&name, capabilities, folder)?,
+            folders: self.folders(&name, capabilities, &self.file_places(folder))?,
             environment: self.environment(capabilities),
         };
         self.host.compile(&bytes, grant).map_err(|error| host_error(&name, "the command line", error))
@@ -169,10 +179,18 @@ impl Live {
         generation.extensions.iter().find(|extension| extension.name == *name).map(|extension| (generation, extension))
     }
 
-    fn folders(&self, name: &str, grants: &Grants, base: &Path) -> Result<Vec<Folder>, Error> {
-        let places = Places::new(&self.surroundings.paths, &self.surroundings.user, base);
+    fn project_places(&self, generation: &Generation) -> Places {
+        Places::of_project(&self.surroundings.paths, &self.surroundings.user, Path::new(&generation.manifest))
+    }
+
+    fn file_places(&self, folder: &Path) -> Places {
+        Places::new(&self.surroundings.paths, &self.surroundings.user, folder)
+    }
+
+    fn folders(&self, name: &str, grants: &Grants, places: &Places) -> Result<Vec<Folder>, Error> {
+        let others = self.extensions().iter().map(|other| &other.capabilities);
         let failed = |source| Error::Folder { name: name.to_owned(), source };
-        folders(grants, &places).into_iter().collect::<Result<_, _>>().map_err(failed)
+        folders(grants, others, places).into_iter().collect::<Result<_, _>>().map_err(failed)
     }
 
     fn environment(&self, grants: &Grants) -> Vec<(String, String)> {

@@ -26,7 +26,6 @@ use crate::model::name::ExtensionName;
 use crate::model::plan::{Candidate, Origin, Plan};
 use crate::model::registries::Registries;
 use crate::model::report::{LockOutcome, LockReport, StepOutcome};
-use crate::model::text::nearest;
 use crate::registry::mirror::Registry;
 use crate::store::blobs::Blobs;
 use crate::store::scan::{Notes, Wanted, scan};
@@ -79,6 +78,9 @@ pub(super) fn lock_silently(
         Mode::Preview => preview(context, &manifest, upgrade)?,
         Mode::Write => {
             let _guard = context.guard()?;
+            // While we waited, another run may have changed the manifest.
+            let manifest = context.project.read_manifest()?;
+            check_upgrade(context, &manifest, upgrade)?;
             write(context, &manifest, upgrade)?
         }
     };
@@ -126,11 +128,7 @@ fn check_upgrade(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> R
     let Upgrade::Names(names) = upgrade else { return Ok(()) };
     match names.iter().find(|name| !manifest.extensions.contains_key(*name)) {
         None => Ok(()),
-        Some(name) => {
-            let known = manifest.extensions.keys().map(ExtensionName::as_str);
-            let closest = nearest(name.as_str(), known).map(str::to_owned);
-            Err(Error::NoExtension { name: name.clone(), place: context.project.shown_manifest(), closest })
-        }
+        Some(name) => Err(Error::no_extension(name, context.project.shown_manifest(), manifest.extensions.keys())),
     }
 }
 

@@ -8,7 +8,7 @@ use wasmtime::Engine;
 
 use super::context::Context;
 use super::error::Error;
-use super::folders::{FolderError, Places, folders};
+use super::folders::{Places, folders};
 use super::project::read_file;
 use crate::engine::inspect::import_part;
 use crate::host::grants::{self, Refusal};
@@ -80,13 +80,14 @@ pub(super) fn unused_grants(manifest: &Manifest, lock: &Lock) -> Vec<String> {
 
 /// Refuses grants of sesame's own folders. Folders that are not there give warnings: another machine may have them.
 pub(super) fn check_folders(context: &Context, manifest: &Manifest) -> Result<Vec<String>, Error> {
-    let places = context.places();
+    let places = Places::of_project(&context.paths, &context.user, context.project.manifest());
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
     for (name, extension) in &manifest.extensions {
-        for folder in folders(&extension.capabilities, &places) {
+        let others = manifest.extensions.values().map(|other| &other.capabilities);
+        for folder in folders(&extension.capabilities, others, &places) {
             match folder {
                 Ok(_) => {}
-                Err(source @ FolderError::Own { .. }) => {
+                Err(source) if source.is_refusal() => {
                     faults.push((name.clone(), Error::Folder { name: name.to_string(), source }.fault()));
                 }
                 Err(error) => {
@@ -136,15 +137,6 @@ pub fn read_policy(files: &[PathBuf]) -> Result<Policy, Error> {
         }
     }
     Ok(policy)
-}
-
-impl Context {
-    /// What granted folders are held against.
-    pub(super) fn places(&self) -> Places {
-        let manifest = self.project.manifest();
-        let folder = manifest.parent().unwrap_or(manifest).to_owned();
-        Places::new(&self.paths, &self.user, &folder)
-    }
 }
 
 /// What to write to grant capabilities, in the form that the extension is written in.

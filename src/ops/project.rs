@@ -7,11 +7,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
+use super::folders::canonical;
 use crate::model::digest::Digest;
 use crate::model::fault::Fault;
 use crate::model::lock::Lock;
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
-use crate::model::name::ExtensionName;
+use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::MAX_COMPONENT;
 use crate::model::preamble::Kind;
 use crate::store::blobs::hash;
@@ -98,9 +99,10 @@ impl Project {
     pub fn find_or_own(search: &Search) -> Result<Self, Error> {
         match Self::find(search) {
             Err(Error::NoManifest { .. }) => {
-                let folder = search.configuration.clone();
-                let manifest = folder.join(MANIFEST);
-                Ok(Self { manifest, shown: folder.clone(), folder, trusted: false })
+                // As later runs will know it, links followed.
+                let folder = canonical(&search.configuration);
+                let shown = search.configuration.clone();
+                Ok(Self { manifest: folder.join(MANIFEST), shown, folder, trusted: false })
             }
             found => found,
         }
@@ -134,17 +136,30 @@ impl Project {
     /// # Errors
     /// [`Error::Problems`] with every problem of every file.
     pub fn read_manifest(&self) -> Result<Manifest, Error> {
-        let main = ManifestSource {
-            file: self.shown_manifest(),
-            folder: self.folder.clone(),
-            bytes: self.read(&self.manifest)?.ok_or_else(|| Error::NoSuchManifest(self.manifest.clone()))?,
-        };
+        let bytes = self.read(&self.manifest)?.ok_or_else(|| Error::NoSuchManifest(self.manifest.clone()))?;
+        self.parse_manifest(bytes)
+    }
+
+    fn parse_manifest(&self, bytes: Vec<u8>) -> Result<Manifest, Error> {
+        let main = ManifestSource { file: self.shown_manifest(), folder: self.folder.clone(), bytes };
         Manifest::parse(&main, &self.drop_ins()?).map_err(Error::Problems)
     }
 
-    /// Reads the desired state; where there is no manifest yet, it wants nothing.
+    /// Reads the desired state; a manifest that is not there yet is as good as an empty one.
     pub(super) fn read_manifest_or_empty(&self) -> Result<Manifest, Error> {
-        if self.read(&self.manifest)?.is_some() { self.read_manifest() } else { Ok(Manifest::default()) }
+        self.parse_manifest(self.read(&self.manifest)?.unwrap_or_default())
+    }
+
+    /// The profile that the manifest names, as far as it can be read: whatever else is wrong with it does not matter.
+    ///
+    /// # Errors
+    /// [`Error::Read`] if it cannot be read at all.
+    pub fn profile(&self) -> Result<Option<ProfileName>, Error> {
+        let bytes = self.read(&self.manifest)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let (table, _) = toml::de::DeTable::parse_recoverable(&text);
+        let profile = table.get_ref().get("profile").and_then(|profile| profile.get_ref().as_str());
+        Ok(profile.and_then(|profile| profile.parse().ok()))
     }
 
     /// Where an extension's drop-in manifest is or would be, and what it is called in messages.

@@ -38,7 +38,10 @@ impl SecretsFile {
                 metadata.mode() & 0o7777
             )));
         }
-        let bytes = read_file(path, MAX_FILE as u64)?.unwrap_or_default();
+        let bytes = read_file(path, MAX_FILE as u64 + 1)?.unwrap_or_default();
+        if bytes.len() > MAX_FILE {
+            return Err(bad(format!("it has more than {MAX_FILE} bytes")));
+        }
         let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
         // What TOML's own messages quote of the file may be a secret.
         let document: DocumentMut = text.parse().map_err(|_| bad("it is not TOML".to_owned()))?;
@@ -64,7 +67,7 @@ impl SecretWrite for SecretsFile {
     async fn set(&self, _: &str, name: &str, value: &str) -> Result<(), String> {
         let mut document = self.document.lock().unwrap_or_else(PoisonError::into_inner);
         let mut changed = document.clone();
-        set(&mut changed, name, value);
+        set(&mut changed, name, value)?;
         write::replace_user_file(&self.path, changed.to_string().as_bytes()).map_err(|error| error.to_string())?;
         *document = changed;
         Ok(())
@@ -72,7 +75,7 @@ impl SecretWrite for SecretsFile {
 }
 
 /// Sets a secret where it stands, else under its whole name in quotes.
-fn set(document: &mut DocumentMut, name: &str, value: &str) {
+fn set(document: &mut DocumentMut, name: &str, value: &str) -> Result<(), String> {
     let mut item = document.as_item_mut();
     let mut rest = name;
     while let Some(table) = item.as_table_like_mut() {
@@ -81,18 +84,23 @@ fn set(document: &mut DocumentMut, name: &str, value: &str) {
             .map(|(key, _)| key.to_owned())
             .find(|key| rest.strip_prefix(key.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')));
         let Some(found) = key.and_then(|key| {
-            rest = rest[key.len()..].trim_start_matches('.');
+            let inner = &rest[key.len()..];
+            rest = inner.strip_prefix('.').unwrap_or(inner);
             table.get_mut(&key)
         }) else {
             break;
         };
         item = found;
-        if rest.is_empty() && item.is_str() {
+        if rest.is_empty() {
+            if !item.is_str() {
+                return Err(format!("`{name}` stands for several secrets"));
+            }
             *item = Item::Value(value.into());
-            return;
+            return Ok(());
         }
     }
     document[name] = Item::Value(value.into());
+    Ok(())
 }
 
 fn flatten(prefix: &str, item: &Item, secrets: &mut BTreeMap<String, String>) {
@@ -123,8 +131,9 @@ mod tests {
     fn a_secret_is_set_where_it_stands() {
         let mut document: DocumentMut = "# mine\n\"a.b\" = \"1\"\n[c]\nd = \"2\" # two\n".parse().unwrap();
         for (name, value) in [("a.b", "3"), ("c.d", "4"), ("e.f", "5")] {
-            set(&mut document, name, value);
+            set(&mut document, name, value).unwrap();
         }
+        assert!(set(&mut document, "c", "all of them").is_err());
         let mut secrets = BTreeMap::new();
         flatten("", document.as_item(), &mut secrets);
         let expected = [("a.b", "3"), ("c.d", "4"), ("e.f", "5")].map(|(a, b)| (a.to_owned(), b.to_owned()));

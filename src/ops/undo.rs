@@ -1,57 +1,161 @@
 //! Changes to files of the person's that are put back if a later step fails.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::project::read_file;
 use crate::store::write;
 
-/// The files as they were, in the order of the changes. Dropped without [`keep`](Self::keep), it puts them back.
+/// The changes so far, in their order. Dropped without [`keep`](Self::keep), it puts everything back as well as it can.
 #[derive(Default)]
-pub(super) struct Undo {
-    changed: Vec<(PathBuf, Option<Vec<u8>>)>,
+pub(super) struct Undo(Vec<Change>);
+
+enum Change {
+    /// A file was written: what it held before, and what it holds now, if that is known.
+    Written { path: PathBuf, old: Option<Vec<u8>>, new: Option<Vec<u8>> },
+    /// A file, or a link to one, was moved aside.
+    Removed { path: PathBuf, aside: PathBuf },
+    /// A folder was made.
+    Folder(PathBuf),
 }
 
 impl Undo {
     /// Remembers a file as it is now, for a change that somebody else makes.
     pub(super) fn remember(&mut self, path: &Path) -> Result<(), Error> {
-        let old = read_file(path, u64::MAX)?;
-        self.changed.push((path.to_owned(), old));
+        self.0.push(Change::Written { path: path.to_owned(), old: read_file(path, u64::MAX)?, new: None });
         Ok(())
     }
 
-    /// Writes a file, and the folder that it is in.
+    /// Writes a file, and makes the folder that it is in. A link is followed, the mode is kept.
     pub(super) fn write(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        self.remember(path)?;
-        if let Some(folder) = path.parent() {
+        if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
             write::create_user_folder(folder)?;
+            self.0.push(Change::Folder(folder.to_owned()));
         }
+        let old = read_file(path, u64::MAX)?;
+        self.0.push(Change::Written { path: path.to_owned(), old, new: Some(bytes.to_vec()) });
         Ok(write::replace_user_file(path, bytes)?)
     }
 
+    /// Takes a file away; of a link, the link.
     pub(super) fn remove(&mut self, path: &Path) -> Result<(), Error> {
-        self.remember(path)?;
-        Ok(write::remove(path)?)
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let aside = path.with_file_name(format!(".{name}.removed"));
+        write::rename_user_file(path, &aside)?;
+        self.0.push(Change::Removed { path: path.to_owned(), aside });
+        Ok(())
     }
 
     /// The changes stay.
-    pub(super) fn keep(mut self) {
-        self.changed.clear();
-    }
-
-    /// Puts everything back.
     ///
     /// # Errors
-    /// The first file that cannot be put back; the others are.
+    /// If what was moved aside cannot be removed.
+    pub(super) fn keep(mut self) -> Result<(), Error> {
+        for change in std::mem::take(&mut self.0) {
+            if let Change::Removed { aside, .. } = change {
+                write::remove(&aside)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts everything back, the last change first.
+    ///
+    /// # Errors
+    /// The first file that cannot be put back, or that somebody has changed meanwhile; the others are.
     pub(super) fn put_back(mut self) -> Result<(), Error> {
         let mut result = Ok(());
-        for (path, old) in std::mem::take(&mut self.changed).into_iter().rev() {
-            let put = match &old {
-                Some(bytes) => write::replace_user_file(&path, bytes),
-                None => write::remove(&path),
-            };
-            result = result.and(put);
+        for change in std::mem::take(&mut self.0).into_iter().rev() {
+            result = result.and(change.put_back());
         }
-        Ok(result?)
+        result
+    }
+}
+
+impl Drop for Undo {
+    fn drop(&mut self) {
+        for change in std::mem::take(&mut self.0).into_iter().rev() {
+            let _ = change.put_back();
+        }
+    }
+}
+
+impl Change {
+    fn put_back(self) -> Result<(), Error> {
+        match self {
+            Self::Written { path, old, new } => {
+                let now = read_file(&path, u64::MAX)?;
+                if now == old {
+                    return Ok(());
+                }
+                if new.is_some() && now != new {
+                    return Err(Error::ChangedMeanwhile(path));
+                }
+                match old {
+                    Some(bytes) => Ok(write::replace_user_file(&path, &bytes)?),
+                    None => Ok(write::remove(&path)?),
+                }
+            }
+            Self::Removed { path, aside } => Ok(write::rename_user_file(&aside, &path)?),
+            Self::Folder(path) => {
+                // It may hold something else by now, and then it stays.
+                let empty = fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_none());
+                if empty { Ok(write::remove_user_folder(&path)?) } else { Ok(()) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the bans are the program's")]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn links_modes_and_folders_come_back_as_they_were() {
+        let top = tempfile::tempdir().unwrap();
+        let at = |path: &str| top.path().join(path);
+        fs::write(at("real"), "old").unwrap();
+        fs::set_permissions(at("real"), fs::Permissions::from_mode(0o640)).unwrap();
+        symlink("real", at("link")).unwrap();
+        let mut undo = Undo::default();
+        undo.write(&at("link"), b"new").unwrap();
+        undo.remove(&at("link")).unwrap();
+        undo.write(&at("folder/new"), b"x").unwrap();
+        assert!(!at("link").exists() && at("folder/new").exists());
+        undo.put_back().unwrap();
+        assert_eq!(fs::read_link(at("link")).unwrap(), Path::new("real"));
+        assert_eq!(fs::read_to_string(at("real")).unwrap(), "old");
+        assert_eq!(fs::metadata(at("real")).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(fs::read_dir(top.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn dropped_it_puts_back_and_kept_it_does_not() {
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("file");
+        fs::write(&path, "old").unwrap();
+        let mut undo = Undo::default();
+        undo.write(&path, b"new").unwrap();
+        drop(undo);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        let mut undo = Undo::default();
+        undo.write(&path, b"new").unwrap();
+        undo.keep().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    }
+
+    #[test]
+    fn what_somebody_changed_meanwhile_is_left_alone() {
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("file");
+        let mut undo = Undo::default();
+        undo.write(&path, b"new").unwrap();
+        fs::write(&path, "theirs").unwrap();
+        assert!(matches!(undo.put_back(), Err(Error::ChangedMeanwhile(_))));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
     }
 }

@@ -33,14 +33,14 @@ pub fn text() -> String {
 /// Writes the package into a folder, which is made where there is none.
 ///
 /// # Errors
-/// [`Error::AlreadyThere`] if a file of another content stands there; then nothing is written.
+/// [`Error::OtherWit`] if a file of another content stands there; then nothing is written.
 pub fn write(folder: &Path) -> Result<WitReport, Error> {
     let mut missing = Vec::new();
     for (name, text) in FILES {
         let path = folder.join(name);
         match read_file(&path, text.len() as u64 + 1)? {
             Some(bytes) if bytes == text.as_bytes() => {}
-            Some(_) => return Err(Error::AlreadyThere(path)),
+            Some(_) => return Err(Error::OtherWit(path)),
             None => missing.push((path, text)),
         }
     }
@@ -48,6 +48,6 @@ pub fn write(folder: &Path) -> Result<WitReport, Error> {
     for (path, text) in &missing {
         write::create_user_file(path, text.as_bytes())?;
     }
-    let files = FILES.iter().map(|(name, _)| folder.join(name).display().to_string());
+    let files = missing.iter().map(|(path, _)| path.display().to_string());
     Ok(WitReport { files: files.collect(), text: None })
 }

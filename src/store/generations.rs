@@ -45,7 +45,7 @@ pub fn live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u64, Ge
     match read(paths, profile, number) {
         Ok(generation) => Ok(Some((number, generation))),
         Err(Error::BadGeneration { why, .. }) => {
-            Err(Error::BadGeneration { path, why: format!("generation {number} is damaged: {why}") })
+            Err(Error::BadGeneration { path, why: format!("generation {number} cannot be read: {why}") })
         }
         Err(error) => Err(error),
     }
@@ -58,11 +58,19 @@ pub fn read(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<Ge
     let Some((mut file, _)) = open_trusted(&path)? else { return Err(bad("there is no such file".to_owned())) };
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(Error::io("read", &path))?;
-    let generation: Generation = toml::from_str(&text).map_err(|error| bad(error.message().to_owned()))?;
-    if generation.version != VERSION {
-        return Err(bad(format!("it has version {}, this sesame reads version {VERSION}", generation.version)));
+    match toml::from_str::<Generation>(&text) {
+        Ok(generation) if generation.version == VERSION => Ok(generation),
+        read => {
+            let version = text.parse::<toml::Table>().ok().and_then(|table| table.get("version")?.as_integer());
+            Err(bad(match (version, read) {
+                (Some(version), _) if version != i64::from(VERSION) => {
+                    format!("another sesame wrote it, in version {version}; this one reads version {VERSION}")
+                }
+                (_, Err(error)) => error.message().to_owned(),
+                (_, Ok(generation)) => format!("its version is {}", generation.version),
+            }))
+        }
     }
-    Ok(generation)
 }
 
 /// Writes a generation and then makes it the live one, in one step each.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,8 +13,21 @@ use crate::model::name::ExtensionName;
 /// How large a log grows before it becomes the old one, in bytes. There is one old one.
 pub const MAX_LOG: u64 = 1 << 20;
 
+/// Far more than one that this program wrote can have, in bytes.
+const READ: u64 = 64 << 20;
+
 /// The log of one extension, open for more.
-pub struct Log(Mutex<File>);
+pub struct Log {
+    path: PathBuf,
+    old: PathBuf,
+    open: Mutex<Open>,
+}
+
+struct Open {
+    file: File,
+    /// In bytes, as far as this process knows.
+    size: u64,
+}
 
 impl Log {
     /// Opens the log, which is made where there is none.
@@ -21,15 +35,32 @@ impl Log {
     /// # Errors
     /// [`Error`] if it cannot be written to.
     pub fn open(paths: &StorePaths, name: &ExtensionName) -> Result<Self, Error> {
-        write::open_log(&paths.log(name), &paths.old_log(name), MAX_LOG).map(|file| Self(Mutex::new(file)))
+        let (path, old) = (paths.log(name), paths.old_log(name));
+        let open = Mutex::new(Open::new(&path, &old)?);
+        Ok(Self { path, old, open })
     }
 
     /// Adds a line. That it cannot be written stops nobody: a log is no place to fail for.
     pub fn line(&self, source: &str, text: &str) {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let line = format!("{}  {source:<6}  {text}\n", time(seconds));
-        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = file.write_all(line.as_bytes());
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.size >= MAX_LOG
+            && let Ok(new) = Open::new(&self.path, &self.old)
+        {
+            *open = new;
+        }
+        open.size += line.len() as u64;
+        let _ = open.file.write_all(line.as_bytes());
+    }
+}
+
+impl Open {
+    /// Opens the file; one that has grown too large makes room first.
+    fn new(path: &Path, old: &Path) -> Result<Self, Error> {
+        let file = write::open_log(path, old, MAX_LOG)?;
+        let size = file.metadata().map_err(Error::io("look at", path))?.len();
+        Ok(Self { file, size })
     }
 }
 
@@ -42,7 +73,7 @@ pub fn read(paths: &StorePaths, name: &ExtensionName) -> Result<Option<String>, 
     for path in [paths.old_log(name), paths.log(name)] {
         if let Some((file, _)) = open_trusted(&path)? {
             let mut bytes = Vec::new();
-            file.take(2 * MAX_LOG).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
+            file.take(READ).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
             text.get_or_insert_default().push_str(&String::from_utf8_lossy(&bytes));
         }
     }
@@ -66,15 +97,18 @@ mod tests {
         let paths = StorePaths { data: folder(), cache: folder(), state: folder() };
         let name: ExtensionName = "clock".parse().unwrap();
         assert_eq!(read(&paths, &name).unwrap(), None);
-        for run in 0..40 {
+        for run in 0..4 {
             let log = Log::open(&paths, &name).unwrap();
-            for line in 0..20 {
+            for line in 0..200 {
                 log.line("info", &format!("run {run} line {line} {}", "x".repeat(4096)));
+                for path in [paths.log(&name), paths.old_log(&name)] {
+                    assert!(std::fs::metadata(path).map_or(0, |metadata| metadata.len()) < MAX_LOG + 5000);
+                }
             }
         }
         let text = read(&paths, &name).unwrap().unwrap();
         assert!(text.len() < 3 << 20, "{}", text.len());
-        assert!(text.contains("  info    run 39 line 19 ") && !text.contains("run 0 "));
+        assert!(text.contains("  info    run 3 line 199 ") && !text.contains("run 0 "));
         assert!(text.lines().all(|line| line.len() > 4096 && &line[19..22] == "Z  "), "whole lines");
     }
 

@@ -109,6 +109,16 @@ pub fn create_user_folder(path: &Path) -> Result<(), Error> {
     fs::create_dir_all(path).map_err(Error::io("create the folder", path))
 }
 
+/// Gives a file of the user's another name; of a link, the link.
+pub fn rename_user_file(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::rename(from, to).map_err(Error::io("rename", from))
+}
+
+/// Removes an empty folder of the user's.
+pub fn remove_user_folder(path: &Path) -> Result<(), Error> {
+    fs::remove_dir(path).map_err(Error::io("remove the folder", path))
+}
+
 /// A folder for what must not reach the store; it is removed with the value.
 pub fn temporary_folder() -> Result<tempfile::TempDir, Error> {
     let path = Path::new("a temporary folder");

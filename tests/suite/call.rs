@@ -118,6 +118,7 @@ fn what_cannot_be_called_is_answered_with_the_signature_or_the_nearest_name() {
         (&["./sesame.toml", "greet"], 65, &["sesame.toml is "]),
         (&["./greeting.wasm", "greet", "x"], 77, &["does not grant: config-read", "add `--grant config-read`"]),
         (&["greeting", "greet", "x", "--grant", "config-read"], 2, &["`--grant` is for a component's file"]),
+        (&["Greeting", "greet", "x"], 2, &["neither the name of an extension nor a file", "write `./Greeting`"]),
         (&["greeting", "greet", "x", "--grant", "config-reed"], 2, &["did you mean `config-read`?"]),
     ] {
         call(&sandbox, arguments).fails(status, texts);
@@ -180,4 +181,33 @@ fn what_was_live_stays_callable_when_an_upgrade_needs_more() {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(sandbox.path("project/secrets.toml"), mode).unwrap();
     assert_eq!(call(&sandbox, &signed).stdout, "Hello, World! (signed)\n");
+}
+
+#[test]
+fn types_of_the_world_are_no_imports_and_interfaces_of_one_name_are_told_apart() {
+    let sandbox = Sandbox::new();
+    let text = r#"(component
+        (type $r (record (field "age" u32)))
+        (import "person" (type $person (eq $r)))
+        (type $types (instance (type $r (record (field "age" u32))) (export "r" (type (eq $r)))))
+        (import "acme:people/types" (instance (type $types)))
+        (core module $m
+            (func (export "older") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+            (func (export "one") (result i32) (i32.const 1))
+            (func (export "two") (result i32) (i32.const 2)))
+        (core instance $i (instantiate $m))
+        (func (export "older") (param "p" $person) (result u32) (canon lift (core func $i "older")))
+        (func $one (result u32) (canon lift (core func $i "one")))
+        (func $two (result u32) (canon lift (core func $i "two")))
+        (instance $a (export "n" (func $one)))
+        (instance $b (export "n" (func $two)))
+        (export "a:b/counts" (instance $a))
+        (export "c:d/counts" (instance $b)))"#;
+    sandbox.write("people.wasm", wat::parse_str(text).unwrap());
+    sandbox.write("sesame.toml", "extensions.people = { path = \"people.wasm\" }\n");
+    sandbox.sync(None, &[]);
+    assert_eq!(call(&sandbox, &["people", "older", "{age: 41}"]).stdout, "42\n");
+    assert_eq!(call(&sandbox, &["people", "c:d/counts.n"]).stdout, "2\n");
+    call(&sandbox, &["people", "counts.n"])
+        .fails(2, &["several functions of the name `counts.n`", "`a:b/counts.n: func() -> u32`"]);
 }

@@ -93,8 +93,7 @@ fn calls_of_the_greeting_in_each_language() {
             start.elapsed()
         });
         println!("{name}: `call`, whole process, warm cache, median of {RUNS}: {:?}", median(times.skip(1).collect()));
-        let bonjour =
-            ["extension", "call", name, "greet", "World", "--config", "greeting.template=Bonjour, {}"];
+        let bonjour = ["extension", "call", name, "greet", "World", "--config", "greeting.template=Bonjour, {}"];
         assert_eq!(sandbox.ok(&bonjour).stdout, "Bonjour, World\n");
         let extension = live.load(&name.parse().unwrap()).unwrap();
         let world = [Val::String("World".to_owned())];

@@ -27,7 +27,7 @@ const ONLY_IN: [(&str, &[&str], &str); 14] = [
     ("unsafe {", &["host"], "one function, argued"),
     ("unsafe fn", &[], "one function, argued"),
     ("SystemTime", &["store", "ops"], "the model has no clock"),
-    ("std::thread", &["store", "host"], "the model starts no threads"),
+    ("std::thread", &["store", "host", "cli"], "the model starts no threads"),
     ("std::io", &["store", "ops", "registry", "cli", "host"], "the model does no I/O"),
     ("wasmtime::", &["engine", "host", "ops", "cli"], "wasmtime stays with the engine and the host"),
     ("tokio", &["registry", "ops", "host"], "async stays with the network, apply and running guests"),

@@ -37,9 +37,11 @@ fn only_whole_code_of_a_live_extension_is_loaded() {
         std::fs::remove_file(&file).unwrap();
         std::fs::write(&file, bytes).unwrap();
     }
-    assert!(matches!(live(&sandbox).load(&name("a")), Err(Error::NoCode { .. })));
+    assert!(matches!(live(&sandbox).load(&name("a")), Err(Error::BadCode { .. })));
     sandbox.sync(None, &[]);
     live(&sandbox).load(&name("a")).unwrap();
+    std::fs::remove_dir_all(sandbox.cache()).unwrap();
+    sandbox.run(&["extension", "call", "a", "run"]).fails(66, &["the compiled code of `a` is missing", "sesame sync"]);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn a_clone_of_somebody_elses_dotfiles_is_refused_and_shows_what_it_would_change(
         "project/sesame.toml",
         "- b  a.wasm",
         "~ a  not locked yet, grants: +secret-read",
-        "`--adopt`",
+        "`sesame sync --adopt`",
         "`--profile NAME`",
     ];
     for arguments in [&["sync"][..], &["sync", "--dry-run"], &["sync", "--check"]] {
