@@ -51,7 +51,7 @@
 //! 1. What the store holds under a digest has that digest. Files get their final name only when whole, checked and
 //!    synced: blobs before the generation, the generation before `current`. All writes are in one file, `store/write.rs`.
 //! 2. Bytes from a registry are compiled only if they are a component with the locked digest ([`model::preamble`]).
-//! 3. Compiled code is loaded only if this machine's key says that this machine made it ([`store::cwasm`]). Anything
+//! 3. Compiled code is loaded only if this machine's key says that this machine made it ([`host::load`]). Anything
 //!    else is compiled again.
 //! 4. One function builds the wasmtime `Config` ([`engine::config`]), every wasm feature said explicitly.
 //! 5. An extension gets the capabilities that its manifest grants and nothing else ([`host::grants`]).

@@ -18,7 +18,7 @@ use super::stop::Stop;
 use super::ticker::Ticker;
 use crate::engine::config::{EngineError, engine};
 use crate::model::capability::Grants;
-use crate::model::code::AuthenticCode;
+use crate::model::code::SealedCode;
 use crate::model::engine_key::Metering;
 use crate::model::manifest::{Config, Limits};
 use crate::model::text::count;
@@ -119,11 +119,11 @@ impl Host {
         self.ready(metering).map(|(engine, _)| engine)
     }
 
-    /// Loads compiled code that was checked.
+    /// Checks and loads compiled code.
     ///
     /// # Errors
-    /// [`HostError`] if it is code of another engine, or imports what it is not granted.
-    pub fn load(&self, code: &AuthenticCode, grant: Grant) -> Result<Extension, HostError> {
+    /// [`HostError`] if this machine did not make it for this engine, or it imports what it is not granted.
+    pub fn load(&self, code: &SealedCode, grant: Grant) -> Result<Extension, HostError> {
         let (engine, ticker) = self.ready(grant.limits.metering())?;
         self.link(&load(engine, code)?, grant, ticker)
     }

@@ -1,21 +1,66 @@
-//! Compiled code whose tag was checked: the one thing that may be turned into running code.
+//! Compiled code with the seal that tells whether this machine made it.
+//!
+//! The seal is BLAKE3, keyed with this machine's key, over engine key, component digest, length and bytes (invariant 3).
+//! `store::cwasm` opens sealed code; `host::load` alone breaks the seal, on the very bytes that it runs.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// An open file of code that this machine compiled itself and that is unchanged since.
-///
-/// Only `store::cwasm` makes one, after it has checked the tag of this very file (invariant 3); `host` relies on that.
-#[derive(Debug)]
-pub struct AuthenticCode(OwnedFd);
+/// Bytes in which hashing on several threads is worth it.
+const MANY: usize = 1 << 20;
 
-impl AuthenticCode {
-    /// For `store::cwasm` alone.
-    pub(crate) fn checked(file: OwnedFd) -> Self {
-        Self(file)
+/// An open file of code that has not been checked yet.
+#[derive(Debug)]
+pub struct SealedCode {
+    file: OwnedFd,
+    length: usize,
+    seal: Seal,
+}
+
+/// What sealed bytes must give.
+#[derive(Debug, Clone)]
+pub struct Seal {
+    /// Has seen everything that the tag covers, but the bytes.
+    hasher: blake3::Hasher,
+    tag: [u8; Seal::TAG],
+}
+
+impl SealedCode {
+    /// For `store::cwasm` alone. `length` is that of the code at the beginning of the file, in bytes.
+    pub(crate) fn new(file: OwnedFd, length: usize, seal: Seal) -> Self {
+        Self { file, length, seal }
     }
 
-    /// The file. Code files are replaced and never changed in place, so what was checked is what it holds.
+    /// The file. Code files are replaced and never changed in place, so what is checked is what it goes on holding.
     pub fn file(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.file.as_fd()
+    }
+
+    /// The length of the code in bytes; the tag stands behind it.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    pub fn seal(&self) -> &Seal {
+        &self.seal
+    }
+}
+
+impl Seal {
+    /// The length of a tag in bytes.
+    pub const TAG: usize = 32;
+
+    pub(crate) fn new(hasher: blake3::Hasher, tag: [u8; Self::TAG]) -> Self {
+        Self { hasher, tag }
+    }
+
+    /// Whether these are the bytes that were sealed.
+    pub fn matches(&self, code: &[u8]) -> bool {
+        let mut hasher = self.hasher.clone();
+        if code.len() < MANY {
+            hasher.update(code);
+        } else {
+            hasher.update_rayon(code);
+        }
+        hasher.finalize() == blake3::Hash::from(self.tag)
     }
 }

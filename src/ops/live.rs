@@ -15,6 +15,7 @@ use crate::engine::key::engine_key;
 use crate::host::backends::{Backends, Log, Source};
 use crate::host::extension::{Extension, Grant, Host, HostError};
 use crate::host::grants::Refusal;
+use crate::host::load::LoadError;
 use crate::host::state::Folder;
 use crate::model::capability::{Capability, Grants};
 use crate::model::generation::{Generation, LiveExtension};
@@ -128,10 +129,11 @@ impl Live {
         let missing = || Error::NoCode { name: name.clone() };
         let key = key::read(paths)?.ok_or_else(missing)?;
         let engine = self.host.engine(metering)?;
-        let code = match cwasm::read(paths, &key, &engine_key(engine), &extension.component) {
+        let bad = |why: String| Error::BadCode { name: name.clone(), why };
+        let code = match cwasm::open(paths, &key, &engine_key(engine), &extension.component) {
             Ok(Some(code)) => code,
             Ok(None) => return Err(missing()),
-            Err(crate::store::Error::Untrusted { why, .. }) => return Err(Error::BadCode { name: name.clone(), why }),
+            Err(crate::store::Error::Untrusted { why, .. }) => return Err(bad(why)),
             Err(error) => return Err(error.into()),
         };
         let config = vec![adjustment.config.clone(), extension.config.clone(), generation.config.clone()];
@@ -143,7 +145,10 @@ impl Live {
             folders: self.folders(name.as_str(), &extension.capabilities, &self.project_places(generation))?,
             environment: self.environment(&extension.capabilities),
         };
-        self.host.load(&code, grant).map_err(|error| host_error(name.as_str(), "the live generation", error))
+        self.host.load(&code, grant).map_err(|error| match error {
+            HostError::Load(error @ LoadError::Seal) => bad(error.to_string()),
+            error => host_error(name.as_str(), "the live generation", error),
+        })
     }
 
     /// Compiles a component that is not installed, in memory. Relative folders are relative to `folder`. Backends and

@@ -100,8 +100,7 @@ fn look_at_code(
         Err(Error::Untrusted { why, .. }) => return Ok(Some(Held::Damaged(why))),
         Err(error) => return Err(error),
     };
-    let code = cwasm::read_open(file, key, engine, component).map_err(Error::io("read", &path))?;
-    if code.is_some() {
+    if cwasm::is_whole(file, key, engine, component).map_err(Error::io("read", &path))? {
         verified.note(&path, &fingerprint, &metadata);
         Ok(Some(Held::Good))
     } else {
