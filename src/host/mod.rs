@@ -17,7 +17,9 @@
 //!
 //! A daemon opens the live set, loads an extension and calls it as often as it likes. Every method that runs a guest is
 //! async and needs a tokio runtime with its timer. A guest is never trusted: a call comes back within its time limit, and
-//! a guest that traps or meets a limit is a [`CallError`](extension::CallError), never a panic.
+//! a guest that traps or meets a limit is a [`CallError`](extension::CallError), never a panic. What a guest has begun in a
+//! granted folder goes on without it: a read of a FIFO that nobody writes to holds one of the runtime's blocking threads, so
+//! a daemon that grants such folders should bound them and end its runtime with `shutdown_background`.
 //!
 //! ```
 //! # use std::collections::BTreeMap;

@@ -20,7 +20,8 @@ pub struct Call {
     pub syntax: Syntax,
 }
 
-/// Calls a function in an instance of its own. `name` is what the extension is called in messages.
+/// Calls a function in an instance of its own. `name` is what the extension is called in messages. Starts a runtime of its
+/// own, so it must not be called from async code: see [`Extension::call`] for that.
 ///
 /// # Errors
 /// [`Error::NoFunction`], [`Error::Arguments`] and [`Error::Argument`] if it cannot be called so, [`Error::Stopped`] if the
