@@ -88,6 +88,8 @@ pub enum ExtensionCommand {
     Log {
         /// The extension's name
         name: ExtensionName,
+        #[command(flatten)]
+        profile: ProfileArgument,
     },
     /// Call a function of an extension, or of a component that is not installed
     #[command(after_long_help = CALL_HELP)]

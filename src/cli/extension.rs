@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -
             let report = remove(&context, name, profile.profile.as_ref())?;
             output.report("remove", json::Data::Remove(&report), || human::remove(&report));
         }
-        ExtensionCommand::Log { name } => run_log(arguments, name, output)?,
+        ExtensionCommand::Log { name, profile } => run_log(arguments, name, profile, output)?,
         ExtensionCommand::Call(options) => return run_call(arguments, options, output),
     }
     Ok(End::Done)
@@ -112,9 +112,15 @@ fn ask(asks: &Asks<'_>, output: &Output, interrupt: &Interrupt) -> Consent {
     }
 }
 
-fn run_log(arguments: &Arguments, name: &ExtensionName, output: &Output) -> Result<(), Failure> {
-    let paths = Environment::read()?.paths;
-    let text = log(&paths, name)?.unwrap_or_default();
+fn run_log(
+    arguments: &Arguments,
+    name: &ExtensionName,
+    profile: &ProfileArgument,
+    output: &Output,
+) -> Result<(), Failure> {
+    let environment = Environment::read()?;
+    let profile = live_profile(arguments, &environment, profile)?;
+    let text = log(&environment.paths, &profile, name)?;
     if arguments.json {
         let report = LogReport { name: name.clone(), lines: text.lines().map(str::to_owned).collect() };
         output.answer("log", json::Data::Log(&report), String::new);

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style as Ansi};
 use sesame::host::grants::needed;
-use sesame::model::capability::shown;
+use sesame::model::capability::{Capability, shown};
 use sesame::model::lock::{LockChange, LockedVersion, Staleness};
+use sesame::model::name::ExtensionName;
 use sesame::model::report::{
     CodeState, DiffReport, ExtensionReport, InfoReport, InitReport, InstallReport, ListReport, LockOutcome, LockReport,
     RemoveReport, SyncOutcome, SyncReport, WitReport,
@@ -96,22 +97,25 @@ pub fn sync(report: &SyncReport) -> String {
     if let Some(lock) = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written) {
         text.push_str(&locked(lock));
     }
-    let generation = report.generation.map_or_else(String::new, |number| format!(" (generation {number})"));
-    let profile = &report.profile;
-    let number = report.extensions.len();
-    let are = if number == 1 { "is" } else { "are" };
-    let extensions = count(number, "extension");
     if report.outcome == SyncOutcome::UpToDate {
-        let _ =
-            writeln!(text, "{} {extensions} {are} live in profile `{profile}`{generation}", Style::good("up to date:"));
+        text.push_str(&summary(report, "up to date:"));
     } else {
         for change in &report.changes {
             let _ = writeln!(text, "{}", escape(change));
         }
         text.push_str(&live(&report.extensions));
-        let _ = writeln!(text, "{} {extensions} {are} live in profile `{profile}`{generation}", Style::good("done:"));
+        text.push_str(&summary(report, "done:"));
     }
     text
+}
+
+/// What is live in the end.
+fn summary(report: &SyncReport, outcome: &str) -> String {
+    let generation = report.generation.map_or_else(String::new, |number| format!(" (generation {number})"));
+    let number = report.extensions.len();
+    let are = if number == 1 { "is" } else { "are" };
+    let (extensions, profile) = (count(number, "extension"), &report.profile);
+    format!("{} {extensions} {are} live in profile `{profile}`{generation}\n", Style::good(outcome))
 }
 
 /// What a sync has locked on its way.
@@ -229,15 +233,25 @@ pub fn install(report: &InstallReport) -> String {
         escape(&granted),
         Style::good("wrote"),
         escape(&report.file),
-        sync(&report.sync)
+        ending(&report.sync, &report.name)
     )
+}
+
+/// How a change to one extension ended: what else was locked, and what is live.
+fn ending(report: &SyncReport, name: &ExtensionName) -> String {
+    let locked = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written).map(|lock| {
+        let others = lock.changes.iter().filter(|change| change.name != *name).map(lock_change);
+        format!("{}{} {}, to be committed\n", others.collect::<String>(), Style::good("locked:"), escape(&lock.file))
+    });
+    format!("{}{}", locked.unwrap_or_default(), summary(report, "done:"))
 }
 
 /// What was taken away.
 pub fn remove(report: &RemoveReport) -> String {
     let kept = report.kept.as_ref().map(|kept| format!("{} stays\n", escape(kept))).unwrap_or_default();
     let file = escape(&report.file);
-    format!("{} {} from {file}\n{kept}{}", Style::good("removed"), report.name, sync(&report.sync))
+    let ending = ending(&report.sync, &report.name);
+    format!("{} {} from {file}\n{kept}{ending}", Style::good("removed"), report.name)
 }
 
 pub fn wit(report: &WitReport) -> String {
@@ -256,24 +270,28 @@ pub fn asks(asks: &Asks<'_>) -> String {
         asks.entry.component.short(),
         size(asks.entry.size)
     );
-    if let Some(replaced) = asks.replaced.as_ref().filter(|replaced| *replaced != asks.source) {
+    if let Some(replaced) = asks.replaced.filter(|replaced| *replaced != asks.source) {
         let _ = writeln!(text, "  in the place of {}", escape(replaced));
     }
     let granted = shown(asks.granted).into_iter().zip(asks.granted);
     let granted = granted.map(|(grant, (capability, scope))| {
         vec![escape(&grant).into_owned(), "granted".to_owned(), capability.allows_of(scope).to_owned()]
     });
-    let missing = asks
-        .missing
-        .iter()
-        .map(|capability| vec![capability.to_string(), "asked for".to_owned(), capability.allows().to_owned()]);
-    text.push_str(&table(granted.chain(missing)));
+    let others = [(asks.missing, "asked for"), (asks.inherited, "from before")];
+    let others = others.into_iter().flat_map(|(capabilities, state)| {
+        let row = move |capability: &Capability| {
+            vec![capability.to_string(), state.to_owned(), capability.allows().to_owned()]
+        };
+        capabilities.iter().map(row)
+    });
+    text.push_str(&table(granted.chain(others)));
     let wasi = packages(asks.entry.imports.iter().filter(|import| import.starts_with("wasi:")));
     if !wasi.is_empty() {
         let wasi: Vec<String> = wasi.into_iter().collect();
         let _ = writeln!(text, "  it uses {}, which shows it nothing that is not granted", wasi.join(", "));
     }
-    format!("{text}grant what it asks for? [y/N] ")
+    let question = if asks.inherited.is_empty() { "grant what it asks for?" } else { "grant all of that to it?" };
+    format!("{text}{question} [y/N] ")
 }
 
 /// Rows with their columns aligned, indented by two.

@@ -65,6 +65,9 @@ pub struct ErrorDocument<'a> {
     /// What the lock would have changed for them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<LockChange>,
+    /// Where a guest was when it was stopped, innermost first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backtrace: Vec<String>,
     /// What taking over another manifest's set would change, one line each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<String>,
@@ -119,6 +122,10 @@ impl<'a> ErrorDocument<'a> {
             extensions,
             changes: match failure {
                 Failure::Verb(Error::Extensions { changes, .. }) => changes.clone(),
+                _ => Vec::new(),
+            },
+            backtrace: match failure {
+                Failure::Verb(Error::Stopped { stop, .. }) => stop.backtrace.clone(),
                 _ => Vec::new(),
             },
             differences: match failure {

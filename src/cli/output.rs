@@ -95,8 +95,8 @@ impl Output {
         if self.json {
             self.value(command, data, text);
         } else {
-            let words =
-                format!("{}{}\n", Style::error("error: "), escape(text.unwrap_or("the function gave an error")));
+            let text = on_terminal(text.unwrap_or("the function gave an error"), true);
+            let words = format!("{}{}\n", Style::error("error: "), text.trim_end());
             self.say(Volume::Quiet, &words);
         }
     }

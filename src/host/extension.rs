@@ -247,14 +247,16 @@ impl Instance {
         let ended = tokio::time::timeout(allowed, run).await;
         drop(ticking);
         log.end_call();
-        match ended {
+        let stop = match ended {
             Ok(Ok(result)) if began.elapsed() <= allowed => {
                 self.store = Some(store);
-                Ok(result)
+                return Ok(result);
             }
-            Ok(Err(error)) if began.elapsed() <= allowed => Err(CallError::Stopped(Stop::new(&error, &store))),
-            _ => Err(CallError::Stopped(Stop::time(&limits))),
-        }
+            Ok(Err(error)) if began.elapsed() <= allowed => Stop::new(&error, &store),
+            _ => Stop::time(&limits),
+        };
+        log.note(&format!("a call was stopped: {stop}"));
+        Err(CallError::Stopped(stop))
     }
 }
 

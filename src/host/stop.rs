@@ -10,7 +10,7 @@ use super::state::State;
 use crate::model::manifest::Limits;
 use crate::model::text::escape;
 
-/// How many frames of a backtrace are kept.
+/// How many frames of a backtrace are kept; wasmtime collects no more.
 const FRAMES: usize = 20;
 
 /// Why a call did not come back, and where the guest was. Its instance is gone.
@@ -70,7 +70,11 @@ impl Stop {
             Some(name) => escape(&format!("{:#}", rustc_demangle::demangle(name))).into_owned(),
             None => format!("function {}", frame.func_index()),
         });
-        Self { cause, backtrace: shortened(named) }
+        let mut backtrace = shortened(named);
+        if frames.len() >= FRAMES {
+            backtrace.push("…".to_owned());
+        }
+        Self { cause, backtrace }
     }
 }
 
@@ -83,9 +87,10 @@ impl fmt::Display for Stop {
                 write!(f, "it got no more memory than its limit of {limit} MiB, and then: {then}")
             }
             Cause::Tables => write!(f, "it wanted tables of more than {MAX_TABLE_ELEMENTS} elements"),
-            Cause::Transfer => write!(f, "it moved more than {} MiB in one call of the host", MAX_HOSTCALL >> 20),
+            Cause::Transfer => write!(f, "it moved more than {} MiB at once", MAX_HOSTCALL >> 20),
             Cause::Trap(what) => write!(f, "it trapped: {what}"),
-            Cause::Exit(status) => write!(f, "it ended itself with the exit status {status}"),
+            Cause::Exit(0) => write!(f, "it ended itself"),
+            Cause::Exit(_) => write!(f, "it ended itself, with a failure"),
             Cause::Other(what) => f.write_str(what),
         }
     }

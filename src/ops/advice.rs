@@ -3,10 +3,12 @@
 
 use super::error::Error;
 use crate::engine::compile::CompileError;
+use crate::engine::inspect::InspectError;
 use crate::host::functions::NoFunction;
 use crate::host::stop::Cause;
 use crate::model::digest::Digest;
 use crate::model::name::ExtensionName;
+use crate::model::preamble::Kind;
 use crate::registry::Error as Registry;
 use crate::store::Error as Store;
 
@@ -49,7 +51,7 @@ impl Error {
                     .to_owned()
             }
             Self::OtherManifest { .. } => {
-                "`sesame sync --adopt` hands the profile over to this manifest; `--profile NAME` makes another live set"
+                "`--profile NAME` makes another live set; `sesame sync --adopt` replaces what is live by this manifest's set"
                     .to_owned()
             }
             Self::NotAsLocked { .. } => "restore sesame.lock from git, or delete it and run `sesame lock`".to_owned(),
@@ -59,11 +61,13 @@ impl Error {
                 }
                 None => "what was fetched and compiled is kept; run `sesame sync` again once it is mended".to_owned(),
             },
+            Self::Inspect { source: InspectError::TooMany { .. }, .. } => "ask its author for a simpler build".to_owned(),
             Self::Inspect { .. } => "build it again, or ask its author for a build with current tools".to_owned(),
             Self::BadSize { .. } => "tell whoever published it; its manifest is broken".to_owned(),
             Self::NoCode { .. } | Self::BadCode { .. } | Self::PolicyChanged { .. } => "run `sesame sync`".to_owned(),
             Self::NoSuchFile(_) | Self::NotUtf8(_) => "look at the path".to_owned(),
             Self::InspectFile { .. } => "build it again, with current tools".to_owned(),
+            Self::NotAComponent { kind: kind @ Kind::CoreModule, .. } => kind.advice().to_owned(),
             Self::NotAComponent { .. } => "name a built component".to_owned(),
             Self::FileTooLarge { .. } => "build it without debugging information".to_owned(),
             Self::NoName { .. } => "give it one with `--name NAME`: lower-case letters, digits and `-`".to_owned(),
@@ -72,6 +76,9 @@ impl Error {
                 let grants: Vec<String> =
                     capabilities.iter().map(|capability| format!("--grant {capability}")).collect();
                 format!("if you trust it with that, add `{}`, or `--grant-all`", grants.join(" "))
+            }
+            Self::Inherits { name, .. } => {
+                format!("grant them to it with `--grant` or `--grant-all`, or first `sesame extension remove {name}`")
             }
             Self::Declined { .. } => "nothing was changed".to_owned(),
             Self::Secrets { path, .. } => {
@@ -113,6 +120,10 @@ fn no_function(error: &NoFunction) -> String {
             format!("did you mean `{}`?", signature.unwrap_or(closest))
         }
         (None, []) => "it exports no functions".to_owned(),
+        (None, known) if known.len() > 4 => {
+            let names: Vec<&str> = known.iter().filter_map(|known| known.split(": func").next()).collect();
+            format!("it exports {}", names.join(", "))
+        }
         (None, known) => {
             format!("it exports {}", known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", "))
         }
@@ -126,9 +137,13 @@ fn stopped(name: &str, cause: &Cause) -> Option<String> {
         Cause::Time(_) => "timeout_ms",
         Cause::Fuel(_) => "max_fuel",
         Cause::Memory(..) => "max_memory_mib",
-        Cause::Tables | Cause::Transfer | Cause::Trap(_) | Cause::Exit(_) | Cause::Other(_) => return None,
+        Cause::Tables | Cause::Transfer | Cause::Trap(_) | Cause::Exit(_) | Cause::Other(_) => {
+            return Some(format!("`sesame extension log {name}` shows what it has printed"));
+        }
     };
-    Some(format!("if it needs more, raise `{limit}` in its limits and run `sesame sync`"))
+    Some(format!(
+        "if it needs more, raise `{limit}` where it is set: in its manifest, a policy, or on the command line"
+    ))
 }
 
 fn registry(error: &Registry) -> Option<String> {

@@ -66,7 +66,7 @@ pub enum Error {
     NotOffered { name: String, refusals: Vec<Refusal> },
     #[error("`{name}` cannot be linked with this host")]
     Link { name: String, source: LinkError },
-    #[error("`{name}` is granted a folder that it cannot have")]
+    #[error("a folder that `{name}` is granted cannot be given to it")]
     Folder { name: String, source: FolderError },
     #[error("{} in the policy of this machine", count(.0.len(), "problem"))]
     Policy(Vec<Problem>),
@@ -100,6 +100,8 @@ pub enum Error {
     Edit { file: String, source: EditError },
     #[error("`{name}` needs what is not granted: {}", list(capabilities))]
     NoConsent { name: ExtensionName, capabilities: Vec<Capability> },
+    #[error("`{name}` would inherit grants from {from}, which is something else: {}", list(capabilities))]
+    Inherits { name: ExtensionName, from: String, capabilities: Vec<Capability> },
     #[error("`{name}` was not installed")]
     Declined { name: ExtensionName },
     #[error("a step failed, and what was changed could not be put back: {second}")]
@@ -110,7 +112,7 @@ pub enum Error {
     },
     #[error("{} was changed by somebody else meanwhile", .0.display())]
     ChangedMeanwhile(PathBuf),
-    #[error("{} is there already, and is not this extension's alone", path.display())]
+    #[error("{} is there already, and is not this extension's alone to replace", path.display())]
     CopyThere { path: PathBuf },
     /// A sync that failed in part, after which manifest and lock were put back.
     #[error("{} failed", failed_list(.0))]
@@ -165,7 +167,7 @@ impl Error {
             | Self::NoSuchFile(_)
             | Self::NoCode { .. } => FaultKind::Missing,
             Self::ForeignFile { .. } | Self::NotGranted { .. } | Self::OtherManifest { .. } => FaultKind::Denied,
-            Self::NoConsent { .. } | Self::Declined { .. } => FaultKind::Denied,
+            Self::NoConsent { .. } | Self::Inherits { .. } | Self::Declined { .. } => FaultKind::Denied,
             Self::NoName { .. } | Self::NoFunction { .. } | Self::Arguments { .. } | Self::Argument { .. } => {
                 FaultKind::Usage
             }
@@ -217,7 +219,9 @@ impl Error {
         place: String,
         known: impl IntoIterator<Item = &'a ExtensionName>,
     ) -> Self {
-        let closest = nearest(name.as_str(), known.into_iter().map(ExtensionName::as_str)).map(str::to_owned);
+        let known: Vec<&str> = known.into_iter().map(ExtensionName::as_str).collect();
+        let begins = || known.iter().copied().find(|known| known.starts_with(name.as_str()));
+        let closest = nearest(name.as_str(), known.iter().copied()).or_else(begins).map(str::to_owned);
         Self::NoExtension { name: name.clone(), place, closest }
     }
 

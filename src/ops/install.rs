@@ -3,7 +3,6 @@
 //! The order is that of any change by hand: the manifest is written, then the lock, then the set is activated. If a step
 //! fails, the files are put back; if the process is killed, the next `sync` completes what the manifest says by then.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
@@ -17,6 +16,7 @@ use super::sync::{LockPolicy, Options, Ownership, sync_guarded};
 use super::undo::Undo;
 use crate::host::grants::capabilities;
 use crate::model::capability::{Capability, Grant, Grants, Scope, add, shown};
+use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
 use crate::model::manifest_edit::{
@@ -53,10 +53,12 @@ pub struct Asks<'a> {
     pub name: &'a ExtensionName,
     pub source: &'a str,
     /// What has the name so far.
-    pub replaced: Option<String>,
+    pub replaced: Option<&'a str>,
     pub entry: &'a LockEntry,
     /// What it needs and is not granted yet.
     pub missing: &'a [Capability],
+    /// What the extension that it takes the place of was granted, and it is not.
+    pub inherited: &'a [Capability],
     /// What the command grants.
     pub granted: &'a Grants,
 }
@@ -92,16 +94,30 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
     check_copy(context, &name, &install.origin, &manifest)?;
     let (source, entry) = look(context, &name, &install.origin, &manifest.registries)?;
     drop(guard);
-    let missing = missing(&entry, existing.filter(|existing| is_same(existing, &install.origin)), existing, &granted);
-    if !missing.is_empty() {
+    let same = existing.filter(|existing| is_same(existing, &install.origin));
+    let missing = missing(&entry, same, &granted);
+    let inherited = inherited(existing.filter(|_| same.is_none()), &missing, &granted);
+    if !missing.is_empty() || !inherited.is_empty() {
         let replaced = existing.map(|existing| shown_source(&existing.source));
-        let asks = Asks { name: &name, source: &source, replaced, entry: &entry, missing: &missing, granted: &granted };
+        let asks = Asks {
+            name: &name,
+            source: &source,
+            replaced: replaced.as_deref(),
+            entry: &entry,
+            missing: &missing,
+            inherited: &inherited,
+            granted: &granted,
+        };
         match (install.consent)(&asks) {
-            Consent::Granted => granted.extend(missing.iter().map(|capability| {
+            Consent::Granted => granted.extend(missing.iter().chain(&inherited).map(|capability| {
                 let had = existing.and_then(|existing| existing.capabilities.get(capability));
                 (*capability, had.cloned().unwrap_or(Scope::Whole))
             })),
             Consent::Refused => return Err(Error::Declined { name }),
+            Consent::Nobody if missing.is_empty() => {
+                let from = replaced.unwrap_or_default();
+                return Err(Error::Inherits { name, from, capabilities: inherited });
+            }
             Consent::Nobody => return Err(Error::NoConsent { name, capabilities: missing }),
             Consent::Interrupted => return Err(Error::Interrupted),
         }
@@ -194,22 +210,19 @@ fn change<T>(
     }
 }
 
-/// What a person must still agree to: what the component needs and is not granted. Where it takes the place of an
-/// extension from elsewhere, that one's grants are not its own until somebody says so.
-fn missing(
-    entry: &LockEntry,
-    same: Option<&Extension>,
-    existing: Option<&Extension>,
-    granted: &Grants,
-) -> Vec<Capability> {
-    let needed = capabilities(&entry.imports);
-    let inherited =
-        existing.filter(|_| same.is_none()).into_iter().flat_map(|other| other.capabilities.keys().copied());
-    let asked: BTreeSet<Capability> = needed.into_iter().chain(inherited).collect();
+/// What the component needs and is granted neither by the command nor, where it is another revision of the same
+/// extension, by the manifest.
+fn missing(entry: &LockEntry, same: Option<&Extension>, granted: &Grants) -> Vec<Capability> {
     let has = |capability: &Capability| {
         granted.contains_key(capability) || same.is_some_and(|same| same.capabilities.contains_key(capability))
     };
-    asked.into_iter().filter(|capability| !has(capability)).collect()
+    capabilities(&entry.imports).into_iter().filter(|capability| !has(capability)).collect()
+}
+
+/// What stands in the manifest for an extension from elsewhere that is replaced, and nobody has granted to the new one.
+fn inherited(other: Option<&Extension>, missing: &[Capability], granted: &Grants) -> Vec<Capability> {
+    let old = other.into_iter().flat_map(|other| other.capabilities.keys().copied());
+    old.filter(|capability| !missing.contains(capability) && !granted.contains_key(capability)).collect()
 }
 
 /// Whether an extension comes from the same repository, or from the file that sesame copied.
@@ -238,7 +251,11 @@ fn check_copy(context: &Context, name: &ExtensionName, origin: &Origin, manifest
         manifest.extensions.iter().filter(|(_, extension)| extension.source == copy).map(|(name, _)| name).collect();
     let path = context.project.component(&copied(name));
     let is_free = match users[..] {
-        [] => read_file(&path, u64::MAX)?.is_none_or(|bytes| read_component(file).is_ok_and(|new| new == bytes)),
+        // What is in the store as well, such as a copy that an earlier install made, is not lost.
+        [] => read_file(&path, u64::MAX)?.is_none_or(|bytes| {
+            Blobs::new(&context.paths).read(Digest::of(&bytes)).is_ok()
+                || read_component(file).is_ok_and(|new| new == bytes)
+        }),
         [user] => user == name,
         _ => false,
     };

@@ -1,7 +1,7 @@
 //! What is live on this machine, ready to be called. What `sync` did not make live is not loaded.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::context::User;
@@ -276,15 +276,18 @@ impl Log for StoreLog {
     }
 }
 
-/// What an extension has printed, the oldest line first.
+/// What an extension has printed, the oldest line first; nothing if it is live and has printed nothing.
 ///
 /// # Errors
-/// [`Error::Store`] if its log cannot be read.
-pub fn log(paths: &StorePaths, name: &ExtensionName) -> Result<Option<String>, Error> {
-    Ok(logs::read(paths, name)?)
-}
-
-/// The path of an extension's log, for messages.
-pub fn log_path(paths: &StorePaths, name: &ExtensionName) -> PathBuf {
-    paths.log(name)
+/// [`Error::NoExtension`] if it has printed nothing and is not live either, [`Error::Store`] if its log cannot be read.
+pub fn log(paths: &StorePaths, profile: &ProfileName, name: &ExtensionName) -> Result<String, Error> {
+    if let Some(text) = logs::read(paths, name)? {
+        return Ok(text);
+    }
+    let extensions = generations::live(paths, profile)?.map(|(_, live)| live.extensions).unwrap_or_default();
+    let known = || extensions.iter().map(|extension| &extension.name);
+    if known().any(|known| known == name) {
+        return Ok(String::new());
+    }
+    Err(Error::no_extension(name, format!("the profile `{profile}`"), known()))
 }

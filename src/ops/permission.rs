@@ -70,9 +70,10 @@ pub(super) fn unused_grants(manifest: &Manifest, lock: &Lock) -> Vec<String> {
     let mut warnings = Vec::new();
     for (name, extension) in &manifest.extensions {
         let Some(entry) = lock.entries.get(name) else { continue };
-        for capability in grants::unused(&entry.imports, &extension.capabilities) {
-            warnings
-                .push(format!("`{name}` is granted {capability} and cannot use it: its component does not import it"));
+        let unused = grants::unused(&entry.imports, &extension.capabilities);
+        if !unused.is_empty() {
+            let unused: Vec<&str> = unused.into_iter().map(Capability::as_str).collect();
+            warnings.push(format!("`{name}` is granted what its component does not import: {}", unused.join(", ")));
         }
     }
     warnings
@@ -145,7 +146,10 @@ fn remedy(name: &ExtensionName, extension: Option<&Extension>, capabilities: &[C
     let grants = grants.join(", ");
     match extension {
         None => format!("name it in sesame.toml, with `capabilities = {{ {grants} }}`"),
-        Some(extension) if !extension.capabilities.is_empty() => format!("add `{grants}` to its capabilities"),
+        Some(extension) if !extension.capabilities.is_empty() => {
+            let grants = if extension.form == Form::DropIn { grants.replace(", ", "`, `") } else { grants };
+            format!("add `{grants}` to its capabilities")
+        }
         Some(extension) => match (extension.form, &extension.source) {
             (Form::Short, ComponentSource::Oci(reference)) => {
                 format!("write `{name} = {{ oci = \"{reference}\", capabilities = {{ {grants} }} }}`")

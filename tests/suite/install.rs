@@ -119,13 +119,18 @@ fn a_file_is_copied_beside_the_manifest_and_taken_away_again() {
     // What stands there is not written over, unless it is the same or the extension's own.
     install(&sandbox, &from).fails(0, &["installed hello"]);
     sandbox.ok(&["extension", "remove", "hello"]);
+    sandbox.write("../elsewhere/hello.wasm", guest("greeting-0.3.0"));
+    let signed = [&from[..], &["--grant", "secret-read"]].concat();
+    install(&sandbox, &signed).fails(0, &["installed hello"]);
+    sandbox.ok(&["extension", "remove", "hello"]);
+    sandbox.write("../elsewhere/hello.wasm", guest("greeting-0.2.0"));
     sandbox.write("extensions/hello.wasm", "mine");
     install(&sandbox, &from).fails(78, &["extensions/hello.wasm is there already", "--name NAME"]);
     assert_eq!(sandbox.read("extensions/hello.wasm"), "mine");
     sandbox.write("extensions/hello.wasm", guest("greeting-0.1.0"));
     let other = "[extensions.other]\npath = \"extensions/hello.wasm\"\ncapabilities.config-read = true\n";
     sandbox.write("sesame.toml", other);
-    install(&sandbox, &from).fails(78, &["not this extension's alone"]);
+    install(&sandbox, &from).fails(78, &["not this extension's alone to replace"]);
     sandbox.write("../elsewhere/Über.wasm", guest("greeting-0.2.0"));
     install(&sandbox, &["--from-file", "../elsewhere/Über.wasm"]).fails(2, &["cannot be the name", "--name NAME"]);
     install(&sandbox, &["--from-file", "sesame.toml"]).fails(65, &["sesame.toml is text", "built component"]);
@@ -216,7 +221,11 @@ fn grants_are_for_one_repository_and_folders_are_where_the_command_is() {
         .fails(0, &["fs-read=", "/project/notes"]);
     let drop_in = sandbox.read("extensions/greeting.toml");
     assert!(drop_in.contains(&format!("fs-read = [\"{}\"]", sandbox.path("project/notes").display())), "{drop_in}");
-    install(&sandbox, &[&theirs]).fails(77, &["needs what is not granted: config-read, fs-read"]);
+    install(&sandbox, &[&theirs]).fails(77, &["needs what is not granted: config-read"]);
+    install(&sandbox, &[&theirs, "--grant", "config-read"]).fails(
+        77,
+        &["would inherit grants from", &mine, "something else: fs-read", "sesame extension remove greeting"],
+    );
     assert_eq!(sandbox.read("extensions/greeting.toml"), drop_in);
     // A list that stands there grows, and means what it meant.
     let text = drop_in.replace("fs-read = [", "fs-read = [\"../notes\", ");
