@@ -44,6 +44,9 @@
 //! $XDG_CACHE_HOME/pds/cwasm/<engine key>/<hex>         compiled code with its tag
 //! $XDG_CACHE_HOME/pds/verified                         what was checked, so that unchanged files are not hashed again
 //! $XDG_STATE_HOME/pds/key                              32 random bytes, which compiled code is authenticated with
+//! $XDG_STATE_HOME/pds/logs/<name>.log, <name>.log.old  what extensions printed
+//! $XDG_CONFIG_HOME/pds/policy.toml, /etc/pds/policy.toml
+//!                                                      what any extension gets at most
 //! ```
 //!
 //! # What always holds
@@ -54,7 +57,8 @@
 //! 3. Compiled code is loaded only if this machine's key says that this machine made it ([`host::load`]). Anything
 //!    else is compiled again.
 //! 4. One function builds the wasmtime `Config` ([`engine::config`]), every wasm feature said explicitly.
-//! 5. An extension gets the capabilities that its manifest grants and nothing else ([`host::grants`]).
+//! 5. An extension gets the capabilities that its manifest grants and nothing else ([`host::grants`]), and however a guest
+//!    behaves, a call of it comes back within its limits ([`host::extension`]).
 //! 6. A locked sync asks no registry about a tag; mirrors serve digests ([`registry::mirror`]).
 //! 7. Paths are built from digests and checked names only ([`store::paths`]).
 //! 8. A failed or interrupted sync leaves the old generation live, and what was verified in the store.

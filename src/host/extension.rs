@@ -128,7 +128,8 @@ impl Host {
         self.link(&load(engine, code)?, grant, ticker)
     }
 
-    /// Compiles a component in memory.
+    /// Compiles a component in memory. Compiling has no bounds of its own:
+    /// [`inspect`](crate::engine::inspect::inspect) first refuses what would make too much of itself.
     ///
     /// # Errors
     /// [`HostError`] if it cannot be compiled, or imports what it is not granted.

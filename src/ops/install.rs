@@ -84,44 +84,13 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
         Some(name) => name.clone(),
         None => default_name(&install.origin)?,
     };
-    let mut granted = Grants::new();
-    for Grant { capability, scope } in &install.grants {
-        add(&mut granted, *capability, scope.clone());
-    }
     let guard = context.guard()?;
     let manifest = context.project.read_manifest_or_empty()?;
     let existing = manifest.extensions.get(&name);
     check_copy(context, &name, &install.origin, &manifest)?;
     let (source, entry) = look(context, &name, &install.origin, &manifest.registries)?;
     drop(guard);
-    let same = existing.filter(|existing| is_same(existing, &install.origin));
-    let missing = missing(&entry, same, &granted);
-    let inherited = inherited(existing.filter(|_| same.is_none()), &missing, &granted);
-    if !missing.is_empty() || !inherited.is_empty() {
-        let replaced = existing.map(|existing| shown_source(&existing.source));
-        let asks = Asks {
-            name: &name,
-            source: &source,
-            replaced: replaced.as_deref(),
-            entry: &entry,
-            missing: &missing,
-            inherited: &inherited,
-            granted: &granted,
-        };
-        match (install.consent)(&asks) {
-            Consent::Granted => granted.extend(missing.iter().chain(&inherited).map(|capability| {
-                let had = existing.and_then(|existing| existing.capabilities.get(capability));
-                (*capability, had.cloned().unwrap_or(Scope::Whole))
-            })),
-            Consent::Refused => return Err(Error::Declined { name }),
-            Consent::Nobody if missing.is_empty() => {
-                let from = replaced.unwrap_or_default();
-                return Err(Error::Inherits { name, from, capabilities: inherited });
-            }
-            Consent::Nobody => return Err(Error::NoConsent { name, capabilities: missing }),
-            Consent::Interrupted => return Err(Error::Interrupted),
-        }
-    }
+    let granted = agree(install, &name, &source, existing, &entry)?;
     // Somebody else may have worked on the store and the manifest while the person thought.
     let _guard = context.guard()?;
     let ((file, capabilities), sync) = change(context, install.profile.as_ref(), |undo| {
@@ -207,6 +176,52 @@ fn change<T>(
             }),
             Err(second) => Err(Error::NotPutBack { error: Box::new(error), second: second.to_string() }),
         },
+    }
+}
+
+/// What is granted to the component: by the command, and by the person where that is not enough.
+fn agree(
+    install: &Install<'_>,
+    name: &ExtensionName,
+    source: &str,
+    existing: Option<&Extension>,
+    entry: &LockEntry,
+) -> Result<Grants, Error> {
+    let mut granted = Grants::new();
+    for Grant { capability, scope } in &install.grants {
+        add(&mut granted, *capability, scope.clone());
+    }
+    let same = existing.filter(|existing| is_same(existing, &install.origin));
+    let missing = missing(entry, same, &granted);
+    let inherited = inherited(existing.filter(|_| same.is_none()), &missing, &granted);
+    if missing.is_empty() && inherited.is_empty() {
+        return Ok(granted);
+    }
+    let replaced = existing.map(|existing| shown_source(&existing.source));
+    let asks = Asks {
+        name,
+        source,
+        replaced: replaced.as_deref(),
+        entry,
+        missing: &missing,
+        inherited: &inherited,
+        granted: &granted,
+    };
+    let name = name.clone();
+    match (install.consent)(&asks) {
+        Consent::Granted => {
+            granted.extend(missing.iter().chain(&inherited).map(|capability| {
+                let had = existing.and_then(|existing| existing.capabilities.get(capability));
+                (*capability, had.cloned().unwrap_or(Scope::Whole))
+            }));
+            Ok(granted)
+        }
+        Consent::Refused => Err(Error::Declined { name }),
+        Consent::Nobody if missing.is_empty() => {
+            Err(Error::Inherits { name, from: replaced.unwrap_or_default(), capabilities: inherited })
+        }
+        Consent::Nobody => Err(Error::NoConsent { name, capabilities: missing }),
+        Consent::Interrupted => Err(Error::Interrupted),
     }
 }
 

@@ -101,8 +101,8 @@ impl Live {
     /// Loads the compiled code of a live extension, after checking it.
     ///
     /// # Errors
-    /// [`Error::NoExtension`] if it is not live; [`Error::NoCode`] if its code is missing, or is not what was compiled;
-    /// [`Error::NotGranted`] if it imports what it is not granted.
+    /// [`Error::NoExtension`] if it is not live; [`Error::NoCode`] if its code is missing, [`Error::BadCode`] if it is not what
+    /// was compiled; [`Error::NotGranted`] if it imports what it is not granted.
     pub fn load(&self, name: &ExtensionName) -> Result<Extension, Error> {
         self.load_with(name, &Adjustment::default())
     }

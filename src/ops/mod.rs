@@ -1,7 +1,11 @@
 //! The verbs. Each takes a [`context::Context`] and plain options, and gives a report or an [`error::Error`].
 //!
 //! `manifest → resolution → lock → (with inventory) plan → apply → report`: [`lock`] makes the lock, [`sync`] plans
-//! and applies, [`diff`] and [`init`] are small. async and compute meet in [`apply`] alone.
+//! and applies, [`diff`] and [`init`] are small. async and compute meet in [`apply`] alone. [`install`] changes a manifest
+//! and then does the same.
+//!
+//! What is live is run from [`live`], which loads it into the host: [`call`] calls one function, and [`list`] only looks.
+//! `permission` holds what extensions want against what they may, for all of them.
 
 mod advice;
 pub mod apply;
