@@ -114,6 +114,12 @@ impl Error {
 }
 
 fn no_function(error: &NoFunction) -> String {
+    let prefix = format!("{}.", error.name);
+    let inside: Vec<String> =
+        error.known.iter().filter(|known| known.starts_with(&prefix)).map(|known| format!("`{known}`")).collect();
+    if !inside.is_empty() {
+        return format!("it is an interface, with {}", inside.join(", "));
+    }
     match (&error.closest, error.known.as_slice()) {
         (Some(closest), known) => {
             let signature = known.iter().find(|known| known.starts_with(&format!("{closest}:")));

@@ -105,6 +105,7 @@ fn what_cannot_be_called_is_answered_with_the_signature_or_the_nearest_name() {
             &["no function `great`", "did you mean `greet: func(name: string) -> string`?"][..],
         ),
         (&["wordcount", "count", "x"], 2, &["did you mean `counts.count: func(text: string)"]),
+        (&["wordcount", "counts", "x"], 2, &["it is an interface, with `counts.count: func("]),
         (&["results", "xyzzy"], 2, &["it exports", "`add: func(a: s32, b: s32) -> s32`"]),
         (&["greeting", "greet"], 2, &["1 argument wanted, 0 given", "`greet: func(name: string) -> string`"]),
         (&["results", "add", "1", "2", "3"], 2, &["2 arguments wanted, 3 given"]),
