@@ -126,7 +126,7 @@ pub fn words(failure: &Failure) -> String {
                 text.push_str(&format!("    {frame}\n"));
             }
         }
-        Failure::Verb(Error::OtherManifest { differences, .. }) => {
+        Failure::Verb(Error::OtherManifest { differences, .. }) if !differences.is_empty() => {
             text.push_str("  syncing this manifest into it would change:\n");
             for line in differences {
                 text.push_str(&format!("    {}\n", escape(line)));

@@ -27,6 +27,7 @@ use crate::model::reference::OciReference;
 use crate::model::registries::Registries;
 use crate::model::report::{InstallReport, LockReport, RemoveReport, SyncReport};
 use crate::store::blobs::Blobs;
+use crate::store::generations;
 
 /// Where the component comes from.
 #[derive(Debug, Clone)]
@@ -86,6 +87,7 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
     };
     let guard = context.guard()?;
     let manifest = context.project.read_manifest_or_empty()?;
+    check_owner(context, install.profile.as_ref(), &manifest)?;
     let existing = manifest.extensions.get(&name);
     check_copy(context, &name, &install.origin, &manifest)?;
     let (source, entry) = look(context, &name, &install.origin, &manifest.registries)?;
@@ -148,6 +150,17 @@ pub fn remove(context: &Context, name: &ExtensionName, profile: Option<&ProfileN
         Ok(((file, kept), lock))
     })?;
     Ok(RemoveReport { name: name.clone(), file, kept, sync })
+}
+
+/// Refuses, before anything is asked or fetched, what the sync at the end would refuse: a live set of another manifest.
+fn check_owner(context: &Context, profile: Option<&ProfileName>, manifest: &Manifest) -> Result<(), Error> {
+    let profile = profile.or(manifest.profile.as_ref()).cloned().unwrap_or_default();
+    match generations::live(&context.paths, &profile)? {
+        Some((_, live)) if live.manifest != context.project.manifest().display().to_string() => {
+            Err(Error::OtherManifest { profile, made_by: live.manifest, differences: Vec::new() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes a change to the person's files and then the set live, or neither.

@@ -153,10 +153,12 @@ fn a_step_that_fails_leaves_everything_as_it_was() {
     install(&sandbox, &[&foreign, "--grant-all"]).fails(65, &["acme:robots/arm@1.0.0", "this host does not have"]);
     install(&sandbox, &[&b, "--offline"]).fails(69, &["offline"]);
     assert_eq!(state(&sandbox), before);
-    // The manifest and the lock are written, and then the set belongs to somebody else.
+    // The set belongs to somebody else, which is said before anything is asked.
     sandbox.write("../other/sesame.toml", "");
     let other = sandbox.path("other").display().to_string();
-    install(&sandbox, &[&b, "--manifest", &other]).fails(77, &["is the work of"]);
+    registry.take_log();
+    install(&sandbox, &[&b, "--manifest", &other]).fails(77, &["is the work of", "--profile NAME"]);
+    assert_eq!(registry.take_log(), Vec::<String>::new());
     assert!(!sandbox.path("other/extensions/b.toml").exists() && !sandbox.path("other/sesame.lock").exists());
     assert_eq!(state(&sandbox), before);
     // Compiled code cannot be kept, once the manifest and the lock are written.
