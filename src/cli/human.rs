@@ -13,7 +13,7 @@ use sesame::model::report::{
     RemoveReport, SyncOutcome, SyncReport, WitReport,
 };
 use sesame::model::text::{count, escape, size};
-use sesame::ops::install::Asks;
+use sesame::ops::consent::Asks;
 use similar::{ChangeTag, TextDiff};
 
 /// The few styles. They are written always; the stream drops them where no colour is wanted.

@@ -52,7 +52,7 @@ impl Output {
     /// What was done: as JSON, or in words on standard error.
     pub fn report(&self, command: &str, data: Data<'_>, words: impl FnOnce() -> String) {
         if self.json {
-            self.document(&Document { version: VERSION, command, data: Some(data), error: None });
+            self.data(command, data);
         } else {
             self.say(Volume::Normal, &words());
         }
@@ -61,7 +61,7 @@ impl Output {
     /// What was asked for: as JSON, or in words, on standard output.
     pub fn result(&self, command: &str, data: Data<'_>, words: impl FnOnce() -> String) {
         if self.json {
-            self.document(&Document { version: VERSION, command, data: Some(data), error: None });
+            self.data(command, data);
         } else if self.volume > Volume::Quiet {
             self.print(&mut anstream::stdout(), &words());
         }
@@ -70,7 +70,7 @@ impl Output {
     /// What was asked for and nothing else: as JSON, or in words, on standard output, however quiet it should be.
     pub fn answer(&self, command: &str, data: Data<'_>, words: impl FnOnce() -> String) {
         if self.json {
-            self.document(&Document { version: VERSION, command, data: Some(data), error: None });
+            self.data(command, data);
         } else {
             self.print(&mut anstream::stdout(), &words());
         }
@@ -80,7 +80,7 @@ impl Output {
     pub fn value(&self, command: &str, data: Data<'_>, text: Option<&str>) {
         match text {
             _ if self.json => {
-                self.document(&Document { version: VERSION, command, data: Some(data), error: None });
+                self.data(command, data);
             }
             None => {}
             Some(text) => {
@@ -93,7 +93,7 @@ impl Output {
     /// The error that a called function gave: as JSON, or on standard error.
     pub fn failed_value(&self, command: &str, data: Data<'_>, text: Option<&str>) {
         if self.json {
-            self.value(command, data, text);
+            self.data(command, data);
         } else {
             let text = on_terminal(text.unwrap_or("the function gave an error"), true);
             let words = format!("{}{}\n", Style::error("error: "), text.trim_end());
@@ -136,6 +136,10 @@ impl Output {
     /// Whether progress is told at all.
     pub fn tells(&self) -> bool {
         !self.json && self.volume > Volume::Quiet
+    }
+
+    fn data(&self, command: &str, data: Data<'_>) {
+        self.document(&Document { version: VERSION, command, data: Some(data), error: None });
     }
 
     fn document(&self, document: &Document<'_>) {

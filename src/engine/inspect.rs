@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
+    BinaryReaderError, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
     InstanceTypeDeclaration, Parser, Payload, TypeBounds, Validator,
 };
 
@@ -30,13 +30,18 @@ pub enum InspectError {
     TooMany { what: &'static str, found: u64, most: u64 },
 }
 
+impl From<BinaryReaderError> for InspectError {
+    fn from(error: BinaryReaderError) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
 /// Validates a component's bytes and reads its interface.
 ///
 /// # Errors
 /// [`InspectError`] if wasmtime would not compile it, or if it wants another component or a core module from its host.
 pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
-    let invalid = |error: wasmparser::BinaryReaderError| InspectError::Invalid(error.to_string());
-    Validator::new_with_features(FEATURES).validate_all(bytes).map_err(invalid)?;
+    Validator::new_with_features(FEATURES).validate_all(bytes)?;
     read_interface(bytes)
 }
 
@@ -46,30 +51,26 @@ pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
 /// # Errors
 /// [`InspectError`] if its sections cannot be read, or if it would make too much of itself when it is instantiated.
 pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
-    let invalid = |error: wasmparser::BinaryReaderError| InspectError::Invalid(error.to_string());
     let mut interface = Interface::default();
-    let mut depth = 0_usize;
     // For each type of the outer component, whether an instance of it has anything but types in it.
     let mut types: Vec<Needs> = Vec::new();
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(invalid)? {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentTypeSection(section) if depth == 0 => {
+    for payload in outer_sections(bytes) {
+        match payload? {
+            Payload::ComponentTypeSection(section) => {
                 for ty in section {
-                    types.push(Needs::of(&ty.map_err(invalid)?));
+                    types.push(Needs::of(&ty?));
                 }
             }
-            Payload::ComponentAliasSection(section) if depth == 0 => {
+            Payload::ComponentAliasSection(section) => {
                 for alias in section {
-                    if is_type(&alias.map_err(invalid)?) {
+                    if is_type(&alias?) {
                         types.push(Needs::Host);
                     }
                 }
             }
-            Payload::ComponentImportSection(section) if depth == 0 => {
+            Payload::ComponentImportSection(section) => {
                 for import in section {
-                    let import = import.map_err(invalid)?;
+                    let import = import?;
                     let name = import.name.name.to_owned();
                     match import.ty {
                         ComponentTypeRef::Module(_) => {
@@ -88,9 +89,9 @@ pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
                     }
                 }
             }
-            Payload::ComponentExportSection(section) if depth == 0 => {
+            Payload::ComponentExportSection(section) => {
                 for export in section {
-                    let export = export.map_err(invalid)?;
+                    let export = export?;
                     if export.kind == ComponentExternalKind::Type {
                         types.push(Needs::Host);
                     }
@@ -102,6 +103,23 @@ pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
     }
     check_weight(bytes)?;
     Ok(interface)
+}
+
+/// The sections of the component itself, without those of what is nested in it.
+fn outer_sections(bytes: &[u8]) -> impl Iterator<Item = Result<Payload<'_>, BinaryReaderError>> {
+    let mut depth = 0_usize;
+    Parser::new(0).parse_all(bytes).filter(move |payload| match payload {
+        Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => {
+            depth += 1;
+            false
+        }
+        Ok(Payload::End(_)) => {
+            depth = depth.saturating_sub(1);
+            false
+        }
+        Ok(_) => depth == 0,
+        Err(_) => true,
+    })
 }
 
 /// What an import of some type asks of the host.
@@ -149,15 +167,10 @@ pub fn world(bytes: &[u8]) -> Result<String, InspectError> {
 /// # Errors
 /// [`InspectError`] if its sections cannot be read.
 pub fn import_part(bytes: &[u8]) -> Result<&[u8], InspectError> {
-    let invalid = |error: wasmparser::BinaryReaderError| InspectError::Invalid(error.to_string());
-    let mut depth = 0_usize;
     let mut end = 8;
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(invalid)? {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(section) if depth == 0 => end = section.range().end,
-            _ => {}
+    for payload in outer_sections(bytes) {
+        if let Payload::ComponentImportSection(section) = payload? {
+            end = section.range().end;
         }
     }
     Ok(bytes.get(..end).unwrap_or(bytes))

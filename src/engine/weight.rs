@@ -24,17 +24,16 @@ const UNKNOWN: u64 = MAX_INSTANCES;
 /// # Errors
 /// [`InspectError::TooMany`] over the bounds above.
 pub(super) fn check_weight(bytes: &[u8]) -> Result<(), InspectError> {
-    let invalid = |error: wasmparser::BinaryReaderError| InspectError::Invalid(error.to_string());
     let mut open: Vec<Part> = Vec::new();
     let mut largest_module = 0_u64;
     let mut total = 0_u64;
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(invalid)? {
+        match payload? {
             Payload::Version { encoding, .. } => open.push(Part::new(encoding == wasmparser::Encoding::Component)),
             Payload::ImportSection(section) => {
                 // Groups of imports count at least their entries.
                 for import in section.into_imports() {
-                    import.map_err(invalid)?;
+                    import?;
                     add(&mut open, 1);
                 }
             }
@@ -44,14 +43,14 @@ pub(super) fn check_weight(bytes: &[u8]) -> Result<(), InspectError> {
             Payload::MemorySection(section) => add(&mut open, section.count()),
             Payload::InstanceSection(section) => {
                 for instance in section {
-                    if let (Instance::Instantiate { .. }, Some(part)) = (instance.map_err(invalid)?, open.last_mut()) {
+                    if let (Instance::Instantiate { .. }, Some(part)) = (instance?, open.last_mut()) {
                         part.instances = part.instances.saturating_add(1);
                     }
                 }
             }
             Payload::ComponentInstanceSection(section) => {
                 for instance in section {
-                    let instance = instance.map_err(invalid)?;
+                    let instance = instance?;
                     if let (ComponentInstance::Instantiate { component_index, .. }, Some(part)) =
                         (instance, open.last_mut())
                     {
@@ -62,7 +61,7 @@ pub(super) fn check_weight(bytes: &[u8]) -> Result<(), InspectError> {
             }
             Payload::ComponentAliasSection(section) => {
                 for alias in section {
-                    let aliased = match alias.map_err(invalid)? {
+                    let aliased = match alias? {
                         ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, count, index } => {
                             let outer = open.len().checked_sub(count as usize + 1).and_then(|at| open.get(at));
                             outer.and_then(|outer| outer.components.get(index as usize)).copied()
@@ -77,15 +76,14 @@ pub(super) fn check_weight(bytes: &[u8]) -> Result<(), InspectError> {
             }
             Payload::ComponentImportSection(section) => {
                 for import in section {
-                    if let (ComponentTypeRef::Component(_), Some(part)) = (import.map_err(invalid)?.ty, open.last_mut())
-                    {
+                    if let (ComponentTypeRef::Component(_), Some(part)) = (import?.ty, open.last_mut()) {
                         part.components.push(UNKNOWN);
                     }
                 }
             }
             Payload::ComponentExportSection(section) => {
                 for export in section {
-                    let export = export.map_err(invalid)?;
+                    let export = export?;
                     if let (ComponentExternalKind::Component, Some(part)) = (export.kind, open.last_mut()) {
                         part.components.push(part.components.get(export.index as usize).copied().unwrap_or(0));
                     }

@@ -13,14 +13,12 @@ use super::grants::{Refusal, refused};
 use super::limits::{MAX_HANDLES, MAX_HOSTCALL};
 use super::linker::{LinkError, imports_wasi, linker};
 use super::load::{LoadError, load};
-use super::state::{Folder, Settings, State};
+use super::state::{Given, Settings, State};
 use super::stop::Stop;
 use super::ticker::Ticker;
 use crate::engine::config::{EngineError, engine};
-use crate::model::capability::Grants;
 use crate::model::code::SealedCode;
 use crate::model::engine_key::Metering;
-use crate::model::manifest::{Config, Limits};
 use crate::model::text::count;
 
 /// The engines of a process, and what stands behind the capabilities.
@@ -33,21 +31,6 @@ pub struct Host {
 /// An engine that is made when it is first needed.
 #[derive(Default)]
 struct Ready(OnceLock<(Engine, Arc<Ticker>)>);
-
-/// What an extension is given: everything that its instances share.
-#[derive(Debug, Clone, Default)]
-pub struct Grant {
-    /// What it is called in logs and by backends.
-    pub name: String,
-    pub capabilities: Grants,
-    pub limits: Limits,
-    /// Where settings are looked up, in this order.
-    pub config: Vec<Config>,
-    /// The folders behind `fs-read` and `fs-write`.
-    pub folders: Vec<Folder>,
-    /// The variables behind `env`.
-    pub environment: Vec<(String, String)>,
-}
 
 /// Why an extension cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -123,9 +106,9 @@ impl Host {
     ///
     /// # Errors
     /// [`HostError`] if this machine did not make it for this engine, or it imports what it is not granted.
-    pub fn load(&self, code: &SealedCode, grant: Grant) -> Result<Extension, HostError> {
-        let (engine, ticker) = self.ready(grant.limits.metering())?;
-        self.link(&load(engine, code)?, grant, ticker)
+    pub fn load(&self, code: &SealedCode, given: Given) -> Result<Extension, HostError> {
+        let (engine, ticker) = self.ready(given.limits.metering())?;
+        self.link(&load(engine, code)?, given, ticker)
     }
 
     /// Compiles a component in memory. Compiling has no bounds of its own:
@@ -133,25 +116,23 @@ impl Host {
     ///
     /// # Errors
     /// [`HostError`] if it cannot be compiled, or imports what it is not granted.
-    pub fn compile(&self, component: &[u8], grant: Grant) -> Result<Extension, HostError> {
-        let (engine, ticker) = self.ready(grant.limits.metering())?;
+    pub fn compile(&self, component: &[u8], given: Given) -> Result<Extension, HostError> {
+        let (engine, ticker) = self.ready(given.limits.metering())?;
         let compiled = Component::new(engine, component);
-        self.link(&compiled.map_err(|error| HostError::Compile(format!("{error:#}")))?, grant, ticker)
+        self.link(&compiled.map_err(|error| HostError::Compile(format!("{error:#}")))?, given, ticker)
     }
 
-    fn link(&self, component: &Component, grant: Grant, ticker: &Arc<Ticker>) -> Result<Extension, HostError> {
+    fn link(&self, component: &Component, given: Given, ticker: &Arc<Ticker>) -> Result<Extension, HostError> {
         let engine = component.engine();
         let imports: Vec<String> = imports(component);
-        let refusals = refused(&imports, &grant.capabilities);
+        let refusals = refused(&imports, &given.capabilities);
         if !refusals.is_empty() {
             return Err(HostError::Refused(refusals));
         }
-        let linked = linker(engine, &grant.capabilities, imports_wasi(component))
+        let linked = linker(engine, &given.capabilities, imports_wasi(component))
             .and_then(|linker| linker.instantiate_pre(component));
         let pre = linked.map_err(|error| LinkError::Type(format!("{error:#}")))?;
-        let Grant { name, capabilities: grants, limits, config, folders, environment } = grant;
-        let backends = self.backends.clone();
-        let settings = Arc::new(Settings { name, grants, limits, config, folders, environment, backends });
+        let settings = Arc::new(Settings { given, backends: self.backends.clone() });
         let functions = functions(component);
         Ok(Extension(Arc::new(Loaded { pre, functions, settings, ticker: ticker.clone() })))
     }
@@ -233,7 +214,7 @@ impl Instance {
     /// meanwhile: if the guest is stopped, or nobody waits for it any more, it is dropped.
     async fn within_limits(&mut self, call: Option<(&Function, &[Val])>) -> Result<Option<Val>, CallError> {
         let mut store = self.store.take().ok_or(CallError::Gone)?;
-        let limits = self.extension.0.settings.limits;
+        let limits = self.extension.0.settings.given.limits;
         let allowed = Duration::from_millis(limits.time_ms());
         let log = store.data().log.clone();
         store.data_mut().meter.refused = None;

@@ -3,10 +3,11 @@
 //! The interfaces come from `wit/`, so the host and the authors of extensions read the same text.
 
 use wasmtime::Engine;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::state::State;
-use crate::model::capability::{Capability, Grants};
+use crate::model::capability::{Capability, Grants, everything};
 use crate::model::text::nearest;
 
 mod bindings {
@@ -74,9 +75,9 @@ pub fn check(engine: &Engine, imports: &[u8]) -> Result<(), LinkError> {
             None if name == "log" => "log",
             None => continue,
         };
-        let wasmtime::component::types::ComponentItem::ComponentInstance(instance) = import.ty else { continue };
+        let ComponentItem::ComponentInstance(instance) = import.ty else { continue };
         for (function, item) in instance.exports(engine) {
-            let is_function = matches!(item.ty, wasmtime::component::types::ComponentItem::ComponentFunc(_));
+            let is_function = matches!(item.ty, ComponentItem::ComponentFunc(_));
             if is_function && function != offered {
                 let found = nearest(function, [offered]).map(str::to_owned);
                 return Err(LinkError::NoFunction {
@@ -87,9 +88,7 @@ pub fn check(engine: &Engine, imports: &[u8]) -> Result<(), LinkError> {
             }
         }
     }
-    let everything: Grants =
-        Capability::ALL.into_iter().map(|capability| (capability, crate::model::capability::Scope::Whole)).collect();
-    linker(engine, &everything, imports_wasi(&component))
+    linker(engine, &everything(), imports_wasi(&component))
         .and_then(|linker| linker.instantiate_pre(&component))
         .map_err(failed)?;
     Ok(())
@@ -98,25 +97,25 @@ pub fn check(engine: &Engine, imports: &[u8]) -> Result<(), LinkError> {
 impl clipboard_write::Host for State {
     async fn write(&mut self, text: String) -> Result<(), String> {
         let backend = self.settings.backends.clipboard_write.as_ref().ok_or("this host has no clipboard")?;
-        backend.write(&self.settings.name, &text).await
+        backend.write(&self.settings.given.name, &text).await
     }
 }
 
 impl config_read::Host for State {
     async fn get(&mut self, key: String) -> Option<String> {
-        if !self.settings.grants.get(&Capability::ConfigRead).is_some_and(|scope| scope.has_key(&key)) {
+        if !self.settings.given.capabilities.get(&Capability::ConfigRead).is_some_and(|scope| scope.has_key(&key)) {
             let shown: String = key.chars().take(200).collect();
             self.log.note(&format!("it asked for the setting `{shown}`, which is outside what config-read grants"));
             return None;
         }
-        self.settings.config.iter().find_map(|layer| layer.get(&key)).cloned()
+        self.settings.given.config.iter().find_map(|layer| layer.get(&key)).cloned()
     }
 }
 
 impl ipc_publish::Host for State {
     async fn publish(&mut self, topic: String, payload: Vec<u8>) -> Result<(), String> {
         let backend = self.settings.backends.ipc_publish.as_ref().ok_or("this host has no message bus")?;
-        backend.publish(&self.settings.name, &topic, &payload).await
+        backend.publish(&self.settings.given.name, &topic, &payload).await
     }
 }
 
@@ -137,23 +136,23 @@ impl log::Host for State {
 impl notification::Host for State {
     async fn show(&mut self, title: String, body: String) -> Result<(), String> {
         let backend = self.settings.backends.notification.as_ref().ok_or("this host shows no notifications")?;
-        backend.show(&self.settings.name, &title, &body).await
+        backend.show(&self.settings.given.name, &title, &body).await
     }
 }
 
 impl secret_read::Host for State {
     async fn get(&mut self, name: String) -> Result<Option<String>, String> {
-        if !self.settings.grants.get(&Capability::SecretRead).is_some_and(|scope| scope.has_name(&name)) {
+        if !self.settings.given.capabilities.get(&Capability::SecretRead).is_some_and(|scope| scope.has_name(&name)) {
             return Err(format!("the secret `{name}` is not granted"));
         }
         let backend = self.settings.backends.secret_read.as_ref().ok_or("this host has no secrets")?;
-        backend.get(&self.settings.name, &name).await
+        backend.get(&self.settings.given.name, &name).await
     }
 }
 
 impl secret_write::Host for State {
     async fn set(&mut self, name: String, value: String) -> Result<(), String> {
         let backend = self.settings.backends.secret_write.as_ref().ok_or("this host keeps no secrets")?;
-        backend.set(&self.settings.name, &name, &value).await
+        backend.set(&self.settings.given.name, &name, &value).await
     }
 }

@@ -14,15 +14,24 @@ use super::output::{GuestLog, Stream};
 use crate::model::capability::Grants;
 use crate::model::manifest::{Config, Limits};
 
-/// What all instances of an extension share.
-pub(super) struct Settings {
+/// What an extension is given.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// What it is called in logs and by backends.
     pub name: String,
-    pub grants: Grants,
+    pub capabilities: Grants,
     pub limits: Limits,
     /// Where settings are looked up, in this order.
     pub config: Vec<Config>,
+    /// The folders behind `fs-read` and `fs-write`.
     pub folders: Vec<Folder>,
+    /// The variables behind `env`.
     pub environment: Vec<(String, String)>,
+}
+
+/// What all instances of an extension share.
+pub(super) struct Settings {
+    pub given: Given,
     pub backends: Backends,
 }
 
@@ -51,19 +60,25 @@ impl State {
     /// # Errors
     /// If a granted folder cannot be opened.
     pub(super) fn new(settings: &Arc<Settings>) -> wasmtime::Result<Self> {
-        let log = GuestLog::new(&settings.name, settings.backends.log.clone());
+        let log = GuestLog::new(&settings.given.name, settings.backends.log.clone());
         let mut wasi = WasiCtxBuilder::new();
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).max_random_size(MAX_RANDOM);
         wasi.stdout(Stream { log: log.clone(), source: Source::Stdout });
         wasi.stderr(Stream { log: log.clone(), source: Source::Stderr });
-        wasi.envs(&settings.environment);
-        for folder in &settings.folders {
+        wasi.envs(&settings.given.environment);
+        for folder in &settings.given.folders {
             let perms = if folder.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             wasi.preopened_dir(format!("/proc/self/fd/{}", folder.opened.as_raw_fd()), &folder.guest, perms)?;
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HOST_RESOURCES);
-        Ok(Self { settings: settings.clone(), meter: Meter::new(&settings.limits), log, wasi: wasi.build(), table })
+        Ok(Self {
+            settings: settings.clone(),
+            meter: Meter::new(&settings.given.limits),
+            log,
+            wasi: wasi.build(),
+            table,
+        })
     }
 }
 

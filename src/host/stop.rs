@@ -49,7 +49,7 @@ impl Stop {
         let state = store.data();
         let trap = error.downcast_ref::<Trap>();
         let words = trap.map_or_else(|| escape(&innermost(error)).into_owned(), |trap| trap_words(*trap));
-        let limits = &state.settings.limits;
+        let limits = &state.settings.given.limits;
         // A guest that gets no more memory aborts, or uses what it does not have; anything else it would do anyway.
         let starved = matches!(
             trap,

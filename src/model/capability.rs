@@ -212,6 +212,11 @@ impl Scope {
     }
 }
 
+/// Every capability as a whole: what the host could give at most.
+pub fn everything() -> Grants {
+    Capability::ALL.into_iter().map(|capability| (capability, Scope::Whole)).collect()
+}
+
 /// Adds a grant; two lists become one, and the whole swallows any list.
 pub fn add(grants: &mut Grants, capability: Capability, scope: Scope) {
     match (grants.get_mut(&capability), scope) {

@@ -193,13 +193,9 @@ impl LockEntry {
                 let changed = files.get(path).is_some_and(|digest| *digest != self.component);
                 changed.then(|| Staleness::FileChanged { path: path.clone() })
             }
-            (wanted, _) => Some(Staleness::SourceChanged {
-                locked: self.source.to_string(),
-                wanted: match wanted {
-                    ComponentSource::Oci(reference) => reference.to_string(),
-                    ComponentSource::Path(path) => path.clone(),
-                },
-            }),
+            (wanted, _) => {
+                Some(Staleness::SourceChanged { locked: self.source.to_string(), wanted: wanted.to_string() })
+            }
         }
     }
 

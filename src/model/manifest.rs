@@ -4,6 +4,7 @@
 //! lexically; whether a file exists is for others to find out.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use super::capability::Grants;
@@ -73,6 +74,16 @@ pub enum ComponentSource {
     Oci(OciReference),
     /// A file, relative to the folder of `sesame.toml` unless absolute, with `/` between its parts.
     Path(String),
+}
+
+/// The reference, or the path.
+impl fmt::Display for ComponentSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Oci(reference) => reference.fmt(f),
+            Self::Path(path) => f.write_str(path),
+        }
+    }
 }
 
 /// What one call may use. Unset limits have the host's defaults.

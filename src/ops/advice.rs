@@ -6,6 +6,7 @@ use crate::engine::compile::CompileError;
 use crate::engine::inspect::InspectError;
 use crate::host::functions::NoFunction;
 use crate::host::stop::Cause;
+use crate::model::capability::Capability;
 use crate::model::digest::Digest;
 use crate::model::name::ExtensionName;
 use crate::model::preamble::Kind;
@@ -73,9 +74,7 @@ impl Error {
             Self::NoName { .. } => "give it one with `--name NAME`: lower-case letters, digits and `-`".to_owned(),
             Self::Edit { file, .. } => format!("change {file} by hand and run `sesame sync`"),
             Self::NoConsent { capabilities, .. } => {
-                let grants: Vec<String> =
-                    capabilities.iter().map(|capability| format!("--grant {capability}")).collect();
-                format!("if you trust it with that, add `{}`, or `--grant-all`", grants.join(" "))
+                format!("if you trust it with that, add `{}`, or `--grant-all`", grant_options(capabilities))
             }
             Self::Inherits { name, .. } => {
                 format!("grant them to it with `--grant` or `--grant-all`, or first `sesame extension remove {name}`")
@@ -111,6 +110,11 @@ impl Error {
         };
         Some(hint)
     }
+}
+
+/// The options that grant capabilities on the command line.
+pub(super) fn grant_options(capabilities: &[Capability]) -> String {
+    capabilities.iter().map(|capability| format!("--grant {capability}")).collect::<Vec<_>>().join(" ")
 }
 
 fn no_function(error: &NoFunction) -> String {

@@ -16,6 +16,7 @@ use crate::host::values::ValueError;
 use crate::model::capability::Capability;
 use crate::model::digest::Digest;
 use crate::model::fault::{Fault, FaultKind};
+use crate::model::generation::LiveExtension;
 use crate::model::lock::{LockChange, Staleness};
 use crate::model::manifest_edit::EditError;
 use crate::model::name::{ExtensionName, NameError, ProfileName};
@@ -223,6 +224,11 @@ impl Error {
         let begins = || known.iter().copied().find(|known| known.starts_with(name.as_str()));
         let closest = nearest(name.as_str(), known.iter().copied()).or_else(begins).map(str::to_owned);
         Self::NoExtension { name: name.clone(), place, closest }
+    }
+
+    /// There is no extension of this name among the live ones of a profile.
+    pub(super) fn not_live(name: &ExtensionName, profile: &ProfileName, live: &[LiveExtension]) -> Self {
+        Self::no_extension(name, format!("the profile `{profile}`"), live.iter().map(|extension| &extension.name))
     }
 
     /// The error as data, with what to do next.

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::consent::{Asks, Before, Consent, agree};
 use super::context::Context;
 use super::error::Error;
 use super::init::TEMPLATE;
@@ -14,8 +15,7 @@ use super::permission::refuse;
 use super::project::{DROP_INS, read_file};
 use super::sync::{LockPolicy, Options, Ownership, sync_guarded};
 use super::undo::Undo;
-use crate::host::grants::capabilities;
-use crate::model::capability::{Capability, Grant, Grants, Scope, add, shown};
+use crate::model::capability::{Grant, Grants, add, shown};
 use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
@@ -48,33 +48,6 @@ pub struct Install<'a> {
     pub profile: Option<ProfileName>,
 }
 
-/// What an extension asks for.
-#[derive(Debug)]
-pub struct Asks<'a> {
-    pub name: &'a ExtensionName,
-    pub source: &'a str,
-    /// What has the name so far.
-    pub replaced: Option<&'a str>,
-    pub entry: &'a LockEntry,
-    /// What it needs and is not granted yet.
-    pub missing: &'a [Capability],
-    /// What the extension that it takes the place of was granted, and it is not.
-    pub inherited: &'a [Capability],
-    /// What the command grants.
-    pub granted: &'a Grants,
-}
-
-/// What the person says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consent {
-    Granted,
-    Refused,
-    /// There is nobody to ask.
-    Nobody,
-    /// They stopped the command instead.
-    Interrupted,
-}
-
 /// Installs an extension, or puts another revision in the place of the one that has the name.
 ///
 /// # Errors
@@ -92,7 +65,16 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
     check_copy(context, &name, &install.origin, &manifest)?;
     let (source, entry) = look(context, &name, &install.origin, &manifest.registries)?;
     drop(guard);
-    let granted = agree(install, &name, &source, existing, &entry)?;
+    let mut granted = Grants::new();
+    for Grant { capability, scope } in &install.grants {
+        add(&mut granted, *capability, scope.clone());
+    }
+    let before = match existing {
+        None => Before::Nothing,
+        Some(existing) if is_same(existing, &install.origin) => Before::Same(existing),
+        Some(existing) => Before::Other(existing),
+    };
+    let granted = agree(&name, &source, &entry, before, granted, install.consent)?;
     // Somebody else may have worked on the store and the manifest while the person thought.
     let _guard = context.guard()?;
     let ((file, capabilities), sync) = change(context, install.profile.as_ref(), |undo| {
@@ -192,67 +174,6 @@ fn change<T>(
     }
 }
 
-/// What is granted to the component: by the command, and by the person where that is not enough.
-fn agree(
-    install: &Install<'_>,
-    name: &ExtensionName,
-    source: &str,
-    existing: Option<&Extension>,
-    entry: &LockEntry,
-) -> Result<Grants, Error> {
-    let mut granted = Grants::new();
-    for Grant { capability, scope } in &install.grants {
-        add(&mut granted, *capability, scope.clone());
-    }
-    let same = existing.filter(|existing| is_same(existing, &install.origin));
-    let missing = missing(entry, same, &granted);
-    let inherited = inherited(existing.filter(|_| same.is_none()), &missing, &granted);
-    if missing.is_empty() && inherited.is_empty() {
-        return Ok(granted);
-    }
-    let replaced = existing.map(|existing| shown_source(&existing.source));
-    let asks = Asks {
-        name,
-        source,
-        replaced: replaced.as_deref(),
-        entry,
-        missing: &missing,
-        inherited: &inherited,
-        granted: &granted,
-    };
-    let name = name.clone();
-    match (install.consent)(&asks) {
-        Consent::Granted => {
-            granted.extend(missing.iter().chain(&inherited).map(|capability| {
-                let had = existing.and_then(|existing| existing.capabilities.get(capability));
-                (*capability, had.cloned().unwrap_or(Scope::Whole))
-            }));
-            Ok(granted)
-        }
-        Consent::Refused => Err(Error::Declined { name }),
-        Consent::Nobody if missing.is_empty() => {
-            Err(Error::Inherits { name, from: replaced.unwrap_or_default(), capabilities: inherited })
-        }
-        Consent::Nobody => Err(Error::NoConsent { name, capabilities: missing }),
-        Consent::Interrupted => Err(Error::Interrupted),
-    }
-}
-
-/// What the component needs and is granted neither by the command nor, where it is another revision of the same
-/// extension, by the manifest.
-fn missing(entry: &LockEntry, same: Option<&Extension>, granted: &Grants) -> Vec<Capability> {
-    let has = |capability: &Capability| {
-        granted.contains_key(capability) || same.is_some_and(|same| same.capabilities.contains_key(capability))
-    };
-    capabilities(&entry.imports).into_iter().filter(|capability| !has(capability)).collect()
-}
-
-/// What stands in the manifest for an extension from elsewhere that is replaced, and nobody has granted to the new one.
-fn inherited(other: Option<&Extension>, missing: &[Capability], granted: &Grants) -> Vec<Capability> {
-    let old = other.into_iter().flat_map(|other| other.capabilities.keys().copied());
-    old.filter(|capability| !missing.contains(capability) && !granted.contains_key(capability)).collect()
-}
-
 /// Whether an extension comes from the same repository, or from the file that sesame copied.
 fn is_same(existing: &Extension, origin: &Origin) -> bool {
     match (&existing.source, origin) {
@@ -261,13 +182,6 @@ fn is_same(existing: &Extension, origin: &Origin) -> bool {
         }
         (ComponentSource::Path(_), Origin::File(_)) => true,
         _ => false,
-    }
-}
-
-fn shown_source(source: &ComponentSource) -> String {
-    match source {
-        ComponentSource::Oci(reference) => reference.to_string(),
-        ComponentSource::Path(path) => path.clone(),
     }
 }
 

@@ -36,8 +36,7 @@ pub fn info(paths: &StorePaths, user: &User, profile: &ProfileName, name: &Exten
     let extensions = live.as_ref().map(|(_, live)| live.extensions.as_slice()).unwrap_or_default();
     let found = live.as_ref().zip(extensions.iter().find(|extension| extension.name == *name));
     let Some(((number, generation), extension)) = found else {
-        let known = extensions.iter().map(|extension| &extension.name);
-        return Err(Error::no_extension(name, format!("the profile `{profile}`"), known));
+        return Err(Error::not_live(name, profile, extensions));
     };
     let bytes = Blobs::new(paths).read(extension.component)?;
     let world = world(&bytes).map_err(|source| Error::Inspect { name: name.to_string(), source })?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::advice::grant_options;
 use super::context::User;
 use super::error::Error;
 use super::folders::{Places, folders};
@@ -13,10 +14,10 @@ use crate::engine::compile::CompileError;
 use crate::engine::inspect::inspect;
 use crate::engine::key::engine_key;
 use crate::host::backends::{Backends, Log, Source};
-use crate::host::extension::{Extension, Grant, Host, HostError};
+use crate::host::extension::{Extension, Host, HostError};
 use crate::host::grants::Refusal;
 use crate::host::load::LoadError;
-use crate::host::state::Folder;
+use crate::host::state::{Folder, Given};
 use crate::model::capability::{Capability, Grants};
 use crate::model::generation::{Generation, LiveExtension};
 use crate::model::manifest::{Config, Limits};
@@ -113,8 +114,7 @@ impl Live {
     /// As [`load`](Self::load); [`Error::NotMetered`] if a limit of fuel is wanted for code that counts none.
     pub fn load_with(&self, name: &ExtensionName, adjustment: &Adjustment) -> Result<Extension, Error> {
         let Some((generation, extension)) = self.find(name) else {
-            let known = self.extensions().iter().map(|extension| &extension.name);
-            return Err(Error::no_extension(name, format!("the profile `{}`", self.profile), known));
+            return Err(Error::not_live(name, &self.profile, self.extensions()));
         };
         let metering = extension.metering();
         let limits = extension.limits.at_most(&self.policy.most);
@@ -137,7 +137,7 @@ impl Live {
             Err(error) => return Err(error.into()),
         };
         let config = vec![adjustment.config.clone(), extension.config.clone(), generation.config.clone()];
-        let grant = Grant {
+        let given = Given {
             name: name.to_string(),
             capabilities: extension.capabilities.clone(),
             limits,
@@ -145,9 +145,9 @@ impl Live {
             folders: self.folders(name.as_str(), &extension.capabilities, &self.project_places(generation))?,
             environment: self.environment(&extension.capabilities),
         };
-        self.host.load(&code, grant).map_err(|error| match error {
+        self.host.load(&code, given).map_err(|error| match error {
             HostError::Load(error @ LoadError::Seal) => bad(error.to_string()),
-            error => host_error(name.as_str(), "the live generation", error),
+            error => host_error(name.as_str(), GrantedBy::Generation, error),
         })
     }
 
@@ -168,7 +168,7 @@ impl Live {
         let interface = inspect(&bytes).map_err(|source| Error::InspectFile { path: file.to_owned(), source })?;
         check_offered(&name, &interface.imports)?;
         let identity = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-        let grant = Grant {
+        let given = Given {
             name: identity.display().to_string(),
             capabilities: capabilities.clone(),
             limits: Limits::default().at_most(&self.policy.most).at_most(&adjustment.most),
@@ -176,7 +176,7 @@ impl Live {
             folders: self.folders(&name, capabilities, &self.file_places(folder))?,
             environment: self.environment(capabilities),
         };
-        self.host.compile(&bytes, grant).map_err(|error| host_error(&name, "the command line", error))
+        self.host.compile(&bytes, given).map_err(|error| host_error(&name, GrantedBy::Command, error))
     }
 
     fn find(&self, name: &ExtensionName) -> Option<(&Generation, &LiveExtension)> {
@@ -221,7 +221,14 @@ pub(super) fn read_component(file: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
-fn host_error(name: &str, place: &str, error: HostError) -> Error {
+/// Where the grants of an extension come from.
+#[derive(Clone, Copy)]
+enum GrantedBy {
+    Generation,
+    Command,
+}
+
+fn host_error(name: &str, granted_by: GrantedBy, error: HostError) -> Error {
     let name = name.to_owned();
     match error {
         HostError::Engine(error) => error.into(),
@@ -237,10 +244,11 @@ fn host_error(name: &str, place: &str, error: HostError) -> Error {
             if capabilities.len() < refusals.len() {
                 return Error::NotOffered { name, refusals };
             }
-            let grants: Vec<String> = capabilities.iter().map(|capability| format!("--grant {capability}")).collect();
-            let remedy = match place {
-                "the command line" => format!("add `{}`", grants.join(" ")),
-                _ => "grant it in its manifest and run `sesame sync`".to_owned(),
+            let (place, remedy) = match granted_by {
+                GrantedBy::Command => ("the command line", format!("add `{}`", grant_options(&capabilities))),
+                GrantedBy::Generation => {
+                    ("the live generation", "grant it in its manifest and run `sesame sync`".to_owned())
+                }
             };
             Error::NotGranted { name, place: place.to_owned(), capabilities, remedy }
         }
@@ -285,9 +293,8 @@ pub fn log(paths: &StorePaths, profile: &ProfileName, name: &ExtensionName) -> R
         return Ok(text);
     }
     let extensions = generations::live(paths, profile)?.map(|(_, live)| live.extensions).unwrap_or_default();
-    let known = || extensions.iter().map(|extension| &extension.name);
-    if known().any(|known| known == name) {
+    if extensions.iter().any(|extension| extension.name == *name) {
         return Ok(String::new());
     }
-    Err(Error::no_extension(name, format!("the profile `{profile}`"), known()))
+    Err(Error::not_live(name, profile, &extensions))
 }

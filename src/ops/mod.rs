@@ -10,6 +10,7 @@
 mod advice;
 pub mod apply;
 pub mod call;
+pub mod consent;
 pub mod context;
 pub mod diff;
 pub mod error;

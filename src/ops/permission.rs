@@ -11,10 +11,10 @@ use super::error::Error;
 use super::folders::{Places, folders};
 use super::project::read_file;
 use crate::engine::inspect::import_part;
-use crate::host::grants::{self, Refusal};
+use crate::host::grants;
 use crate::host::linker;
 use crate::model::MAX_FILE;
-use crate::model::capability::Capability;
+use crate::model::capability::{Capability, everything};
 use crate::model::fault::Fault;
 use crate::model::lock::Lock;
 use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
@@ -54,8 +54,7 @@ pub(super) fn refuse(mut faults: Vec<(ExtensionName, Fault)>) -> Result<(), Erro
 
 /// Checks that the host has every imported interface.
 pub(super) fn check_offered(name: &str, imports: &BTreeSet<String>) -> Result<(), Error> {
-    let everything = Capability::ALL.into_iter().map(|capability| (capability, crate::model::capability::Scope::Whole));
-    let refusals: Vec<Refusal> = grants::refused(imports, &everything.collect());
+    let refusals = grants::refused(imports, &everything());
     if refusals.is_empty() { Ok(()) } else { Err(Error::NotOffered { name: name.to_owned(), refusals }) }
 }
 
