@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sesame::model::capability::Grant;
+use sesame::model::destination::Destination;
 use sesame::model::name::{ExtensionName, ProfileName};
-use sesame::model::reference::OciReference;
+use sesame::model::reference::{OciReference, RegistryHost};
 
 /// Provisions WebAssembly-component extensions for the Open Sesame desktop host.
 ///
@@ -26,9 +27,9 @@ pub struct Arguments {
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Say every step
-    #[arg(long, short, global = true)]
-    pub verbose: bool,
+    /// Say every step; twice, every request too
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
 
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
@@ -50,10 +51,40 @@ pub enum Color {
 pub enum Command {
     #[command(flatten)]
     Verb(Verb),
-    /// Single extensions: install, list, call; and the commands above, for use beside other programs of Open Sesame
+    /// Single extensions: install, list, call, push; and the commands above, for use beside other programs of Open Sesame
     Extension {
         #[command(subcommand)]
         command: ExtensionCommand,
+    },
+    /// Registries: log in and out, and look how one can be reached
+    Registry {
+        #[command(subcommand)]
+        command: RegistryCommand,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum RegistryCommand {
+    /// Check a name and a password, and keep them where docker does
+    Login {
+        /// host[:port]
+        host: RegistryHost,
+        /// The name [default: asked for]
+        #[arg(long, short)]
+        username: Option<String>,
+        /// Read the password, or an access token, from standard input
+        #[arg(long, requires = "username")]
+        password_stdin: bool,
+    },
+    /// Forget what docker's file, or its helper, has for a registry
+    Logout {
+        /// host[:port]
+        host: RegistryHost,
+    },
+    /// Look whether a registry can be reached and lets us in; exits with 1 if it does not let us in
+    Check {
+        /// host[:port]
+        host: RegistryHost,
     },
 }
 
@@ -94,6 +125,21 @@ pub enum ExtensionCommand {
     /// Call a function of an extension, or of a component that is not installed
     #[command(after_long_help = CALL_HELP)]
     Call(CallArguments),
+    /// Publish a component's file, to a registry or into a folder in the OCI image layout
+    Push {
+        /// The component's file
+        #[arg(value_name = "FILE.wasm")]
+        file: PathBuf,
+        /// registry/principal/scope:revision, or oci-layout:FOLDER:REFERENCE
+        #[arg(value_name = "REF")]
+        destination: Destination,
+        /// An annotation of the manifest, such as org.opencontainers.image.source; may be given several times
+        #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = setting)]
+        annotations: Vec<(String, String)>,
+        /// Move a tag that names something else
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 #[derive(Debug, Clone, Args)]
@@ -237,8 +283,8 @@ pub struct Network {
     /// Ask nobody; OCI layouts on this machine still serve
     #[arg(long)]
     pub offline: bool,
-    /// How many fetches go on at once
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=64))]
+    /// How many fetches go on at once; of one host never more than 6, or 16 over HTTP/2
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: u8,
 }
 
@@ -271,6 +317,12 @@ impl Command {
                 ExtensionCommand::Remove { .. } => "remove",
                 ExtensionCommand::Log { .. } => "log",
                 ExtensionCommand::Call(_) => "call",
+                ExtensionCommand::Push { .. } => "push",
+            },
+            Self::Registry { command } => match command {
+                RegistryCommand::Login { .. } => "login",
+                RegistryCommand::Logout { .. } => "logout",
+                RegistryCommand::Check { .. } => "check",
             },
         }
     }

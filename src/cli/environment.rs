@@ -1,4 +1,4 @@
-//! What the environment says: folders, proxies, where we are. The only file that reads it.
+//! What the environment says: folders, proxies, credentials, where we are. The only file that reads it.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -9,6 +9,10 @@ use etcetera::base_strategy::{BaseStrategy as _, Xdg};
 use sesame::model::capability::{Capability, Grant, Scope};
 use sesame::ops::context::User;
 use sesame::ops::project::Search;
+use sesame::registry::credentials::Places;
+use sesame::registry::mirror::Network;
+use sesame::registry::pace::Pace;
+use sesame::registry::secret::Secret;
 use sesame::registry::transport::Proxies;
 use sesame::store::paths::StorePaths;
 
@@ -20,7 +24,7 @@ const FOLDER: &str = "pds";
 pub struct Environment {
     pub start: PathBuf,
     pub paths: StorePaths,
-    pub proxies: Proxies,
+    pub network: Network,
     home: PathBuf,
     configuration: PathBuf,
     manifest: Option<PathBuf>,
@@ -40,7 +44,7 @@ impl Environment {
                 cache: xdg.cache_dir().join(FOLDER),
                 state: state.join(FOLDER),
             },
-            proxies: proxies(),
+            network: Network { proxies: proxies(), credentials: credentials(&xdg), pace: pace() },
             home: xdg.home_dir().to_owned(),
             configuration: xdg.config_dir().join(FOLDER),
             manifest: env::var_os("SESAME_MANIFEST").filter(|path| !path.is_empty()).map(PathBuf::from),
@@ -105,6 +109,25 @@ fn normalized(path: &Path) -> PathBuf {
         }
     }
     normal
+}
+
+/// Where podman and docker keep credentials, in the order in which podman looks.
+#[expect(clippy::disallowed_methods, reason = "this is the file that reads the environment")]
+fn credentials(xdg: &Xdg) -> Places {
+    let path = |name: &str| env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let docker = path("DOCKER_CONFIG").unwrap_or_else(|| xdg.home_dir().join(".docker")).join("config.json");
+    let runtime = xdg.runtime_dir().map(|folder| folder.join("containers/auth.json"));
+    let files = [path("REGISTRY_AUTH_FILE"), runtime, Some(xdg.config_dir().join("containers/auth.json"))];
+    let variable = env::var("DOCKER_AUTH_CONFIG").ok().filter(|text| !text.is_empty()).map(Secret::new);
+    let files = files.into_iter().flatten().chain([docker.clone()]).collect();
+    Places { given: None, files, variable, docker }
+}
+
+/// The tests of this program shorten every wait of the network with `$SESAME_TEST_PACE`, a factor below 1.
+#[expect(clippy::disallowed_methods, reason = "this is the file that reads the environment")]
+fn pace() -> Pace {
+    let factor = env::var("SESAME_TEST_PACE").ok().and_then(|factor| factor.parse().ok());
+    factor.map(Pace::of_tests).unwrap_or_default()
 }
 
 /// The variables that curl reads, in its order of preference.

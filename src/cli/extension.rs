@@ -1,9 +1,7 @@
 //! `sesame extension …`: single extensions. Each command builds options and calls one verb.
 
-use std::io::BufRead as _;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::sync::Arc;
 
 use sesame::host::backends::Backends;
 use sesame::host::values::Syntax;
@@ -19,14 +17,17 @@ use sesame::ops::install::{Install, Origin, install, remove};
 use sesame::ops::list::{info, list};
 use sesame::ops::live::{Adjustment, Live, StoreLog, Surroundings, file_name, log};
 use sesame::ops::project::Project;
+use sesame::ops::push::{Push, push};
 use sesame::ops::secrets::SecretsFile;
+use sesame::registry::layout::Taken;
 
 use super::args::{Arguments, CallArguments, ExtensionCommand, InstallArguments, ProfileArgument};
 use super::backends::{Echo, Printed};
 use super::environment::Environment;
 use super::failure::Failure;
 use super::output::{Output, Volume};
-use super::{End, context, context_of, human, interrupt, json, run_verb};
+use super::prompt::line;
+use super::{End, any_context, context, context_of, human, human_registry, interrupt, json, run_verb};
 
 /// Runs a command that is only there under `sesame extension`.
 pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -> Result<End, Failure> {
@@ -51,6 +52,22 @@ pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -
         }
         ExtensionCommand::Log { name, profile } => run_log(arguments, name, profile, output)?,
         ExtensionCommand::Call(options) => return run_call(arguments, options, output),
+        ExtensionCommand::Push { file, destination, annotations, force } => {
+            let context = any_context(arguments, "push", output)?;
+            let mut destination = destination.clone();
+            let start = Environment::read()?.start;
+            destination.layout = destination.layout.map(|folder| start.join(folder));
+            let report = push(
+                &context,
+                &Push {
+                    file: start.join(file),
+                    destination,
+                    annotations: annotations.iter().cloned().collect(),
+                    taken: if *force { Taken::Move } else { Taken::Refuse },
+                },
+            )?;
+            output.report("push", json::Data::Push(&report), || human_registry::push(&report));
+        }
     }
     Ok(End::Done)
 }
@@ -90,23 +107,7 @@ fn ask(asks: &Asks<'_>, output: &Output, interrupt: &Interrupt) -> Consent {
         return Consent::Nobody;
     }
     output.say(Volume::Quiet, &human::asks(asks));
-    let (sender, answers) = mpsc::channel();
-    // A read of a terminal goes on after a signal, so another thread does it and is left behind if need be.
-    std::thread::spawn(move || {
-        let mut answer = String::new();
-        let read = std::io::stdin().lock().read_line(&mut answer);
-        let _ = sender.send(read.is_ok_and(|length| length > 0).then_some(answer));
-    });
-    let answer = loop {
-        match answers.recv_timeout(Duration::from_millis(50)) {
-            Err(mpsc::RecvTimeoutError::Timeout) if !interrupt.is_set() => {}
-            answer => break answer.ok().flatten(),
-        }
-    };
-    if answer.is_none() {
-        output.say(Volume::Quiet, "\n");
-    }
-    match answer.unwrap_or_default().trim().to_lowercase().as_str() {
+    match line(output, interrupt).unwrap_or_default().trim().to_lowercase().as_str() {
         _ if interrupt.is_set() => Consent::Interrupted,
         "y" | "yes" => Consent::Granted,
         _ => Consent::Refused,
@@ -148,7 +149,7 @@ fn run_call(arguments: &Arguments, options: &CallArguments, output: &Output) -> 
         notification: Some(printed),
         log: match file {
             true => Some(echo(None)),
-            false if arguments.verbose => Some(echo(Some(StoreLog::new(&environment.paths)))),
+            false if arguments.verbose > 0 => Some(echo(Some(StoreLog::new(&environment.paths)))),
             false => None,
         },
     };

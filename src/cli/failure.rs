@@ -23,15 +23,19 @@ pub enum Failure {
     NoTarget(String),
     #[error("`--grant` is for a component's file; what is live has the grants of its manifest")]
     GrantToLive,
+    #[error("there is nobody to ask for a name and a password")]
+    NobodyToAsk,
+    #[error("cannot read from standard input")]
+    Input(#[source] io::Error),
 }
 
 impl Failure {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Verb(error) => error.kind(),
-            Self::CurrentFolder(_) => FaultKind::Io,
+            Self::CurrentFolder(_) | Self::Input(_) => FaultKind::Io,
             Self::NoHome => FaultKind::Configuration,
-            Self::GrantToLive | Self::NoTarget(_) => FaultKind::Usage,
+            Self::GrantToLive | Self::NoTarget(_) | Self::NobodyToAsk => FaultKind::Usage,
         }
     }
 
@@ -40,6 +44,11 @@ impl Failure {
             Self::Verb(error) => error.fault(),
             Self::CurrentFolder(_) => Fault::new(self.kind(), self, Some("change to a folder that exists".to_owned())),
             Self::NoHome => Fault::new(self.kind(), self, Some("set it to your home folder".to_owned())),
+            Self::Input(_) => Fault::new(self.kind(), self, Some("hand over the password as UTF-8".to_owned())),
+            Self::NobodyToAsk => {
+                let hint = "say `--username NAME --password-stdin` and hand over the password on standard input";
+                Fault::new(self.kind(), self, Some(hint.to_owned()))
+            }
             Self::NoTarget(name) => {
                 Fault::new(self.kind(), self, Some(format!("write `./{name}` if it is a component's file")))
             }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use sesame::model::fault::Fault;
 use sesame::model::lock::LockChange;
 use sesame::model::name::ExtensionName;
+use sesame::model::registry_report::{LoginReport, LogoutReport, PushReport, RegistryReport};
 use sesame::model::report::{
     CallReport, DiffReport, InfoReport, InitReport, InstallReport, ListReport, LockReport, LogReport, RemoveReport,
     SyncReport, WitReport,
@@ -47,6 +48,10 @@ pub enum Data<'a> {
     Log(&'a LogReport),
     Call(&'a CallReport),
     Wit(&'a WitReport),
+    Push(&'a PushReport),
+    Login(&'a LoginReport),
+    Logout(&'a LogoutReport),
+    Check(&'a RegistryReport),
 }
 
 /// A failure.

@@ -8,9 +8,12 @@ mod environment;
 mod extension;
 mod failure;
 mod human;
+mod human_registry;
 mod json;
 mod output;
 mod progress;
+mod prompt;
+mod registry;
 mod schema;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -67,6 +70,7 @@ fn run(arguments: &Arguments, output: &Output) -> Result<End, failure::Failure> 
     match &arguments.command {
         Command::Verb(verb) => run_verb(arguments, verb, output),
         Command::Extension { command } => extension::run(arguments, command, output),
+        Command::Registry { command } => registry::run(arguments, command, output),
     }
 }
 
@@ -162,6 +166,13 @@ fn context(arguments: &Arguments, verb: &str, network: &Network, output: &Output
     context_of(environment, project, verb, network, output)
 }
 
+/// The same where no manifest is needed: then it is as good as an empty one.
+fn any_context(arguments: &Arguments, verb: &str, output: &Output) -> Result<Context, failure::Failure> {
+    let environment = Environment::read()?;
+    let project = Project::find_or_own(&environment.search(arguments.manifest.clone()))?;
+    context_of(environment, project, verb, &Network { offline: false, jobs: 1 }, output)
+}
+
 fn context_of(
     environment: Environment,
     project: Project,
@@ -174,7 +185,7 @@ fn context_of(
         user: environment.user(),
         project,
         paths: environment.paths,
-        proxies: environment.proxies,
+        network: environment.network,
         reach: if network.offline { Reach::Offline } else { Reach::Online },
         jobs: usize::from(network.jobs),
         observer: Arc::new(Progress::new(output)),

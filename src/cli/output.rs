@@ -18,6 +18,8 @@ pub enum Volume {
     Quiet,
     Normal,
     Verbose,
+    /// Every request too.
+    Debug,
 }
 
 /// The streams of a run.
@@ -38,8 +40,9 @@ impl Output {
         .write_global();
         let volume = match (arguments.quiet, arguments.verbose) {
             (true, _) => Volume::Quiet,
-            (_, true) => Volume::Verbose,
-            _ => Volume::Normal,
+            (_, 0) => Volume::Normal,
+            (_, 1) => Volume::Verbose,
+            _ => Volume::Debug,
         };
         Self { volume, json: arguments.json, lost: Arc::default() }
     }

@@ -95,6 +95,15 @@ impl Observer for Progress {
             Event::Warning { message } => {
                 self.line(Volume::Normal, &format!("{}{}", Style::warning("warning: "), escape(message)))
             }
+            Event::Requested { request, outcome } => {
+                self.line(Volume::Debug, &format!("  asked      {}  {}", escape(request), escape(outcome)));
+            }
+            Event::Retrying { why, wait, number, of } => {
+                let wait = duration(*wait);
+                let text =
+                    format!("  {} {}; again in {wait} ({number} of {of})", Style::warning("waiting   "), escape(why));
+                self.line(Volume::Normal, &text);
+            }
             Event::Started { plan } => {
                 if let Some(bars) = &self.bars {
                     let total = ProgressBar::new(plan.len() as u64)

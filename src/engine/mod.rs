@@ -6,4 +6,5 @@ pub mod compile;
 pub mod config;
 pub mod inspect;
 pub mod key;
+pub mod metadata;
 pub mod weight;

@@ -36,7 +36,7 @@ pub enum Event<'a> {
         step: StepId,
         bytes: u64,
     },
-    /// A fetch starts over, from another source.
+    /// A fetch starts over.
     Restarted {
         step: StepId,
     },
@@ -52,6 +52,21 @@ pub enum Event<'a> {
     },
     /// No step runs any more.
     Ended,
+    /// A host was sent a request.
+    Requested {
+        /// The method and the URL, without its query.
+        request: &'a str,
+        /// The status and the protocol, or why there is none.
+        outcome: &'a str,
+    },
+    /// A request failed and is sent again after a while.
+    Retrying {
+        why: &'a str,
+        wait: Duration,
+        /// Which try again it is, from 1, and how many there are.
+        number: usize,
+        of: usize,
+    },
     /// Something that the person should know and that stops nothing.
     Warning {
         message: &'a str,

@@ -12,7 +12,7 @@ use super::manifest::{ComponentSource, Config, DropIn, Extension, Form, Limits, 
 use super::name::ExtensionName;
 use super::problem::Problem;
 use super::reference::OciReference;
-use super::registries::{Mirror, Registries, RegistryPattern, RegistrySettings};
+use super::registries_reader::{Whose, read_registries};
 use super::text::nearest;
 
 /// Reads file after file into one manifest.
@@ -35,7 +35,8 @@ impl Reader {
             self.manifest.config = read_config(&text, &config, &mut problems);
         }
         if let Some(registries) = fields.table("registries", &mut problems) {
-            self.manifest.registries = read_registries(&text, &registries, source, &mut problems);
+            self.manifest.registries =
+                read_registries(&text, &registries, Whose::Project, &source.folder, &mut problems);
         }
         if let Some(extensions) = fields.table("extensions", &mut problems) {
             for (key, value) in extensions.entries() {
@@ -259,55 +260,6 @@ fn read_config<'a>(text: &Text<'_>, fields: &Fields<'a>, problems: &mut Vec<Prob
         }
     }
     config
-}
-
-fn read_registries(
-    text: &Text<'_>,
-    fields: &Fields<'_>,
-    source: &ManifestSource,
-    problems: &mut Vec<Problem>,
-) -> Registries {
-    let mut registries = Registries::default();
-    for (key, value) in fields.entries() {
-        let pattern = key.parse::<RegistryPattern>(problems);
-        let DeValue::Table(table) = value.get_ref() else {
-            let message = format!("`{}` must be a table, found {}", key.value, type_name(value.get_ref()));
-            problems.push(text.problem(value.span(), message).help("write `{ mirrors = [\"…\"] }`"));
-            continue;
-        };
-        let known = |key: &str| ["mirrors", "mirrors-only", "plain-http"].contains(&key);
-        let unquoted = table.iter().find(|(inner, value)| value.get_ref().is_table() && !known(inner.get_ref()));
-        if let Some((inner, _)) = unquoted.filter(|_| !key.value.contains('.')) {
-            let message = format!("`{}.{}` must stand in quotes", key.value, inner.get_ref());
-            let help = format!("write `[registries.\"{}.{}\"]`", key.value, inner.get_ref());
-            problems.push(text.problem(inner.span(), message).help(help));
-            continue;
-        }
-        let mut fields = Fields::new(text, table, value.span(), format!("the registry `{}`", key.value));
-        let mut settings = RegistrySettings::default();
-        let mirrors = fields.strings("mirrors", problems);
-        let no_mirrors = mirrors.as_ref().map_or(table.get("mirrors").is_none(), Vec::is_empty);
-        for mirror in mirrors.unwrap_or_default() {
-            match Mirror::parse(mirror.value, &source.folder) {
-                Ok(mirror) => settings.mirrors.push(mirror),
-                Err(error) => problems.push(mirror.problem(error.to_string())),
-            }
-        }
-        let mirrors_only = fields.boolean("mirrors-only", problems);
-        settings.plain_http = fields.boolean("plain-http", problems).map(|plain| plain.value);
-        if let Some(only) = mirrors_only.filter(|only| only.value) {
-            settings.mirrors_only = true;
-            if no_mirrors {
-                let help = "add `mirrors = [\"oci-layout:./vendor\"]`, or remove `mirrors-only`";
-                problems.push(only.problem("`mirrors-only` is set, but there are no mirrors").help(help));
-            }
-        }
-        fields.finish(problems);
-        if let Some(pattern) = pattern {
-            registries.0.insert(pattern, settings);
-        }
-    }
-    registries
 }
 
 fn same_version(version: &str, tag: &str) -> bool {

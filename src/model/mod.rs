@@ -9,6 +9,7 @@
 
 pub mod capability;
 pub mod code;
+pub mod destination;
 pub mod digest;
 mod document;
 pub mod engine_key;
@@ -29,6 +30,8 @@ pub mod preamble;
 pub mod problem;
 pub mod reference;
 pub mod registries;
+mod registries_reader;
+pub mod registry_report;
 pub mod report;
 pub mod schedule;
 pub mod schema;

@@ -1,61 +1,177 @@
-//! What a machine allows at most: `policy.toml`, in the user's configuration folder and in `/etc/pds`.
+//! What a machine allows at most: `policy.toml`, in the user's configuration folder and in `/etc/pds`, and the table
+//! `[extensions.policy]` of the host's own `config.toml`.
 //!
-//! Where both are there, the stricter wins. A policy never gives anything.
+//! Where several are there, the stricter wins. A policy never grants anything to an extension; what it says of registries
+//! is how to reach them, and there the first file that says something of one wins.
+
+use std::path::Path;
 
 use super::document::{Fields, Text};
 use super::manifest::Limits;
 use super::manifest_reader::read_limits;
 use super::problem::Problem;
+use super::reference::{check_repository, looks_like_host};
+use super::registries::{Registries, RegistryPattern};
+use super::registries_reader::{Whose, read_registries};
 
 /// The maxima of a machine.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
     /// The most that any extension gets. Where `max_fuel` is set, every extension is metered.
     pub most: Limits,
+    /// How registries are reached. Other than a project's, these settings come from somebody who may say where credentials
+    /// go.
+    pub registries: Registries,
+    /// Where extensions may come from.
+    pub sources: SourceRules,
+}
+
+/// Where extensions may come from. Everything is allowed that no file forbids.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceRules {
+    /// Each list with its file; a source must stand in all of them.
+    allowed: Vec<(String, Vec<RegistryPattern>)>,
+    /// Each namespace with its file.
+    blocked: Vec<(String, Namespace)>,
+}
+
+/// A registry, or a part of it; or a namespace, in whatever registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Namespace {
+    Of(RegistryPattern),
+    Anywhere(String),
+}
+
+/// Why nothing may come from somewhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceRefusal {
+    #[error("`{registry}` is not among the `allowed_registries` of {file}")]
+    NotAllowed { registry: String, file: String },
+    #[error("`{namespace}` is among the `blocked_namespaces` of {file}")]
+    Blocked { namespace: String, file: String },
 }
 
 impl Policy {
-    /// Reads a policy file.
+    /// Reads a policy file. Paths in it are relative to `folder`.
     ///
     /// # Errors
     /// Every problem of the file.
-    pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, Vec<Problem>> {
+    pub fn parse(file: &str, folder: &Path, bytes: &[u8]) -> Result<Self, Vec<Problem>> {
         let text = Text::new(file, bytes).map_err(|problem| vec![problem])?;
         let table = text.parse()?;
         let mut problems = Vec::new();
         let mut fields = Fields::new(&text, table.get_ref(), 0..0, "a policy");
         let most = read_limits(&mut fields, &mut problems);
+        let sources = read_sources(&mut fields, file, &mut problems);
+        let registries = fields
+            .table("registries", &mut problems)
+            .map(|table| read_registries(&text, &table, Whose::Machine, folder, &mut problems))
+            .unwrap_or_default();
         fields.finish(&mut problems);
-        if problems.is_empty() { Ok(Self { most }) } else { Err(problems) }
+        if problems.is_empty() { Ok(Self { most, registries, sources }) } else { Err(problems) }
+    }
+
+    /// Reads `[extensions.policy]` of the host's own configuration, and nothing else of it.
+    ///
+    /// # Errors
+    /// Every problem of that table, or that the file is no TOML.
+    pub fn parse_host(file: &str, bytes: &[u8]) -> Result<Self, Vec<Problem>> {
+        let text = Text::new(file, bytes).map_err(|problem| vec![problem])?;
+        let table = text.parse()?;
+        let mut problems = Vec::new();
+        let mut fields = Fields::new(&text, table.get_ref(), 0..0, "the configuration");
+        let extensions = fields.table("extensions", &mut problems);
+        let policy = extensions.and_then(|mut extensions| extensions.table("policy", &mut problems));
+        let sources = policy.map(|mut policy| read_sources(&mut policy, file, &mut problems)).unwrap_or_default();
+        if problems.is_empty() { Ok(Self { sources, ..Self::default() }) } else { Err(problems) }
     }
 
     /// The stricter of two, limit by limit.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
+    pub fn and(mut self, other: Self) -> Self {
         let stricter = |a: Option<u64>, b: Option<u64>| a.into_iter().chain(b).min();
-        Self {
-            most: Limits {
-                max_memory_mib: stricter(self.most.max_memory_mib, other.most.max_memory_mib),
-                max_fuel: stricter(self.most.max_fuel, other.most.max_fuel),
-                timeout_ms: stricter(self.most.timeout_ms, other.most.timeout_ms),
-            },
+        self.most = Limits {
+            max_memory_mib: stricter(self.most.max_memory_mib, other.most.max_memory_mib),
+            max_fuel: stricter(self.most.max_fuel, other.most.max_fuel),
+            timeout_ms: stricter(self.most.timeout_ms, other.most.timeout_ms),
+        };
+        for (pattern, settings) in other.registries.0 {
+            self.registries.0.entry(pattern).or_insert(settings);
         }
+        self.sources.allowed.extend(other.sources.allowed);
+        self.sources.blocked.extend(other.sources.blocked);
+        self
     }
+}
+
+impl SourceRules {
+    /// Checks that something may come from a repository of a registry.
+    ///
+    /// # Errors
+    /// The first rule that forbids it.
+    pub fn check(&self, registry: &str, repository: &str) -> Result<(), SourceRefusal> {
+        for (file, allowed) in &self.allowed {
+            if !allowed.iter().any(|pattern| pattern.matches(registry, repository)) {
+                return Err(SourceRefusal::NotAllowed { registry: registry.to_owned(), file: file.clone() });
+            }
+        }
+        for (file, namespace) in &self.blocked {
+            let (hit, shown) = match namespace {
+                Namespace::Of(pattern) => (pattern.matches(registry, repository), pattern.to_string()),
+                Namespace::Anywhere(name) => {
+                    let rest = repository.strip_prefix(name.as_str());
+                    (rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')), name.clone())
+                }
+            };
+            if hit {
+                return Err(SourceRefusal::Blocked { namespace: shown, file: file.clone() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `allowed_registries` and `blocked_namespaces`. An empty list of allowed ones allows none.
+fn read_sources(fields: &mut Fields<'_>, file: &str, problems: &mut Vec<Problem>) -> SourceRules {
+    let mut rules = SourceRules::default();
+    if let Some(allowed) = fields.strings("allowed_registries", problems) {
+        let patterns = allowed.iter().filter_map(|pattern| pattern.parse(problems)).collect();
+        rules.allowed.push((file.to_owned(), patterns));
+    }
+    for namespace in fields.strings("blocked_namespaces", problems).unwrap_or_default() {
+        let first = namespace.value.split('/').next().unwrap_or_default();
+        let parsed = if looks_like_host(first) {
+            namespace.parse(problems).map(Namespace::Of)
+        } else {
+            match check_repository(namespace.value) {
+                Ok(()) => Some(Namespace::Anywhere(namespace.value.to_owned())),
+                Err(error) => {
+                    problems.push(namespace.problem(error.to_string()));
+                    None
+                }
+            }
+        };
+        rules.blocked.extend(parsed.map(|namespace| (file.to_owned(), namespace)));
+    }
+    rules
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Policy {
+        Policy::parse("policy.toml", Path::new("/etc/pds"), text.as_bytes()).unwrap()
+    }
+
     #[test]
     fn the_stricter_of_two_policies_wins_limit_by_limit() {
-        let parse = |text: &str| Policy::parse("policy.toml", text.as_bytes()).unwrap();
         let own = parse("[limits]\nmax_memory_mib = 32\ntimeout_ms = 9000\n");
         let system = parse("[limits]\nmax_memory_mib = 128\nmax_fuel = 5\ntimeout_ms = 1000\n");
         let most = Limits { max_memory_mib: Some(32), max_fuel: Some(5), timeout_ms: Some(1000) };
-        assert_eq!(own.and(system), Policy { most });
-        assert_eq!(system.and(own), Policy { most });
-        assert_eq!(parse("").and(own), own);
+        assert_eq!(own.clone().and(system.clone()).most, most);
+        assert_eq!(system.and(own.clone()).most, most);
+        assert_eq!(parse("").and(own.clone()), own);
     }
 
     #[test]
@@ -69,8 +185,41 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_limit_is_a_problem() {
-        let problems = Policy::parse("policy.toml", b"[limits]\nmax_memory_mb = 3\n").unwrap_err();
-        assert_eq!((problems[0].line, problems[0].help.as_deref()), (2, Some("did you mean `max_memory_mib`?")));
+    fn an_unknown_limit_is_a_problem_and_so_is_a_mirror() {
+        let problems = |text: &str| Policy::parse("policy.toml", Path::new("/"), text.as_bytes()).unwrap_err();
+        let limit = &problems("[limits]\nmax_memory_mb = 3\n")[0];
+        assert_eq!((limit.line, limit.help.as_deref()), (2, Some("did you mean `max_memory_mib`?")));
+        let mirror = &problems("[registries.\"ghcr.io\"]\nmirrors = [\"https://mirror.example\"]\n")[0];
+        assert!(mirror.message.contains("no key `mirrors`"), "{}", mirror.message);
+    }
+
+    #[test]
+    fn a_source_must_be_on_every_list_and_in_no_blocked_namespace() {
+        let host =
+            "[window]\nx = 1\n[extensions.policy]\nmode = 3\nallowed_registries = [\"ghcr.io\", \"quay.io/ok\"]\n";
+        let host = Policy::parse_host("config.toml", host.as_bytes()).unwrap();
+        let own = parse(
+            "allowed_registries = [\"ghcr.io\", \"docker.io\"]\nblocked_namespaces = [\"evil\", \"ghcr.io/bad/apple\"]\n",
+        );
+        let rules = host.and(own).sources;
+        assert_eq!(rules.check("ghcr.io", "org/a"), Ok(()));
+        assert_eq!(rules.check("ghcr.io", "bad/apples"), Ok(()));
+        let not_allowed = |registry: &str, file: &str| {
+            Err(SourceRefusal::NotAllowed { registry: registry.into(), file: file.into() })
+        };
+        assert_eq!(rules.check("quay.io", "ok/a"), not_allowed("quay.io", "policy.toml"));
+        assert_eq!(rules.check("docker.io", "org/a"), not_allowed("docker.io", "config.toml"));
+        for (repository, namespace) in
+            [("evil/a", "evil"), ("bad/apple", "ghcr.io/bad/apple"), ("bad/apple/x", "ghcr.io/bad/apple")]
+        {
+            let blocked = SourceRefusal::Blocked { namespace: namespace.into(), file: "policy.toml".into() };
+            assert_eq!(rules.check("ghcr.io", repository), Err(blocked));
+        }
+        assert_eq!(
+            parse("allowed_registries = []").sources.check("ghcr.io", "org/a"),
+            not_allowed("ghcr.io", "policy.toml")
+        );
+        assert!(Policy::parse_host("config.toml", b"extensions.policy.allowed_registries = 3").is_err());
+        assert_eq!(Policy::parse_host("config.toml", b"extensions = { on = true }").unwrap(), Policy::default());
     }
 }

@@ -177,7 +177,30 @@ impl From<OciReference> for String {
 }
 
 /// Whether a first path part is meant as a host: it has a dot, a port or brackets, or is `localhost`.
-fn looks_like_host(part: &str) -> bool {
+/// A registry's host, with its port if it has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryHost(String);
+
+impl RegistryHost {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RegistryHost {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        if let Some((scheme, _)) = text.split_once("://") {
+            return Err(ReferenceError::Scheme(format!("{scheme}://")));
+        }
+        check_registry(text).map_err(|why| ReferenceError::Registry { registry: text.to_owned(), why })?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Whether the first part of a reference can only be a host.
+pub(crate) fn looks_like_host(part: &str) -> bool {
     part == "localhost" || part.contains(['.', ':', '['])
 }
 

@@ -1,8 +1,9 @@
-//! How registries are reached: mirrors, transports. Never what they are called: nothing here enters a lock.
+//! How registries are reached: mirrors, transports, whom to trust. Never what they are called: nothing here enters a
+//! lock.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -28,6 +29,31 @@ pub struct RegistrySettings {
     pub mirrors_only: bool,
     /// Whether the registry speaks HTTP without TLS. Where it is not said, only one on this machine does.
     pub plain_http: Option<bool>,
+    /// The registry's certificate is not checked.
+    pub insecure: bool,
+    /// A PEM file of certificates that are trusted besides the system's.
+    pub ca: Option<PathBuf>,
+    /// `host[:port]` of another host that may have the registry's credentials, to give tokens for it.
+    pub token_host: Option<String>,
+}
+
+/// The settings of a run: those of the project, and those of the machine, which go first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    pub project: Registries,
+    pub machine: Registries,
+}
+
+/// How one host is spoken to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Contact {
+    pub plain_http: bool,
+    pub insecure: bool,
+    pub ca: Option<PathBuf>,
+    pub token_host: Option<String>,
+    /// The setting of the project for which this host gets no credentials: it would show them to others, and whoever wrote
+    /// the project may be a stranger.
+    pub withheld: Option<&'static str>,
 }
 
 /// Another place that holds the same content.
@@ -41,8 +67,15 @@ pub enum Mirror {
         registry: String,
         /// Empty, or path components with a `/` at the end.
         prefix: String,
-        plain_http: bool,
+        scheme: Scheme,
     },
+}
+
+/// How a mirror's address begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    Https,
+    Http,
 }
 
 /// Why a text is no mirror.
@@ -61,24 +94,74 @@ pub enum MirrorError {
 impl Registries {
     /// The settings that apply to a reference, and the pattern that they stand under.
     pub fn settings_for(&self, reference: &OciReference) -> Option<(&RegistryPattern, &RegistrySettings)> {
-        let repository = reference.repository();
-        self.0
-            .iter()
-            .filter(|(pattern, _)| pattern.matches(reference.registry(), &repository))
-            .max_by_key(|(pattern, _)| pattern.prefix.len())
+        self.longest(reference.registry(), &reference.repository())
+    }
+
+    fn longest(&self, registry: &str, repository: &str) -> Option<(&RegistryPattern, &RegistrySettings)> {
+        let matching = self.0.iter().filter(|(pattern, _)| pattern.matches(registry, repository));
+        matching.max_by_key(|(pattern, _)| pattern.prefix.len())
+    }
+}
+
+impl Settings {
+    /// How a host is spoken to for one of its repositories. What the machine says of the transport goes before what the
+    /// project says; the address of a mirror, where it is one, is the project's.
+    pub fn contact(&self, registry: &str, repository: &str, address: Option<Scheme>) -> Contact {
+        let find = |settings: &Registries| settings.longest(registry, repository).map(|(_, found)| found.clone());
+        let (machine, mut project) = (find(&self.machine), find(&self.project).unwrap_or_default());
+        let token_host = machine.as_ref().and_then(|machine| machine.token_host.clone()).or(project.token_host.take());
+        let machine = machine.filter(RegistrySettings::speaks_of_transport);
+        let machine_says_plain = machine.as_ref().is_some_and(|machine| machine.plain_http == Some(true));
+        let is_machines = machine.is_some();
+        let said = machine.unwrap_or(project);
+        // A registry on this machine speaks HTTP unless something is said, as container tools have it too.
+        let unsaid = || is_loopback(registry) && said.ca.is_none() && !said.insecure;
+        let plain_http = match address {
+            Some(scheme) => scheme == Scheme::Http,
+            None => said.plain_http.unwrap_or_else(unsaid),
+        };
+        let withheld = match (plain_http, &said) {
+            _ if is_loopback(registry) => None,
+            (true, _) => (!machine_says_plain).then_some("plain-http"),
+            _ if is_machines => None,
+            (_, RegistrySettings { insecure: true, .. }) => Some("insecure"),
+            (_, RegistrySettings { ca: Some(_), .. }) => Some("ca"),
+            _ => None,
+        };
+        Contact { plain_http, insecure: said.insecure, ca: said.ca, token_host, withheld }
     }
 }
 
 impl RegistrySettings {
-    /// Whether a registry is asked without TLS: as its settings say, else if it is on this machine, as container tools
-    /// have it too.
-    pub fn is_plain(settings: Option<&Self>, registry: &str) -> bool {
-        settings.and_then(|settings| settings.plain_http).unwrap_or_else(|| is_loopback(registry))
+    fn speaks_of_transport(&self) -> bool {
+        self.plain_http.is_some() || self.insecure || self.ca.is_some()
+    }
+}
+
+/// Whether a host, without a port, is on this machine or in its network, by its text: loopback, private, link-local, or
+/// no address of anybody's.
+pub fn is_internal(host: &str) -> bool {
+    let inside = |address: Ipv4Addr| {
+        let [first, second, ..] = address.octets();
+        let shared = first == 100 && (64..128).contains(&second);
+        address.is_loopback() || address.is_private() || address.is_link_local() || first == 0 || shared
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => inside(address),
+        Ok(IpAddr::V6(address)) => match address.to_ipv4_mapped() {
+            Some(address) => inside(address),
+            None => {
+                let local = address.is_unique_local() || address.is_unicast_link_local();
+                address.is_loopback() || address.is_unspecified() || local
+            }
+        },
+        Err(_) => bare == "localhost" || bare.ends_with(".localhost"),
     }
 }
 
 /// Whether `host[:port]` is this machine, by its text: `localhost`, `127.0.0.0/8` or `[::1]`.
-fn is_loopback(registry: &str) -> bool {
+pub fn is_loopback(registry: &str) -> bool {
     let host = match registry.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
         Some(host) => host,
         None => registry.split(':').next().unwrap_or(registry),
@@ -92,7 +175,8 @@ impl RegistryPattern {
         self.registry == reference.registry() && self.prefix == reference.repository()
     }
 
-    fn matches(&self, registry: &str, repository: &str) -> bool {
+    /// Whether a repository of a registry belongs to it.
+    pub fn matches(&self, registry: &str, repository: &str) -> bool {
         let rest = repository.strip_prefix(self.prefix.as_str());
         self.registry == registry
             && (self.prefix.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
@@ -135,19 +219,19 @@ impl Mirror {
                 Ok(Self::Layout(folder.join(path).components().collect()))
             };
         }
-        let (rest, plain_http) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
-            (Some(rest), _) => (rest, false),
-            (_, Some(rest)) => (rest, true),
+        let (rest, scheme) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+            (Some(rest), _) => (rest, Scheme::Https),
+            (_, Some(rest)) => (rest, Scheme::Http),
             _ => return Err(MirrorError::Form(text.to_owned())),
         };
         let (registry, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         check_registry(registry).map_err(|why| MirrorError::Registry { registry: registry.to_owned(), why })?;
         let prefix = prefix.trim_end_matches('/');
         if prefix.is_empty() {
-            return Ok(Self::Registry { registry: registry.to_owned(), prefix: String::new(), plain_http });
+            return Ok(Self::Registry { registry: registry.to_owned(), prefix: String::new(), scheme });
         }
         check_repository(prefix).map_err(|_| MirrorError::Prefix(prefix.to_owned()))?;
-        Ok(Self::Registry { registry: registry.to_owned(), prefix: format!("{prefix}/"), plain_http })
+        Ok(Self::Registry { registry: registry.to_owned(), prefix: format!("{prefix}/"), scheme })
     }
 }
 
@@ -183,9 +267,64 @@ mod tests {
             ("localhost.example", false),
             ("10.0.0.1:5000", false),
         ] {
-            assert_eq!(RegistrySettings::is_plain(None, registry), plain, "{registry}");
+            assert_eq!(Settings::default().contact(registry, "org/a", None).plain_http, plain, "{registry}");
             let said = RegistrySettings { plain_http: Some(!plain), ..RegistrySettings::default() };
-            assert_eq!(RegistrySettings::is_plain(Some(&said), registry), !plain, "{registry}");
+            let project = Registries([(registry.parse().unwrap(), said)].into());
+            let settings = Settings { project, ..Settings::default() };
+            assert_eq!(settings.contact(registry, "org/a", None).plain_http, !plain, "{registry}");
+        }
+    }
+
+    #[test]
+    fn what_exposes_credentials_withholds_them_unless_the_machine_says_it() {
+        let exposing = [
+            ("plain-http", RegistrySettings { plain_http: Some(true), ..RegistrySettings::default() }),
+            ("insecure", RegistrySettings { insecure: true, ..RegistrySettings::default() }),
+            ("ca", RegistrySettings { ca: Some("/ca.pem".into()), ..RegistrySettings::default() }),
+        ];
+        let of =
+            |host: &str, settings: &RegistrySettings| Registries([(host.parse().unwrap(), settings.clone())].into());
+        for (name, said) in exposing {
+            for host in ["registry.example", "10.0.0.1:5000", "127.0.0.1.example"] {
+                let project = Settings { project: of(host, &said), ..Settings::default() };
+                assert_eq!(project.contact(host, "org/a", None).withheld, Some(name), "{host}");
+                let machine = Settings { machine: of(host, &said), ..project };
+                assert_eq!(machine.contact(host, "org/a", None).withheld, None, "{host}");
+            }
+            let local = Settings { project: of("127.0.0.1:5000", &said), ..Settings::default() };
+            assert_eq!(local.contact("127.0.0.1:5000", "org/a", None).withheld, None);
+        }
+        let mirror = Settings::default().contact("mirror.example", "org/a", Some(Scheme::Http));
+        assert_eq!((mirror.plain_http, mirror.withheld), (true, Some("plain-http")));
+    }
+
+    #[test]
+    fn what_the_machine_says_of_the_transport_replaces_what_the_project_says() {
+        let settings = |said: RegistrySettings| Registries([("registry.example".parse().unwrap(), said)].into());
+        let machine = settings(RegistrySettings { ca: Some("/corp.pem".into()), ..RegistrySettings::default() });
+        let project = settings(RegistrySettings {
+            insecure: true,
+            token_host: Some("auth.example".into()),
+            ..RegistrySettings::default()
+        });
+        let contact = Settings { project, machine }.contact("registry.example", "org/a", None);
+        let expected =
+            Contact { ca: Some("/corp.pem".into()), token_host: Some("auth.example".into()), ..Contact::default() };
+        assert_eq!(contact, expected);
+    }
+
+    #[test]
+    fn what_is_inside_a_network_is_told_from_what_is_not() {
+        for inside in
+            ["localhost", "a.localhost", "127.8.9.1", "10.0.0.1", "172.20.1.1", "192.168.1.1", "169.254.169.254"]
+        {
+            assert!(is_internal(inside), "{inside}");
+        }
+        for inside in ["0.0.0.0", "100.64.0.1", "::1", "[::1]", "fe80::1", "fd00::1", "::ffff:10.0.0.1"] {
+            assert!(is_internal(inside), "{inside}");
+        }
+        for outside in ["ghcr.io", "8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700::1", "localhost.example"] {
+            assert!(!is_internal(outside), "{outside}");
         }
     }
 
@@ -195,7 +334,11 @@ mod tests {
         assert_eq!(parse("oci-layout:./vendor"), Ok(Mirror::Layout(PathBuf::from("/project/vendor"))));
         assert_eq!(
             parse("https://mirror.example:8443/ghcr/"),
-            Ok(Mirror::Registry { registry: "mirror.example:8443".into(), prefix: "ghcr/".into(), plain_http: false })
+            Ok(Mirror::Registry {
+                registry: "mirror.example:8443".into(),
+                prefix: "ghcr/".into(),
+                scheme: Scheme::Https
+            })
         );
         assert_eq!(parse("oci-layout:"), Err(MirrorError::NoFolder));
         assert!(matches!(parse("./vendor"), Err(MirrorError::Form(_))));

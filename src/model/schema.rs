@@ -101,8 +101,16 @@ pub struct Registry {
     pub mirrors: Option<Vec<String>>,
     /// Never ask the registry itself; mirrors answer for tags too.
     pub mirrors_only: Option<bool>,
-    /// The registry speaks HTTP without TLS.
+    /// The registry speaks HTTP without TLS. Without credentials, unless it is on this machine.
     pub plain_http: Option<bool>,
+    /// Do not check the registry's certificate. Without credentials.
+    pub insecure: Option<bool>,
+    /// A PEM file of certificates to trust besides the system's, relative to this file. Without credentials.
+    #[schemars(regex(pattern = "."))]
+    pub ca: Option<String>,
+    /// The host that may have the registry's credentials to give tokens, where it is another.
+    #[schemars(regex(pattern = r"^[a-z0-9.:\[\]-]+$"))]
+    pub token_host: Option<String>,
 }
 
 /// `extensions/NAME.toml`: one extension in a file of its own.

@@ -11,7 +11,11 @@ use crate::model::digest::Digest;
 use crate::model::name::ExtensionName;
 use crate::model::preamble::Kind;
 use crate::registry::Error as Registry;
+use crate::registry::error::Distrust;
 use crate::store::Error as Store;
+
+/// Where a person says what a project may not.
+const POLICY: &str = "~/.config/pds/policy.toml";
 
 impl Error {
     /// The next step, as one sentence without a period at its end.
@@ -175,14 +179,54 @@ fn registry(error: &Registry) -> Option<String> {
             "name its entries by the full reference, or use a `[registries]` key that names this one repository"
         }
         Registry::NotFound { .. } => "look whether the reference is right, and whether it is still published",
-        Registry::Denied { .. } | Registry::Credentials { .. } => {
-            "look whether the repository is public; registries often say so of one that does not exist"
+        Registry::Certificate { host, why } => {
+            return Some(match why {
+                Distrust::Expired | Distrust::NotYet => {
+                    "look at the clock of this machine; if it is right, tell whoever runs the registry".to_owned()
+                }
+                _ => format!(
+                    "if it has a CA of its own, add `ca = \"FILE.pem\"` under `[registries.\"{host}\"]` in {POLICY}"
+                ),
+            });
         }
+        Registry::Busy { .. } => "try again then; with credentials, registries often allow more",
+        Registry::Denied { doing: "write", .. } => "look whether these credentials may write there",
+        Registry::Denied { host, .. } => {
+            return Some(format!(
+                "look whether the repository exists, and which credentials there are: `sesame registry check {host}`"
+            ));
+        }
+        Registry::NoCredentials { host, .. } => {
+            return Some(format!(
+                "`sesame registry login {host}`; registries also want them for a repository that does not exist"
+            ));
+        }
+        Registry::Rejected { host, .. } => {
+            return Some(format!("`sesame registry login {host}` replaces docker's; mend any other where they are"));
+        }
+        Registry::Withheld { host, setting } => {
+            return Some(format!(
+                "if you trust it with them, say `{setting}` under `[registries.\"{host}\"]` in {POLICY} instead"
+            ));
+        }
+        Registry::Realm { host, why, .. } if why.contains("not known") => {
+            return Some(format!(
+                "if you know it to be its own, add `token-host = \"…\"` under `[registries.\"{host}\"]` in {POLICY}"
+            ));
+        }
+        Registry::Realm { .. } | Registry::Echo { .. } => {
+            "do not use this registry before whoever runs it has mended it"
+        }
+        Registry::TagTaken { .. } => "publish under another tag; `--force` moves this one",
+        Registry::Forbidden(_) => "use another source, or ask whoever wrote that file",
+        Registry::Ca { .. } => "name a file with certificates in the PEM format",
+        Registry::Keep { .. } => "mend or remove `credsStore` and `credHelpers` in docker's config.json",
         Registry::Status { .. } | Registry::Token { .. } => {
             "try again later; if it stays, tell whoever runs the registry"
         }
         Registry::WrongDigest { .. }
         | Registry::Header { .. }
+        | Registry::MediaType { .. }
         | Registry::TooLong { .. }
         | Registry::Encoded { .. } => {
             "nothing of it was kept; a proxy or mirror between may change bytes, or the registry is damaged"

@@ -1,7 +1,7 @@
 //! Runs a plan: the one place where tokio (fetches) and rayon (hashing, compiling) meet. It makes no choices.
 //!
-//! A step that fails stops only what depends on it. On an interrupt nothing new begins, fetches are dropped, and code
-//! that is still being compiled is thrown away.
+//! A step that fails stops only what depends on it. On an interrupt nothing new begins, fetches stop where they are for a
+//! later run to go on, and code that is still being compiled is thrown away.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -24,6 +24,7 @@ use crate::engine::config::engine;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
 use crate::model::event::Event;
+use crate::model::fault::FaultKind;
 use crate::model::plan::{Action, Blob, Origin, Plan, Role, StepId};
 use crate::model::report::StepOutcome;
 use crate::model::schedule::{Outcome, Schedule};
@@ -66,20 +67,10 @@ pub(super) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutc
     context.observer.notice(&Event::Ended);
     if matches!(run, Err(Error::Interrupted)) {
         drop(workshop.verifying.write());
-        discard_staged(workshop.blobs, plan);
     }
     match run {
         Ok(()) | Err(Error::Interrupted) => Ok(outcomes),
         Err(error) => Err(error),
-    }
-}
-
-/// Removes what was staged and will not be verified any more.
-fn discard_staged(blobs: &Blobs, plan: &Plan) {
-    for (_, step) in plan.steps() {
-        if let Action::Fetch { blob, .. } = &step.action {
-            let _ = blobs.discard(&blob.digest);
-        }
     }
 }
 
@@ -166,24 +157,29 @@ async fn step(workshop: &Workshop<'_>, compiler: &Compiler, plan: &Plan, id: Ste
 async fn fetch(workshop: &Workshop<'_>, plan: &Plan, id: StepId, blob: &Blob, origin: &Origin) -> Result<(), Error> {
     let mut sink =
         StagingSink { staging: workshop.blobs.stage(blob)?, context: workshop.context, step: id, fault: None };
-    let limit = blob.role.limit();
+    let there = sink.size();
+    if there > 0 {
+        workshop.context.observer.notice(&Event::Received { step: id, bytes: there });
+    }
     let fetched = match (origin, blob.role) {
-        (Origin::Registry(reference), Role::Component { .. }) => {
-            workshop.registry.blob(reference, blob.digest, limit, &mut sink).await
+        (Origin::Registry(reference), Role::Component { size }) => {
+            workshop.registry.blob(reference, blob.digest, size, &mut sink).await
         }
         (Origin::Registry(reference), Role::Index | Role::Manifest) => {
             let document = workshop.registry.document(reference, blob.digest).await;
-            document.and_then(|document| Ok(sink.write(&document.bytes)?))
+            document.and_then(|document| Ok(sink.replace(&document.bytes)?))
         }
         (Origin::Path(path), _) => return copy(workshop, plan, id, blob, path, sink),
     };
-    let error = match (fetched, sink.fault) {
+    let error: Error = match (fetched, sink.fault) {
         (Ok(()), _) => return Ok(()),
         (Err(_), Some(fault)) => fault.into(),
         (Err(error), None) => error.into(),
     };
-    // What was wrong matters more than a partial file that stays.
-    let _ = workshop.blobs.discard(&blob.digest);
+    // What came before a network failed is gone on with; what is wrong is not kept.
+    if error.kind() == FaultKind::Integrity {
+        let _ = workshop.blobs.discard(&blob.digest);
+    }
     Err(error)
 }
 
@@ -204,7 +200,7 @@ fn copy(
     {
         return Err(Error::ChangedFile { name: name.clone(), expected: blob.digest, found });
     }
-    match (sink.write(&bytes), sink.fault) {
+    match (sink.replace(&bytes), sink.fault) {
         (Err(Stopped), Some(fault)) => Err(fault.into()),
         _ => Ok(()),
     }
@@ -218,7 +214,25 @@ struct StagingSink<'a> {
     fault: Option<store::Error>,
 }
 
+impl StagingSink<'_> {
+    /// Takes the whole of a blob, whatever is there.
+    fn replace(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        if self.size() > 0 {
+            self.restart()?;
+        }
+        self.write(bytes)
+    }
+}
+
 impl Sink for StagingSink<'_> {
+    fn size(&self) -> u64 {
+        self.staging.size()
+    }
+
+    fn digest(&self) -> Digest {
+        self.staging.digest()
+    }
+
     fn restart(&mut self) -> Result<(), Stopped> {
         self.context.observer.notice(&Event::Restarted { step: self.step });
         self.staging.restart().map_err(|fault| {

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 
 use super::error::Error;
+use super::permission::read_policy;
 use super::project::Project;
 use crate::model::event::{Event, Observer};
-use crate::model::registries::Registries;
-use crate::registry::mirror::{Reach, Registry};
-use crate::registry::transport::Proxies;
+use crate::model::registries::{Registries, Settings};
+use crate::registry::credentials::Found;
+use crate::registry::mirror::{Network, Reach, Registry};
 use crate::store::guard::{self, Guard};
 use crate::store::paths::StorePaths;
 
@@ -19,7 +20,7 @@ use crate::store::paths::StorePaths;
 pub struct Context {
     pub project: Project,
     pub paths: StorePaths,
-    pub proxies: Proxies,
+    pub network: Network,
     pub reach: Reach,
     /// How many fetches go on at once, at least 1.
     pub jobs: usize,
@@ -35,7 +36,7 @@ pub struct Context {
 pub struct User {
     /// What `~` stands for in granted folders.
     pub home: Option<PathBuf>,
-    /// `$XDG_CONFIG_HOME/pds`
+    /// `$XDG_CONFIG_HOME/pds`, with the host's own `config.toml`.
     pub configuration: PathBuf,
     /// Policy files; each may be absent, and the stricter wins.
     pub policies: Vec<PathBuf>,
@@ -103,8 +104,18 @@ impl Context {
         }
     }
 
-    pub(super) fn registry(&self, settings: &Registries) -> Registry {
-        Registry::new(settings.clone(), self.reach, self.proxies.clone(), Arc::clone(&self.observer))
+    /// The registries of a project, as this machine reaches them.
+    pub(super) fn registry(&self, project: &Registries) -> Result<Registry, Error> {
+        self.registry_with(project, None)
+    }
+
+    /// The same, with the one credential to use instead of those that people have.
+    pub(super) fn registry_with(&self, project: &Registries, given: Option<Found>) -> Result<Registry, Error> {
+        let policy = read_policy(&self.user)?;
+        let settings = Settings { project: project.clone(), machine: policy.registries };
+        let mut network = self.network.clone();
+        network.credentials.given = given;
+        Ok(Registry::new(settings, policy.sources, self.reach, network, Arc::clone(&self.observer)))
     }
 
     /// Runs a future to its end, or to the interrupt.

@@ -48,7 +48,7 @@ pub fn info(paths: &StorePaths, user: &User, profile: &ProfileName, name: &Exten
             granted: needs.is_none_or(|capability| extension.capabilities.contains_key(&capability)),
         }
     };
-    let limits = extension.limits.at_most(&read_policy(&user.policies)?.most);
+    let limits = extension.limits.at_most(&read_policy(user)?.most);
     Ok(InfoReport {
         extension: listed(paths, extension)?,
         profile: profile.clone(),

@@ -76,7 +76,7 @@ impl Live {
     }
 
     fn new(surroundings: Surroundings, profile: ProfileName, generation: Option<Generation>) -> Result<Self, Error> {
-        let policy = read_policy(&surroundings.user.policies)?;
+        let policy = read_policy(&surroundings.user)?;
         let mut backends = surroundings.backends.clone();
         backends.log.get_or_insert_with(|| Arc::new(StoreLog::new(&surroundings.paths)));
         let host = Arc::new(Host::new(backends));
@@ -89,7 +89,7 @@ impl Live {
     /// As [`open`](Self::open).
     pub fn reload(&self) -> Result<Self, Error> {
         let generation = generations::live(&self.surroundings.paths, &self.profile)?.map(|(_, live)| live);
-        let policy = read_policy(&self.surroundings.user.policies)?;
+        let policy = read_policy(&self.surroundings.user)?;
         let (surroundings, host) = (self.surroundings.clone(), self.host.clone());
         Ok(Self { surroundings, host, policy, profile: self.profile.clone(), generation })
     }

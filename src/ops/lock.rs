@@ -12,7 +12,7 @@ use wasmtime::Engine;
 use super::apply::{Workshop, apply};
 use super::context::Context;
 use super::error::Error;
-use super::permission::{check_grants, check_offered, check_types, ungranted, unused_grants};
+use super::permission::{check_grants, check_offered, check_sources, check_types, ungranted, unused_grants};
 use crate::engine::config::engine;
 use crate::engine::inspect::inspect;
 use crate::model::MAX_FILE;
@@ -71,6 +71,7 @@ pub(super) fn lock_silently(
         && let Some(old) = &old
         && stale(context, &manifest, old)?.is_empty()
     {
+        check_sources(context, &manifest, Some(old))?;
         check_grants(&manifest, old)?;
         return Ok((satisfied(context, old), unused_grants(&manifest, old)));
     }
@@ -215,7 +216,7 @@ pub(super) fn resolve_all(
     }
     context.observer.notice(&Event::Resolving { extensions: wanted.len() });
     let engine = engine(Metering::Unmetered)?;
-    let registry = context.registry(registries);
+    let registry = context.registry(registries)?;
     let mut faults: Vec<(ExtensionName, Fault)> = Vec::new();
     let resolved = context.block_on(async {
         let resolutions = stream::iter(wanted).map(|(name, source)| {

@@ -5,7 +5,8 @@
 //! and then does the same.
 //!
 //! What is live is run from [`live`], which loads it into the host: [`call`] calls one function, and [`list`] only looks.
-//! `permission` holds what extensions want against what they may, for all of them.
+//! `permission` holds what extensions want against what they may, for all of them. [`push`] publishes, and [`registry`] is
+//! about how registries let us in.
 
 mod advice;
 pub mod apply;
@@ -22,6 +23,8 @@ pub mod live;
 pub mod lock;
 mod permission;
 pub mod project;
+pub mod push;
+pub mod registry;
 pub mod secrets;
 pub mod sync;
 mod target;

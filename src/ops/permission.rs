@@ -1,12 +1,12 @@
 //! What extensions may do, held against what they want: imports against grants, folders against sesame's own, limits
 //! against the machine's policy.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use wasmtime::Engine;
 
-use super::context::Context;
+use super::context::{Context, User};
 use super::error::Error;
 use super::folders::{Places, folders};
 use super::project::read_file;
@@ -16,7 +16,7 @@ use crate::host::linker;
 use crate::model::MAX_FILE;
 use crate::model::capability::{Capability, everything};
 use crate::model::fault::Fault;
-use crate::model::lock::Lock;
+use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
 use crate::model::name::ExtensionName;
 use crate::model::policy::Policy;
@@ -101,7 +101,7 @@ pub(super) fn check_folders(context: &Context, manifest: &Manifest) -> Result<Ve
 
 /// Lowers limits to what the machine allows, with a warning for each that was set higher.
 pub(super) fn apply_policy(context: &Context, manifest: &mut Manifest) -> Result<Vec<String>, Error> {
-    let policy = read_policy(&context.user.policies)?;
+    let policy = read_policy(&context.user)?;
     let mut warnings = Vec::new();
     for (name, extension) in &mut manifest.extensions {
         let wanted = extension.limits;
@@ -124,17 +124,42 @@ pub(super) fn apply_policy(context: &Context, manifest: &mut Manifest) -> Result
     Ok(warnings)
 }
 
-/// What this machine allows at most, from the policy files that there are.
+/// Checks that everything comes from where this machine lets extensions come from.
+pub(super) fn check_sources(context: &Context, manifest: &Manifest, lock: Option<&Lock>) -> Result<(), Error> {
+    let rules = read_policy(&context.user)?.sources;
+    let wanted = manifest.extensions.iter().filter_map(|(name, extension)| match &extension.source {
+        ComponentSource::Oci(reference) => Some((name, reference)),
+        ComponentSource::Path(_) => None,
+    });
+    let locked = lock.into_iter().flat_map(|lock| &lock.entries).filter_map(|(name, entry)| match &entry.source {
+        LockedSource::Oci { reference, .. } => Some((name, reference)),
+        LockedSource::Path(_) => None,
+    });
+    let mut faults = BTreeMap::new();
+    for (name, reference) in wanted.chain(locked) {
+        if let Err(refusal) = rules.check(reference.registry(), &reference.repository()) {
+            faults.insert(name.clone(), Error::Registry(refusal.into()).fault());
+        }
+    }
+    refuse(faults.into_iter().collect())
+}
+
+/// What this machine allows at most, from the policy files that there are and the host's own configuration.
 ///
 /// # Errors
 /// [`Error::Policy`] if one cannot be read.
-pub fn read_policy(files: &[PathBuf]) -> Result<Policy, Error> {
+pub fn read_policy(user: &User) -> Result<Policy, Error> {
+    let read = |path: &Path| read_file(path, MAX_FILE as u64 + 1);
     let mut policy = Policy::default();
-    for path in files {
-        if let Some(bytes) = read_file(path, MAX_FILE as u64 + 1)? {
-            let read = Policy::parse(&path.display().to_string(), &bytes).map_err(Error::Policy)?;
-            policy = policy.and(read);
+    for path in &user.policies {
+        if let Some(bytes) = read(path)? {
+            let folder = path.parent().unwrap_or(path);
+            policy = policy.and(Policy::parse(&path.display().to_string(), folder, &bytes).map_err(Error::Policy)?);
         }
+    }
+    let host = user.configuration.join("config.toml");
+    if let Some(bytes) = read(&host)? {
+        policy = policy.and(Policy::parse_host(&host.display().to_string(), &bytes).map_err(Error::Policy)?);
     }
     Ok(policy)
 }

@@ -10,7 +10,7 @@ use super::apply::{Workshop, apply};
 use super::context::Context;
 use super::error::Error;
 use super::lock::{self, Mode, Upgrade};
-use super::permission::{apply_policy, check_folders, check_grants, unused_grants};
+use super::permission::{apply_policy, check_folders, check_grants, check_sources, unused_grants};
 use super::target::Target;
 use crate::engine::config::engine;
 use crate::engine::key::engine_key;
@@ -127,6 +127,7 @@ fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
         check_ownership(context, options, live, &manifest, found.as_ref())?;
     }
     let lock = usable(context, options, &manifest, found)?;
+    check_sources(context, &manifest, lock.as_ref())?;
     let wish = Wish { profile, manifest, live, warnings };
     match lock {
         Some(lock) => Ok(Prepared::Work(Box::new(Work::new(context, wish, lock, options.mode)?))),
@@ -240,7 +241,7 @@ impl Work {
         });
         context.warn(&self.warnings);
         self.warn_of_damage(context);
-        let registry = context.registry(&self.registries);
+        let registry = context.registry(&self.registries)?;
         let blobs = Blobs::new(&context.paths);
         let outcomes = apply(&Workshop::new(context, &registry, &blobs, Some(&target)), &self.plan)?;
         let mut steps = StepReport::planned(&self.plan);

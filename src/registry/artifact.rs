@@ -22,6 +22,11 @@ pub const WASM_LAYERS: [&str; 4] = [
 pub const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
 
+const MANIFESTS: [&str; 2] =
+    ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
+const INDEXES: [&str; 2] =
+    ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
+
 const SPIN_CONFIG: &str = "application/vnd.fermyon.spin.application.v1+config";
 const SIGNATURES: [&str; 2] =
     ["application/vnd.dev.cosign.simplesigning.v1+json", "application/vnd.dev.sigstore.bundle"];
@@ -43,6 +48,8 @@ pub enum Refusal {
     Json(String),
     #[error("its manifest has `layers` and `manifests` at once")]
     Both,
+    #[error("its media type `{0}` is of another kind of document than it is")]
+    MediaType(String),
     #[error("its index has no entries")]
     EmptyIndex,
     #[error("its index has no entry for wasm, only for {}", some(.0))]
@@ -71,15 +78,15 @@ impl Refusal {
     /// What to do about it.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::Json(_) | Self::Both | Self::LayerDigest(_) | Self::LayerSize(_) => {
+            Self::Json(_) | Self::Both | Self::MediaType(_) | Self::LayerDigest(_) | Self::LayerSize(_) => {
                 "tell whoever published it; its manifest is broken"
             }
             Self::EmptyIndex | Self::NoEntry(_) | Self::OtherLayers(_) | Self::NoLayers => {
-                "look whether this is a container image; an extension is pushed with `wkg oci push` or `oras push`"
+                "look whether this is a container image; an extension is pushed with `sesame extension push`"
             }
             Self::Entries(_) | Self::Nested => "name the digest of the manifest that is meant, with `@sha256:…`",
             Self::WasmLayers(_) => "publish each component under a reference of its own",
-            Self::Spin => "publish the component itself with `wkg oci push`",
+            Self::Spin => "publish the component itself with `sesame extension push`",
             Self::Signature => "name the tag of the extension itself",
         }
     }
@@ -91,11 +98,28 @@ impl Refusal {
 /// [`Refusal`] if it leads to no single component.
 pub fn read(bytes: &[u8]) -> Result<Artifact, Refusal> {
     let shape: Shape = serde_json::from_slice(bytes).map_err(|error| Refusal::Json(error.to_string()))?;
-    match (shape.manifests.is_some(), shape.layers.is_some()) {
+    let is_index = shape.manifests.is_some();
+    let of_other_kind = match shape.media_type.as_deref() {
+        Some(media_type) if INDEXES.contains(&media_type) => !is_index,
+        Some(media_type) if MANIFESTS.contains(&media_type) => is_index,
+        _ => false,
+    };
+    match (is_index, shape.layers.is_some()) {
         (true, true) => Err(Refusal::Both),
+        _ if of_other_kind => Err(Refusal::MediaType(shape.media_type.unwrap_or_default())),
         (true, false) => read_index(bytes),
         (false, _) => read_manifest(bytes),
     }
+}
+
+/// What a registry's header and a document's own field say of its media type, where they disagree. The specification wants
+/// them to be the same, so that nobody can be made to read one document as two kinds.
+pub(super) fn contradiction(header: &str, bytes: &[u8]) -> Option<(String, String)> {
+    let header = header.split(';').next().unwrap_or_default().trim();
+    let shape: Shape = serde_json::from_slice(bytes).ok()?;
+    let known = MANIFESTS.contains(&header) || INDEXES.contains(&header);
+    let found = shape.media_type.filter(|found| known && found != header)?;
+    Some((header.to_owned(), found))
 }
 
 /// The first few of a list that others wrote, each cut.
@@ -111,6 +135,8 @@ fn some(texts: &[String]) -> String {
 /// Which of the two documents it is.
 #[derive(Deserialize)]
 struct Shape {
+    #[serde(rename = "mediaType")]
+    media_type: Option<String>,
     manifests: Option<serde::de::IgnoredAny>,
     layers: Option<serde::de::IgnoredAny>,
 }
@@ -230,6 +256,10 @@ mod tests {
         assert_eq!(manifest("x/y", &[SIGNATURES[0]]), Err(Refusal::Signature));
         assert!(matches!(read(b"<html>"), Err(Refusal::Json(_))));
         assert_eq!(read(br#"{"schemaVersion":2,"layers":[],"manifests":[]}"#), Err(Refusal::Both));
+        for (media_type, field) in [(INDEXES[0], "layers"), (MANIFESTS[0], "manifests"), (MANIFESTS[1], "manifests")] {
+            let text = format!("{{\"mediaType\":\"{media_type}\",\"{field}\":[]}}");
+            assert_eq!(read(text.as_bytes()), Err(Refusal::MediaType(media_type.into())));
+        }
     }
 
     #[test]

@@ -1,27 +1,60 @@
-//! The token flow of public repositories: a registry says where tokens are, and gives one to anybody.
+//! Getting in: a registry says what it wants to see, Basic credentials or a token from a token server.
 //!
-//! Source: <https://distribution.github.io/distribution/spec/auth/token/>. No credentials are sent.
+//! Source: <https://distribution.github.io/distribution/spec/auth/token/>, and for identity tokens
+//! <https://distribution.github.io/distribution/spec/auth/oauth/>. A token request that fails never becomes an anonymous
+//! one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
-use reqwest::{Client, Url};
+use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::Instant;
 
-use super::Error;
-use super::remote::read_capped;
+use super::body::Body;
+use super::credentials::Found;
+use super::error::{Error, line};
+use super::host::{Host, Request};
+use super::realm;
+use super::retry::Failure;
+use super::secret::{Credential, Secret};
 
 /// The most that is read of a token's answer, in bytes.
 const MAX_ANSWER: u64 = 64 << 10;
 
-/// The tokens of one registry, by repository; none where none was needed yet.
-#[derive(Debug, Default)]
-pub(super) struct Tokens(Mutex<HashMap<String, Slot>>);
+/// How long a token lasts that does not say it, in seconds, as the specification has it.
+const LIFETIME: u64 = 60;
 
-/// One repository's token. Locked while it is asked for.
-type Slot = Arc<AsyncMutex<Option<String>>>;
+/// What a token allows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Scope {
+    /// Empty where no repository is meant.
+    pub repository: String,
+    pub action: Action,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Action {
+    Pull,
+    Push,
+}
+
+/// The tokens of one registry, by scope; none where none was needed yet.
+#[derive(Debug, Default)]
+pub(super) struct Tokens(Mutex<HashMap<Scope, Slot>>);
+
+/// What lets in for one scope. Locked while it is asked for.
+type Slot = Arc<AsyncMutex<Option<Pass>>>;
+
+#[derive(Debug)]
+struct Pass {
+    /// The value of an `Authorization` header.
+    header: Secret,
+    until: Option<Instant>,
+}
 
 /// What a registry wants to see.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,42 +68,64 @@ pub(super) enum Challenge {
 }
 
 impl Tokens {
-    pub(super) async fn known(&self, repository: &str) -> Option<String> {
-        self.slot(repository).lock().await.clone()
+    /// The header that let in before, if it still does.
+    pub(super) async fn known(&self, scope: &Scope) -> Option<Secret> {
+        self.slot(scope).lock().await.as_ref().filter(|pass| pass.is_valid()).map(|pass| pass.header.clone())
     }
 
-    /// Asks for a token to pull from one repository. One request at a time for each repository, so that all who wait
-    /// share its answer.
-    pub(super) async fn request(
+    /// Gets what a challenge asks for. One request at a time for each scope, so that all who wait share its answer.
+    pub(super) async fn renew(
         &self,
-        client: &Client,
-        host: &str,
-        repository: &str,
-        refused: Option<&str>,
+        host: &Host,
+        Request { scope, what, .. }: &Request,
+        refused: Option<&Secret>,
         challenge: Challenge,
-    ) -> Result<String, Error> {
-        let (realm, service) = match challenge {
-            Challenge::Bearer { realm, service } => (realm, service),
-            Challenge::Basic => {
-                return Err(Error::Credentials { host: host.to_owned(), what: repository.to_owned() });
+    ) -> Result<Secret, Failure> {
+        let slot = self.slot(scope);
+        let mut kept = slot.lock().await;
+        if let Some(pass) = kept.as_ref().filter(|pass| pass.is_valid() && Some(&pass.header) != refused) {
+            return Ok(pass.header.clone());
+        }
+        let found = host.credential(&scope.repository).await;
+        let pass = match challenge {
+            Challenge::Bearer { realm, service } => {
+                let url = realm::check(host, &realm, found.is_some()).await?;
+                let answer = token(host, scope, what, url, service.as_deref(), found.as_ref()).await?;
+                let lifetime = Duration::from_secs(answer.expires_in.unwrap_or(LIFETIME)).mul_f64(0.9);
+                let until = Instant::now().checked_add(host.pace().of(lifetime));
+                Pass { header: Secret::new(format!("Bearer {}", answer.visible(host)?)), until }
             }
+            Challenge::Basic => Pass { header: basic(host, what, found, refused)?, until: None },
             Challenge::Unknown => {
-                return Err(Error::Token { host: host.to_owned(), why: "it does not say how to get one".to_owned() });
+                let why = "it does not say how to get one".to_owned();
+                return Err(Error::Token { host: host.name.clone(), why }.into());
             }
         };
-        let slot = self.slot(repository);
-        let mut kept = slot.lock().await;
-        if let Some(token) = kept.as_ref().filter(|token| Some(token.as_str()) != refused) {
-            return Ok(token.clone());
-        }
-        let token = fetch(client, host, repository, &realm, service.as_deref()).await?;
-        *kept = Some(token.clone());
-        Ok(token)
+        let header = pass.header.clone();
+        *kept = Some(pass);
+        Ok(header)
     }
 
-    fn slot(&self, repository: &str) -> Slot {
+    fn slot(&self, scope: &Scope) -> Slot {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(slots.entry(repository.to_owned()).or_default())
+        Arc::clone(slots.entry(scope.clone()).or_default())
+    }
+}
+
+impl Scope {
+    /// As token servers name it; none where no repository is meant.
+    fn parameter(&self) -> Option<String> {
+        let actions = match self.action {
+            Action::Pull => "pull",
+            Action::Push => "pull,push",
+        };
+        (!self.repository.is_empty()).then(|| format!("repository:{}:{actions}", self.repository))
+    }
+}
+
+impl Pass {
+    fn is_valid(&self) -> bool {
+        self.until.is_none_or(|until| Instant::now() < until)
     }
 }
 
@@ -96,55 +151,95 @@ pub(super) fn challenge(headers: &HeaderMap) -> Challenge {
     if basic { Challenge::Basic } else { Challenge::Unknown }
 }
 
+fn basic(host: &Host, what: &str, found: Option<Found>, refused: Option<&Secret>) -> Result<Secret, Error> {
+    let Some(Found { credential, place }) = found else { return Err(none(host, what)) };
+    match credential {
+        Credential::Password { user, password } => {
+            let header = Credential::basic(&user, &password);
+            if refused == Some(&header) { Err(Error::Rejected { host: host.name.clone(), place }) } else { Ok(header) }
+        }
+        // Such a token is for a token server, and this registry has none.
+        Credential::Identity(_) => Err(Error::Rejected { host: host.name.clone(), place }),
+    }
+}
+
+/// Why nobody was let in without credentials.
+fn none(host: &Host, what: &str) -> Error {
+    match host.contact.withheld {
+        Some(setting) => Error::Withheld { host: host.name.clone(), setting },
+        None => Error::NoCredentials { host: host.name.clone(), what: what.to_owned() },
+    }
+}
+
 #[derive(Deserialize)]
 struct Answer {
     token: Option<String>,
     access_token: Option<String>,
+    expires_in: Option<u64>,
 }
 
-async fn fetch(
-    client: &Client,
-    host: &str,
-    repository: &str,
-    realm: &str,
+impl Answer {
+    fn visible(self, host: &Host) -> Result<String, Error> {
+        let fault = |why: &str| Error::Token { host: host.name.clone(), why: why.to_owned() };
+        let token = self.token.or(self.access_token).filter(|token| !token.is_empty());
+        let token = token.ok_or_else(|| fault("the answer holds none"))?;
+        let visible = token.bytes().all(|b| b.is_ascii_graphic());
+        if visible { Ok(token) } else { Err(fault("it holds characters that no header can")) }
+    }
+}
+
+/// Asks a token server for a token.
+async fn token(
+    host: &Host,
+    scope: &Scope,
+    what: &str,
+    mut url: Url,
     service: Option<&str>,
-) -> Result<String, Error> {
-    let fault = |why: String| Error::Token { host: host.to_owned(), why };
-    let mut url = Url::parse(realm)
-        .map_err(|_| fault(format!("its token address `{}` is no URL", realm.chars().take(80).collect::<String>())))?;
-    if let Some(service) = service {
-        url.query_pairs_mut().append_pair("service", service);
-    }
-    url.query_pairs_mut().append_pair("scope", &format!("repository:{repository}:pull"));
+    found: Option<&Found>,
+) -> Result<Answer, Failure> {
+    let fault = |why: String| Error::Token { host: host.name.clone(), why };
     let shown = url.host_str().unwrap_or_default().to_owned();
-    let response = client.get(url).send().await.map_err(|error| fault(super::root(&error.without_url())))?;
+    let mut parameters: Vec<(&str, String)> = Vec::new();
+    parameters.extend(service.map(|service| ("service", service.to_owned())));
+    parameters.extend(scope.parameter().map(|scope| ("scope", scope)));
+    let response = match found.map(|found| &found.credential) {
+        Some(Credential::Identity(token)) => {
+            host.sent.note(token);
+            let refresh = [("grant_type", "refresh_token"), ("client_id", "sesame"), ("refresh_token", token.reveal())];
+            parameters.extend(refresh.map(|(key, value)| (key, value.to_owned())));
+            host.send_for_token(&url, None, Some(&parameters)).await
+        }
+        Some(Credential::Password { user, password }) => {
+            url.query_pairs_mut().extend_pairs(&parameters);
+            host.send_for_token(&url, Some(&Credential::basic(user, password)), None).await
+        }
+        None => {
+            url.query_pairs_mut().extend_pairs(&parameters);
+            host.send_for_token(&url, None, None).await
+        }
+    };
+    let response = response.map_err(|failure| Failure { error: fault(line(&failure.error)), again: failure.again })?;
     let status = response.status();
-    if !status.is_success() {
-        return Err(fault(format!("{shown} answered {}", status.as_u16())));
+    match (status, found) {
+        _ if status.is_success() => read(host, response, &fault).await,
+        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST, Some(Found { place, .. })) => {
+            Err(Error::Rejected { host: host.name.clone(), place: place.clone() }.into())
+        }
+        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => Err(none(host, what).into()),
+        _ => {
+            let error = fault(format!("{shown} answered {}", status.as_u16()));
+            Err(Failure::of_status(&host.name, status, response.headers(), error))
+        }
     }
-    let bytes = read_capped(response, MAX_ANSWER, host, "a token").await?;
-    let answer: Answer = serde_json::from_slice(&bytes).map_err(|_| fault(format!("{shown} answered no JSON")))?;
-    let token = answer.token.or(answer.access_token).filter(|token| !token.is_empty());
-    let token = token.ok_or_else(|| fault(format!("{shown} answered without a token")))?;
-    let visible = token.bytes().all(|b| b.is_ascii_graphic());
-    if visible { Ok(token) } else { Err(fault(format!("the token of {shown} holds characters that no header can"))) }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn challenges_are_told_apart() {
-        let read = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(WWW_AUTHENTICATE, value.parse().unwrap());
-            challenge(&headers)
-        };
-        let bearer = Challenge::Bearer { realm: "https://auth.example/token".into(), service: Some("reg".into()) };
-        assert_eq!(read("Bearer realm=\"https://auth.example/token\",service=\"reg\",scope=\"x\""), bearer);
-        assert_eq!(read("Basic realm=\"x\""), Challenge::Basic);
-        assert_eq!(read("Negotiate"), Challenge::Unknown);
-        assert_eq!(challenge(&HeaderMap::new()), Challenge::Unknown);
+async fn read(host: &Host, response: Response, fault: &impl Fn(String) -> Error) -> Result<Answer, Failure> {
+    let encoded = response.headers().get("content-encoding").is_some_and(|encoding| encoding != "identity");
+    if encoded {
+        return Err(fault("the answer is compressed, which nobody asked for".to_owned()).into());
     }
+    // The turn at the registry is held by the request that needs the token.
+    let body = Body::new(response, &host.name, host.pace(), None).read(MAX_ANSWER, "a token").await;
+    let body = body.map_err(|failure| Failure { error: fault(line(&failure.error)), again: failure.again })?;
+    serde_json::from_slice(&body).map_err(|_| fault("the answer is no JSON of a token".to_owned()).into())
 }

@@ -8,15 +8,64 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use oci_client::manifest::OciImageIndex;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::Error;
+use super::error::Error;
+use super::package::Package;
 use super::source::{Document, Sink, Source};
-use crate::model::digest::{Digest, Hasher};
+use crate::model::digest::Digest;
 use crate::model::plan::MAX_MANIFEST;
 use crate::model::reference::OciReference;
 
 /// The annotation that names what an entry is.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// The file `oci-layout` of a layout.
+pub const MARKER: &str = "{\"imageLayoutVersion\":\"1.0.0\"}";
+
+/// What to do with a tag that names something else already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    Refuse,
+    Move,
+}
+
+/// The `index.json` of a layout with a package added under its full reference, or none if it has it already. Other
+/// entries stay as they are.
+///
+/// # Errors
+/// [`Error::NotALayout`] if `index` is no image index, [`Error::TagTaken`].
+pub fn with_entry(
+    folder: &Path,
+    index: Option<&[u8]>,
+    reference: &OciReference,
+    package: &Package,
+    taken: Taken,
+) -> Result<Option<Vec<u8>>, Error> {
+    let bad = |why: &str| Error::NotALayout { path: folder.to_owned(), why: format!("its `index.json` {why}") };
+    let empty = json!({ "schemaVersion": 2, "mediaType": super::package::INDEX, "manifests": [] });
+    let mut index: Value = match index {
+        Some(bytes) => serde_json::from_slice(bytes).map_err(|_| bad("is no JSON"))?,
+        None => empty,
+    };
+    let entries = index["manifests"].as_array_mut().ok_or_else(|| bad("has no `manifests`"))?;
+    let name = reference.to_string();
+    let (digest, own) = (package.digest(), |entry: &Value| entry["annotations"][REF_NAME] == name.as_str());
+    for entry in entries.iter().filter(|entry| own(entry)) {
+        let found: Digest =
+            entry["digest"].as_str().and_then(|digest| digest.parse().ok()).ok_or_else(|| bad("has a bad digest"))?;
+        match taken {
+            _ if found == digest => return Ok(None),
+            Taken::Refuse => return Err(Error::TagTaken { reference: name, found }),
+            Taken::Move => {}
+        }
+    }
+    entries.retain(|entry| !own(entry));
+    let mut descriptor = super::package::descriptor(super::package::MANIFEST, &package.manifest);
+    descriptor["annotations"] = json!({ REF_NAME: name });
+    entries.push(descriptor);
+    Ok(Some(index.to_string().into_bytes()))
+}
 
 /// A layout, and whether it was declared for one repository, so that bare tags mean that repository's.
 pub(super) struct Layout {
@@ -39,16 +88,15 @@ impl Layout {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(Error::NotFound { source_name: self.name(), what: what.to_owned() });
             }
-            Err(source) => return Err(Error::Io { path: path.to_owned(), source }),
+            Err(error) => return Err(io(path)(error)),
         }
-        File::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })
+        File::open(path).map_err(io(path))
     }
 
     fn read(&self, path: &Path, what: &str) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         let file = self.open(path, what)?;
-        let io = |source| Error::Io { path: path.to_owned(), source };
-        file.take(MAX_MANIFEST + 1).read_to_end(&mut bytes).map_err(io)?;
+        file.take(MAX_MANIFEST + 1).read_to_end(&mut bytes).map_err(io(path))?;
         if bytes.len() as u64 > MAX_MANIFEST {
             return Err(Error::TooLong { source_name: self.name(), what: what.to_owned(), limit: MAX_MANIFEST });
         }
@@ -77,6 +125,11 @@ impl Layout {
     fn blob_path(&self, digest: Digest) -> PathBuf {
         self.folder.join("blobs").join("sha256").join(digest.hex())
     }
+}
+
+fn io(path: &Path) -> impl Fn(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |error| Error::Io { path: path.clone(), why: error.to_string() }
 }
 
 #[derive(Deserialize)]
@@ -125,23 +178,25 @@ impl Source for Layout {
         Err(Error::WrongDigest { source_name: self.name(), expected: digest, found: document.digest })
     }
 
-    async fn blob(&self, _: &OciReference, digest: Digest, limit: u64, sink: &mut dyn Sink) -> Result<(), Error> {
+    async fn blob(&self, _: &OciReference, digest: Digest, size: u64, sink: &mut dyn Sink) -> Result<(), Error> {
         let path = self.blob_path(digest);
         let mut file = self.open(&path, &digest.to_string())?;
-        let mut hasher = Hasher::default();
+        if sink.size() > 0 {
+            sink.restart()?;
+        }
         let mut buffer = vec![0; 128 << 10];
-        let mut left = limit;
         loop {
-            let read = file.read(&mut buffer).map_err(|source| Error::Io { path: path.clone(), source })?;
+            let read = file.read(&mut buffer).map_err(io(&path))?;
             if read == 0 {
                 break;
             }
-            let too_long = || Error::TooLong { source_name: self.name(), what: digest.to_string(), limit };
-            left = left.checked_sub(read as u64).ok_or_else(too_long)?;
-            hasher.update(&buffer[..read]);
+            if sink.size() + read as u64 > size {
+                let what = digest.to_string();
+                return Err(Error::TooLong { source_name: self.name(), what, limit: size });
+            }
             sink.write(&buffer[..read])?;
         }
-        let found = hasher.finish();
+        let found = sink.digest();
         if found == digest {
             return Ok(());
         }

@@ -1,15 +1,19 @@
-//! Picks among sources: which are asked for a reference, in which order, and what their failures mean.
+//! The way in: what a run knows of its registries, and which of them it asks. Picks among sources: which are asked for a
+//! reference, in which order, and what their failures mean.
 //!
 //! Mirrors serve digests, so they go first for blobs; for tags only the registry itself answers, unless
 //! `mirrors-only` says that there is nobody else (invariant 6).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Error;
 use super::artifact::{self, Artifact, Refusal};
+use super::credentials::{Keyring, Places};
+use super::error::{Error, line};
+use super::host::{Common, Host};
 use super::layout::Layout;
+use super::pace::Pace;
 use super::remote::Remote;
 use super::source::{Document, Sink, Source};
 use super::transport::{Proxies, Transport};
@@ -17,8 +21,9 @@ use crate::model::digest::Digest;
 use crate::model::event::{Event, Observer};
 use crate::model::fault::FaultKind;
 use crate::model::plan::{Blob, Role};
+use crate::model::policy::SourceRules;
 use crate::model::reference::OciReference;
-use crate::model::registries::{Mirror, Registries, RegistrySettings};
+use crate::model::registries::{Contact, Mirror, Settings};
 
 /// Whether requests may leave this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +33,23 @@ pub enum Reach {
     Offline,
 }
 
+/// What the environment says of the network.
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    pub proxies: Proxies,
+    pub credentials: Places,
+    pub pace: Pace,
+}
+
 /// Reads extensions from wherever they are.
 pub struct Registry {
-    settings: Registries,
+    settings: Settings,
+    rules: SourceRules,
     reach: Reach,
-    transport: Arc<Transport>,
-    observer: Arc<dyn Observer>,
+    common: Arc<Common>,
     sources: Mutex<HashMap<Place, Arc<dyn Source>>>,
+    /// The hosts of which was said that their certificates are not checked.
+    warned: Mutex<HashSet<String>>,
 }
 
 /// What a reference was resolved to.
@@ -54,7 +69,7 @@ pub struct Resolution {
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Place {
     Layout { folder: PathBuf, bare_tags: bool },
-    Remote { host: String, prefix: String, plain_http: bool },
+    Remote { host: String, prefix: String, contact: Contact },
 }
 
 /// What is asked for.
@@ -75,9 +90,17 @@ impl Question {
 }
 
 impl Registry {
-    pub fn new(settings: Registries, reach: Reach, proxies: Proxies, observer: Arc<dyn Observer>) -> Self {
-        let transport = Arc::new(Transport::new(proxies));
-        Self { settings, reach, transport, observer, sources: Mutex::default() }
+    pub fn new(
+        settings: Settings,
+        rules: SourceRules,
+        reach: Reach,
+        network: Network,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        let keyring = Keyring::new(network.credentials, Arc::clone(&observer));
+        let transport = Transport::new(network.proxies, network.pace);
+        let common = Arc::new(Common { transport, keyring, observer });
+        Self { settings, rules, reach, common, sources: Mutex::default(), warned: Mutex::default() }
     }
 
     /// Follows a reference to its component. A pinned reference asks for no tag.
@@ -112,21 +135,22 @@ impl Registry {
         self.ask(reference, Question::Digest(digest)).await
     }
 
-    /// Sends a blob to `sink`, from the first source that has its bytes.
+    /// Sends a blob of `size` bytes to `sink`, from the first source that has its bytes. Where one stopped, the next goes
+    /// on.
     pub async fn blob(
         &self,
         reference: &OciReference,
         digest: Digest,
-        limit: u64,
+        size: u64,
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
-        let mut tried = Vec::new();
+        let mut tried: Vec<Error> = Vec::new();
         for source in self.sources(reference, Question::Digest(digest)) {
-            if !tried.is_empty() {
+            if tried.last().is_some_and(|error| error.kind() == FaultKind::Integrity) {
                 sink.restart()?;
             }
             let answer = match source {
-                Ok(source) => source.blob(reference, digest, limit, sink).await,
+                Ok(source) => source.blob(reference, digest, size, sink).await,
                 Err(error) => Err(error),
             };
             match answer {
@@ -163,13 +187,16 @@ impl Registry {
     /// Tells of failures that should never happen, although another source has helped.
     fn tell(&self, tried: &[Error]) {
         for error in tried.iter().filter(|error| error.kind() == FaultKind::Integrity) {
-            self.observer.notice(&Event::Warning { message: &super::line(error) });
+            self.common.observer.notice(&Event::Warning { message: &line(error) });
         }
     }
 
     /// The sources to ask, in order. One that must not be asked is an error in its place.
     fn sources(&self, reference: &OciReference, question: Question) -> Vec<Result<Arc<dyn Source>, Error>> {
-        let settings = self.settings.settings_for(reference);
+        if let Err(refusal) = self.rules.check(reference.registry(), &reference.repository()) {
+            return vec![Err(refusal.into())];
+        }
+        let settings = self.settings.project.settings_for(reference);
         let mut places = Vec::new();
         if let Some((pattern, settings)) = settings
             && (matches!(question, Question::Digest(_)) || settings.mirrors_only)
@@ -178,8 +205,10 @@ impl Registry {
                 Mirror::Layout(folder) => {
                     Place::Layout { folder: folder.clone(), bare_tags: pattern.is_repository(reference) }
                 }
-                Mirror::Registry { registry, prefix, plain_http } => {
-                    Place::Remote { host: registry.clone(), prefix: prefix.clone(), plain_http: *plain_http }
+                Mirror::Registry { registry, prefix, scheme } => {
+                    let repository = format!("{prefix}{}", reference.repository());
+                    let contact = self.settings.contact(registry, &repository, Some(*scheme));
+                    Place::Remote { host: registry.clone(), prefix: prefix.clone(), contact }
                 }
             }));
         }
@@ -187,25 +216,46 @@ impl Registry {
             places.push(Place::Remote {
                 host: reference.registry().to_owned(),
                 prefix: String::new(),
-                plain_http: RegistrySettings::is_plain(settings.map(|(_, settings)| settings), reference.registry()),
+                contact: self.settings.contact(reference.registry(), &reference.repository(), None),
             });
         }
         places.into_iter().map(|place| self.source(place, reference, question)).collect()
     }
 
     fn source(&self, place: Place, reference: &OciReference, question: Question) -> Result<Arc<dyn Source>, Error> {
-        if let (Reach::Offline, Place::Remote { host, .. }) = (self.reach, &place) {
-            let what = question.names(reference);
-            return Err(Error::Offline { host: host.clone(), what });
+        if let Place::Remote { host, prefix, .. } = &place {
+            self.rules.check(host, &format!("{prefix}{}", reference.repository()))?;
+            if self.reach == Reach::Offline {
+                let what = question.names(reference);
+                return Err(Error::Offline { host: host.clone(), what });
+            }
         }
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let made = sources.entry(place.clone()).or_insert_with(|| match place {
             Place::Layout { folder, bare_tags } => Arc::new(Layout::new(&folder, bare_tags)) as Arc<dyn Source>,
-            Place::Remote { host, prefix, plain_http } => {
-                Arc::new(Remote::new(Arc::clone(&self.transport), &host, &prefix, plain_http))
-            }
+            Place::Remote { host, prefix, contact } => Arc::new(Remote::new(self.host(&host, contact), &prefix)),
         });
         Ok(Arc::clone(made))
+    }
+
+    /// A host as it is spoken to for one of its repositories.
+    pub(super) fn host_for(&self, registry: &str, repository: &str) -> Result<Host, Error> {
+        if self.reach == Reach::Offline {
+            let what = if repository.is_empty() { registry } else { repository };
+            return Err(Error::Offline { host: registry.to_owned(), what: what.to_owned() });
+        }
+        Ok(self.host(registry, self.settings.contact(registry, repository, None)))
+    }
+
+    fn host(&self, name: &str, contact: Contact) -> Host {
+        if contact.insecure && !contact.plain_http {
+            let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+            if warned.insert(name.to_owned()) {
+                let message = format!("the certificate of {name} is not checked, because of `insecure`");
+                self.common.observer.notice(&Event::Warning { message: &message });
+            }
+        }
+        Host::new(Arc::clone(&self.common), name, contact)
     }
 }
 

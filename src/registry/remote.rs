@@ -1,103 +1,137 @@
-//! A registry that speaks the OCI distribution API
-//! (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md>), read only.
-
-use std::sync::Arc;
+//! Reads from a registry that speaks the OCI distribution API
+//! (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md>), trying again what may pass.
 
 use async_trait::async_trait;
-use oci_client::errors::OciEnvelope;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::header::{ACCEPT, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE};
+use reqwest::{Method, Response, StatusCode};
 
-use super::Error;
 use super::artifact;
-use super::auth::{Tokens, challenge};
+use super::auth::{Action, Scope};
+use super::error::Error;
+use super::host::{Host, Request};
+use super::retry::{Failure, Retries};
 use super::source::{Document, Sink, Source};
-use super::transport::Transport;
-use crate::model::digest::{Digest, Hasher};
+use crate::model::digest::Digest;
 use crate::model::plan::MAX_MANIFEST;
 use crate::model::reference::OciReference;
-use crate::model::text::escape;
-
-/// The most that is read of an error's body, in bytes.
-const MAX_ERROR: u64 = 64 << 10;
 
 /// A registry, or a mirror of one.
 pub(super) struct Remote {
-    transport: Arc<Transport>,
-    host: String,
+    pub host: Host,
     /// Stands before each repository's name; empty, or ends in `/`.
     prefix: String,
-    plain_http: bool,
-    tokens: Tokens,
 }
 
 impl Remote {
-    pub(super) fn new(transport: Arc<Transport>, host: &str, prefix: &str, plain_http: bool) -> Self {
-        Self { transport, host: host.to_owned(), prefix: prefix.to_owned(), plain_http, tokens: Tokens::default() }
+    pub(super) fn new(host: Host, prefix: &str) -> Self {
+        Self { host, prefix: prefix.to_owned() }
     }
 
-    /// Sends a GET, with a token if the registry wants one. An answer is a success.
-    async fn get(&self, repository: &str, path: &str, what: &str) -> Result<Response, Error> {
-        let (client, scheme) =
-            if self.plain_http { (self.transport.plain()?, "http") } else { (self.transport.tls()?, "https") };
-        let url = format!("{scheme}://{}/v2/{repository}/{path}", contacted(&self.host));
-        let token = self.tokens.known(repository).await;
-        let mut response = self.send(client, &url, token.as_deref()).await?;
-        if response.status() == StatusCode::UNAUTHORIZED {
-            let challenge = challenge(response.headers());
-            drop(response);
-            let token = self.tokens.request(client, &self.host, repository, token.as_deref(), challenge).await?;
-            response = self.send(client, &url, Some(&token)).await?;
-        }
-        if response.status().is_success() {
-            return match response.headers().get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?")) {
-                None | Some("identity") => Ok(response),
-                Some(encoding) => Err(Error::Encoded { host: self.host.clone(), encoding: escape(encoding).into() }),
-            };
-        }
-        Err(self.refusal(response, what).await)
+    /// A request about a repository.
+    pub(super) fn request(
+        &self,
+        method: Method,
+        repository: &str,
+        path: &str,
+        action: Action,
+        what: &str,
+    ) -> Result<Request, Error> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(artifact::ACCEPT));
+        let scope = Scope { repository: repository.to_owned(), action };
+        let url = self.host.url(&format!("{repository}/{path}"))?;
+        Ok(Request { method, url, scope, headers, body: None, what: what.to_owned() })
     }
 
-    async fn send(&self, client: &Client, url: &str, token: Option<&str>) -> Result<Response, Error> {
-        let mut request = client.get(url).header(ACCEPT, artifact::ACCEPT);
-        if let Some(token) = token {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-        }
-        request.send().await.map_err(|error| self.unreachable(error))
-    }
-
-    fn unreachable(&self, error: reqwest::Error) -> Error {
-        unreachable(&self.host, error)
-    }
-
-    async fn refusal(&self, response: Response, what: &str) -> Error {
-        let status = response.status();
-        let host = self.host.clone();
-        let body = read_capped(response, MAX_ERROR, &self.host, what).await.unwrap_or_default();
-        let envelope: Option<OciEnvelope> = serde_json::from_slice(&body).ok();
-        let message = envelope.and_then(|envelope| envelope.errors.into_iter().next()).map(|error| error.message);
-        let message: String = escape(message.unwrap_or_default().trim()).chars().take(200).collect();
-        let (what, number) = (what.to_owned(), status.as_u16());
-        match status {
-            StatusCode::NOT_FOUND => Error::NotFound { source_name: host, what },
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Error::Denied { host, what, status: number, message },
-            _ => Error::Status { host, what, status: number, message },
-        }
-    }
-
-    async fn read_document(&self, repository: &str, path: &str, what: &str) -> Result<Document, Error> {
-        let response = self.get(repository, path, what).await?;
-        let header =
-            response.headers().get("docker-content-digest").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let bytes = read_capped(response, MAX_MANIFEST, &self.host, what).await?;
-        let document = Document::new(bytes);
-        match header.filter(|header| header.starts_with("sha256:") && *header != document.digest.to_string()) {
-            Some(header) => {
-                let header = escape(&header).into_owned();
-                Err(Error::Header { source_name: self.host.clone(), header, found: document.digest })
+    /// The document at `manifests/` and a tag or digest.
+    pub(super) async fn read_document(
+        &self,
+        repository: &str,
+        name: &str,
+        action: Action,
+        what: &str,
+    ) -> Result<Document, Error> {
+        let request = self.request(Method::GET, repository, &format!("manifests/{name}"), action, what)?;
+        let mut retries = Retries::new(&self.host);
+        loop {
+            match self.try_document(&request).await {
+                Ok(document) => return Ok(document),
+                Err(failure) => retries.after(failure).await?,
             }
-            None => Ok(document),
         }
+    }
+
+    async fn try_document(&self, request: &Request) -> Result<Document, Failure> {
+        let body = self.host.answer(request).await?;
+        let header = |name: &str| body.response.headers().get(name).and_then(|value| value.to_str().ok());
+        let (digest, media_type) = (header("docker-content-digest"), header(CONTENT_TYPE.as_str()));
+        let (digest, media_type) = (digest.map(str::to_owned), media_type.map(str::to_owned));
+        let document = Document::new(body.read(MAX_MANIFEST, &request.what).await?);
+        let host = self.host.name.clone();
+        if self.host.sent.are_in(&document.bytes) {
+            return Err(Error::Echo { host, what: request.what.clone() }.into());
+        }
+        let wrong = |digest: &String| digest.starts_with("sha256:") && *digest != document.digest.to_string();
+        if let Some(digest) = digest.filter(wrong) {
+            let header = self.host.sent.shown(&digest);
+            return Err(Error::Header { source_name: host, header, found: document.digest }.into());
+        }
+        if let Some((header, found)) = media_type.and_then(|header| artifact::contradiction(&header, &document.bytes)) {
+            let (header, found) = (self.host.sent.shown(&header), self.host.sent.shown(&found));
+            return Err(Error::MediaType { host, header, found }.into());
+        }
+        Ok(document)
+    }
+
+    /// Asks for what the sink lacks of a blob, and passes it on.
+    async fn receive(&self, request: &mut Request, size: u64, sink: &mut dyn Sink) -> Result<(), Failure> {
+        if sink.size() > size {
+            sink.restart().map_err(Error::from)?;
+        }
+        let start = sink.size();
+        request.headers.remove(RANGE);
+        if start > 0 {
+            if start == size {
+                return Ok(());
+            }
+            let range = HeaderValue::from_str(&format!("bytes={start}-"));
+            request.headers.extend(range.map(|range| (RANGE, range)));
+        }
+        let answer = self.host.answer(request).await;
+        let (host, what) = (&self.host.name, &request.what);
+        let mut body = match answer {
+            Ok(body) if start > 0 && !continues(&body.response, start, size) => {
+                sink.restart().map_err(Error::from)?;
+                if body.response.status() == StatusCode::OK {
+                    body
+                } else {
+                    drop(body);
+                    let why = "it gives another range than asked for".to_owned();
+                    return Err(Failure::passing(Error::Unreachable { host: host.clone(), why }));
+                }
+            }
+            Err(Failure { error: Error::Status { status: 416, .. }, .. }) if start > 0 => {
+                sink.restart().map_err(Error::from)?;
+                let why = "it refuses to go on where the download stopped".to_owned();
+                return Err(Failure::passing(Error::Unreachable { host: host.clone(), why }));
+            }
+            Ok(body) if start == 0 && body.response.status() == StatusCode::PARTIAL_CONTENT => {
+                let (host, what, message) = (host.clone(), what.clone(), "a range, unasked".to_owned());
+                return Err(Error::Status { host, what, status: 206, message }.into());
+            }
+            answer => answer?,
+        };
+        let too_long = || Error::TooLong { source_name: host.clone(), what: what.clone(), limit: size };
+        if body.response.content_length().is_some_and(|length| sink.size().saturating_add(length) > size) {
+            return Err(too_long().into());
+        }
+        while let Some(chunk) = body.chunk().await? {
+            if sink.size() + chunk.len() as u64 > size {
+                return Err(too_long().into());
+            }
+            sink.write(&chunk).map_err(Error::from)?;
+        }
+        Ok(())
     }
 
     fn repository(&self, reference: &OciReference) -> String {
@@ -108,73 +142,58 @@ impl Remote {
 #[async_trait]
 impl Source for Remote {
     fn name(&self) -> String {
-        self.host.clone()
+        self.host.name.clone()
     }
 
     async fn tagged(&self, reference: &OciReference) -> Result<Document, Error> {
-        let path = format!("manifests/{}", reference.revision());
-        self.read_document(&self.repository(reference), &path, &reference.without_provenance().to_string()).await
+        let what = reference.without_provenance().to_string();
+        self.read_document(&self.repository(reference), reference.revision(), Action::Pull, &what).await
     }
 
     async fn document(&self, reference: &OciReference, digest: Digest) -> Result<Document, Error> {
-        let document = self
-            .read_document(&self.repository(reference), &format!("manifests/{digest}"), &digest.to_string())
-            .await?;
+        let name = digest.to_string();
+        let document = self.read_document(&self.repository(reference), &name, Action::Pull, &name).await?;
         if document.digest == digest {
             return Ok(document);
         }
-        Err(Error::WrongDigest { source_name: self.host.clone(), expected: digest, found: document.digest })
+        Err(Error::WrongDigest { source_name: self.name(), expected: digest, found: document.digest })
     }
 
     async fn blob(
         &self,
         reference: &OciReference,
         digest: Digest,
-        limit: u64,
+        size: u64,
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
-        let what = digest.to_string();
-        let mut response = self.get(&self.repository(reference), &format!("blobs/{digest}"), &what).await?;
-        let mut hasher = Hasher::default();
-        let mut left = limit;
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
-            left = left.checked_sub(chunk.len() as u64).ok_or_else(|| Error::TooLong {
-                source_name: self.host.clone(),
-                what: what.clone(),
-                limit,
-            })?;
-            hasher.update(&chunk);
-            sink.write(&chunk)?;
+        let repository = self.repository(reference);
+        let path = format!("blobs/{digest}");
+        let mut request = self.request(Method::GET, &repository, &path, Action::Pull, &digest.to_string())?;
+        let mut retries = Retries::new(&self.host);
+        // What is there from an earlier run may be of another source, or damaged.
+        let mut inherited = sink.size() > 0;
+        loop {
+            match self.receive(&mut request, size, sink).await {
+                Ok(()) => {
+                    let found = sink.digest();
+                    if found == digest {
+                        return Ok(());
+                    }
+                    if !inherited {
+                        return Err(Error::WrongDigest { source_name: self.name(), expected: digest, found });
+                    }
+                    inherited = false;
+                    sink.restart()?;
+                }
+                Err(failure) => retries.after(failure).await?,
+            }
         }
-        let found = hasher.finish();
-        if found == digest {
-            return Ok(());
-        }
-        Err(Error::WrongDigest { source_name: self.host.clone(), expected: digest, found })
     }
 }
 
-/// Reads a body that has at most `limit` bytes.
-pub(super) async fn read_capped(mut response: Response, limit: u64, host: &str, what: &str) -> Result<Vec<u8>, Error> {
-    let too_long = || Error::TooLong { source_name: host.to_owned(), what: what.to_owned(), limit };
-    if response.content_length().is_some_and(|length| length > limit) {
-        return Err(too_long());
-    }
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(host, error))? {
-        if (bytes.len() + chunk.len()) as u64 > limit {
-            return Err(too_long());
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
-}
-
-fn unreachable(host: &str, error: reqwest::Error) -> Error {
-    Error::Unreachable { host: host.to_owned(), why: super::root(&error.without_url()) }
-}
-
-/// The host that is really asked: Docker Hub's registry has another name than its references.
-fn contacted(host: &str) -> &str {
-    if host == "docker.io" { "registry-1.docker.io" } else { host }
+/// Whether an answer is exactly the rest of a blob.
+fn continues(response: &Response, start: u64, size: u64) -> bool {
+    let expected = format!("bytes {start}-{}/{size}", size - 1);
+    let range = response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
+    response.status() == StatusCode::PARTIAL_CONTENT && range == Some(expected.as_str())
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::Error;
+use super::error::Error;
 use crate::model::digest::Digest;
 use crate::model::reference::OciReference;
 
@@ -18,14 +18,10 @@ pub trait Source: Send + Sync {
     /// The manifest or index with a digest.
     async fn document(&self, reference: &OciReference, digest: Digest) -> Result<Document, Error>;
 
-    /// Sends the bytes of a blob to `sink`; at most `limit`, and an error if they do not have the digest.
-    async fn blob(
-        &self,
-        reference: &OciReference,
-        digest: Digest,
-        limit: u64,
-        sink: &mut dyn Sink,
-    ) -> Result<(), Error>;
+    /// Sends the bytes of a blob of `size` bytes to `sink`; an error if they do not have the digest. What the sink has
+    /// already need not be sent again.
+    async fn blob(&self, reference: &OciReference, digest: Digest, size: u64, sink: &mut dyn Sink)
+    -> Result<(), Error>;
 }
 
 /// A manifest or an index, whose digest was computed from its bytes.
@@ -41,9 +37,15 @@ impl Document {
     }
 }
 
-/// Takes the bytes of a blob as they come.
+/// Takes the bytes of a blob as they come, after those that are there from an earlier try.
 pub trait Sink: Send {
-    /// What came so far is void; another source begins.
+    /// How many bytes are there.
+    fn size(&self) -> u64;
+
+    /// The digest of all bytes that are there.
+    fn digest(&self) -> Digest;
+
+    /// What is there is void; the blob begins again.
     fn restart(&mut self) -> Result<(), Stopped>;
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Stopped>;

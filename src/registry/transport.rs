@@ -1,16 +1,16 @@
-//! The HTTP clients: timeouts, redirects, proxies. Reads no environment; `cli` hands proxies over.
+//! The HTTP clients, one for each way of trusting; timeouts, proxies. Redirects are followed elsewhere. Reads no
+//! environment; `cli` hands proxies over.
 
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Client, ClientBuilder, NoProxy, Proxy};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
 
-use super::Error;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const SILENCE: Duration = Duration::from_secs(30);
-const MAX_REDIRECTS: usize = 5;
+use super::error::{Distrust, Error, line, root};
+use super::gate::Gate;
+use super::pace::Pace;
 
 /// The proxies to go through, as the person's environment names them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,36 +23,66 @@ pub struct Proxies {
     pub none_for: Option<String>,
 }
 
-/// Makes HTTP clients when they are first needed: one with TLS, one without.
-#[derive(Debug, Default)]
+/// Whose certificates are believed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Trust {
+    /// There is no TLS.
+    Plain,
+    /// Those of the system's CAs.
+    System,
+    /// Those of the CAs in a PEM file too.
+    And(PathBuf),
+    /// Any.
+    Everybody,
+}
+
+/// Makes HTTP clients when they are first needed, and keeps the queue of each host.
+#[derive(Debug)]
 pub(super) struct Transport {
+    pub pace: Pace,
     proxies: Proxies,
-    tls: OnceLock<Client>,
-    plain: OnceLock<Client>,
+    clients: Mutex<HashMap<Trust, Client>>,
+    gates: Mutex<HashMap<String, Arc<Gate>>>,
 }
 
 impl Transport {
-    pub(super) fn new(proxies: Proxies) -> Self {
-        Self { proxies, ..Self::default() }
+    pub(super) fn new(proxies: Proxies, pace: Pace) -> Self {
+        Self { pace, proxies, clients: Mutex::default(), gates: Mutex::default() }
     }
 
-    /// A client for `https://`, which trusts the CAs of the system.
-    pub(super) fn tls(&self) -> Result<&Client, Error> {
-        kept(&self.tls, || self.build(Client::builder().https_only(true)))
+    pub(super) fn client(&self, trust: &Trust) -> Result<Client, Error> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(trust) {
+            return Ok(client.clone());
+        }
+        let client = self.build(trust)?;
+        clients.insert(trust.clone(), client.clone());
+        Ok(client)
     }
 
-    /// A client for `http://` alone.
-    pub(super) fn plain(&self) -> Result<&Client, Error> {
-        kept(&self.plain, || self.build(Client::builder().tls_certs_only([])))
+    /// The queue of a host.
+    pub(super) fn gate(&self, host: &str) -> Arc<Gate> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(gates.entry(host.to_owned()).or_default())
     }
 
-    fn build(&self, mut builder: ClientBuilder) -> Result<Client, Error> {
+    fn build(&self, trust: &Trust) -> Result<Client, Error> {
+        let mut builder = match trust {
+            Trust::Plain => Client::builder().tls_certs_only([]),
+            Trust::System => Client::builder().https_only(true),
+            Trust::And(path) => Client::builder().https_only(true).tls_certs_merge(certificates(path)?),
+            Trust::Everybody => Client::builder().https_only(true).tls_danger_accept_invalid_certs(true),
+        };
         builder = builder
             .user_agent(concat!("sesame/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(SILENCE)
-            .redirect(Policy::custom(redirect))
+            .connect_timeout(self.pace.connect())
+            .redirect(Policy::none())
             .no_proxy();
+        builder = self.with_proxies(builder)?;
+        builder.build().map_err(|error| Error::Transport(line(&error)))
+    }
+
+    fn with_proxies(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, Error> {
         let none_for = self.proxies.none_for.as_deref().and_then(NoProxy::from_string);
         if let Some(url) = &self.proxies.https {
             let proxy = Proxy::https(url).map_err(|_| Error::Proxy(without_credentials(url)))?;
@@ -62,28 +92,45 @@ impl Transport {
             let proxy = Proxy::http(url).map_err(|_| Error::Proxy(without_credentials(url)))?;
             builder = builder.proxy(proxy.no_proxy(none_for));
         }
-        builder.build().map_err(|error| Error::Transport(super::line(&error)))
+        Ok(builder)
     }
 }
 
-fn kept(cell: &OnceLock<Client>, build: impl FnOnce() -> Result<Client, Error>) -> Result<&Client, Error> {
-    if let Some(client) = cell.get() {
-        return Ok(client);
+/// Why a request got no answer.
+pub(super) fn unanswered(host: &str, error: reqwest::Error) -> Error {
+    let error = error.without_url();
+    match distrust(&error) {
+        Some(why) => Error::Certificate { host: host.to_owned(), why },
+        None => Error::Unreachable { host: host.to_owned(), why: root(&error) },
     }
-    let client = build()?;
-    Ok(cell.get_or_init(|| client))
 }
 
-/// At most five redirects, and never from HTTPS to HTTP.
-fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
-    let downgraded = attempt.url().scheme() != "https" && attempt.previous().iter().any(|url| url.scheme() == "https");
-    if attempt.previous().len() > MAX_REDIRECTS {
-        attempt.error("it redirects too often")
-    } else if downgraded {
-        attempt.error("it redirects from HTTPS to HTTP")
-    } else {
-        attempt.follow()
+/// What is wrong with a certificate, if that is what stopped a request.
+fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<Distrust> {
+    use rustls::CertificateError as Fault;
+    // An I/O error does not count what it holds among its sources.
+    let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let held = held.and_then(|held| distrust(held));
+    if held.is_some() {
+        return held;
     }
+    let Some(rustls::Error::InvalidCertificate(fault)) = error.downcast_ref() else {
+        return error.source().and_then(distrust);
+    };
+    Some(match fault {
+        Fault::Expired | Fault::ExpiredContext { .. } => Distrust::Expired,
+        Fault::NotValidYet | Fault::NotValidYetContext { .. } => Distrust::NotYet,
+        Fault::UnknownIssuer => Distrust::UnknownIssuer,
+        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => Distrust::OtherName,
+        other => Distrust::Other(other.to_string()),
+    })
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate>, Error> {
+    let fault = |why: String| Error::Ca { path: path.to_owned(), why };
+    let pem = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| fault(root(&error)))?;
+    if certificates.is_empty() { Err(fault("it has none in the PEM format".to_owned())) } else { Ok(certificates) }
 }
 
 /// A proxy's URL without the part that may hold a password (invariant 8).
@@ -101,7 +148,7 @@ mod tests {
     #[test]
     fn a_proxys_password_is_never_shown() {
         let proxies = Proxies { https: Some("http://user:secret@[nonsense".into()), ..Proxies::default() };
-        let error = Transport::new(proxies).tls().unwrap_err().to_string();
+        let error = Transport::new(proxies, Pace::default()).client(&Trust::System).unwrap_err().to_string();
         assert!(error.contains("nonsense") && !error.contains("secret"), "{error}");
     }
 }

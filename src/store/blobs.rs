@@ -23,6 +23,9 @@ pub struct Blobs {
 pub struct Staging {
     file: File,
     path: PathBuf,
+    /// How many bytes are there, and their digest so far.
+    size: u64,
+    hasher: Hasher,
 }
 
 impl Blobs {
@@ -36,10 +39,22 @@ impl Blobs {
         Self { target, behind: Some(paths.clone()) }
     }
 
-    /// Opens an empty place for the bytes of a blob.
+    /// Opens the place for the bytes of a blob, with what an earlier run has left there.
     pub fn stage(&self, blob: &Blob) -> Result<Staging, Error> {
         let path = self.target.staged(&blob.digest);
-        Ok(Staging { file: write::create_staged(&path)?, path })
+        let mut staging = Staging { file: write::open_staged(&path)?, path, size: 0, hasher: Hasher::default() };
+        let mut buffer = vec![0; 128 << 10];
+        loop {
+            let read = staging.file.read(&mut buffer).map_err(Error::io("read", &staging.path))?;
+            if read == 0 {
+                break;
+            }
+            staging.note(&buffer[..read]);
+        }
+        if staging.size > blob.role.limit() {
+            staging.restart()?;
+        }
+        Ok(staging)
     }
 
     /// Forgets staged bytes.
@@ -67,6 +82,7 @@ impl Blobs {
             return Ok(());
         }
         let mut staging = self.stage(blob)?;
+        staging.restart()?;
         staging.write(bytes)?;
         drop(staging);
         self.admit(blob)
@@ -93,14 +109,33 @@ impl Staging {
     /// Takes more bytes. Who sends them keeps them to their limit; nothing of them is believed before
     /// [`Blobs::admit`].
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file.write_all(bytes).map_err(Error::io("write", &self.path))
+        self.file.write_all(bytes).map_err(Error::io("write", &self.path))?;
+        self.note(bytes);
+        Ok(())
     }
 
-    /// Forgets what was written, to take the bytes from another source.
+    /// How many bytes are there.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The digest of the bytes that are there.
+    pub fn digest(&self) -> Digest {
+        self.hasher.clone().finish()
+    }
+
+    /// Forgets what was written, to take the bytes from the beginning.
     pub fn restart(&mut self) -> Result<(), Error> {
         use std::io::Seek as _;
         write::truncate(&self.file, &self.path)?;
-        self.file.rewind().map_err(Error::io("empty", &self.path))
+        self.file.rewind().map_err(Error::io("empty", &self.path))?;
+        (self.size, self.hasher) = (0, Hasher::default());
+        Ok(())
+    }
+
+    fn note(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.size += bytes.len() as u64;
     }
 }
 

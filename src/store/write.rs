@@ -6,7 +6,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -43,10 +43,18 @@ pub fn create_folder(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Opens an empty file for bytes under way, whatever stood there before.
-pub fn create_staged(path: &Path) -> Result<File, Error> {
+/// Opens the file for bytes under way, with what is there. What is no private file of this user's alone is replaced.
+pub fn open_staged(path: &Path) -> Result<File, Error> {
     if let Some(parent) = path.parent() {
         create_folder(parent)?;
+    }
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+    if let Ok(file) = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path) {
+        let metadata = file.metadata().map_err(Error::io("read", path))?;
+        let own = metadata.uid() == rustix::process::geteuid().as_raw();
+        if metadata.is_file() && own && metadata.mode() & 0o077 == 0 && metadata.nlink() == 1 {
+            return Ok(file);
+        }
     }
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -54,8 +62,9 @@ pub fn create_staged(path: &Path) -> Result<File, Error> {
         }
         _ => {}
     }
-    let file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(Error::io("create", path))?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o600);
+    let file = options.open(path).map_err(Error::io("create", path))?;
     file.set_permissions(Permissions::from_mode(0o600)).map_err(Error::io("set the mode of", path))?;
     Ok(file)
 }
@@ -95,6 +104,14 @@ pub fn replace_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     }
     let mode = fs::metadata(&target).ok().map(|metadata| metadata.permissions().mode() & 0o777);
     replace_with_mode(&target, &[bytes], mode, Durability::Synced)
+}
+
+/// The same for a file that holds secrets: where there was none, nobody else can read it.
+pub fn replace_private_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    if fs::symlink_metadata(path).is_err() {
+        return replace_with_mode(path, &[bytes], Some(0o600), Durability::Synced);
+    }
+    replace_user_file(path, bytes)
 }
 
 /// Creates a file of the user's that must not exist yet.

@@ -9,6 +9,8 @@ mod support;
 mod call;
 mod check;
 mod demo;
+mod downloads;
+mod faults;
 mod figures;
 mod grants;
 mod hostile;

@@ -1,11 +1,15 @@
 //! What the stories are told with.
 
 pub mod artifact;
+pub mod ca;
 pub mod host;
 pub mod layout;
 pub mod real_registry;
 pub mod registry;
+mod registry_request;
+mod registry_server;
 pub mod sandbox;
+pub mod stage;
 
 use std::path::PathBuf;
 

@@ -1,20 +1,25 @@
-//! A registry on loopback that speaks the reading half of the OCI distribution API, keeps a log of what it was asked,
-//! and misbehaves on demand.
+//! A registry on loopback that speaks the OCI distribution API, keeps a log of what it was asked, and misbehaves on
+//! demand. How it answers is in `registry_server`.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::ServerConfig;
 use sesame::model::digest::Digest;
 
 use super::artifact::Artifact;
+use super::ca::Ca;
+use super::registry_server::accept;
 
 /// A running registry. It stops with the test process.
 pub struct Registry {
-    address: SocketAddr,
-    state: Arc<Mutex<State>>,
+    host: String,
+    shared: Arc<Shared>,
 }
 
 /// What it does instead of answering a path as it should.
@@ -26,50 +31,147 @@ pub enum Fault {
     Status(u16),
     /// Announces the whole and hangs up after half of it.
     Cut,
+    /// Announces the whole and hangs up after that many bytes of this answer.
+    CutAt(usize),
+    /// Announces the whole, sends that many bytes, and then nothing until the client leaves.
+    Stall(usize),
+    /// Sends the headers, and then nothing until the client leaves.
+    Silence,
+    /// Sends half of the body and resets the connection.
+    Reset,
     /// Hangs up without a word.
     HangUp,
     /// Sends this header with the right answer.
     Header(&'static str, String),
+    /// Announces so many bytes more than it sends, and closes the connection.
+    Length(i64),
     /// Waits before it answers.
     Delay(Duration),
+    /// Sends one byte each time.
+    Drip(Duration),
+    /// Sends that many spaces.
+    Flood(u64),
     /// Sends the client elsewhere.
     Redirect(String),
+    /// Sends exactly this, with its length if the headers do not say it, and closes the connection.
+    Answer { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
+    /// Answers a range with bytes that begin elsewhere, and says so.
+    WrongRange,
+    /// Answers a range with the whole.
+    IgnoreRange,
+    /// Says that there is no such range.
+    NoRange,
+    /// Refuses, and says which `Authorization` it was sent.
+    Echo,
+    /// Sends a manifest with one space more each time; what was sent is there by its digest too.
+    Rotate,
+    /// Asks for a token, whatever was sent.
+    Unauthorized,
 }
 
+/// Tokens that a registry gives: `token-1-secret-9c41` and so on, of which only the newest is valid.
+#[derive(Clone, Default)]
+pub struct Tokens {
+    /// The name and password without which there is none.
+    pub credentials: Option<(String, String)>,
+    /// The seconds that an answer says the token lives. It is not refused afterwards.
+    pub expires_in: Option<u64>,
+    /// After that many requests a token is refused.
+    pub uses: Option<usize>,
+    /// Where they are said to be, instead of at `/token` of this registry.
+    pub realm: Option<String>,
+    /// The refresh token that a form must be posted with, instead of credentials.
+    pub refresh: Option<String>,
+}
+
+/// What the threads of a registry share.
+pub(super) struct Shared {
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+    state: Mutex<State>,
+}
+
+/// What it holds, wants and was asked.
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// Bodies and media types by path.
-    answers: HashMap<String, (String, Vec<u8>)>,
-    /// Faults by the end of a path.
-    faults: Vec<(String, Fault)>,
-    log: Vec<String>,
-    /// The token that every request must bear.
-    token: Option<String>,
+    pub answers: HashMap<String, (String, Vec<u8>)>,
+    faults: Vec<Planned>,
+    /// What was asked, as `GET /v2/…`.
+    pub log: Vec<String>,
+    /// Whom it answers.
+    pub access: Access,
+    /// How many tokens were given.
+    pub given: usize,
+    /// How many requests the newest token was good for.
+    pub used: usize,
+    /// How often a manifest was another.
+    pub rotations: usize,
+    /// How many requests are being answered.
+    pub in_service: usize,
+    /// The most that ever were.
+    pub most_at_once: usize,
+    /// Bytes of blobs.
+    pub bytes_sent: u64,
+    /// Values of `Range`.
+    pub ranges: Vec<String>,
+    /// Values of `Authorization`.
+    pub authorizations: Vec<String>,
+    /// All requests.
+    pub received: Vec<u8>,
+    /// Where uploads are said to go, instead of here.
+    pub upload_location: Option<String>,
+    /// The repository of the upload that was begun last.
+    pub uploading: String,
+}
+
+/// Whom it answers.
+#[derive(Default)]
+pub(super) enum Access {
+    #[default]
+    Everybody,
+    /// Whoever bears this token, which is given to anybody.
+    Token(String),
+    Tokens(Tokens),
+    /// Whoever sends this as `Authorization`.
+    Basic(String),
+}
+
+struct Planned {
+    path_end: String,
+    /// How often it still happens; without end if none.
+    left: Option<usize>,
+    fault: Fault,
 }
 
 impl Registry {
+    /// Speaks HTTP.
     pub fn start() -> Self {
+        Self::serve("http", None)
+    }
+
+    /// Speaks HTTPS, with a certificate for `127.0.0.1`.
+    pub fn start_tls(ca: &Ca) -> Self {
+        Self::serve("https", Some(ca.server_config(&["127.0.0.1"])))
+    }
+
+    fn serve(scheme: &str, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let state = Arc::new(Mutex::new(State::default()));
-        let shared = Arc::clone(&state);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let state = Arc::clone(&shared);
-                std::thread::spawn(move || drop(serve(stream, address, &state)));
-            }
-        });
-        Self { address, state }
+        let host = listener.local_addr().unwrap().to_string();
+        let shared = Arc::new(Shared { url: format!("{scheme}://{host}"), state: Mutex::default() });
+        let served = Arc::clone(&shared);
+        std::thread::spawn(move || accept(&listener, tls.as_ref(), &served));
+        Self { host, shared }
     }
 
     /// `127.0.0.1:PORT`
     pub fn host(&self) -> String {
-        self.address.to_string()
+        self.host.clone()
     }
 
     /// Puts an artifact under `repository:tag`; gives the whole reference.
     pub fn push(&self, repository: &str, tag: &str, artifact: &Artifact) -> String {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.shared.lock();
         let answer = (artifact.media_type.to_owned(), artifact.manifest.clone());
         state.answers.insert(format!("/v2/{repository}/manifests/{tag}"), answer.clone());
         state.answers.insert(format!("/v2/{repository}/manifests/{}", artifact.digest()), answer);
@@ -82,27 +184,52 @@ impl Registry {
 
     /// Misbehaves whenever a path ends so.
     pub fn misbehave(&self, path_end: &str, fault: Fault) {
-        self.state.lock().unwrap().faults.push((path_end.to_owned(), fault));
+        self.plan(path_end, None, fault);
     }
 
+    /// Misbehaves the first `times` that a path ends so. A request meets one such fault, the first that is left.
+    pub fn misbehave_times(&self, path_end: &str, times: usize, fault: Fault) {
+        self.plan(path_end, Some(times), fault);
+    }
+
+    fn plan(&self, path_end: &str, left: Option<usize>, fault: Fault) {
+        self.shared.lock().faults.push(Planned { path_end: path_end.to_owned(), left, fault });
+    }
+
+    /// Answers everything as it should from now on.
     pub fn behave(&self) {
-        self.state.lock().unwrap().faults.clear();
+        self.shared.lock().faults.clear();
     }
 
     /// From now on wants a token, which it gives to anybody who asks.
     pub fn want_token(&self, token: &str) {
-        self.state.lock().unwrap().token = Some(token.to_owned());
+        self.shared.lock().access = Access::Token(token.to_owned());
+    }
+
+    /// From now on wants the newest of these tokens.
+    pub fn want_tokens(&self, tokens: Tokens) {
+        self.shared.lock().access = Access::Tokens(tokens);
+    }
+
+    /// From now on wants a name and a password with every request.
+    pub fn want_basic(&self, user: &str, password: &str) {
+        self.shared.lock().access = Access::Basic(basic(user, password));
+    }
+
+    /// From now on says that uploads go there.
+    pub fn upload_location(&self, location: String) {
+        self.shared.lock().upload_location = Some(location);
     }
 
     /// What was asked since the last look: `GET /v2/…`.
     pub fn take_log(&self) -> Vec<String> {
-        std::mem::take(&mut self.state.lock().unwrap().log)
+        std::mem::take(&mut self.shared.lock().log)
     }
 
     /// Waits until a path that holds this text is asked for.
     pub fn wait_for(&self, text: &str) {
         for _ in 0..3000 {
-            if self.state.lock().unwrap().log.iter().any(|line| line.contains(text)) {
+            if self.shared.lock().log.iter().any(|line| line.contains(text)) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -112,95 +239,64 @@ impl Registry {
 
     /// Puts a log back that was only looked at.
     pub fn restore_log(&self, log: Vec<String>) {
-        self.state.lock().unwrap().log = log;
+        self.shared.lock().log = log;
+    }
+
+    /// How many bytes of blobs were sent, as the bodies of successes.
+    pub fn bytes_sent(&self) -> u64 {
+        self.shared.lock().bytes_sent
+    }
+
+    /// The most requests that were in service at the same time: read, and the last piece of the answer not begun.
+    pub fn most_at_once(&self) -> usize {
+        self.shared.lock().most_at_once
+    }
+
+    /// Every `Range` that was asked for.
+    pub fn ranges(&self) -> Vec<String> {
+        self.shared.lock().ranges.clone()
+    }
+
+    /// Every `Authorization` that was sent.
+    pub fn authorizations(&self) -> Vec<String> {
+        self.shared.lock().authorizations.clone()
+    }
+
+    /// All requests, byte by byte.
+    pub fn everything_received(&self) -> Vec<u8> {
+        self.shared.lock().received.clone()
     }
 }
 
-fn serve(stream: TcpStream, address: SocketAddr, state: &Mutex<State>) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut writer = stream;
-    loop {
-        let mut request = String::new();
-        match reader.read_line(&mut request) {
-            Ok(0) => return Ok(()),
-            Ok(_) if request.starts_with("GET ") => {}
-            // What a real server says to a client that begins with TLS.
-            _ => return writer.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
-        }
-        let mut authorization = None;
-        loop {
-            let mut header = String::new();
-            reader.read_line(&mut header)?;
-            match header.trim_end().split_once(": ") {
-                Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
-                    authorization = Some(value.to_owned())
-                }
-                Some(_) => {}
-                None => break,
-            }
-        }
-        let target = request.split(' ').nth(1).unwrap_or_default().to_owned();
-        let path = target.split('?').next().unwrap_or_default().to_owned();
-        let (answer, faults, token) = {
-            let mut state = state.lock().unwrap();
-            state.log.push(format!("GET {target}"));
-            let faults: Vec<Fault> = state
-                .faults
-                .iter()
-                .filter(|(end, _)| path.ends_with(end.as_str()))
-                .map(|(_, fault)| fault.clone())
-                .collect();
-            (state.answers.get(&path).cloned(), faults, state.token.clone())
-        };
-        if path == "/token" {
-            let body = format!("{{\"token\":\"{}\",\"expires_in\":300}}", token.unwrap_or_default());
-            send(&mut writer, 200, "application/json", "", body.as_bytes())?;
-            continue;
-        }
-        if token.is_some_and(|token| authorization.as_deref() != Some(&format!("Bearer {token}"))) {
-            let challenge = format!("WWW-Authenticate: Bearer realm=\"http://{address}/token\",service=\"test\"\r\n");
-            send(&mut writer, 401, "application/json", &challenge, b"")?;
-            continue;
-        }
-        let Some((media_type, body)) = answer else {
-            let body = br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":null}]}"#;
-            send(&mut writer, 404, "application/json", "", body)?;
-            continue;
-        };
-        let mut headers = String::new();
-        let mut body = body;
-        for fault in faults {
-            match fault {
-                Fault::Bytes(bytes) => body = bytes,
-                Fault::Header(name, value) => headers = format!("{name}: {value}\r\n"),
-                Fault::Delay(time) => std::thread::sleep(time),
-                Fault::HangUp => return Ok(()),
-                Fault::Redirect(to) => {
-                    let headers = format!("Location: {to}\r\nConnection: close\r\n");
-                    return send(&mut writer, 307, "text/plain", &headers, b"");
-                }
-                Fault::Status(status) => {
-                    let body = br#"{"errors":[{"code":"UNKNOWN","message":"out of \u001b[31morder","detail":null}]}"#;
-                    return send(&mut writer, status, "application/json", "Connection: close\r\n", body);
-                }
-                Fault::Cut => {
-                    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-                    writer.write_all(head.as_bytes())?;
-                    return writer.write_all(&body[..body.len() / 2]);
-                }
-            }
-        }
-        send(&mut writer, 200, &media_type, &headers, &body)?;
+impl Shared {
+    /// The state, for as long as it is looked at.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
     }
 }
 
-fn send(writer: &mut TcpStream, status: u16, media_type: &str, headers: &str, body: &[u8]) -> std::io::Result<()> {
-    let head = format!(
-        "HTTP/1.1 {status} Status\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n{headers}\r\n",
-        body.len()
-    );
-    writer.write_all(head.as_bytes())?;
-    writer.write_all(body)
+impl State {
+    /// The faults that a request for a path meets.
+    pub fn take_faults(&mut self, path: &str) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut met = false;
+        for planned in self.faults.iter_mut().filter(|planned| path.ends_with(&planned.path_end)) {
+            if let Some(left) = &mut planned.left {
+                if met || *left == 0 {
+                    continue;
+                }
+                *left -= 1;
+                met = true;
+            }
+            faults.push(planned.fault.clone());
+        }
+        faults
+    }
+}
+
+/// The `Authorization` of a name and a password.
+pub fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
 /// Reads a whole HTTP answer from any server, for servers that are not this one.

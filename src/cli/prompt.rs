@@ -1,0 +1,64 @@
+//! Asks the person for a line, or for one that nobody else should see.
+
+use std::io::BufRead as _;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use sesame::ops::context::Interrupt;
+
+use super::output::{Output, Volume};
+
+/// A line from the terminal, without its end; none at its end or on an interrupt.
+pub fn line(output: &Output, interrupt: &Interrupt) -> Option<String> {
+    let (sender, answers) = mpsc::channel();
+    // A read of a terminal goes on after a signal, so another thread does it and is left behind if need be.
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        let _ = sender.send(read.is_ok_and(|length| length > 0).then_some(answer));
+    });
+    let answer = loop {
+        match answers.recv_timeout(Duration::from_millis(50)) {
+            Err(mpsc::RecvTimeoutError::Timeout) if !interrupt.is_set() => {}
+            answer => break answer.ok().flatten(),
+        }
+    };
+    if answer.is_none() {
+        output.say(Volume::Quiet, "\n");
+    }
+    answer.map(|answer| answer.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// A line that is not shown as it is typed.
+pub fn hidden_line(output: &Output, interrupt: &Interrupt) -> Option<String> {
+    let _silence = Silence::begin();
+    let answer = line(output, interrupt);
+    if answer.is_some() {
+        output.say(Volume::Quiet, "\n");
+    }
+    answer
+}
+
+/// While it lives, the terminal shows nothing of what is typed.
+struct Silence(Option<Termios>);
+
+impl Silence {
+    fn begin() -> Self {
+        let before = tcgetattr(std::io::stdin()).ok();
+        if let Some(before) = &before {
+            let mut silent = before.clone();
+            silent.local_modes.remove(LocalModes::ECHO);
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &silent);
+        }
+        Self(before)
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, before);
+        }
+    }
+}

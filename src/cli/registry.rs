@@ -1,0 +1,71 @@
+//! `sesame registry …`: how registries let us in. Each command builds options and calls one verb.
+
+use std::io::Read as _;
+
+use sesame::model::reference::RegistryHost;
+use sesame::model::registry_report::Access;
+use sesame::ops::context::Context;
+use sesame::ops::error::Error;
+use sesame::ops::registry::{check, login, logout};
+use sesame::registry::secret::Secret;
+
+use super::args::{Arguments, RegistryCommand};
+use super::failure::Failure;
+use super::output::{Output, Volume};
+use super::prompt::{hidden_line, line};
+use super::{End, any_context, human_registry, json};
+
+/// The most that is read of a password, in bytes.
+const MAX_PASSWORD: u64 = 64 << 10;
+
+pub fn run(arguments: &Arguments, command: &RegistryCommand, output: &Output) -> Result<End, Failure> {
+    match command {
+        RegistryCommand::Login { host, username, password_stdin } => {
+            let context = any_context(arguments, "registry login", output)?;
+            let (user, password) = ask(host, username.as_deref(), *password_stdin, &context, output)?;
+            let report = login(&context, host, &user, &Secret::new(password))?;
+            output.report("login", json::Data::Login(&report), || human_registry::login(&report));
+        }
+        RegistryCommand::Logout { host } => {
+            let context = any_context(arguments, "registry logout", output)?;
+            let report = logout(&context, host)?;
+            output.report("logout", json::Data::Logout(&report), || human_registry::logout(&report));
+        }
+        RegistryCommand::Check { host } => {
+            let context = any_context(arguments, "registry check", output)?;
+            let report = check(&context, host)?;
+            output.result("check", json::Data::Check(&report), || human_registry::check(&report));
+            return Ok(if report.access == Access::Refused { End::Differs } else { End::Done });
+        }
+    }
+    Ok(End::Done)
+}
+
+/// The name and the password, as far as they are not given.
+fn ask(
+    host: &RegistryHost,
+    username: Option<&str>,
+    password_stdin: bool,
+    context: &Context,
+    output: &Output,
+) -> Result<(String, String), Failure> {
+    if let (Some(user), true) = (username, password_stdin) {
+        let mut password = String::new();
+        std::io::stdin().take(MAX_PASSWORD).read_to_string(&mut password).map_err(Failure::Input)?;
+        return Ok((user.to_owned(), password.trim_end_matches(['\r', '\n']).to_owned()));
+    }
+    if !output.asks() {
+        return Err(Failure::NobodyToAsk);
+    }
+    let question = |text: &str| output.say(Volume::Quiet, text);
+    let user = match username {
+        Some(user) => user.to_owned(),
+        None => {
+            question(&format!("Name at {}: ", host.as_str()));
+            line(output, &context.interrupt).ok_or(Error::Interrupted)?
+        }
+    };
+    question("Password or access token: ");
+    let password = hidden_line(output, &context.interrupt).ok_or(Error::Interrupted)?;
+    Ok((user, password))
+}

@@ -1,0 +1,66 @@
+//! Where a component is published: under a reference in its registry, or in a folder in the OCI image layout.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::reference::{OciReference, ReferenceError};
+
+const LAYOUT: &str = "oci-layout:";
+
+/// A place to publish to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    pub reference: OciReference,
+    /// The folder of a layout; where there is none, the reference's own registry is meant.
+    pub layout: Option<PathBuf>,
+}
+
+/// Why a text names no place to publish to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DestinationError {
+    #[error("write `oci-layout:FOLDER:REFERENCE`, as in `oci-layout:vendor:ghcr.io/my-org/clock:1.0.0`")]
+    Layout,
+    #[error("a digest is what publishing gives; remove `@{0}`")]
+    Pinned(String),
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+}
+
+impl FromStr for Destination {
+    type Err = DestinationError;
+
+    fn from_str(text: &str) -> Result<Self, DestinationError> {
+        let (layout, reference) = match text.strip_prefix(LAYOUT) {
+            Some(rest) => match rest.split_once(':') {
+                Some((folder, reference)) if !folder.is_empty() => (Some(PathBuf::from(folder)), reference),
+                _ => return Err(DestinationError::Layout),
+            },
+            None => (None, text),
+        };
+        let reference: OciReference = reference.parse()?;
+        match reference.provenance() {
+            Some(digest) => Err(DestinationError::Pinned(digest.to_string())),
+            None => Ok(Self { reference, layout }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_is_a_reference_or_a_reference_in_a_layout() {
+        let reference: OciReference = "ghcr.io:443/my-org/clock:1.0.0".parse().unwrap();
+        let plain = "ghcr.io:443/my-org/clock:1.0.0".parse();
+        assert_eq!(plain, Ok(Destination { reference: reference.clone(), layout: None }));
+        let layout = "oci-layout:../vendor:ghcr.io:443/my-org/clock:1.0.0".parse();
+        assert_eq!(layout, Ok(Destination { reference, layout: Some("../vendor".into()) }));
+        for text in ["oci-layout:vendor", "oci-layout:", "oci-layout::ghcr.io/my-org/clock:1"] {
+            assert_eq!(text.parse::<Destination>(), Err(DestinationError::Layout), "{text}");
+        }
+        let pinned = format!("ghcr.io/my-org/clock:1@sha256:{}", "0".repeat(64));
+        assert!(matches!(pinned.parse::<Destination>(), Err(DestinationError::Pinned(_))));
+        assert!(matches!("clock:1".parse::<Destination>(), Err(DestinationError::Reference(_))));
+    }
+}

@@ -1,0 +1,107 @@
+//! Reads the table `[registries]` of `sesame.toml` and of `policy.toml`.
+
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::document::{Fields, Text, Value, type_name};
+use super::problem::Problem;
+use super::reference::check_registry;
+use super::registries::{Mirror, Registries, RegistryPattern, RegistrySettings};
+
+const KEYS: [&str; 6] = ["mirrors", "mirrors-only", "plain-http", "insecure", "ca", "token-host"];
+
+/// Whose settings they are. Mirrors are a project's alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Project,
+    Machine,
+}
+
+/// Paths are relative to `folder`.
+pub(super) fn read_registries(
+    text: &Text<'_>,
+    fields: &Fields<'_>,
+    whose: Whose,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Registries {
+    let mut registries = Registries::default();
+    for (key, value) in fields.entries() {
+        let pattern = key.parse::<RegistryPattern>(problems);
+        if let (Some(settings), Some(pattern)) = (read_settings(text, &key, value, whose, folder, problems), pattern) {
+            registries.0.insert(pattern, settings);
+        }
+    }
+    registries
+}
+
+fn read_settings(
+    text: &Text<'_>,
+    key: &Value<'_, &str>,
+    value: &Spanned<DeValue<'_>>,
+    whose: Whose,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<RegistrySettings> {
+    let DeValue::Table(table) = value.get_ref() else {
+        let message = format!("`{}` must be a table, found {}", key.value, type_name(value.get_ref()));
+        let example = if whose == Whose::Project { "mirrors = [\"…\"]" } else { "ca = \"…\"" };
+        problems.push(text.problem(value.span(), message).help(format!("write `{{ {example} }}`")));
+        return None;
+    };
+    let unquoted =
+        table.iter().find(|(inner, value)| value.get_ref().is_table() && !KEYS.contains(&&**inner.get_ref()));
+    if let Some((inner, _)) = unquoted.filter(|_| !key.value.contains('.')) {
+        let message = format!("`{}.{}` must stand in quotes", key.value, inner.get_ref());
+        let help = format!("write `[registries.\"{}.{}\"]`", key.value, inner.get_ref());
+        problems.push(text.problem(inner.span(), message).help(help));
+        return None;
+    }
+    let mut fields = Fields::new(text, table, value.span(), format!("the registry `{}`", key.value));
+    let mut settings = RegistrySettings::default();
+    if whose == Whose::Project {
+        read_mirrors(&mut fields, folder, table.get("mirrors").is_none(), &mut settings, problems);
+    }
+    settings.plain_http = fields.boolean("plain-http", problems).map(|plain| plain.value);
+    settings.insecure = fields.boolean("insecure", problems).is_some_and(|insecure| insecure.value);
+    settings.ca = fields.string("ca", problems).map(|path| folder.join(path.value));
+    if let Some(host) = fields.string("token-host", problems) {
+        match check_registry(host.value) {
+            Ok(()) => settings.token_host = Some(host.value.to_owned()),
+            Err(why) => problems.push(host.problem(format!("`{}` is not a host: {why}", host.value))),
+        }
+    }
+    let transports = [settings.plain_http == Some(true), settings.insecure, settings.ca.is_some()];
+    if transports.into_iter().filter(|said| *said).count() > 1 {
+        let message = "only one of `plain-http`, `insecure` and `ca` can be meant";
+        problems.push(fields.problem(message).help("a CA checks certificates, `insecure` checks none, HTTP has none"));
+    }
+    fields.finish(problems);
+    Some(settings)
+}
+
+fn read_mirrors(
+    fields: &mut Fields<'_>,
+    folder: &Path,
+    absent: bool,
+    settings: &mut RegistrySettings,
+    problems: &mut Vec<Problem>,
+) {
+    let mirrors = fields.strings("mirrors", problems);
+    let no_mirrors = mirrors.as_ref().map_or(absent, Vec::is_empty);
+    for mirror in mirrors.unwrap_or_default() {
+        match Mirror::parse(mirror.value, folder) {
+            Ok(mirror) => settings.mirrors.push(mirror),
+            Err(error) => problems.push(mirror.problem(error.to_string())),
+        }
+    }
+    if let Some(only) = fields.boolean("mirrors-only", problems).filter(|only| only.value) {
+        settings.mirrors_only = true;
+        if no_mirrors {
+            let help = "add `mirrors = [\"oci-layout:./vendor\"]`, or remove `mirrors-only`";
+            problems.push(only.problem("`mirrors-only` is set, but there are no mirrors").help(help));
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What the commands about registries did, as data: `registry check`, `login`, `logout`, and `extension push`.
+
+use serde::Serialize;
+
+use super::digest::Digest;
+
+/// How a registry was found to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct RegistryReport {
+    pub host: String,
+    /// The URL of its API.
+    pub address: String,
+    /// `HTTP/1.1` or `HTTP/2.0`
+    pub protocol: String,
+    /// What it wants to see before it answers; nothing where it answers anybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wants: Option<String>,
+    pub credentials: Credentials,
+    pub access: Access,
+    /// Why it does not let us in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Whether there are credentials for a registry, and where; never what they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Credentials {
+    Found {
+        place: String,
+    },
+    None,
+    /// None are looked for, because of a setting of the project.
+    Withheld {
+        setting: String,
+    },
+}
+
+/// Whom a registry lets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// Anybody, without asking.
+    Open,
+    /// Anybody who fetches a token.
+    Anonymous,
+    /// Us, with our credentials.
+    In,
+    Refused,
+}
+
+/// What `login` did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct LoginReport {
+    pub host: String,
+    /// Where the credentials are kept now.
+    pub place: String,
+    /// Whether the registry has seen and accepted them; one that asks for none cannot tell.
+    pub verified: bool,
+    /// Another place that has credentials for the host, and that goes first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden_by: Option<String>,
+}
+
+/// What `logout` did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct LogoutReport {
+    pub host: String,
+    /// Where credentials were removed; nowhere if there were none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// Another place that still has credentials for the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
+}
+
+/// What `push` did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct PushReport {
+    /// The reference with the digest that it names now.
+    pub reference: String,
+    /// The folder of the OCI layout, where it was none of a registry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layout: Option<String>,
+    /// The manifest's digest.
+    pub provenance: Digest,
+    pub component: Digest,
+    /// The component's size in bytes.
+    pub size: u64,
+    /// Whether it was there already, so that nothing was sent.
+    pub unchanged: bool,
+}

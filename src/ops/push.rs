@@ -1,0 +1,80 @@
+//! `push`: publishes a component's file, to a registry or into an OCI layout.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::context::Context;
+use super::error::Error;
+use super::live::read_component;
+use super::project::read_file;
+use crate::engine::inspect::inspect;
+use crate::engine::metadata;
+use crate::model::destination::Destination;
+use crate::model::digest::Digest;
+use crate::model::plan::MAX_MANIFEST;
+use crate::model::registry_report::PushReport;
+use crate::registry::layout::{self, MARKER, Taken};
+use crate::registry::package::Package;
+use crate::registry::push::Pushed;
+use crate::store::write;
+
+/// What to publish, and where.
+#[derive(Debug, Clone)]
+pub struct Push {
+    pub file: PathBuf,
+    pub destination: Destination,
+    /// Of the manifest. They go before what the component says of itself.
+    pub annotations: BTreeMap<String, String>,
+    /// What to do with a tag that names something else.
+    pub taken: Taken,
+}
+
+/// Publishes a component.
+///
+/// # Errors
+/// [`Error::InspectFile`] if it is none; [`Error::Registry`] if it cannot be published there.
+pub fn push(context: &Context, push: &Push) -> Result<PushReport, Error> {
+    let bytes = read_component(&push.file)?;
+    let fault = |source| Error::InspectFile { path: push.file.clone(), source };
+    let interface = inspect(&bytes).map_err(fault)?;
+    let mut annotations = metadata::annotations(&bytes);
+    annotations.extend(push.annotations.clone());
+    let (component, size) = (Digest::of(&bytes), bytes.len() as u64);
+    let title = push.file.file_name().unwrap_or_default().to_string_lossy();
+    let package = Package::new(bytes, &title, &interface.imports, &interface.exports, &annotations);
+    let unchanged = match &push.destination.layout {
+        Some(folder) => !write_layout(folder, push, &package)?,
+        None => {
+            let manifest = context.project.read_manifest_or_empty()?;
+            let registry = context.registry(&manifest.registries)?;
+            let sent = registry.push(&push.destination.reference, &package, push.taken);
+            context.block_on(async { Ok(sent.await?) })? == Pushed::There
+        }
+    };
+    let provenance = package.digest();
+    Ok(PushReport {
+        reference: format!("{}@{provenance}", push.destination.reference),
+        layout: push.destination.layout.as_ref().map(|folder| folder.display().to_string()),
+        provenance,
+        component,
+        size,
+        unchanged,
+    })
+}
+
+/// Adds a package to a layout, which is made where there is none: blobs first, the index that names them last. Whether
+/// anything was to do.
+fn write_layout(folder: &Path, push: &Push, package: &Package) -> Result<bool, Error> {
+    let path = folder.join("index.json");
+    let index = read_file(&path, MAX_MANIFEST)?;
+    let index = layout::with_entry(folder, index.as_deref(), &push.destination.reference, package, push.taken)?;
+    let Some(index) = index else { return Ok(false) };
+    let blobs = folder.join("blobs").join("sha256");
+    write::create_user_folder(&blobs)?;
+    for blob in package.blobs().into_iter().chain([package.manifest.as_slice()]) {
+        write::replace_user_file(&blobs.join(Digest::of(blob).hex()), blob)?;
+    }
+    write::replace_user_file(&folder.join("oci-layout"), MARKER.as_bytes())?;
+    write::replace_user_file(&path, &index)?;
+    Ok(true)
+}

@@ -1,0 +1,67 @@
+//! Reads the body of an answer: never past its limit, and not from a host that has fallen silent or only drips.
+
+use bytes::Bytes;
+use reqwest::Response;
+use tokio::time::{Instant, timeout};
+
+use super::error::{Error, root};
+use super::gate::Turn;
+use super::pace::{LEAST, Pace};
+use super::retry::Failure;
+
+/// A body under way. It holds its host's turn, if it came with one, until it is dropped.
+pub(super) struct Body {
+    pub response: Response,
+    host: String,
+    pace: Pace,
+    /// Since when bytes are counted, and how many came.
+    stretch: (Instant, u64),
+    _turn: Option<Turn>,
+}
+
+impl Body {
+    pub(super) fn new(response: Response, host: &str, pace: Pace, turn: Option<Turn>) -> Self {
+        Self { response, host: host.to_owned(), pace, stretch: (Instant::now(), 0), _turn: turn }
+    }
+
+    /// The next bytes; none at the end.
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        let silence = self.pace.silence();
+        let chunk = match timeout(silence, self.response.chunk()).await {
+            Ok(Ok(chunk)) => chunk,
+            Ok(Err(error)) => return Err(self.unreachable(root(&error.without_url()))),
+            Err(_) => return Err(self.unreachable("it sent nothing for 30 s".to_owned())),
+        };
+        let (since, bytes) = self.stretch;
+        let bytes = bytes + chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        if since.elapsed() < silence {
+            self.stretch = (since, bytes);
+        } else if bytes < LEAST && chunk.is_some() {
+            return Err(self.unreachable("it sends less than 1 KiB a second".to_owned()));
+        } else {
+            self.stretch = (Instant::now(), 0);
+        }
+        Ok(chunk)
+    }
+
+    /// The whole of a body that has at most `limit` bytes.
+    pub(super) async fn read(mut self, limit: u64, what: &str) -> Result<Vec<u8>, Failure> {
+        let host = self.host.clone();
+        let too_long = || Error::TooLong { source_name: host.clone(), what: what.to_owned(), limit };
+        if self.response.content_length().is_some_and(|length| length > limit) {
+            return Err(too_long().into());
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            if (bytes.len() + chunk.len()) as u64 > limit {
+                return Err(too_long().into());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+
+    fn unreachable(&self, why: String) -> Failure {
+        Failure::passing(Error::Unreachable { host: self.host.clone(), why })
+    }
+}

@@ -1,0 +1,213 @@
+//! The credentials that people already have: the files of docker and podman, and the helpers that these name.
+//!
+//! Reads them when a host asks for credentials, not before. Never writes, and never shows a value: what is told of a
+//! credential is where it was found. Formats: containers-auth.json(5), and the `config.json` of the docker CLI
+//! (<https://docs.docker.com/reference/cli/docker/login/>).
+
+use std::collections::HashMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
+use serde_json::Value;
+
+use super::secret::{Credential, Secret};
+use crate::model::event::{Event, Observer};
+
+/// The most that is read of a file with credentials, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+
+/// The time that a helper has: it may ask the person to unlock something.
+const HELPER: Duration = Duration::from_secs(60);
+
+/// The name under which docker keeps the credentials of its own registry.
+const DOCKER_HUB: [&str; 4] = ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"];
+
+/// Where credentials are looked for, in this order, and where `login` keeps new ones.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// The one to use, instead of looking for one.
+    pub given: Option<Found>,
+    /// Files of the format of docker and podman; each may be absent.
+    pub files: Vec<PathBuf>,
+    /// What `$DOCKER_AUTH_CONFIG` holds: such a file's text. Looked at last.
+    pub variable: Option<Secret>,
+    /// Docker's own file.
+    pub docker: PathBuf,
+}
+
+/// A credential and where it was found, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub credential: Credential,
+    pub place: String,
+}
+
+/// Finds credentials, each once a run.
+pub(super) struct Keyring(Arc<Inner>);
+
+struct Inner {
+    places: Places,
+    observer: Arc<dyn Observer>,
+    files: OnceLock<Vec<File>>,
+    asked: Mutex<HashMap<(usize, String), Option<Found>>>,
+}
+
+/// A place's text, and the same parsed.
+struct File {
+    place: String,
+    text: String,
+    json: Value,
+}
+
+impl Keyring {
+    pub(super) fn new(places: Places, observer: Arc<dyn Observer>) -> Self {
+        Self(Arc::new(Inner { places, observer, files: OnceLock::new(), asked: Mutex::default() }))
+    }
+
+    /// The credential for a repository of a host, from the first place that has one. What cannot be read is a warning.
+    pub(super) async fn find(&self, host: &str, repository: &str) -> Option<Found> {
+        let (inner, host_name, repository) = (Arc::clone(&self.0), host.to_owned(), repository.to_owned());
+        let look = tokio::task::spawn_blocking(move || inner.find(&host_name, &repository));
+        match tokio::time::timeout(HELPER, look).await {
+            Ok(found) => found.ok().flatten(),
+            Err(_) => {
+                self.0.warn(&format!("the credential helper for {host} has not answered for {} s", HELPER.as_secs()));
+                None
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn find(&self, host: &str, repository: &str) -> Option<Found> {
+        if self.places.given.is_some() {
+            return self.places.given.clone();
+        }
+        let files = self.files.get_or_init(|| self.read());
+        // Whoever comes second waits, so that no helper is run twice.
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        for (at, file) in files.iter().enumerate() {
+            for key in file.keys(host, repository) {
+                let found = asked.entry((at, key)).or_insert_with_key(|(_, key)| self.ask(file, key));
+                if found.is_some() {
+                    return found.clone();
+                }
+            }
+        }
+        None
+    }
+
+    fn read(&self) -> Vec<File> {
+        let files = self.places.files.iter().filter_map(|path| match read(path) {
+            Ok(text) => text.map(|text| (path.display().to_string(), text)),
+            Err(error) => {
+                self.warn(&format!("the credentials in {} cannot be read: {error}", path.display()));
+                None
+            }
+        });
+        let variable = self.places.variable.iter();
+        let texts = files.chain(variable.map(|text| ("$DOCKER_AUTH_CONFIG".to_owned(), text.reveal().to_owned())));
+        let parsed = texts.filter_map(|(place, text)| match serde_json::from_str(&text) {
+            Ok(json) => Some(File { place, text, json }),
+            Err(_) => {
+                self.warn(&format!("{place} is no JSON, so no credentials are taken from it"));
+                None
+            }
+        });
+        parsed.collect()
+    }
+
+    fn ask(&self, file: &File, key: &str) -> Option<Found> {
+        let helper = file.helper(key);
+        let place = match &helper {
+            Some(helper) => format!("`docker-credential-{helper}`, which {} names", file.place),
+            None => file.place.clone(),
+        };
+        let why = match get_credential_from_reader(file.text.as_bytes(), key) {
+            Ok(DockerCredential::UsernamePassword(user, password)) => {
+                return Some(Found {
+                    credential: Credential::Password { user, password: Secret::new(password) },
+                    place,
+                });
+            }
+            Ok(DockerCredential::IdentityToken(token)) => {
+                return Some(Found { credential: Credential::Identity(Secret::new(token)), place });
+            }
+            Err(CredentialRetrievalError::NoCredentialConfigured) => return None,
+            // What a helper of docker's says where it has nothing.
+            Err(CredentialRetrievalError::HelperFailure { stdout, .. }) if stdout.contains("not found") => return None,
+            Err(CredentialRetrievalError::HelperFailure { .. }) => "it failed",
+            Err(CredentialRetrievalError::HelperCommunicationError) => "it cannot be run",
+            Err(CredentialRetrievalError::MalformedHelperResponse) => "its answer is no JSON",
+            Err(CredentialRetrievalError::CredentialDecodingError) => "they are not base64 of `user:password`",
+            Err(CredentialRetrievalError::CredentialMismatchError) => {
+                "`auth` does not agree with `username` and `password`"
+            }
+            Err(_) => "they are not in docker's format",
+        };
+        self.warn(&format!("no credentials for {key} are taken from {place}: {why}"));
+        None
+    }
+
+    fn warn(&self, message: &str) {
+        self.observer.notice(&Event::Warning { message });
+    }
+}
+
+impl File {
+    /// The names under which something may be kept for a repository, the most specific first.
+    fn keys(&self, host: &str, repository: &str) -> Vec<String> {
+        let has = |key: &str| ["auths", "credHelpers"].iter().any(|table| self.json[table].get(key).is_some());
+        let mut keys = Vec::new();
+        let mut name = format!("{host}/{repository}");
+        while let Some((shorter, _)) = name.rsplit_once('/') {
+            if has(&name) {
+                keys.push(name.clone());
+            }
+            name = shorter.to_owned();
+        }
+        match host {
+            "docker.io" => {
+                let others = DOCKER_HUB.into_iter().skip(1).filter(|key| has(key));
+                keys.extend(std::iter::once(DOCKER_HUB[0]).chain(others).map(str::to_owned));
+            }
+            _ => keys.push(host.to_owned()),
+        }
+        keys
+    }
+
+    /// The helper that keeps what is kept under a name, if the file itself does not.
+    fn helper(&self, key: &str) -> Option<String> {
+        helper(&self.json, key).filter(|_| {
+            let entry = &self.json["auths"][key];
+            let here = ["auth", "identitytoken", "username"].iter().any(|field| !entry[field].is_null());
+            !self.json["credHelpers"][key].is_null() || !here
+        })
+    }
+}
+
+/// The helper that a file of docker's names for a host.
+pub(super) fn helper(json: &Value, host: &str) -> Option<String> {
+    let named = json["credHelpers"][host].as_str().or(json["credsStore"].as_str());
+    named.filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+/// The name under which docker keeps what is for a host.
+pub(super) fn docker_key(host: &str) -> &str {
+    if host == "docker.io" { DOCKER_HUB[0] } else { host }
+}
+
+/// A file's text; none if there is no such file.
+fn read(path: &Path) -> std::io::Result<Option<String>> {
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut text = String::new();
+    file.take(MAX_FILE).read_to_string(&mut text)?;
+    Ok(Some(text))
+}

@@ -1,0 +1,134 @@
+//! Docker's own file of credentials, changed: what `login` and `logout` do to it, and to the helper that it names. The
+//! file's text goes in and out; writing it is for others.
+//!
+//! The helpers' protocol: <https://github.com/docker/docker-credential-helpers>.
+
+use std::process::Stdio;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use super::credentials::{docker_key, helper};
+use super::error::Error;
+use super::secret::Secret;
+
+/// Docker's file, parsed.
+pub struct DockerFile(Map<String, Value>);
+
+impl DockerFile {
+    /// Reads its text; an absent or empty one is an empty one.
+    ///
+    /// # Errors
+    /// [`Error::Keep`] if it is no JSON object: then it is somebody else's to mend.
+    pub fn parse(host: &str, text: &str) -> Result<Self, Error> {
+        let why = "docker's file is no JSON object".to_owned();
+        match serde_json::from_str(if text.trim().is_empty() { "{}" } else { text }) {
+            Ok(Value::Object(map)) => Ok(Self(map)),
+            _ => Err(Error::Keep { host: host.to_owned(), why }),
+        }
+    }
+
+    /// The helper that keeps the credentials of a host, by its name without `docker-credential-`.
+    pub fn helper(&self, host: &str) -> Option<String> {
+        helper(&Value::Object(self.0.clone()), docker_key(host))
+    }
+
+    /// Notes a credential; with a helper only that there is one.
+    pub fn add(&mut self, host: &str, user: &str, password: &Secret) {
+        let entry = match self.helper(host) {
+            Some(_) => json!({}),
+            None => json!({ "auth": STANDARD.encode(format!("{user}:{}", password.reveal())) }),
+        };
+        let auths = self.0.entry("auths").or_insert_with(|| json!({}));
+        if !auths.is_object() {
+            *auths = json!({});
+        }
+        auths[docker_key(host)] = entry;
+    }
+
+    /// Forgets a credential. Whether there was one.
+    pub fn remove(&mut self, host: &str) -> bool {
+        let auths = self.0.get_mut("auths").and_then(Value::as_object_mut);
+        auths.is_some_and(|auths| auths.remove(docker_key(host)).is_some())
+    }
+
+    /// The text, as docker indents it.
+    pub fn render(&self) -> String {
+        let mut text = Vec::new();
+        let formatter = serde_json::ser::PrettyFormatter::with_indent(b"\t");
+        let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
+        // A map of JSON values is written into memory: neither can fail.
+        let _ = serde::Serialize::serialize(&self.0, &mut serializer);
+        String::from_utf8_lossy(&text).into_owned() + "\n"
+    }
+}
+
+/// Hands a credential to a helper.
+///
+/// # Errors
+/// [`Error::Keep`] if the helper cannot be run or fails.
+pub async fn store(helper: &str, host: &str, user: &str, password: &Secret) -> Result<(), Error> {
+    let input = json!({ "ServerURL": docker_key(host), "Username": user, "Secret": password.reveal() });
+    run(helper, "store", host, &input.to_string()).await
+}
+
+/// Lets a helper forget a credential.
+///
+/// # Errors
+/// [`Error::Keep`] if the helper cannot be run or fails.
+pub async fn erase(helper: &str, host: &str) -> Result<(), Error> {
+    run(helper, "erase", host, docker_key(host)).await
+}
+
+/// Runs a helper. What it prints is not shown: it may hold what must not be seen.
+async fn run(helper: &str, action: &str, host: &str, input: &str) -> Result<(), Error> {
+    let program = format!("docker-credential-{helper}");
+    let fault = |why: String| Error::Keep { host: host.to_owned(), why: format!("`{program} {action}` {why}") };
+    let mut command = Command::new(&program);
+    command.arg(action).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(|error| fault(format!("cannot be run: {error}")))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A helper that reads nothing says with its status whether that is right.
+        let _ = stdin.write_all(input.as_bytes()).await;
+    }
+    let status = child.wait().await.map_err(|error| fault(error.to_string()))?;
+    if status.success() { Ok(()) } else { Err(fault("failed".to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_changes_one_entry_and_keeps_what_it_does_not_know() {
+        let text = r#"{"auths":{"ghcr.io":{"auth":"b2xkOm9sZA=="}},"detachKeys":"ctrl-x","HttpHeaders":{"a":"b"}}"#;
+        let mut file = DockerFile::parse("quay.io", text).unwrap();
+        file.add("quay.io", "me", &Secret::new("s3cret".into()));
+        file.add("docker.io", "me", &Secret::new("s3cret".into()));
+        let json: Value = serde_json::from_str(&file.render()).unwrap();
+        assert_eq!(json["auths"]["quay.io"]["auth"], STANDARD.encode("me:s3cret"));
+        assert_eq!(json["auths"]["https://index.docker.io/v1/"]["auth"], STANDARD.encode("me:s3cret"));
+        assert_eq!(
+            (&json["auths"]["ghcr.io"]["auth"], &json["detachKeys"]),
+            (&json!("b2xkOm9sZA=="), &json!("ctrl-x"))
+        );
+        assert!(file.remove("quay.io") && !file.remove("quay.io"));
+        assert!(DockerFile::parse("x", "[1]").is_err() && DockerFile::parse("x", "").is_ok());
+    }
+
+    #[test]
+    fn with_a_helper_no_secret_enters_the_file() {
+        let text = r#"{"credsStore":"desktop","credHelpers":{"quay.io":"pass"}}"#;
+        let mut file = DockerFile::parse("x", text).unwrap();
+        assert_eq!(
+            (file.helper("quay.io").as_deref(), file.helper("ghcr.io").as_deref()),
+            (Some("pass"), Some("desktop"))
+        );
+        file.add("ghcr.io", "me", &Secret::new("s3cret".into()));
+        let json: Value = serde_json::from_str(&file.render()).unwrap();
+        assert_eq!(json["auths"]["ghcr.io"], json!({}));
+    }
+}

@@ -1,0 +1,168 @@
+//! Why a source did not give, or take, what was asked. Nothing here holds a secret: what a host says is scrubbed of them
+//! before it becomes part of an error.
+
+use std::path::PathBuf;
+
+use super::artifact::Refusal;
+use crate::model::digest::{Digest, DigestError};
+use crate::model::fault::FaultKind;
+use crate::model::policy::SourceRefusal;
+use crate::model::reference::OciReference;
+
+/// Why a source did not give, or take, what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    #[error("{host} cannot be reached: {why}")]
+    Unreachable { host: String, why: String },
+    #[error("the certificate of {host} is not trusted: {why}")]
+    Certificate { host: String, why: Distrust },
+    #[error("{host} asks us to wait {seconds} s, and at most {limit} s are waited")]
+    Busy { host: String, seconds: u64, limit: u64 },
+    #[error("{source_name} does not have {what}")]
+    NotFound { source_name: String, what: String },
+    #[error("{host} does not let us {doing} {what} ({status}){}", said(message))]
+    Denied {
+        host: String,
+        /// `read` or `write`
+        doing: &'static str,
+        what: String,
+        status: u16,
+        message: String,
+    },
+    #[error("{host} answered {status} when asked for {what}{}", said(message))]
+    Status { host: String, what: String, status: u16, message: String },
+    #[error("{host} wants credentials for {what}, and there are none")]
+    NoCredentials { host: String, what: String },
+    #[error("{host} wants credentials, and gets none because of `{setting}`, which a project may not set for it")]
+    Withheld { host: String, setting: &'static str },
+    #[error("{host} does not accept the credentials of {place}")]
+    Rejected { host: String, place: String },
+    #[error("{host} sends us to {realm} for a token, {why}")]
+    Realm { host: String, realm: String, why: &'static str },
+    #[error("{host} gives no token: {why}")]
+    Token { host: String, why: String },
+    #[error("{host} sends our own credentials back in {what}")]
+    Echo { host: String, what: String },
+    #[error("{source_name} gives other bytes than asked for: expected {expected}, found {found}")]
+    WrongDigest { source_name: String, expected: Digest, found: Digest },
+    #[error("{source_name} contradicts itself: its header says {header}, its answer has {found}")]
+    Header { source_name: String, header: String, found: Digest },
+    #[error("{host} contradicts itself: its header has the media type {header}, its answer {found}")]
+    MediaType { host: String, header: String, found: String },
+    #[error("{source_name} gives more than {limit} bytes for {what}")]
+    TooLong { source_name: String, what: String, limit: u64 },
+    #[error("{host} compresses its answer ({encoding}), which nobody asked for")]
+    Encoded { host: String, encoding: String },
+    #[error("{reference} is no extension")]
+    Refused {
+        reference: OciReference,
+        #[source]
+        refusal: Refusal,
+    },
+    #[error("{reference} is there already, with other content ({found})")]
+    TagTaken { reference: String, found: Digest },
+    #[error(transparent)]
+    Forbidden(#[from] SourceRefusal),
+    #[error("{} is not an OCI image layout: {why}", path.display())]
+    NotALayout { path: PathBuf, why: String },
+    #[error("{} has a wrong digest", path.display())]
+    LayoutDigest {
+        path: PathBuf,
+        #[source]
+        source: DigestError,
+    },
+    #[error("{} has {count} different entries for {reference}", path.display())]
+    Ambiguous { path: PathBuf, reference: OciReference, count: usize },
+    #[error("cannot read {}: {why}", path.display())]
+    Io { path: PathBuf, why: String },
+    #[error("the certificates in {} cannot be used: {why}", path.display())]
+    Ca { path: PathBuf, why: String },
+    #[error("{what} is needed, and --offline forbids asking {host}")]
+    Offline { host: String, what: String },
+    #[error("no source gives {what}: {}", attempts(tried))]
+    All { what: String, tried: Vec<Error> },
+    #[error("the transport cannot be set up: {0}")]
+    Transport(String),
+    #[error("the proxy `{0}` is no URL")]
+    Proxy(String),
+    #[error("the credentials for {host} cannot be kept: {why}")]
+    Keep { host: String, why: String },
+    /// The sink took no more. It knows why.
+    #[error("the bytes could not be kept")]
+    Stopped,
+}
+
+/// What is wrong with a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Distrust {
+    #[error("it has expired")]
+    Expired,
+    #[error("it is not valid yet")]
+    NotYet,
+    #[error("nobody that this machine trusts has signed it")]
+    UnknownIssuer,
+    #[error("it is for another name")]
+    OtherName,
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Error {
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Certificate { .. }
+            | Self::Busy { .. }
+            | Self::NotFound { .. }
+            | Self::Status { .. }
+            | Self::Token { .. }
+            | Self::Ambiguous { .. }
+            | Self::Offline { .. } => FaultKind::Unavailable,
+            Self::Denied { .. }
+            | Self::NoCredentials { .. }
+            | Self::Withheld { .. }
+            | Self::Rejected { .. }
+            | Self::Realm { .. }
+            | Self::TagTaken { .. }
+            | Self::Forbidden(_) => FaultKind::Denied,
+            Self::WrongDigest { .. }
+            | Self::Header { .. }
+            | Self::TooLong { .. }
+            | Self::Encoded { .. }
+            | Self::Echo { .. } => FaultKind::Integrity,
+            Self::Refused { .. } | Self::MediaType { .. } => FaultKind::Data,
+            Self::NotALayout { .. }
+            | Self::LayoutDigest { .. }
+            | Self::Ca { .. }
+            | Self::Transport(_)
+            | Self::Proxy(_)
+            | Self::Keep { .. } => FaultKind::Configuration,
+            Self::Io { .. } | Self::Stopped => FaultKind::Io,
+            Self::All { tried, .. } => tried.iter().map(Self::kind).min().unwrap_or(FaultKind::Unavailable),
+        }
+    }
+}
+
+/// The whole chain of an error in one line.
+pub(super) fn line(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", line(source)),
+        None => error.to_string(),
+    }
+}
+
+/// The innermost cause of an error: of a network's errors the only telling one.
+pub(super) fn root(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => root(source),
+        None => error.to_string(),
+    }
+}
+
+fn attempts(tried: &[Error]) -> String {
+    tried.iter().map(|error| line(error)).collect::<Vec<_>>().join("; ")
+}
+
+fn said(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(": {message}") }
+}

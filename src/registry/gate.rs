@@ -1,0 +1,127 @@
+//! One host's queue: how many requests are under way, and until when nothing is asked.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until};
+
+use super::error::Error;
+
+/// Requests at once to a host that speaks HTTP/1.1, where each needs a connection.
+const NARROW: usize = 6;
+/// Requests at once to a host that speaks HTTP/2, where they share one.
+const WIDE: usize = 16;
+
+/// The queue of one host.
+#[derive(Debug)]
+pub(super) struct Gate {
+    turns: Arc<Semaphore>,
+    is_wide: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    paused_until: Option<Instant>,
+    /// Why the host was given up.
+    dead: Option<Error>,
+}
+
+/// The right to have one request under way.
+pub(super) type Turn = OwnedSemaphorePermit;
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { turns: Arc::new(Semaphore::new(NARROW)), is_wide: AtomicBool::new(false), state: Mutex::default() }
+    }
+}
+
+impl Gate {
+    /// Waits for a turn, and for the end of a pause.
+    ///
+    /// # Errors
+    /// Why the host was given up, if it was.
+    pub(super) async fn enter(&self) -> Result<Turn, Error> {
+        loop {
+            let turn = Arc::clone(&self.turns).acquire_owned().await;
+            let turn = turn.map_err(|_| Error::Transport("a queue was closed".to_owned()))?;
+            let pause = {
+                let state = self.lock();
+                if let Some(error) = &state.dead {
+                    return Err(error.clone());
+                }
+                state.paused_until.filter(|until| *until > Instant::now())
+            };
+            match pause {
+                None => return Ok(turn),
+                Some(until) => {
+                    drop(turn);
+                    sleep_until(until).await;
+                }
+            }
+        }
+    }
+
+    /// Nobody asks this host for so long.
+    pub(super) fn pause(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        let mut state = self.lock();
+        state.paused_until = state.paused_until.max(Some(until));
+    }
+
+    /// The host was tried often enough: who still waits for it need not try it as often again.
+    pub(super) fn give_up(&self, error: &Error) {
+        self.lock().dead.get_or_insert_with(|| error.clone());
+    }
+
+    /// The host speaks HTTP/2.
+    pub(super) fn widen(&self) {
+        if !self.is_wide.swap(true, Ordering::Relaxed) {
+            self.turns.add_permits(WIDE - NARROW);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn six_enter_and_sixteen_once_the_host_speaks_http_2() {
+        let gate = Gate::default();
+        let mut turns = Vec::new();
+        while let Ok(Ok(turn)) = tokio::time::timeout(Duration::from_millis(20), gate.enter()).await {
+            turns.push(turn);
+        }
+        assert_eq!(turns.len(), 6);
+        gate.widen();
+        gate.widen();
+        while let Ok(Ok(turn)) = tokio::time::timeout(Duration::from_millis(20), gate.enter()).await {
+            turns.push(turn);
+        }
+        assert_eq!(turns.len(), 16);
+    }
+
+    #[tokio::test]
+    async fn a_pause_holds_everybody_and_ends() {
+        let gate = Gate::default();
+        gate.pause(Duration::from_millis(60));
+        gate.pause(Duration::from_millis(1));
+        let start = Instant::now();
+        drop(gate.enter().await.unwrap());
+        assert!(start.elapsed() >= Duration::from_millis(60));
+    }
+
+    #[tokio::test]
+    async fn a_host_that_was_given_up_is_not_tried_again() {
+        let gate = Gate::default();
+        gate.give_up(&Error::Unreachable { host: "x".into(), why: "refused".into() });
+        assert!(matches!(gate.enter().await, Err(Error::Unreachable { .. })));
+    }
+}

@@ -1,0 +1,57 @@
+//! How long is waited for what. A pace shortens all of it in proportion, so that tests see every wait without waiting.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+
+/// Until a connection stands.
+const CONNECT: Duration = Duration::from_secs(10);
+/// For the next byte.
+const SILENCE: Duration = Duration::from_secs(30);
+/// The longest wait that a host may ask for.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// For all tries of one request, counted in waits between them.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How often a request is sent again.
+pub(super) const RETRIES: usize = 5;
+/// The bytes that must come in each stretch of [`SILENCE`]: 1 KiB a second.
+pub(super) const LEAST: u64 = 30 << 10;
+
+/// What every wait is multiplied with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace(f64);
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self(1.0)
+    }
+}
+
+impl Pace {
+    /// A pace for tests: 0.01 makes a minute 0.6 s. Anything that is no such factor is the usual pace.
+    pub fn of_tests(factor: f64) -> Self {
+        if factor > 0.0 && factor <= 1.0 { Self(factor) } else { Self::default() }
+    }
+
+    pub(super) fn connect(self) -> Duration {
+        self.of(CONNECT)
+    }
+
+    pub(super) fn silence(self) -> Duration {
+        self.of(SILENCE)
+    }
+
+    pub(super) fn patience(self) -> Duration {
+        self.of(PATIENCE)
+    }
+
+    /// The waits between tries: a quarter of a second, doubled each time, and up to as much again by chance.
+    pub(super) fn backoff(self) -> ExponentialBackoff {
+        let builder = ExponentialBuilder::default().with_min_delay(self.of(Duration::from_millis(250)));
+        builder.with_max_delay(self.of(Duration::from_secs(8))).with_max_times(RETRIES).with_jitter().build()
+    }
+
+    pub(super) fn of(self, wait: Duration) -> Duration {
+        wait.mul_f64(self.0)
+    }
+}

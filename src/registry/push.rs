@@ -1,0 +1,99 @@
+//! Publishes to a registry: blobs, then the manifest under its tag, as the distribution specification says (sections
+//! "Pushing blobs" and "Pushing manifests").
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::{Method, StatusCode};
+
+use super::auth::Action;
+use super::error::Error;
+use super::layout::Taken;
+use super::mirror::Registry;
+use super::package::{MANIFEST, Package};
+use super::remote::Remote;
+use super::retry::{Failure, Retries};
+use super::upload::Upload;
+use crate::model::digest::Digest;
+use crate::model::reference::OciReference;
+
+/// What a push did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushed {
+    New,
+    /// The tag names this very package already.
+    There,
+}
+
+impl Registry {
+    /// Publishes a package under a reference.
+    ///
+    /// # Errors
+    /// [`Error::TagTaken`] if the tag names something else, and is not to be moved.
+    pub async fn push(&self, reference: &OciReference, package: &Package, taken: Taken) -> Result<Pushed, Error> {
+        let repository = reference.repository();
+        let remote = Remote::new(self.host_for(reference.registry(), &repository)?, "");
+        let name = reference.to_string();
+        match remote.read_document(&repository, reference.revision(), Action::Push, &name).await {
+            Ok(found) if found.digest == package.digest() => return Ok(Pushed::There),
+            Ok(found) if taken == Taken::Refuse => {
+                return Err(Error::TagTaken { reference: name, found: found.digest });
+            }
+            Ok(_) | Err(Error::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        for blob in package.blobs() {
+            let bytes = Bytes::copy_from_slice(blob);
+            let mut retries = Retries::new(&remote.host);
+            while let Err(failure) = remote.send_blob(&repository, &bytes).await {
+                retries.after(failure).await?;
+            }
+        }
+        let mut retries = Retries::new(&remote.host);
+        while let Err(failure) = remote.send_manifest(&repository, reference.revision(), &name, package).await {
+            retries.after(failure).await?;
+        }
+        Ok(Pushed::New)
+    }
+}
+
+impl Remote {
+    /// Sends a blob that the repository does not have, in one piece.
+    async fn send_blob(&self, repository: &str, bytes: &Bytes) -> Result<(), Failure> {
+        let digest = Digest::of(bytes);
+        let what = digest.to_string();
+        let request = |method, path: &str| self.request(method, repository, path, Action::Push, &what);
+        match self.host.answer(&request(Method::HEAD, &format!("blobs/{digest}"))?).await {
+            Ok(_) => return Ok(()),
+            Err(Failure { error: Error::NotFound { .. }, .. }) => {}
+            Err(failure) => return Err(failure),
+        }
+        let mut start = request(Method::POST, "blobs/uploads/")?;
+        start.body = Some(Upload(Bytes::new()));
+        let begun = self.host.answer(&start).await?;
+        let unfit = |why: &str| {
+            let (host, message) = (self.host.name.clone(), why.to_owned());
+            Error::Status { host, what: what.clone(), status: begun.response.status().as_u16(), message }
+        };
+        if begun.response.status() != StatusCode::ACCEPTED {
+            return Err(unfit("it does not begin an upload").into());
+        }
+        let location = begun.response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+        let mut url = location.and_then(|location| start.url.join(location).ok());
+        url = url.filter(|url| url.scheme() == start.url.scheme() || url.scheme() == "https");
+        let mut url = url.ok_or_else(|| unfit("it does not say where to upload to"))?;
+        url.query_pairs_mut().append_pair("digest", &what);
+        drop(begun);
+        let mut put = request(Method::PUT, "")?;
+        put.url = url;
+        put.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        put.body = Some(Upload(bytes.clone()));
+        self.host.answer(&put).await.map(drop)
+    }
+
+    async fn send_manifest(&self, repository: &str, tag: &str, name: &str, package: &Package) -> Result<(), Failure> {
+        let mut put = self.request(Method::PUT, repository, &format!("manifests/{tag}"), Action::Push, name)?;
+        put.headers.insert(CONTENT_TYPE, HeaderValue::from_static(MANIFEST));
+        put.body = Some(Upload(Bytes::copy_from_slice(&package.manifest)));
+        self.host.answer(&put).await.map(drop)
+    }
+}

@@ -1,0 +1,157 @@
+//! What is tried again, how often, and when.
+
+use std::time::{Duration, SystemTime};
+
+use backon::ExponentialBackoff;
+use chrono::DateTime;
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+use super::error::{Error, line};
+use super::host::Host;
+use super::pace::{LONGEST_PAUSE, RETRIES};
+use crate::model::event::Event;
+
+/// A try that failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub error: Error,
+    pub again: Again,
+}
+
+/// Whether another try can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    Never,
+    Soon,
+    /// The host wants to be left alone for so long.
+    After(Duration),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, again: Again::Never }
+    }
+}
+
+impl Failure {
+    /// A failure that may pass.
+    pub(super) fn passing(error: Error) -> Self {
+        Self { error, again: Again::Soon }
+    }
+
+    /// The failure of an answer with a bad status: some pass, and a host may say when.
+    pub(super) fn of_status(host: &str, status: StatusCode, headers: &HeaderMap, error: Error) -> Self {
+        let passes =
+            status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+        match pause(headers, SystemTime::now()) {
+            _ if !passes => error.into(),
+            None => Self::passing(error),
+            Some(pause) if pause > LONGEST_PAUSE => {
+                let limit = LONGEST_PAUSE.as_secs();
+                Error::Busy { host: host.to_owned(), seconds: pause.as_secs(), limit }.into()
+            }
+            Some(pause) => Self { error, again: Again::After(pause) },
+        }
+    }
+}
+
+/// The tries of one request.
+pub(super) struct Retries<'a> {
+    host: &'a Host,
+    waits: ExponentialBackoff,
+    waited: Duration,
+    number: usize,
+}
+
+impl<'a> Retries<'a> {
+    pub(super) fn new(host: &'a Host) -> Self {
+        Self { host, waits: host.pace().backoff(), waited: Duration::ZERO, number: 0 }
+    }
+
+    /// Waits until the next try is due.
+    ///
+    /// # Errors
+    /// The failure's own, where another try cannot help or there were enough.
+    pub(super) async fn after(&mut self, failure: Failure) -> Result<(), Error> {
+        let pause = match failure.again {
+            Again::Never => return Err(failure.error),
+            Again::Soon => None,
+            Again::After(pause) => Some(self.host.pace().of(pause)),
+        };
+        let Some(backoff) = self.waits.next() else { return Err(self.give_up(failure.error)) };
+        let wait = pause.unwrap_or_default().max(backoff);
+        self.waited += wait;
+        self.number += 1;
+        if self.waited > self.host.pace().patience() {
+            return Err(self.give_up(failure.error));
+        }
+        if pause.is_some() {
+            self.host.gate.pause(wait);
+        }
+        let why = line(&failure.error);
+        self.host.observer.notice(&Event::Retrying { why: &why, wait, number: self.number, of: RETRIES });
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    fn give_up(&self, error: Error) -> Error {
+        if !self.host.has_answered() {
+            self.host.gate.give_up(&error);
+        }
+        error
+    }
+}
+
+/// What `Retry-After` asks for: seconds, or a date. Nonsense asks for nothing.
+fn pause(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let date = SystemTime::from(DateTime::parse_from_rfc2822(value).ok()?);
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_in_each_of_its_forms() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let read = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, value.parse().unwrap());
+            pause(&headers, now)
+        };
+        assert_eq!(read("120"), Some(Duration::from_secs(120)));
+        assert_eq!(read("Sun, 06 Nov 1994 08:50:07 GMT"), Some(Duration::from_secs(30)));
+        assert_eq!(read("Sun, 06 Nov 1994 08:49:07 GMT"), Some(Duration::ZERO));
+        assert_eq!(read("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
+        for nonsense in ["", "soon", "-1", "1.5", "Sun, 99 Nov"] {
+            assert_eq!(read(nonsense), None, "{nonsense}");
+        }
+        assert_eq!(pause(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        let again = |status: u16, after: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.extend(after.map(|after| (RETRY_AFTER, after.parse().unwrap())));
+            let status = StatusCode::from_u16(status).unwrap();
+            let error = Error::Transport(String::new());
+            let failure = Failure::of_status("ghcr.io", status, &headers, error);
+            (failure.again, matches!(failure.error, Error::Busy { .. }))
+        };
+        assert_eq!(again(500, None), (Again::Soon, false));
+        assert_eq!(again(408, None), (Again::Soon, false));
+        assert_eq!(again(429, Some("60")), (Again::After(LONGEST_PAUSE), false));
+        assert_eq!(again(429, Some("61")), (Again::Never, true));
+        assert_eq!(again(503, Some("nonsense")), (Again::Soon, false));
+        for status in [400, 401, 403, 404, 416] {
+            assert_eq!(again(status, Some("1")), (Again::Never, false));
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Secrets: kept where no message and no log can show them, and taken out of what others say.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::model::text::escape;
+
+/// The most of a host's own words that is shown, in characters.
+const SHOWN: usize = 200;
+
+/// What is shorter than this may stand in any document by chance, in bytes.
+const TELLING: usize = 12;
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself, for a header or a helper.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// What lets somebody in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    Password {
+        user: String,
+        password: Secret,
+    },
+    /// An OAuth2 refresh token, as `docker login` keeps it for registries with an identity provider.
+    Identity(Secret),
+}
+
+impl Credential {
+    /// The value of an `Authorization` header with a name and a password.
+    pub(super) fn basic(user: &str, password: &Secret) -> Secret {
+        Secret(format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.reveal()))))
+    }
+}
+
+/// The secrets that a host was sent.
+#[derive(Debug, Default)]
+pub(super) struct Sent(Mutex<Vec<Secret>>);
+
+impl Sent {
+    /// Notes the value of an `Authorization` header, and what it is made of.
+    pub(super) fn note(&self, authorization: &Secret) {
+        let value = authorization.reveal();
+        let token = value.split_once(' ').map_or(value, |(_, token)| token);
+        let mut parts = vec![token.to_owned()];
+        if value.starts_with("Basic ")
+            && let Ok(decoded) = STANDARD.decode(token)
+            && let Ok(decoded) = String::from_utf8(decoded)
+        {
+            parts.extend(decoded.split_once(':').map(|(_, password)| password.to_owned()));
+        }
+        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for part in parts.into_iter().filter(|part| !part.is_empty()).map(Secret) {
+            if !sent.contains(&part) {
+                sent.push(part);
+            }
+        }
+    }
+
+    /// Whether bytes hold one of the secrets that are too long to be there by chance.
+    pub(super) fn are_in(&self, bytes: &[u8]) -> bool {
+        let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut telling = sent.iter().map(|secret| secret.reveal().as_bytes()).filter(|secret| secret.len() >= TELLING);
+        telling.any(|secret| bytes.windows(secret.len()).any(|window| window == secret))
+    }
+
+    /// A host's own words, as they may be shown: without secrets, escaped, and cut.
+    pub(super) fn shown(&self, words: &str) -> String {
+        let mut words = words.to_owned();
+        for secret in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            words = words.replace(secret.reveal(), "…");
+        }
+        escape(words.trim()).chars().take(SHOWN).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_not_shown_in_whatever_form_it_comes_back() {
+        let sent = Sent::default();
+        let basic = Credential::basic("me", &Secret::new("hunter:2-and-2".into()));
+        sent.note(&basic);
+        sent.note(&Secret::new("Bearer abc.def".into()));
+        let words = format!("you sent {} ({}), abc.def\u{1b}[31m", basic.reveal(), "me:hunter:2-and-2");
+        assert_eq!(sent.shown(&words), "you sent Basic … (me:…), …\\u{1b}[31m");
+        assert!(sent.are_in(b"{\"x\": \"hunter:2-and-2\"}") && !sent.are_in(b"hunter:2 abc.def"));
+        assert!(!format!("{sent:?}").contains("hunter"));
+    }
+}
