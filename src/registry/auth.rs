@@ -44,7 +44,11 @@ pub(super) enum Action {
 
 /// The tokens of one registry, by scope; none where none was needed yet.
 #[derive(Debug, Default)]
-pub(super) struct Tokens(Mutex<HashMap<Scope, Slot>>);
+pub(super) struct Tokens {
+    slots: Mutex<HashMap<Scope, Slot>>,
+    /// Where it said that tokens are.
+    server: Mutex<Option<Challenge>>,
+}
 
 /// What lets in for one scope. Locked while it is asked for.
 type Slot = Arc<AsyncMutex<Option<Pass>>>;
@@ -57,7 +61,7 @@ struct Pass {
 }
 
 /// What a registry wants to see.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Challenge {
     /// A token from this address.
     Bearer { realm: String, service: Option<String> },
@@ -68,9 +72,16 @@ pub(super) enum Challenge {
 }
 
 impl Tokens {
-    /// The header that let in before, if it still does.
-    pub(super) async fn known(&self, scope: &Scope) -> Option<Secret> {
-        self.slot(scope).lock().await.as_ref().filter(|pass| pass.is_valid()).map(|pass| pass.header.clone())
+    /// What a request needs, as far as that is known before it is sent: what let in before, or a new token where one has run
+    /// out or another repository needed one.
+    pub(super) async fn before(&self, host: &Host, request: &Request) -> Result<Option<Secret>, Failure> {
+        let known = self.slot(&request.scope).lock().await.as_ref().filter(|pass| pass.is_valid()).map(Pass::header);
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match (known, server) {
+            (Some(header), _) => Ok(Some(header)),
+            (None, None) => Ok(None),
+            (None, Some(server)) => self.renew(host, request, None, server).await.map(Some),
+        }
     }
 
     /// Gets what a challenge asks for. One request at a time for each scope, so that all who wait share its answer.
@@ -84,7 +95,7 @@ impl Tokens {
         let slot = self.slot(scope);
         let mut kept = slot.lock().await;
         if let Some(pass) = kept.as_ref().filter(|pass| pass.is_valid() && Some(&pass.header) != refused) {
-            return Ok(pass.header.clone());
+            return Ok(pass.header());
         }
         let found = host.credential(&scope.repository).await;
         let pass = match challenge {
@@ -93,6 +104,8 @@ impl Tokens {
                 let answer = token(host, scope, what, url, service.as_deref(), found.as_ref()).await?;
                 let lifetime = Duration::from_secs(answer.expires_in.unwrap_or(LIFETIME)).mul_f64(0.9);
                 let until = Instant::now().checked_add(host.pace().of(lifetime));
+                let server = Challenge::Bearer { realm, service };
+                *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
                 Pass { header: Secret::new(format!("Bearer {}", answer.visible(host)?)), until }
             }
             Challenge::Basic => Pass { header: basic(host, what, found, refused)?, until: None },
@@ -101,13 +114,13 @@ impl Tokens {
                 return Err(Error::Token { host: host.name.clone(), why }.into());
             }
         };
-        let header = pass.header.clone();
+        let header = pass.header();
         *kept = Some(pass);
         Ok(header)
     }
 
     fn slot(&self, scope: &Scope) -> Slot {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(scope.clone()).or_default())
     }
 }
@@ -124,6 +137,10 @@ impl Scope {
 }
 
 impl Pass {
+    fn header(&self) -> Secret {
+        self.header.clone()
+    }
+
     fn is_valid(&self) -> bool {
         self.until.is_none_or(|until| Instant::now() < until)
     }

@@ -115,7 +115,7 @@ impl Host {
     /// Sends a request, with a token where one is wanted, and gives the answer whatever its status.
     pub(super) async fn any_answer(&self, request: &Request) -> Result<(Response, Turn), Failure> {
         let turn = self.gate.enter().await?;
-        let mut pass = self.tokens.known(&request.scope).await;
+        let mut pass = self.tokens.before(self, request).await?;
         let mut response = self.follow(request, pass.as_ref()).await?;
         if response.status() == StatusCode::UNAUTHORIZED && self.is_own(response.url()) {
             let asked = challenge(response.headers());

@@ -8,7 +8,7 @@ use sesame::model::digest::Digest;
 use crate::support::artifact::{Artifact, component};
 use crate::support::registry::{Fault, Registry};
 use crate::support::sandbox::Sandbox;
-use crate::support::stage::{log_in, paced, tokens};
+use crate::support::stage::{log_in, tokens};
 
 const MIB: usize = 1 << 20;
 
@@ -64,7 +64,7 @@ fn cut_twenty_times(component: &[u8]) {
         let at = usize::try_from(random.next()).unwrap() % (component.len() / 20);
         registry.misbehave_times(&digest, 1, Fault::CutAt(at));
     }
-    let succeeds = |_: &usize| paced(&sandbox, &["sync"]).status == 0;
+    let succeeds = |_: &usize| sandbox.run(&["sync"]).status == 0;
     assert!((0..21).any(|run| succeeds(&run)), "21 syncs are not enough");
     assert_sent_about_once(&registry, component);
     sandbox.sync(Some(&registry), &[]);

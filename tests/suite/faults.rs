@@ -12,7 +12,7 @@ use sesame::model::digest::Digest;
 use crate::support::artifact::{Artifact, INDEX, component, descriptor};
 use crate::support::registry::{Fault, Tokens};
 use crate::support::stage::Place::{self, Blob as B, Manifest as M, Token as T};
-use crate::support::stage::{PASSWORD, Shown, Stage, USER, assert_no_secret, paced, tokens};
+use crate::support::stage::{PASSWORD, Shown, Stage, USER, assert_no_secret, tokens};
 
 const UNREACHABLE: &str = "cannot be reached";
 const NO_TOKEN: &str = "gives no token";
@@ -76,7 +76,7 @@ fn transport_rows() -> Vec<Row> {
         ("cuts once", fine(), once([Fault::Cut])),
         ("cuts", vec![(M, 69, UNREACHABLE), (T, 69, NO_TOKEN)], always([Fault::Cut])),
         ("cuts after each byte", vec![(B, 69, UNREACHABLE)], always([Fault::CutAt(1)])),
-        ("announces too much", vec![(M, 69, ""), (B, 69, ""), (T, 69, NO_TOKEN)], always([Fault::Length(10)])),
+        ("announces too much", vec![(M, 69, ""), (B, 76, TOO_LONG), (T, 69, NO_TOKEN)], always([Fault::Length(10)])),
         ("announces too little", vec![(M, 65, "no JSON"), (B, 76, "")], always([Fault::Length(-1)])),
         (
             "is silent",
@@ -201,7 +201,7 @@ fn access_rows() -> Vec<Row> {
 fn play(name: &str, prepare: &Prepare, (place, status, text): End, artifact: &Artifact, shown: &Mutex<Vec<Shown>>) {
     let stage = Stage::new(artifact);
     prepare(&stage, place);
-    let run = paced(&stage.sandbox, &["sync", "-vvv"]);
+    let run = stage.sandbox.run(&["sync", "-vvv"]);
     shown.lock().unwrap().push(stage.shown(name, &run));
     stage.assert_ended(name, &run, status, text);
     stage.assert_recovers(name);
@@ -245,7 +245,7 @@ fn a_token_that_runs_out_is_replaced_before_it_is_refused() {
     // Paced, it lives for 0.2 s; 0.6 s without a byte would be too long.
     stage.registry.want_tokens(Tokens { expires_in: Some(10), ..tokens() });
     stage.registry.misbehave(&stage.path(M), Fault::Delay(Duration::from_millis(400)));
-    let run = paced(&stage.sandbox, &["sync", "-vvv"]);
+    let run = stage.sandbox.run(&["sync", "-vvv"]);
     stage.assert_ended("runs out", &run, 0, "");
     let log = stage.registry.take_log();
     let kinds = ["/manifests/", "/token", "/manifests/", "/token", "/blobs/"];
@@ -256,10 +256,10 @@ fn a_token_that_runs_out_is_replaced_before_it_is_refused() {
 #[test]
 fn a_locked_component_that_is_gone_is_named() {
     let stage = Stage::new(&artifact());
-    assert_eq!(paced(&stage.sandbox, &["lock"]).status, 0);
+    assert_eq!(stage.sandbox.run(&["lock"]).status, 0);
     fs::remove_dir_all(stage.sandbox.path("home/data")).unwrap();
     stage.registry.misbehave(&stage.path(B), Fault::Status(404));
-    let run = paced(&stage.sandbox, &["sync", "-vvv"]);
+    let run = stage.sandbox.run(&["sync", "-vvv"]);
     run.fails(69, &["does not have sha256:"]);
     assert!(!stage.is_live());
     assert_no_secret(&[stage.shown("is gone", &run)]);
@@ -270,10 +270,10 @@ fn a_locked_component_that_is_gone_is_named() {
 fn a_manifest_that_is_another_each_time_is_locked_as_it_was_once() {
     let stage = Stage::new(&artifact());
     stage.registry.misbehave(&stage.path(M), Fault::Rotate);
-    assert_eq!(paced(&stage.sandbox, &["lock"]).status, 0);
+    assert_eq!(stage.sandbox.run(&["lock"]).status, 0);
     let lock = stage.sandbox.read("sesame.lock");
     fs::remove_dir_all(stage.sandbox.path("home/data")).unwrap();
-    stage.assert_ended("rotates", &paced(&stage.sandbox, &["sync"]), 0, "");
+    stage.assert_ended("rotates", &stage.sandbox.run(&["sync"]), 0, "");
     assert_eq!(stage.sandbox.read("sesame.lock"), lock);
     stage.assert_recovers("rotates");
 }
@@ -291,7 +291,7 @@ fn nothing_is_asked_without_tls_where_the_registry_has_it() {
         ("redirects without TLS", &downgraded, 69, "from HTTPS to HTTP"),
         ("has tokens without TLS", &token, 77, "for a token"),
     ] {
-        let run = paced(&stage.sandbox, &["sync", "-vvv"]);
+        let run = stage.sandbox.run(&["sync", "-vvv"]);
         stage.assert_ended(name, &run, status, text);
         assert!(stage.stranger.everything_received().is_empty(), "{name}: a stranger was asked");
         assert_no_secret(&[stage.shown(name, &run)]);

@@ -28,7 +28,7 @@ const ONLY_IN: [(&str, &[&str], &str); 16] = [
     ("process::Command", &["registry"], "only the credential helpers of docker are run"),
     ("unsafe {", &["host"], "one function, argued"),
     ("unsafe fn", &[], "one function, argued"),
-    ("SystemTime", &["store", "ops"], "the model has no clock"),
+    ("SystemTime", &["store", "ops", "registry"], "the model has no clock"),
     ("std::thread", &["store", "host", "cli"], "the model starts no threads"),
     ("std::io", &["store", "ops", "registry", "cli", "host"], "the model does no I/O"),
     ("wasmtime::", &["engine", "host", "ops", "cli"], "wasmtime stays with the engine and the host"),

@@ -167,43 +167,6 @@ fn a_public_repository_behind_tokens_is_read() {
 }
 
 #[test]
-fn faults_of_a_registry_are_named_and_leave_nothing_behind() {
-    let bytes = component("a");
-    let artifact = Artifact::wkg(&bytes);
-    let (tag, blob) = ("/manifests/1".to_owned(), Digest::of(&bytes).to_string());
-    let longer = [bytes.clone(), b"and more".to_vec()].concat();
-    let other = Digest::of(b"other").to_string();
-    let rows: [(&str, Fault, i32, &str); 13] = [
-        (&tag, Fault::Status(500), 69, "answered 500 when asked for"),
-        (&tag, Fault::Status(403), 77, "does not let us read"),
-        (&tag, Fault::HangUp, 69, "cannot be reached"),
-        (&tag, Fault::Cut, 69, "cannot be reached"),
-        (&tag, Fault::Bytes(b"<html>".to_vec()), 65, "no JSON of the OCI image format"),
-        (&tag, Fault::Bytes(vec![b' '; (4 << 20) + 1]), 76, "gives more than 4194304 bytes"),
-        (&tag, Fault::Header("Docker-Content-Digest", other), 76, "contradicts itself"),
-        (&tag, Fault::Header("Content-Encoding", "gzip".into()), 76, "compresses its answer (gzip)"),
-        (&blob, Fault::Status(404), 69, "does not have sha256:"),
-        (&blob, Fault::Status(500), 69, "out of \\u{1b}[31morder"),
-        (&blob, Fault::Cut, 69, "cannot be reached"),
-        (&blob, Fault::Bytes(longer), 76, "gives more than"),
-        (&blob, Fault::Bytes(bytes[..bytes.len() - 1].to_vec()), 76, "gives other bytes than asked for"),
-    ];
-    for (path, fault, status, text) in rows {
-        let (sandbox, registry) = (Sandbox::new(), Registry::start());
-        let a = registry.push("org/a", "1", &artifact);
-        sandbox.want(&registry, &[("a", &a)]);
-        registry.misbehave(path, fault);
-        let run = sandbox.run(&["sync"]);
-        run.fails(status, &[text]);
-        assert!(!run.stderr.contains('\u{1b}'), "a registry's words are escaped: {}", run.stderr);
-        assert!(sandbox.files(&sandbox.data().join("staging")).is_empty(), "something stays staged");
-        assert!(!sandbox.data().join("profiles").exists() && !sandbox.path("project/sesame.lock").exists());
-        registry.behave();
-        sandbox.sync(Some(&registry), &[]);
-    }
-}
-
-#[test]
 fn offline_asks_nobody_and_says_what_it_lacks() {
     let (sandbox, registry) = (Sandbox::new(), Registry::start());
     let a = registry.push("org/a", "1", &Artifact::wkg(&component("a")));

@@ -112,10 +112,10 @@ impl Stage {
         self.registry.behave();
         self.registry.want_tokens(tokens());
         self.want(&self.registry.host());
-        let run = paced(&self.sandbox, &["sync"]);
+        let run = self.sandbox.run(&["sync"]);
         assert_eq!(run.status, 0, "{name}, afterwards: {}", run.stderr);
         self.registry.take_log();
-        let again = paced(&self.sandbox, &["sync"]);
+        let again = self.sandbox.run(&["sync"]);
         assert!(again.status == 0 && again.stderr.contains("up to date"), "{name}, afterwards: {}", again.stderr);
         assert_eq!(self.registry.take_log(), Vec::<String>::new(), "{name}: a sync with nothing to do asked");
     }
@@ -125,11 +125,6 @@ impl Stage {
         let said = [run.stdout.as_bytes(), run.stderr.as_bytes(), &self.stranger.everything_received()].concat();
         (name.to_owned(), said)
     }
-}
-
-/// Runs the program with every wait of it shortened to a fiftieth.
-pub fn paced(sandbox: &Sandbox, arguments: &[&str]) -> Run {
-    Run::of(sandbox.command(arguments).env("SESAME_TEST_PACE", "0.02"))
 }
 
 /// Keeps the credentials that [`tokens`] wants where docker keeps them.
