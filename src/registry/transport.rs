@@ -120,7 +120,7 @@ fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<Distrust> {
     Some(match fault {
         Fault::Expired | Fault::ExpiredContext { .. } => Distrust::Expired,
         Fault::NotValidYet | Fault::NotValidYetContext { .. } => Distrust::NotYet,
-        Fault::UnknownIssuer => Distrust::UnknownIssuer,
+        Fault::UnknownIssuer | Fault::BadSignature => Distrust::UnknownIssuer,
         Fault::NotValidForName | Fault::NotValidForNameContext { .. } => Distrust::OtherName,
         other => Distrust::Other(other.to_string()),
     })

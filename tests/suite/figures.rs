@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use sesame::host::values::Val;
 
-use crate::support::artifact::Artifact;
+use crate::support::artifact::{Artifact, component};
 use crate::support::guest;
 use crate::support::host::live;
-use crate::support::registry::Registry;
+use crate::support::registry::{Fault, Registry};
 use crate::support::sandbox::Sandbox;
 
 const EXTENSIONS: usize = 100;
@@ -116,4 +116,36 @@ fn calls_of_the_greeting_in_each_language() {
             println!("{name}: {rate:.0} instantiations a second");
         });
     }
+}
+
+/// Each answer takes 50 ms, and six go on at once: what there is to ask cannot be had in less.
+#[test]
+#[ignore = "a figure; .ci/full runs it in a release build"]
+fn a_sync_of_fifty_components_of_a_mebibyte_from_a_slow_registry() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let references: Vec<String> = (0..50)
+        .map(|n| {
+            let component = component(&format!("{n:02}{}", "x".repeat(1 << 20)));
+            registry.push(&format!("org/e{n}"), "1", &Artifact::wkg(&component))
+        })
+        .collect();
+    let entries = references.iter().enumerate().map(|(n, reference)| format!("e{n} = \"{reference}\"\n"));
+    sandbox.write("sesame.toml", "[extensions]\n".to_owned() + &entries.collect::<String>());
+    sandbox.ok(&["lock", "-q"]);
+    registry.misbehave("", Fault::Delay(Duration::from_millis(50)));
+    let times = (0..5).map(|_| {
+        std::fs::remove_dir_all(sandbox.path("home")).unwrap();
+        registry.take_log();
+        let start = Instant::now();
+        sandbox.ok(&["sync", "-q", "--locked"]);
+        start.elapsed()
+    });
+    let time = median(times.collect());
+    let requests = registry.take_log().len();
+    let best = Duration::from_millis(50) * u32::try_from(requests.div_ceil(6)).unwrap();
+    let ratio = time.as_secs_f64() / best.as_secs_f64();
+    println!(
+        "sync of 50 components of 1 MiB, 50 ms an answer, median of 5: {time:?}; {requests} requests, at best {best:?}: {ratio:.2}"
+    );
+    assert!(ratio < 1.5, "{ratio}");
 }

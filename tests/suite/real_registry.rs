@@ -2,13 +2,16 @@
 //! program `docker-registry`; CI installs it and runs the ignored tests.
 
 use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
 
 use sesame::model::digest::Digest;
 
 use crate::support::artifact::{Artifact, INDEX, index};
+use crate::support::ca::Ca;
 use crate::support::guest;
-use crate::support::real_registry::Server;
-use crate::support::sandbox::Sandbox;
+use crate::support::real_registry::{PASSWORD, Server, USER};
+use crate::support::sandbox::{Run, Sandbox};
 
 fn want(sandbox: &Sandbox, host: &str, entries: &str) {
     sandbox.write("sesame.toml", format!("[registries.\"{host}\"]\nplain-http = true\n\n{entries}"));
@@ -91,4 +94,86 @@ fn what_is_pushed_is_installed_listed_called_and_configured() {
     sandbox.sync(None, &[]);
     assert_eq!(sandbox.ok(&greet).stdout, "Bonjour, World\n");
     sandbox.ok(&["extension", "remove", "greeting-extension"]).fails(0, &["0 extensions are live"]);
+}
+
+/// Writes the machine's policy: how it reaches a host.
+fn trust(sandbox: &Sandbox, host: &str, ca: &Ca) {
+    let folder = sandbox.path("home/config/pds");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
+    fs::write(folder.join("policy.toml"), format!("[registries.\"{host}\"]\nca = \"ca.pem\"\n")).unwrap();
+}
+
+fn login(sandbox: &Sandbox, host: &str, password: &str) -> Run {
+    let mut command = sandbox.command(&["registry", "login", host, "--username", USER, "--password-stdin", "-vvv"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let run = Run {
+        status: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    };
+    assert!(!run.stdout.contains(password) && !run.stderr.contains(password), "{}", run.stderr);
+    run
+}
+
+#[test]
+#[ignore = "needs docker-registry; CI installs it and runs this"]
+fn a_private_registry_over_tls_is_logged_in_to_pushed_to_and_synced_from() {
+    let (sandbox, ca) = (Sandbox::new(), Ca::new());
+    let server = Server::start_private(&sandbox.path("tmp"), &ca.issue(&["127.0.0.1"], false));
+    let host = &server.host;
+    trust(&sandbox, host, &Ca::new());
+    login(&sandbox, host, PASSWORD)
+        .fails(69, &["is not trusted: nobody that this machine trusts has signed it", "ca = "]);
+    trust(&sandbox, host, &ca);
+    login(&sandbox, host, "wrong").fails(77, &["does not accept the credentials of this login"]);
+    assert!(!sandbox.path("home/.docker").exists());
+    sandbox.run(&["registry", "check", host]).fails(1, &[]);
+    login(&sandbox, host, PASSWORD).fails(0, &["logged in to", "home/.docker/config.json", "HTTP/2.0"]);
+    let check = sandbox.ok(&["registry", "check", host]).stdout;
+    assert!(
+        check.contains("HTTP/2.0") && check.contains("a name and a password") && check.contains("let in"),
+        "{check}"
+    );
+
+    let file = crate::support::fixture("guests/built/greeting-0.1.0.wasm").display().to_string();
+    let reference = format!("{host}/my-org/greeting:0.1.0");
+    let pushed = sandbox.ok(&["extension", "push", &file, &reference]).stderr;
+    assert!(pushed.contains("pushed ") && pushed.contains("@sha256:"), "{pushed}");
+    sandbox.ok(&["extension", "push", &file, &reference]).fails(0, &["there already"]);
+    sandbox.write(
+        "sesame.toml",
+        format!("[extensions.greeting]\noci = \"{reference}\"\ncapabilities.config-read = true\n"),
+    );
+    sandbox.ok(&["lock"]);
+    sandbox.sync(None, &["--locked"]);
+    assert_eq!(sandbox.ok(&["extension", "call", "greeting", "greet", "World"]).stdout, "Hello, World!\n");
+
+    fs::remove_dir_all(sandbox.path("home/data")).unwrap();
+    let config = sandbox.path("home/.docker/config.json");
+    let right = fs::read_to_string(&config).unwrap();
+    let wrong = right.replace("d2FuZGE6", "d2FuZGI6");
+    assert_ne!(right, wrong);
+    fs::write(&config, wrong).unwrap();
+    sandbox.run(&["sync"]).fails(77, &["does not accept the credentials of", "config.json"]);
+    sandbox.ok(&["registry", "logout", host]).fails(0, &["logged out of"]);
+    sandbox.run(&["sync"]).fails(77, &["wants credentials", "there are none", "sesame registry login"]);
+}
+
+#[test]
+#[ignore = "needs docker-registry; CI installs it and runs this"]
+fn a_certificate_that_has_expired_or_is_for_another_name_is_told_so() {
+    for (names, expired, text) in
+        [(["127.0.0.1"], true, "is not trusted: it has expired"), (["127.0.0.2"], false, "it is for another name")]
+    {
+        let (sandbox, ca) = (Sandbox::new(), Ca::new());
+        let server = Server::start_private(&sandbox.path("tmp"), &ca.issue(&names, expired));
+        trust(&sandbox, &server.host, &ca);
+        sandbox.write("sesame.toml", format!("extensions.a = \"{}/my-org/greeting:0.1.0\"\n", server.host));
+        sandbox.run(&["sync"]).fails(69, &["the certificate of 127.0.0.1", text, "hint: "]);
+        sandbox.run(&["registry", "check", &server.host]).fails(69, &[text]);
+    }
 }

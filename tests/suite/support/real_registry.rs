@@ -11,6 +11,13 @@ use sesame::model::digest::Digest;
 use super::artifact::Artifact;
 use super::registry::get;
 
+/// The user of a private server.
+pub const USER: &str = "wanda";
+/// Its password.
+pub const PASSWORD: &str = "correct-horse-9";
+/// The same as such servers keep it: bcrypt.
+const HTPASSWD: &str = "wanda:$2y$05$abcdefghijklmnopqrstuuKtyOyM4aePTOrLl9yFCJHErGKuR5yk2\n";
+
 /// A running server; it ends with the value.
 pub struct Server {
     child: Child,
@@ -21,11 +28,26 @@ pub struct Server {
 impl Server {
     /// Starts a server on a free port, which keeps its things below `folder`.
     pub fn start(folder: &Path) -> Self {
+        Self::serve(folder, "", "")
+    }
+
+    /// The same over TLS, for the one user [`USER`] with the password [`PASSWORD`].
+    pub fn start_private(folder: &Path, (certificate, key): &(String, String)) -> Self {
+        for (name, text) in [("server.crt", certificate.as_str()), ("server.key", key), ("htpasswd", HTPASSWD)] {
+            fs::write(folder.join(name), text).unwrap();
+        }
+        let folder_name = folder.display();
+        let tls = format!(", tls: {{certificate: {folder_name}/server.crt, key: {folder_name}/server.key}}");
+        let auth = format!("auth: {{htpasswd: {{realm: test, path: {folder_name}/htpasswd}}}}\n");
+        Self::serve(folder, &tls, &auth)
+    }
+
+    fn serve(folder: &Path, tls: &str, auth: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let host = format!("127.0.0.1:{port}");
         let storage = folder.join("registry");
         let config = format!(
-            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: {host}}}\n",
+            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: {host}{tls}}}\n{auth}",
             storage.display()
         );
         let path = folder.join("registry.yml");
