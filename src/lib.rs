@@ -37,7 +37,7 @@
 //! ```text
 //! sesame.toml, extensions/*.toml, sesame.lock          the project; people commit all of it
 //! $XDG_DATA_HOME/pds/blobs/sha256/<hex>                manifests and components: read-only, named by their digest
-//! $XDG_DATA_HOME/pds/staging/<hex>.partial             bytes under way, never used
+//! $XDG_DATA_HOME/pds/staging/<hex>.partial             downloads under way, which a later run goes on with
 //! $XDG_DATA_HOME/pds/profiles/<name>/generations/<n>.toml, current
 //!                                                      what is live, and what was
 //! $XDG_DATA_HOME/pds/lock                              the advisory lock of whoever changes the store
@@ -46,7 +46,9 @@
 //! $XDG_STATE_HOME/pds/key                              32 random bytes, which compiled code is authenticated with
 //! $XDG_STATE_HOME/pds/logs/<name>.log, <name>.log.old  what extensions printed
 //! $XDG_CONFIG_HOME/pds/policy.toml, /etc/pds/policy.toml
-//!                                                      what any extension gets at most
+//!                                                      what any extension gets at most, and how registries are reached
+//! $XDG_CONFIG_HOME/pds/config.toml                     the host's own; of it only `[extensions.policy]` is read
+//! ~/.docker/config.json, …/containers/auth.json        credentials, where docker and podman keep them
 //! ```
 //!
 //! # What always holds
@@ -59,7 +61,8 @@
 //! 4. One function builds the wasmtime `Config` ([`engine::config`]), every wasm feature said explicitly.
 //! 5. An extension gets the capabilities that its manifest grants and nothing else ([`host::grants`]), and however a guest
 //!    behaves, a call of it comes back within its limits ([`host::extension`]).
-//! 6. A locked sync asks no registry about a tag; mirrors serve digests ([`registry::mirror`]).
+//! 6. A locked sync asks no registry about a tag; mirrors serve digests ([`registry::mirror`]). Credentials go only to the
+//!    host they belong to, and never into a message or a log ([`registry::secret`]).
 //! 7. Paths are built from digests and checked names only ([`store::paths`]).
 //! 8. A failed or interrupted sync leaves the old generation live, and what was verified in the store.
 //! 9. A sync with nothing to do makes no request, starts no runtime and no compiler, and writes nothing to the store.
@@ -79,7 +82,7 @@
 //! use sesame::ops::lock::Mode;
 //! use sesame::ops::project::{Project, Search};
 //! use sesame::ops::sync::{self, LockPolicy, Options, Ownership};
-//! use sesame::registry::{mirror::Reach, transport::Proxies};
+//! use sesame::registry::mirror::{Network, Reach};
 //! use sesame::store::paths::StorePaths;
 //!
 //! # fn main() -> Result<(), sesame::ops::error::Error> {
@@ -91,7 +94,7 @@
 //!         cache: "/home/me/.cache/pds".into(),
 //!         state: "/home/me/.local/state/pds".into(),
 //!     },
-//!     proxies: Proxies::default(),
+//!     network: Network::default(),
 //!     reach: Reach::Online,
 //!     jobs: 6,
 //!     observer: Arc::new(Silent),

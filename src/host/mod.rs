@@ -27,7 +27,7 @@
 //! # use sesame::model::event::Silent;
 //! # use sesame::ops::{context::{Context, Interrupt}, lock::Mode, project::{Project, Search}};
 //! # use sesame::ops::sync::{self, LockPolicy, Options, Ownership};
-//! # use sesame::registry::{mirror::Reach, transport::Proxies};
+//! # use sesame::registry::mirror::{Network, Reach};
 //! use sesame::host::backends::Backends;
 //! use sesame::host::values::Val;
 //! use sesame::ops::context::User;
@@ -42,7 +42,7 @@
 //! # let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/demo");
 //! # let search = Search { named: Some(demo.into()), start: "/".into(), ..Search::default() };
 //! # let context = Context {
-//! #     project: Project::find(&search)?, paths: paths.clone(), proxies: Proxies::default(), reach: Reach::Offline,
+//! #     project: Project::find(&search)?, paths: paths.clone(), network: Network::default(), reach: Reach::Offline,
 //! #     jobs: 1, observer: Arc::new(Silent), interrupt: Interrupt::default(), holder: "an example".to_owned(),
 //! #     user: User::default(),
 //! # };

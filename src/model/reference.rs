@@ -178,7 +178,7 @@ impl From<OciReference> for String {
 
 /// Whether a first path part is meant as a host: it has a dot, a port or brackets, or is `localhost`.
 /// A registry's host, with its port if it has one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RegistryHost(String);
 
 impl RegistryHost {

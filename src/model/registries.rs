@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::reference::{OciReference, ReferenceError, check_registry, check_repository};
+use super::reference::{OciReference, ReferenceError, RegistryHost, check_registry, check_repository};
 
 /// The `[registries]` table: settings by `host` or `host/prefix`, of which the longest wins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct RegistrySettings {
     /// A PEM file of certificates that are trusted besides the system's.
     pub ca: Option<PathBuf>,
     /// `host[:port]` of another host that may have the registry's credentials, to give tokens for it.
-    pub token_host: Option<String>,
+    pub token_host: Option<RegistryHost>,
 }
 
 /// The settings of a run: those of the project, and those of the machine, which go first.
@@ -50,7 +50,7 @@ pub struct Contact {
     pub plain_http: bool,
     pub insecure: bool,
     pub ca: Option<PathBuf>,
-    pub token_host: Option<String>,
+    pub token_host: Option<RegistryHost>,
     /// The setting of the project for which this host gets no credentials: it would show them to others, and whoever wrote
     /// the project may be a stranger.
     pub withheld: Option<&'static str>,
@@ -304,12 +304,15 @@ mod tests {
         let machine = settings(RegistrySettings { ca: Some("/corp.pem".into()), ..RegistrySettings::default() });
         let project = settings(RegistrySettings {
             insecure: true,
-            token_host: Some("auth.example".into()),
+            token_host: Some("auth.example".parse().unwrap()),
             ..RegistrySettings::default()
         });
         let contact = Settings { project, machine }.contact("registry.example", "org/a", None);
-        let expected =
-            Contact { ca: Some("/corp.pem".into()), token_host: Some("auth.example".into()), ..Contact::default() };
+        let expected = Contact {
+            ca: Some("/corp.pem".into()),
+            token_host: Some("auth.example".parse().unwrap()),
+            ..Contact::default()
+        };
         assert_eq!(contact, expected);
     }
 

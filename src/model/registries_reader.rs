@@ -7,7 +7,6 @@ use toml::de::DeValue;
 
 use super::document::{Fields, Text, Value, type_name};
 use super::problem::Problem;
-use super::reference::check_registry;
 use super::registries::{Mirror, Registries, RegistryPattern, RegistrySettings};
 
 const KEYS: [&str; 6] = ["mirrors", "mirrors-only", "plain-http", "insecure", "ca", "token-host"];
@@ -67,12 +66,7 @@ fn read_settings(
     settings.plain_http = fields.boolean("plain-http", problems).map(|plain| plain.value);
     settings.insecure = fields.boolean("insecure", problems).is_some_and(|insecure| insecure.value);
     settings.ca = fields.string("ca", problems).map(|path| folder.join(path.value));
-    if let Some(host) = fields.string("token-host", problems) {
-        match check_registry(host.value) {
-            Ok(()) => settings.token_host = Some(host.value.to_owned()),
-            Err(why) => problems.push(host.problem(format!("`{}` is not a host: {why}", host.value))),
-        }
-    }
+    settings.token_host = fields.string("token-host", problems).and_then(|host| host.parse(problems));
     let transports = [settings.plain_http == Some(true), settings.insecure, settings.ca.is_some()];
     if transports.into_iter().filter(|said| *said).count() > 1 {
         let message = "only one of `plain-http`, `insecure` and `ca` can be meant";

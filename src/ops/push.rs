@@ -71,7 +71,7 @@ fn write_layout(folder: &Path, push: &Push, package: &Package) -> Result<bool, E
     let Some(index) = index else { return Ok(false) };
     let blobs = folder.join("blobs").join("sha256");
     write::create_user_folder(&blobs)?;
-    for blob in package.blobs().into_iter().chain([package.manifest.as_slice()]) {
+    for blob in package.blobs().into_iter().chain([&package.manifest]) {
         write::replace_user_file(&blobs.join(Digest::of(blob).hex()), blob)?;
     }
     write::replace_user_file(&folder.join("oci-layout"), MARKER.as_bytes())?;

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::model::digest::Digest;
@@ -22,9 +23,9 @@ const CREATED: &str = "1970-01-01T00:00:00Z";
 /// A manifest, and the two blobs that it names.
 #[derive(Debug, Clone)]
 pub struct Package {
-    pub manifest: Vec<u8>,
-    pub config: Vec<u8>,
-    pub component: Vec<u8>,
+    pub manifest: Bytes,
+    pub config: Bytes,
+    pub component: Bytes,
 }
 
 impl Package {
@@ -55,7 +56,7 @@ impl Package {
         if !annotations.is_empty() {
             manifest["annotations"] = json!(annotations);
         }
-        Self { manifest: manifest.to_string().into_bytes(), config, component }
+        Self { manifest: manifest.to_string().into(), config: config.into(), component: component.into() }
     }
 
     /// The manifest's digest, by which everybody names the whole.
@@ -64,7 +65,7 @@ impl Package {
     }
 
     /// What the manifest names, the small one first.
-    pub fn blobs(&self) -> [&[u8]; 2] {
+    pub fn blobs(&self) -> [&Bytes; 2] {
         [&self.config, &self.component]
     }
 }

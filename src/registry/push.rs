@@ -41,10 +41,9 @@ impl Registry {
             Ok(_) | Err(Error::NotFound { .. }) => {}
             Err(error) => return Err(error),
         }
-        for blob in package.blobs() {
-            let bytes = Bytes::copy_from_slice(blob);
+        for bytes in package.blobs() {
             let mut retries = Retries::new(&remote.host);
-            while let Err(failure) = remote.send_blob(&repository, &bytes).await {
+            while let Err(failure) = remote.send_blob(&repository, bytes).await {
                 retries.after(failure).await?;
             }
         }
@@ -93,7 +92,7 @@ impl Remote {
     async fn send_manifest(&self, repository: &str, tag: &str, name: &str, package: &Package) -> Result<(), Failure> {
         let mut put = self.request(Method::PUT, repository, &format!("manifests/{tag}"), Action::Push, name)?;
         put.headers.insert(CONTENT_TYPE, HeaderValue::from_static(MANIFEST));
-        put.body = Some(Upload(Bytes::copy_from_slice(&package.manifest)));
+        put.body = Some(Upload(package.manifest.clone()));
         self.host.answer(&put).await.map(drop)
     }
 }

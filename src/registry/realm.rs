@@ -35,8 +35,8 @@ pub(super) async fn check(host: &Host, realm: &str, with_credentials: bool) -> R
         return Err(refused("which is inside this network"));
     }
     let known = KNOWN.iter().any(|(registry, tokens)| *registry == host.name && *tokens == name);
-    let configured = host.contact.token_host.as_deref();
-    let configured = configured.is_some_and(|wanted| wanted == name || authority(&url) == with_port(wanted));
+    let configured =
+        host.contact.token_host.as_ref().is_some_and(|wanted| authority(&url) == with_port(wanted.as_str()));
     if with_credentials && !known && !configured {
         return Err(refused("which is not known to be its own"));
     }

@@ -8,6 +8,7 @@ mod support;
 
 mod call;
 mod check;
+mod credentials;
 mod demo;
 mod downloads;
 mod faults;
@@ -25,6 +26,7 @@ mod ownership;
 mod plans;
 mod readme;
 mod real_registry;
+mod registries;
 mod schemas;
 mod sources;
 mod sync;

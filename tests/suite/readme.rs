@@ -16,9 +16,9 @@ fn script(name: &str) -> String {
     readme[start..start + end].to_owned()
 }
 
-/// Needs `docker-registry`, `wkg`, and a Rust toolchain that can get a wasm target.
+/// Needs `docker-registry`, and a Rust toolchain that can get a wasm target.
 #[test]
-#[ignore = "needs wkg, a wasm target and docker-registry; .ci/full runs it"]
+#[ignore = "needs a wasm target and docker-registry; .ci/full runs it"]
 fn the_journey_of_an_author() {
     let sandbox = Sandbox::new();
     let server = Server::start(&sandbox.path("tmp"));

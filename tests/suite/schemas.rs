@@ -63,13 +63,14 @@ fn every_good_fixture_validates_and_names_its_schema() {
 }
 
 /// Bad fixtures whose fault is between two places of a file, which no schema can tell.
-const BEYOND_A_SCHEMA: [&str; 8] = [
+const BEYOND_A_SCHEMA: [&str; 9] = [
     "config-set-twice",
     "mirrors-only-without-mirrors",
     "name-twice",
     "not-sorted",
     "one-provenance-two-components",
     "reference-bad-port",
+    "registry-ca-and-insecure",
     "registry-with-scheme",
     "version-disagrees",
 ];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -84,6 +84,20 @@ impl Sandbox {
             // Every wait of the network takes a fiftieth of its time.
             .env("SESAME_TEST_PACE", "0.02")
             .stdin(Stdio::null());
+        command
+    }
+
+    /// Puts a program `docker-credential-NAME` into the folder `bin`.
+    pub fn credential_helper(&self, name: &str, script: &str) {
+        let path = format!("bin/docker-credential-{name}");
+        self.write(&format!("../{path}"), format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(self.path(&path), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// The same command, which finds the programs in the folder `bin`.
+    pub fn command_with_helpers(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(arguments);
+        command.env("PATH", format!("{}:/usr/bin:/bin", self.path("bin").display()));
         command
     }
 
