@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use sesame::model::digest::Digest;
 
 use crate::support::artifact::{Artifact, INDEX, component, descriptor};
-use crate::support::registry::{Fault, Tokens};
+use crate::support::registry::{Fault, Registry, Tokens};
+use crate::support::sandbox::{Run, Sandbox};
 use crate::support::stage::Place::{self, Blob as B, Manifest as M, Token as T};
 use crate::support::stage::{PASSWORD, Shown, Stage, USER, assert_no_secret, tokens};
 
@@ -296,5 +297,23 @@ fn nothing_is_asked_without_tls_where_the_registry_has_it() {
         assert!(stage.stranger.everything_received().is_empty(), "{name}: a stranger was asked");
         assert_no_secret(&[stage.shown(name, &run)]);
         stage.assert_recovers(name);
+    }
+}
+
+#[test]
+fn a_registry_outside_does_not_make_us_ask_inside_our_network() {
+    let (sandbox, proxy, inside) = (Sandbox::new(), Registry::start(), Registry::start());
+    sandbox.write(
+        "sesame.toml",
+        "extensions.a = \"registry.test/org/a:1\"\n[registries.\"registry.test\"]\nplain-http = true\n",
+    );
+    for realm in ["https://HOST/token", "http://HOST/token", "https://localhost/token", "https://169.254.169.254/token"]
+    {
+        let realm = realm.replace("HOST", &inside.host());
+        proxy.want_tokens(Tokens { realm: Some(realm), ..Tokens::default() });
+        let mut command = sandbox.command(&["sync", "-vvv"]);
+        command.env("http_proxy", format!("http://{}", proxy.host()));
+        Run::of(&mut command).fails(77, &["registry.test sends us to", "for a token, which is inside this network"]);
+        assert!(inside.everything_received().is_empty());
     }
 }

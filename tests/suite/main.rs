@@ -24,6 +24,8 @@ mod lock;
 mod output;
 mod ownership;
 mod plans;
+mod policies;
+mod push;
 mod readme;
 mod real_registry;
 mod registries;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, symlink};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
@@ -15,7 +15,6 @@ use crate::support::sandbox::{Run, Sandbox};
 use crate::support::stage::{PASSWORD, USER, log_in, tokens};
 
 const DOCKER: &str = "home/.docker/config.json";
-const WITHOUT_TERMINAL: &str = "say `--username NAME --password-stdin`";
 
 /// A helper that keeps one thing, as docker's own do, and notes what it was told.
 const KEEPER: &str = r#"
@@ -34,24 +33,26 @@ fn project() -> (Sandbox, Registry) {
     (sandbox, registry)
 }
 
-/// Hands a password to a command, which must not show it.
-fn typed(mut command: Command, password: &str) -> Run {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // One that wants no password has closed its input.
-    let _ = child.stdin.take().unwrap().write_all(format!("{password}\n").as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-    for secret in [password, basic(USER, password).trim_start_matches("Basic ")] {
-        assert!(!stdout.contains(secret) && !stderr.contains(secret), "it shows `{secret}`:\n{stdout}{stderr}");
-    }
-    Run { status: output.status.code().unwrap(), stdout, stderr }
+/// The same with a registry that wants tokens.
+fn project_behind_tokens() -> (Sandbox, Registry) {
+    let (sandbox, registry) = project();
+    registry.want_tokens(tokens());
+    (sandbox, registry)
 }
 
+/// Logs in with a password, which must not be shown.
 fn login(sandbox: &Sandbox, registry: &Registry, password: &str, options: &[&str]) -> Run {
     let host = registry.host();
     let arguments = [&["registry", "login", &host, "--username", USER, "--password-stdin"], options].concat();
-    typed(sandbox.command_with_helpers(&arguments), password)
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(format!("{password}\n").as_bytes()).unwrap();
+    drop(writer);
+    let run = Run::of(sandbox.command_with_helpers(&arguments).stdin(reader));
+    let shown = format!("{}{}", run.stdout, run.stderr);
+    for secret in [password, basic(USER, password).trim_start_matches("Basic ")] {
+        assert!(!shown.contains(secret), "it shows `{secret}`:\n{shown}");
+    }
+    run
 }
 
 fn logout(sandbox: &Sandbox, registry: &Registry) -> Run {
@@ -69,11 +70,7 @@ fn mode(sandbox: &Sandbox, path: &str) -> u32 {
 
 #[test]
 fn a_login_is_kept_where_docker_does_and_lets_sync_in() {
-    for behind_tokens in [false, true] {
-        let (sandbox, registry) = project();
-        if behind_tokens {
-            registry.want_tokens(tokens());
-        }
+    for (sandbox, registry) in [project(), project_behind_tokens()] {
         let said = login(&sandbox, &registry, PASSWORD, &["-vvv"]);
         let place = sandbox.path(DOCKER).display().to_string();
         said.fails(0, &[&format!("logged in to {}; kept in {place}", registry.host())]);
@@ -109,11 +106,7 @@ fn a_login_and_a_logout_leave_the_rest_of_the_file_as_it_is() {
 
 #[test]
 fn a_wrong_password_is_not_kept() {
-    for behind_tokens in [false, true] {
-        let (sandbox, registry) = project();
-        if behind_tokens {
-            registry.want_tokens(tokens());
-        }
+    for (sandbox, registry) in [project(), project_behind_tokens()] {
         let denied = format!("{} does not accept the credentials of this login", registry.host());
         login(&sandbox, &registry, "canary-wrong", &["-vvv"]).fails(77, &[&denied]);
         assert!(!sandbox.path("home/.docker").exists());
@@ -205,7 +198,7 @@ fn nobody_is_asked_without_a_terminal() {
     for options in [&[][..], &["--username", USER], &["--json"]] {
         let run = sandbox.run(&[&["registry", "login", &host], options].concat());
         assert_eq!(run.status, 2, "{}", run.stderr);
-        assert!(run.stdout.contains(WITHOUT_TERMINAL) || run.stderr.contains(WITHOUT_TERMINAL), "{options:?}");
+        assert!((run.stdout + &run.stderr).contains("say `--username NAME --password-stdin`"), "{options:?}");
     }
     sandbox.run(&["registry", "login", &host, "--password-stdin"]).fails(2, &["--username"]);
     sandbox.run(&["registry", "login", "https://ghcr.io"]).fails(2, &["https://"]);

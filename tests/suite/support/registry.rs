@@ -182,6 +182,11 @@ impl Registry {
         format!("{}/{repository}:{tag}", self.host())
     }
 
+    /// What it holds at a path: the media type and the bytes.
+    pub fn held(&self, path: &str) -> Option<(String, Vec<u8>)> {
+        self.shared.lock().answers.get(path).cloned()
+    }
+
     /// Misbehaves whenever a path ends so.
     pub fn misbehave(&self, path_end: &str, fault: Fault) {
         self.plan(path_end, None, fault);

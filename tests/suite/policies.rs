@@ -1,0 +1,1 @@
+//! Where this machine lets extensions come from.
