@@ -135,8 +135,8 @@ fn pace() -> Pace {
 fn proxies() -> Proxies {
     let first = |names: &[&str]| names.iter().filter_map(|name| env::var(name).ok()).find(|value| !value.is_empty());
     Proxies {
-        https: first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
-        http: first(&["http_proxy", "all_proxy", "ALL_PROXY"]),
+        https: first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]).map(Secret::new),
+        http: first(&["http_proxy", "all_proxy", "ALL_PROXY"]).map(Secret::new),
         none_for: first(&["no_proxy", "NO_PROXY"]),
     }
 }

@@ -30,9 +30,10 @@ pub fn line(output: &Output, interrupt: &Interrupt) -> Option<String> {
     answer.map(|answer| answer.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// A line that is not shown as it is typed.
-pub fn hidden_line(output: &Output, interrupt: &Interrupt) -> Option<String> {
+/// A line that is not shown as it is typed, not even by somebody who is quicker than the question.
+pub fn hidden_line(output: &Output, interrupt: &Interrupt, question: &str) -> Option<String> {
     let _silence = Silence::begin();
+    output.say(Volume::Quiet, question);
     let answer = line(output, interrupt);
     if answer.is_some() {
         output.say(Volume::Quiet, "\n");

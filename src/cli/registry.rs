@@ -57,15 +57,14 @@ fn ask(
     if !output.asks() {
         return Err(Failure::NobodyToAsk);
     }
-    let question = |text: &str| output.say(Volume::Quiet, text);
     let user = match username {
         Some(user) => user.to_owned(),
         None => {
-            question(&format!("Name at {}: ", host.as_str()));
+            output.say(Volume::Quiet, &format!("Name at {}: ", host.as_str()));
             line(output, &context.interrupt).ok_or(Error::Interrupted)?
         }
     };
-    question("Password or access token: ");
-    let password = hidden_line(output, &context.interrupt).ok_or(Error::Interrupted)?;
+    let password = hidden_line(output, &context.interrupt, "Password or access token: ");
+    let password = password.ok_or(Error::Interrupted)?;
     Ok((user, password))
 }

@@ -79,10 +79,13 @@ impl Policy {
         let text = Text::new(file, bytes).map_err(|problem| vec![problem])?;
         let table = text.parse()?;
         let mut problems = Vec::new();
-        let mut fields = Fields::new(&text, table.get_ref(), 0..0, "the configuration");
-        let extensions = fields.table("extensions", &mut problems);
-        let policy = extensions.and_then(|mut extensions| extensions.table("policy", &mut problems));
-        let sources = policy.map(|mut policy| read_sources(&mut policy, file, &mut problems)).unwrap_or_default();
+        let mut sources = SourceRules::default();
+        let extensions = table.get_ref().get("extensions").and_then(|extensions| extensions.get_ref().as_table());
+        if let Some(policy) = extensions.and_then(|extensions| extensions.get("policy"))
+            && let Some(table) = policy.get_ref().as_table()
+        {
+            sources = read_sources(&mut Fields::new(&text, table, policy.span(), "`policy`"), file, &mut problems);
+        }
         if problems.is_empty() { Ok(Self { sources, ..Self::default() }) } else { Err(problems) }
     }
 
@@ -110,6 +113,7 @@ impl SourceRules {
     /// # Errors
     /// The first rule that forbids it.
     pub fn check(&self, registry: &str, repository: &str) -> Result<(), SourceRefusal> {
+        let registry = one_name(registry);
         for (file, allowed) in &self.allowed {
             if !allowed.iter().any(|pattern| pattern.matches(registry, repository)) {
                 return Err(SourceRefusal::NotAllowed { registry: registry.to_owned(), file: file.clone() });
@@ -128,6 +132,14 @@ impl SourceRules {
             }
         }
         Ok(())
+    }
+}
+
+/// The same server has one name in a policy: that without HTTPS's port, and Docker Hub's in references.
+fn one_name(registry: &str) -> &str {
+    match registry.strip_suffix(":443").unwrap_or(registry) {
+        "index.docker.io" | "registry-1.docker.io" => "docker.io",
+        other => other,
     }
 }
 
@@ -203,6 +215,7 @@ mod tests {
         );
         let rules = host.and(own).sources;
         assert_eq!(rules.check("ghcr.io", "org/a"), Ok(()));
+        assert!(rules.check("ghcr.io:443", "bad/apple").is_err() && rules.check("ghcr.io:443", "org/a").is_ok());
         assert_eq!(rules.check("ghcr.io", "bad/apples"), Ok(()));
         let not_allowed = |registry: &str, file: &str| {
             Err(SourceRefusal::NotAllowed { registry: registry.into(), file: file.into() })
@@ -220,6 +233,8 @@ mod tests {
             not_allowed("ghcr.io", "policy.toml")
         );
         assert!(Policy::parse_host("config.toml", b"extensions.policy.allowed_registries = 3").is_err());
-        assert_eq!(Policy::parse_host("config.toml", b"extensions = { on = true }").unwrap(), Policy::default());
+        for others in ["extensions = { on = true }", "extensions = true", "extensions.policy = \"strict\""] {
+            assert_eq!(Policy::parse_host("config.toml", others.as_bytes()).unwrap(), Policy::default());
+        }
     }
 }

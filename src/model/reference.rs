@@ -176,7 +176,6 @@ impl From<OciReference> for String {
     }
 }
 
-/// Whether a first path part is meant as a host: it has a dot, a port or brackets, or is `localhost`.
 /// A registry's host, with its port if it has one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RegistryHost(String);
@@ -199,7 +198,7 @@ impl FromStr for RegistryHost {
     }
 }
 
-/// Whether the first part of a reference can only be a host.
+/// Whether a first path part is meant as a host: it has a dot, a port or brackets, or is `localhost`.
 pub(crate) fn looks_like_host(part: &str) -> bool {
     part == "localhost" || part.contains(['.', ':', '['])
 }

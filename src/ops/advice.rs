@@ -1,7 +1,8 @@
-//! What to do about each error: the one file of hints. They belong to the report, so that people, JSON and users of
-//! the library are told the same.
+//! What to do about each error: the file of hints, with `registry_advice`. They belong to the report, so that people, JSON
+//! and users of the library are told the same.
 
 use super::error::Error;
+use super::registry_advice::registry;
 use crate::engine::compile::CompileError;
 use crate::engine::inspect::InspectError;
 use crate::host::functions::NoFunction;
@@ -10,12 +11,7 @@ use crate::model::capability::Capability;
 use crate::model::digest::Digest;
 use crate::model::name::ExtensionName;
 use crate::model::preamble::Kind;
-use crate::registry::Error as Registry;
-use crate::registry::error::Distrust;
 use crate::store::Error as Store;
-
-/// Where a person says what a project may not.
-const POLICY: &str = "~/.config/pds/policy.toml";
 
 impl Error {
     /// The next step, as one sentence without a period at its end.
@@ -158,92 +154,6 @@ fn stopped(name: &str, cause: &Cause) -> Option<String> {
     Some(format!(
         "if it needs more, raise `{limit}` where it is set: in its manifest, a policy, or on the command line"
     ))
-}
-
-fn registry(error: &Registry) -> Option<String> {
-    let hint = match error {
-        Registry::Unreachable { host, why } if why.contains("InvalidContentType") => {
-            return Some(format!(
-                "it does not speak TLS; if that is meant, add `plain-http = true` under `[registries.\"{host}\"]`, or write \
-                 `http://{host}` where it is a mirror"
-            ));
-        }
-        Registry::Unreachable { host, .. } => {
-            return Some(format!(
-                "look at the network and the name `{host}`; a mirror can stand in (for tags only with `mirrors-only = true`)"
-            ));
-        }
-        Registry::NotFound { source_name, what }
-            if source_name.starts_with("oci-layout:") && !what.starts_with("sha256:") =>
-        {
-            "name its entries by the full reference, or use a `[registries]` key that names this one repository"
-        }
-        Registry::NotFound { .. } => "look whether the reference is right, and whether it is still published",
-        Registry::Certificate { host, why } => {
-            return Some(match why {
-                Distrust::Expired | Distrust::NotYet => {
-                    "look at the clock of this machine; if it is right, tell whoever runs the registry".to_owned()
-                }
-                _ => format!(
-                    "if it has a CA of its own, add `ca = \"FILE.pem\"` under `[registries.\"{host}\"]` in {POLICY}"
-                ),
-            });
-        }
-        Registry::Busy { .. } => "try again then; with credentials, registries often allow more",
-        Registry::Denied { doing: "write", .. } => "look whether these credentials may write there",
-        Registry::Denied { host, .. } => {
-            return Some(format!(
-                "look whether the repository exists, and which credentials there are: `sesame registry check {host}`"
-            ));
-        }
-        Registry::NoCredentials { host, .. } => {
-            return Some(format!(
-                "`sesame registry login {host}`; registries also want them for a repository that does not exist"
-            ));
-        }
-        Registry::Rejected { host, .. } => {
-            return Some(format!("`sesame registry login {host}` replaces docker's; mend any other where they are"));
-        }
-        Registry::Withheld { host, setting } => {
-            return Some(format!(
-                "if you trust it with them, say `{setting}` under `[registries.\"{host}\"]` in {POLICY} instead"
-            ));
-        }
-        Registry::Realm { host, why, .. } if why.contains("not known") => {
-            return Some(format!(
-                "if you know it to be its own, add `token-host = \"…\"` under `[registries.\"{host}\"]` in {POLICY}"
-            ));
-        }
-        Registry::Realm { .. } | Registry::Echo { .. } => {
-            "do not use this registry before whoever runs it has mended it"
-        }
-        Registry::TagTaken { .. } => "publish under another tag; `--force` moves this one",
-        Registry::Forbidden(_) => "use another source, or ask whoever wrote that file",
-        Registry::Ca { .. } => "name a file with certificates in the PEM format",
-        Registry::Keep { .. } => "mend or remove `credsStore` and `credHelpers` in docker's config.json",
-        Registry::Status { .. } | Registry::Token { .. } => {
-            "try again later; if it stays, tell whoever runs the registry"
-        }
-        Registry::WrongDigest { .. }
-        | Registry::Header { .. }
-        | Registry::MediaType { .. }
-        | Registry::TooLong { .. }
-        | Registry::Encoded { .. } => {
-            "nothing of it was kept; a proxy or mirror between may change bytes, or the registry is damaged"
-        }
-        Registry::Refused { refusal, .. } => refusal.advice(),
-        Registry::NotALayout { .. } | Registry::LayoutDigest { .. } => {
-            "write one with `skopeo copy … oci:FOLDER:REFERENCE`, or mend `mirrors` in sesame.toml"
-        }
-        Registry::Ambiguous { .. } => "remove the entries that are not meant from its index.json",
-        Registry::Offline { .. } => {
-            "run it once without `--offline`; an `oci-layout:` mirror serves digests, and tags with `mirrors-only = true`"
-        }
-        Registry::All { tried, .. } => return tried.iter().min_by_key(|error| error.kind()).and_then(registry),
-        Registry::Proxy(_) => "mend https_proxy, http_proxy or all_proxy in the environment",
-        Registry::Transport(_) | Registry::Io { .. } | Registry::Stopped => return None,
-    };
-    Some(hint.to_owned())
 }
 
 fn store(error: &Store) -> Option<String> {

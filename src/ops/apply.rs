@@ -24,7 +24,6 @@ use crate::engine::config::engine;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
 use crate::model::event::Event;
-use crate::model::fault::FaultKind;
 use crate::model::plan::{Action, Blob, Origin, Plan, Role, StepId};
 use crate::model::report::StepOutcome;
 use crate::model::schedule::{Outcome, Schedule};
@@ -171,16 +170,17 @@ async fn fetch(workshop: &Workshop<'_>, plan: &Plan, id: StepId, blob: &Blob, or
         }
         (Origin::Path(path), _) => return copy(workshop, plan, id, blob, path, sink),
     };
-    let error: Error = match (fetched, sink.fault) {
-        (Ok(()), _) => return Ok(()),
-        (Err(_), Some(fault)) => fault.into(),
-        (Err(error), None) => error.into(),
-    };
-    // What came before a network failed is gone on with; what is wrong is not kept.
-    if error.kind() == FaultKind::Integrity {
+    if fetched.is_ok() {
+        return Ok(());
+    }
+    // What came before a network failed is gone on with by a later run.
+    if sink.size() == 0 {
         let _ = workshop.blobs.discard(&blob.digest);
     }
-    Err(error)
+    match (fetched, sink.fault) {
+        (_, Some(fault)) => Err(fault.into()),
+        (fetched, None) => Ok(fetched?),
+    }
 }
 
 /// Stages the bytes of a file in the project.

@@ -25,6 +25,7 @@ mod permission;
 pub mod project;
 pub mod push;
 pub mod registry;
+mod registry_advice;
 pub mod secrets;
 pub mod sync;
 mod target;

@@ -68,13 +68,18 @@ fn write_layout(folder: &Path, push: &Push, package: &Package) -> Result<bool, E
     let path = folder.join("index.json");
     let index = read_file(&path, MAX_MANIFEST)?;
     let index = layout::with_entry(folder, index.as_deref(), &push.destination.reference, package, push.taken)?;
+    let marker = folder.join("oci-layout");
+    let marked = read_file(&marker, MAX_MANIFEST)?;
+    marked.as_ref().map_or(Ok(()), |bytes| layout::check_marker(folder, bytes))?;
     let Some(index) = index else { return Ok(false) };
     let blobs = folder.join("blobs").join("sha256");
     write::create_user_folder(&blobs)?;
     for blob in package.blobs().into_iter().chain([&package.manifest]) {
-        write::replace_user_file(&blobs.join(Digest::of(blob).hex()), blob)?;
+        write::put_user_file(&blobs.join(Digest::of(blob).hex()), blob)?;
     }
-    write::replace_user_file(&folder.join("oci-layout"), MARKER.as_bytes())?;
-    write::replace_user_file(&path, &index)?;
+    if marked.is_none() {
+        write::put_user_file(&marker, MARKER.as_bytes())?;
+    }
+    write::put_user_file(&path, &index)?;
     Ok(true)
 }

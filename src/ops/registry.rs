@@ -1,5 +1,7 @@
 //! `registry check`, `login` and `logout`: how registries let us in.
 
+use std::path::Path;
+
 use super::context::Context;
 use super::error::Error;
 use super::project::read_file;
@@ -9,9 +11,11 @@ use crate::model::registries::Registries;
 use crate::model::registry_report::{LoginReport, LogoutReport, RegistryReport};
 use crate::registry::credentials::Found;
 use crate::registry::docker_file::{DockerFile, erase, store};
-use crate::registry::mirror::Registry;
 use crate::registry::secret::{Credential, Secret};
 use crate::store::write;
+
+/// What credentials are called that are only tried.
+pub(super) const THIS_LOGIN: &str = "this login";
 
 /// Looks whether a registry can be reached and lets us in.
 ///
@@ -30,7 +34,7 @@ pub fn login(context: &Context, host: &RegistryHost, user: &str, password: &Secr
     let host = host.as_str();
     let project = project(context)?;
     let credential = Credential::Password { user: user.to_owned(), password: password.clone() };
-    let given = Found { credential, place: "this login".to_owned() };
+    let given = Found { credential, place: THIS_LOGIN.to_owned() };
     let trial = context.registry_with(&project, Some(given))?;
     let verified = context.block_on(async { Ok(trial.lets_in(host).await?) })?;
     let mut file = docker_file(context, host)?;
@@ -44,11 +48,10 @@ pub fn login(context: &Context, host: &RegistryHost, user: &str, password: &Secr
         write::create_folder(folder)?;
     }
     write::replace_private_user_file(&path, file.render().as_bytes())?;
-    let hidden_by = elsewhere(context, &context.registry(&project)?, host)?;
-    let place = match helper {
-        Some(helper) => format!("`docker-credential-{helper}`, which {} names", path.display()),
-        None => path.display().to_string(),
-    };
+    let place = helper.map_or_else(|| path.display().to_string(), |helper| kept_by(&helper, &path));
+    let registry = context.registry(&project)?;
+    let first = context.block_on(async { Ok(registry.credentials_place(host).await?) })?;
+    let hidden_by = first.filter(|first| *first != place);
     Ok(LoginReport { host: host.to_owned(), place, verified, hidden_by })
 }
 
@@ -61,23 +64,23 @@ pub fn logout(context: &Context, host: &RegistryHost) -> Result<LogoutReport, Er
     let mut file = docker_file(context, host)?;
     let path = context.network.credentials.docker.clone();
     let registry = context.registry(&project(context)?)?;
-    let mut removed = file.remove(host);
-    if let Some(helper) = file.helper(host) {
-        context.block_on(async { Ok(erase(&helper, host).await?) })?;
-        removed = true;
-    }
-    if removed {
+    let mut place = None;
+    if file.remove(host) {
         write::replace_private_user_file(&path, file.render().as_bytes())?;
+        place = Some(path.display().to_string());
     }
-    let place = removed.then(|| path.display().to_string());
-    Ok(LogoutReport { host: host.to_owned(), place, left: elsewhere(context, &registry, host)? })
+    if let Some(helper) = file.helper(host)
+        && context.block_on(async { Ok(erase(&helper, host).await?) })?
+    {
+        place = Some(kept_by(&helper, &path));
+    }
+    let left = context.block_on(async { Ok(registry.credentials_place(host).await?) })?;
+    Ok(LogoutReport { host: host.to_owned(), place, left })
 }
 
-/// A place other than docker's file that has credentials for a host, and is looked at first.
-fn elsewhere(context: &Context, registry: &Registry, host: &str) -> Result<Option<String>, Error> {
-    let place = context.block_on(async { Ok(registry.credentials_place(host).await?) })?;
-    let docker = context.network.credentials.docker.display().to_string();
-    Ok(place.filter(|place| !place.contains(&docker)))
+/// A helper as a place of credentials.
+fn kept_by(helper: &str, file: &Path) -> String {
+    format!("`docker-credential-{helper}`, which {} names", file.display())
 }
 
 fn docker_file(context: &Context, host: &str) -> Result<DockerFile, Error> {

@@ -47,11 +47,20 @@ pub(super) enum Action {
 pub(super) struct Tokens {
     slots: Mutex<HashMap<Scope, Slot>>,
     /// Where it said that tokens are.
-    server: Mutex<Option<Challenge>>,
+    server: Mutex<Option<TokenServer>>,
 }
 
 /// What lets in for one scope. Locked while it is asked for.
-type Slot = Arc<AsyncMutex<Option<Pass>>>;
+type Slot = Arc<AsyncMutex<Kept>>;
+
+/// What came of asking last.
+#[derive(Debug, Default)]
+enum Kept {
+    #[default]
+    Nothing,
+    Pass(Pass),
+    Failure(Failure, Instant),
+}
 
 #[derive(Debug)]
 struct Pass {
@@ -63,60 +72,90 @@ struct Pass {
 /// What a registry wants to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Challenge {
-    /// A token from this address.
-    Bearer { realm: String, service: Option<String> },
+    /// A token from this server.
+    Bearer(TokenServer),
     /// A name and a password.
     Basic,
     /// Nothing that we understand.
     Unknown,
 }
 
+/// Where tokens are, as a registry says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TokenServer {
+    pub realm: String,
+    service: Option<String>,
+}
+
 impl Tokens {
     /// What a request needs, as far as that is known before it is sent: what let in before, or a new token where one has run
     /// out or another repository needed one.
     pub(super) async fn before(&self, host: &Host, request: &Request) -> Result<Option<Secret>, Failure> {
-        let known = self.slot(&request.scope).lock().await.as_ref().filter(|pass| pass.is_valid()).map(Pass::header);
+        let known = match &*self.slot(&request.scope).lock().await {
+            Kept::Pass(pass) if pass.is_valid() => Some(pass.header()),
+            _ => None,
+        };
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match (known, server) {
             (Some(header), _) => Ok(Some(header)),
             (None, None) => Ok(None),
-            (None, Some(server)) => self.renew(host, request, None, server).await.map(Some),
+            (None, Some(server)) => self.renew(host, request, None, Challenge::Bearer(server)).await.map(Some),
         }
     }
 
-    /// Gets what a challenge asks for. One request at a time for each scope, so that all who wait share its answer.
+    /// Gets what a challenge asks for. One request at a time for each scope, so that all who wait share what comes of it.
     pub(super) async fn renew(
+        &self,
+        host: &Host,
+        request: &Request,
+        refused: Option<&Secret>,
+        challenge: Challenge,
+    ) -> Result<Secret, Failure> {
+        let began = Instant::now();
+        let slot = self.slot(&request.scope);
+        let mut kept = slot.lock().await;
+        match &*kept {
+            Kept::Pass(pass) if pass.is_valid() && Some(&pass.header) != refused => return Ok(pass.header()),
+            Kept::Failure(failure, at) if *at > began => return Err(failure.clone()),
+            _ => {}
+        }
+        match self.ask(host, request, refused, challenge).await {
+            Ok(pass) => {
+                let header = pass.header();
+                *kept = Kept::Pass(pass);
+                Ok(header)
+            }
+            Err(failure) => {
+                *kept = Kept::Failure(failure.clone(), Instant::now());
+                Err(failure)
+            }
+        }
+    }
+
+    async fn ask(
         &self,
         host: &Host,
         Request { scope, what, .. }: &Request,
         refused: Option<&Secret>,
         challenge: Challenge,
-    ) -> Result<Secret, Failure> {
-        let slot = self.slot(scope);
-        let mut kept = slot.lock().await;
-        if let Some(pass) = kept.as_ref().filter(|pass| pass.is_valid() && Some(&pass.header) != refused) {
-            return Ok(pass.header());
-        }
+    ) -> Result<Pass, Failure> {
         let found = host.credential(&scope.repository).await;
-        let pass = match challenge {
-            Challenge::Bearer { realm, service } => {
-                let url = realm::check(host, &realm, found.is_some()).await?;
-                let answer = token(host, scope, what, url, service.as_deref(), found.as_ref()).await?;
+        match challenge {
+            Challenge::Bearer(server) => {
+                let url = realm::check(host, &server.realm, found.is_some()).await?;
+                let answer = token(host, scope, what, url, server.service.as_deref(), found.as_ref()).await?;
                 let lifetime = Duration::from_secs(answer.expires_in.unwrap_or(LIFETIME)).mul_f64(0.9);
                 let until = Instant::now().checked_add(host.pace().of(lifetime));
-                let server = Challenge::Bearer { realm, service };
+                let header = Secret::new(format!("Bearer {}", answer.visible(host)?));
                 *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
-                Pass { header: Secret::new(format!("Bearer {}", answer.visible(host)?)), until }
+                Ok(Pass { header, until })
             }
-            Challenge::Basic => Pass { header: basic(host, what, found, refused)?, until: None },
+            Challenge::Basic => Ok(Pass { header: basic(host, what, found, refused)?, until: None }),
             Challenge::Unknown => {
                 let why = "it does not say how to get one".to_owned();
-                return Err(Error::Token { host: host.name.clone(), why }.into());
+                Err(Error::Token { host: host.name.clone(), why }.into())
             }
-        };
-        let header = pass.header();
-        *kept = Some(pass);
-        Ok(header)
+        }
     }
 
     fn slot(&self, scope: &Scope) -> Slot {
@@ -160,7 +199,7 @@ pub(super) fn challenge(headers: &HeaderMap) -> Challenge {
                     .map(|(_, value)| value.to_unescaped())
             };
             if let Some(realm) = param("realm") {
-                return Challenge::Bearer { realm, service: param("service") };
+                return Challenge::Bearer(TokenServer { realm, service: param("service") });
             }
         }
     }
@@ -245,7 +284,7 @@ async fn token(
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => Err(none(host, what).into()),
         _ => {
             let error = fault(format!("{shown} answered {}", status.as_u16()));
-            Err(Failure::of_status(&host.name, status, response.headers(), error))
+            Err(Failure::of_status(&shown, status, response.headers(), error))
         }
     }
 }
@@ -256,7 +295,36 @@ async fn read(host: &Host, response: Response, fault: &impl Fn(String) -> Error)
         return Err(fault("the answer is compressed, which nobody asked for".to_owned()).into());
     }
     // The turn at the registry is held by the request that needs the token.
-    let body = Body::new(response, &host.name, host.pace(), None).read(MAX_ANSWER, "a token").await;
+    let name = host.named(response.url());
+    let body = Body::new(response, &name, host.pace(), None).read(MAX_ANSWER, "a token").await;
     let body = body.map_err(|failure| Failure { error: fault(line(&failure.error)), again: failure.again })?;
     serde_json::from_slice(&body).map_err(|_| fault("the answer is no JSON of a token".to_owned()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn challenges_are_told_apart() {
+        let read = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(WWW_AUTHENTICATE, value.parse().unwrap());
+            challenge(&headers)
+        };
+        let server = TokenServer { realm: "https://auth.example/token".into(), service: Some("reg".into()) };
+        let bearer = "Bearer realm=\"https://auth.example/token\",service=\"reg\",scope=\"x\"";
+        assert_eq!(read(bearer), Challenge::Bearer(server));
+        assert_eq!(read("Basic realm=\"x\""), Challenge::Basic);
+        assert_eq!(read("Negotiate"), Challenge::Unknown);
+        assert_eq!(challenge(&HeaderMap::new()), Challenge::Unknown);
+    }
+
+    #[test]
+    fn a_scope_is_written_as_token_servers_name_it() {
+        let scope = |repository: &str, action| Scope { repository: repository.into(), action }.parameter();
+        assert_eq!(scope("org/a", Action::Pull).as_deref(), Some("repository:org/a:pull"));
+        assert_eq!(scope("org/a", Action::Push).as_deref(), Some("repository:org/a:pull,push"));
+        assert_eq!(scope("", Action::Pull), None);
+    }
 }

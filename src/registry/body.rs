@@ -8,6 +8,7 @@ use super::error::{Error, root};
 use super::gate::Turn;
 use super::pace::{LEAST, Pace};
 use super::retry::Failure;
+use super::transport::silent;
 
 /// A body under way. It holds its host's turn, if it came with one, until it is dropped.
 pub(super) struct Body {
@@ -30,7 +31,7 @@ impl Body {
         let chunk = match timeout(silence, self.response.chunk()).await {
             Ok(Ok(chunk)) => chunk,
             Ok(Err(error)) => return Err(self.unreachable(root(&error.without_url()))),
-            Err(_) => return Err(self.unreachable("it sent nothing for 30 s".to_owned())),
+            Err(_) => return Err(Failure::passing(silent(&self.host))),
         };
         let (since, bytes) = self.stretch;
         let bytes = bytes + chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
@@ -59,6 +60,11 @@ impl Body {
             bytes.extend_from_slice(&chunk);
         }
         Ok(bytes)
+    }
+
+    /// A failure of a body that ended too early.
+    pub(super) fn broken_off(&self) -> Failure {
+        self.unreachable("it stopped in the middle".to_owned())
     }
 
     fn unreachable(&self, why: String) -> Failure {

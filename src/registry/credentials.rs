@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::model::event::{Event, Observer};
 const MAX_FILE: u64 = 1 << 20;
 
 /// The time that a helper has: it may ask the person to unlock something.
-const HELPER: Duration = Duration::from_secs(60);
+pub(super) const HELPER: Duration = Duration::from_secs(60);
 
 /// The name under which docker keeps the credentials of its own registry.
 const DOCKER_HUB: [&str; 4] = ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"];
@@ -53,6 +54,8 @@ struct Inner {
     observer: Arc<dyn Observer>,
     files: OnceLock<Vec<File>>,
     asked: Mutex<HashMap<(usize, String), Option<Found>>>,
+    /// A helper did not answer in time. It may never, so nothing waits for the keyring again.
+    stuck: AtomicBool,
 }
 
 /// A place's text, and the same parsed.
@@ -64,17 +67,24 @@ struct File {
 
 impl Keyring {
     pub(super) fn new(places: Places, observer: Arc<dyn Observer>) -> Self {
-        Self(Arc::new(Inner { places, observer, files: OnceLock::new(), asked: Mutex::default() }))
+        let (files, asked, stuck) = (OnceLock::new(), Mutex::default(), AtomicBool::new(false));
+        Self(Arc::new(Inner { places, observer, files, asked, stuck }))
     }
 
     /// The credential for a repository of a host, from the first place that has one. What cannot be read is a warning.
     pub(super) async fn find(&self, host: &str, repository: &str) -> Option<Found> {
+        if self.0.stuck.load(Ordering::Relaxed) {
+            return None;
+        }
         let (inner, host_name, repository) = (Arc::clone(&self.0), host.to_owned(), repository.to_owned());
         let look = tokio::task::spawn_blocking(move || inner.find(&host_name, &repository));
         match tokio::time::timeout(HELPER, look).await {
             Ok(found) => found.ok().flatten(),
             Err(_) => {
-                self.0.warn(&format!("the credential helper for {host} has not answered for {} s", HELPER.as_secs()));
+                if !self.0.stuck.swap(true, Ordering::Relaxed) {
+                    let message = "a credential helper has not answered for a minute; going on without credentials";
+                    self.0.warn(message);
+                }
                 None
             }
         }
@@ -198,6 +208,13 @@ pub(super) fn helper(json: &Value, host: &str) -> Option<String> {
 /// The name under which docker keeps what is for a host.
 pub(super) fn docker_key(host: &str) -> &str {
     if host == "docker.io" { DOCKER_HUB[0] } else { host }
+}
+
+/// Whether a name under which something is kept is of a host as a whole: docker has written URLs, too.
+pub(super) fn is_key_of(key: &str, host: &str) -> bool {
+    let bare = key.trim_start_matches("https://").trim_start_matches("http://");
+    let bare = bare.trim_end_matches('/').trim_end_matches("/v1").trim_end_matches("/v2");
+    bare == host || (host == "docker.io" && DOCKER_HUB.contains(&key))
 }
 
 /// A file's text; none if there is no such file.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::credentials::{docker_key, helper};
+use super::credentials::{HELPER, docker_key, helper, is_key_of};
 use super::error::Error;
 use super::secret::Secret;
 
@@ -51,8 +51,10 @@ impl DockerFile {
 
     /// Forgets a credential. Whether there was one.
     pub fn remove(&mut self, host: &str) -> bool {
-        let auths = self.0.get_mut("auths").and_then(Value::as_object_mut);
-        auths.is_some_and(|auths| auths.remove(docker_key(host)).is_some())
+        let Some(auths) = self.0.get_mut("auths").and_then(Value::as_object_mut) else { return false };
+        let before = auths.len();
+        auths.retain(|key, _| !is_key_of(key, host));
+        auths.len() < before
     }
 
     /// The text, as docker indents it.
@@ -72,30 +74,54 @@ impl DockerFile {
 /// [`Error::Keep`] if the helper cannot be run or fails.
 pub async fn store(helper: &str, host: &str, user: &str, password: &Secret) -> Result<(), Error> {
     let input = json!({ "ServerURL": docker_key(host), "Username": user, "Secret": password.reveal() });
-    run(helper, "store", host, &input.to_string()).await
+    match run(helper, "store", host, &input.to_string()).await? {
+        Answer::Done => Ok(()),
+        Answer::NotFound | Answer::Failed => Err(fault(helper, "store", host, "failed")),
+    }
 }
 
-/// Lets a helper forget a credential.
+/// Lets a helper forget a credential. Whether it had one.
 ///
 /// # Errors
 /// [`Error::Keep`] if the helper cannot be run or fails.
-pub async fn erase(helper: &str, host: &str) -> Result<(), Error> {
-    run(helper, "erase", host, docker_key(host)).await
+pub async fn erase(helper: &str, host: &str) -> Result<bool, Error> {
+    match run(helper, "erase", host, docker_key(host)).await? {
+        Answer::Done => Ok(true),
+        Answer::NotFound => Ok(false),
+        Answer::Failed => Err(fault(helper, "erase", host, "failed")),
+    }
+}
+
+/// How a helper ended.
+enum Answer {
+    Done,
+    NotFound,
+    Failed,
 }
 
 /// Runs a helper. What it prints is not shown: it may hold what must not be seen.
-async fn run(helper: &str, action: &str, host: &str, input: &str) -> Result<(), Error> {
-    let program = format!("docker-credential-{helper}");
-    let fault = |why: String| Error::Keep { host: host.to_owned(), why: format!("`{program} {action}` {why}") };
-    let mut command = Command::new(&program);
-    command.arg(action).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    let mut child = command.spawn().map_err(|error| fault(format!("cannot be run: {error}")))?;
+async fn run(helper: &str, action: &str, host: &str, input: &str) -> Result<Answer, Error> {
+    let mut command = Command::new(format!("docker-credential-{helper}"));
+    command.arg(action).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let cannot = |error: std::io::Error| fault(helper, action, host, &format!("cannot be run: {error}"));
+    let mut child = command.spawn().map_err(cannot)?;
     if let Some(mut stdin) = child.stdin.take() {
         // A helper that reads nothing says with its status whether that is right.
         let _ = stdin.write_all(input.as_bytes()).await;
     }
-    let status = child.wait().await.map_err(|error| fault(error.to_string()))?;
-    if status.success() { Ok(()) } else { Err(fault("failed".to_owned())) }
+    let ended = tokio::time::timeout(HELPER, child.wait_with_output()).await;
+    let ended = ended.map_err(|_| fault(helper, action, host, "has not answered for a minute"))?;
+    let output = ended.map_err(cannot)?;
+    let not_found = String::from_utf8_lossy(&output.stdout).contains("not found");
+    Ok(match output.status.success() {
+        true => Answer::Done,
+        false if not_found => Answer::NotFound,
+        false => Answer::Failed,
+    })
+}
+
+fn fault(helper: &str, action: &str, host: &str, why: &str) -> Error {
+    Error::Keep { host: host.to_owned(), why: format!("`docker-credential-{helper} {action}` {why}") }
 }
 
 #[cfg(test)]
@@ -115,7 +141,9 @@ mod tests {
             (&json["auths"]["ghcr.io"]["auth"], &json["detachKeys"]),
             (&json!("b2xkOm9sZA=="), &json!("ctrl-x"))
         );
-        assert!(file.remove("quay.io") && !file.remove("quay.io"));
+        assert!(file.remove("quay.io") && !file.remove("quay.io") && file.remove("docker.io"));
+        let mut urls = DockerFile::parse("x", r#"{"auths":{"https://quay.io/v1/":{},"quay.io/org":{}}}"#).unwrap();
+        assert!(urls.remove("quay.io") && urls.render().contains("quay.io/org"));
         assert!(DockerFile::parse("x", "[1]").is_err() && DockerFile::parse("x", "").is_ok());
     }
 

@@ -14,6 +14,8 @@ use crate::model::reference::OciReference;
 pub enum Error {
     #[error("{host} cannot be reached: {why}")]
     Unreachable { host: String, why: String },
+    #[error("{host} cannot be reached: it does not speak TLS")]
+    NoTls { host: String },
     #[error("the certificate of {host} is not trusted: {why}")]
     Certificate { host: String, why: Distrust },
     #[error("{host} asks us to wait {seconds} s, and at most {limit} s are waited")]
@@ -21,14 +23,7 @@ pub enum Error {
     #[error("{source_name} does not have {what}")]
     NotFound { source_name: String, what: String },
     #[error("{host} does not let us {doing} {what} ({status}){}", said(message))]
-    Denied {
-        host: String,
-        /// `read` or `write`
-        doing: &'static str,
-        what: String,
-        status: u16,
-        message: String,
-    },
+    Denied { host: String, doing: Doing, what: String, status: u16, message: String },
     #[error("{host} answered {status} when asked for {what}{}", said(message))]
     Status { host: String, what: String, status: u16, message: String },
     #[error("{host} wants credentials for {what}, and there are none")]
@@ -38,7 +33,7 @@ pub enum Error {
     #[error("{host} does not accept the credentials of {place}")]
     Rejected { host: String, place: String },
     #[error("{host} sends us to {realm} for a token, {why}")]
-    Realm { host: String, realm: String, why: &'static str },
+    Realm { host: String, realm: String, why: RealmRefusal },
     #[error("{host} gives no token: {why}")]
     Token { host: String, why: String },
     #[error("{host} sends our own credentials back in {what}")]
@@ -85,11 +80,33 @@ pub enum Error {
     Transport(String),
     #[error("the proxy `{0}` is no URL")]
     Proxy(String),
-    #[error("the credentials for {host} cannot be kept: {why}")]
+    #[error("the kept credentials for {host} cannot be changed: {why}")]
     Keep { host: String, why: String },
     /// The sink took no more. It knows why.
     #[error("the bytes could not be kept")]
     Stopped,
+}
+
+/// What somebody does with what a registry holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Doing {
+    #[error("read")]
+    Reading,
+    #[error("write")]
+    Writing,
+}
+
+/// Why an address is not asked for a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RealmRefusal {
+    #[error("which is no address")]
+    NoAddress,
+    #[error("over plain HTTP")]
+    PlainHttp,
+    #[error("which is inside this network")]
+    Inside,
+    #[error("which is not known to be its own")]
+    Unknown,
 }
 
 /// What is wrong with a certificate.
@@ -111,6 +128,7 @@ impl Error {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Unreachable { .. }
+            | Self::NoTls { .. }
             | Self::Certificate { .. }
             | Self::Busy { .. }
             | Self::NotFound { .. }

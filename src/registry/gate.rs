@@ -1,6 +1,6 @@
 //! One host's queue: how many requests are under way, and until when nothing is asked.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ const WIDE: usize = 16;
 pub(super) struct Gate {
     turns: Arc<Semaphore>,
     is_wide: AtomicBool,
+    /// How often the host gave what it was asked for.
+    successes: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -34,7 +36,12 @@ pub(super) type Turn = OwnedSemaphorePermit;
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { turns: Arc::new(Semaphore::new(NARROW)), is_wide: AtomicBool::new(false), state: Mutex::default() }
+        Self {
+            turns: Arc::new(Semaphore::new(NARROW)),
+            is_wide: AtomicBool::new(false),
+            successes: AtomicU64::new(0),
+            state: Mutex::default(),
+        }
     }
 }
 
@@ -71,7 +78,15 @@ impl Gate {
         state.paused_until = state.paused_until.max(Some(until));
     }
 
-    /// The host was tried often enough: who still waits for it need not try it as often again.
+    pub(super) fn succeeded(&self) {
+        self.successes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn successes(&self) -> u64 {
+        self.successes.load(Ordering::Relaxed)
+    }
+
+    /// The host was tried often enough: whoever still waits for it gets the same error.
     pub(super) fn give_up(&self, error: &Error) {
         self.lock().dead.get_or_insert_with(|| error.clone());
     }

@@ -2,7 +2,6 @@
 //! along redirects; trying again is for others.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use oci_client::errors::OciEnvelope;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderValue, LOCATION};
@@ -11,12 +10,12 @@ use reqwest::{Method, Response, StatusCode, Url, Version};
 use super::auth::{Challenge, Scope, Tokens, challenge};
 use super::body::Body;
 use super::credentials::{Found, Keyring};
-use super::error::Error;
+use super::error::{Doing, Error};
 use super::gate::{Gate, Turn};
 use super::pace::Pace;
 use super::retry::Failure;
 use super::secret::{Secret, Sent};
-use super::transport::{Transport, Trust, unanswered};
+use super::transport::{Transport, Trust, silent, unanswered};
 use super::upload::Upload;
 use crate::model::event::{Event, Observer};
 use crate::model::registries::Contact;
@@ -44,7 +43,6 @@ pub(super) struct Host {
     pub sent: Sent,
     common: Arc<Common>,
     tokens: Tokens,
-    answered: AtomicBool,
 }
 
 /// One request to a host.
@@ -69,17 +67,11 @@ impl Host {
             sent: Sent::default(),
             common,
             tokens: Tokens::default(),
-            answered: AtomicBool::new(false),
         }
     }
 
     pub(super) fn pace(&self) -> Pace {
         self.common.transport.pace
-    }
-
-    /// Whether it has ever answered in this run.
-    pub(super) fn has_answered(&self) -> bool {
-        self.answered.load(Ordering::Relaxed)
     }
 
     /// The URL of a path of the distribution API.
@@ -105,23 +97,25 @@ impl Host {
         if !response.status().is_success() {
             return Err(self.refusal(response, turn, request).await);
         }
+        self.gate.succeeded();
         if let Some(encoding) = response.headers().get(CONTENT_ENCODING).filter(|value| *value != "identity") {
             let encoding = self.sent.shown(encoding.to_str().unwrap_or("?"));
             return Err(Error::Encoded { host: self.name.clone(), encoding }.into());
         }
-        Ok(Body::new(response, &self.name, self.pace(), Some(turn)))
+        let name = self.named(response.url());
+        Ok(Body::new(response, &name, self.pace(), Some(turn)))
     }
 
     /// Sends a request, with a token where one is wanted, and gives the answer whatever its status.
-    pub(super) async fn any_answer(&self, request: &Request) -> Result<(Response, Turn), Failure> {
+    async fn any_answer(&self, request: &Request) -> Result<(Response, Turn), Failure> {
         let turn = self.gate.enter().await?;
         let mut pass = self.tokens.before(self, request).await?;
-        let mut response = self.follow(request, pass.as_ref()).await?;
+        let (mut response, mut turn) = self.follow(request, pass.as_ref(), turn).await?;
         if response.status() == StatusCode::UNAUTHORIZED && self.is_own(response.url()) {
             let asked = challenge(response.headers());
             drop(response);
             pass = Some(self.tokens.renew(self, request, pass.as_ref(), asked).await?);
-            response = self.follow(request, pass.as_ref()).await?;
+            (response, turn) = self.follow(request, pass.as_ref(), turn).await?;
             // Another token would be refused as well; a password is told to be wrong.
             if response.status() == StatusCode::UNAUTHORIZED && challenge(response.headers()) == Challenge::Basic {
                 self.tokens.renew(self, request, pass.as_ref(), Challenge::Basic).await?;
@@ -131,23 +125,33 @@ impl Host {
     }
 
     /// Sends a request as anybody, and gives the answer whatever its status.
-    pub(super) async fn unasked_answer(&self, request: &Request) -> Result<Response, Failure> {
-        let _turn = self.gate.enter().await?;
-        self.follow(request, None).await
+    pub(super) async fn anonymous_answer(&self, request: &Request) -> Result<Response, Failure> {
+        let turn = self.gate.enter().await?;
+        Ok(self.follow(request, None, turn).await?.0)
     }
 
-    /// Sends a request, and follows where it is redirected. The credentials stay with this host.
-    async fn follow(&self, request: &Request, pass: Option<&Secret>) -> Result<Response, Failure> {
+    /// Sends a request, and follows where it is redirected. The credentials stay with this host; on another, its queue
+    /// counts.
+    async fn follow(
+        &self,
+        request: &Request,
+        pass: Option<&Secret>,
+        mut turn: Turn,
+    ) -> Result<(Response, Turn), Failure> {
         let mut url = request.url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let response = self.send(request, &url, pass.filter(|_| self.is_own(&url))).await?;
-            let Some(location) = redirection(&request.method, &response) else { return Ok(response) };
-            let unfit = |why: &str| Error::Unreachable { host: self.name.clone(), why: why.to_owned() };
+            let Some(location) = redirection(&request.method, &response) else { return Ok((response, turn)) };
+            let unfit = |why: &str| Error::Unreachable { host: self.named(&url), why: why.to_owned() };
             let location = location.to_str().ok().and_then(|location| url.join(location).ok());
             let next = location.filter(|next| matches!(next.scheme(), "http" | "https"));
             let next = next.ok_or_else(|| unfit("it redirects to what is no address"))?;
             if url.scheme() == "https" && next.scheme() == "http" {
                 return Err(unfit("it redirects from HTTPS to HTTP").into());
+            }
+            if authority(&url) != authority(&next) {
+                drop(turn);
+                turn = self.gate_of(&next).enter().await?;
             }
             url = next;
         }
@@ -201,55 +205,63 @@ impl Host {
         url: &Url,
         sending: Option<Result<Response, reqwest::Error>>,
     ) -> Result<Response, Failure> {
-        let shown = format!("{method} {}://{}{}", url.scheme(), authority(url), url.path());
+        let shown = self.sent.scrubbed(&format!("{method} {}://{}{}", url.scheme(), authority(url), url.path()));
         let response = match sending {
             Some(Ok(response)) => response,
             Some(Err(error)) => {
-                let error = unanswered(&self.name, error);
+                let error = unanswered(&self.named(url), error);
                 self.observer.notice(&Event::Requested { request: &shown, outcome: "no answer" });
                 let passes = matches!(&error, Error::Unreachable { why, .. } if may_pass(why));
                 return Err(if passes { Failure::passing(error) } else { error.into() });
             }
             None => {
                 self.observer.notice(&Event::Requested { request: &shown, outcome: "no answer in time" });
-                let why = "it sent nothing for 30 s".to_owned();
-                return Err(Failure::passing(Error::Unreachable { host: self.name.clone(), why }));
+                return Err(Failure::passing(silent(&self.named(url))));
             }
         };
         let outcome = format!("{} {:?}", response.status().as_u16(), response.version());
         self.observer.notice(&Event::Requested { request: &shown, outcome: &outcome });
-        self.answered.store(true, Ordering::Relaxed);
-        if response.version() == Version::HTTP_2 && self.is_own(url) {
-            self.gate.widen();
+        if response.version() == Version::HTTP_2 {
+            self.gate_of(url).widen();
         }
         Ok(response)
     }
 
     async fn refusal(&self, response: Response, turn: Turn, request: &Request) -> Failure {
         let (status, headers) = (response.status(), response.headers().clone());
+        let name = self.named(response.url());
         let message = self.message(response, turn).await;
-        let (host, what, number) = (self.name.clone(), request.what.clone(), status.as_u16());
+        let (host, what, number) = (name.clone(), request.what.clone(), status.as_u16());
         let error = match status {
             StatusCode::NOT_FOUND => Error::NotFound { source_name: host, what },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match self.contact.withheld {
                 Some(setting) => Error::Withheld { host, setting },
                 None => {
                     let reads = matches!(request.method, Method::GET | Method::HEAD);
-                    let doing = if reads { "read" } else { "write" };
+                    let doing = if reads { Doing::Reading } else { Doing::Writing };
                     Error::Denied { host, doing, what, status: number, message }
                 }
             },
             _ => Error::Status { host, what, status: number, message },
         };
-        Failure::of_status(&self.name, status, &headers, error)
+        Failure::of_status(&name, status, &headers, error)
     }
 
     /// What a host says of an error, as it may be shown.
-    pub(super) async fn message(&self, response: Response, turn: Turn) -> String {
+    async fn message(&self, response: Response, turn: Turn) -> String {
         let body = Body::new(response, &self.name, self.pace(), Some(turn)).read(MAX_ERROR, "an error").await;
         let envelope: Option<OciEnvelope> = serde_json::from_slice(&body.unwrap_or_default()).ok();
         let error = envelope.and_then(|envelope| envelope.errors.into_iter().next());
         self.sent.shown(&error.map(|error| error.message).unwrap_or_default())
+    }
+
+    /// What the host of a URL is called in messages.
+    pub(super) fn named(&self, url: &Url) -> String {
+        if self.is_own(url) { self.name.clone() } else { url.host_str().unwrap_or_default().to_owned() }
+    }
+
+    fn gate_of(&self, url: &Url) -> Arc<Gate> {
+        if self.is_own(url) { Arc::clone(&self.gate) } else { self.common.transport.gate(&authority(url)) }
     }
 
     /// Whether a URL is of this very host.
@@ -280,7 +292,7 @@ fn redirection<'a>(method: &Method, response: &'a Response) -> Option<&'a Header
     response.headers().get(LOCATION).filter(|_| redirects && asks)
 }
 
-/// Whether what stopped a request may pass. A name that does not exist, or a host that speaks no TLS, will not change.
+/// Whether what stopped a request may pass. A name that does not exist will not.
 fn may_pass(why: &str) -> bool {
-    !["Name or service not known", "No address associated", "InvalidContentType"].iter().any(|text| why.contains(text))
+    !["Name or service not known", "No address associated"].iter().any(|text| why.contains(text))
 }

@@ -30,6 +30,17 @@ pub enum Taken {
     Move,
 }
 
+/// Checks what a layout's file `oci-layout` says.
+///
+/// # Errors
+/// [`Error::NotALayout`] if it is of a version that is not known.
+pub fn check_marker(folder: &Path, marker: &[u8]) -> Result<(), Error> {
+    let bad = |why: String| Error::NotALayout { path: folder.to_owned(), why };
+    let marker: Marker = serde_json::from_slice(marker).map_err(|_| bad("its `oci-layout` is no JSON".to_owned()))?;
+    let known = marker.version.starts_with("1.");
+    if known { Ok(()) } else { Err(bad(format!("it has version `{}`, only 1 is known", marker.version))) }
+}
+
 /// The `index.json` of a layout with a package added under its full reference, or none if it has it already. Other
 /// entries stay as they are.
 ///
@@ -48,7 +59,7 @@ pub fn with_entry(
         Some(bytes) => serde_json::from_slice(bytes).map_err(|_| bad("is no JSON"))?,
         None => empty,
     };
-    let entries = index["manifests"].as_array_mut().ok_or_else(|| bad("has no `manifests`"))?;
+    let entries = index.get_mut("manifests").and_then(Value::as_array_mut).ok_or_else(|| bad("has no `manifests`"))?;
     let name = reference.to_string();
     let (digest, own) = (package.digest(), |entry: &Value| entry["annotations"][REF_NAME] == name.as_str());
     for entry in entries.iter().filter(|entry| own(entry)) {
@@ -110,11 +121,7 @@ impl Layout {
             Error::NotFound { .. } => missing("oci-layout"),
             other => other,
         })?;
-        let marker: Marker =
-            serde_json::from_slice(&marker).map_err(|_| bad("its `oci-layout` is no JSON".to_owned()))?;
-        if !marker.version.starts_with("1.") {
-            return Err(bad(format!("it has version `{}`, only 1 is known", marker.version)));
-        }
+        check_marker(&self.folder, &marker)?;
         let index = self.read(&self.folder.join("index.json"), "").map_err(|error| match error {
             Error::NotFound { .. } => missing("index.json"),
             other => other,

@@ -146,9 +146,6 @@ impl Registry {
     ) -> Result<(), Error> {
         let mut tried: Vec<Error> = Vec::new();
         for source in self.sources(reference, Question::Digest(digest)) {
-            if tried.last().is_some_and(|error| error.kind() == FaultKind::Integrity) {
-                sink.restart()?;
-            }
             let answer = match source {
                 Ok(source) => source.blob(reference, digest, size, sink).await,
                 Err(error) => Err(error),
@@ -159,7 +156,12 @@ impl Registry {
                     return Ok(());
                 }
                 Err(Error::Stopped) => return Err(Error::Stopped),
-                Err(error) => tried.push(error),
+                Err(error) => {
+                    if error.kind() == FaultKind::Integrity {
+                        sink.restart()?;
+                    }
+                    tried.push(error);
+                }
             }
         }
         Err(all(&digest.to_string(), tried))

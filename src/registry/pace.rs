@@ -7,11 +7,11 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 /// Until a connection stands.
 const CONNECT: Duration = Duration::from_secs(10);
 /// For the next byte.
-const SILENCE: Duration = Duration::from_secs(30);
+pub(super) const SILENCE: Duration = Duration::from_secs(30);
 /// The longest wait that a host may ask for.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// For all tries of one request, counted in waits between them.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// For all tries of one request together, unless they bring something.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How often a request is sent again.
 pub(super) const RETRIES: usize = 5;
 /// The bytes that must come in each stretch of [`SILENCE`]: 1 KiB a second.

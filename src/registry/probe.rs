@@ -10,6 +10,9 @@ use super::mirror::Registry;
 use super::retry::{Failure, Retries};
 use crate::model::registry_report::{Access, Credentials, RegistryReport};
 
+/// What is asked for, in messages.
+const API: &str = "its API";
+
 impl Registry {
     /// Whether a registry lets us in with our credentials; one that lets in anybody does not tell.
     ///
@@ -22,10 +25,18 @@ impl Registry {
         }
         let request = base(&host)?;
         let first = ask(&host, &request).await?;
-        if first.status() != StatusCode::UNAUTHORIZED {
-            return Ok(false);
+        match first.status() {
+            StatusCode::UNAUTHORIZED => {}
+            status if status.is_success() => return Ok(false),
+            status => return Err(strange(name, status)),
         }
-        host.answer(&request).await.map(|_| true).map_err(|failure| failure.error)
+        let mut retries = Retries::new(&host);
+        loop {
+            match host.answer(&request).await {
+                Ok(_) => return Ok(true),
+                Err(failure) => retries.after(failure).await?,
+            }
+        }
     }
 
     /// Where the credentials for a registry are found.
@@ -49,7 +60,7 @@ impl Registry {
             wants: match challenge(first.headers()) {
                 _ if first.status() != StatusCode::UNAUTHORIZED => None,
                 Challenge::Basic => Some("a name and a password".to_owned()),
-                Challenge::Bearer { realm, .. } => Some(format!("a token from {}", host.sent.shown(&realm))),
+                Challenge::Bearer(server) => Some(format!("a token from {}", host.sent.shown(&server.realm))),
                 Challenge::Unknown => Some("something unknown".to_owned()),
             },
             credentials: match (&found, host.contact.withheld) {
@@ -68,29 +79,29 @@ impl Registry {
                 (Err(failure), _) => refused(failure),
             };
         } else if !first.status().is_success() {
-            let error = Error::Status {
-                host: name.to_owned(),
-                what: "its API".to_owned(),
-                status: first.status().as_u16(),
-                message: String::new(),
-            };
-            (report.access, report.reason) = refused(error.into());
+            (report.access, report.reason) = refused(strange(name, first.status()).into());
         }
         Ok(report)
     }
 }
 
+/// What is wrong with an answer that no registry gives.
+fn strange(name: &str, status: StatusCode) -> Error {
+    let (host, what, message) = (name.to_owned(), API.to_owned(), String::new());
+    Error::Status { host, what, status: status.as_u16(), message }
+}
+
 /// A request for the base of a registry's API.
 fn base(host: &Host) -> Result<Request, Error> {
     let scope = Scope { repository: String::new(), action: Action::Pull };
-    let what = "its API".to_owned();
-    Ok(Request { method: Method::GET, url: host.url("")?, scope, headers: HeaderMap::new(), body: None, what })
+    let (url, what) = (host.url("")?, API.to_owned());
+    Ok(Request { method: Method::GET, url, scope, headers: HeaderMap::new(), body: None, what })
 }
 
 async fn ask(host: &Host, request: &Request) -> Result<Response, Error> {
     let mut retries = Retries::new(host);
     loop {
-        match host.unasked_answer(request).await {
+        match host.anonymous_answer(request).await {
             Ok(response) => return Ok(response),
             Err(failure) => retries.after(failure).await?,
         }

@@ -3,7 +3,7 @@
 
 use reqwest::Url;
 
-use super::error::Error;
+use super::error::{Error, RealmRefusal};
 use super::host::{Host, authority};
 use crate::model::registries::is_internal;
 
@@ -19,26 +19,25 @@ const KNOWN: [(&str, &str); 3] = [
 /// # Errors
 /// [`Error::Realm`] if the registry may not send us there.
 pub(super) async fn check(host: &Host, realm: &str, with_credentials: bool) -> Result<Url, Error> {
-    let refused = |why: &'static str| Error::Realm { host: host.name.clone(), realm: host.sent.shown(realm), why };
-    let url = Url::parse(realm).map_err(|_| refused("which is no address"))?;
+    let refused = |why| Error::Realm { host: host.name.clone(), realm: host.sent.shown(realm), why };
+    let url = Url::parse(realm).map_err(|_| refused(RealmRefusal::NoAddress))?;
     if host.is_own(&url) {
         return Ok(url);
     }
-    match url.scheme() {
-        "https" => {}
-        "http" if with_credentials => return Err(refused("over plain HTTP, which shows the credentials")),
-        "http" if host.contact.plain_http => {}
-        _ => return Err(refused("over plain HTTP")),
+    let encrypted = url.scheme() == "https";
+    if !encrypted && (with_credentials || url.scheme() != "http" || !host.contact.plain_http) {
+        return Err(refused(RealmRefusal::PlainHttp));
     }
-    let name = url.host_str().unwrap_or_default();
-    if reaches_inside(&url).await && !reaches_inside(&host.url("")?).await {
-        return Err(refused("which is inside this network"));
+    if addresses(&url).await.any(|address| is_internal(&address))
+        && !addresses(&host.url("")?).await.all(|address| is_internal(&address))
+    {
+        return Err(refused(RealmRefusal::Inside));
     }
-    let known = KNOWN.iter().any(|(registry, tokens)| *registry == host.name && *tokens == name);
-    let configured =
-        host.contact.token_host.as_ref().is_some_and(|wanted| authority(&url) == with_port(wanted.as_str()));
+    let known = KNOWN.contains(&(&host.name, url.host_str().unwrap_or_default()));
+    let configured = host.contact.token_host.as_ref();
+    let configured = configured.is_some_and(|wanted| authority(&url) == with_port(wanted.as_str()));
     if with_credentials && !known && !configured {
-        return Err(refused("which is not known to be its own"));
+        return Err(refused(RealmRefusal::Unknown));
     }
     Ok(url)
 }
@@ -48,15 +47,13 @@ fn with_port(host: &str) -> String {
     Url::parse(&format!("https://{host}")).map(|url| authority(&url)).unwrap_or_default()
 }
 
-/// Whether an address is on this machine or in its network. Where names are a proxy's to look up, only by its text.
-async fn reaches_inside(url: &Url) -> bool {
-    let name = url.host_str().unwrap_or_default();
-    if is_internal(name) {
-        return true;
-    }
+/// A host as it is named, and what its name stands for here. Between this look-up and the connection a name may come to
+/// stand for something else; over HTTPS the other host's certificate would still have to fit.
+async fn addresses(url: &Url) -> impl Iterator<Item = String> {
+    let name = url.host_str().unwrap_or_default().to_owned();
     let port = url.port_or_known_default().unwrap_or_default();
-    match tokio::net::lookup_host((name, port)).await {
-        Ok(mut addresses) => addresses.any(|address| is_internal(&address.ip().to_string())),
-        Err(_) => false,
-    }
+    let found = tokio::net::lookup_host((name.trim_matches(['[', ']']), port)).await;
+    let found: Vec<String> = found.into_iter().flatten().map(|address| address.ip().to_string()).collect();
+    // A name that cannot be looked up here, because a proxy does it, is judged by its text.
+    if found.is_empty() { vec![name] } else { found }.into_iter()
 }

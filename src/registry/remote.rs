@@ -83,8 +83,8 @@ impl Remote {
         Ok(document)
     }
 
-    /// Asks for what the sink lacks of a blob, and passes it on.
-    async fn receive(&self, request: &mut Request, size: u64, sink: &mut dyn Sink) -> Result<(), Failure> {
+    /// Asks for what the sink lacks of a blob, and passes it on. Gives the place where it began.
+    async fn receive(&self, request: &mut Request, size: u64, sink: &mut dyn Sink) -> Result<u64, Failure> {
         if sink.size() > size {
             sink.restart().map_err(Error::from)?;
         }
@@ -92,7 +92,7 @@ impl Remote {
         request.headers.remove(RANGE);
         if start > 0 {
             if start == size {
-                return Ok(());
+                return Ok(start);
             }
             let range = HeaderValue::from_str(&format!("bytes={start}-"));
             request.headers.extend(range.map(|range| (RANGE, range)));
@@ -122,7 +122,9 @@ impl Remote {
             answer => answer?,
         };
         let too_long = || Error::TooLong { source_name: host.clone(), what: what.clone(), limit: size };
-        if body.response.content_length().is_some_and(|length| sink.size().saturating_add(length) > size) {
+        let announced = body.response.content_length();
+        let start = sink.size();
+        if announced.is_some_and(|length| start.saturating_add(length) > size) {
             return Err(too_long().into());
         }
         while let Some(chunk) = body.chunk().await? {
@@ -131,7 +133,8 @@ impl Remote {
             }
             sink.write(&chunk).map_err(Error::from)?;
         }
-        Ok(())
+        // A body without a length ends where its connection does, rightly or not.
+        if announced.is_none() && sink.size() < size { Err(body.broken_off()) } else { Ok(start) }
     }
 
     fn repository(&self, reference: &OciReference) -> String {
@@ -173,19 +176,25 @@ impl Source for Remote {
         // What is there from an earlier run may be of another source, or damaged.
         let mut inherited = sink.size() > 0;
         loop {
+            let before = sink.size();
             match self.receive(&mut request, size, sink).await {
-                Ok(()) => {
+                Ok(start) => {
                     let found = sink.digest();
                     if found == digest {
                         return Ok(());
                     }
-                    if !inherited {
+                    if !inherited || start == 0 {
                         return Err(Error::WrongDigest { source_name: self.name(), expected: digest, found });
                     }
                     inherited = false;
                     sink.restart()?;
                 }
-                Err(failure) => retries.after(failure).await?,
+                Err(failure) => {
+                    if sink.size() > before {
+                        retries.progressed();
+                    }
+                    retries.after(failure).await?;
+                }
             }
         }
     }

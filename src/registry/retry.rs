@@ -1,6 +1,6 @@
 //! What is tried again, how often, and when.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use backon::ExponentialBackoff;
 use chrono::DateTime;
@@ -13,7 +13,7 @@ use super::pace::{LONGEST_PAUSE, RETRIES};
 use crate::model::event::Event;
 
 /// A try that failed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Failure {
     pub error: Error,
     pub again: Again,
@@ -60,13 +60,22 @@ impl Failure {
 pub(super) struct Retries<'a> {
     host: &'a Host,
     waits: ExponentialBackoff,
-    waited: Duration,
     number: usize,
+    /// Since when nothing was got.
+    since: Instant,
+    /// How often the host had given something to anybody by then.
+    successes: u64,
 }
 
 impl<'a> Retries<'a> {
     pub(super) fn new(host: &'a Host) -> Self {
-        Self { host, waits: host.pace().backoff(), waited: Duration::ZERO, number: 0 }
+        let successes = host.gate.successes();
+        Self { host, waits: host.pace().backoff(), number: 0, since: Instant::now(), successes }
+    }
+
+    /// The last try brought something, although it failed.
+    pub(super) fn progressed(&mut self) {
+        self.since = Instant::now();
     }
 
     /// Waits until the next try is due.
@@ -75,15 +84,19 @@ impl<'a> Retries<'a> {
     /// The failure's own, where another try cannot help or there were enough.
     pub(super) async fn after(&mut self, failure: Failure) -> Result<(), Error> {
         let pause = match failure.again {
-            Again::Never => return Err(failure.error),
+            Again::Never => {
+                if matches!(failure.error, Error::Busy { .. }) {
+                    self.host.gate.give_up(&failure.error);
+                }
+                return Err(failure.error);
+            }
             Again::Soon => None,
             Again::After(pause) => Some(self.host.pace().of(pause)),
         };
         let Some(backoff) = self.waits.next() else { return Err(self.give_up(failure.error)) };
         let wait = pause.unwrap_or_default().max(backoff);
-        self.waited += wait;
         self.number += 1;
-        if self.waited > self.host.pace().patience() {
+        if self.since.elapsed() + wait > self.host.pace().patience() {
             return Err(self.give_up(failure.error));
         }
         if pause.is_some() {
@@ -95,8 +108,11 @@ impl<'a> Retries<'a> {
         Ok(())
     }
 
+    /// Ends the tries; for everybody, if the fault is the host's and it has given nobody anything meanwhile.
     fn give_up(&self, error: Error) -> Error {
-        if !self.host.has_answered() {
+        let of_host =
+            matches!(error, Error::Unreachable { .. } | Error::Token { .. } | Error::Status { status: 429, .. });
+        if of_host && self.host.gate.successes() == self.successes {
             self.host.gate.give_up(&error);
         }
         error

@@ -75,10 +75,18 @@ impl Sent {
                 sent.push(part);
             }
         }
+        // A short one may be a part of a longer one, which must be found whole.
+        sent.sort_by_key(|secret| std::cmp::Reverse(secret.reveal().len()));
     }
 
-    /// Whether bytes hold one of the secrets that are too long to be there by chance.
-    pub(super) fn are_in(&self, bytes: &[u8]) -> bool {
+    /// Whether a JSON document holds one of the secrets that are too long to be there by chance, written as it is or with
+    /// escapes.
+    pub(super) fn are_in(&self, document: &[u8]) -> bool {
+        let plain: Option<serde_json::Value> = serde_json::from_slice(document).ok();
+        self.are_in_bytes(document) || plain.is_some_and(|plain| self.are_in_bytes(plain.to_string().as_bytes()))
+    }
+
+    fn are_in_bytes(&self, bytes: &[u8]) -> bool {
         let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut telling = sent.iter().map(|secret| secret.reveal().as_bytes()).filter(|secret| secret.len() >= TELLING);
         telling.any(|secret| bytes.windows(secret.len()).any(|window| window == secret))
@@ -86,11 +94,16 @@ impl Sent {
 
     /// A host's own words, as they may be shown: without secrets, escaped, and cut.
     pub(super) fn shown(&self, words: &str) -> String {
-        let mut words = words.to_owned();
+        escape(self.scrubbed(words).trim()).chars().take(SHOWN).collect()
+    }
+
+    /// A text without secrets.
+    pub(super) fn scrubbed(&self, text: &str) -> String {
+        let mut text = text.to_owned();
         for secret in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            words = words.replace(secret.reveal(), "…");
+            text = text.replace(secret.reveal(), "…");
         }
-        escape(words.trim()).chars().take(SHOWN).collect()
+        text
     }
 }
 
@@ -107,6 +120,15 @@ mod tests {
         let words = format!("you sent {} ({}), abc.def\u{1b}[31m", basic.reveal(), "me:hunter:2-and-2");
         assert_eq!(sent.shown(&words), "you sent Basic … (me:…), …\\u{1b}[31m");
         assert!(sent.are_in(b"{\"x\": \"hunter:2-and-2\"}") && !sent.are_in(b"hunter:2 abc.def"));
+        assert!(sent.are_in(br#"{"x": "\u0068unter:2-and-2"}"#));
         assert!(!format!("{sent:?}").contains("hunter"));
+    }
+
+    #[test]
+    fn a_short_password_within_a_token_does_not_keep_the_token_from_being_found() {
+        let sent = Sent::default();
+        sent.note(&Credential::basic("me", &Secret::new("abc".into())));
+        sent.note(&Secret::new("Bearer xx-abc-yy".into()));
+        assert_eq!(sent.shown("you sent xx-abc-yy"), "you sent …");
     }
 }

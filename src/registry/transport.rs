@@ -10,18 +10,22 @@ use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
 
 use super::error::{Distrust, Error, line, root};
 use super::gate::Gate;
-use super::pace::Pace;
+use super::pace::{Pace, SILENCE};
+use super::secret::Secret;
 
-/// The proxies to go through, as the person's environment names them.
+/// The proxies to go through, as the person's environment names them. Their URLs may hold passwords.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proxies {
     /// For `https://` registries.
-    pub https: Option<String>,
+    pub https: Option<Secret>,
     /// For `http://` registries.
-    pub http: Option<String>,
+    pub http: Option<Secret>,
     /// Hosts to reach directly, separated by commas.
     pub none_for: Option<String>,
 }
+
+/// This machine, which no proxy can reach.
+const THIS_MACHINE: &str = "localhost,127.0.0.0/8,::1";
 
 /// Whose certificates are believed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -83,13 +87,15 @@ impl Transport {
     }
 
     fn with_proxies(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, Error> {
-        let none_for = self.proxies.none_for.as_deref().and_then(NoProxy::from_string);
+        let named = self.proxies.none_for.as_deref().unwrap_or_default();
+        let none_for = NoProxy::from_string(&format!("{named},{THIS_MACHINE}"));
+        let fault = |url: &Secret| Error::Proxy(without_credentials(url.reveal()));
         if let Some(url) = &self.proxies.https {
-            let proxy = Proxy::https(url).map_err(|_| Error::Proxy(without_credentials(url)))?;
+            let proxy = Proxy::https(url.reveal()).map_err(|_| fault(url))?;
             builder = builder.proxy(proxy.no_proxy(none_for.clone()));
         }
         if let Some(url) = &self.proxies.http {
-            let proxy = Proxy::http(url).map_err(|_| Error::Proxy(without_credentials(url)))?;
+            let proxy = Proxy::http(url.reveal()).map_err(|_| fault(url))?;
             builder = builder.proxy(proxy.no_proxy(none_for));
         }
         Ok(builder)
@@ -99,10 +105,17 @@ impl Transport {
 /// Why a request got no answer.
 pub(super) fn unanswered(host: &str, error: reqwest::Error) -> Error {
     let error = error.without_url();
+    let (host, why) = (host.to_owned(), root(&error));
     match distrust(&error) {
-        Some(why) => Error::Certificate { host: host.to_owned(), why },
-        None => Error::Unreachable { host: host.to_owned(), why: root(&error) },
+        Some(why) => Error::Certificate { host, why },
+        None if why.contains("InvalidContentType") => Error::NoTls { host },
+        None => Error::Unreachable { host, why },
     }
+}
+
+/// Why a host that says nothing is given up.
+pub(super) fn silent(host: &str) -> Error {
+    Error::Unreachable { host: host.to_owned(), why: format!("it sent nothing for {} s", SILENCE.as_secs()) }
 }
 
 /// What is wrong with a certificate, if that is what stopped a request.
@@ -147,7 +160,9 @@ mod tests {
 
     #[test]
     fn a_proxys_password_is_never_shown() {
-        let proxies = Proxies { https: Some("http://user:secret@[nonsense".into()), ..Proxies::default() };
+        let url = Secret::new("http://user:secret@[nonsense".into());
+        let proxies = Proxies { https: Some(url), ..Proxies::default() };
+        assert!(!format!("{proxies:?}").contains("secret"));
         let error = Transport::new(proxies, Pace::default()).client(&Trust::System).unwrap_err().to_string();
         assert!(error.contains("nonsense") && !error.contains("secret"), "{error}");
     }

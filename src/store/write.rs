@@ -97,21 +97,20 @@ pub fn replace(target: &Path, bytes: &[&[u8]], durability: Durability) -> Result
 /// Replaces a file of the user's, such as `sesame.lock`, in one step. A link is followed; the mode is kept, and
 /// is that of an ordinary new file where there was none.
 pub fn replace_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut target = path.to_owned();
-    for _ in 0..LINKS {
-        let Ok(link) = fs::read_link(&target) else { break };
-        target = parent(&target).join(link);
-    }
-    let mode = fs::metadata(&target).ok().map(|metadata| metadata.permissions().mode() & 0o777);
-    replace_with_mode(&target, &[bytes], mode, Durability::Synced)
+    let target = followed(path);
+    replace_with_mode(&target, &[bytes], mode(&target), Durability::Synced)
 }
 
 /// The same for a file that holds secrets: where there was none, nobody else can read it.
 pub fn replace_private_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    if fs::symlink_metadata(path).is_err() {
-        return replace_with_mode(path, &[bytes], Some(0o600), Durability::Synced);
-    }
-    replace_user_file(path, bytes)
+    let target = followed(path);
+    replace_with_mode(&target, &[bytes], mode(&target).or(Some(0o600)), Durability::Synced)
+}
+
+/// Writes a file into a folder that may be somebody else's work, in one step. A link that stands there is replaced, not
+/// followed.
+pub fn put_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    replace_with_mode(path, &[bytes], None, Durability::Synced)
 }
 
 /// Creates a file of the user's that must not exist yet.
@@ -214,6 +213,20 @@ fn replace_with_mode(target: &Path, bytes: &[&[u8]], mode: Option<u32>, durabili
         Durability::Synced => sync_parent(target),
         Durability::Disposable => Ok(()),
     }
+}
+
+/// Where a link leads in the end.
+fn followed(path: &Path) -> PathBuf {
+    let mut target = path.to_owned();
+    for _ in 0..LINKS {
+        let Ok(link) = fs::read_link(&target) else { break };
+        target = parent(&target).join(link);
+    }
+    target
+}
+
+fn mode(path: &Path) -> Option<u32> {
+    fs::metadata(path).ok().map(|metadata| metadata.permissions().mode() & 0o777)
 }
 
 fn sync_parent(path: &Path) -> Result<(), Error> {

@@ -72,10 +72,9 @@ fn mode(sandbox: &Sandbox, path: &str) -> u32 {
 fn a_login_is_kept_where_docker_does_and_lets_sync_in() {
     for (sandbox, registry) in [project(), project_behind_tokens()] {
         let said = login(&sandbox, &registry, PASSWORD, &["-vvv"]);
-        let place = sandbox.path(DOCKER).display().to_string();
-        said.fails(0, &[&format!("logged in to {}; kept in {place}", registry.host())]);
+        said.fails(0, &[&format!("logged in to {}; kept in {}", registry.host(), sandbox.path(DOCKER).display())]);
         assert!(!said.stderr.contains("warning"), "{}", said.stderr);
-        let auth = basic(USER, PASSWORD).trim_start_matches("Basic ").to_owned();
+        let auth = basic(USER, PASSWORD).replace("Basic ", "");
         assert_eq!(docker(&sandbox), json!({ "auths": { registry.host(): { "auth": auth } } }));
         assert_eq!((mode(&sandbox, DOCKER), mode(&sandbox, "home/.docker")), (0o600, 0o700));
         sandbox.sync(Some(&registry), &[]);
@@ -85,23 +84,23 @@ fn a_login_is_kept_where_docker_does_and_lets_sync_in() {
 #[test]
 fn a_login_and_a_logout_leave_the_rest_of_the_file_as_it_is() {
     let (sandbox, registry) = project();
-    let before = json!({
-        "auths": { "ghcr.io": { "auth": "b3RoZXI6b3RoZXI=" } },
-        "credHelpers": { "gcr.io": "gcloud" },
-        "detachKeys": "ctrl-x",
-        "HttpHeaders": { "X-Meta": "1" },
-    });
+    let others = json!({ "ghcr.io": { "auth": "b3RoZXI6b3RoZXI=" } });
+    let before = json!({ "auths": others, "credHelpers": { "gcr.io": "gcloud" }, "detachKeys": "ctrl-x" });
     sandbox.write(&format!("../{DOCKER}"), before.to_string());
     login(&sandbox, &registry, PASSWORD, &[]).fails(0, &["logged in"]);
     let mut after = docker(&sandbox);
-    let added = after["auths"].as_object_mut().unwrap().remove(&registry.host());
-    assert!(added.is_some() && after == before, "{after}");
+    assert!(after["auths"].as_object_mut().unwrap().remove(&registry.host()).is_some());
+    assert_eq!(after, before);
     logout(&sandbox, &registry).fails(0, &[&format!("logged out of {}", registry.host()), "home/.docker/config.json"]);
     assert_eq!(docker(&sandbox), before);
     sandbox.run(&["sync"]).fails(77, &["there are none"]);
-    let bytes = fs::read(sandbox.path(DOCKER)).unwrap();
     logout(&sandbox, &registry).fails(0, &["docker's file has no credentials for"]);
-    assert_eq!(fs::read(sandbox.path(DOCKER)).unwrap(), bytes);
+    assert_eq!(docker(&sandbox), before);
+    // The names under which docker kept them once let in, too.
+    let old = json!({ "auths": { format!("https://{}/v1/", registry.host()): { "auth": "bWU6bWU=" } } });
+    sandbox.write(&format!("../{DOCKER}"), old.to_string());
+    logout(&sandbox, &registry).fails(0, &["logged out"]);
+    assert_eq!(docker(&sandbox), json!({ "auths": {} }));
 }
 
 #[test]
@@ -110,12 +109,10 @@ fn a_wrong_password_is_not_kept() {
         let denied = format!("{} does not accept the credentials of this login", registry.host());
         login(&sandbox, &registry, "canary-wrong", &["-vvv"]).fails(77, &[&denied]);
         assert!(!sandbox.path("home/.docker").exists());
-        let text = "{ \"auths\":\n{}, \"x\" : 1}";
-        sandbox.write(&format!("../{DOCKER}"), text);
+        sandbox.write(&format!("../{DOCKER}"), "{ \"auths\":\n{}, \"x\" : 1}");
         let trace = sandbox.trace(&sandbox.path("home/.docker"));
         login(&sandbox, &registry, "canary-wrong", &["-vvv"]).fails(77, &[&denied]);
-        assert_eq!(sandbox.trace(&sandbox.path("home/.docker")), trace);
-        assert_eq!(fs::read_to_string(sandbox.path(DOCKER)).unwrap(), text);
+        assert_eq!(sandbox.trace(&sandbox.path("home/.docker")), trace, "not even its times");
     }
 }
 
@@ -153,7 +150,7 @@ fn a_helper_that_does_not_keep_it_is_said_and_nothing_is_written() {
         sandbox.write(&format!("../{DOCKER}"), &text);
         let trace = sandbox.trace(&sandbox.path("home/.docker"));
         let said = login(&sandbox, &registry, PASSWORD, &["-vvv"]);
-        said.fails(78, &[&format!("the credentials for {} cannot be kept", registry.host()), why, "`credHelpers`"]);
+        said.fails(78, &[&format!("the credentials for {} cannot be changed", registry.host()), why, "`credHelpers`"]);
         logout(&sandbox, &registry).fails(78, &[&why.replace("store`", "erase`")]);
         assert_eq!(sandbox.trace(&sandbox.path("home/.docker")), trace);
     }
@@ -201,7 +198,6 @@ fn nobody_is_asked_without_a_terminal() {
         assert!((run.stdout + &run.stderr).contains("say `--username NAME --password-stdin`"), "{options:?}");
     }
     sandbox.run(&["registry", "login", &host, "--password-stdin"]).fails(2, &["--username"]);
-    sandbox.run(&["registry", "login", "https://ghcr.io"]).fails(2, &["https://"]);
     assert_eq!(registry.take_log(), Vec::<String>::new());
     assert!(!sandbox.path("home/.docker").exists());
 }
@@ -230,8 +226,14 @@ fn at_a_terminal_a_person_is_asked_and_the_password_is_not_shown() {
 }
 
 #[test]
-fn a_registry_that_lets_in_anybody_cannot_tell_whether_a_password_is_right() {
+fn a_registry_that_lets_in_anybody_is_told_from_one_that_is_broken() {
     let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    for status in [403, 404, 500] {
+        registry.misbehave("/v2/", Fault::Status(status));
+        let run = login(&sandbox, &registry, PASSWORD, &[]);
+        assert!(run.status != 0 && !sandbox.path(DOCKER).exists(), "{status}: {}", run.stderr);
+        registry.behave();
+    }
     login(&sandbox, &registry, PASSWORD, &[]).fails(0, &["kept the credentials in", "they were not tried"]);
     assert!(docker(&sandbox)["auths"][registry.host()].is_object());
 }
@@ -264,7 +266,6 @@ fn check_says_how_a_registry_is_reached_and_whom_it_lets_in() {
     says(0, &[&token, "home/.docker/config.json", "access let in, with these credentials"]);
     registry.want_basic(USER, "another");
     says(1, &["home/.docker/config.json", "access not let in", "does not accept the credentials of"]);
-    registry.behave();
     registry.want_token("for-anybody");
     registry.misbehave("/v2/", Fault::Status(403));
     says(1, &["access not let in", "403"]);

@@ -1,0 +1,94 @@
+//! What to do about each error of a registry.
+
+use super::registry::THIS_LOGIN;
+use crate::registry::Error;
+use crate::registry::error::{Distrust, Doing, RealmRefusal};
+
+/// Where a person says what a project may not.
+const POLICY: &str = "~/.config/pds/policy.toml";
+
+/// The next step, as one sentence without a period at its end.
+pub(super) fn registry(error: &Error) -> Option<String> {
+    let hint = match error {
+        Error::NoTls { host } => {
+            return Some(format!(
+                "if that is meant, add `plain-http = true` under `[registries.\"{host}\"]`, or write \
+                 `http://{host}` where it is a mirror"
+            ));
+        }
+        Error::Unreachable { host, .. } => {
+            return Some(format!(
+                "look at the network and the name `{host}`; a mirror can stand in (for tags only with `mirrors-only = true`)"
+            ));
+        }
+        Error::NotFound { source_name, what }
+            if source_name.starts_with("oci-layout:") && !what.starts_with("sha256:") =>
+        {
+            "name its entries by the full reference, or use a `[registries]` key that names this one repository"
+        }
+        Error::NotFound { .. } => "look whether the reference is right, and whether it is still published",
+        Error::Certificate { host, why } => {
+            return Some(match why {
+                Distrust::Expired | Distrust::NotYet => {
+                    "look at the clock of this machine; if it is right, tell whoever runs the registry".to_owned()
+                }
+                _ => format!(
+                    "if it has a CA of its own, add `ca = \"FILE.pem\"` under `[registries.\"{host}\"]` in {POLICY}"
+                ),
+            });
+        }
+        Error::Busy { .. } => "try again then; with credentials, registries often allow more",
+        Error::Denied { doing: Doing::Writing, .. } => "look whether these credentials may write there",
+        Error::Denied { host, .. } => {
+            return Some(format!(
+                "look whether the repository exists, and which credentials there are: `sesame registry check {host}`"
+            ));
+        }
+        Error::NoCredentials { host, .. } => {
+            return Some(format!(
+                "`sesame registry login {host}`; registries also want them for a repository that does not exist"
+            ));
+        }
+        Error::Rejected { place, .. } if place == THIS_LOGIN => {
+            "look at the name and the password; some registries want an access token in its place"
+        }
+        Error::Rejected { host, .. } => {
+            return Some(format!("`sesame registry login {host}` replaces docker's; mend any other where they are"));
+        }
+        Error::Withheld { host, setting } => {
+            return Some(format!(
+                "if you trust it with them, say `{setting}` under `[registries.\"{host}\"]` in {POLICY} instead"
+            ));
+        }
+        Error::Realm { host, why: RealmRefusal::Unknown, .. } => {
+            return Some(format!(
+                "if you know it to be its own, add `token-host = \"…\"` under `[registries.\"{host}\"]` in {POLICY}"
+            ));
+        }
+        Error::Realm { .. } | Error::Echo { .. } => "do not use this registry before whoever runs it has mended it",
+        Error::TagTaken { .. } => "publish under another tag; `--force` moves this one",
+        Error::Forbidden(_) => "use another source, or ask whoever wrote that file",
+        Error::Ca { .. } => "name a file with certificates in the PEM format",
+        Error::Keep { .. } => "mend or remove `credsStore` and `credHelpers` in docker's config.json",
+        Error::Status { .. } | Error::Token { .. } => "try again later; if it stays, tell whoever runs the registry",
+        Error::WrongDigest { .. }
+        | Error::Header { .. }
+        | Error::MediaType { .. }
+        | Error::TooLong { .. }
+        | Error::Encoded { .. } => {
+            "nothing of it was kept; a proxy or mirror between may change bytes, or the registry is damaged"
+        }
+        Error::Refused { refusal, .. } => refusal.advice(),
+        Error::NotALayout { .. } | Error::LayoutDigest { .. } => {
+            "write one with `skopeo copy … oci:FOLDER:REFERENCE`, or mend `mirrors` in sesame.toml"
+        }
+        Error::Ambiguous { .. } => "remove the entries that are not meant from its index.json",
+        Error::Offline { .. } => {
+            "run it once without `--offline`; an `oci-layout:` mirror serves digests, and tags with `mirrors-only = true`"
+        }
+        Error::All { tried, .. } => return tried.iter().min_by_key(|error| error.kind()).and_then(registry),
+        Error::Proxy(_) => "mend https_proxy, http_proxy or all_proxy in the environment",
+        Error::Transport(_) | Error::Io { .. } | Error::Stopped => return None,
+    };
+    Some(hint.to_owned())
+}
