@@ -80,7 +80,7 @@ pub enum Error {
     Transport(String),
     #[error("the proxy `{0}` is no URL")]
     Proxy(String),
-    #[error("the kept credentials for {host} cannot be changed: {why}")]
+    #[error("the credentials kept for {host} cannot be changed: {why}")]
     Keep { host: String, why: String },
     /// The sink took no more. It knows why.
     #[error("the bytes could not be kept")]

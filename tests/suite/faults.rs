@@ -77,6 +77,8 @@ fn transport_rows() -> Vec<Row> {
         ("cuts once", fine(), once([Fault::Cut])),
         ("cuts", vec![(M, 69, UNREACHABLE), (T, 69, NO_TOKEN)], always([Fault::Cut])),
         ("cuts after each byte", vec![(B, 69, UNREACHABLE)], always([Fault::CutAt(1)])),
+        ("announces nothing and breaks off once", vec![(B, 0, ""), (T, 69, NO_TOKEN)], once([Fault::Unannounced(20)])),
+        ("announces nothing and breaks off", vec![(B, 69, "stopped in the middle")], always([Fault::Unannounced(1)])),
         ("announces too much", vec![(M, 69, ""), (B, 76, TOO_LONG), (T, 69, NO_TOKEN)], always([Fault::Length(10)])),
         ("announces too little", vec![(M, 65, "no JSON"), (B, 76, "")], always([Fault::Length(-1)])),
         (
@@ -182,6 +184,16 @@ fn access_rows() -> Vec<Row> {
         ("wants a token for each", vec![(M, 0, "")], wants(Tokens { uses: Some(1), ..tokens() })),
         ("refuses", vec![(M, 77, denied), (B, 77, denied), (T, 77, "")], always([Fault::Status(403)])),
         ("refuses in red", vec![(M, 77, r"\u{1b}[31m"), (B, 77, r"\u{1b}[31m")], always([Fault::Status(403)])),
+        (
+            "redirects to what it was sent",
+            vec![(M, 69, ""), (B, 69, "")],
+            Box::new(|stage, place| stage.registry.misbehave(&stage.path(place), Fault::EchoLocation)),
+        ),
+        (
+            "puts what it was sent into the manifest",
+            vec![(M, 76, "own credentials back")],
+            always([Fault::EchoManifest]),
+        ),
         ("says what it was sent", vec![(M, 77, ""), (B, 77, ""), (T, 77, "")], always([Fault::Echo])),
         (
             "gives a token with a line break",

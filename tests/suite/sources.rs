@@ -229,6 +229,17 @@ fn a_proxy_of_the_environment_is_gone_through_and_no_proxy_obeyed() {
 }
 
 #[test]
+fn what_is_for_this_machine_goes_through_no_proxy() {
+    let (sandbox, registry, proxy) = (Sandbox::new(), Registry::start(), Registry::start());
+    let a = registry.push("org/a", "1", &Artifact::wkg(&component("a")));
+    sandbox.write("sesame.toml", format!("extensions.a = \"{a}\"\n"));
+    let mut command = sandbox.command(&["sync"]);
+    command.env("http_proxy", format!("http://{}", proxy.host())).env_remove("NO_PROXY");
+    Run::of(&mut command).fails(0, &["1 extension is live"]);
+    assert!(proxy.everything_received().is_empty());
+}
+
+#[test]
 fn a_registry_without_tls_is_told_by_its_first_bytes() {
     let (sandbox, registry) = (Sandbox::new(), Registry::start());
     let a = registry.push("org/a", "1", &Artifact::wkg(&component("a")));

@@ -43,6 +43,8 @@ pub enum Fault {
     HangUp,
     /// Sends this header with the right answer.
     Header(&'static str, String),
+    /// Announces no length, and hangs up after that many bytes.
+    Unannounced(usize),
     /// Announces so many bytes more than it sends, and closes the connection.
     Length(i64),
     /// Waits before it answers.
@@ -63,6 +65,10 @@ pub enum Fault {
     NoRange,
     /// Refuses, and says which `Authorization` it was sent.
     Echo,
+    /// Redirects to a path with the `Authorization` in it, again and again.
+    EchoLocation,
+    /// Sends a manifest with the `Authorization` as a media type, written with an escape.
+    EchoManifest,
     /// Sends a manifest with one space more each time; what was sent is there by its digest too.
     Rotate,
     /// Asks for a token, whatever was sent.

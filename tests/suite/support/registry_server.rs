@@ -87,6 +87,8 @@ struct Answer {
     spaces: u64,
     /// What is announced besides what there is.
     too_many: i64,
+    /// Nothing is announced.
+    unannounced: bool,
     /// How much of it is sent.
     part: Part,
     /// The time that each byte takes.
@@ -122,7 +124,7 @@ impl Answer {
     fn new(status: u16, media_type: &str, body: Vec<u8>) -> Self {
         let headers = vec![("Content-Type".to_owned(), media_type.to_owned())];
         let (part, ranges, then) = (Part::Whole, Ranges::Right, Then::GoOn);
-        Self { status, headers, body, spaces: 0, too_many: 0, part, drip: None, ranges, then }
+        Self { status, headers, body, spaces: 0, too_many: 0, unannounced: false, part, drip: None, ranges, then }
     }
 
     fn error(status: u16, code: &str, message: &str) -> Self {
@@ -174,7 +176,8 @@ impl Answer {
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
         }
-        if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
+        let announced = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        if !announced && !self.unannounced {
             head += &format!("Content-Length: {}\r\n", length.saturating_add_signed(self.too_many));
         }
         // Who has got the whole answer may ask the next thing before we look up again, so the service ends before.
@@ -237,6 +240,10 @@ fn spoiled(mut answer: Answer, fault: Fault, request: &Request, shared: &Shared)
         Fault::Reset => (answer.part, answer.then) = (Part::Half, Then::Reset),
         Fault::HangUp => return None,
         Fault::Header(name, value) => answer = answer.with(name, value),
+        Fault::Unannounced(bytes) => {
+            answer.unannounced = true;
+            (answer.part, answer.then) = (Part::First(bytes), Then::Close);
+        }
         Fault::Length(more) => (answer.too_many, answer.then) = (more, Then::Close),
         Fault::Delay(time) => std::thread::sleep(time),
         Fault::Drip(time) => answer.drip = Some(time),
@@ -252,6 +259,19 @@ fn spoiled(mut answer: Answer, fault: Fault, request: &Request, shared: &Shared)
         Fault::Echo => {
             let message = format!("you sent {}", request.header("authorization").unwrap_or("nothing"));
             answer = Answer::error(403, "DENIED", &message);
+        }
+        Fault::EchoLocation => {
+            let token = request.header("authorization").and_then(|value| value.split(' ').nth(1)).unwrap_or("nothing");
+            let location = format!("/v2/leak/{token}");
+            answer = Answer::new(307, "text/plain", Vec::new()).with("Location", location).closing();
+        }
+        Fault::EchoManifest => {
+            let token = request.header("authorization").and_then(|value| value.split(' ').nth(1)).unwrap_or("nothing");
+            let (first, rest) = token.split_at(1);
+            let escaped = format!("\\u{:04x}{rest}", first.as_bytes()[0]);
+            let layer = format!("{{\"mediaType\":\"{escaped}\",\"digest\":\"x\",\"size\":1}}");
+            answer.body =
+                format!("{{\"schemaVersion\":2,\"config\":{layer},\"layers\":[{layer},{layer}]}}").into_bytes();
         }
         Fault::Rotate => {
             let mut state = shared.lock();
