@@ -7,6 +7,7 @@ use sesame::model::capability::Grant;
 use sesame::model::destination::Destination;
 use sesame::model::name::{ExtensionName, ProfileName};
 use sesame::model::reference::{OciReference, RegistryHost};
+use sesame::model::registries::RegistryPattern;
 
 /// Provisions WebAssembly-component extensions for the Open Sesame desktop host.
 ///
@@ -83,8 +84,9 @@ pub enum RegistryCommand {
     },
     /// Look whether a registry can be reached and lets us in; exits with 1 if it does not let us in
     Check {
-        /// host[:port]
-        host: RegistryHost,
+        /// host[:port], or with a namespace, where credentials may be kept for that alone
+        #[arg(value_name = "HOST[/NAMESPACE]")]
+        registry: RegistryPattern,
     },
 }
 
@@ -359,7 +361,7 @@ with exit status 1. With --json, arguments and result are JSON:
 const EXIT_STATUS: &str = "\
 Exit status:
     0  done
-    1  something differs (--check, diff), or the called function returned an error
+    1  something differs (--check, diff), the called function returned an error, or a registry does not let us in (check)
     2  the command line is wrong
     3  the called extension trapped or met a limit
    65  a manifest, a lock or something fetched cannot be used
@@ -367,7 +369,7 @@ Exit status:
    69  a registry cannot be reached, or does not have it
    70  a fault of sesame itself
    74  the file system
-   76  bytes that do not have their digest
-   77  access or a capability is denied, or the live set is another manifest's
+   76  bytes that do not have their digest, or other answers that cannot be believed
+   77  access or a capability is denied, or the live set or a tag is somebody else's
    78  the configuration is wrong
   130  interrupted";

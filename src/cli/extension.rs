@@ -19,7 +19,7 @@ use sesame::ops::live::{Adjustment, Live, StoreLog, Surroundings, file_name, log
 use sesame::ops::project::Project;
 use sesame::ops::push::{Push, push};
 use sesame::ops::secrets::SecretsFile;
-use sesame::registry::layout::Taken;
+use sesame::registry::package::Taken;
 
 use super::args::{Arguments, CallArguments, ExtensionCommand, InstallArguments, ProfileArgument};
 use super::backends::{Echo, Printed};

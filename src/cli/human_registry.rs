@@ -56,12 +56,15 @@ pub fn check(report: &RegistryReport) -> String {
     };
     let wants = report.wants.as_ref().map_or("nothing".into(), |wants| escape(wants));
     let mut rows = vec![
-        ("registry", escape(&report.host).into_owned()),
+        ("registry", escape(&report.registry).into_owned()),
         ("reached", format!("{} over {}", escape(&report.address), escape(&report.protocol))),
         ("wants", wants.into_owned()),
         ("credentials", credentials),
         ("access", access),
     ];
-    rows.extend(report.reason.as_ref().map(|reason| ("reason", escape(reason).into_owned())));
+    if let Some(fault) = &report.fault {
+        rows.push(("reason", escape(&fault.message).into_owned()));
+        rows.extend(fault.hint.as_ref().map(|hint| ("hint", escape(hint).into_owned())));
+    }
     rows.into_iter().map(|(name, value)| format!("{name:<13}{value}\n")).collect()
 }

@@ -31,9 +31,9 @@ pub fn run(arguments: &Arguments, command: &RegistryCommand, output: &Output) ->
             let report = logout(&context, host)?;
             output.report("logout", json::Data::Logout(&report), || human_registry::logout(&report));
         }
-        RegistryCommand::Check { host } => {
+        RegistryCommand::Check { registry } => {
             let context = any_context(arguments, "registry check", output)?;
-            let report = check(&context, host)?;
+            let report = check(&context, registry)?;
             output.result("check", json::Data::Check(&report), || human_registry::check(&report));
             return Ok(if report.access == Access::Refused { End::Differs } else { End::Done });
         }

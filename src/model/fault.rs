@@ -10,7 +10,7 @@ pub enum FaultKind {
     Bug,
     /// The file system.
     Io,
-    /// Bytes that do not have their digest.
+    /// Bytes that do not have their digest, or an answer that cannot be believed for another reason.
     Integrity,
     /// Access or a capability that is not granted.
     Denied,

@@ -170,6 +170,16 @@ pub fn is_loopback(registry: &str) -> bool {
 }
 
 impl RegistryPattern {
+    /// The host, with its port if it has one.
+    pub fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    /// The beginning of repository names; empty where all are meant.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// Whether the pattern names exactly this one repository.
     pub fn is_repository(&self, reference: &OciReference) -> bool {
         self.registry == reference.registry() && self.prefix == reference.repository()

@@ -3,11 +3,14 @@
 use serde::Serialize;
 
 use super::digest::Digest;
+use super::fault::Fault;
 
 /// How a registry was found to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct RegistryReport {
-    pub host: String,
+    /// The host, or the part of it that was meant.
+    pub registry: String,
     /// The URL of its API.
     pub address: String,
     /// `HTTP/1.1` or `HTTP/2.0`
@@ -19,7 +22,7 @@ pub struct RegistryReport {
     pub access: Access,
     /// Why it does not let us in.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub fault: Option<Fault>,
 }
 
 /// Whether there are credentials for a registry, and where; never what they are.
@@ -51,6 +54,7 @@ pub enum Access {
 
 /// What `login` did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct LoginReport {
     pub host: String,
     /// Where the credentials are kept now.
@@ -64,6 +68,7 @@ pub struct LoginReport {
 
 /// What `logout` did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct LogoutReport {
     pub host: String,
     /// Where credentials were removed; nowhere if there were none.
@@ -76,10 +81,11 @@ pub struct LogoutReport {
 
 /// What `push` did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct PushReport {
     /// The reference with the digest that it names now.
     pub reference: String,
-    /// The folder of the OCI layout, where it was none of a registry.
+    /// The folder of the OCI layout that it was written into, instead of a registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<String>,
     /// The manifest's digest.

@@ -103,9 +103,10 @@ pub struct Registry {
     pub mirrors_only: Option<bool>,
     /// The registry speaks HTTP without TLS. Without credentials, unless it is on this machine.
     pub plain_http: Option<bool>,
-    /// Do not check the registry's certificate. Without credentials.
+    /// Do not check the registry's certificate. Without credentials, unless it is on this machine.
     pub insecure: Option<bool>,
-    /// A PEM file of certificates to trust besides the system's, relative to this file. Without credentials.
+    /// A PEM file of certificates to trust besides the system's, relative to this file. Without credentials, unless the
+    /// registry is on this machine.
     #[schemars(regex(pattern = "."))]
     pub ca: Option<String>,
     /// The host that may have the registry's credentials to give tokens, where it is another.

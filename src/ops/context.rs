@@ -11,8 +11,8 @@ use super::permission::read_policy;
 use super::project::Project;
 use crate::model::event::{Event, Observer};
 use crate::model::registries::{Registries, Settings};
-use crate::registry::credentials::Found;
 use crate::registry::mirror::{Network, Reach, Registry};
+use crate::registry::secret::Credential;
 use crate::store::guard::{self, Guard};
 use crate::store::paths::StorePaths;
 
@@ -38,7 +38,8 @@ pub struct User {
     pub home: Option<PathBuf>,
     /// `$XDG_CONFIG_HOME/pds`, with the host's own `config.toml`.
     pub configuration: PathBuf,
-    /// Policy files; each may be absent, and the stricter wins.
+    /// Policy files; each may be absent. The stricter limit and rule wins; of how a registry is reached, the first that
+    /// says it.
     pub policies: Vec<PathBuf>,
 }
 
@@ -110,7 +111,7 @@ impl Context {
     }
 
     /// The same, with the one credential to use instead of those that people have.
-    pub(super) fn registry_with(&self, project: &Registries, given: Option<Found>) -> Result<Registry, Error> {
+    pub(super) fn registry_with(&self, project: &Registries, given: Option<Credential>) -> Result<Registry, Error> {
         let policy = read_policy(&self.user)?;
         let settings = Settings { project: project.clone(), machine: policy.registries };
         let mut network = self.network.clone();

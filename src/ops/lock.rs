@@ -12,7 +12,9 @@ use wasmtime::Engine;
 use super::apply::{Workshop, apply};
 use super::context::Context;
 use super::error::Error;
-use super::permission::{check_grants, check_offered, check_sources, check_types, ungranted, unused_grants};
+use super::permission::{
+    check_grants, check_offered, check_sources, check_types, read_policy, ungranted, unused_grants,
+};
 use crate::engine::config::engine;
 use crate::engine::inspect::inspect;
 use crate::model::MAX_FILE;
@@ -71,7 +73,7 @@ pub(super) fn lock_silently(
         && let Some(old) = &old
         && stale(context, &manifest, old)?.is_empty()
     {
-        check_sources(context, &manifest, Some(old))?;
+        check_sources(&read_policy(&context.user)?.sources, &manifest, Some(old))?;
         check_grants(&manifest, old)?;
         return Ok((satisfied(context, old), unused_grants(&manifest, old)));
     }

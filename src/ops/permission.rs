@@ -19,7 +19,7 @@ use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
 use crate::model::name::ExtensionName;
-use crate::model::policy::Policy;
+use crate::model::policy::{Policy, SourceRules};
 
 /// Checks that every import is granted (invariant 5).
 pub(super) fn check_grants(manifest: &Manifest, lock: &Lock) -> Result<(), Error> {
@@ -100,8 +100,7 @@ pub(super) fn check_folders(context: &Context, manifest: &Manifest) -> Result<Ve
 }
 
 /// Lowers limits to what the machine allows, with a warning for each that was set higher.
-pub(super) fn apply_policy(context: &Context, manifest: &mut Manifest) -> Result<Vec<String>, Error> {
-    let policy = read_policy(&context.user)?;
+pub(super) fn apply_policy(policy: &Policy, manifest: &mut Manifest) -> Vec<String> {
     let mut warnings = Vec::new();
     for (name, extension) in &mut manifest.extensions {
         let wanted = extension.limits;
@@ -121,12 +120,11 @@ pub(super) fn apply_policy(context: &Context, manifest: &mut Manifest) -> Result
             }
         }
     }
-    Ok(warnings)
+    warnings
 }
 
 /// Checks that everything comes from where this machine lets extensions come from.
-pub(super) fn check_sources(context: &Context, manifest: &Manifest, lock: Option<&Lock>) -> Result<(), Error> {
-    let rules = read_policy(&context.user)?.sources;
+pub(super) fn check_sources(rules: &SourceRules, manifest: &Manifest, lock: Option<&Lock>) -> Result<(), Error> {
     let wanted = manifest.extensions.iter().filter_map(|(name, extension)| match &extension.source {
         ComponentSource::Oci(reference) => Some((name, reference)),
         ComponentSource::Path(_) => None,

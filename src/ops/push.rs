@@ -13,8 +13,8 @@ use crate::model::destination::Destination;
 use crate::model::digest::Digest;
 use crate::model::plan::MAX_MANIFEST;
 use crate::model::registry_report::PushReport;
-use crate::registry::layout::{self, MARKER, Taken};
-use crate::registry::package::Package;
+use crate::registry::layout::{self, MARKER};
+use crate::registry::package::{Package, Taken};
 use crate::registry::push::Pushed;
 use crate::store::write;
 

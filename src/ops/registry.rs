@@ -7,23 +7,32 @@ use super::error::Error;
 use super::project::read_file;
 use crate::model::MAX_FILE;
 use crate::model::reference::RegistryHost;
-use crate::model::registries::Registries;
-use crate::model::registry_report::{LoginReport, LogoutReport, RegistryReport};
-use crate::registry::credentials::Found;
+use crate::model::registries::{Registries, RegistryPattern};
+use crate::model::registry_report::{Access, Credentials, LoginReport, LogoutReport, RegistryReport};
+use crate::registry::Error::Withheld;
+use crate::registry::credentials::Place;
 use crate::registry::docker_file::{DockerFile, erase, store};
 use crate::registry::secret::{Credential, Secret};
 use crate::store::write;
 
-/// What credentials are called that are only tried.
-pub(super) const THIS_LOGIN: &str = "this login";
-
-/// Looks whether a registry can be reached and lets us in.
+/// Looks whether a registry, or a namespace of it, can be reached and lets us in.
 ///
 /// # Errors
 /// [`Error::Registry`] if it cannot be reached.
-pub fn check(context: &Context, host: &RegistryHost) -> Result<RegistryReport, Error> {
+pub fn check(context: &Context, wanted: &RegistryPattern) -> Result<RegistryReport, Error> {
     let registry = context.registry(&project(context)?)?;
-    context.block_on(async { Ok(registry.probe(host.as_str()).await?) })
+    let probe = context.block_on(async { Ok(registry.probe(wanted.registry(), wanted.prefix()).await?) })?;
+    let (access, fault) = match probe.access {
+        Ok(access) => (access, None),
+        Err(error) => (Access::Refused, Some(Error::from(error).fault())),
+    };
+    let credentials = match (probe.withheld, probe.place) {
+        (Some(setting), _) => Credentials::Withheld { setting: setting.to_owned() },
+        (None, Some(place)) => Credentials::Found { place: place.to_string() },
+        (None, None) => Credentials::None,
+    };
+    let (address, protocol, wants) = (probe.address, probe.protocol, probe.wants);
+    Ok(RegistryReport { registry: wanted.to_string(), address, protocol, wants, credentials, access, fault })
 }
 
 /// Keeps a name and a password for a registry where docker does, after the registry has accepted them.
@@ -34,9 +43,12 @@ pub fn login(context: &Context, host: &RegistryHost, user: &str, password: &Secr
     let host = host.as_str();
     let project = project(context)?;
     let credential = Credential::Password { user: user.to_owned(), password: password.clone() };
-    let given = Found { credential, place: THIS_LOGIN.to_owned() };
-    let trial = context.registry_with(&project, Some(given))?;
-    let verified = context.block_on(async { Ok(trial.lets_in(host).await?) })?;
+    let trial = context.registry_with(&project, Some(credential))?;
+    let probe = context.block_on(async { Ok(trial.probe(host, "").await?) })?;
+    if let Some(setting) = probe.withheld {
+        return Err(Withheld { host: host.to_owned(), setting }.into());
+    }
+    let verified = probe.access? == Access::In;
     let mut file = docker_file(context, host)?;
     let path = context.network.credentials.docker.clone();
     let helper = file.helper(host);
@@ -48,44 +60,53 @@ pub fn login(context: &Context, host: &RegistryHost, user: &str, password: &Secr
         write::create_folder(folder)?;
     }
     write::replace_private_user_file(&path, file.render().as_bytes())?;
-    let place = helper.map_or_else(|| path.display().to_string(), |helper| kept_by(&helper, &path));
-    let registry = context.registry(&project)?;
-    let first = context.block_on(async { Ok(registry.credentials_place(host).await?) })?;
-    let hidden_by = first.filter(|first| *first != place);
-    Ok(LoginReport { host: host.to_owned(), place, verified, hidden_by })
+    let place = place(&path, helper);
+    let first = first_place(context, &project, host)?.filter(|first| *first != place);
+    let hidden_by = first.map(|first| first.to_string());
+    Ok(LoginReport { host: host.to_owned(), place: place.to_string(), verified, hidden_by })
 }
 
 /// Forgets what docker's file, or its helper, has for a registry.
 ///
 /// # Errors
-/// [`Error::Registry`] if the helper fails.
+/// [`Error::Registry`] if the helper fails; then the file stays as it is.
 pub fn logout(context: &Context, host: &RegistryHost) -> Result<LogoutReport, Error> {
     let host = host.as_str();
     let mut file = docker_file(context, host)?;
     let path = context.network.credentials.docker.clone();
-    let registry = context.registry(&project(context)?)?;
-    let mut place = None;
-    if file.remove(host) {
-        write::replace_private_user_file(&path, file.render().as_bytes())?;
-        place = Some(path.display().to_string());
-    }
+    let mut removed = None;
     if let Some(helper) = file.helper(host)
         && context.block_on(async { Ok(erase(&helper, host).await?) })?
     {
-        place = Some(kept_by(&helper, &path));
+        removed = Some(place(&path, Some(helper)));
     }
-    let left = context.block_on(async { Ok(registry.credentials_place(host).await?) })?;
-    Ok(LogoutReport { host: host.to_owned(), place, left })
+    if file.remove(host) {
+        write::replace_private_user_file(&path, file.render().as_bytes())?;
+        removed = removed.or(Some(place(&path, None)));
+    }
+    let left = first_place(context, &project(context)?, host)?;
+    let shown = |place: Place| place.to_string();
+    Ok(LogoutReport { host: host.to_owned(), place: removed.map(shown), left: left.map(shown) })
 }
 
-/// A helper as a place of credentials.
-fn kept_by(helper: &str, file: &Path) -> String {
-    format!("`docker-credential-{helper}`, which {} names", file.display())
+/// Where docker's file keeps a credential.
+fn place(path: &Path, helper: Option<String>) -> Place {
+    let file = Place::File(path.to_owned());
+    match helper {
+        Some(name) => Place::Helper { name, named_by: Box::new(file) },
+        None => file,
+    }
+}
+
+/// Where the credentials for a host are found first.
+fn first_place(context: &Context, project: &Registries, host: &str) -> Result<Option<Place>, Error> {
+    let registry = context.registry(project)?;
+    context.block_on(async { Ok(registry.credentials_place(host).await) })
 }
 
 fn docker_file(context: &Context, host: &str) -> Result<DockerFile, Error> {
     let bytes = read_file(&context.network.credentials.docker, MAX_FILE as u64)?.unwrap_or_default();
-    Ok(DockerFile::parse(host, &String::from_utf8_lossy(&bytes))?)
+    Ok(DockerFile::parse(host, &bytes)?)
 }
 
 fn project(context: &Context) -> Result<Registries, Error> {

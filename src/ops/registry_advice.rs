@@ -1,7 +1,7 @@
 //! What to do about each error of a registry.
 
-use super::registry::THIS_LOGIN;
 use crate::registry::Error;
+use crate::registry::credentials::Place;
 use crate::registry::error::{Distrust, Doing, RealmRefusal};
 
 /// Where a person says what a project may not.
@@ -49,7 +49,7 @@ pub(super) fn registry(error: &Error) -> Option<String> {
                 "`sesame registry login {host}`; registries also want them for a repository that does not exist"
             ));
         }
-        Error::Rejected { place, .. } if place == THIS_LOGIN => {
+        Error::Rejected { place: Place::Given, .. } => {
             "look at the name and the password; some registries want an access token in its place"
         }
         Error::Rejected { host, .. } => {

@@ -10,7 +10,7 @@ use super::apply::{Workshop, apply};
 use super::context::Context;
 use super::error::Error;
 use super::lock::{self, Mode, Upgrade};
-use super::permission::{apply_policy, check_folders, check_grants, check_sources, unused_grants};
+use super::permission::{apply_policy, check_folders, check_grants, check_sources, read_policy, unused_grants};
 use super::target::Target;
 use crate::engine::config::engine;
 use crate::engine::key::engine_key;
@@ -115,7 +115,8 @@ enum Prepared {
 /// Reads the project, and takes stock and plans if its lock can be used.
 fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
     let mut manifest = context.project.read_manifest()?;
-    let mut warnings = apply_policy(context, &mut manifest)?;
+    let policy = read_policy(&context.user)?;
+    let mut warnings = apply_policy(&policy, &mut manifest);
     warnings.extend(check_folders(context, &manifest)?);
     let found = context.project.read_lock()?;
     let profile = options.profile.clone().or_else(|| manifest.profile.clone()).unwrap_or_default();
@@ -127,7 +128,7 @@ fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
         check_ownership(context, options, live, &manifest, found.as_ref())?;
     }
     let lock = usable(context, options, &manifest, found)?;
-    check_sources(context, &manifest, lock.as_ref())?;
+    check_sources(&policy.sources, &manifest, lock.as_ref())?;
     let wish = Wish { profile, manifest, live, warnings };
     match lock {
         Some(lock) => Ok(Prepared::Work(Box::new(Work::new(context, wish, lock, options.mode)?))),

@@ -5,6 +5,7 @@
 //! (<https://docs.docker.com/reference/cli/docker/login/>).
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +31,7 @@ const DOCKER_HUB: [&str; 4] = ["https://index.docker.io/v1/", "docker.io", "inde
 #[derive(Debug, Clone, Default)]
 pub struct Places {
     /// The one to use, instead of looking for one.
-    pub given: Option<Found>,
+    pub given: Option<Credential>,
     /// Files of the format of docker and podman; each may be absent.
     pub files: Vec<PathBuf>,
     /// What `$DOCKER_AUTH_CONFIG` holds: such a file's text. Looked at last.
@@ -39,11 +40,37 @@ pub struct Places {
     pub docker: PathBuf,
 }
 
-/// A credential and where it was found, for people.
+/// A credential and where it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     pub credential: Credential,
-    pub place: String,
+    pub place: Place,
+}
+
+/// Where a credential is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    File(PathBuf),
+    /// A program, and the file (or variable) that names it.
+    Helper {
+        name: String,
+        named_by: Box<Place>,
+    },
+    /// `$DOCKER_AUTH_CONFIG`
+    Variable,
+    /// Nowhere yet: it is only tried.
+    Given,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Helper { name, named_by } => write!(f, "`docker-credential-{name}`, which {named_by} names"),
+            Self::Variable => f.write_str("$DOCKER_AUTH_CONFIG"),
+            Self::Given => f.write_str("this login"),
+        }
+    }
 }
 
 /// Finds credentials, each once a run.
@@ -60,7 +87,7 @@ struct Inner {
 
 /// A place's text, and the same parsed.
 struct File {
-    place: String,
+    place: Place,
     text: String,
     json: Value,
 }
@@ -93,8 +120,8 @@ impl Keyring {
 
 impl Inner {
     fn find(&self, host: &str, repository: &str) -> Option<Found> {
-        if self.places.given.is_some() {
-            return self.places.given.clone();
+        if let Some(credential) = self.places.given.clone() {
+            return Some(Found { credential, place: Place::Given });
         }
         let files = self.files.get_or_init(|| self.read());
         // Whoever comes second waits, so that no helper is run twice.
@@ -112,14 +139,14 @@ impl Inner {
 
     fn read(&self) -> Vec<File> {
         let files = self.places.files.iter().filter_map(|path| match read(path) {
-            Ok(text) => text.map(|text| (path.display().to_string(), text)),
+            Ok(text) => text.map(|text| (Place::File(path.clone()), text)),
             Err(error) => {
                 self.warn(&format!("the credentials in {} cannot be read: {error}", path.display()));
                 None
             }
         });
         let variable = self.places.variable.iter();
-        let texts = files.chain(variable.map(|text| ("$DOCKER_AUTH_CONFIG".to_owned(), text.reveal().to_owned())));
+        let texts = files.chain(variable.map(|text| (Place::Variable, text.reveal().to_owned())));
         let parsed = texts.filter_map(|(place, text)| match serde_json::from_str(&text) {
             Ok(json) => Some(File { place, text, json }),
             Err(_) => {
@@ -131,9 +158,8 @@ impl Inner {
     }
 
     fn ask(&self, file: &File, key: &str) -> Option<Found> {
-        let helper = file.helper(key);
-        let place = match &helper {
-            Some(helper) => format!("`docker-credential-{helper}`, which {} names", file.place),
+        let place = match file.helper(key) {
+            Some(name) => Place::Helper { name, named_by: Box::new(file.place.clone()) },
             None => file.place.clone(),
         };
         let why = match get_credential_from_reader(file.text.as_bytes(), key) {

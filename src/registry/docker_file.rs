@@ -23,9 +23,9 @@ impl DockerFile {
     ///
     /// # Errors
     /// [`Error::Keep`] if it is no JSON object: then it is somebody else's to mend.
-    pub fn parse(host: &str, text: &str) -> Result<Self, Error> {
+    pub fn parse(host: &str, text: &[u8]) -> Result<Self, Error> {
         let why = "docker's file is no JSON object".to_owned();
-        match serde_json::from_str(if text.trim().is_empty() { "{}" } else { text }) {
+        match serde_json::from_slice(if text.trim_ascii().is_empty() { b"{}" } else { text }) {
             Ok(Value::Object(map)) => Ok(Self(map)),
             _ => Err(Error::Keep { host: host.to_owned(), why }),
         }
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_login_changes_one_entry_and_keeps_what_it_does_not_know() {
         let text = r#"{"auths":{"ghcr.io":{"auth":"b2xkOm9sZA=="}},"detachKeys":"ctrl-x","HttpHeaders":{"a":"b"}}"#;
-        let mut file = DockerFile::parse("quay.io", text).unwrap();
+        let mut file = DockerFile::parse("quay.io", text.as_bytes()).unwrap();
         file.add("quay.io", "me", &Secret::new("s3cret".into()));
         file.add("docker.io", "me", &Secret::new("s3cret".into()));
         let json: Value = serde_json::from_str(&file.render()).unwrap();
@@ -142,15 +142,15 @@ mod tests {
             (&json!("b2xkOm9sZA=="), &json!("ctrl-x"))
         );
         assert!(file.remove("quay.io") && !file.remove("quay.io") && file.remove("docker.io"));
-        let mut urls = DockerFile::parse("x", r#"{"auths":{"https://quay.io/v1/":{},"quay.io/org":{}}}"#).unwrap();
+        let mut urls = DockerFile::parse("x", br#"{"auths":{"https://quay.io/v1/":{},"quay.io/org":{}}}"#).unwrap();
         assert!(urls.remove("quay.io") && urls.render().contains("quay.io/org"));
-        assert!(DockerFile::parse("x", "[1]").is_err() && DockerFile::parse("x", "").is_ok());
+        assert!(DockerFile::parse("x", b"[1]").is_err() && DockerFile::parse("x", b" ").is_ok());
     }
 
     #[test]
     fn with_a_helper_no_secret_enters_the_file() {
         let text = r#"{"credsStore":"desktop","credHelpers":{"quay.io":"pass"}}"#;
-        let mut file = DockerFile::parse("x", text).unwrap();
+        let mut file = DockerFile::parse("x", text.as_bytes()).unwrap();
         assert_eq!(
             (file.helper("quay.io").as_deref(), file.helper("ghcr.io").as_deref()),
             (Some("pass"), Some("desktop"))

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::artifact::Refusal;
+use super::credentials::Place;
 use crate::model::digest::{Digest, DigestError};
 use crate::model::fault::FaultKind;
 use crate::model::policy::SourceRefusal;
@@ -31,7 +32,7 @@ pub enum Error {
     #[error("{host} wants credentials, and gets none because of `{setting}`, which a project may not set for it")]
     Withheld { host: String, setting: &'static str },
     #[error("{host} does not accept the credentials of {place}")]
-    Rejected { host: String, place: String },
+    Rejected { host: String, place: Place },
     #[error("{host} sends us to {realm} for a token, {why}")]
     Realm { host: String, realm: String, why: RealmRefusal },
     #[error("{host} gives no token: {why}")]

@@ -13,7 +13,7 @@ use super::credentials::{Found, Keyring};
 use super::error::{Doing, Error};
 use super::gate::{Gate, Turn};
 use super::pace::Pace;
-use super::retry::Failure;
+use super::retry::{Failure, is_passing};
 use super::secret::{Secret, Sent};
 use super::transport::{Transport, Trust, silent, unanswered};
 use super::upload::Upload;
@@ -124,10 +124,11 @@ impl Host {
         Ok((response, turn))
     }
 
-    /// Sends a request as anybody, and gives the answer whatever its status.
+    /// Sends a request as anybody, and gives the answer whatever its status, unless that may pass.
     pub(super) async fn anonymous_answer(&self, request: &Request) -> Result<Response, Failure> {
         let turn = self.gate.enter().await?;
-        Ok(self.follow(request, None, turn).await?.0)
+        let (response, turn) = self.follow(request, None, turn).await?;
+        if is_passing(response.status()) { Err(self.refusal(response, turn, request).await) } else { Ok(response) }
     }
 
     /// Sends a request, and follows where it is redirected. The credentials stay with this host; on another, its queue

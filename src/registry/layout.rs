@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::Error;
-use super::package::Package;
+use super::package::{Package, Taken};
 use super::source::{Document, Sink, Source};
 use crate::model::digest::Digest;
 use crate::model::plan::MAX_MANIFEST;
@@ -22,13 +22,6 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// The file `oci-layout` of a layout.
 pub const MARKER: &str = "{\"imageLayoutVersion\":\"1.0.0\"}";
-
-/// What to do with a tag that names something else already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    Refuse,
-    Move,
-}
 
 /// Checks what a layout's file `oci-layout` says.
 ///

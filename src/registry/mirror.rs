@@ -240,6 +240,10 @@ impl Registry {
         Ok(Arc::clone(made))
     }
 
+    pub(super) fn keyring(&self) -> &Keyring {
+        &self.common.keyring
+    }
+
     /// A host as it is spoken to for one of its repositories.
     pub(super) fn host_for(&self, registry: &str, repository: &str) -> Result<Host, Error> {
         if self.reach == Reach::Offline {

@@ -20,7 +20,7 @@ pub mod layout;
 pub mod mirror;
 pub mod pace;
 pub mod package;
-mod probe;
+pub mod probe;
 pub mod push;
 mod realm;
 mod remote;

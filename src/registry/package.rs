@@ -1,6 +1,6 @@
 //! A component as it is published: the CNCF wasm artifact layout
-//! (<https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/>). The same component and annotations give the
-//! same bytes.
+//! (<https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/>). The same component, title and
+//! annotations give the same bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +19,13 @@ const TITLE: &str = "org.opencontainers.image.title";
 
 /// The time that a config must give for the tools that read it. A true one would change the digest each time.
 const CREATED: &str = "1970-01-01T00:00:00Z";
+
+/// What to do with a tag that names something else already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    Refuse,
+    Move,
+}
 
 /// A manifest, and the two blobs that it names.
 #[derive(Debug, Clone)]

@@ -4,100 +4,90 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, StatusCode};
 
 use super::auth::{Action, Challenge, Scope, challenge};
+use super::credentials::Place;
 use super::error::Error;
 use super::host::{Host, Request};
 use super::mirror::Registry;
-use super::retry::{Failure, Retries};
-use crate::model::registry_report::{Access, Credentials, RegistryReport};
+use super::retry::Retries;
+use crate::model::fault::FaultKind;
+use crate::model::registry_report::Access;
 
 /// What is asked for, in messages.
 const API: &str = "its API";
 
+/// How a registry was found to be.
+pub struct Probe {
+    /// The URL of its API.
+    pub address: String,
+    /// `HTTP/1.1` or `HTTP/2.0`
+    pub protocol: String,
+    /// What it wants to see; nothing where it answers anybody.
+    pub wants: Option<String>,
+    /// Where credentials for it are.
+    pub place: Option<Place>,
+    /// The setting of the project for which it gets none.
+    pub withheld: Option<&'static str>,
+    /// Whom it lets in, or why not us.
+    pub access: Result<Access, Error>,
+}
+
 impl Registry {
-    /// Whether a registry lets us in with our credentials; one that lets in anybody does not tell.
+    /// Asks the base of a registry's API, first as anybody, then with the credentials that there are for a namespace of
+    /// it, or for all of it where the namespace is empty.
     ///
     /// # Errors
-    /// Why it does not, or cannot be reached.
-    pub async fn lets_in(&self, name: &str) -> Result<bool, Error> {
-        let host = self.host_for(name, "")?;
-        if let Some(setting) = host.contact.withheld {
-            return Err(Error::Withheld { host: name.to_owned(), setting });
-        }
-        let request = base(&host)?;
+    /// Why it cannot be reached.
+    pub async fn probe(&self, name: &str, namespace: &str) -> Result<Probe, Error> {
+        let host = self.host_for(name, namespace)?;
+        let request = base(&host, namespace)?;
         let first = ask(&host, &request).await?;
-        match first.status() {
-            StatusCode::UNAUTHORIZED => {}
-            status if status.is_success() => return Ok(false),
-            status => return Err(strange(name, status)),
+        let place = host.credential(namespace).await.map(|found| found.place);
+        let mut probe = Probe {
+            address: request.url.to_string(),
+            protocol: format!("{:?}", first.version()),
+            wants: None,
+            place,
+            withheld: host.contact.withheld,
+            access: Ok(Access::Open),
+        };
+        if first.status() != StatusCode::UNAUTHORIZED {
+            return if first.status().is_success() { Ok(probe) } else { Err(strange(name, first.status())) };
         }
+        probe.wants = Some(match challenge(first.headers()) {
+            Challenge::Basic => "a name and a password".to_owned(),
+            Challenge::Bearer(server) => format!("a token from {}", host.sent.shown(&server.realm)),
+            Challenge::Unknown => "something unknown".to_owned(),
+        });
+        drop(first);
         let mut retries = Retries::new(&host);
         loop {
             match host.answer(&request).await {
-                Ok(_) => return Ok(true),
-                Err(failure) => retries.after(failure).await?,
+                Ok(_) if probe.place.is_some() => probe.access = Ok(Access::In),
+                Ok(_) => probe.access = Ok(Access::Anonymous),
+                Err(failure) if failure.error.kind() == FaultKind::Denied => probe.access = Err(failure.error),
+                Err(failure) => {
+                    retries.after(failure).await?;
+                    continue;
+                }
             }
+            return Ok(probe);
         }
     }
 
     /// Where the credentials for a registry are found.
-    pub async fn credentials_place(&self, name: &str) -> Result<Option<String>, Error> {
-        Ok(self.host_for(name, "")?.credential("").await.map(|found| found.place))
+    pub async fn credentials_place(&self, name: &str) -> Option<Place> {
+        self.keyring().find(name, "").await.map(|found| found.place)
     }
-
-    /// Asks the base of a registry's API, first as anybody, then with the credentials that there are.
-    ///
-    /// # Errors
-    /// Why it cannot be reached.
-    pub async fn probe(&self, name: &str) -> Result<RegistryReport, Error> {
-        let host = self.host_for(name, "")?;
-        let request = base(&host)?;
-        let first = ask(&host, &request).await?;
-        let found = host.credential("").await;
-        let mut report = RegistryReport {
-            host: name.to_owned(),
-            address: request.url.to_string(),
-            protocol: format!("{:?}", first.version()),
-            wants: match challenge(first.headers()) {
-                _ if first.status() != StatusCode::UNAUTHORIZED => None,
-                Challenge::Basic => Some("a name and a password".to_owned()),
-                Challenge::Bearer(server) => Some(format!("a token from {}", host.sent.shown(&server.realm))),
-                Challenge::Unknown => Some("something unknown".to_owned()),
-            },
-            credentials: match (&found, host.contact.withheld) {
-                (_, Some(setting)) => Credentials::Withheld { setting: setting.to_owned() },
-                (Some(found), None) => Credentials::Found { place: found.place.clone() },
-                (None, None) => Credentials::None,
-            },
-            access: Access::Open,
-            reason: None,
-        };
-        let refused = |failure: Failure| (Access::Refused, Some(failure.error.to_string()));
-        if first.status() == StatusCode::UNAUTHORIZED {
-            (report.access, report.reason) = match (host.answer(&request).await, &found) {
-                (Ok(_), Some(_)) => (Access::In, None),
-                (Ok(_), None) => (Access::Anonymous, None),
-                (Err(failure), _) => refused(failure),
-            };
-        } else if !first.status().is_success() {
-            (report.access, report.reason) = refused(strange(name, first.status()).into());
-        }
-        Ok(report)
-    }
-}
-
-/// What is wrong with an answer that no registry gives.
-fn strange(name: &str, status: StatusCode) -> Error {
-    let (host, what, message) = (name.to_owned(), API.to_owned(), String::new());
-    Error::Status { host, what, status: status.as_u16(), message }
 }
 
 /// A request for the base of a registry's API.
-fn base(host: &Host) -> Result<Request, Error> {
-    let scope = Scope { repository: String::new(), action: Action::Pull };
+fn base(host: &Host, namespace: &str) -> Result<Request, Error> {
+    let scope = Scope { repository: namespace.to_owned(), action: Action::Pull };
     let (url, what) = (host.url("")?, API.to_owned());
     Ok(Request { method: Method::GET, url, scope, headers: HeaderMap::new(), body: None, what })
 }
 
+/// The answer that anybody gets, once the registry is not out of order.
 async fn ask(host: &Host, request: &Request) -> Result<Response, Error> {
     let mut retries = Retries::new(host);
     loop {
@@ -106,4 +96,10 @@ async fn ask(host: &Host, request: &Request) -> Result<Response, Error> {
             Err(failure) => retries.after(failure).await?,
         }
     }
+}
+
+/// What is wrong with an answer that no registry gives.
+fn strange(name: &str, status: StatusCode) -> Error {
+    let (host, what, message) = (name.to_owned(), API.to_owned(), String::new());
+    Error::Status { host, what, status: status.as_u16(), message }
 }

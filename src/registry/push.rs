@@ -7,9 +7,8 @@ use reqwest::{Method, StatusCode};
 
 use super::auth::Action;
 use super::error::Error;
-use super::layout::Taken;
 use super::mirror::Registry;
-use super::package::{MANIFEST, Package};
+use super::package::{MANIFEST, Package, Taken};
 use super::remote::Remote;
 use super::retry::{Failure, Retries};
 use super::upload::Upload;

@@ -42,10 +42,8 @@ impl Failure {
 
     /// The failure of an answer with a bad status: some pass, and a host may say when.
     pub(super) fn of_status(host: &str, status: StatusCode, headers: &HeaderMap, error: Error) -> Self {
-        let passes =
-            status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
         match pause(headers, SystemTime::now()) {
-            _ if !passes => error.into(),
+            _ if !is_passing(status) => error.into(),
             None => Self::passing(error),
             Some(pause) if pause > LONGEST_PAUSE => {
                 let limit = LONGEST_PAUSE.as_secs();
@@ -54,6 +52,11 @@ impl Failure {
             Some(pause) => Self { error, again: Again::After(pause) },
         }
     }
+}
+
+/// Whether an answer with this status may be another one soon.
+pub(super) fn is_passing(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }
 
 /// The tries of one request.

@@ -88,7 +88,7 @@ fn a_download_goes_on_after_the_process_was_killed() {
     let a = registry.push("org/a", "1", &Artifact::wkg(large()));
     sandbox.want(&registry, &[("a", &a)]);
     registry.misbehave(&Digest::of(large()).to_string(), Fault::Stall(8 * MIB));
-    let mut killed = sandbox.command(&["sync", "--quiet"]).spawn().unwrap();
+    let mut killed = sandbox.command(&["sync", "--quiet"]).env_remove("SESAME_TEST_PACE").spawn().unwrap();
     let on_disk = || sandbox.trace(&sandbox.path("home")).values().map(|look| look.1).sum::<u64>();
     let mut waits = 0;
     while on_disk() < 7 * MIB as u64 {
@@ -120,7 +120,7 @@ fn twenty_revisions_of_one_repository_cost_one_token() {
 fn at_most_six_requests_a_host_go_on_at_once() {
     let (sandbox, registry) = (Sandbox::new(), Registry::start());
     want_twenty(&sandbox, &registry, |n| (format!("org/e{n}"), "1".to_owned()));
-    registry.misbehave("", Fault::Delay(Duration::from_millis(50)));
+    registry.misbehave("", Fault::Delay(Duration::from_millis(200)));
     sandbox.sync(Some(&registry), &[]);
     let most = registry.most_at_once();
     assert!((4..=6).contains(&most), "{most} requests at once");

@@ -5,7 +5,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use sesame::model::digest::Digest;
 
@@ -62,9 +62,8 @@ fn sends(media_type: &str, body: &[u8]) -> Fault {
 /// What goes wrong on the way, between the two programs.
 fn transport_rows() -> Vec<Row> {
     let fine = || vec![(M, 0, ""), (B, 0, ""), (T, 0, "")];
+    let waits = |text: &'static str| vec![(M, 0, text), (B, 0, text), (T, 0, text)];
     let everywhere = |text: &'static str| vec![(M, 69, text), (B, 69, text), (T, 69, NO_TOKEN)];
-    let soon = SystemTime::now() + Duration::from_secs(30);
-    let date = chrono::DateTime::<chrono::Utc>::from(soon).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     // Less than the 64 KiB that a token may have, more than ever arrives.
     let spaces = || Fault::Bytes(vec![b' '; 60_000]);
     let drip = || Fault::Drip(Duration::from_millis(20));
@@ -79,8 +78,16 @@ fn transport_rows() -> Vec<Row> {
         ("cuts after each byte", vec![(B, 69, UNREACHABLE)], always([Fault::CutAt(1)])),
         ("announces nothing and breaks off once", vec![(B, 0, ""), (T, 69, NO_TOKEN)], once([Fault::Unannounced(20)])),
         ("announces nothing and breaks off", vec![(B, 69, "stopped in the middle")], always([Fault::Unannounced(1)])),
-        ("announces too much", vec![(M, 69, ""), (B, 76, TOO_LONG), (T, 69, NO_TOKEN)], always([Fault::Length(10)])),
-        ("announces too little", vec![(M, 65, "no JSON"), (B, 76, "")], always([Fault::Length(-1)])),
+        (
+            "announces too much",
+            vec![(M, 69, UNREACHABLE), (B, 76, TOO_LONG), (T, 69, NO_TOKEN)],
+            always([Fault::Length(10)]),
+        ),
+        (
+            "announces too little",
+            vec![(M, 65, "no JSON"), (B, 76, "gives other bytes"), (T, 69, NO_TOKEN)],
+            always([Fault::Length(-1)]),
+        ),
         (
             "is silent",
             vec![(M, 69, "sent nothing for 30 s"), (B, 69, "sent nothing for 30 s"), (T, 69, NO_TOKEN)],
@@ -92,18 +99,26 @@ fn transport_rows() -> Vec<Row> {
         ("is broken", vec![(T, 69, NO_TOKEN)], always([Fault::Status(500)])),
         ("is down", vec![(M, 69, "answered 503"), (B, 69, "answered 503")], always([Fault::Status(503)])),
         ("is slow once", fine(), once([Fault::Status(408)])),
-        ("is busy", vec![(T, 69, "")], always([Fault::Status(429)])),
-        ("is busy for a second", fine(), once([busy("1")])),
-        ("is busy until a date", fine(), once([busy(&date)])),
-        ("is busy until nonsense", fine(), once([busy("next tuesday")])),
+        ("is busy", vec![(T, 69, "answered 429")], always([Fault::Status(429)])),
+        ("is busy for a while", waits("again in 1.0 s (1 of 5)"), once([busy("50")])),
+        (
+            "is busy until a date",
+            waits("again in 1."),
+            Box::new(|stage, place| {
+                let soon = SystemTime::now() + Duration::from_secs(59);
+                let date = chrono::DateTime::<chrono::Utc>::from(soon).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+                stage.registry.misbehave_times(&stage.path(place), 1, busy(&date));
+            }),
+        ),
+        ("is busy until nonsense", waits(" ms (1 of 5)"), once([busy("next tuesday")])),
         (
             "is busy for ever",
             vec![(M, 69, "asks us to wait"), (B, 69, "asks us to wait"), (T, 69, "asks us to wait")],
             always([busy("1000000000")]),
         ),
-        ("resumes elsewhere", vec![(B, 0, "")], once([Fault::Cut, Fault::WrongRange])),
+        ("resumes elsewhere", vec![(B, 0, "another range than asked for")], once([Fault::Cut, Fault::WrongRange])),
         ("does not resume", vec![(B, 0, "")], once([Fault::Cut, Fault::IgnoreRange])),
-        ("refuses to resume", vec![(B, 0, "")], once([Fault::Cut, Fault::NoRange])),
+        ("refuses to resume", vec![(B, 0, "refuses to go on")], once([Fault::Cut, Fault::NoRange])),
         (
             "redirects",
             vec![(M, 0, ""), (B, 0, "")],
@@ -111,6 +126,11 @@ fn transport_rows() -> Vec<Row> {
                 let to = format!("http://{}{}", stage.stranger.host(), stage.path(place));
                 stage.registry.misbehave(&stage.path(place), Fault::Redirect(to));
             }),
+        ),
+        (
+            "redirects to nobody",
+            vec![(M, 69, "127.0.0.1 cannot be reached"), (B, 69, "127.0.0.1 cannot be reached")],
+            always([Fault::Redirect("http://127.0.0.1:1/x".to_owned())]),
         ),
         (
             "redirects to itself",
@@ -137,11 +157,21 @@ fn content_rows(artifact: &Artifact) -> Vec<Row> {
     let other = Digest::of(b"other").to_string();
     let both = br#"{"schemaVersion":2,"layers":[],"manifests":[]}"#;
     vec![
+        (
+            "sends 5 MiB unannounced",
+            vec![(M, 76, TOO_LONG)],
+            always([Fault::Bytes(vec![b' '; 5 << 20]), Fault::Unannounced(5 << 20)]),
+        ),
+        (
+            "sends 100 KiB unannounced",
+            vec![(B, 76, TOO_LONG), (T, 69, TOO_LONG)],
+            always([Fault::Bytes(vec![b' '; 100 << 10]), Fault::Unannounced(100 << 10)]),
+        ),
         ("sends 5 MiB", vec![(M, 76, TOO_LONG)], always([Fault::Bytes(vec![b' '; 5 << 20])])),
-        ("sends 100 KiB", vec![(B, 76, TOO_LONG), (T, 69, NO_TOKEN)], always([Fault::Bytes(vec![b' '; 100 << 10])])),
+        ("sends 100 KiB", vec![(B, 76, TOO_LONG), (T, 69, TOO_LONG)], always([Fault::Bytes(vec![b' '; 100 << 10])])),
         (
             "sends no end of spaces",
-            vec![(M, 76, TOO_LONG), (B, 76, TOO_LONG), (T, 69, NO_TOKEN)],
+            vec![(M, 76, TOO_LONG), (B, 76, TOO_LONG), (T, 69, TOO_LONG)],
             always([Fault::Flood(1 << 30)]),
         ),
         (
@@ -181,20 +211,41 @@ fn access_rows() -> Vec<Row> {
     vec![
         ("wants a password", vec![(M, 0, "")], Box::new(|stage, _| stage.registry.want_basic(USER, PASSWORD))),
         ("wants another token once", vec![(B, 0, "")], once([Fault::Unauthorized])),
+        ("wants another token in the middle", vec![(B, 0, "again in")], once([Fault::Cut, Fault::Unauthorized])),
+        (
+            "gives tokens elsewhere",
+            vec![(T, 69, "answered 307")],
+            Box::new(|stage, place| {
+                let to = format!("http://{}/token", stage.stranger.host());
+                stage.registry.misbehave(&stage.path(place), Fault::Redirect(to));
+            }),
+        ),
         ("wants a token for each", vec![(M, 0, "")], wants(Tokens { uses: Some(1), ..tokens() })),
-        ("refuses", vec![(M, 77, denied), (B, 77, denied), (T, 77, "")], always([Fault::Status(403)])),
+        (
+            "refuses",
+            vec![(M, 77, denied), (B, 77, denied), (T, 77, "does not accept the credentials of")],
+            always([Fault::Status(403)]),
+        ),
         ("refuses in red", vec![(M, 77, r"\u{1b}[31m"), (B, 77, r"\u{1b}[31m")], always([Fault::Status(403)])),
         (
             "redirects to what it was sent",
-            vec![(M, 69, ""), (B, 69, "")],
-            Box::new(|stage, place| stage.registry.misbehave(&stage.path(place), Fault::EchoLocation)),
+            vec![(M, 69, "does not have"), (B, 69, "does not have")],
+            always([Fault::EchoLocation]),
         ),
         (
             "puts what it was sent into the manifest",
             vec![(M, 76, "own credentials back")],
             always([Fault::EchoManifest]),
         ),
-        ("says what it was sent", vec![(M, 77, ""), (B, 77, ""), (T, 77, "")], always([Fault::Echo])),
+        (
+            "says what it was sent",
+            vec![
+                (M, 77, "you sent Bearer …"),
+                (B, 77, "you sent Bearer …"),
+                (T, 77, "does not accept the credentials of"),
+            ],
+            always([Fault::Echo]),
+        ),
         (
             "gives a token with a line break",
             vec![(T, 69, "characters that no header can")],
@@ -214,9 +265,10 @@ fn access_rows() -> Vec<Row> {
 fn play(name: &str, prepare: &Prepare, (place, status, text): End, artifact: &Artifact, shown: &Mutex<Vec<Shown>>) {
     let stage = Stage::new(artifact);
     prepare(&stage, place);
-    let run = stage.sandbox.run(&["sync", "-vvv"]);
+    let run = stage.run(&["sync", "-vvv"]);
     shown.lock().unwrap().push(stage.shown(name, &run));
     stage.assert_ended(name, &run, status, text);
+    assert_eq!(stage.registry.unmet(), 0, "{name}: the fault was never met");
     stage.assert_recovers(name);
 }
 
@@ -255,10 +307,10 @@ fn each_fault_of_a_registry_is_survived_or_named_and_leaves_nothing_behind() {
 #[test]
 fn a_token_that_runs_out_is_replaced_before_it_is_refused() {
     let stage = Stage::new(&artifact());
-    // Paced, it lives for 0.2 s; 0.6 s without a byte would be too long.
-    stage.registry.want_tokens(Tokens { expires_in: Some(10), ..tokens() });
-    stage.registry.misbehave(&stage.path(M), Fault::Delay(Duration::from_millis(400)));
-    let run = stage.sandbox.run(&["sync", "-vvv"]);
+    // Paced, it lives for 18 ms.
+    stage.registry.want_tokens(Tokens { expires_in: Some(1), ..tokens() });
+    stage.registry.misbehave(&stage.path(M), Fault::Delay(Duration::from_millis(100)));
+    let run = stage.run(&["sync", "-vvv"]);
     stage.assert_ended("runs out", &run, 0, "");
     let log = stage.registry.take_log();
     let kinds = ["/manifests/", "/token", "/manifests/", "/token", "/blobs/"];
@@ -269,10 +321,10 @@ fn a_token_that_runs_out_is_replaced_before_it_is_refused() {
 #[test]
 fn a_locked_component_that_is_gone_is_named() {
     let stage = Stage::new(&artifact());
-    assert_eq!(stage.sandbox.run(&["lock"]).status, 0);
+    assert_eq!(stage.run(&["lock"]).status, 0);
     fs::remove_dir_all(stage.sandbox.path("home/data")).unwrap();
     stage.registry.misbehave(&stage.path(B), Fault::Status(404));
-    let run = stage.sandbox.run(&["sync", "-vvv"]);
+    let run = stage.run(&["sync", "-vvv"]);
     run.fails(69, &["does not have sha256:"]);
     assert!(!stage.is_live());
     assert_no_secret(&[stage.shown("is gone", &run)]);
@@ -283,10 +335,10 @@ fn a_locked_component_that_is_gone_is_named() {
 fn a_manifest_that_is_another_each_time_is_locked_as_it_was_once() {
     let stage = Stage::new(&artifact());
     stage.registry.misbehave(&stage.path(M), Fault::Rotate);
-    assert_eq!(stage.sandbox.run(&["lock"]).status, 0);
+    assert_eq!(stage.run(&["lock"]).status, 0);
     let lock = stage.sandbox.read("sesame.lock");
     fs::remove_dir_all(stage.sandbox.path("home/data")).unwrap();
-    stage.assert_ended("rotates", &stage.sandbox.run(&["sync"]), 0, "");
+    stage.assert_ended("rotates", &stage.run(&["sync"]), 0, "");
     assert_eq!(stage.sandbox.read("sesame.lock"), lock);
     stage.assert_recovers("rotates");
 }
@@ -304,7 +356,7 @@ fn nothing_is_asked_without_tls_where_the_registry_has_it() {
         ("redirects without TLS", &downgraded, 69, "from HTTPS to HTTP"),
         ("has tokens without TLS", &token, 77, "for a token"),
     ] {
-        let run = stage.sandbox.run(&["sync", "-vvv"]);
+        let run = stage.run(&["sync", "-vvv"]);
         stage.assert_ended(name, &run, status, text);
         assert!(stage.stranger.everything_received().is_empty(), "{name}: a stranger was asked");
         assert_no_secret(&[stage.shown(name, &run)]);
@@ -313,11 +365,32 @@ fn nothing_is_asked_without_tls_where_the_registry_has_it() {
 }
 
 #[test]
+fn a_pause_that_a_host_asks_for_holds_all_of_its_requests() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let a = registry.push("org/a", "1", &Artifact::wkg(&component("a")));
+    let b = registry.push("org/b", "1", &Artifact::wkg(&component("b")));
+    sandbox.want(&registry, &[("a", &a), ("b", &b)]);
+    // Paced, a second. The answer for `b` fails later than that for `a`, and asks for nothing itself.
+    registry.misbehave_times("/org/a/manifests/1", 1, busy("10"));
+    registry.misbehave("/org/b/manifests/1", Fault::Delay(Duration::from_millis(200)));
+    registry.misbehave_times("/org/b/manifests/1", 1, Fault::Status(500));
+    let start = Instant::now();
+    let child = sandbox.command(&["lock", "-q"]).spawn().unwrap();
+    registry.wait_for("/org/b/manifests/1");
+    while start.elapsed() < Duration::from_millis(900) {
+        assert!(registry.log_len() <= 2, "somebody asked during the pause");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert_eq!(registry.take_log().len(), 6);
+}
+
+#[test]
 fn a_registry_outside_does_not_make_us_ask_inside_our_network() {
     let (sandbox, proxy, inside) = (Sandbox::new(), Registry::start(), Registry::start());
     sandbox.write(
         "sesame.toml",
-        "extensions.a = \"registry.test/org/a:1\"\n[registries.\"registry.test\"]\nplain-http = true\n",
+        "extensions.a = \"198.51.100.7/org/a:1\"\n[registries.\"198.51.100.7\"]\nplain-http = true\n",
     );
     for realm in ["https://HOST/token", "http://HOST/token", "https://localhost/token", "https://169.254.169.254/token"]
     {
@@ -325,7 +398,7 @@ fn a_registry_outside_does_not_make_us_ask_inside_our_network() {
         proxy.want_tokens(Tokens { realm: Some(realm), ..Tokens::default() });
         let mut command = sandbox.command(&["sync", "-vvv"]);
         command.env("http_proxy", format!("http://{}", proxy.host()));
-        Run::of(&mut command).fails(77, &["registry.test sends us to", "for a token, which is inside this network"]);
+        Run::of(&mut command).fails(77, &["198.51.100.7 sends us to", "for a token, which is inside this network"]);
         assert!(inside.everything_received().is_empty());
     }
 }

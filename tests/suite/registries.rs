@@ -150,7 +150,10 @@ fn a_helper_that_does_not_keep_it_is_said_and_nothing_is_written() {
         sandbox.write(&format!("../{DOCKER}"), &text);
         let trace = sandbox.trace(&sandbox.path("home/.docker"));
         let said = login(&sandbox, &registry, PASSWORD, &["-vvv"]);
-        said.fails(78, &[&format!("the credentials kept for {} cannot be changed", registry.host()), why, "`credHelpers`"]);
+        said.fails(
+            78,
+            &[&format!("the credentials kept for {} cannot be changed", registry.host()), why, "`credHelpers`"],
+        );
         logout(&sandbox, &registry).fails(78, &[&why.replace("store`", "erase`")]);
         assert_eq!(sandbox.trace(&sandbox.path("home/.docker")), trace);
     }

@@ -60,7 +60,7 @@ impl Server {
             .spawn()
             .expect("docker-registry is installed");
         let server = Self { child, host };
-        for _ in 0..500 {
+        for _ in 0..3000 {
             if get(&server.host, "/v2/").is_ok() {
                 return server;
             }

@@ -76,7 +76,7 @@ pub enum Fault {
 }
 
 /// Tokens that a registry gives: `token-1-secret-9c41` and so on, of which only the newest is valid.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Tokens {
     /// The name and password without which there is none.
     pub credentials: Option<(String, String)>,
@@ -88,6 +88,13 @@ pub struct Tokens {
     pub realm: Option<String>,
     /// The refresh token that a form must be posted with, instead of credentials.
     pub refresh: Option<String>,
+}
+
+impl Default for Tokens {
+    /// For anybody, and longer than any story lasts.
+    fn default() -> Self {
+        Self { credentials: None, expires_in: Some(100_000), uses: None, realm: None, refresh: None }
+    }
 }
 
 /// What the threads of a registry share.
@@ -212,6 +219,11 @@ impl Registry {
         self.shared.lock().faults.clear();
     }
 
+    /// How many faults that were to happen a few times are still to happen.
+    pub fn unmet(&self) -> usize {
+        self.shared.lock().faults.iter().filter_map(|planned| planned.left).sum()
+    }
+
     /// From now on wants a token, which it gives to anybody who asks.
     pub fn want_token(&self, token: &str) {
         self.shared.lock().access = Access::Token(token.to_owned());
@@ -235,6 +247,11 @@ impl Registry {
     /// What was asked since the last look: `GET /v2/…`.
     pub fn take_log(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.lock().log)
+    }
+
+    /// How much was asked since the last look.
+    pub fn log_len(&self) -> usize {
+        self.shared.lock().log.len()
     }
 
     /// Waits until a path that holds this text is asked for.
