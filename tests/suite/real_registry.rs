@@ -123,7 +123,7 @@ fn login(sandbox: &Sandbox, host: &str, password: &str) -> Run {
 #[ignore = "needs docker-registry; CI installs it and runs this"]
 fn a_private_registry_over_tls_is_logged_in_to_pushed_to_and_synced_from() {
     let (sandbox, ca) = (Sandbox::new(), Ca::new());
-    let server = Server::start_private(&sandbox.path("tmp"), &ca.issue(&["127.0.0.1"], false));
+    let server = Server::start_private(&sandbox.path("tmp"), &ca.issue(&["127.0.0.1"]));
     let host = &server.host;
     trust(&sandbox, host, &Ca::new());
     login(&sandbox, host, PASSWORD)
@@ -166,11 +166,13 @@ fn a_private_registry_over_tls_is_logged_in_to_pushed_to_and_synced_from() {
 #[test]
 #[ignore = "needs docker-registry; CI installs it and runs this"]
 fn a_certificate_that_has_expired_or_is_for_another_name_is_told_so() {
-    for (names, expired, text) in
-        [(["127.0.0.1"], true, "is not trusted: it has expired"), (["127.0.0.2"], false, "it is for another name")]
-    {
-        let (sandbox, ca) = (Sandbox::new(), Ca::new());
-        let server = Server::start_private(&sandbox.path("tmp"), &ca.issue(&names, expired));
+    let ca = Ca::new();
+    for (certificate, text) in [
+        (ca.issue_expired(&["127.0.0.1"]), "is not trusted: it has expired"),
+        (ca.issue(&["127.0.0.2"]), "is not trusted: it is for another name"),
+    ] {
+        let sandbox = Sandbox::new();
+        let server = Server::start_private(&sandbox.path("tmp"), &certificate);
         trust(&sandbox, &server.host, &ca);
         sandbox.write("sesame.toml", format!("extensions.a = \"{}/my-org/greeting:0.1.0\"\n", server.host));
         sandbox.run(&["sync"]).fails(69, &["the certificate of 127.0.0.1", text, "hint: "]);

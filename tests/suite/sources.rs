@@ -5,6 +5,7 @@ use std::fs;
 use sesame::model::digest::Digest;
 
 use crate::support::artifact::{Artifact, INDEX, component, index};
+use crate::support::ca::Ca;
 use crate::support::layout;
 use crate::support::registry::{Fault, Registry};
 use crate::support::sandbox::{Run, Sandbox};
@@ -237,6 +238,41 @@ fn what_is_for_this_machine_goes_through_no_proxy() {
     command.env("http_proxy", format!("http://{}", proxy.host())).env_remove("NO_PROXY");
     Run::of(&mut command).fails(0, &["1 extension is live"]);
     assert!(proxy.everything_received().is_empty());
+}
+
+#[test]
+fn an_insecure_registry_is_reached_with_a_warning_each_time_and_nobody_else_is() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start_tls(&Ca::new()));
+    let artifact = Artifact::wkg(&component("a"));
+    let a = registry.push("org/a", "1", &artifact);
+    let with = |setting: &str| {
+        let settings = format!("registries.\"{}\".{setting}\n", registry.host());
+        sandbox.write("sesame.toml", format!("extensions.a = \"{a}\"\n{settings}"));
+        sandbox.run(&["lock", "--upgrade"])
+    };
+    with("plain-http = false").fails(69, &["the certificate of 127.0.0.1", "is not trusted", "hint: if it has a CA"]);
+    with("ca = \"sesame.toml\"").fails(78, &["the certificates in", "sesame.toml cannot be used", "hint: "]);
+    for _ in 0..2 {
+        let warning = format!("warning: the certificate of {} is not checked", registry.host());
+        with("insecure = true").fails(0, &[&warning]);
+    }
+    let other = Registry::start_tls(&Ca::new());
+    other.push("org/a", "1", &artifact);
+    registry.misbehave("/manifests/1", Fault::Redirect(format!("https://{}/v2/org/a/manifests/1", other.host())));
+    with("insecure = true").fails(69, &["the certificate of 127.0.0.1 is not trusted"]);
+    assert!(other.everything_received().is_empty());
+}
+
+#[test]
+fn an_https_proxy_is_asked_for_a_tunnel_and_told_nothing_else() {
+    let (sandbox, proxy) = (Sandbox::new(), Registry::start());
+    sandbox.write("sesame.toml", "extensions.a = \"registry.test/org/a:1\"\n");
+    let mut command = sandbox.command(&["lock"]);
+    command.env("HTTPS_PROXY", format!("http://{}", proxy.host())).env("SESAME_TEST_PACE", "0.02");
+    Run::of(&mut command).fails(69, &["registry.test cannot be reached"]);
+    let received = String::from_utf8(proxy.everything_received()).unwrap();
+    assert!(received.starts_with("CONNECT registry.test:443 HTTP/1.1\r\n"), "{received}");
+    assert!(!received.to_lowercase().contains("authorization") && !received.contains("org/a"), "{received}");
 }
 
 #[test]

@@ -10,6 +10,12 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivateKeyDer;
 
+#[derive(PartialEq)]
+enum Validity {
+    Now,
+    Past,
+}
+
 /// Signs certificates that nobody trusts who was not told to.
 pub struct Ca {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -32,7 +38,7 @@ impl Ca {
 
     /// A server with a valid certificate for these names, which may be addresses. It speaks HTTP/1.1 alone.
     pub fn server_config(&self, names: &[&str]) -> Arc<ServerConfig> {
-        let (certificate, key) = self.sign(names, false);
+        let (certificate, key) = self.sign(names, Validity::Now);
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
@@ -40,17 +46,23 @@ impl Ca {
     }
 
     /// A certificate and its key in PEM, for a server that reads files.
-    pub fn issue(&self, names: &[&str], not_after_in_the_past: bool) -> (String, String) {
-        let (certificate, key) = self.sign(names, not_after_in_the_past);
+    pub fn issue(&self, names: &[&str]) -> (String, String) {
+        let (certificate, key) = self.sign(names, Validity::Now);
         (certificate.pem(), key.serialize_pem())
     }
 
-    fn sign(&self, names: &[&str], not_after_in_the_past: bool) -> (Certificate, KeyPair) {
+    /// The same, but it has expired.
+    pub fn issue_expired(&self, names: &[&str]) -> (String, String) {
+        let (certificate, key) = self.sign(names, Validity::Past);
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    fn sign(&self, names: &[&str], validity: Validity) -> (Certificate, KeyPair) {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.distinguished_name.push(DnType::CommonName, "server of a sesame test");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        if not_after_in_the_past {
+        if validity == Validity::Past {
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2021, 1, 1);
         }
