@@ -25,6 +25,8 @@ pub enum Failure {
     GrantToLive,
     #[error("there is nobody to ask for a name and a password")]
     NobodyToAsk,
+    #[error("a login needs a name without `:`, and a password that is not empty")]
+    NoLogin,
     #[error("cannot read from standard input")]
     Input(#[source] io::Error),
 }
@@ -35,7 +37,7 @@ impl Failure {
             Self::Verb(error) => error.kind(),
             Self::CurrentFolder(_) | Self::Input(_) => FaultKind::Io,
             Self::NoHome => FaultKind::Configuration,
-            Self::GrantToLive | Self::NoTarget(_) | Self::NobodyToAsk => FaultKind::Usage,
+            Self::GrantToLive | Self::NoTarget(_) | Self::NobodyToAsk | Self::NoLogin => FaultKind::Usage,
         }
     }
 
@@ -45,6 +47,9 @@ impl Failure {
             Self::CurrentFolder(_) => Fault::new(self.kind(), self, Some("change to a folder that exists".to_owned())),
             Self::NoHome => Fault::new(self.kind(), self, Some("set it to your home folder".to_owned())),
             Self::Input(_) => Fault::new(self.kind(), self, Some("hand over the password as UTF-8".to_owned())),
+            Self::NoLogin => {
+                Fault::new(self.kind(), self, Some("look whether the variable that holds it is set".to_owned()))
+            }
             Self::NobodyToAsk => {
                 let hint = "say `--username NAME --password-stdin` and hand over the password on standard input";
                 Fault::new(self.kind(), self, Some(hint.to_owned()))

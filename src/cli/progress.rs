@@ -1,6 +1,6 @@
 //! A run as it goes on: on a terminal one line for each running step and a total, elsewhere plain lines.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub struct Progress {
 struct State {
     total: Option<ProgressBar>,
     running: HashMap<StepId, ProgressBar>,
+    /// The hosts that are tried again, with the number of the try.
+    retried: HashSet<(String, usize)>,
 }
 
 impl Progress {
@@ -98,11 +100,15 @@ impl Observer for Progress {
             Event::Requested { request, outcome } => {
                 self.line(Volume::Debug, &format!("  asked      {}  {}", escape(request), escape(outcome)));
             }
-            Event::Retrying { why, wait, number, of } => {
+            Event::Retrying { host, why, wait, number, of } => {
                 let wait = duration(*wait);
                 let text =
                     format!("  {} {}; again in {wait} ({number} of {of})", Style::warning("waiting   "), escape(why));
-                self.line(Volume::Normal, &text);
+                // Many requests wait for one host; one line for each round of them is enough.
+                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let first = state.retried.insert(((*host).to_owned(), *number));
+                drop(state);
+                self.line(if first { Volume::Normal } else { Volume::Verbose }, &text);
             }
             Event::Started { plan } => {
                 if let Some(bars) = &self.bars {

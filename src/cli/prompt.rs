@@ -11,6 +11,10 @@ use super::output::{Output, Volume};
 
 /// A line from the terminal, without its end; none at its end or on an interrupt.
 pub fn line(output: &Output, interrupt: &Interrupt) -> Option<String> {
+    line_while(output, interrupt, || {})
+}
+
+fn line_while(output: &Output, interrupt: &Interrupt, meanwhile: impl Fn()) -> Option<String> {
     let (sender, answers) = mpsc::channel();
     // A read of a terminal goes on after a signal, so another thread does it and is left behind if need be.
     std::thread::spawn(move || {
@@ -20,7 +24,7 @@ pub fn line(output: &Output, interrupt: &Interrupt) -> Option<String> {
     });
     let answer = loop {
         match answers.recv_timeout(Duration::from_millis(50)) {
-            Err(mpsc::RecvTimeoutError::Timeout) if !interrupt.is_set() => {}
+            Err(mpsc::RecvTimeoutError::Timeout) if !interrupt.is_set() => meanwhile(),
             answer => break answer.ok().flatten(),
         }
     };
@@ -32,9 +36,10 @@ pub fn line(output: &Output, interrupt: &Interrupt) -> Option<String> {
 
 /// A line that is not shown as it is typed, not even by somebody who is quicker than the question.
 pub fn hidden_line(output: &Output, interrupt: &Interrupt, question: &str) -> Option<String> {
-    let _silence = Silence::begin();
+    let silence = Silence::begin();
     output.say(Volume::Quiet, question);
-    let answer = line(output, interrupt);
+    // A shell that lets us go on after it has stopped us makes the terminal show everything again.
+    let answer = line_while(output, interrupt, || silence.renew());
     if answer.is_some() {
         output.say(Volume::Quiet, "\n");
     }
@@ -46,13 +51,17 @@ struct Silence(Option<Termios>);
 
 impl Silence {
     fn begin() -> Self {
-        let before = tcgetattr(std::io::stdin()).ok();
-        if let Some(before) = &before {
+        let silence = Self(tcgetattr(std::io::stdin()).ok());
+        silence.renew();
+        silence
+    }
+
+    fn renew(&self) {
+        if let Some(before) = &self.0 {
             let mut silent = before.clone();
             silent.local_modes.remove(LocalModes::ECHO);
             let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &silent);
         }
-        Self(before)
     }
 }
 

@@ -23,6 +23,9 @@ pub fn run(arguments: &Arguments, command: &RegistryCommand, output: &Output) ->
         RegistryCommand::Login { host, username, password_stdin } => {
             let context = any_context(arguments, "registry login", output)?;
             let (user, password) = ask(host, username.as_deref(), *password_stdin, &context, output)?;
+            if user.is_empty() || user.contains(':') || password.is_empty() {
+                return Err(Failure::NoLogin);
+            }
             let report = login(&context, host, &user, &Secret::new(password))?;
             output.report("login", json::Data::Login(&report), || human_registry::login(&report));
         }

@@ -20,6 +20,8 @@ pub struct Destination {
 pub enum DestinationError {
     #[error("write `oci-layout:FOLDER:REFERENCE`, as in `oci-layout:vendor:ghcr.io/my-org/clock:1.0.0`")]
     Layout,
+    #[error("a shell does not make `~` your home folder there; write the folder in full, or use `$HOME`")]
+    Home,
     #[error("a digest is what publishing gives; remove `@{0}`")]
     Pinned(String),
     #[error(transparent)]
@@ -32,9 +34,12 @@ impl FromStr for Destination {
     fn from_str(text: &str) -> Result<Self, DestinationError> {
         let (layout, reference) = match text.strip_prefix(LAYOUT) {
             Some(rest) => match rest.split_once(':') {
+                Some((folder, _)) if folder.starts_with('~') => return Err(DestinationError::Home),
                 Some((folder, reference)) if !folder.is_empty() => (Some(PathBuf::from(folder)), reference),
                 _ => return Err(DestinationError::Layout),
             },
+            // Skopeo's word for it.
+            None if text.starts_with("oci:") => return Err(DestinationError::Layout),
             None => (None, text),
         };
         let reference: OciReference = reference.parse()?;
@@ -56,7 +61,12 @@ mod tests {
         assert_eq!(plain, Ok(Destination { reference: reference.clone(), layout: None }));
         let layout = "oci-layout:../vendor:ghcr.io:443/my-org/clock:1.0.0".parse();
         assert_eq!(layout, Ok(Destination { reference, layout: Some("../vendor".into()) }));
-        for text in ["oci-layout:vendor", "oci-layout:", "oci-layout::ghcr.io/my-org/clock:1"] {
+        for text in [
+            "oci-layout:vendor",
+            "oci-layout:",
+            "oci:vendor:ghcr.io/my-org/clock:1",
+            "oci-layout::ghcr.io/my-org/clock:1",
+        ] {
             assert_eq!(text.parse::<Destination>(), Err(DestinationError::Layout), "{text}");
         }
         let pinned = format!("ghcr.io/my-org/clock:1@sha256:{}", "0".repeat(64));

@@ -61,6 +61,7 @@ pub enum Event<'a> {
     },
     /// A request failed and is sent again after a while.
     Retrying {
+        host: &'a str,
         why: &'a str,
         wait: Duration,
         /// Which try again it is, from 1, and how many there are.

@@ -45,8 +45,8 @@ enum Namespace {
 /// Why nothing may come from somewhere.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceRefusal {
-    #[error("`{registry}` is not among the `allowed_registries` of {file}")]
-    NotAllowed { registry: String, file: String },
+    #[error("`{source_name}` is not among the `allowed_registries` of {file}")]
+    NotAllowed { source_name: String, file: String },
     #[error("`{namespace}` is among the `blocked_namespaces` of {file}")]
     Blocked { namespace: String, file: String },
 }
@@ -116,7 +116,8 @@ impl SourceRules {
         let registry = one_name(registry);
         for (file, allowed) in &self.allowed {
             if !allowed.iter().any(|pattern| pattern.matches(registry, repository)) {
-                return Err(SourceRefusal::NotAllowed { registry: registry.to_owned(), file: file.clone() });
+                let source_name = format!("{registry}/{repository}");
+                return Err(SourceRefusal::NotAllowed { source_name, file: file.clone() });
             }
         }
         for (file, namespace) in &self.blocked {
@@ -217,11 +218,10 @@ mod tests {
         assert_eq!(rules.check("ghcr.io", "org/a"), Ok(()));
         assert!(rules.check("ghcr.io:443", "bad/apple").is_err() && rules.check("ghcr.io:443", "org/a").is_ok());
         assert_eq!(rules.check("ghcr.io", "bad/apples"), Ok(()));
-        let not_allowed = |registry: &str, file: &str| {
-            Err(SourceRefusal::NotAllowed { registry: registry.into(), file: file.into() })
-        };
-        assert_eq!(rules.check("quay.io", "ok/a"), not_allowed("quay.io", "policy.toml"));
-        assert_eq!(rules.check("docker.io", "org/a"), not_allowed("docker.io", "config.toml"));
+        let not_allowed =
+            |source: &str, file: &str| Err(SourceRefusal::NotAllowed { source_name: source.into(), file: file.into() });
+        assert_eq!(rules.check("quay.io", "ok/a"), not_allowed("quay.io/ok/a", "policy.toml"));
+        assert_eq!(rules.check("docker.io", "org/a"), not_allowed("docker.io/org/a", "config.toml"));
         for (repository, namespace) in
             [("evil/a", "evil"), ("bad/apple", "ghcr.io/bad/apple"), ("bad/apple/x", "ghcr.io/bad/apple")]
         {
@@ -230,7 +230,7 @@ mod tests {
         }
         assert_eq!(
             parse("allowed_registries = []").sources.check("ghcr.io", "org/a"),
-            not_allowed("ghcr.io", "policy.toml")
+            not_allowed("ghcr.io/org/a", "policy.toml")
         );
         assert!(Policy::parse_host("config.toml", b"extensions.policy.allowed_registries = 3").is_err());
         for others in ["extensions = { on = true }", "extensions = true", "extensions.policy = \"strict\""] {

@@ -65,7 +65,13 @@ fn read_settings(
     }
     settings.plain_http = fields.boolean("plain-http", problems).map(|plain| plain.value);
     settings.insecure = fields.boolean("insecure", problems).is_some_and(|insecure| insecure.value);
-    settings.ca = fields.string("ca", problems).map(|path| folder.join(path.value));
+    if let Some(path) = fields.string("ca", problems) {
+        settings.ca = Some(folder.join(path.value));
+        if path.value == "~" || path.value.starts_with("~/") {
+            let help = "write it relative to this file, or from `/` on";
+            problems.push(path.problem("`~` is not your home folder here").help(help));
+        }
+    }
     settings.token_host = fields.string("token-host", problems).and_then(|host| host.parse(problems));
     let transports = [settings.plain_http == Some(true), settings.insecure, settings.ca.is_some()];
     if transports.into_iter().filter(|said| *said).count() > 1 {

@@ -13,6 +13,7 @@ use crate::model::destination::Destination;
 use crate::model::digest::Digest;
 use crate::model::plan::MAX_MANIFEST;
 use crate::model::registry_report::PushReport;
+use crate::registry::Error as Registry;
 use crate::registry::layout::{self, MARKER};
 use crate::registry::package::{Package, Taken};
 use crate::registry::push::Pushed;
@@ -71,6 +72,10 @@ fn write_layout(folder: &Path, push: &Push, package: &Package) -> Result<bool, E
     let marker = folder.join("oci-layout");
     let marked = read_file(&marker, MAX_MANIFEST)?;
     marked.as_ref().map_or(Ok(()), |bytes| layout::check_marker(folder, bytes))?;
+    if marked.is_none() && !write::is_empty_or_absent(folder)? {
+        let why = "it has other files, and no `oci-layout`".to_owned();
+        return Err(Registry::NotALayout { path: folder.to_owned(), why }.into());
+    }
     let Some(index) = index else { return Ok(false) };
     let blobs = folder.join("blobs").join("sha256");
     write::create_user_folder(&blobs)?;

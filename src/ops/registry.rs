@@ -49,8 +49,8 @@ pub fn login(context: &Context, host: &RegistryHost, user: &str, password: &Secr
         return Err(Withheld { host: host.to_owned(), setting }.into());
     }
     let verified = probe.access? == Access::In;
-    let mut file = docker_file(context, host)?;
     let path = context.network.credentials.docker.clone();
+    let mut file = docker_file(&path)?;
     let helper = file.helper(host);
     if let Some(helper) = &helper {
         context.block_on(async { Ok(store(helper, host, user, password).await?) })?;
@@ -61,7 +61,7 @@ pub fn login(context: &Context, host: &RegistryHost, user: &str, password: &Secr
     }
     write::replace_private_user_file(&path, file.render().as_bytes())?;
     let place = place(&path, helper);
-    let first = first_place(context, &project, host)?.filter(|first| *first != place);
+    let first = first_place(context, host)?.filter(|first| *first != place);
     let hidden_by = first.map(|first| first.to_string());
     Ok(LoginReport { host: host.to_owned(), place: place.to_string(), verified, hidden_by })
 }
@@ -72,8 +72,8 @@ pub fn login(context: &Context, host: &RegistryHost, user: &str, password: &Secr
 /// [`Error::Registry`] if the helper fails; then the file stays as it is.
 pub fn logout(context: &Context, host: &RegistryHost) -> Result<LogoutReport, Error> {
     let host = host.as_str();
-    let mut file = docker_file(context, host)?;
     let path = context.network.credentials.docker.clone();
+    let mut file = docker_file(&path)?;
     let mut removed = None;
     if let Some(helper) = file.helper(host)
         && context.block_on(async { Ok(erase(&helper, host).await?) })?
@@ -84,7 +84,7 @@ pub fn logout(context: &Context, host: &RegistryHost) -> Result<LogoutReport, Er
         write::replace_private_user_file(&path, file.render().as_bytes())?;
         removed = removed.or(Some(place(&path, None)));
     }
-    let left = first_place(context, &project(context)?, host)?;
+    let left = first_place(context, host)?;
     let shown = |place: Place| place.to_string();
     Ok(LogoutReport { host: host.to_owned(), place: removed.map(shown), left: left.map(shown) })
 }
@@ -99,14 +99,14 @@ fn place(path: &Path, helper: Option<String>) -> Place {
 }
 
 /// Where the credentials for a host are found first.
-fn first_place(context: &Context, project: &Registries, host: &str) -> Result<Option<Place>, Error> {
-    let registry = context.registry(project)?;
+fn first_place(context: &Context, host: &str) -> Result<Option<Place>, Error> {
+    let registry = context.registry(&Registries::default())?;
     context.block_on(async { Ok(registry.credentials_place(host).await) })
 }
 
-fn docker_file(context: &Context, host: &str) -> Result<DockerFile, Error> {
-    let bytes = read_file(&context.network.credentials.docker, MAX_FILE as u64)?.unwrap_or_default();
-    Ok(DockerFile::parse(host, &bytes)?)
+fn docker_file(path: &Path) -> Result<DockerFile, Error> {
+    let bytes = read_file(path, MAX_FILE as u64)?.unwrap_or_default();
+    Ok(DockerFile::parse(path, &bytes)?)
 }
 
 fn project(context: &Context) -> Result<Registries, Error> {

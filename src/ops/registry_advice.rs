@@ -1,5 +1,6 @@
 //! What to do about each error of a registry.
 
+use crate::model::registries::is_loopback;
 use crate::registry::Error;
 use crate::registry::credentials::Place;
 use crate::registry::error::{Distrust, Doing, RealmRefusal};
@@ -32,6 +33,7 @@ pub(super) fn registry(error: &Error) -> Option<String> {
                 Distrust::Expired | Distrust::NotYet => {
                     "look at the clock of this machine; if it is right, tell whoever runs the registry".to_owned()
                 }
+                Distrust::OtherName => "look at the name; a certificate counts only for the names in it".to_owned(),
                 _ => format!(
                     "if it has a CA of its own, add `ca = \"FILE.pem\"` under `[registries.\"{host}\"]` in {POLICY}"
                 ),
@@ -69,7 +71,15 @@ pub(super) fn registry(error: &Error) -> Option<String> {
         Error::TagTaken { .. } => "publish under another tag; `--force` moves this one",
         Error::Forbidden(_) => "use another source, or ask whoever wrote that file",
         Error::Ca { .. } => "name a file with certificates in the PEM format",
-        Error::Keep { .. } => "mend or remove `credsStore` and `credHelpers` in docker's config.json",
+        Error::Keep { .. } => "install the helper, or mend `credsStore` and `credHelpers` in docker's config.json",
+        Error::DockerFile(_) => "mend it, or name another folder with $DOCKER_CONFIG",
+        Error::BrokenOff { .. } => "run it again; a download goes on where it stopped",
+        Error::Status { status: 400, host, .. } if is_loopback(host) => {
+            return Some(format!(
+                "on this machine HTTP is assumed; if it speaks TLS, add its `ca`, or `plain-http = false`, under \
+                 `[registries.\"{host}\"]`"
+            ));
+        }
         Error::Status { .. } | Error::Token { .. } => "try again later; if it stays, tell whoever runs the registry",
         Error::WrongDigest { .. }
         | Error::Header { .. }

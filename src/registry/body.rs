@@ -30,7 +30,7 @@ impl Body {
         let silence = self.pace.silence();
         let chunk = match timeout(silence, self.response.chunk()).await {
             Ok(Ok(chunk)) => chunk,
-            Ok(Err(error)) => return Err(self.unreachable(root(&error.without_url()))),
+            Ok(Err(error)) => return Err(self.broken_off(&root(&error.without_url()))),
             Err(_) => return Err(Failure::passing(silent(&self.host))),
         };
         let (since, bytes) = self.stretch;
@@ -38,7 +38,7 @@ impl Body {
         if since.elapsed() < silence {
             self.stretch = (since, bytes);
         } else if bytes < LEAST && chunk.is_some() {
-            return Err(self.unreachable("it sends less than 1 KiB a second".to_owned()));
+            return Err(self.broken_off("it sends less than 1 KiB a second"));
         } else {
             self.stretch = (Instant::now(), 0);
         }
@@ -62,12 +62,8 @@ impl Body {
         Ok(bytes)
     }
 
-    /// A failure of a body that ended too early.
-    pub(super) fn broken_off(&self) -> Failure {
-        self.unreachable("it stopped in the middle".to_owned())
-    }
-
-    fn unreachable(&self, why: String) -> Failure {
-        Failure::passing(Error::Unreachable { host: self.host.clone(), why })
+    /// The failure of a body that ended too early.
+    pub(super) fn broken_off(&self, why: &str) -> Failure {
+        Failure::passing(Error::BrokenOff { host: self.host.clone(), why: why.to_owned() })
     }
 }

@@ -8,21 +8,18 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
 use serde_json::Value;
+use tokio::sync::Mutex as AsyncMutex;
 
+use super::helper;
 use super::secret::{Credential, Secret};
 use crate::model::event::{Event, Observer};
 
 /// The most that is read of a file with credentials, in bytes.
 const MAX_FILE: u64 = 1 << 20;
-
-/// The time that a helper has: it may ask the person to unlock something.
-pub(super) const HELPER: Duration = Duration::from_secs(60);
 
 /// The name under which docker keeps the credentials of its own registry.
 const DOCKER_HUB: [&str; 4] = ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"];
@@ -74,15 +71,12 @@ impl fmt::Display for Place {
 }
 
 /// Finds credentials, each once a run.
-pub(super) struct Keyring(Arc<Inner>);
-
-struct Inner {
+pub(super) struct Keyring {
     places: Places,
     observer: Arc<dyn Observer>,
     files: OnceLock<Vec<File>>,
-    asked: Mutex<HashMap<(usize, String), Option<Found>>>,
-    /// A helper did not answer in time. It may never, so nothing waits for the keyring again.
-    stuck: AtomicBool,
+    /// What was looked for, by the place and the name. Locked while a helper is run, so that none is run twice.
+    asked: AsyncMutex<HashMap<(usize, String), Option<Found>>>,
 }
 
 /// A place's text, and the same parsed.
@@ -94,43 +88,26 @@ struct File {
 
 impl Keyring {
     pub(super) fn new(places: Places, observer: Arc<dyn Observer>) -> Self {
-        let (files, asked, stuck) = (OnceLock::new(), Mutex::default(), AtomicBool::new(false));
-        Self(Arc::new(Inner { places, observer, files, asked, stuck }))
+        Self { places, observer, files: OnceLock::new(), asked: AsyncMutex::default() }
     }
 
     /// The credential for a repository of a host, from the first place that has one. What cannot be read is a warning.
     pub(super) async fn find(&self, host: &str, repository: &str) -> Option<Found> {
-        if self.0.stuck.load(Ordering::Relaxed) {
-            return None;
-        }
-        let (inner, host_name, repository) = (Arc::clone(&self.0), host.to_owned(), repository.to_owned());
-        let look = tokio::task::spawn_blocking(move || inner.find(&host_name, &repository));
-        match tokio::time::timeout(HELPER, look).await {
-            Ok(found) => found.ok().flatten(),
-            Err(_) => {
-                if !self.0.stuck.swap(true, Ordering::Relaxed) {
-                    let message = "a credential helper has not answered for a minute; going on without credentials";
-                    self.0.warn(message);
-                }
-                None
-            }
-        }
-    }
-}
-
-impl Inner {
-    fn find(&self, host: &str, repository: &str) -> Option<Found> {
         if let Some(credential) = self.places.given.clone() {
             return Some(Found { credential, place: Place::Given });
         }
         let files = self.files.get_or_init(|| self.read());
-        // Whoever comes second waits, so that no helper is run twice.
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asked = self.asked.lock().await;
         for (at, file) in files.iter().enumerate() {
             for key in file.keys(host, repository) {
-                let found = asked.entry((at, key)).or_insert_with_key(|(_, key)| self.ask(file, key));
+                let known = asked.get(&(at, key.clone())).cloned();
+                let found = match known {
+                    Some(found) => found,
+                    None => self.look(file, &key).await,
+                };
+                asked.insert((at, key), found.clone());
                 if found.is_some() {
-                    return found.clone();
+                    return found;
                 }
             }
         }
@@ -157,35 +134,22 @@ impl Inner {
         parsed.collect()
     }
 
-    fn ask(&self, file: &File, key: &str) -> Option<Found> {
-        let place = match file.helper(key) {
-            Some(name) => Place::Helper { name, named_by: Box::new(file.place.clone()) },
-            None => file.place.clone(),
+    /// What a file, or the helper that it names, has under a name.
+    async fn look(&self, file: &File, key: &str) -> Option<Found> {
+        let (place, looked) = match file.helper(key) {
+            Some(name) => {
+                let looked = helper::get(&name, key).await.map_err(|error| error.to_string());
+                (Place::Helper { name, named_by: Box::new(file.place.clone()) }, looked)
+            }
+            None => (file.place.clone(), file.entry(key).map_err(str::to_owned)),
         };
-        let why = match get_credential_from_reader(file.text.as_bytes(), key) {
-            Ok(DockerCredential::UsernamePassword(user, password)) => {
-                return Some(Found {
-                    credential: Credential::Password { user, password: Secret::new(password) },
-                    place,
-                });
+        match looked {
+            Ok(credential) => credential.map(|credential| Found { credential, place }),
+            Err(why) => {
+                self.warn(&format!("no credentials for {key} are taken from {place}: {why}"));
+                None
             }
-            Ok(DockerCredential::IdentityToken(token)) => {
-                return Some(Found { credential: Credential::Identity(Secret::new(token)), place });
-            }
-            Err(CredentialRetrievalError::NoCredentialConfigured) => return None,
-            // What a helper of docker's says where it has nothing.
-            Err(CredentialRetrievalError::HelperFailure { stdout, .. }) if stdout.contains("not found") => return None,
-            Err(CredentialRetrievalError::HelperFailure { .. }) => "it failed",
-            Err(CredentialRetrievalError::HelperCommunicationError) => "it cannot be run",
-            Err(CredentialRetrievalError::MalformedHelperResponse) => "its answer is no JSON",
-            Err(CredentialRetrievalError::CredentialDecodingError) => "they are not base64 of `user:password`",
-            Err(CredentialRetrievalError::CredentialMismatchError) => {
-                "`auth` does not agree with `username` and `password`"
-            }
-            Err(_) => "they are not in docker's format",
-        };
-        self.warn(&format!("no credentials for {key} are taken from {place}: {why}"));
-        None
+        }
     }
 
     fn warn(&self, message: &str) {
@@ -194,6 +158,22 @@ impl Inner {
 }
 
 impl File {
+    /// What the file itself has under a name.
+    fn entry(&self, key: &str) -> Result<Option<Credential>, &'static str> {
+        match get_credential_from_reader(self.text.as_bytes(), key) {
+            Ok(DockerCredential::UsernamePassword(user, password)) => {
+                Ok(Some(Credential::Password { user, password: Secret::new(password) }))
+            }
+            Ok(DockerCredential::IdentityToken(token)) => Ok(Some(Credential::Identity(Secret::new(token)))),
+            Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(None),
+            Err(CredentialRetrievalError::CredentialDecodingError) => Err("they are not base64 of `user:password`"),
+            Err(CredentialRetrievalError::CredentialMismatchError) => {
+                Err("`auth` does not agree with `username` and `password`")
+            }
+            Err(_) => Err("they are not in docker's format"),
+        }
+    }
+
     /// The names under which something may be kept for a repository, the most specific first.
     fn keys(&self, host: &str, repository: &str) -> Vec<String> {
         let has = |key: &str| ["auths", "credHelpers"].iter().any(|table| self.json[table].get(key).is_some());
@@ -217,16 +197,15 @@ impl File {
 
     /// The helper that keeps what is kept under a name, if the file itself does not.
     fn helper(&self, key: &str) -> Option<String> {
-        helper(&self.json, key).filter(|_| {
-            let entry = &self.json["auths"][key];
-            let here = ["auth", "identitytoken", "username"].iter().any(|field| !entry[field].is_null());
-            !self.json["credHelpers"][key].is_null() || !here
-        })
+        let has = |entry: &Value| ["auth", "identitytoken", "username"].iter().any(|field| !entry[field].is_null());
+        let auths = self.json["auths"].as_object();
+        let here = auths.is_some_and(|auths| auths.iter().any(|(name, entry)| is_key_of(name, key) && has(entry)));
+        helper_for(&self.json, key).filter(|_| !self.json["credHelpers"][key].is_null() || !here)
     }
 }
 
 /// The helper that a file of docker's names for a host.
-pub(super) fn helper(json: &Value, host: &str) -> Option<String> {
+pub(super) fn helper_for(json: &Value, host: &str) -> Option<String> {
     let named = json["credHelpers"][host].as_str().or(json["credsStore"].as_str());
     named.filter(|name| !name.is_empty()).map(str::to_owned)
 }

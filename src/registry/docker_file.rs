@@ -1,18 +1,15 @@
 //! Docker's own file of credentials, changed: what `login` and `logout` do to it, and to the helper that it names. The
 //! file's text goes in and out; writing it is for others.
-//!
-//! The helpers' protocol: <https://github.com/docker/docker-credential-helpers>.
 
-use std::process::Stdio;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
 
-use super::credentials::{HELPER, docker_key, helper, is_key_of};
+use super::credentials::{docker_key, helper_for, is_key_of};
 use super::error::Error;
+use super::helper::{self, HelperError};
 use super::secret::Secret;
 
 /// Docker's file, parsed.
@@ -22,18 +19,17 @@ impl DockerFile {
     /// Reads its text; an absent or empty one is an empty one.
     ///
     /// # Errors
-    /// [`Error::Keep`] if it is no JSON object: then it is somebody else's to mend.
-    pub fn parse(host: &str, text: &[u8]) -> Result<Self, Error> {
-        let why = "docker's file is no JSON object".to_owned();
+    /// [`Error::DockerFile`] if it is no JSON object: then it is somebody else's to mend.
+    pub fn parse(path: &Path, text: &[u8]) -> Result<Self, Error> {
         match serde_json::from_slice(if text.trim_ascii().is_empty() { b"{}" } else { text }) {
             Ok(Value::Object(map)) => Ok(Self(map)),
-            _ => Err(Error::Keep { host: host.to_owned(), why }),
+            _ => Err(Error::DockerFile(path.to_owned())),
         }
     }
 
     /// The helper that keeps the credentials of a host, by its name without `docker-credential-`.
     pub fn helper(&self, host: &str) -> Option<String> {
-        helper(&Value::Object(self.0.clone()), docker_key(host))
+        helper_for(&Value::Object(self.0.clone()), docker_key(host))
     }
 
     /// Notes a credential; with a helper only that there is one.
@@ -73,11 +69,7 @@ impl DockerFile {
 /// # Errors
 /// [`Error::Keep`] if the helper cannot be run or fails.
 pub async fn store(helper: &str, host: &str, user: &str, password: &Secret) -> Result<(), Error> {
-    let input = json!({ "ServerURL": docker_key(host), "Username": user, "Secret": password.reveal() });
-    match run(helper, "store", host, &input.to_string()).await? {
-        Answer::Done => Ok(()),
-        Answer::NotFound | Answer::Failed => Err(fault(helper, "store", host, "failed")),
-    }
+    helper::store(helper, docker_key(host), user, password).await.map_err(|source| keep(helper, host, source))
 }
 
 /// Lets a helper forget a credential. Whether it had one.
@@ -85,43 +77,11 @@ pub async fn store(helper: &str, host: &str, user: &str, password: &Secret) -> R
 /// # Errors
 /// [`Error::Keep`] if the helper cannot be run or fails.
 pub async fn erase(helper: &str, host: &str) -> Result<bool, Error> {
-    match run(helper, "erase", host, docker_key(host)).await? {
-        Answer::Done => Ok(true),
-        Answer::NotFound => Ok(false),
-        Answer::Failed => Err(fault(helper, "erase", host, "failed")),
-    }
+    helper::erase(helper, docker_key(host)).await.map_err(|source| keep(helper, host, source))
 }
 
-/// How a helper ended.
-enum Answer {
-    Done,
-    NotFound,
-    Failed,
-}
-
-/// Runs a helper. What it prints is not shown: it may hold what must not be seen.
-async fn run(helper: &str, action: &str, host: &str, input: &str) -> Result<Answer, Error> {
-    let mut command = Command::new(format!("docker-credential-{helper}"));
-    command.arg(action).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-    let cannot = |error: std::io::Error| fault(helper, action, host, &format!("cannot be run: {error}"));
-    let mut child = command.spawn().map_err(cannot)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A helper that reads nothing says with its status whether that is right.
-        let _ = stdin.write_all(input.as_bytes()).await;
-    }
-    let ended = tokio::time::timeout(HELPER, child.wait_with_output()).await;
-    let ended = ended.map_err(|_| fault(helper, action, host, "has not answered for a minute"))?;
-    let output = ended.map_err(cannot)?;
-    let not_found = String::from_utf8_lossy(&output.stdout).contains("not found");
-    Ok(match output.status.success() {
-        true => Answer::Done,
-        false if not_found => Answer::NotFound,
-        false => Answer::Failed,
-    })
-}
-
-fn fault(helper: &str, action: &str, host: &str, why: &str) -> Error {
-    Error::Keep { host: host.to_owned(), why: format!("`docker-credential-{helper} {action}` {why}") }
+fn keep(helper: &str, host: &str, source: HelperError) -> Error {
+    Error::Keep { helper: helper.to_owned(), host: host.to_owned(), source }
 }
 
 #[cfg(test)]
@@ -131,7 +91,7 @@ mod tests {
     #[test]
     fn a_login_changes_one_entry_and_keeps_what_it_does_not_know() {
         let text = r#"{"auths":{"ghcr.io":{"auth":"b2xkOm9sZA=="}},"detachKeys":"ctrl-x","HttpHeaders":{"a":"b"}}"#;
-        let mut file = DockerFile::parse("quay.io", text.as_bytes()).unwrap();
+        let mut file = DockerFile::parse(Path::new("x"), text.as_bytes()).unwrap();
         file.add("quay.io", "me", &Secret::new("s3cret".into()));
         file.add("docker.io", "me", &Secret::new("s3cret".into()));
         let json: Value = serde_json::from_str(&file.render()).unwrap();
@@ -142,15 +102,16 @@ mod tests {
             (&json!("b2xkOm9sZA=="), &json!("ctrl-x"))
         );
         assert!(file.remove("quay.io") && !file.remove("quay.io") && file.remove("docker.io"));
-        let mut urls = DockerFile::parse("x", br#"{"auths":{"https://quay.io/v1/":{},"quay.io/org":{}}}"#).unwrap();
+        let mut urls =
+            DockerFile::parse(Path::new("x"), br#"{"auths":{"https://quay.io/v1/":{},"quay.io/org":{}}}"#).unwrap();
         assert!(urls.remove("quay.io") && urls.render().contains("quay.io/org"));
-        assert!(DockerFile::parse("x", b"[1]").is_err() && DockerFile::parse("x", b" ").is_ok());
+        assert!(DockerFile::parse(Path::new("x"), b"[1]").is_err() && DockerFile::parse(Path::new("x"), b" ").is_ok());
     }
 
     #[test]
     fn with_a_helper_no_secret_enters_the_file() {
         let text = r#"{"credsStore":"desktop","credHelpers":{"quay.io":"pass"}}"#;
-        let mut file = DockerFile::parse("x", text.as_bytes()).unwrap();
+        let mut file = DockerFile::parse(Path::new("x"), text.as_bytes()).unwrap();
         assert_eq!(
             (file.helper("quay.io").as_deref(), file.helper("ghcr.io").as_deref()),
             (Some("pass"), Some("desktop"))

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::artifact::Refusal;
 use super::credentials::Place;
+use super::helper::HelperError;
 use crate::model::digest::{Digest, DigestError};
 use crate::model::fault::FaultKind;
 use crate::model::policy::SourceRefusal;
@@ -15,6 +16,8 @@ use crate::model::reference::OciReference;
 pub enum Error {
     #[error("{host} cannot be reached: {why}")]
     Unreachable { host: String, why: String },
+    #[error("the answer of {host} broke off: {why}")]
+    BrokenOff { host: String, why: String },
     #[error("{host} cannot be reached: it does not speak TLS")]
     NoTls { host: String },
     #[error("the certificate of {host} is not trusted: {why}")]
@@ -81,8 +84,10 @@ pub enum Error {
     Transport(String),
     #[error("the proxy `{0}` is no URL")]
     Proxy(String),
-    #[error("the credentials kept for {host} cannot be changed: {why}")]
-    Keep { host: String, why: String },
+    #[error("`docker-credential-{helper}` cannot change what it keeps for {host}")]
+    Keep { helper: String, host: String, source: HelperError },
+    #[error("{} is no JSON object, as docker writes it", .0.display())]
+    DockerFile(PathBuf),
     /// The sink took no more. It knows why.
     #[error("the bytes could not be kept")]
     Stopped,
@@ -129,6 +134,7 @@ impl Error {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Unreachable { .. }
+            | Self::BrokenOff { .. }
             | Self::NoTls { .. }
             | Self::Certificate { .. }
             | Self::Busy { .. }
@@ -155,7 +161,8 @@ impl Error {
             | Self::Ca { .. }
             | Self::Transport(_)
             | Self::Proxy(_)
-            | Self::Keep { .. } => FaultKind::Configuration,
+            | Self::Keep { .. }
+            | Self::DockerFile(_) => FaultKind::Configuration,
             Self::Io { .. } | Self::Stopped => FaultKind::Io,
             Self::All { tried, .. } => tried.iter().map(Self::kind).min().unwrap_or(FaultKind::Unavailable),
         }

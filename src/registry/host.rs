@@ -41,6 +41,8 @@ pub(super) struct Host {
     pub gate: Arc<Gate>,
     pub observer: Arc<dyn Observer>,
     pub sent: Sent,
+    /// How often a request to it is sent again.
+    pub retries: usize,
     common: Arc<Common>,
     tokens: Tokens,
 }
@@ -58,13 +60,14 @@ pub(super) struct Request {
 }
 
 impl Host {
-    pub(super) fn new(common: Arc<Common>, name: &str, contact: Contact) -> Self {
+    pub(super) fn new(common: Arc<Common>, name: &str, contact: Contact, retries: usize) -> Self {
         Self {
             name: name.to_owned(),
             contact,
             gate: common.transport.gate(name),
             observer: Arc::clone(&common.observer),
             sent: Sent::default(),
+            retries,
             common,
             tokens: Tokens::default(),
         }

@@ -13,7 +13,7 @@ use super::credentials::{Keyring, Places};
 use super::error::{Error, line};
 use super::host::{Common, Host};
 use super::layout::Layout;
-use super::pace::Pace;
+use super::pace::{FEW_RETRIES, Pace, RETRIES};
 use super::remote::Remote;
 use super::source::{Document, Sink, Source};
 use super::transport::{Proxies, Transport};
@@ -48,7 +48,7 @@ pub struct Registry {
     reach: Reach,
     common: Arc<Common>,
     sources: Mutex<HashMap<Place, Arc<dyn Source>>>,
-    /// The hosts of which was said that their certificates are not checked.
+    /// What was told already.
     warned: Mutex<HashSet<String>>,
 }
 
@@ -69,7 +69,7 @@ pub struct Resolution {
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Place {
     Layout { folder: PathBuf, bare_tags: bool },
-    Remote { host: String, prefix: String, contact: Contact },
+    Remote { host: String, prefix: String, contact: Contact, retries: usize },
 }
 
 /// What is asked for.
@@ -186,10 +186,14 @@ impl Registry {
         Err(all(&question.names(reference), tried))
     }
 
-    /// Tells of failures that should never happen, although another source has helped.
+    /// Tells of mirrors that were of no use, although another source has helped: once of each fault, and not of content
+    /// that one does not have.
     fn tell(&self, tried: &[Error]) {
-        for error in tried.iter().filter(|error| error.kind() == FaultKind::Integrity) {
-            self.common.observer.notice(&Event::Warning { message: &line(error) });
+        for error in tried.iter().filter(|error| !matches!(error, Error::NotFound { .. } | Error::Offline { .. })) {
+            let message = line(error);
+            if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(message.clone()) {
+                self.common.observer.notice(&Event::Warning { message: &message });
+            }
         }
     }
 
@@ -210,7 +214,7 @@ impl Registry {
                 Mirror::Registry { registry, prefix, scheme } => {
                     let repository = format!("{prefix}{}", reference.repository());
                     let contact = self.settings.contact(registry, &repository, Some(*scheme));
-                    Place::Remote { host: registry.clone(), prefix: prefix.clone(), contact }
+                    Place::Remote { host: registry.clone(), prefix: prefix.clone(), contact, retries: FEW_RETRIES }
                 }
             }));
         }
@@ -219,7 +223,12 @@ impl Registry {
                 host: reference.registry().to_owned(),
                 prefix: String::new(),
                 contact: self.settings.contact(reference.registry(), &reference.repository(), None),
+                retries: RETRIES,
             });
+        }
+        // There is nobody after the last.
+        if let Some(Place::Remote { retries, .. }) = places.last_mut() {
+            *retries = RETRIES;
         }
         places.into_iter().map(|place| self.source(place, reference, question)).collect()
     }
@@ -235,7 +244,9 @@ impl Registry {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let made = sources.entry(place.clone()).or_insert_with(|| match place {
             Place::Layout { folder, bare_tags } => Arc::new(Layout::new(&folder, bare_tags)) as Arc<dyn Source>,
-            Place::Remote { host, prefix, contact } => Arc::new(Remote::new(self.host(&host, contact), &prefix)),
+            Place::Remote { host, prefix, contact, retries } => {
+                Arc::new(Remote::new(self.host(&host, contact, retries), &prefix))
+            }
         });
         Ok(Arc::clone(made))
     }
@@ -245,23 +256,22 @@ impl Registry {
     }
 
     /// A host as it is spoken to for one of its repositories.
-    pub(super) fn host_for(&self, registry: &str, repository: &str) -> Result<Host, Error> {
+    pub(super) fn host_for(&self, registry: &str, repository: &str, retries: usize) -> Result<Host, Error> {
         if self.reach == Reach::Offline {
             let what = if repository.is_empty() { registry } else { repository };
             return Err(Error::Offline { host: registry.to_owned(), what: what.to_owned() });
         }
-        Ok(self.host(registry, self.settings.contact(registry, repository, None)))
+        Ok(self.host(registry, self.settings.contact(registry, repository, None), retries))
     }
 
-    fn host(&self, name: &str, contact: Contact) -> Host {
+    fn host(&self, name: &str, contact: Contact, retries: usize) -> Host {
         if contact.insecure && !contact.plain_http {
-            let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-            if warned.insert(name.to_owned()) {
-                let message = format!("the certificate of {name} is not checked, because of `insecure`");
+            let message = format!("the certificate of {name} is not checked, because of `insecure`");
+            if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(message.clone()) {
                 self.common.observer.notice(&Event::Warning { message: &message });
             }
         }
-        Host::new(Arc::clone(&self.common), name, contact)
+        Host::new(Arc::clone(&self.common), name, contact, retries)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod credentials;
 pub mod docker_file;
 pub mod error;
 mod gate;
+pub mod helper;
 mod host;
 pub mod layout;
 pub mod mirror;

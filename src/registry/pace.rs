@@ -14,6 +14,8 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How often a request is sent again.
 pub(super) const RETRIES: usize = 5;
+/// How often, where somebody waits for the answer or another source may have it.
+pub(super) const FEW_RETRIES: usize = 1;
 /// The bytes that must come in each stretch of [`SILENCE`]: 1 KiB a second.
 pub(super) const LEAST: u64 = 30 << 10;
 
@@ -46,9 +48,9 @@ impl Pace {
     }
 
     /// The waits between tries: a quarter of a second, doubled each time, and up to as much again by chance.
-    pub(super) fn backoff(self) -> ExponentialBackoff {
+    pub(super) fn backoff(self, retries: usize) -> ExponentialBackoff {
         let builder = ExponentialBuilder::default().with_min_delay(self.of(Duration::from_millis(250)));
-        builder.with_max_delay(self.of(Duration::from_secs(8))).with_max_times(RETRIES).with_jitter().build()
+        builder.with_max_delay(self.of(Duration::from_secs(8))).with_max_times(retries).with_jitter().build()
     }
 
     pub(super) fn of(self, wait: Duration) -> Duration {

@@ -8,6 +8,7 @@ use super::credentials::Place;
 use super::error::Error;
 use super::host::{Host, Request};
 use super::mirror::Registry;
+use super::pace::FEW_RETRIES;
 use super::retry::Retries;
 use crate::model::fault::FaultKind;
 use crate::model::registry_report::Access;
@@ -38,7 +39,7 @@ impl Registry {
     /// # Errors
     /// Why it cannot be reached.
     pub async fn probe(&self, name: &str, namespace: &str) -> Result<Probe, Error> {
-        let host = self.host_for(name, namespace)?;
+        let host = self.host_for(name, namespace, FEW_RETRIES)?;
         let request = base(&host, namespace)?;
         let first = ask(&host, &request).await?;
         let place = host.credential(namespace).await.map(|found| found.place);

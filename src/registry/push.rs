@@ -8,6 +8,7 @@ use reqwest::{Method, StatusCode};
 use super::auth::Action;
 use super::error::Error;
 use super::mirror::Registry;
+use super::pace::RETRIES;
 use super::package::{MANIFEST, Package, Taken};
 use super::remote::Remote;
 use super::retry::{Failure, Retries};
@@ -30,7 +31,7 @@ impl Registry {
     /// [`Error::TagTaken`] if the tag names something else, and is not to be moved.
     pub async fn push(&self, reference: &OciReference, package: &Package, taken: Taken) -> Result<Pushed, Error> {
         let repository = reference.repository();
-        let remote = Remote::new(self.host_for(reference.registry(), &repository)?, "");
+        let remote = Remote::new(self.host_for(reference.registry(), &repository, RETRIES)?, "");
         let name = reference.to_string();
         match remote.read_document(&repository, reference.revision(), Action::Push, &name).await {
             Ok(found) if found.digest == package.digest() => return Ok(Pushed::There),

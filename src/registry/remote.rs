@@ -15,6 +15,9 @@ use crate::model::digest::Digest;
 use crate::model::plan::MAX_MANIFEST;
 use crate::model::reference::OciReference;
 
+/// The bytes for which a try was worth it, so that the next one counts as the first again.
+const PROGRESS: u64 = 1 << 20;
+
 /// A registry, or a mirror of one.
 pub(super) struct Remote {
     pub host: Host,
@@ -134,7 +137,11 @@ impl Remote {
             sink.write(&chunk).map_err(Error::from)?;
         }
         // A body without a length ends where its connection does, rightly or not.
-        if announced.is_none() && sink.size() < size { Err(body.broken_off()) } else { Ok(start) }
+        if announced.is_none() && sink.size() < size {
+            Err(body.broken_off("it stopped in the middle"))
+        } else {
+            Ok(start)
+        }
     }
 
     fn repository(&self, reference: &OciReference) -> String {
@@ -190,8 +197,8 @@ impl Source for Remote {
                     sink.restart()?;
                 }
                 Err(failure) => {
-                    if sink.size() > before {
-                        retries.progressed();
+                    if sink.size() >= before + PROGRESS {
+                        retries = Retries::new(&self.host);
                     }
                     retries.after(failure).await?;
                 }

@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use super::error::{Error, line};
 use super::host::Host;
-use super::pace::{LONGEST_PAUSE, RETRIES};
+use super::pace::LONGEST_PAUSE;
 use crate::model::event::Event;
 
 /// A try that failed.
@@ -73,12 +73,7 @@ pub(super) struct Retries<'a> {
 impl<'a> Retries<'a> {
     pub(super) fn new(host: &'a Host) -> Self {
         let successes = host.gate.successes();
-        Self { host, waits: host.pace().backoff(), number: 0, since: Instant::now(), successes }
-    }
-
-    /// The last try brought something, although it failed.
-    pub(super) fn progressed(&mut self) {
-        self.since = Instant::now();
+        Self { host, waits: host.pace().backoff(host.retries), number: 0, since: Instant::now(), successes }
     }
 
     /// Waits until the next try is due.
@@ -106,7 +101,13 @@ impl<'a> Retries<'a> {
             self.host.gate.pause(wait);
         }
         let why = line(&failure.error);
-        self.host.observer.notice(&Event::Retrying { why: &why, wait, number: self.number, of: RETRIES });
+        self.host.observer.notice(&Event::Retrying {
+            host: &self.host.name,
+            why: &why,
+            wait,
+            number: self.number,
+            of: self.host.retries,
+        });
         tokio::time::sleep(wait).await;
         Ok(())
     }

@@ -130,6 +130,15 @@ pub fn create_user_folder(path: &Path) -> Result<(), Error> {
     fs::create_dir_all(path).map_err(Error::io("create the folder", path))
 }
 
+/// Whether a folder holds nothing, or is not there.
+pub fn is_empty_or_absent(path: &Path) -> Result<bool, Error> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(Error::io("read the folder", path)(error)),
+    }
+}
+
 /// Gives a file of the user's another name; of a link, the link.
 pub fn rename_user_file(from: &Path, to: &Path) -> Result<(), Error> {
     fs::rename(from, to).map_err(Error::io("rename", from))

@@ -156,14 +156,14 @@ fn a_missing_helper_is_a_warning_and_an_anonymous_try() {
     registry.want_token("for-anybody");
     sandbox.write(DOCKER, json!({ "credsStore": "nowhere" }).to_string());
     let run = Run::of(&mut sandbox.command_with_helpers(&["sync"]));
-    run.fails(0, &["warning: ", "`docker-credential-nowhere`", "home/.docker/config.json", "cannot be run"]);
+    run.fails(0, &["warning: ", "`docker-credential-nowhere`", "home/.docker/config.json", "is not found on PATH"]);
 }
 
 #[test]
 fn a_helper_that_fails_is_a_warning_without_its_words() {
     let scripts = [
         ("echo hush-1; echo hush-2 >&2; exit 1", Some("it failed")),
-        ("echo 'hush-1 {'; echo hush-2 >&2", Some("its answer is no JSON")),
+        ("echo 'hush-1 {'; echo hush-2 >&2", Some("it answers what is no credential")),
         // What docker's own helpers say where they have nothing.
         ("echo 'credentials not found in native keychain'; exit 1", None),
     ];
@@ -297,4 +297,18 @@ fn another_host_gives_tokens_only_if_it_is_known_as_the_registrys() {
     sandbox.write(POLICY, format!("{policy}token-host = \"{}\"\n", tokens.host()));
     let (known, run) = sent(&tokens, &mut sandbox.command(&["lock"]));
     assert_eq!((known, run.status), (vec![basic("me", "right")], 0), "{}", run.stderr);
+}
+
+#[test]
+fn a_helper_that_reads_nothing_is_heard_and_one_that_never_stops_is_stopped() {
+    let (sandbox, registry) = project();
+    registry.want_basic("me", "right");
+    sandbox.write(DOCKER, json!({ "credsStore": "odd" }).to_string());
+    let mut command = sandbox.command_with_helpers(&["lock", "--upgrade"]);
+    sandbox.credential_helper("odd", "exec <&-; echo '{\"Username\":\"me\",\"Secret\":\"right\"}'");
+    for _ in 0..10 {
+        Run::of(&mut command).fails(0, &[]);
+    }
+    sandbox.credential_helper("odd", "exec yes");
+    Run::of(&mut command).fails(77, &["`docker-credential-odd`", "it failed"]);
 }

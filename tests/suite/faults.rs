@@ -16,6 +16,7 @@ use crate::support::stage::Place::{self, Blob as B, Manifest as M, Token as T};
 use crate::support::stage::{PASSWORD, Shown, Stage, USER, assert_no_secret, tokens};
 
 const UNREACHABLE: &str = "cannot be reached";
+const BROKE_OFF: &str = "broke off";
 const NO_TOKEN: &str = "gives no token";
 const TOO_LONG: &str = "gives more than";
 
@@ -70,17 +71,17 @@ fn transport_rows() -> Vec<Row> {
     vec![
         ("refuses connections", vec![(M, 69, UNREACHABLE)], Box::new(|stage, _| stage.want("127.0.0.1:1"))),
         ("resets once", fine(), once([Fault::Reset])),
-        ("resets", everywhere(UNREACHABLE), always([Fault::Reset])),
+        ("resets", everywhere(BROKE_OFF), always([Fault::Reset])),
         ("hangs up once", fine(), once([Fault::HangUp])),
         ("hangs up", everywhere(UNREACHABLE), always([Fault::HangUp])),
         ("cuts once", fine(), once([Fault::Cut])),
-        ("cuts", vec![(M, 69, UNREACHABLE), (T, 69, NO_TOKEN)], always([Fault::Cut])),
-        ("cuts after each byte", vec![(B, 69, UNREACHABLE)], always([Fault::CutAt(1)])),
+        ("cuts", vec![(M, 69, BROKE_OFF), (T, 69, NO_TOKEN)], always([Fault::Cut])),
+        ("cuts after each byte", vec![(B, 69, BROKE_OFF)], always([Fault::CutAt(1)])),
         ("announces nothing and breaks off once", vec![(B, 0, ""), (T, 69, NO_TOKEN)], once([Fault::Unannounced(20)])),
         ("announces nothing and breaks off", vec![(B, 69, "stopped in the middle")], always([Fault::Unannounced(1)])),
         (
             "announces too much",
-            vec![(M, 69, UNREACHABLE), (B, 76, TOO_LONG), (T, 69, NO_TOKEN)],
+            vec![(M, 69, BROKE_OFF), (B, 76, TOO_LONG), (T, 69, NO_TOKEN)],
             always([Fault::Length(10)]),
         ),
         (

@@ -120,8 +120,8 @@ fn a_wrong_password_is_not_kept() {
 fn what_is_no_docker_file_is_left_alone() {
     let (sandbox, registry) = project();
     sandbox.write(&format!("../{DOCKER}"), "[1");
-    login(&sandbox, &registry, PASSWORD, &[]).fails(78, &["docker's file is no JSON object"]);
-    logout(&sandbox, &registry).fails(78, &["docker's file is no JSON object"]);
+    login(&sandbox, &registry, PASSWORD, &[]).fails(78, &["is no JSON object"]);
+    logout(&sandbox, &registry).fails(78, &["is no JSON object"]);
     assert_eq!(fs::read_to_string(sandbox.path(DOCKER)).unwrap(), "[1");
 }
 
@@ -145,16 +145,15 @@ fn with_a_helper_no_secret_enters_the_file() {
 fn a_helper_that_does_not_keep_it_is_said_and_nothing_is_written() {
     let (sandbox, registry) = project();
     sandbox.credential_helper("bad", "cat >&2; exit 1");
-    for (name, why) in [("nowhere", "`docker-credential-nowhere store` cannot be run"), ("bad", "store` failed")] {
-        let text = json!({ "credHelpers": { registry.host(): name } }).to_string();
+    for (name, why) in [("nowhere", "it is not found on PATH"), ("bad", "it failed")] {
+        let host = registry.host();
+        let text = json!({ "auths": { &host: {} }, "credHelpers": { &host: name } }).to_string();
         sandbox.write(&format!("../{DOCKER}"), &text);
         let trace = sandbox.trace(&sandbox.path("home/.docker"));
         let said = login(&sandbox, &registry, PASSWORD, &["-vvv"]);
-        said.fails(
-            78,
-            &[&format!("the credentials kept for {} cannot be changed", registry.host()), why, "`credHelpers`"],
-        );
-        logout(&sandbox, &registry).fails(78, &[&why.replace("store`", "erase`")]);
+        let whole = format!("`docker-credential-{name}` cannot change what it keeps for {host}");
+        said.fails(78, &[&whole, why, "`credHelpers`"]);
+        logout(&sandbox, &registry).fails(78, &[&whole, why]);
         assert_eq!(sandbox.trace(&sandbox.path("home/.docker")), trace);
     }
 }
@@ -226,6 +225,8 @@ fn at_a_terminal_a_person_is_asked_and_the_password_is_not_shown() {
     }
     assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
     assert!(said.contains(USER) && !said.contains(PASSWORD), "{said}");
+    let echoes = rustix::termios::tcgetattr(open()).unwrap().local_modes.contains(rustix::termios::LocalModes::ECHO);
+    assert!(echoes, "the terminal shows nothing any more");
 }
 
 #[test]
