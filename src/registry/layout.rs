@@ -89,6 +89,10 @@ impl Layout {
             Ok(_) => {
                 return Err(Error::NotALayout { path: path.to_owned(), why: "it is not a regular file".to_owned() });
             }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !self.folder.is_dir() => {
+                let why = "there is no such folder".to_owned();
+                return Err(Error::NotALayout { path: self.folder.clone(), why });
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(Error::NotFound { source_name: self.name(), what: what.to_owned() });
             }

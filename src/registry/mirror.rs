@@ -152,7 +152,7 @@ impl Registry {
             };
             match answer {
                 Ok(()) => {
-                    self.tell(&tried);
+                    self.tell(&tried, &digest.to_string());
                     return Ok(());
                 }
                 Err(Error::Stopped) => return Err(Error::Stopped),
@@ -177,7 +177,7 @@ impl Registry {
             };
             match answer {
                 Ok(document) => {
-                    self.tell(&tried);
+                    self.tell(&tried, &question.names(reference));
                     return Ok(document);
                 }
                 Err(error) => tried.push(error),
@@ -186,13 +186,15 @@ impl Registry {
         Err(all(&question.names(reference), tried))
     }
 
-    /// Tells of mirrors that were of no use, although another source has helped: once of each fault, and not of content
-    /// that one does not have.
-    fn tell(&self, tried: &[Error]) {
+    /// Tells of mirrors that were of no use, although another source has helped: each fault once, whatever was asked for,
+    /// and nothing of content that a mirror does not have.
+    fn tell(&self, tried: &[Error], what: &str) {
         for error in tried.iter().filter(|error| !matches!(error, Error::NotFound { .. } | Error::Offline { .. })) {
             let message = line(error);
-            if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(message.clone()) {
-                self.common.observer.notice(&Event::Warning { message: &message });
+            if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(message.replace(what, "")) {
+                self.common
+                    .observer
+                    .notice(&Event::Warning { message: &format!("a mirror is passed over: {message}") });
             }
         }
     }

@@ -155,6 +155,37 @@ fn a_mirror_without_the_bytes_or_with_wrong_ones_is_passed_over() {
 }
 
 #[test]
+fn a_mirror_that_does_not_work_is_soon_passed_over_and_told_once() {
+    let (sandbox, registry, mirror) = (Sandbox::new(), Registry::start(), Registry::start());
+    let a = registry.push("org/a", "1", &Artifact::wkg(&component("a")));
+    let b = registry.push("org/b", "1", &Artifact::wkg(&component("b")));
+    let extensions = format!("extensions = {{ a = \"{a}\", b = \"{b}\" }}\n");
+    mirror.misbehave("", Fault::Status(503));
+    let other = format!("http://{}", mirror.host());
+    for (mirror, fault) in [(other.as_str(), "answered 503"), ("oci-layout:nothere", "there is no such folder")] {
+        let settings = format!("[registries.\"{}\"]\nmirrors = [\"{mirror}\"]\n", registry.host());
+        sandbox.write("sesame.toml", format!("{extensions}{settings}"));
+        let _ = fs::remove_dir_all(sandbox.path("home"));
+        let run = sandbox.ok(&["sync"]);
+        let told = run.stderr.lines().filter(|line| line.starts_with("warning: a mirror is passed over: ")).count();
+        assert!(told == 1 && run.stderr.contains(fault), "{}", run.stderr);
+    }
+    let log = mirror.take_log();
+    assert_eq!(log.len(), 4, "two components, each asked for twice: {log:?}");
+}
+
+#[test]
+fn what_answers_400_on_this_machine_may_speak_tls() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let a = registry.push("org/a", "1", &Artifact::wkg(&component("a")));
+    sandbox.write("sesame.toml", format!("extensions.a = \"{a}\"\n"));
+    registry.misbehave("", Fault::Status(400));
+    sandbox
+        .run(&["lock"])
+        .fails(69, &["answered 400", "hint: on this machine HTTP is assumed", "`plain-http = false`"]);
+}
+
+#[test]
 fn a_public_repository_behind_tokens_is_read() {
     let (sandbox, registry) = (Sandbox::new(), Registry::start());
     let a = registry.push("org/a", "1", &Artifact::wkg(&component("a")));
