@@ -102,8 +102,7 @@ impl Observer for Progress {
             }
             Event::Retrying { host, why, wait, number, of } => {
                 let wait = duration(*wait);
-                let text =
-                    format!("  {} {}; again in {wait} ({number} of {of})", Style::warning("waiting   "), escape(why));
+                let text = format!("  {} {wait}, {number} of {of}: {}", Style::warning("waiting   "), escape(why));
                 // Many requests wait for one host; one line for each round of them is enough.
                 let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
                 let first = state.retried.insert(((*host).to_owned(), *number));

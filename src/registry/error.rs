@@ -177,11 +177,11 @@ pub(super) fn line(error: &dyn std::error::Error) -> String {
     }
 }
 
-/// The innermost cause of an error: of a network's errors the only telling one.
+/// The innermost cause of an error: of a network's errors the only telling one. Without the system's number for it.
 pub(super) fn root(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => root(source),
-        None => error.to_string(),
+        None => error.to_string().split(" (os error").next().unwrap_or_default().to_owned(),
     }
 }
 

@@ -101,17 +101,17 @@ fn transport_rows() -> Vec<Row> {
         ("is down", vec![(M, 69, "answered 503"), (B, 69, "answered 503")], always([Fault::Status(503)])),
         ("is slow once", fine(), once([Fault::Status(408)])),
         ("is busy", vec![(T, 69, "answered 429")], always([Fault::Status(429)])),
-        ("is busy for a while", waits("again in 1.0 s (1 of 5)"), once([busy("50")])),
+        ("is busy for a while", waits("1.0 s, 1 of 5: "), once([busy("50")])),
         (
             "is busy until a date",
-            waits("again in 1."),
+            waits("waiting    1."),
             Box::new(|stage, place| {
                 let soon = SystemTime::now() + Duration::from_secs(59);
                 let date = chrono::DateTime::<chrono::Utc>::from(soon).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
                 stage.registry.misbehave_times(&stage.path(place), 1, busy(&date));
             }),
         ),
-        ("is busy until nonsense", waits(" ms (1 of 5)"), once([busy("next tuesday")])),
+        ("is busy until nonsense", waits(" ms, 1 of 5: "), once([busy("next tuesday")])),
         (
             "is busy for ever",
             vec![(M, 69, "asks us to wait"), (B, 69, "asks us to wait"), (T, 69, "asks us to wait")],
@@ -212,7 +212,7 @@ fn access_rows() -> Vec<Row> {
     vec![
         ("wants a password", vec![(M, 0, "")], Box::new(|stage, _| stage.registry.want_basic(USER, PASSWORD))),
         ("wants another token once", vec![(B, 0, "")], once([Fault::Unauthorized])),
-        ("wants another token in the middle", vec![(B, 0, "again in")], once([Fault::Cut, Fault::Unauthorized])),
+        ("wants another token in the middle", vec![(B, 0, "1 of 5: ")], once([Fault::Cut, Fault::Unauthorized])),
         (
             "gives tokens elsewhere",
             vec![(T, 69, "answered 307")],
