@@ -90,7 +90,7 @@ pub(super) fn registry(error: &Error) -> Option<String> {
         }
         Error::Refused { refusal, .. } => refusal.advice(),
         Error::NotALayout { .. } | Error::LayoutDigest { .. } => {
-            "write one with `skopeo copy … oci:FOLDER:REFERENCE`, or mend `mirrors` in sesame.toml"
+            "`sesame extension push` and `skopeo copy … oci:FOLDER:REFERENCE` make one of an empty folder; or mend `mirrors`"
         }
         Error::Ambiguous { .. } => "remove the entries that are not meant from its index.json",
         Error::Offline { .. } => {

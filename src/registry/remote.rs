@@ -7,6 +7,7 @@ use reqwest::{Method, Response, StatusCode};
 
 use super::artifact;
 use super::auth::{Action, Scope};
+use super::body::Body;
 use super::error::Error;
 use super::host::{Host, Request};
 use super::retry::{Failure, Retries};
@@ -91,42 +92,16 @@ impl Remote {
         if sink.size() > size {
             sink.restart().map_err(Error::from)?;
         }
-        let start = sink.size();
-        request.headers.remove(RANGE);
-        if start > 0 {
-            if start == size {
-                return Ok(start);
-            }
-            let range = HeaderValue::from_str(&format!("bytes={start}-"));
-            request.headers.extend(range.map(|range| (RANGE, range)));
+        if sink.size() == size && size > 0 {
+            return Ok(size);
         }
-        let answer = self.host.answer(request).await;
-        let (host, what) = (&self.host.name, &request.what);
-        let mut body = match answer {
-            Ok(body) if start > 0 && !continues(&body.response, start, size) => {
-                sink.restart().map_err(Error::from)?;
-                if body.response.status() == StatusCode::OK {
-                    body
-                } else {
-                    drop(body);
-                    let why = "it gives another range than asked for".to_owned();
-                    return Err(Failure::passing(Error::Unreachable { host: host.clone(), why }));
-                }
-            }
-            Err(Failure { error: Error::Status { status: 416, .. }, .. }) if start > 0 => {
-                sink.restart().map_err(Error::from)?;
-                let why = "it refuses to go on where the download stopped".to_owned();
-                return Err(Failure::passing(Error::Unreachable { host: host.clone(), why }));
-            }
-            Ok(body) if start == 0 && body.response.status() == StatusCode::PARTIAL_CONTENT => {
-                let (host, what, message) = (host.clone(), what.clone(), "a range, unasked".to_owned());
-                return Err(Error::Status { host, what, status: 206, message }.into());
-            }
-            answer => answer?,
-        };
-        let too_long = || Error::TooLong { source_name: host.clone(), what: what.clone(), limit: size };
-        let announced = body.response.content_length();
+        let mut body = self.open(request, size, sink).await?;
         let start = sink.size();
+        let too_long = || {
+            let (source_name, what) = (self.host.name.clone(), request.what.clone());
+            Error::TooLong { source_name, what, limit: size }
+        };
+        let announced = body.response.content_length();
         if announced.is_some_and(|length| start.saturating_add(length) > size) {
             return Err(too_long().into());
         }
@@ -137,10 +112,40 @@ impl Remote {
             sink.write(&chunk).map_err(Error::from)?;
         }
         // A body without a length ends where its connection does, rightly or not.
-        if announced.is_none() && sink.size() < size {
-            Err(body.broken_off("it stopped in the middle"))
-        } else {
-            Ok(start)
+        let broken_off = announced.is_none() && sink.size() < size;
+        if broken_off { Err(body.broken_off("it stopped in the middle")) } else { Ok(start) }
+    }
+
+    /// Asks for the rest of a blob. An answer that is another part of it makes the sink empty, so that the next try asks
+    /// for the whole.
+    async fn open(&self, request: &mut Request, size: u64, sink: &mut dyn Sink) -> Result<Body, Failure> {
+        let start = sink.size();
+        request.headers.remove(RANGE);
+        if start > 0 {
+            let range = HeaderValue::from_str(&format!("bytes={start}-"));
+            request.headers.extend(range.map(|range| (RANGE, range)));
+        }
+        let answer = self.host.answer(request).await;
+        let unfit = |status: u16, why: &str| {
+            let (host, what, message) = (self.host.name.clone(), request.what.clone(), why.to_owned());
+            Error::Status { host, what, status, message }
+        };
+        match answer {
+            Err(Failure { error: Error::Status { status: 416, .. }, .. }) if start > 0 => {
+                sink.restart().map_err(Error::from)?;
+                Err(Failure::passing(unfit(416, "it refuses to go on where the download stopped")))
+            }
+            Ok(body) if start == 0 && body.response.status() == StatusCode::PARTIAL_CONTENT => {
+                Err(unfit(206, "a part that nobody asked for").into())
+            }
+            Ok(body) if start > 0 && !continues(&body.response, start, size) => {
+                sink.restart().map_err(Error::from)?;
+                match body.response.status() {
+                    StatusCode::OK => Ok(body),
+                    status => Err(Failure::passing(unfit(status.as_u16(), "another range than asked for"))),
+                }
+            }
+            answer => answer,
         }
     }
 
