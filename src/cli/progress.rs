@@ -1,8 +1,8 @@
 //! A run as it goes on: on a terminal one line for each running step and a total, elsewhere plain lines.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sesame::model::event::{Event, Observer};
@@ -24,8 +24,8 @@ pub struct Progress {
 struct State {
     total: Option<ProgressBar>,
     running: HashMap<StepId, ProgressBar>,
-    /// The hosts that are tried again, with the number of the try.
-    retried: HashSet<(String, usize)>,
+    /// When was told last of a host that it is tried again, by the number of the try.
+    retried: HashMap<(String, usize), Instant>,
 }
 
 impl Progress {
@@ -101,12 +101,13 @@ impl Observer for Progress {
                 self.line(Volume::Debug, &format!("  asked      {}  {}", escape(request), escape(outcome)));
             }
             Event::Retrying { host, why, wait, number, of } => {
-                let wait = duration(*wait);
+                let (pause, wait) = (wait, duration(*wait));
                 let text = format!("  {} {wait}, {number} of {of}: {}", Style::warning("waiting   "), escape(why));
-                // Many requests wait for one host; one line for each round of them is enough.
+                // Many requests wait for one host at a time; one line for all of them is enough.
                 let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-                let first = state.retried.insert(((*host).to_owned(), *number));
+                let told = state.retried.insert(((*host).to_owned(), *number), Instant::now());
                 drop(state);
+                let first = told.is_none_or(|told| told.elapsed() > *pause);
                 self.line(if first { Volume::Normal } else { Volume::Verbose }, &text);
             }
             Event::Started { plan } => {

@@ -38,8 +38,7 @@ impl FromStr for Destination {
                 Some((folder, reference)) if !folder.is_empty() => (Some(PathBuf::from(folder)), reference),
                 _ => return Err(DestinationError::Layout),
             },
-            // Skopeo's word for it.
-            None if text.starts_with("oci:") => return Err(DestinationError::Layout),
+            None if is_skopeos(text) => return Err(DestinationError::Layout),
             None => (None, text),
         };
         let reference: OciReference = reference.parse()?;
@@ -48,6 +47,11 @@ impl FromStr for Destination {
             None => Ok(Self { reference, layout }),
         }
     }
+}
+
+/// Whether a text is `oci:FOLDER:REFERENCE`, as skopeo writes it, and not a host `oci` with its port.
+fn is_skopeos(text: &str) -> bool {
+    text.strip_prefix("oci:").is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ pub fn push(context: &Context, push: &Push) -> Result<PushReport, Error> {
     })
 }
 
-/// Adds a package to a layout, which is made where there is none: blobs first, the index that names them last. Whether
+/// Adds a package to a layout, which is made where there is none: the index that names the blobs comes last. Whether
 /// anything was to do.
 fn write_layout(folder: &Path, push: &Push, package: &Package) -> Result<bool, Error> {
     let path = folder.join("index.json");
@@ -78,12 +78,14 @@ fn write_layout(folder: &Path, push: &Push, package: &Package) -> Result<bool, E
     }
     let Some(index) = index else { return Ok(false) };
     let blobs = folder.join("blobs").join("sha256");
+    write::create_user_folder(folder)?;
+    // The marker comes first: with it, what an interrupted push has left is a layout, and can be gone on with.
+    if marked.is_none() {
+        write::put_user_file(&marker, MARKER.as_bytes())?;
+    }
     write::create_user_folder(&blobs)?;
     for blob in package.blobs().into_iter().chain([&package.manifest]) {
         write::put_user_file(&blobs.join(Digest::of(blob).hex()), blob)?;
-    }
-    if marked.is_none() {
-        write::put_user_file(&marker, MARKER.as_bytes())?;
     }
     write::put_user_file(&path, &index)?;
     Ok(true)

@@ -31,13 +31,15 @@ const LIFETIME: u64 = 60;
 /// What a token allows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Scope {
-    /// Empty where no repository is meant.
+    /// To enter, what credentials are looked for: a namespace, or nothing.
     pub repository: String,
     pub action: Action,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Action {
+    /// Nothing but being let in.
+    Enter,
     Pull,
     Push,
 }
@@ -165,13 +167,14 @@ impl Tokens {
 }
 
 impl Scope {
-    /// As token servers name it; none where no repository is meant.
+    /// As token servers name it.
     fn parameter(&self) -> Option<String> {
         let actions = match self.action {
+            Action::Enter => return None,
             Action::Pull => "pull",
             Action::Push => "pull,push",
         };
-        (!self.repository.is_empty()).then(|| format!("repository:{}:{actions}", self.repository))
+        Some(format!("repository:{}:{actions}", self.repository))
     }
 }
 
@@ -325,6 +328,6 @@ mod tests {
         let scope = |repository: &str, action| Scope { repository: repository.into(), action }.parameter();
         assert_eq!(scope("org/a", Action::Pull).as_deref(), Some("repository:org/a:pull"));
         assert_eq!(scope("org/a", Action::Push).as_deref(), Some("repository:org/a:pull,push"));
-        assert_eq!(scope("", Action::Pull), None);
+        assert_eq!(scope("org", Action::Enter), None);
     }
 }

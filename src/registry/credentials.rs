@@ -4,17 +4,17 @@
 //! credential is where it was found. Formats: containers-auth.json(5), and the `config.json` of the docker CLI
 //! (<https://docs.docker.com/reference/cli/docker/login/>).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::helper;
+use super::helper::{self, HelperError};
 use super::secret::{Credential, Secret};
 use crate::model::event::{Event, Observer};
 
@@ -77,18 +77,21 @@ pub(super) struct Keyring {
     files: OnceLock<Vec<File>>,
     /// What was looked for, by the place and the name. Locked while a helper is run, so that none is run twice.
     asked: AsyncMutex<HashMap<(usize, String), Option<Found>>>,
+    /// Helpers that did not answer in time.
+    slow: Mutex<HashSet<String>>,
 }
 
-/// A place's text, and the same parsed.
+/// A place, parsed.
 struct File {
     place: Place,
-    text: String,
     json: Value,
+    /// Its text without the helpers, which are run here and not by who reads it.
+    entries: String,
 }
 
 impl Keyring {
     pub(super) fn new(places: Places, observer: Arc<dyn Observer>) -> Self {
-        Self { places, observer, files: OnceLock::new(), asked: AsyncMutex::default() }
+        Self { places, observer, files: OnceLock::new(), asked: AsyncMutex::default(), slow: Mutex::default() }
     }
 
     /// The credential for a repository of a host, from the first place that has one. What cannot be read is a warning.
@@ -124,8 +127,8 @@ impl Keyring {
         });
         let variable = self.places.variable.iter();
         let texts = files.chain(variable.map(|text| (Place::Variable, text.reveal().to_owned())));
-        let parsed = texts.filter_map(|(place, text)| match serde_json::from_str(&text) {
-            Ok(json) => Some(File { place, text, json }),
+        let parsed = texts.filter_map(|(place, text)| match serde_json::from_str::<Value>(&text) {
+            Ok(json) => Some(File { place, entries: json!({ "auths": json["auths"] }).to_string(), json }),
             Err(_) => {
                 self.warn(&format!("{place} is no JSON, so no credentials are taken from it"));
                 None
@@ -136,12 +139,15 @@ impl Keyring {
 
     /// What a file, or the helper that it names, has under a name.
     async fn look(&self, file: &File, key: &str) -> Option<Found> {
-        let (place, looked) = match file.helper(key) {
-            Some(name) => {
-                let looked = helper::get(&name, key).await.map_err(|error| error.to_string());
-                (Place::Helper { name, named_by: Box::new(file.place.clone()) }, looked)
+        let named = file.json["credHelpers"][key].as_str();
+        let entry = if named.is_some() { Ok(None) } else { file.entry(key) };
+        let helper = named.or(file.json["credsStore"].as_str()).filter(|name| !name.is_empty());
+        let (place, looked) = match (entry, helper) {
+            (Ok(None), Some(name)) => {
+                let place = Place::Helper { name: name.to_owned(), named_by: Box::new(file.place.clone()) };
+                (place, self.ask(name, key).await.map_err(|error| error.to_string()))
             }
-            None => (file.place.clone(), file.entry(key).map_err(str::to_owned)),
+            (entry, _) => (file.place.clone(), entry.map_err(str::to_owned)),
         };
         match looked {
             Ok(credential) => credential.map(|credential| Found { credential, place }),
@@ -152,6 +158,18 @@ impl Keyring {
         }
     }
 
+    /// Asks a helper; one that did not answer in time is not asked again.
+    async fn ask(&self, name: &str, key: &str) -> Result<Option<Credential>, HelperError> {
+        if self.slow.lock().unwrap_or_else(PoisonError::into_inner).contains(name) {
+            return Err(HelperError::Slow);
+        }
+        let answer = helper::get(name, key).await;
+        if answer == Err(HelperError::Slow) {
+            self.slow.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        }
+        answer
+    }
+
     fn warn(&self, message: &str) {
         self.observer.notice(&Event::Warning { message });
     }
@@ -160,7 +178,7 @@ impl Keyring {
 impl File {
     /// What the file itself has under a name.
     fn entry(&self, key: &str) -> Result<Option<Credential>, &'static str> {
-        match get_credential_from_reader(self.text.as_bytes(), key) {
+        match get_credential_from_reader(self.entries.as_bytes(), key) {
             Ok(DockerCredential::UsernamePassword(user, password)) => {
                 Ok(Some(Credential::Password { user, password: Secret::new(password) }))
             }
@@ -193,14 +211,6 @@ impl File {
             _ => keys.push(host.to_owned()),
         }
         keys
-    }
-
-    /// The helper that keeps what is kept under a name, if the file itself does not.
-    fn helper(&self, key: &str) -> Option<String> {
-        let has = |entry: &Value| ["auth", "identitytoken", "username"].iter().any(|field| !entry[field].is_null());
-        let auths = self.json["auths"].as_object();
-        let here = auths.is_some_and(|auths| auths.iter().any(|(name, entry)| is_key_of(name, key) && has(entry)));
-        helper_for(&self.json, key).filter(|_| !self.json["credHelpers"][key].is_null() || !here)
     }
 }
 

@@ -38,6 +38,7 @@ impl DockerFile {
             Some(_) => json!({}),
             None => json!({ "auth": STANDARD.encode(format!("{user}:{}", password.reveal())) }),
         };
+        self.remove(host);
         let auths = self.0.entry("auths").or_insert_with(|| json!({}));
         if !auths.is_object() {
             *auths = json!({});

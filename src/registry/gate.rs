@@ -27,8 +27,8 @@ pub(super) struct Gate {
 #[derive(Debug, Default)]
 struct State {
     paused_until: Option<Instant>,
-    /// Why the host was given up.
-    dead: Option<Error>,
+    /// Why the host was given up, and after how many retries.
+    dead: Option<(usize, Error)>,
 }
 
 /// The right to have one request under way.
@@ -46,17 +46,17 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Waits for a turn, and for the end of a pause.
+    /// Waits for a turn, and for the end of a pause. For a request that would be sent again so often.
     ///
     /// # Errors
-    /// Why the host was given up, if it was.
-    pub(super) async fn enter(&self) -> Result<Turn, Error> {
+    /// Why the host was given up, if it was by somebody at least as patient.
+    pub(super) async fn enter(&self, retries: usize) -> Result<Turn, Error> {
         loop {
             let turn = Arc::clone(&self.turns).acquire_owned().await;
             let turn = turn.map_err(|_| Error::Transport("a queue was closed".to_owned()))?;
             let pause = {
                 let state = self.lock();
-                if let Some(error) = &state.dead {
+                if let Some((_, error)) = state.dead.as_ref().filter(|(tried, _)| *tried >= retries) {
                     return Err(error.clone());
                 }
                 state.paused_until.filter(|until| *until > Instant::now())
@@ -86,9 +86,12 @@ impl Gate {
         self.successes.load(Ordering::Relaxed)
     }
 
-    /// The host was tried often enough: whoever still waits for it gets the same error.
-    pub(super) fn give_up(&self, error: &Error) {
-        self.lock().dead.get_or_insert_with(|| error.clone());
+    /// The host was tried again so often: whoever still waits for it, and would try no more often, gets the same error.
+    pub(super) fn give_up(&self, retries: usize, error: &Error) {
+        let mut state = self.lock();
+        if state.dead.as_ref().is_none_or(|(tried, _)| *tried < retries) {
+            state.dead = Some((retries, error.clone()));
+        }
     }
 
     /// The host speaks HTTP/2.
@@ -111,13 +114,13 @@ mod tests {
     async fn six_enter_and_sixteen_once_the_host_speaks_http_2() {
         let gate = Gate::default();
         let mut turns = Vec::new();
-        while let Ok(Ok(turn)) = tokio::time::timeout(Duration::from_millis(20), gate.enter()).await {
+        while let Ok(Ok(turn)) = tokio::time::timeout(Duration::from_millis(20), gate.enter(5)).await {
             turns.push(turn);
         }
         assert_eq!(turns.len(), 6);
         gate.widen();
         gate.widen();
-        while let Ok(Ok(turn)) = tokio::time::timeout(Duration::from_millis(20), gate.enter()).await {
+        while let Ok(Ok(turn)) = tokio::time::timeout(Duration::from_millis(20), gate.enter(5)).await {
             turns.push(turn);
         }
         assert_eq!(turns.len(), 16);
@@ -129,14 +132,15 @@ mod tests {
         gate.pause(Duration::from_millis(60));
         gate.pause(Duration::from_millis(1));
         let start = Instant::now();
-        drop(gate.enter().await.unwrap());
+        drop(gate.enter(5).await.unwrap());
         assert!(start.elapsed() >= Duration::from_millis(60));
     }
 
     #[tokio::test]
     async fn a_host_that_was_given_up_is_not_tried_again() {
         let gate = Gate::default();
-        gate.give_up(&Error::Unreachable { host: "x".into(), why: "refused".into() });
-        assert!(matches!(gate.enter().await, Err(Error::Unreachable { .. })));
+        gate.give_up(1, &Error::Unreachable { host: "x".into(), why: "refused".into() });
+        assert!(matches!(gate.enter(1).await, Err(Error::Unreachable { .. })));
+        assert!(gate.enter(5).await.is_ok(), "who is more patient tries it");
     }
 }

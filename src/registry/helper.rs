@@ -1,7 +1,7 @@
 //! Docker's credential helpers: programs that keep secrets, one question a run.
 //!
 //! Their protocol: <https://github.com/docker/docker-credential-helpers>. A helper has a minute, may answer 64 KiB, and is
-//! killed after either. What it prints besides credentials is not shown: it may hold what must not be seen.
+//! killed after either (what it has started itself is not). What it prints besides credentials is not shown: it may hold what must not be seen.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -84,14 +84,17 @@ async fn run(helper: &str, action: &str, input: &str) -> Result<Option<Vec<u8>>,
         }
         let mut answer = Vec::new();
         if let Some(stdout) = stdout {
-            stdout.take(MAX_ANSWER).read_to_end(&mut answer).await?;
+            stdout.take(MAX_ANSWER + 1).read_to_end(&mut answer).await?;
         }
-        Ok((answer, child.wait().await?))
+        if answer.len() as u64 > MAX_ANSWER {
+            return Ok(None);
+        }
+        Ok(Some((answer, child.wait().await?)))
     };
     let ended = tokio::time::timeout(TIME, talk).await.map_err(|_| HelperError::Slow)?;
-    let (answer, status) = ended.map_err(cannot)?;
+    let (answer, status) = ended.map_err(cannot)?.ok_or(HelperError::Answer)?;
     // What docker's own helpers print where they have nothing.
-    let nothing = String::from_utf8_lossy(&answer).contains("not found");
+    let nothing = String::from_utf8_lossy(&answer).contains("credentials not found");
     match status.success() {
         true => Ok(Some(answer)),
         false if nothing => Ok(None),

@@ -111,7 +111,7 @@ impl Host {
 
     /// Sends a request, with a token where one is wanted, and gives the answer whatever its status.
     async fn any_answer(&self, request: &Request) -> Result<(Response, Turn), Failure> {
-        let turn = self.gate.enter().await?;
+        let turn = self.gate.enter(self.retries).await?;
         let mut pass = self.tokens.before(self, request).await?;
         let (mut response, mut turn) = self.follow(request, pass.as_ref(), turn).await?;
         if response.status() == StatusCode::UNAUTHORIZED && self.is_own(response.url()) {
@@ -129,7 +129,7 @@ impl Host {
 
     /// Sends a request as anybody, and gives the answer whatever its status, unless that may pass.
     pub(super) async fn anonymous_answer(&self, request: &Request) -> Result<Response, Failure> {
-        let turn = self.gate.enter().await?;
+        let turn = self.gate.enter(self.retries).await?;
         let (response, turn) = self.follow(request, None, turn).await?;
         if is_passing(response.status()) { Err(self.refusal(response, turn, request).await) } else { Ok(response) }
     }
@@ -155,7 +155,7 @@ impl Host {
             }
             if authority(&url) != authority(&next) {
                 drop(turn);
-                turn = self.gate_of(&next).enter().await?;
+                turn = self.gate_of(&next).enter(self.retries).await?;
             }
             url = next;
         }

@@ -228,8 +228,14 @@ impl Registry {
                 retries: RETRIES,
             });
         }
-        // There is nobody after the last.
-        if let Some(Place::Remote { retries, .. }) = places.last_mut() {
+        // There is nobody to wait for after the last that may be asked.
+        let is_open = |place: &&mut Place| match place {
+            Place::Remote { host, prefix, .. } => {
+                self.rules.check(host, &format!("{prefix}{}", reference.repository())).is_ok()
+            }
+            Place::Layout { .. } => false,
+        };
+        if let Some(Place::Remote { retries, .. }) = places.iter_mut().rev().find(is_open) {
             *retries = RETRIES;
         }
         places.into_iter().map(|place| self.source(place, reference, question)).collect()

@@ -83,7 +83,7 @@ impl Registry {
 
 /// A request for the base of a registry's API.
 fn base(host: &Host, namespace: &str) -> Result<Request, Error> {
-    let scope = Scope { repository: namespace.to_owned(), action: Action::Pull };
+    let scope = Scope { repository: namespace.to_owned(), action: Action::Enter };
     let (url, what) = (host.url("")?, API.to_owned());
     Ok(Request { method: Method::GET, url, scope, headers: HeaderMap::new(), body: None, what })
 }

@@ -187,8 +187,8 @@ impl Source for Remote {
         let mut retries = Retries::new(&self.host);
         // What is there from an earlier run may be of another source, or damaged.
         let mut inherited = sink.size() > 0;
+        let mut most = sink.size();
         loop {
-            let before = sink.size();
             match self.receive(&mut request, size, sink).await {
                 Ok(start) => {
                     let found = sink.digest();
@@ -198,11 +198,13 @@ impl Source for Remote {
                     if !inherited || start == 0 {
                         return Err(Error::WrongDigest { source_name: self.name(), expected: digest, found });
                     }
-                    inherited = false;
+                    (inherited, most) = (false, 0);
                     sink.restart()?;
                 }
                 Err(failure) => {
-                    if sink.size() >= before + PROGRESS {
+                    // What is fetched a second time is no progress.
+                    if sink.size() >= most + PROGRESS {
+                        most = sink.size();
                         retries = Retries::new(&self.host);
                     }
                     retries.after(failure).await?;

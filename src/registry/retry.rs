@@ -84,7 +84,7 @@ impl<'a> Retries<'a> {
         let pause = match failure.again {
             Again::Never => {
                 if matches!(failure.error, Error::Busy { .. }) {
-                    self.host.gate.give_up(&failure.error);
+                    self.host.gate.give_up(usize::MAX, &failure.error);
                 }
                 return Err(failure.error);
             }
@@ -117,7 +117,7 @@ impl<'a> Retries<'a> {
         let of_host =
             matches!(error, Error::Unreachable { .. } | Error::Token { .. } | Error::Status { status: 429, .. });
         if of_host && self.host.gate.successes() == self.successes {
-            self.host.gate.give_up(&error);
+            self.host.gate.give_up(self.host.retries, &error);
         }
         error
     }

@@ -310,5 +310,5 @@ fn a_helper_that_reads_nothing_is_heard_and_one_that_never_stops_is_stopped() {
         Run::of(&mut command).fails(0, &[]);
     }
     sandbox.credential_helper("odd", "exec yes");
-    Run::of(&mut command).fails(77, &["`docker-credential-odd`", "it failed"]);
+    Run::of(&mut command).fails(77, &["`docker-credential-odd`", "it answers what is no credential"]);
 }

@@ -83,6 +83,19 @@ fn a_component_of_100_mib_that_is_cut_twenty_times_costs_hardly_more_than_once()
 }
 
 #[test]
+fn a_host_that_breaks_off_and_never_goes_on_is_given_up() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let component = large_component(4 * MIB);
+    let a = registry.push("org/a", "1", &Artifact::wkg(&component));
+    sandbox.want(&registry, &[("a", &a)]);
+    let digest = Digest::of(&component).to_string();
+    registry.misbehave(&digest, Fault::CutAt(2 * MIB));
+    registry.misbehave(&digest, Fault::NoRange);
+    sandbox.run(&["lock"]).fails(69, &["a: "]);
+    assert!(registry.take_log().len() < 15);
+}
+
+#[test]
 fn a_download_goes_on_after_the_process_was_killed() {
     let (sandbox, registry) = (Sandbox::new(), Registry::start());
     let a = registry.push("org/a", "1", &Artifact::wkg(large()));
