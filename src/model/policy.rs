@@ -11,7 +11,7 @@ use super::manifest::Limits;
 use super::manifest_reader::read_limits;
 use super::problem::Problem;
 use super::reference::{check_repository, looks_like_host};
-use super::registries::{Registries, RegistryPattern};
+use super::registries::{Registries, RegistryPattern, is_within};
 use super::registries_reader::{Whose, read_registries};
 
 /// The maxima of a machine.
@@ -123,10 +123,7 @@ impl SourceRules {
         for (file, namespace) in &self.blocked {
             let (hit, shown) = match namespace {
                 Namespace::Of(pattern) => (pattern.matches(registry, repository), pattern.to_string()),
-                Namespace::Anywhere(name) => {
-                    let rest = repository.strip_prefix(name.as_str());
-                    (rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')), name.clone())
-                }
+                Namespace::Anywhere(name) => (is_within(repository, name), name.clone()),
             };
             if hit {
                 return Err(SourceRefusal::Blocked { namespace: shown, file: file.clone() });

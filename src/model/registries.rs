@@ -187,10 +187,13 @@ impl RegistryPattern {
 
     /// Whether a repository of a registry belongs to it.
     pub fn matches(&self, registry: &str, repository: &str) -> bool {
-        let rest = repository.strip_prefix(self.prefix.as_str());
-        self.registry == registry
-            && (self.prefix.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+        self.registry == registry && (self.prefix.is_empty() || is_within(repository, &self.prefix))
     }
+}
+
+/// Whether the name of a repository begins with a prefix of whole path components.
+pub(super) fn is_within(repository: &str, prefix: &str) -> bool {
+    repository.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl FromStr for RegistryPattern {

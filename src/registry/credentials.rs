@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
 use serde_json::{Value, json};
@@ -75,10 +75,17 @@ pub(super) struct Keyring {
     places: Places,
     observer: Arc<dyn Observer>,
     files: OnceLock<Vec<File>>,
-    /// What was looked for, by the place and the name. Locked while a helper is run, so that none is run twice.
-    asked: AsyncMutex<HashMap<(usize, String), Option<Found>>>,
+    /// Locked while a helper is run, so that none is run twice.
+    asked: AsyncMutex<Asked>,
+}
+
+/// What came of looking.
+#[derive(Default)]
+struct Asked {
+    /// By the place and the name.
+    found: HashMap<(usize, String), Option<Found>>,
     /// Helpers that did not answer in time.
-    slow: Mutex<HashSet<String>>,
+    slow: HashSet<String>,
 }
 
 /// A place, parsed.
@@ -91,7 +98,7 @@ struct File {
 
 impl Keyring {
     pub(super) fn new(places: Places, observer: Arc<dyn Observer>) -> Self {
-        Self { places, observer, files: OnceLock::new(), asked: AsyncMutex::default(), slow: Mutex::default() }
+        Self { places, observer, files: OnceLock::new(), asked: AsyncMutex::default() }
     }
 
     /// The credential for a repository of a host, from the first place that has one. What cannot be read is a warning.
@@ -103,14 +110,13 @@ impl Keyring {
         let mut asked = self.asked.lock().await;
         for (at, file) in files.iter().enumerate() {
             for key in file.keys(host, repository) {
-                let known = asked.get(&(at, key.clone())).cloned();
-                let found = match known {
-                    Some(found) => found,
-                    None => self.look(file, &key).await,
-                };
-                asked.insert((at, key), found.clone());
-                if found.is_some() {
-                    return found;
+                let asking = (at, key);
+                if !asked.found.contains_key(&asking) {
+                    let found = self.look(file, &asking.1, &mut asked.slow).await;
+                    asked.found.insert(asking.clone(), found);
+                }
+                if let Some(Some(found)) = asked.found.get(&asking) {
+                    return Some(found.clone());
                 }
             }
         }
@@ -138,14 +144,12 @@ impl Keyring {
     }
 
     /// What a file, or the helper that it names, has under a name.
-    async fn look(&self, file: &File, key: &str) -> Option<Found> {
-        let named = file.json["credHelpers"][key].as_str();
-        let entry = if named.is_some() { Ok(None) } else { file.entry(key) };
-        let helper = named.or(file.json["credsStore"].as_str()).filter(|name| !name.is_empty());
-        let (place, looked) = match (entry, helper) {
+    async fn look(&self, file: &File, key: &str, slow: &mut HashSet<String>) -> Option<Found> {
+        let entry = if file.json["credHelpers"][key].is_string() { Ok(None) } else { file.entry(key) };
+        let (place, looked) = match (entry, helper_for(&file.json, key)) {
             (Ok(None), Some(name)) => {
-                let place = Place::Helper { name: name.to_owned(), named_by: Box::new(file.place.clone()) };
-                (place, self.ask(name, key).await.map_err(|error| error.to_string()))
+                let answer = ask(&name, key, slow).await.map_err(|error| error.to_string());
+                (Place::Helper { name, named_by: Box::new(file.place.clone()) }, answer)
             }
             (entry, _) => (file.place.clone(), entry.map_err(str::to_owned)),
         };
@@ -156,18 +160,6 @@ impl Keyring {
                 None
             }
         }
-    }
-
-    /// Asks a helper; one that did not answer in time is not asked again.
-    async fn ask(&self, name: &str, key: &str) -> Result<Option<Credential>, HelperError> {
-        if self.slow.lock().unwrap_or_else(PoisonError::into_inner).contains(name) {
-            return Err(HelperError::Slow);
-        }
-        let answer = helper::get(name, key).await;
-        if answer == Err(HelperError::Slow) {
-            self.slow.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
-        }
-        answer
     }
 
     fn warn(&self, message: &str) {
@@ -212,6 +204,18 @@ impl File {
         }
         keys
     }
+}
+
+/// Asks a helper; one that did not answer in time is not asked again.
+async fn ask(name: &str, key: &str, slow: &mut HashSet<String>) -> Result<Option<Credential>, HelperError> {
+    if slow.contains(name) {
+        return Err(HelperError::Slow);
+    }
+    let answer = helper::get(name, key).await;
+    if answer == Err(HelperError::Slow) {
+        slow.insert(name.to_owned());
+    }
+    answer
 }
 
 /// The helper that a file of docker's names for a host.

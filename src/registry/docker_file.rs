@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::credentials::{docker_key, helper_for, is_key_of};
 use super::error::Error;
@@ -13,7 +13,7 @@ use super::helper::{self, HelperError};
 use super::secret::Secret;
 
 /// Docker's file, parsed.
-pub struct DockerFile(Map<String, Value>);
+pub struct DockerFile(Value);
 
 impl DockerFile {
     /// Reads its text; an absent or empty one is an empty one.
@@ -22,14 +22,14 @@ impl DockerFile {
     /// [`Error::DockerFile`] if it is no JSON object: then it is somebody else's to mend.
     pub fn parse(path: &Path, text: &[u8]) -> Result<Self, Error> {
         match serde_json::from_slice(if text.trim_ascii().is_empty() { b"{}" } else { text }) {
-            Ok(Value::Object(map)) => Ok(Self(map)),
+            Ok(object @ Value::Object(_)) => Ok(Self(object)),
             _ => Err(Error::DockerFile(path.to_owned())),
         }
     }
 
     /// The helper that keeps the credentials of a host, by its name without `docker-credential-`.
     pub fn helper(&self, host: &str) -> Option<String> {
-        helper_for(&Value::Object(self.0.clone()), docker_key(host))
+        helper_for(&self.0, docker_key(host))
     }
 
     /// Notes a credential; with a helper only that there is one.
@@ -39,7 +39,7 @@ impl DockerFile {
             None => json!({ "auth": STANDARD.encode(format!("{user}:{}", password.reveal())) }),
         };
         self.remove(host);
-        let auths = self.0.entry("auths").or_insert_with(|| json!({}));
+        let auths = &mut self.0["auths"];
         if !auths.is_object() {
             *auths = json!({});
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use oci_client::errors::OciEnvelope;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{Method, Response, StatusCode, Url, Version};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, Version};
 
 use super::auth::{Challenge, Scope, Tokens, challenge};
 use super::body::Body;
@@ -163,11 +163,7 @@ impl Host {
     }
 
     async fn send(&self, request: &Request, url: &Url, pass: Option<&Secret>) -> Result<Response, Failure> {
-        let client = self.common.transport.client(&self.trust(url))?;
-        let mut builder = client.request(request.method.clone(), url.clone()).headers(request.headers.clone());
-        if let Some(pass) = pass {
-            builder = builder.header(AUTHORIZATION, self.header(pass)?);
-        }
+        let builder = self.builder(&request.method, url, pass)?.headers(request.headers.clone());
         let sending = match &request.body {
             Some(upload) => upload.send(builder, self.pace()).await,
             None => tokio::time::timeout(self.pace().silence(), builder.send()).await.ok(),
@@ -182,17 +178,22 @@ impl Host {
         pass: Option<&Secret>,
         form: Option<&[(&str, String)]>,
     ) -> Result<Response, Failure> {
-        let client = self.common.transport.client(&self.trust(url))?;
         let method = if form.is_some() { Method::POST } else { Method::GET };
-        let mut builder = client.request(method.clone(), url.clone());
-        if let Some(pass) = pass {
-            builder = builder.header(AUTHORIZATION, self.header(pass)?);
-        }
+        let mut builder = self.builder(&method, url, pass)?;
         if let Some(form) = form {
             builder = builder.form(form);
         }
         let sending = tokio::time::timeout(self.pace().silence(), builder.send()).await.ok();
         self.received(&method, url, sending)
+    }
+
+    /// A request for a URL, by the client that trusts its host as it should, with what lets in.
+    fn builder(&self, method: &Method, url: &Url, pass: Option<&Secret>) -> Result<RequestBuilder, Error> {
+        let builder = self.common.transport.client(&self.trust(url))?.request(method.clone(), url.clone());
+        Ok(match pass {
+            Some(pass) => builder.header(AUTHORIZATION, self.header(pass)?),
+            None => builder,
+        })
     }
 
     fn header(&self, pass: &Secret) -> Result<HeaderValue, Error> {
@@ -270,7 +271,7 @@ impl Host {
 
     /// Whether a URL is of this very host.
     pub(super) fn is_own(&self, url: &Url) -> bool {
-        self.url("").is_ok_and(|own| own.scheme() == url.scheme() && authority(&own) == authority(url))
+        self.url("").is_ok_and(|own| own.origin() == url.origin())
     }
 
     fn trust(&self, url: &Url) -> Trust {

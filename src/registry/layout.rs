@@ -10,8 +10,9 @@ use oci_client::manifest::OciImageIndex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::artifact::{INDEX, MANIFEST};
 use super::error::Error;
-use super::package::{Package, Taken};
+use super::package::{Package, Taken, descriptor};
 use super::source::{Document, Sink, Source};
 use crate::model::digest::Digest;
 use crate::model::plan::MAX_MANIFEST;
@@ -47,7 +48,7 @@ pub fn with_entry(
     taken: Taken,
 ) -> Result<Option<Vec<u8>>, Error> {
     let bad = |why: &str| Error::NotALayout { path: folder.to_owned(), why: format!("its `index.json` {why}") };
-    let empty = json!({ "schemaVersion": 2, "mediaType": super::package::INDEX, "manifests": [] });
+    let empty = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [] });
     let mut index: Value = match index {
         Some(bytes) => serde_json::from_slice(bytes).map_err(|_| bad("is no JSON"))?,
         None => empty,
@@ -65,7 +66,7 @@ pub fn with_entry(
         }
     }
     entries.retain(|entry| !own(entry));
-    let mut descriptor = super::package::descriptor(super::package::MANIFEST, &package.manifest);
+    let mut descriptor = descriptor(MANIFEST, &package.manifest);
     descriptor["annotations"] = json!({ REF_NAME: name });
     entries.push(descriptor);
     Ok(Some(index.to_string().into_bytes()))

@@ -21,7 +21,7 @@ use crate::model::digest::Digest;
 use crate::model::event::{Event, Observer};
 use crate::model::fault::FaultKind;
 use crate::model::plan::{Blob, Role};
-use crate::model::policy::SourceRules;
+use crate::model::policy::{SourceRefusal, SourceRules};
 use crate::model::reference::OciReference;
 use crate::model::registries::{Contact, Mirror, Settings};
 
@@ -191,11 +191,14 @@ impl Registry {
     fn tell(&self, tried: &[Error], what: &str) {
         for error in tried.iter().filter(|error| !matches!(error, Error::NotFound { .. } | Error::Offline { .. })) {
             let message = line(error);
-            if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(message.replace(what, "")) {
-                self.common
-                    .observer
-                    .notice(&Event::Warning { message: &format!("a mirror is passed over: {message}") });
-            }
+            self.warn_once(message.replace(what, ""), &format!("a mirror is passed over: {message}"));
+        }
+    }
+
+    /// Warns, unless the same was told before.
+    fn warn_once(&self, what: String, message: &str) {
+        if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(what) {
+            self.common.observer.notice(&Event::Warning { message });
         }
     }
 
@@ -229,25 +232,28 @@ impl Registry {
             });
         }
         // There is nobody to wait for after the last that may be asked.
-        let is_open = |place: &&mut Place| match place {
-            Place::Remote { host, prefix, .. } => {
-                self.rules.check(host, &format!("{prefix}{}", reference.repository())).is_ok()
-            }
-            Place::Layout { .. } => false,
-        };
-        if let Some(Place::Remote { retries, .. }) = places.iter_mut().rev().find(is_open) {
+        let open = |place: &&mut Place| matches!(place, Place::Remote { .. }) && self.allows(place, reference).is_ok();
+        if let Some(Place::Remote { retries, .. }) = places.iter_mut().rev().find(open) {
             *retries = RETRIES;
         }
         places.into_iter().map(|place| self.source(place, reference, question)).collect()
     }
 
-    fn source(&self, place: Place, reference: &OciReference, question: Question) -> Result<Arc<dyn Source>, Error> {
-        if let Place::Remote { host, prefix, .. } = &place {
-            self.rules.check(host, &format!("{prefix}{}", reference.repository()))?;
-            if self.reach == Reach::Offline {
-                let what = question.names(reference);
-                return Err(Error::Offline { host: host.clone(), what });
+    /// Checks that the machine lets extensions come from a place. Folders are on the machine already.
+    fn allows(&self, place: &Place, reference: &OciReference) -> Result<(), SourceRefusal> {
+        match place {
+            Place::Remote { host, prefix, .. } => {
+                self.rules.check(host, &format!("{prefix}{}", reference.repository()))
             }
+            Place::Layout { .. } => Ok(()),
+        }
+    }
+
+    fn source(&self, place: Place, reference: &OciReference, question: Question) -> Result<Arc<dyn Source>, Error> {
+        self.allows(&place, reference)?;
+        if let (Reach::Offline, Place::Remote { host, .. }) = (self.reach, &place) {
+            let what = question.names(reference);
+            return Err(Error::Offline { host: host.clone(), what });
         }
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let made = sources.entry(place.clone()).or_insert_with(|| match place {
@@ -275,9 +281,7 @@ impl Registry {
     fn host(&self, name: &str, contact: Contact, retries: usize) -> Host {
         if contact.insecure && !contact.plain_http {
             let message = format!("the certificate of {name} is not checked, because of `insecure`");
-            if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(message.clone()) {
-                self.common.observer.notice(&Event::Warning { message: &message });
-            }
+            self.warn_once(message.clone(), &message);
         }
         Host::new(Arc::clone(&self.common), name, contact, retries)
     }

@@ -5,11 +5,12 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode};
 
+use super::artifact::MANIFEST;
 use super::auth::Action;
 use super::error::Error;
 use super::mirror::Registry;
 use super::pace::RETRIES;
-use super::package::{MANIFEST, Package, Taken};
+use super::package::{Package, Taken};
 use super::remote::Remote;
 use super::retry::{Failure, Retries};
 use super::upload::Upload;

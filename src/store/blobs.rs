@@ -42,15 +42,14 @@ impl Blobs {
     /// Opens the place for the bytes of a blob, with what an earlier run has left there.
     pub fn stage(&self, blob: &Blob) -> Result<Staging, Error> {
         let path = self.target.staged(&blob.digest);
-        let mut staging = Staging { file: write::open_staged(&path)?, path, size: 0, hasher: Hasher::default() };
-        let mut buffer = vec![0; 128 << 10];
-        loop {
-            let read = staging.file.read(&mut buffer).map_err(Error::io("read", &staging.path))?;
-            if read == 0 {
-                break;
-            }
-            staging.note(&buffer[..read]);
-        }
+        let mut file = write::open_staged(&path)?;
+        let (mut size, mut hasher) = (0, Hasher::default());
+        let note = |piece: &[u8]| {
+            hasher.update(piece);
+            size += piece.len() as u64;
+        };
+        each_piece(&mut file, note).map_err(Error::io("read", &path))?;
+        let mut staging = Staging { file, path, size, hasher };
         if staging.size > blob.role.limit() {
             staging.restart()?;
         }
@@ -110,7 +109,8 @@ impl Staging {
     /// [`Blobs::admit`].
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.file.write_all(bytes).map_err(Error::io("write", &self.path))?;
-        self.note(bytes);
+        self.hasher.update(bytes);
+        self.size += bytes.len() as u64;
         Ok(())
     }
 
@@ -131,11 +131,6 @@ impl Staging {
         self.file.rewind().map_err(Error::io("empty", &self.path))?;
         (self.size, self.hasher) = (0, Hasher::default());
         Ok(())
-    }
-
-    fn note(&mut self, bytes: &[u8]) {
-        self.hasher.update(bytes);
-        self.size += bytes.len() as u64;
     }
 }
 
@@ -161,16 +156,23 @@ fn check_staged(path: &PathBuf, blob: &Blob) -> Result<(), Error> {
 /// The digest of a file, its size in bytes, and its first bytes.
 pub(crate) fn hash(file: &mut File) -> std::io::Result<(Digest, u64, Vec<u8>)> {
     let mut hasher = Hasher::default();
-    let mut buffer = vec![0; 128 << 10];
     let mut start = Vec::new();
     let mut size = 0;
+    each_piece(file, |piece| {
+        hasher.update(piece);
+        start.extend_from_slice(&piece[..piece.len().min(SNIFF - start.len())]);
+        size += piece.len() as u64;
+    })?;
+    Ok((hasher.finish(), size, start))
+}
+
+/// Hands over all that is in a file, piece by piece.
+fn each_piece(file: &mut File, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
+    let mut buffer = vec![0; 128 << 10];
     loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok((hasher.finish(), size, start));
+        match file.read(&mut buffer)? {
+            0 => return Ok(()),
+            read => take(&buffer[..read]),
         }
-        hasher.update(&buffer[..read]);
-        start.extend_from_slice(&buffer[..read.min(SNIFF - start.len())]);
-        size += read as u64;
     }
 }

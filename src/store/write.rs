@@ -104,12 +104,8 @@ pub fn replace_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// The same for a file that is to hold secrets: nobody else can read it, whatever its mode was.
 pub fn replace_private_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let target = followed(path);
-    replace_with_mode(
-        &target,
-        &[bytes],
-        mode(&target).map_or(Some(0o600), |mode| Some(mode & 0o600)),
-        Durability::Synced,
-    )
+    let private = mode(&target).unwrap_or(0o600) & 0o600;
+    replace_with_mode(&target, &[bytes], Some(private), Durability::Synced)
 }
 
 /// Writes a file into a folder that may be somebody else's work, in one step. A link that stands there is replaced, not
