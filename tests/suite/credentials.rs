@@ -312,3 +312,29 @@ fn a_helper_that_reads_nothing_is_heard_and_one_that_never_stops_is_stopped() {
     sandbox.credential_helper("odd", "exec yes");
     Run::of(&mut command).fails(77, &["`docker-credential-odd`", "it answers what is no credential"]);
 }
+
+#[test]
+fn what_stands_in_the_file_goes_before_the_store_that_it_names() {
+    let (sandbox, registry) = project();
+    registry.want_basic("me", "right");
+    for key in [registry.host(), format!("https://{}/v1/", registry.host())] {
+        let mut file: Value = serde_json::from_str(&auths(&[(&key, "right")])).unwrap();
+        file["credsStore"] = json!("nowhere");
+        sandbox.write(DOCKER, file.to_string());
+        let run = Run::of(&mut sandbox.command_with_helpers(&["lock", "--upgrade"]));
+        assert!(run.status == 0 && !run.stderr.contains("warning:"), "{key}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn what_a_helper_does_not_find_is_told_from_a_helper_that_is_not_found() {
+    let (sandbox, registry) = project();
+    registry.want_basic("me", "right");
+    sandbox.write(DOCKER, json!({ "credsStore": "odd" }).to_string());
+    let mut command = sandbox.command_with_helpers(&["lock"]);
+    sandbox.credential_helper("odd", "echo 'credentials not found in native keychain'; exit 1");
+    let run = Run::of(&mut command);
+    assert!(run.status == 77 && !run.stderr.contains("warning:"), "{}", run.stderr);
+    sandbox.credential_helper("odd", "echo 'exec: \"pass\": executable file not found in $PATH'; exit 1");
+    Run::of(&mut command).fails(77, &["warning: no credentials", "it failed"]);
+}

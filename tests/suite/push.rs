@@ -1,6 +1,7 @@
 //! `extension push`: what is published, that it is the same each time, and that nothing is lost by it.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use sesame::model::digest::Digest;
@@ -251,6 +252,23 @@ fn a_layout_is_made_or_added_to_and_serves_a_project_offline() {
         sandbox.sync(None, &["--offline"]);
         assert_eq!(sandbox.ok(&["extension", "call", "greeting", "greet", "you"]).stdout, "Hello, you!\n");
     }
+}
+
+#[test]
+fn a_layout_that_was_begun_is_gone_on_with_and_another_folder_is_left_alone() {
+    let (sandbox, ..) = start();
+    sandbox.write("vendor/notes.txt", "mine");
+    push(&sandbox, &["greeting.wasm", LAYOUT]).fails(78, &["it has other files, and no `oci-layout`"]);
+    assert!(!sandbox.path("project/vendor/blobs").exists());
+    fs::remove_dir_all(sandbox.path("project/vendor")).unwrap();
+    // A limit on the size of files stops a push at the component.
+    let plain = sandbox.command(&["extension", "push", "greeting.wasm", LAYOUT]);
+    let mut limited = Command::new("/bin/sh");
+    limited.args(["-c", "ulimit -f 8; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
+    limited.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert_ne!(Run::of(limited.current_dir(sandbox.path("project"))).status, 0);
+    assert!(sandbox.path("project/vendor/blobs").exists() && !sandbox.path("project/vendor/index.json").exists());
+    push(&sandbox, &["greeting.wasm", LAYOUT]).fails(0, &["pushed"]);
 }
 
 #[test]
