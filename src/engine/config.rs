@@ -1,9 +1,13 @@
 //! The one function that builds a wasmtime [`Config`]. Compiling and loading both call it (invariant 4).
 
+use std::sync::Arc;
+
 use wasmparser::WasmFeatures;
 use wasmtime::{Config, Engine, OptLevel};
 
+use super::functions::Adapter;
 use crate::model::engine_key::Metering;
+use crate::model::functions::Functions;
 
 /// Every WebAssembly feature that a component may use; all others are off, whatever Cargo features
 /// wasmtime was built with.
@@ -32,6 +36,16 @@ pub struct EngineError(String);
 /// [`EngineError`] if wasmtime does not support this machine.
 pub fn engine(metering: Metering) -> Result<Engine, EngineError> {
     Engine::new(&config(metering)).map_err(|error| EngineError(format!("{error:#}")))
+}
+
+/// The same engine, for compiling with a function cache. Its key is that of [`engine`].
+///
+/// # Errors
+/// As [`engine`].
+pub fn caching_engine(metering: Metering, functions: Arc<dyn Functions>) -> Result<Engine, EngineError> {
+    let mut config = config(metering);
+    let cached = config.enable_incremental_compilation(Arc::new(Adapter(functions))).map(drop);
+    cached.and_then(|()| Engine::new(&config)).map_err(|error| EngineError(format!("{error:#}")))
 }
 
 fn config(metering: Metering) -> Config {

@@ -4,6 +4,7 @@
 
 pub mod compile;
 pub mod config;
+pub mod functions;
 pub mod inspect;
 pub mod key;
 pub mod metadata;

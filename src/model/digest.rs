@@ -39,6 +39,11 @@ impl Digest {
         hasher.finish()
     }
 
+    /// A digest from its 32 bytes.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 64 lower-case digits without the algorithm: the name of a blob's file.
     pub fn hex(&self) -> String {
         hex(&self.0)

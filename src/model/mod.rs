@@ -15,6 +15,7 @@ mod document;
 pub mod engine_key;
 pub mod event;
 pub mod fault;
+pub mod functions;
 pub mod generation;
 mod grants_reader;
 pub mod inventory;

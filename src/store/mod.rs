@@ -5,6 +5,7 @@
 
 pub mod blobs;
 pub mod cwasm;
+pub mod functions;
 pub mod generations;
 pub mod guard;
 pub mod key;

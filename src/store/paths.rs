@@ -62,6 +62,15 @@ impl StorePaths {
         self.codes().join(engine.as_str()).join(component.hex())
     }
 
+    pub fn functions(&self) -> PathBuf {
+        self.cache.join("functions")
+    }
+
+    /// The packs of compiled functions of one engine.
+    pub fn functions_of(&self, engine: &EngineKey) -> PathBuf {
+        self.functions().join(engine.as_str())
+    }
+
     /// What was checked, and how it looked then.
     pub fn verified(&self) -> PathBuf {
         self.cache.join("verified")

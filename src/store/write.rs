@@ -8,11 +8,15 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::Error;
 
 /// How many links in a row are followed.
 const LINKS: usize = 16;
+
+/// How the names of files under way begin.
+const UNFINISHED: &str = ".sesame-";
 
 /// The mode of files in the store.
 const READ_ONLY: u32 = 0o400;
@@ -151,6 +155,81 @@ pub fn temporary_folder() -> Result<tempfile::TempDir, Error> {
     tempfile::Builder::new().prefix("sesame-").tempdir().map_err(Error::io("create", path))
 }
 
+/// A file under way. It is removed where it does not get its name, and locked, so that [`sweep`] tells it from what a
+/// process that was killed has left.
+#[derive(Debug)]
+pub struct Unfinished(tempfile::NamedTempFile);
+
+/// Begins a private file in a folder.
+pub fn begin(folder: &Path) -> Result<Unfinished, Error> {
+    begin_with_mode(folder, 0o600)
+}
+
+fn begin_with_mode(folder: &Path, mode: u32) -> Result<Unfinished, Error> {
+    let file = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(folder)
+        .map_err(Error::io("create a file in", folder))?;
+    // Where files cannot be locked, nothing is swept either.
+    let _ = file.as_file().try_lock();
+    Ok(Unfinished(file))
+}
+
+impl Unfinished {
+    /// The file, opened once more.
+    pub fn open(&self) -> Result<File, Error> {
+        self.0.as_file().try_clone().map_err(Error::io("open", self.path()))
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Gives it its name, as a file of the store.
+    pub fn finish(self, target: &Path, durability: Durability) -> Result<(), Error> {
+        self.finish_with_mode(target, Some(READ_ONLY), durability)
+    }
+
+    fn finish_with_mode(self, target: &Path, mode: Option<u32>, durability: Durability) -> Result<(), Error> {
+        let Self(file) = self;
+        if let Some(mode) = mode {
+            let permissions = Permissions::from_mode(mode);
+            file.as_file().set_permissions(permissions).map_err(Error::io("set the mode of", target))?;
+        }
+        if durability == Durability::Synced {
+            file.as_file().sync_all().map_err(Error::io("write", target))?;
+        }
+        file.persist(target).map_err(|error| Error::io("create", target)(error.error))?;
+        match durability {
+            Durability::Synced => sync_parent(target),
+            Durability::Disposable => Ok(()),
+        }
+    }
+}
+
+/// Removes what was begun in a folder by processes that are no more. What cannot be removed stays.
+pub fn sweep(folder: &Path) -> Result<(), Error> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io("read the folder", folder)(error)),
+    };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
+        let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+        let opened = OpenOptions::new().read(true).custom_flags(flags).open(entry.path());
+        if opened.is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// Notes on a file of a cache that it was used just now.
+pub fn mark_used(file: &File, path: &Path) -> Result<(), Error> {
+    file.set_modified(SystemTime::now()).map_err(Error::io("note the use of", path))
+}
+
 /// Opens the file whose advisory lock guards the store.
 pub fn open_guard(path: &Path) -> Result<File, Error> {
     if let Some(parent) = path.parent() {
@@ -202,27 +281,11 @@ pub fn remove(path: &Path) -> Result<(), Error> {
 
 /// `mode` is that of an ordinary new file, after the umask, where none is given.
 fn replace_with_mode(target: &Path, bytes: &[&[u8]], mode: Option<u32>, durability: Durability) -> Result<(), Error> {
-    let folder = parent(target);
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".sesame-")
-        .permissions(Permissions::from_mode(if mode.is_some() { 0o600 } else { 0o666 }))
-        .tempfile_in(&folder)
-        .map_err(Error::io("create a file in", &folder))?;
+    let mut file = begin_with_mode(&parent(target), if mode.is_some() { 0o600 } else { 0o666 })?;
     for part in bytes {
-        temporary.write_all(part).map_err(Error::io("write", target))?;
+        file.0.write_all(part).map_err(Error::io("write", target))?;
     }
-    if let Some(mode) = mode {
-        let permissions = Permissions::from_mode(mode);
-        temporary.as_file().set_permissions(permissions).map_err(Error::io("set the mode of", target))?;
-    }
-    if durability == Durability::Synced {
-        temporary.as_file().sync_all().map_err(Error::io("write", target))?;
-    }
-    temporary.persist(target).map_err(|error| Error::io("create", target)(error.error))?;
-    match durability {
-        Durability::Synced => sync_parent(target),
-        Durability::Disposable => Ok(()),
-    }
+    file.finish_with_mode(target, mode, durability)
 }
 
 /// Where a link leads in the end.

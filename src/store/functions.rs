@@ -1,0 +1,601 @@
+//! The function cache: compiled functions of one engine, in packs, `functions/<engine key>/<tag>.pack`.
+//!
+//! A run appends what it compiles to one new pack and gives that its name when it ends; packs are never changed after that.
+//! Nothing is fsynced: every function has a tag of its own and so has the index, so what is torn, cut or flipped is not
+//! found, and its pack is removed. Several processes may do all of this at once.
+//!
+//! ```text
+//! functions   each: the function, then its tag
+//! index       each: name (32 bytes), offset (8), length without tag (4)
+//! components  each: the digest of a component that was compiled with these functions (32)
+//! footer      how many entries (8), how many components (8), the tag of index and components (32), MAGIC (8)
+//! ```
+//!
+//! Numbers are little-endian. Tags are BLAKE3, keyed with what is derived from this machine's key; names are BLAKE3 of the
+//! compiler's own keys.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use super::key::Key;
+use super::paths::StorePaths;
+use super::write::{self, Durability, Unfinished};
+use super::{Error, open_trusted};
+use crate::model::digest::{Digest, hex};
+use crate::model::engine_key::EngineKey;
+use crate::model::functions::{FunctionCounts, Functions};
+
+const MAGIC: &[u8; 8] = b"sesamef1";
+const CONTEXT: &str = "sesame 2026-11-22 function cache";
+const TAG: usize = 32;
+const NAME: usize = 32;
+const ENTRY: usize = NAME + 8 + 4;
+const FOOTER: u64 = 8 + 8 + TAG as u64 + 8;
+
+/// How many packs are open at a time; those that were used last.
+const MAX_PACKS: usize = 64;
+
+/// A pack has at most this part of the bound of the cache, so that what is dropped at a time is not too much.
+const PARTS: u64 = 8;
+
+/// Of a component that was compiled before, so many in a hundred functions must be missing for the new ones to be kept: the
+/// compiler's keys differ a little from run to run, and would add some for ever.
+const WORTH_KEEPING: u64 = 10;
+
+/// The functions of one engine, for as long as a process compiles.
+#[derive(Debug)]
+pub struct FunctionCache {
+    paths: StorePaths,
+    folder: PathBuf,
+    /// How many bytes the caches of all engines may have.
+    bound: u64,
+    tags: Tags,
+    /// What was there when it was opened.
+    packs: Vec<Filed>,
+    index: RwLock<HashMap<Name, Place>>,
+    /// The components that were compiled with what is in the packs.
+    known: HashSet<Digest>,
+    fresh: Mutex<Fresh>,
+}
+
+type Name = [u8; NAME];
+
+/// The compiling of one component, whose functions are kept or dropped together.
+#[derive(Debug)]
+pub struct Compilation {
+    cache: Arc<FunctionCache>,
+    component: Digest,
+    found: AtomicU64,
+    missing: AtomicU64,
+    made: Mutex<Vec<(Arc<Pack>, Entry)>>,
+}
+
+/// What makes tags.
+#[derive(Debug)]
+struct Tags(blake3::Hasher);
+
+/// An open pack, also one under way.
+#[derive(Debug)]
+struct Pack {
+    file: File,
+    used: AtomicBool,
+    damaged: AtomicBool,
+}
+
+/// A pack that has its name.
+#[derive(Debug)]
+struct Filed {
+    path: PathBuf,
+    size: u64,
+    pack: Arc<Pack>,
+}
+
+/// The pack under way.
+#[derive(Debug, Default)]
+struct Fresh {
+    pack: Option<(Arc<Pack>, Unfinished)>,
+    size: u64,
+    kept: Vec<Entry>,
+    components: BTreeSet<Digest>,
+    /// Why nothing is kept any more.
+    fault: Option<Error>,
+}
+
+/// Where a function is.
+#[derive(Debug, Clone)]
+struct Place {
+    pack: Arc<Pack>,
+    offset: u64,
+    length: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    name: Name,
+    offset: u64,
+    length: u32,
+}
+
+impl FunctionCache {
+    /// Opens what was kept for an engine. What cannot be believed is removed. The caches of all engines together are to
+    /// have at most `bound` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the folder cannot be read or made.
+    pub fn open(paths: &StorePaths, key: &Key, engine: &EngineKey, bound: u64) -> Result<Arc<Self>, Error> {
+        let folder = paths.functions_of(engine);
+        write::create_folder(&folder)?;
+        write::sweep(&folder)?;
+        let tags = Tags::new(key, engine);
+        let mut found = list(&folder)?;
+        found.sort_by_key(|pack| std::cmp::Reverse(pack.used));
+        let (mut packs, mut index, mut known) = (Vec::new(), HashMap::new(), HashSet::new());
+        for Found { path, .. } in found.into_iter().take(MAX_PACKS) {
+            let Some((filed, entries, components)) = open_pack(&path, &tags) else {
+                write::remove(&path)?;
+                continue;
+            };
+            index.reserve(entries.len());
+            for Entry { name, offset, length } in entries {
+                index.insert(name, Place { pack: Arc::clone(&filed.pack), offset, length });
+            }
+            known.extend(components);
+            packs.push(filed);
+        }
+        let (index, fresh, paths) = (RwLock::new(index), Mutex::default(), paths.clone());
+        Ok(Arc::new(Self { paths, folder, bound, tags, packs, index, known, fresh }))
+    }
+
+    /// Begins to compile a component.
+    pub fn compilation(self: &Arc<Self>, component: Digest) -> Arc<Compilation> {
+        let cache = Arc::clone(self);
+        let (found, missing, made) = Default::default();
+        Arc::new(Compilation { cache, component, found, missing, made })
+    }
+
+    /// Files what was compiled, together with old packs that are not larger.
+    ///
+    /// # Errors
+    /// [`Error::Io`] why that could not be done, or why nothing was kept. Nothing but time is lost.
+    pub fn close(&self) -> Result<(), Error> {
+        for Filed { path, pack, .. } in &self.packs {
+            match (pack.damaged.load(Relaxed), pack.used.load(Relaxed)) {
+                (true, _) => write::remove(path)?,
+                (false, true) => write::mark_used(&pack.file, path)?,
+                (false, false) => {}
+            }
+        }
+        let mut fresh = std::mem::take(&mut *self.fresh());
+        match fresh.fault.take() {
+            Some(fault) => Err(fault),
+            None => {
+                let taken_in = self.take_in(&mut fresh)?;
+                self.file(fresh)?;
+                taken_in.into_iter().try_for_each(write::remove)
+            }
+        }
+    }
+
+    /// Copies the functions of old packs that are not much larger than the new one, so that packs grow fewer and larger. What
+    /// is copied counts as used.
+    fn take_in(&self, fresh: &mut Fresh) -> Result<Vec<&Path>, Error> {
+        let mut taken = Vec::new();
+        let Some((new, unfinished)) = &fresh.pack else { return Ok(taken) };
+        let mut smaller: Vec<&Filed> = self.packs.iter().filter(|filed| !filed.pack.damaged.load(Relaxed)).collect();
+        smaller.sort_by_key(|filed| filed.size);
+        let mut names: HashSet<Name> = fresh.kept.iter().map(|entry| entry.name).collect();
+        for old in smaller {
+            if old.size > 2 * fresh.size || old.size + fresh.size > self.bound / PARTS {
+                break;
+            }
+            let Some((_, entries, components)) = open_pack(&old.path, &self.tags) else { continue };
+            for entry in entries.into_iter().filter(|entry| names.insert(entry.name)) {
+                let mut bytes = vec![0; entry.length as usize + TAG];
+                let read = old.pack.file.read_exact_at(&mut bytes, entry.offset);
+                read.map_err(Error::io("read", &old.path))?;
+                let written = new.file.write_all_at(&bytes, fresh.size);
+                written.map_err(Error::io("write", unfinished.path()))?;
+                fresh.kept.push(Entry { offset: fresh.size, ..entry });
+                fresh.size += bytes.len() as u64;
+            }
+            fresh.components.extend(components);
+            taken.push(old.path.as_path());
+        }
+        Ok(taken)
+    }
+
+    /// Writes the index of a new pack and gives it its name, if anything of it is kept.
+    fn file(&self, fresh: Fresh) -> Result<(), Error> {
+        let Some((pack, unfinished)) = fresh.pack.filter(|_| !fresh.kept.is_empty()) else { return Ok(()) };
+        let mut tail = Vec::with_capacity(fresh.kept.len() * ENTRY);
+        for entry in &fresh.kept {
+            tail.extend_from_slice(&entry.name);
+            tail.extend_from_slice(&entry.offset.to_le_bytes());
+            tail.extend_from_slice(&entry.length.to_le_bytes());
+        }
+        fresh.components.iter().for_each(|component| tail.extend_from_slice(component.as_bytes()));
+        let tag = self.tags.of_index(fresh.kept.len() as u64, &tail);
+        tail.extend_from_slice(&(fresh.kept.len() as u64).to_le_bytes());
+        tail.extend_from_slice(&(fresh.components.len() as u64).to_le_bytes());
+        tail.extend_from_slice(&tag);
+        tail.extend_from_slice(MAGIC);
+        pack.file.write_all_at(&tail, fresh.size).map_err(Error::io("write", unfinished.path()))?;
+        unfinished.finish(&self.folder.join(format!("{}.pack", hex(&tag[..16]))), Durability::Disposable)?;
+        trim(&self.paths, self.bound).map(drop)
+    }
+
+    fn get(&self, name: &Name) -> Option<Vec<u8>> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let Place { pack, offset, length } = index.get(name)?.clone();
+        drop(index);
+        let mut bytes = vec![0; length as usize + TAG];
+        let read = pack.file.read_exact_at(&mut bytes, offset);
+        let tag = bytes.split_off(length as usize);
+        let whole = read.is_ok() && self.tags.of_function(name, &bytes) == *tag;
+        let note = if whole { &pack.used } else { &pack.damaged };
+        note.store(true, Relaxed);
+        whole.then_some(bytes)
+    }
+
+    /// Appends a function to the pack under way; none if that failed once.
+    fn put(&self, name: Name, function: &[u8]) -> Option<(Arc<Pack>, Entry)> {
+        let length = u32::try_from(function.len()).ok()?;
+        let bytes = [function, self.tags.of_function(&name, function).as_bytes()].concat();
+        let (pack, offset) = self.fresh().reserve(&self.folder, bytes.len() as u64)?;
+        if let Err(error) = pack.file.write_all_at(&bytes, offset) {
+            self.fresh().fault.get_or_insert(Error::io("write", &self.folder)(error));
+            return None;
+        }
+        let place = Place { pack: Arc::clone(&pack), offset, length };
+        self.index.write().unwrap_or_else(PoisonError::into_inner).insert(name, place);
+        Some((pack, Entry { name, offset, length }))
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, Fresh> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what was compiled of a component, and files the pack under way once it is large. What went into a pack that was
+    /// filed meanwhile is not in its index, and serves this run only.
+    fn keep(&self, component: Digest, made: Vec<(Arc<Pack>, Entry)>) {
+        let mut fresh = self.fresh();
+        let Some(current) = fresh.pack.as_ref().map(|(pack, _)| Arc::clone(pack)) else { return };
+        fresh.kept.extend(made.into_iter().filter(|(pack, _)| Arc::ptr_eq(pack, &current)).map(|(_, entry)| entry));
+        fresh.components.insert(component);
+        if fresh.size >= self.bound / PARTS && fresh.fault.is_none() {
+            let full = std::mem::take(&mut *fresh);
+            fresh.fault = self.file(full).err();
+        }
+    }
+}
+
+impl Fresh {
+    /// A place for so many bytes.
+    fn reserve(&mut self, folder: &Path, bytes: u64) -> Option<(Arc<Pack>, u64)> {
+        if self.fault.is_some() {
+            return None;
+        }
+        if self.pack.is_none() {
+            match write::begin(folder).and_then(|unfinished| Ok((Arc::new(Pack::new(unfinished.open()?)), unfinished)))
+            {
+                Ok(pack) => self.pack = Some(pack),
+                Err(fault) => self.fault = Some(fault),
+            }
+        }
+        let (pack, _) = self.pack.as_ref()?;
+        let offset = self.size;
+        self.size += bytes;
+        Some((Arc::clone(pack), offset))
+    }
+}
+
+impl Pack {
+    fn new(file: File) -> Self {
+        Self { file, used: AtomicBool::new(false), damaged: AtomicBool::new(false) }
+    }
+}
+
+impl Compilation {
+    /// The component was compiled: keeps what was new, and says how much was.
+    pub fn end(&self) -> FunctionCounts {
+        let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
+        let counts = FunctionCounts { found: self.found.load(Relaxed), compiled: self.missing.load(Relaxed) };
+        if !self.cache.known.contains(&self.component) || counts.percent() < 100 - WORTH_KEEPING {
+            self.cache.keep(self.component, made);
+        }
+        counts
+    }
+}
+
+impl Functions for Compilation {
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        let function = self.cache.get(blake3::hash(key).as_bytes());
+        let count = if function.is_some() { &self.found } else { &self.missing };
+        count.fetch_add(1, Relaxed);
+        function
+    }
+
+    fn put(&self, key: &[u8], function: &[u8]) {
+        if let Some(entry) = self.cache.put(blake3::hash(key).into(), function) {
+            self.made.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+        }
+    }
+}
+
+impl Tags {
+    fn new(key: &Key, engine: &EngineKey) -> Self {
+        let mut hasher = blake3::Hasher::new_keyed(&blake3::derive_key(CONTEXT, &key.0));
+        hasher.update(engine.as_str().as_bytes());
+        Self(hasher)
+    }
+
+    fn of_function(&self, name: &Name, function: &[u8]) -> blake3::Hash {
+        self.0.clone().update(b"function").update(name).update(function).finalize()
+    }
+
+    fn of_index(&self, entries: u64, tail: &[u8]) -> [u8; TAG] {
+        self.0.clone().update(b"index").update(&entries.to_le_bytes()).update(tail).finalize().into()
+    }
+}
+
+/// A pack in its folder.
+struct Found {
+    path: PathBuf,
+    size: u64,
+    /// When something of it was last used.
+    used: SystemTime,
+}
+
+fn list(folder: &Path) -> Result<Vec<Found>, Error> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::io("read the folder", folder))?.flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "pack")
+            && let Ok(metadata) = entry.metadata()
+        {
+            let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            found.push(Found { path, size: metadata.len(), used });
+        }
+    }
+    Ok(found)
+}
+
+/// Removes the packs that were not used for the longest time, until all of them have at most `bound` bytes.
+///
+/// # Errors
+/// [`Error::Io`] if one cannot be removed.
+pub fn trim(paths: &StorePaths, bound: u64) -> Result<u64, Error> {
+    let Ok(folders) = fs::read_dir(paths.functions()) else { return Ok(0) };
+    let mut found = Vec::new();
+    for folder in folders.flatten() {
+        found.extend(list(&folder.path()).unwrap_or_default());
+    }
+    found.sort_by_key(|pack| std::cmp::Reverse(pack.used));
+    let (mut total, mut removed) = (0, 0);
+    for Found { path, size, .. } in found {
+        total += size;
+        if total > bound {
+            write::remove(&path)?;
+            removed += size;
+        }
+    }
+    Ok(removed)
+}
+
+/// A pack with its index; none if it cannot be believed.
+fn open_pack(path: &Path, tags: &Tags) -> Option<(Filed, Vec<Entry>, Vec<Digest>)> {
+    let (file, metadata) = open_trusted(path).ok()??;
+    let size = metadata.size();
+    let mut footer = [0; FOOTER as usize];
+    let end = size.checked_sub(FOOTER)?;
+    file.read_exact_at(&mut footer, end).ok()?;
+    let number = |at: usize| Some(u64::from_le_bytes(footer.get(at..at + 8)?.try_into().ok()?));
+    let (entries, components) = (number(0)?, number(8)?);
+    let length = entries.checked_mul(ENTRY as u64)?.checked_add(components.checked_mul(32)?)?;
+    let start = end.checked_sub(length)?;
+    if footer[16 + TAG..] != *MAGIC {
+        return None;
+    }
+    let mut tail = vec![0; usize::try_from(length).ok()?];
+    file.read_exact_at(&mut tail, start).ok()?;
+    if blake3::Hash::from(tags.of_index(entries, &tail)) != *<&[u8; TAG]>::try_from(&footer[16..16 + TAG]).ok()? {
+        return None;
+    }
+    let (index, digests) = tail.split_at(usize::try_from(entries).ok()? * ENTRY);
+    let entry = |bytes: &[u8]| {
+        let (name, rest) = bytes.split_first_chunk::<NAME>()?;
+        let (offset, length) = rest.split_first_chunk::<8>()?;
+        let entry = Entry {
+            name: *name,
+            offset: u64::from_le_bytes(*offset),
+            length: u32::from_le_bytes(length.try_into().ok()?),
+        };
+        (entry.offset.checked_add(u64::from(entry.length) + TAG as u64)? <= start).then_some(entry)
+    };
+    let entries = index.chunks_exact(ENTRY).map(entry).collect::<Option<Vec<_>>>()?;
+    let components = digests.chunks_exact(32).filter_map(|bytes| Some(Digest::new(bytes.try_into().ok()?))).collect();
+    Some((Filed { path: path.to_owned(), size, pack: Arc::new(Pack::new(file)) }, entries, components))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::key;
+
+    const BOUND: u64 = 1 << 20;
+
+    /// A store of its own, with a key.
+    fn store() -> (tempfile::TempDir, StorePaths, Key) {
+        let folder = tempfile::tempdir().unwrap();
+        let part = |name: &str| folder.path().join(name);
+        let paths = StorePaths { data: part("data"), cache: part("cache"), state: part("state") };
+        let key = key::read_or_create(&paths).unwrap();
+        (folder, paths, key)
+    }
+
+    fn engine(number: u8) -> EngineKey {
+        EngineKey::new([number; 16])
+    }
+
+    fn component(number: u8) -> Digest {
+        Digest::new([number; 32])
+    }
+
+    /// Compiles a component of some functions, of `size` bytes each.
+    fn compile(cache: &Arc<FunctionCache>, number: u8, functions: std::ops::Range<u32>, size: usize) -> FunctionCounts {
+        let compilation = cache.compilation(component(number));
+        for function in functions {
+            let (key, value) = (function.to_le_bytes(), vec![function as u8; size]);
+            match compilation.get(&key) {
+                Some(found) => assert_eq!(found, value),
+                None => compilation.put(&key, &value),
+            }
+        }
+        compilation.end()
+    }
+
+    /// One run that compiles one component.
+    fn run(
+        store: &(tempfile::TempDir, StorePaths, Key),
+        number: u8,
+        functions: std::ops::Range<u32>,
+    ) -> FunctionCounts {
+        let cache = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
+        let counts = compile(&cache, number, functions, 100);
+        cache.close().unwrap();
+        counts
+    }
+
+    fn packs(paths: &StorePaths) -> Vec<PathBuf> {
+        let mut packs: Vec<PathBuf> =
+            list(&paths.functions_of(&engine(1))).unwrap().into_iter().map(|found| found.path).collect();
+        packs.sort();
+        packs
+    }
+
+    #[test]
+    fn what_was_compiled_is_found_at_once_and_by_later_runs_of_the_same_engine_and_key() {
+        let store = store();
+        let cache = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
+        assert_eq!(compile(&cache, 1, 0..100, 100), FunctionCounts { found: 0, compiled: 100 });
+        assert_eq!(compile(&cache, 2, 50..150, 100), FunctionCounts { found: 50, compiled: 50 });
+        cache.close().unwrap();
+        assert_eq!(run(&store, 3, 0..150), FunctionCounts { found: 150, compiled: 0 });
+        assert_eq!(packs(&store.1).len(), 1);
+        let other = FunctionCache::open(&store.1, &store.2, &engine(2), BOUND).unwrap();
+        assert_eq!(compile(&other, 1, 0..10, 100).found, 0, "another engine");
+        std::fs::copy(&packs(&store.1)[0], store.1.functions_of(&engine(2)).join("moved.pack")).unwrap();
+        let other = FunctionCache::open(&store.1, &store.2, &engine(2), BOUND).unwrap();
+        assert_eq!(compile(&other, 1, 0..10, 100).found, 0, "a pack of another engine");
+        assert!(!store.1.functions_of(&engine(2)).join("moved.pack").exists());
+    }
+
+    #[test]
+    fn the_noise_of_a_component_that_was_compiled_before_is_not_kept() {
+        let store = store();
+        run(&store, 1, 0..100);
+        let before = packs(&store.1);
+        assert_eq!(run(&store, 1, 5..105), FunctionCounts { found: 95, compiled: 5 });
+        assert_eq!(packs(&store.1), before);
+        assert_eq!(run(&store, 2, 5..105), FunctionCounts { found: 95, compiled: 5 });
+        assert_eq!(run(&store, 1, 50..150).compiled, 45, "that is more than noise");
+        assert_eq!(run(&store, 1, 0..150).compiled, 0);
+    }
+
+    #[test]
+    fn packs_grow_fewer_and_larger() {
+        let store = store();
+        for number in 0..100_u8 {
+            run(&store, number, u32::from(number) * 10..u32::from(number + 1) * 10);
+        }
+        assert!(packs(&store.1).len() <= 8, "{}", packs(&store.1).len());
+        assert_eq!(run(&store, 100, 0..1000).compiled, 0);
+    }
+
+    #[test]
+    fn the_longest_unused_packs_go_first() {
+        let store = store();
+        let part = (BOUND / PARTS) as usize;
+        for number in 0..20_u8 {
+            let cache = FunctionCache::open(&store.1, &store.2, &engine(1 + number % 2), BOUND).unwrap();
+            // The first component of the first engine stays in use.
+            if number % 2 == 0 {
+                compile(&cache, 0, 0..1, part);
+            }
+            compile(&cache, number, u32::from(number)..u32::from(number) + 1, part);
+            cache.close().unwrap();
+        }
+        let total = |engine| list(&store.1.functions_of(&engine)).unwrap().iter().map(|found| found.size).sum::<u64>();
+        assert!(total(engine(1)) + total(engine(2)) <= BOUND);
+        let cache = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
+        assert_eq!(compile(&cache, 0, 0..1, part).found, 1);
+        assert_eq!(compile(&cache, 2, 2..3, part).found, 0);
+        assert_eq!(compile(&cache, 18, 18..19, part).found, 1);
+        trim(&store.1, 0).unwrap();
+        assert_eq!(total(engine(1)), 0);
+    }
+
+    #[test]
+    fn a_run_of_more_than_the_bound_stays_within_it() {
+        let store = store();
+        let cache = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
+        for number in 0..30_u8 {
+            compile(&cache, number, u32::from(number) * 10..u32::from(number + 1) * 10, 10_000);
+            let total: u64 = list(&store.1.functions_of(&engine(1))).unwrap().iter().map(|found| found.size).sum();
+            assert!(total <= BOUND, "{total}");
+        }
+        cache.close().unwrap();
+        assert!(packs(&store.1).len() >= 4);
+    }
+
+    #[test]
+    fn a_flipped_or_cut_pack_is_never_believed_and_made_again() {
+        let store = store();
+        run(&store, 1, 0..20);
+        let whole = std::fs::read(&packs(&store.1)[0]).unwrap();
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1 << (at % 8);
+            if at % 9 == 0 {
+                bytes.truncate(at);
+            }
+            trim(&store.1, 0).unwrap();
+            std::fs::write(store.1.functions_of(&engine(1)).join("x.pack"), &bytes).unwrap();
+            // Every function that is found is compared there.
+            let counts = run(&store, 1, 0..20);
+            assert!(counts.compiled > 0, "{at}");
+            if counts.compiled < 20 {
+                assert!(!store.1.functions_of(&engine(1)).join("x.pack").exists(), "{at}");
+            }
+            run(&store, 1, 0..20);
+            assert_eq!(run(&store, 1, 0..20).found, 20, "{at}");
+        }
+    }
+
+    #[test]
+    fn two_processes_and_one_that_was_killed_do_no_harm() {
+        let store = store();
+        let (one, two) = (
+            FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap(),
+            FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap(),
+        );
+        compile(&one, 1, 0..10, 100);
+        compile(&two, 2, 0..20, 100);
+        let left = store.1.functions_of(&engine(1)).join(".sesame-left");
+        std::fs::write(&left, "what a killed process has left").unwrap();
+        let three = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
+        assert!(!left.exists());
+        one.close().unwrap();
+        two.close().unwrap();
+        drop(three);
+        assert_eq!(run(&store, 3, 0..20).found, 20);
+        let names =
+            std::fs::read_dir(store.1.functions_of(&engine(1))).unwrap().flatten().map(|entry| entry.file_name());
+        assert!(names.into_iter().all(|name| name.to_string_lossy().ends_with(".pack")));
+    }
+}
