@@ -42,6 +42,8 @@
 //!                                                      what is live, and what was
 //! $XDG_DATA_HOME/pds/lock                              the advisory lock of whoever changes the store
 //! $XDG_CACHE_HOME/pds/cwasm/<engine key>/<hex>         compiled code with its tag
+//! $XDG_CACHE_HOME/pds/functions/<engine key>/<tag>.pack
+//!                                                      compiled functions, for components that have them too
 //! $XDG_CACHE_HOME/pds/verified                         what was checked, so that unchanged files are not hashed again
 //! $XDG_STATE_HOME/pds/key                              32 random bytes, which compiled code is authenticated with
 //! $XDG_STATE_HOME/pds/logs/<name>.log, <name>.log.old  what extensions printed
@@ -78,7 +80,7 @@
 //! use std::sync::Arc;
 //!
 //! use sesame::model::event::Silent;
-//! use sesame::ops::context::{Context, Interrupt, User};
+//! use sesame::ops::context::{Compiler, Context, Interrupt, User};
 //! use sesame::ops::lock::Mode;
 //! use sesame::ops::project::{Project, Search};
 //! use sesame::ops::sync::{self, LockPolicy, Options, Ownership};
@@ -97,6 +99,7 @@
 //!     network: Network::default(),
 //!     reach: Reach::Online,
 //!     jobs: 6,
+//!     compiler: Compiler::of_program("/usr/bin/sesame".into()),
 //!     observer: Arc::new(Silent),
 //!     interrupt: Interrupt::default(),
 //!     holder: "my daemon".to_owned(),

@@ -1,6 +1,7 @@
 //! The command line, as clap reads it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sesame::model::capability::Grant;
@@ -8,6 +9,10 @@ use sesame::model::destination::Destination;
 use sesame::model::name::{ExtensionName, ProfileName};
 use sesame::model::reference::{OciReference, RegistryHost};
 use sesame::model::registries::RegistryPattern;
+use sesame::ops::context::Compiler;
+
+/// How many fetches go on at once, where nothing else is said.
+const JOBS: u8 = 16;
 
 /// Provisions WebAssembly-component extensions for the Open Sesame desktop host.
 ///
@@ -62,6 +67,9 @@ pub enum Command {
         #[command(subcommand)]
         command: RegistryCommand,
     },
+    /// Look at components and compile them, for the process that started this one
+    #[command(name = Compiler::COMMAND, hide = true)]
+    CompileWorker,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -115,7 +123,7 @@ pub enum ExtensionCommand {
         #[command(flatten)]
         profile: ProfileArgument,
         #[command(flatten)]
-        network: Network,
+        means: Means,
     },
     /// Show what an extension has printed and logged
     Log {
@@ -141,6 +149,8 @@ pub enum ExtensionCommand {
         /// Move a tag that names something else
         #[arg(long)]
         force: bool,
+        #[command(flatten)]
+        compiling: Compiling,
     },
 }
 
@@ -171,7 +181,7 @@ pub struct InstallArguments {
     #[command(flatten)]
     pub profile: ProfileArgument,
     #[command(flatten)]
-    pub network: Network,
+    pub means: Means,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -204,6 +214,8 @@ pub struct CallArguments {
     pub memory: Option<u64>,
     #[command(flatten)]
     pub profile: ProfileArgument,
+    #[command(flatten)]
+    pub compiling: Compiling,
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {
@@ -227,7 +239,15 @@ pub enum Verb {
         #[arg(long, value_name = "NAME")]
         profile: Option<ProfileName>,
         #[command(flatten)]
-        network: Network,
+        means: Means,
+    },
+    /// Throw away what can be made again and is of no more use
+    Gc {
+        /// Compiled code and functions of other versions of sesame, and what is over the bound
+        #[arg(long, required = true)]
+        cache: bool,
+        #[command(flatten)]
+        compiling: Compiling,
     },
     /// Print the JSON Schema of a file format
     Schema {
@@ -253,7 +273,7 @@ pub struct LockArguments {
     #[arg(long = "upgrade-extension", short = 'P', value_name = "NAME", conflicts_with = "upgrade")]
     pub names: Vec<ExtensionName>,
     #[command(flatten)]
-    pub network: Network,
+    pub means: Means,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -277,17 +297,64 @@ pub struct SyncArguments {
     #[arg(long, value_name = "NAME")]
     pub profile: Option<ProfileName>,
     #[command(flatten)]
-    pub network: Network,
+    pub means: Means,
 }
 
+/// What a command may use to make things so.
 #[derive(Debug, Clone, Args)]
-pub struct Network {
+pub struct Means {
     /// Ask nobody; OCI layouts on this machine still serve
     #[arg(long)]
     pub offline: bool,
     /// How many fetches go on at once; of one host never more than 6, or 16 over HTTP/2
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = JOBS, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub jobs: u8,
+    #[command(flatten)]
+    pub compiling: Compiling,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Compiling {
+    /// The most seconds that compiling one component may take
+    #[arg(long, value_name = "SECONDS", default_value_t = Compiler::TIMEOUT, hide_short_help = true,
+        value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub compile_timeout: u64,
+    /// The most memory that the compiler may take, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = Compiler::MEMORY, hide_short_help = true,
+        value_parser = clap::value_parser!(u64).range(256..=1_048_576))]
+    pub compile_memory: u64,
+    /// How much is kept of compiled functions for later components, in MiB; 0 for nothing
+    #[arg(long, value_name = "MIB", default_value_t = Compiler::FUNCTIONS, hide_short_help = true,
+        value_parser = clap::value_parser!(u64).range(0..=1_048_576))]
+    pub function_cache: u64,
+}
+
+impl Default for Means {
+    fn default() -> Self {
+        Self { offline: false, jobs: JOBS, compiling: Compiling::default() }
+    }
+}
+
+impl Default for Compiling {
+    fn default() -> Self {
+        Self {
+            compile_timeout: Compiler::TIMEOUT,
+            compile_memory: Compiler::MEMORY,
+            function_cache: Compiler::FUNCTIONS,
+        }
+    }
+}
+
+impl Compiling {
+    /// The compiler of this program, within these bounds.
+    pub fn compiler(&self, program: PathBuf) -> Compiler {
+        Compiler {
+            timeout: Duration::from_secs(self.compile_timeout),
+            memory: self.compile_memory << 20,
+            functions: self.function_cache << 20,
+            ..Compiler::of_program(program)
+        }
+    }
 }
 
 /// The formats that have a schema.
@@ -326,6 +393,7 @@ impl Command {
                 RegistryCommand::Logout { .. } => "logout",
                 RegistryCommand::Check { .. } => "check",
             },
+            Self::CompileWorker => Compiler::COMMAND,
         }
     }
 }
@@ -337,6 +405,7 @@ impl Verb {
             Self::Lock(_) => "lock",
             Self::Sync(_) => "sync",
             Self::Diff { .. } => "diff",
+            Self::Gc { .. } => "gc",
             Self::Schema { .. } => "schema",
             Self::Wit { .. } => "wit",
         }

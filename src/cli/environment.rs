@@ -25,6 +25,8 @@ pub struct Environment {
     pub start: PathBuf,
     pub paths: StorePaths,
     pub network: Network,
+    /// This very program, whatever stands under its name by now.
+    pub program: PathBuf,
     home: PathBuf,
     configuration: PathBuf,
     manifest: Option<PathBuf>,
@@ -45,6 +47,7 @@ impl Environment {
                 state: state.join(FOLDER),
             },
             network: Network { proxies: proxies(), credentials: credentials(&xdg), pace: pace() },
+            program: PathBuf::from("/proc/self/exe"),
             home: xdg.home_dir().to_owned(),
             configuration: xdg.config_dir().join(FOLDER),
             manifest: env::var_os("SESAME_MANIFEST").filter(|path| !path.is_empty()).map(PathBuf::from),

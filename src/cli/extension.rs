@@ -21,7 +21,7 @@ use sesame::ops::push::{Push, push};
 use sesame::ops::secrets::SecretsFile;
 use sesame::registry::package::Taken;
 
-use super::args::{Arguments, CallArguments, ExtensionCommand, InstallArguments, ProfileArgument};
+use super::args::{Arguments, CallArguments, ExtensionCommand, InstallArguments, Means, ProfileArgument};
 use super::backends::{Echo, Printed};
 use super::environment::Environment;
 use super::failure::Failure;
@@ -45,15 +45,16 @@ pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -
             let report = info(&environment.paths, &environment.user(), &profile, name)?;
             output.answer("info", json::Data::Info(&report), || human::info(&report));
         }
-        ExtensionCommand::Remove { name, profile, network } => {
-            let context = context(arguments, "remove", network, output)?;
+        ExtensionCommand::Remove { name, profile, means } => {
+            let context = context(arguments, "remove", means, output)?;
             let report = remove(&context, name, profile.profile.as_ref())?;
             output.report("remove", json::Data::Remove(&report), || human::remove(&report));
         }
         ExtensionCommand::Log { name, profile } => run_log(arguments, name, profile, output)?,
         ExtensionCommand::Call(options) => return run_call(arguments, options, output),
-        ExtensionCommand::Push { file, destination, annotations, force } => {
-            let context = any_context(arguments, "push", output)?;
+        ExtensionCommand::Push { file, destination, annotations, force, compiling } => {
+            let means = Means { compiling: compiling.clone(), ..Means::default() };
+            let context = any_context(arguments, "push", &means, output)?;
             let mut destination = destination.clone();
             let start = Environment::read()?.start;
             destination.layout = destination.layout.map(|folder| start.join(folder));
@@ -80,7 +81,7 @@ fn run_install(arguments: &Arguments, options: &InstallArguments, output: &Outpu
         (None, file) => Origin::File(environment.start.join(file.clone().unwrap_or_default())),
     };
     let grants = options.grants.iter().map(|grant| environment.absolute(grant)).collect();
-    let context = context_of(environment, project, "install", &options.network, output)?;
+    let context = context_of(environment, project, "install", &options.means, output)?;
     let consent = |asks: &Asks<'_>| {
         if options.grant_all {
             return Consent::Granted;
@@ -172,7 +173,9 @@ fn run_call(arguments: &Arguments, options: &CallArguments, output: &Output) -> 
             add(&mut grants, capability, scope);
         }
         let live = Live::empty(surroundings)?;
-        live.compile(&environment.start.join(&options.target), &grants, &adjustment, &environment.start)?
+        let compiler = options.compiling.compiler(environment.program.clone());
+        let target = environment.start.join(&options.target);
+        live.compile(&target, &grants, &adjustment, &environment.start, &compiler, &interrupt)?
     } else {
         if !options.grants.is_empty() {
             return Err(Failure::GrantToLive);

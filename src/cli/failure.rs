@@ -27,6 +27,8 @@ pub enum Failure {
     NobodyToAsk,
     #[error("a login needs a name without `:`, and a password that is not empty")]
     NoLogin,
+    #[error("the compiler cannot go on")]
+    Worker(#[source] io::Error),
     #[error("cannot read from standard input")]
     Input(#[source] io::Error),
 }
@@ -35,7 +37,7 @@ impl Failure {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Verb(error) => error.kind(),
-            Self::CurrentFolder(_) | Self::Input(_) => FaultKind::Io,
+            Self::CurrentFolder(_) | Self::Input(_) | Self::Worker(_) => FaultKind::Io,
             Self::NoHome => FaultKind::Configuration,
             Self::GrantToLive | Self::NoTarget(_) | Self::NobodyToAsk | Self::NoLogin => FaultKind::Usage,
         }
@@ -46,6 +48,7 @@ impl Failure {
             Self::Verb(error) => error.fault(),
             Self::CurrentFolder(_) => Fault::new(self.kind(), self, Some("change to a folder that exists".to_owned())),
             Self::NoHome => Fault::new(self.kind(), self, Some("set it to your home folder".to_owned())),
+            Self::Worker(_) => Fault::new(self.kind(), self, None),
             Self::Input(_) => Fault::new(self.kind(), self, Some("hand over the password as UTF-8".to_owned())),
             Self::NoLogin => {
                 Fault::new(self.kind(), self, Some("look whether the variable that holds it is set".to_owned()))

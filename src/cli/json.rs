@@ -7,8 +7,8 @@ use sesame::model::lock::LockChange;
 use sesame::model::name::ExtensionName;
 use sesame::model::registry_report::{LoginReport, LogoutReport, PushReport, RegistryReport};
 use sesame::model::report::{
-    CallReport, DiffReport, InfoReport, InitReport, InstallReport, ListReport, LockReport, LogReport, RemoveReport,
-    SyncReport, WitReport,
+    CallReport, DiffReport, GcReport, InfoReport, InitReport, InstallReport, ListReport, LockReport, LogReport,
+    RemoveReport, SyncReport, WitReport,
 };
 use sesame::ops::error::Error;
 
@@ -52,6 +52,7 @@ pub enum Data<'a> {
     Login(&'a LoginReport),
     Logout(&'a LogoutReport),
     Check(&'a RegistryReport),
+    Gc(&'a GcReport),
 }
 
 /// A failure.

@@ -28,12 +28,12 @@ use sesame::ops::error::Error;
 use sesame::ops::lock::{Mode, Upgrade};
 use sesame::ops::project::Project;
 use sesame::ops::sync::{LockPolicy, Ownership};
-use sesame::ops::{diff, init, lock, sync, wit};
+use sesame::ops::{diff, gc, init, lock, sync, wit, worker};
 use sesame::registry::mirror::Reach;
 
-use args::{Arguments, Command, LockArguments, Network, SyncArguments, Verb};
+use args::{Arguments, Command, LockArguments, Means, SyncArguments, Verb};
 use environment::Environment;
-use output::Output;
+use output::{Output, Volume};
 use progress::Progress;
 
 /// How a command that did its work ends: `Differs` is what `--check` and `diff` answer.
@@ -71,6 +71,10 @@ fn run(arguments: &Arguments, output: &Output) -> Result<End, failure::Failure> 
         Command::Verb(verb) => run_verb(arguments, verb, output),
         Command::Extension { command } => extension::run(arguments, command, output),
         Command::Registry { command } => registry::run(arguments, command, output),
+        Command::CompileWorker => {
+            worker::serve(std::io::stdin().lock(), std::io::stdout()).map_err(failure::Failure::Worker)?;
+            Ok(End::Done)
+        }
     }
 }
 
@@ -91,10 +95,15 @@ fn run_verb(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, 
             let report = init::init(&environment.start.join(&named), &named)?;
             output.report("init", json::Data::Init(&report), || human::init(&report));
         }
+        Verb::Gc { compiling, cache: _ } => {
+            let means = Means { compiling: compiling.clone(), ..Means::default() };
+            let report = gc::clean_cache(&any_context(arguments, "gc", &means, output)?)?;
+            output.report("gc", json::Data::Gc(&report), || human::gc(&report));
+        }
         Verb::Lock(options) => return run_lock(arguments, options, output),
         Verb::Sync(options) => return run_sync(arguments, options, output),
-        Verb::Diff { profile, network } => {
-            let context = context(arguments, "diff", network, output)?;
+        Verb::Diff { profile, means } => {
+            let context = context(arguments, "diff", means, output)?;
             let report = diff::diff(&context, profile.clone(), Ownership::Adopt)?;
             output.result("diff", json::Data::Diff(&report), || human::diff(&report));
             return Ok(if report.is_empty() { End::Done } else { End::Differs });
@@ -104,7 +113,7 @@ fn run_verb(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, 
 }
 
 fn run_lock(arguments: &Arguments, options: &LockArguments, output: &Output) -> Result<End, failure::Failure> {
-    let context = context(arguments, "lock", &options.network, output)?;
+    let context = context(arguments, "lock", &options.means, output)?;
     let upgrade = match (options.upgrade, options.names.is_empty()) {
         (true, _) => Upgrade::All,
         (false, true) => Upgrade::Nothing,
@@ -121,7 +130,7 @@ fn run_lock(arguments: &Arguments, options: &LockArguments, output: &Output) -> 
 }
 
 fn run_sync(arguments: &Arguments, options: &SyncArguments, output: &Output) -> Result<End, failure::Failure> {
-    let context = context(arguments, "sync", &options.network, output)?;
+    let context = context(arguments, "sync", &options.means, output)?;
     let (check, preview) = (options.check, options.check || options.dry_run);
     let options = sync::Options {
         mode: if preview { Mode::Preview } else { Mode::Write },
@@ -138,6 +147,9 @@ fn run_sync(arguments: &Arguments, options: &SyncArguments, output: &Output) -> 
         output.result("sync", json::Data::Sync(&report), || human::plan(&report));
     } else {
         output.report("sync", json::Data::Sync(&report), || human::sync(&report));
+        if output.says(Volume::Verbose) {
+            output.say(Volume::Verbose, &human::caches(&gc::sizes(&context.paths)?, report.functions));
+        }
     }
     Ok(if check && report.outcome == SyncOutcome::Planned { End::Differs } else { End::Done })
 }
@@ -160,24 +172,24 @@ fn interrupt() -> Result<Interrupt, failure::Failure> {
 }
 
 /// What the verbs are given, from the arguments and the environment.
-fn context(arguments: &Arguments, verb: &str, network: &Network, output: &Output) -> Result<Context, failure::Failure> {
+fn context(arguments: &Arguments, verb: &str, means: &Means, output: &Output) -> Result<Context, failure::Failure> {
     let environment = Environment::read()?;
     let project = Project::find(&environment.search(arguments.manifest.clone()))?;
-    context_of(environment, project, verb, network, output)
+    context_of(environment, project, verb, means, output)
 }
 
 /// The same where no manifest is needed: then it is as good as an empty one.
-fn any_context(arguments: &Arguments, verb: &str, output: &Output) -> Result<Context, failure::Failure> {
+fn any_context(arguments: &Arguments, verb: &str, means: &Means, output: &Output) -> Result<Context, failure::Failure> {
     let environment = Environment::read()?;
     let project = Project::find_or_own(&environment.search(arguments.manifest.clone()))?;
-    context_of(environment, project, verb, &Network { offline: false, jobs: 1 }, output)
+    context_of(environment, project, verb, means, output)
 }
 
 fn context_of(
     environment: Environment,
     project: Project,
     verb: &str,
-    network: &Network,
+    means: &Means,
     output: &Output,
 ) -> Result<Context, failure::Failure> {
     let interrupt = interrupt()?;
@@ -186,8 +198,9 @@ fn context_of(
         project,
         paths: environment.paths,
         network: environment.network,
-        reach: if network.offline { Reach::Offline } else { Reach::Online },
-        jobs: usize::from(network.jobs),
+        reach: if means.offline { Reach::Offline } else { Reach::Online },
+        jobs: usize::from(means.jobs),
+        compiler: means.compiling.compiler(environment.program),
         observer: Arc::new(Progress::new(output)),
         interrupt,
         holder: format!("`sesame {verb}` (process {})", std::process::id()),

@@ -136,6 +136,11 @@ impl Output {
         }
     }
 
+    /// Whether words of this volume are said.
+    pub fn says(&self, volume: Volume) -> bool {
+        !self.json && self.volume >= volume
+    }
+
     /// Whether progress is told at all.
     pub fn tells(&self) -> bool {
         !self.json && self.volume > Volume::Quiet

@@ -9,7 +9,7 @@ use sesame::ops::error::Error;
 use sesame::ops::registry::{check, login, logout};
 use sesame::registry::secret::Secret;
 
-use super::args::{Arguments, RegistryCommand};
+use super::args::{Arguments, Means, RegistryCommand};
 use super::failure::Failure;
 use super::output::{Output, Volume};
 use super::prompt::{hidden_line, line};
@@ -21,7 +21,7 @@ const MAX_PASSWORD: u64 = 64 << 10;
 pub fn run(arguments: &Arguments, command: &RegistryCommand, output: &Output) -> Result<End, Failure> {
     match command {
         RegistryCommand::Login { host, username, password_stdin } => {
-            let context = any_context(arguments, "registry login", output)?;
+            let context = any_context(arguments, "registry login", &Means::default(), output)?;
             let (user, password) = ask(host, username.as_deref(), *password_stdin, &context, output)?;
             if user.is_empty() || user.contains(':') || password.is_empty() {
                 return Err(Failure::NoLogin);
@@ -30,12 +30,12 @@ pub fn run(arguments: &Arguments, command: &RegistryCommand, output: &Output) ->
             output.report("login", json::Data::Login(&report), || human_registry::login(&report));
         }
         RegistryCommand::Logout { host } => {
-            let context = any_context(arguments, "registry logout", output)?;
+            let context = any_context(arguments, "registry logout", &Means::default(), output)?;
             let report = logout(&context, host)?;
             output.report("logout", json::Data::Logout(&report), || human_registry::logout(&report));
         }
         RegistryCommand::Check { registry } => {
-            let context = any_context(arguments, "registry check", output)?;
+            let context = any_context(arguments, "registry check", &Means::default(), output)?;
             let report = check(&context, registry)?;
             output.result("check", json::Data::Check(&report), || human_registry::check(&report));
             return Ok(if report.access == Access::Refused { End::Differs } else { End::Done });

@@ -1,11 +1,12 @@
 //! Compiling: a component's bytes in, the bytes of its cwasm out.
 
+use serde::{Deserialize, Serialize};
 use wasmtime::Engine;
 
 use crate::model::preamble::Kind;
 
 /// Why a component was not compiled.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum CompileError {
     #[error("it is {0}")]
     NotAComponent(Kind),

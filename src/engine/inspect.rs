@@ -1,7 +1,9 @@
 //! What a component imports and exports, read from its bytes; nothing is compiled and no publisher is believed.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
 use wasmparser::{
     BinaryReaderError, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
     InstanceTypeDeclaration, Parser, Payload, TypeBounds, Validator,
@@ -11,7 +13,7 @@ use super::config::FEATURES;
 use super::weight::check_weight;
 
 /// The outer names of a component, sorted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
     /// `namespace:package/interface@version`, or a bare name.
     pub imports: BTreeSet<String>,
@@ -20,14 +22,14 @@ pub struct Interface {
 }
 
 /// Why a component cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum InspectError {
     #[error("it is not a valid component: {0}")]
     Invalid(String),
     #[error("it imports {what} `{name}`, which no host can give it")]
-    Import { what: &'static str, name: String },
+    Import { what: Cow<'static, str>, name: String },
     #[error("it makes {found} {what} of itself, and at most {most} are allowed")]
-    TooMany { what: &'static str, found: u64, most: u64 },
+    TooMany { what: Cow<'static, str>, found: u64, most: u64 },
 }
 
 impl From<BinaryReaderError> for InspectError {
@@ -74,10 +76,10 @@ pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
                     let name = import.name.name.to_owned();
                     match import.ty {
                         ComponentTypeRef::Module(_) => {
-                            return Err(InspectError::Import { what: "the core module", name });
+                            return Err(InspectError::Import { what: "the core module".into(), name });
                         }
                         ComponentTypeRef::Component(_) => {
-                            return Err(InspectError::Import { what: "the component", name });
+                            return Err(InspectError::Import { what: "the component".into(), name });
                         }
                         ComponentTypeRef::Type(TypeBounds::Eq(_)) => types.push(Needs::Host),
                         ComponentTypeRef::Type(TypeBounds::SubResource) => {

@@ -106,7 +106,7 @@ pub(super) fn check_weight(bytes: &[u8]) -> Result<(), InspectError> {
     let items = total.saturating_mul(largest_module);
     for (what, found, most) in [("core instances", total, MAX_INSTANCES), ("functions and globals", items, MAX_ITEMS)] {
         if found > most {
-            return Err(InspectError::TooMany { what, found, most });
+            return Err(InspectError::TooMany { what: what.into(), found, most });
         }
     }
     Ok(())
@@ -165,7 +165,10 @@ mod tests {
         };
         assert_eq!(weigh(&nested("(instance (instantiate $c))")), Ok(()));
         let twice = weigh(&nested("(instance (instantiate $c)) (instance (instantiate $a))"));
-        assert_eq!(twice, Err(InspectError::TooMany { what: "core instances", found: 1010, most: MAX_INSTANCES }));
+        assert_eq!(
+            twice,
+            Err(InspectError::TooMany { what: "core instances".into(), found: 1010, most: MAX_INSTANCES })
+        );
         let levels = (0..30).map(|level| {
             let inner = format!("$c{level}");
             format!(
@@ -188,7 +191,7 @@ mod tests {
             format!("(component (core module $m {globals}) {})", "(core instance (instantiate $m))".repeat(instances))
         };
         assert_eq!(weigh(&text(200)), Ok(()));
-        let error = InspectError::TooMany { what: "functions and globals", found: 2_010_000, most: MAX_ITEMS };
+        let error = InspectError::TooMany { what: "functions and globals".into(), found: 2_010_000, most: MAX_ITEMS };
         assert_eq!(weigh(&text(201)), Err(error));
     }
 }

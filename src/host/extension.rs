@@ -41,8 +41,6 @@ pub enum HostError {
     Load(#[from] LoadError),
     #[error("it imports what it is not granted, or what the host does not have")]
     Refused(Vec<Refusal>),
-    #[error("it cannot be compiled: {0}")]
-    Compile(String),
     #[error(transparent)]
     Link(#[from] LinkError),
 }
@@ -109,17 +107,6 @@ impl Host {
     pub fn load(&self, code: &SealedCode, given: Given) -> Result<Extension, HostError> {
         let (engine, ticker) = self.ready(given.limits.metering())?;
         self.link(&load(engine, code)?, given, ticker)
-    }
-
-    /// Compiles a component in memory. Compiling has no bounds of its own:
-    /// [`inspect`](crate::engine::inspect::inspect) first refuses what would make too much of itself.
-    ///
-    /// # Errors
-    /// [`HostError`] if it cannot be compiled, or imports what it is not granted.
-    pub fn compile(&self, component: &[u8], given: Given) -> Result<Extension, HostError> {
-        let (engine, ticker) = self.ready(given.limits.metering())?;
-        let compiled = Component::new(engine, component);
-        self.link(&compiled.map_err(|error| HostError::Compile(format!("{error:#}")))?, given, ticker)
     }
 
     fn link(&self, component: &Component, given: Given, ticker: &Arc<Ticker>) -> Result<Extension, HostError> {

@@ -2,6 +2,7 @@
 //!
 //! The interfaces come from `wit/`, so the host and the authors of extensions read the same text.
 
+use serde::{Deserialize, Serialize};
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -19,7 +20,7 @@ use bindings::open_sesame::host::{
 };
 
 /// Why a component cannot be linked, although its imports have the right names.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum LinkError {
     #[error("`{interface}` has no function `{function}`{}", closest(found.as_ref()))]
     NoFunction { interface: String, function: String, found: Option<String> },

@@ -21,13 +21,8 @@
 //! granted folder goes on without it: a read of a FIFO that nobody writes to holds one of the runtime's blocking threads, so
 //! a daemon that grants such folders should bound them and end its runtime with `shutdown_background`.
 //!
-//! ```
+//! ```no_run
 //! # use std::collections::BTreeMap;
-//! # use std::sync::Arc;
-//! # use sesame::model::event::Silent;
-//! # use sesame::ops::{context::{Context, Interrupt}, lock::Mode, project::{Project, Search}};
-//! # use sesame::ops::sync::{self, LockPolicy, Options, Ownership};
-//! # use sesame::registry::mirror::{Network, Reach};
 //! use sesame::host::backends::Backends;
 //! use sesame::host::values::Val;
 //! use sesame::ops::context::User;
@@ -36,20 +31,11 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let folder = tempfile::tempdir()?;
-//! # let top = |name: &str| folder.path().join(name);
-//! # let paths = StorePaths { data: top("data"), cache: top("cache"), state: top("state") };
-//! # let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/demo");
-//! # let search = Search { named: Some(demo.into()), start: "/".into(), ..Search::default() };
-//! # let context = Context {
-//! #     project: Project::find(&search)?, paths: paths.clone(), network: Network::default(), reach: Reach::Offline,
-//! #     jobs: 1, observer: Arc::new(Silent), interrupt: Interrupt::default(), holder: "an example".to_owned(),
-//! #     user: User::default(),
-//! # };
-//! # let options = Options {
-//! #     mode: Mode::Write, policy: LockPolicy::Locked, ownership: Ownership::Respect, profile: None,
-//! # };
-//! # std::thread::spawn(move || sync::sync(&context, &options).map(drop)).join().unwrap()?;
+//! let paths = StorePaths {
+//!     data: "/home/me/.local/share/pds".into(),
+//!     cache: "/home/me/.cache/pds".into(),
+//!     state: "/home/me/.local/state/pds".into(),
+//! };
 //! let live = Live::open(
 //!     Surroundings { paths, user: User::default(), environment: BTreeMap::new(), backends: Backends::default() },
 //!     &"demo".parse()?,

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::digest::hex;
 
 /// The name of everything that compiled code depends on: wasmtime's version, our Config, target, CPU features.
 ///
 /// `engine::key` makes it; it is a folder's name in the cwasm cache.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EngineKey(String);
 
 impl EngineKey {
@@ -29,7 +31,7 @@ impl fmt::Display for EngineKey {
 }
 
 /// How an extension's code is compiled. Metered code counts fuel; it compiles longer and runs slower.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Metering {
     Unmetered,
     Metered,

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The first bytes of every component: the wasm magic number, version 13, layer 1
 /// (<https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md>).
 pub const COMPONENT: [u8; 8] = [0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00];
@@ -12,7 +14,7 @@ pub const COMPONENT: [u8; 8] = [0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00];
 pub const SNIFF: usize = 512;
 
 /// A kind of file, told by its first bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     Component,
     CoreModule,

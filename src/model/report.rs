@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::digest::Digest;
 use super::fault::{Fault, FaultKind};
+use super::functions::FunctionCounts;
 use super::lock::{LockChange, Staleness};
 use super::manifest::Config;
 use super::name::{ExtensionName, ProfileName};
@@ -62,6 +63,39 @@ pub struct SyncReport {
     pub steps: Vec<StepReport>,
     /// Every wanted extension, by name.
     pub extensions: Vec<ExtensionReport>,
+    /// How much of what was compiled was in the function cache; none if nothing was looked for there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub functions: Option<FunctionCounts>,
+}
+
+/// What `gc` did.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct GcReport {
+    pub removed: CacheSizes,
+    pub kept: CacheSizes,
+}
+
+/// How much of the cache is what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct CacheSizes {
+    /// The compiled code of components.
+    pub code: CacheSize,
+    /// The compiled functions that are kept for later components.
+    pub functions: CacheSize,
+}
+
+/// How much something is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct CacheSize {
+    pub files: u64,
+    pub bytes: u64,
+}
+
+impl CacheSize {
+    /// What is gone, if this was before and `after` is left.
+    pub fn without(self, after: Self) -> Self {
+        Self { files: self.files.saturating_sub(after.files), bytes: self.bytes.saturating_sub(after.bytes) }
+    }
 }
 
 /// How `sync` ended.

@@ -1,6 +1,14 @@
-//! Which steps of a plan can be done now. Knows nothing of threads or time; `ops::apply` drives it.
+//! Which steps of a plan are to be done now. Knows nothing of threads or time; `ops::apply` drives it.
+//!
+//! Compiling uses all cores by itself and much memory, so large components are compiled one after the other, the largest
+//! first, and small ones, of which a part is always done on one core, side by side.
 
-use super::plan::{Plan, StepId};
+use std::collections::BTreeMap;
+
+use super::plan::{Action, Plan, StepId};
+
+/// How many bytes of components are compiled side by side. A single one may be larger.
+const SIDE_BY_SIDE: u64 = 4 << 20;
 
 /// The order of a run: hands out ready steps, and learns how they ended.
 #[derive(Debug)]
@@ -10,6 +18,10 @@ pub struct Schedule<'a> {
     ended: Vec<bool>,
     ready: Vec<StepId>,
     open: usize,
+    /// How many components may be compiled side by side.
+    most: usize,
+    /// The components that are being compiled, and their bytes.
+    compiling: BTreeMap<StepId, u64>,
 }
 
 /// How a step ended.
@@ -20,21 +32,42 @@ pub enum Outcome {
 }
 
 impl<'a> Schedule<'a> {
-    pub fn new(plan: &'a Plan) -> Self {
+    /// A schedule for a machine of so many cores.
+    pub fn new(plan: &'a Plan, cores: usize) -> Self {
         let waiting_for: Vec<usize> = plan.steps().map(|(id, _)| plan.prerequisites(id)).collect();
         let ready = plan.steps().map(|(id, _)| id).filter(|id| waiting_for[id.index()] == 0).collect();
-        Self { plan, ended: vec![false; waiting_for.len()], open: waiting_for.len(), waiting_for, ready }
+        let (ended, open) = (vec![false; waiting_for.len()], waiting_for.len());
+        Self { plan, ended, open, waiting_for, ready, most: cores * 2, compiling: BTreeMap::new() }
     }
 
-    /// The steps that became ready since the last call, biggest first.
+    /// The steps to begin now, biggest first.
     pub fn take_ready(&mut self) -> Vec<StepId> {
         let mut ready = std::mem::take(&mut self.ready);
         ready.sort_by_key(|id| (std::cmp::Reverse(self.plan.step(*id).action.weight()), id.index()));
-        ready
+        let mut begun = Vec::new();
+        for id in ready {
+            let action = &self.plan.step(id).action;
+            if matches!(action, Action::Compile { .. }) {
+                // None overtakes a larger one that waits, or that would wait for ever.
+                if !self.ready.is_empty() || !self.may_compile(action.weight()) {
+                    self.ready.push(id);
+                    continue;
+                }
+                self.compiling.insert(id, action.weight());
+            }
+            begun.push(id);
+        }
+        begun
+    }
+
+    fn may_compile(&self, size: u64) -> bool {
+        let beside: u64 = self.compiling.values().sum();
+        self.compiling.is_empty() || (self.compiling.len() < self.most && beside + size <= SIDE_BY_SIDE)
     }
 
     /// Notes the end of a step that was handed out. After a failure, returns all that will never be ready.
     pub fn finish(&mut self, id: StepId, outcome: Outcome) -> Vec<StepId> {
+        self.compiling.remove(&id);
         self.end(id);
         match outcome {
             Outcome::Done => {

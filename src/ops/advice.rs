@@ -1,6 +1,7 @@
 //! What to do about each error: the file of hints, with `registry_advice`. They belong to the report, so that people, JSON
 //! and users of the library are told the same.
 
+use super::compiler::Unusable;
 use super::error::Error;
 use super::registry_advice::registry;
 use crate::engine::compile::CompileError;
@@ -62,12 +63,13 @@ impl Error {
                 }
                 None => "what was fetched and compiled is kept; run `sesame sync` again once it is mended".to_owned(),
             },
-            Self::Inspect { source: InspectError::TooMany { .. }, .. } => "ask its author for a simpler build".to_owned(),
-            Self::Inspect { .. } => "build it again, or ask its author for a build with current tools".to_owned(),
+            Self::Unusable(source) | Self::UnusableExtension { source, .. } | Self::UnusableFile { source, .. } => {
+                unusable(source)
+            }
+            Self::NoCompiler { .. } => "give the path of a `sesame` program of this version".to_owned(),
             Self::BadSize { .. } => "tell whoever published it; its manifest is broken".to_owned(),
             Self::NoCode { .. } | Self::BadCode { .. } | Self::PolicyChanged { .. } => "run `sesame sync`".to_owned(),
             Self::NoSuchFile(_) | Self::NotUtf8(_) => "look at the path".to_owned(),
-            Self::InspectFile { .. } => "build it again, with current tools".to_owned(),
             Self::NotAComponent { kind: kind @ Kind::CoreModule, .. } => kind.advice().to_owned(),
             Self::NotAComponent { .. } => "name a built component".to_owned(),
             Self::FileTooLarge { .. } => "build it without debugging information".to_owned(),
@@ -102,13 +104,30 @@ impl Error {
             Self::Stopped { name, stop } => return stopped(name, &stop.cause),
             Self::Call { .. } => return None,
             Self::Bug(_) => "please report it, with what you ran".to_owned(),
-            Self::Compile(CompileError::NotAComponent(kind)) => kind.advice().to_owned(),
-            Self::Compile(CompileError::Failed(_)) => "ask its author for a build with current tools".to_owned(),
             Self::Engine(_) | Self::Load(_) => return None,
             Self::Registry(error) => return registry(error),
             Self::Store(error) => return store(error),
         };
         Some(hint)
+    }
+}
+
+fn unusable(why: &Unusable) -> String {
+    match why {
+        Unusable::Inspect(InspectError::TooMany { .. }) => "ask its author for a simpler build".to_owned(),
+        Unusable::Inspect(_) => "build it again, or ask its author for a build with current tools".to_owned(),
+        Unusable::Compile(CompileError::NotAComponent(kind)) => kind.advice().to_owned(),
+        Unusable::Compile(CompileError::Failed(_)) => "ask its author for a build with current tools".to_owned(),
+        Unusable::Panicked(_) => "it may be a fault of the compiler: please report it, with the component".to_owned(),
+        Unusable::Timeout(_) => {
+            "if you trust it, give it more time with `--compile-timeout SECONDS`; else ask its author for a simpler build"
+                .to_owned()
+        }
+        Unusable::Memory(_) => {
+            "if you trust it, give it more with `--compile-memory MIB`; else ask its author for a simpler build".to_owned()
+        }
+        Unusable::Ended(_) => "run the command again; if it ends again, ask its author for a simpler build".to_owned(),
+        Unusable::OtherEngine => "give the path of a `sesame` program of this version".to_owned(),
     }
 }
 

@@ -1,8 +1,9 @@
-//! Runs a plan: the one place where tokio (fetches) and rayon (hashing, compiling) meet. It makes no choices.
+//! Runs a plan: the one place where tokio (fetches) and rayon (hashing, writing) meet. It makes no choices.
 //!
 //! A step that fails stops only what depends on it. On an interrupt nothing new begins, fetches stop where they are for a
-//! later run to go on, and code that is still being compiled is thrown away.
+//! later run to go on, and the process that compiles is killed.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,26 +14,24 @@ use std::time::Instant;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, oneshot};
-use wasmtime::Engine;
 
-use super::context::{Context, Interrupt};
+use super::compiler::{Compiler, Examined};
+use super::context::Context;
 use super::error::Error;
 use super::project::read_file;
 use super::target::Target;
-use crate::engine::compile::compile;
-use crate::engine::config::engine;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
 use crate::model::event::Event;
+use crate::model::functions::FunctionCounts;
+use crate::model::name::ExtensionName;
 use crate::model::plan::{Action, Blob, Origin, Plan, Role, StepId};
 use crate::model::report::StepOutcome;
 use crate::model::schedule::{Outcome, Schedule};
 use crate::registry::mirror::Registry;
 use crate::registry::source::{Sink, Stopped};
 use crate::store::blobs::{Blobs, Staging};
-use crate::store::key::{self, Key};
-use crate::store::paths::StorePaths;
-use crate::store::{self, cwasm, generations};
+use crate::store::{self, cwasm, generations, key};
 
 /// What the steps of a plan work on.
 pub(super) struct Workshop<'a> {
@@ -41,8 +40,13 @@ pub(super) struct Workshop<'a> {
     pub blobs: &'a Blobs,
     /// What an `Activate` step makes live.
     pub target: Option<&'a Arc<Target>>,
-    /// Held by each running `Verify` step, so that none of them outlives the run.
-    verifying: Arc<RwLock<()>>,
+    compiler: Compiler,
+    /// What was found out about the components that were compiled.
+    examined: RefCell<BTreeMap<Digest, Examined>>,
+    /// How much of it was in the function cache.
+    pub functions: RefCell<FunctionCounts>,
+    /// Held by whatever writes to the store on another thread, so that nothing does after the run.
+    writing: Arc<RwLock<()>>,
 }
 
 impl<'a> Workshop<'a> {
@@ -52,7 +56,9 @@ impl<'a> Workshop<'a> {
         blobs: &'a Blobs,
         target: Option<&'a Arc<Target>>,
     ) -> Self {
-        Self { context, registry, blobs, target, verifying: Arc::default() }
+        let compiler = Compiler::new(&context.compiler, &context.paths);
+        let (examined, functions, writing) = Default::default();
+        Self { context, registry, blobs, target, compiler, examined, functions, writing }
     }
 }
 
@@ -60,12 +66,19 @@ impl<'a> Workshop<'a> {
 pub(super) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutcome>, Error> {
     let context = workshop.context;
     context.observer.notice(&Event::Started { plan });
-    let compiler = Compiler::for_plan(&context.paths, plan)?;
+    // The compiling worker tags what it keeps with the key, and makes none itself.
+    if plan.steps().any(|(_, step)| matches!(step.action, Action::Compile { .. })) {
+        key::read_or_create(&context.paths)?;
+    }
     let mut outcomes = vec![StepOutcome::Interrupted; plan.len()];
-    let run = context.block_on(run(workshop, &compiler, plan, &mut outcomes));
+    let run = context.block_on(async {
+        run(workshop, plan, &mut outcomes).await?;
+        context.warn(&workshop.compiler.end().await);
+        Ok(())
+    });
     context.observer.notice(&Event::Ended);
     if matches!(run, Err(Error::Interrupted)) {
-        drop(workshop.verifying.write());
+        drop(workshop.writing.write());
     }
     match run {
         Ok(()) | Err(Error::Interrupted) => Ok(outcomes),
@@ -75,25 +88,29 @@ pub(super) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutc
 
 type Ending = (StepId, Instant, Result<(), Error>);
 
-async fn run(
-    workshop: &Workshop<'_>,
-    compiler: &Compiler,
-    plan: &Plan,
-    outcomes: &mut [StepOutcome],
-) -> Result<(), Error> {
+async fn run(workshop: &Workshop<'_>, plan: &Plan, outcomes: &mut [StepOutcome]) -> Result<(), Error> {
     let observer = &workshop.context.observer;
     let fetches = Semaphore::new(workshop.context.jobs.max(1));
-    let works = Semaphore::new(rayon::current_num_threads());
-    let mut schedule = Schedule::new(plan);
+    let cores = rayon::current_num_threads();
+    let works = Semaphore::new(cores);
+    let mut schedule = Schedule::new(plan, cores);
     let mut running: FuturesUnordered<Pin<Box<dyn Future<Output = Ending> + '_>>> = FuturesUnordered::new();
     while !schedule.is_done() {
         for id in schedule.take_ready() {
-            let lane = if matches!(plan.step(id).action, Action::Fetch { .. }) { &fetches } else { &works };
+            let lane = match plan.step(id).action {
+                Action::Fetch { .. } => Some(&fetches),
+                // The schedule itself gives these out one by one.
+                Action::Compile { .. } => None,
+                Action::Verify { .. } | Action::Activate { .. } | Action::Prune { .. } => Some(&works),
+            };
             running.push(Box::pin(async move {
-                let _turn = lane.acquire().await;
+                let _turn = match lane {
+                    Some(lane) => lane.acquire().await.ok(),
+                    None => None,
+                };
                 workshop.context.observer.notice(&Event::StepStarted { plan, step: id });
                 let start = Instant::now();
-                (id, start, step(workshop, compiler, plan, id).await)
+                (id, start, step(workshop, plan, id).await)
             }));
         }
         let Some((id, start, result)) = running.next().await else {
@@ -119,12 +136,12 @@ async fn run(
     Ok(())
 }
 
-async fn step(workshop: &Workshop<'_>, compiler: &Compiler, plan: &Plan, id: StepId) -> Result<(), Error> {
+async fn step(workshop: &Workshop<'_>, plan: &Plan, id: StepId) -> Result<(), Error> {
     let paths = &workshop.context.paths;
     match &plan.step(id).action {
         Action::Fetch { blob, origin } => fetch(workshop, plan, id, blob, origin).await,
         Action::Verify { blob } => {
-            let (blobs, blob, turn) = (workshop.blobs.clone(), *blob, workshop.verifying.clone());
+            let (blobs, blob, turn) = (workshop.blobs.clone(), *blob, workshop.writing.clone());
             let interrupt = workshop.context.interrupt.clone();
             in_background(move || {
                 let _turn = turn.read();
@@ -132,15 +149,10 @@ async fn step(workshop: &Workshop<'_>, compiler: &Compiler, plan: &Plan, id: Ste
             })
             .await
         }
-        Action::Compile { component, engine, metering, .. } => {
-            let job = compiler.job(workshop, *component, engine.clone(), *metering)?;
-            in_background(move || job.run()).await
-        }
+        Action::Compile { component, engine, metering, .. } => compile(workshop, *component, engine, *metering).await,
         Action::Activate { generation, .. } => {
             let target = workshop.target.ok_or(Error::Bug("a plan without a target activates one"))?;
-            let (held, blobs) = (Arc::clone(target), workshop.blobs.clone());
-            let interrupt = workshop.context.interrupt.clone();
-            in_background(move || held.confirm(&blobs, &interrupt)).await?;
+            confirm(workshop, target).await?;
             Ok(generations::activate(paths, *generation, &target.generation)?)
         }
         Action::Prune { profile, generations } => {
@@ -251,72 +263,50 @@ impl Sink for StagingSink<'_> {
     }
 }
 
-/// The engines and the key that a plan's compile steps need.
-struct Compiler {
-    engines: BTreeMap<Metering, Engine>,
-    key: Option<Arc<Key>>,
-}
-
-/// One component to compile.
-struct Job {
-    paths: StorePaths,
-    blobs: Blobs,
-    key: Arc<Key>,
-    wasmtime: Engine,
-    engine: EngineKey,
+/// Compiles a component of the store, and keeps its code.
+async fn compile(
+    workshop: &Workshop<'_>,
     component: Digest,
-    interrupt: Interrupt,
+    engine: &EngineKey,
+    metering: Metering,
+) -> Result<(), Error> {
+    let blobs = workshop.blobs.clone();
+    let bytes = in_background(move || Ok(blobs.read(component)?)).await?;
+    let (examined, code) = workshop.compiler.compile(component, engine.clone(), metering, bytes).await?;
+    *workshop.functions.borrow_mut() += examined.functions;
+    workshop.examined.borrow_mut().insert(component, examined);
+    let (paths, engine) = (workshop.context.paths.clone(), engine.clone());
+    let turn = workshop.writing.clone();
+    in_background(move || {
+        let _turn = turn.read();
+        let key = key::read_or_create(&paths)?;
+        Ok(cwasm::write(&paths, &key, &engine, &component, &code)?)
+    })
+    .await
 }
 
-impl Compiler {
-    fn for_plan(paths: &StorePaths, plan: &Plan) -> Result<Self, Error> {
-        let mut compiler = Self { engines: BTreeMap::new(), key: None };
-        for (_, step) in plan.steps() {
-            if let Action::Compile { metering, .. } = step.action
-                && !compiler.engines.contains_key(&metering)
-            {
-                compiler.engines.insert(metering, engine(metering)?);
-                compiler.key = Some(Arc::new(key::read_or_create(paths)?));
-            }
-        }
-        Ok(compiler)
+/// Examines what is to be live and was not compiled just now, and holds all of it against the lock.
+async fn confirm(workshop: &Workshop<'_>, target: &Arc<Target>) -> Result<(), Error> {
+    let unseen: BTreeMap<Digest, &ExtensionName> = {
+        let examined = workshop.examined.borrow();
+        let unseen = target.unconfirmed().filter(|(_, entry)| !examined.contains_key(&entry.component));
+        unseen.map(|(extension, entry)| (entry.component, &extension.name)).collect()
+    };
+    for (component, name) in unseen {
+        let blobs = workshop.blobs.clone();
+        let bytes = in_background(move || Ok(blobs.read(component)?)).await?;
+        let examined = workshop.compiler.inspect(bytes).await.map_err(|error| error.of_extension(name))?;
+        workshop.examined.borrow_mut().insert(component, examined);
     }
-
-    fn job(
-        &self,
-        workshop: &Workshop<'_>,
-        component: Digest,
-        engine: EngineKey,
-        metering: Metering,
-    ) -> Result<Job, Error> {
-        let (Some(wasmtime), Some(key)) = (self.engines.get(&metering), &self.key) else {
-            return Err(Error::Bug("a plan compiles for an engine that was not made"));
-        };
-        Ok(Job {
-            paths: workshop.context.paths.clone(),
-            blobs: workshop.blobs.clone(),
-            key: Arc::clone(key),
-            wasmtime: wasmtime.clone(),
-            engine,
-            component,
-            interrupt: workshop.context.interrupt.clone(),
-        })
-    }
-}
-
-impl Job {
-    fn run(self) -> Result<(), Error> {
-        let bytes = self.blobs.read(self.component)?;
-        let code = compile(&self.wasmtime, &bytes)?;
-        if self.interrupt.is_set() {
-            return Err(Error::Interrupted);
-        }
-        Ok(cwasm::write(&self.paths, &self.key, &self.engine, &self.component, &code)?)
-    }
+    let (target, blobs, examined) = (Arc::clone(target), workshop.blobs.clone(), workshop.examined.take());
+    let interrupt = workshop.context.interrupt.clone();
+    in_background(move || target.confirm(&blobs, &examined, &interrupt)).await
 }
 
 /// Runs a function on the rayon pool, off the thread that serves the network.
-async fn in_background(work: impl FnOnce() -> Result<(), Error> + Send + 'static) -> Result<(), Error> {
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     let (send, receive) = oneshot::channel();
     rayon::spawn(move || {
         let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Error::Bug("a step panicked")));

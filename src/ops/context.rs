@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -24,11 +25,49 @@ pub struct Context {
     pub reach: Reach,
     /// How many fetches go on at once, at least 1.
     pub jobs: usize,
+    pub compiler: Compiler,
     pub observer: Arc<dyn Observer>,
     pub interrupt: Interrupt,
     /// Who we are, for other processes that wait for the store.
     pub holder: String,
     pub user: User,
+}
+
+/// The process that looks at components and compiles them, and its bounds.
+#[derive(Debug, Clone)]
+pub struct Compiler {
+    /// A `sesame` of this very version, and the arguments with which it calls [`worker::serve`](super::worker::serve).
+    pub program: PathBuf,
+    pub arguments: Vec<String>,
+    /// The most time for one component.
+    pub timeout: Duration,
+    /// The most memory of the process, in bytes.
+    pub memory: u64,
+    /// The bound of the function cache in bytes; 0 for none.
+    pub functions: u64,
+}
+
+impl Compiler {
+    /// The most seconds for one component, where nothing else is said.
+    pub const TIMEOUT: u64 = 300;
+    /// The most memory in MiB, where nothing else is said. A component of 18 MB takes some 400.
+    pub const MEMORY: u64 = 4096;
+    /// The bound of the function cache in MiB, where nothing else is said.
+    pub const FUNCTIONS: u64 = 1024;
+
+    /// The compiler of a `sesame` program, with the usual bounds.
+    pub fn of_program(program: PathBuf) -> Self {
+        Self {
+            program,
+            arguments: vec![Self::COMMAND.to_owned()],
+            timeout: Duration::from_secs(Self::TIMEOUT),
+            memory: Self::MEMORY << 20,
+            functions: Self::FUNCTIONS << 20,
+        }
+    }
+
+    /// The hidden command of the `sesame` program.
+    pub const COMMAND: &str = "compile-worker";
 }
 
 /// What is this user's besides the store.

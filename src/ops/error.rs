@@ -1,11 +1,10 @@
 //! Why a verb did not do what was asked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::compiler::Unusable;
 use super::folders::FolderError;
-use crate::engine::compile::CompileError;
 use crate::engine::config::EngineError;
-use crate::engine::inspect::InspectError;
 use crate::host::extension::CallError;
 use crate::host::functions::NoFunction;
 use crate::host::grants::Refusal;
@@ -84,7 +83,7 @@ pub enum Error {
     #[error("{} failed", failed_list(.0))]
     Incomplete(Box<SyncReport>),
     #[error("{} is not usable", path.display())]
-    InspectFile { path: PathBuf, source: InspectError },
+    UnusableFile { path: PathBuf, source: Unusable },
     #[error("there is no file {}", .0.display())]
     NoSuchFile(PathBuf),
     #[error("{} is {kind}", path.display())]
@@ -135,7 +134,12 @@ pub enum Error {
     #[error("`{name}` cannot be called")]
     Call { name: String, source: CallError },
     #[error("`{name}` is not usable")]
-    Inspect { name: String, source: InspectError },
+    UnusableExtension { name: String, source: Unusable },
+    /// Of a component that has no name here.
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
+    #[error("the compiler {} cannot be started", program.display())]
+    NoCompiler { program: PathBuf, source: std::io::Error },
     #[error("the compiled code of `{name}` is missing")]
     NoCode { name: ExtensionName },
     #[error("the compiled code of `{name}` is not what was compiled: {why}")]
@@ -146,8 +150,6 @@ pub enum Error {
     Interrupted,
     #[error("the network runtime cannot be started")]
     Runtime(#[source] std::io::Error),
-    #[error(transparent)]
-    Compile(#[from] CompileError),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
@@ -167,6 +169,7 @@ impl Error {
             | Self::NoExtension { .. }
             | Self::NoSuchFile(_)
             | Self::NoCode { .. } => FaultKind::Missing,
+            Self::Unusable(Unusable::OtherEngine) => FaultKind::Configuration,
             Self::ForeignFile { .. } | Self::NotGranted { .. } | Self::OtherManifest { .. } => FaultKind::Denied,
             Self::NoConsent { .. } | Self::Inherits { .. } | Self::Declined { .. } => FaultKind::Denied,
             Self::NoName { .. } | Self::NoFunction { .. } | Self::Arguments { .. } | Self::Argument { .. } => {
@@ -180,7 +183,9 @@ impl Error {
             Self::AlreadyThere(_) | Self::OtherWit(_) | Self::Engine(_) | Self::Policy(_) | Self::Folder { .. } => {
                 FaultKind::Configuration
             }
-            Self::PolicyChanged { .. } | Self::Secrets { .. } | Self::CopyThere { .. } => FaultKind::Configuration,
+            Self::NoCompiler { .. } | Self::PolicyChanged { .. } | Self::Secrets { .. } | Self::CopyThere { .. } => {
+                FaultKind::Configuration
+            }
             Self::Read { .. } | Self::Runtime(_) => FaultKind::Io,
             Self::Problems(_)
             | Self::MissingFile { .. }
@@ -189,8 +194,9 @@ impl Error {
             | Self::StaleLock { .. }
             | Self::NotOffered { .. }
             | Self::Link { .. }
-            | Self::Inspect { .. }
-            | Self::InspectFile { .. }
+            | Self::Unusable(_)
+            | Self::UnusableExtension { .. }
+            | Self::UnusableFile { .. }
             | Self::NotAComponent { .. }
             | Self::FileTooLarge { .. }
             | Self::NotUtf8(_)
@@ -198,8 +204,7 @@ impl Error {
             | Self::Result { .. }
             | Self::LockTooLarge { .. }
             | Self::ComponentTooLarge { .. }
-            | Self::BadSize { .. }
-            | Self::Compile(_) => FaultKind::Data,
+            | Self::BadSize { .. } => FaultKind::Data,
             Self::ChangedFile { .. } | Self::NotAsLocked { .. } | Self::BadCode { .. } | Self::Load(_) => {
                 FaultKind::Integrity
             }
@@ -211,6 +216,22 @@ impl Error {
             Self::Interrupted => FaultKind::Interrupted,
             Self::Registry(error) => error.kind(),
             Self::Store(error) => error.kind(),
+        }
+    }
+
+    /// Says of which extension a component cannot be used.
+    pub(super) fn of_extension(self, name: &ExtensionName) -> Self {
+        match self {
+            Self::Unusable(source) => Self::UnusableExtension { name: name.to_string(), source },
+            error => error,
+        }
+    }
+
+    /// Says which file cannot be used.
+    pub(super) fn of_file(self, path: &Path) -> Self {
+        match self {
+            Self::Unusable(source) => Self::UnusableFile { path: path.to_owned(), source },
+            error => error,
         }
     }
 

@@ -1,5 +1,6 @@
 //! `list` and `info`: what is live, from the generation and the store. Neither asks a registry.
 
+use super::compiler::Unusable;
 use super::context::User;
 use super::error::Error;
 use super::permission::read_policy;
@@ -39,7 +40,7 @@ pub fn info(paths: &StorePaths, user: &User, profile: &ProfileName, name: &Exten
         return Err(Error::not_live(name, profile, extensions));
     };
     let bytes = Blobs::new(paths).read(extension.component)?;
-    let world = world(&bytes).map_err(|source| Error::Inspect { name: name.to_string(), source })?;
+    let world = world(&bytes).map_err(|error| Error::from(Unusable::from(error)).of_extension(name))?;
     let import = |import: &String| {
         let needs = needed(import).flatten();
         ImportReport {

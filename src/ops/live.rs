@@ -5,13 +5,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::advice::grant_options;
-use super::context::User;
+use super::compiler::Compiler;
+use super::context::{self, Interrupt, User};
 use super::error::Error;
 use super::folders::{Places, folders};
 use super::permission::{check_offered, read_policy};
 use super::project::read_file;
-use crate::engine::compile::CompileError;
-use crate::engine::inspect::inspect;
 use crate::engine::key::engine_key;
 use crate::host::backends::{Backends, Log, Source};
 use crate::host::extension::{Extension, Host, HostError};
@@ -19,6 +18,7 @@ use crate::host::grants::Refusal;
 use crate::host::load::LoadError;
 use crate::host::state::{Folder, Given};
 use crate::model::capability::{Capability, Grants};
+use crate::model::digest::Digest;
 use crate::model::generation::{Generation, LiveExtension};
 use crate::model::manifest::{Config, Limits};
 use crate::model::name::{ExtensionName, ProfileName};
@@ -151,7 +151,7 @@ impl Live {
         })
     }
 
-    /// Compiles a component that is not installed, in memory. Relative folders are relative to `folder`. Backends and
+    /// Compiles a component that is not installed, and keeps no code of it. Relative folders are relative to `folder`. Backends and
     /// logs know it by its path, which can be no extension's name.
     ///
     /// # Errors
@@ -162,21 +162,33 @@ impl Live {
         capabilities: &Grants,
         adjustment: &Adjustment,
         folder: &Path,
+        compiler: &context::Compiler,
+        interrupt: &Interrupt,
     ) -> Result<Extension, Error> {
         let name = file_name(file);
+        let limits = Limits::default().at_most(&self.policy.most).at_most(&adjustment.most);
         let bytes = read_component(file)?;
-        let interface = inspect(&bytes).map_err(|source| Error::InspectFile { path: file.to_owned(), source })?;
-        check_offered(&name, &interface.imports)?;
+        let component = Digest::of(&bytes);
+        let compiler = Compiler::new(compiler, &self.surroundings.paths);
+        let engine = engine_key(self.host.engine(limits.metering())?);
+        let compiled = interrupt.block_on(async {
+            check_offered(&name, &compiler.inspect(bytes.clone()).await?.interface.imports)?;
+            let (_, code) = compiler.compile(component, engine.clone(), limits.metering(), bytes).await?;
+            compiler.end().await;
+            Ok(code)
+        });
+        let code = compiled.map_err(|error| error.of_file(file))?;
+        let code = cwasm::in_memory(&self.surroundings.paths, &engine, &component, &code)?;
         let identity = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         let given = Given {
             name: identity.display().to_string(),
             capabilities: capabilities.clone(),
-            limits: Limits::default().at_most(&self.policy.most).at_most(&adjustment.most),
+            limits,
             config: vec![adjustment.config.clone()],
             folders: self.folders(&name, capabilities, &self.file_places(folder))?,
             environment: self.environment(capabilities),
         };
-        self.host.compile(&bytes, given).map_err(|error| host_error(&name, GrantedBy::Command, error))
+        self.host.load(&code, given).map_err(|error| host_error(&name, GrantedBy::Command, error))
     }
 
     fn find(&self, name: &ExtensionName) -> Option<(&Generation, &LiveExtension)> {
@@ -233,7 +245,6 @@ fn host_error(name: &str, granted_by: GrantedBy, error: HostError) -> Error {
     match error {
         HostError::Engine(error) => error.into(),
         HostError::Load(error) => error.into(),
-        HostError::Compile(error) => Error::Compile(CompileError::Failed(error)),
         HostError::Link(source) => Error::Link { name, source },
         HostError::Refused(refusals) => {
             let missing = |refusal: &Refusal| match refusal {

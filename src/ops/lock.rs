@@ -6,20 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use rayon::prelude::*;
-use wasmtime::Engine;
 
 use super::apply::{Workshop, apply};
+use super::compiler::Compiler;
 use super::context::Context;
 use super::error::Error;
-use super::permission::{
-    check_grants, check_offered, check_sources, check_types, read_policy, ungranted, unused_grants,
-};
-use crate::engine::config::engine;
-use crate::engine::inspect::inspect;
+use super::permission::{check_grants, check_offered, check_sources, read_policy, ungranted, unused_grants};
 use crate::model::MAX_FILE;
 use crate::model::digest::Digest;
-use crate::model::engine_key::Metering;
 use crate::model::event::Event;
 use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockChange, LockEntry, LockedSource, Staleness};
@@ -32,6 +26,9 @@ use crate::registry::mirror::Registry;
 use crate::store::blobs::Blobs;
 use crate::store::scan::{Notes, Wanted, scan};
 use crate::store::write::temporary_folder;
+
+/// How many components are inspected at a time.
+const INSPECTIONS: usize = 8;
 
 /// Whether anything may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,7 +214,6 @@ pub(super) fn resolve_all(
         return Ok(Resolved::default());
     }
     context.observer.notice(&Event::Resolving { extensions: wanted.len() });
-    let engine = engine(Metering::Unmetered)?;
     let registry = context.registry(registries)?;
     let mut faults: Vec<(ExtensionName, Fault)> = Vec::new();
     let resolved = context.block_on(async {
@@ -237,10 +233,14 @@ pub(super) fn resolve_all(
     let fetched: Vec<Candidate> = candidates.iter().map(|(_, candidate)| candidate.clone()).collect();
     faults.extend(fetch(context, &registry, &fetched, blobs)?);
     candidates.retain(|(_, candidate)| !faults.iter().any(|(name, _)| *name == candidate.name));
-    let inspected: Vec<(ExtensionName, Result<LockEntry, Error>)> = candidates
-        .into_par_iter()
-        .map(|(source, candidate)| (candidate.name.clone(), entry(&engine, source, &candidate, blobs)))
-        .collect();
+    let compiler = Compiler::new(&context.compiler, &context.paths);
+    let inspected = context.block_on(async {
+        let inspections = candidates.into_iter().map(|(source, candidate)| {
+            let compiler = &compiler;
+            async move { (candidate.name.clone(), entry(compiler, source, &candidate, blobs).await) }
+        });
+        Ok(stream::iter(inspections).buffered(INSPECTIONS).collect::<Vec<_>>().await)
+    })?;
     let mut entries = Vec::new();
     for (name, result) in inspected {
         match result {
@@ -312,16 +312,24 @@ fn fetch(
 }
 
 /// Looks into a component that is in the store, and makes its entry of the lock.
-fn entry(engine: &Engine, source: LockedSource, candidate: &Candidate, blobs: &Blobs) -> Result<LockEntry, Error> {
+async fn entry(
+    compiler: &Compiler,
+    source: LockedSource,
+    candidate: &Candidate,
+    blobs: &Blobs,
+) -> Result<LockEntry, Error> {
     let bytes = blobs.read(candidate.component)?;
     if bytes.len() as u64 != candidate.size {
         let what = format!("its manifest gives its component {} bytes, but it has {}", candidate.size, bytes.len());
         return Err(Error::BadSize { name: candidate.name.clone(), what });
     }
     let name = &candidate.name;
-    let interface = inspect(&bytes).map_err(|source| Error::Inspect { name: name.to_string(), source })?;
+    let examined = compiler.inspect(bytes).await.map_err(|error| error.of_extension(name))?;
+    let interface = examined.interface;
     check_offered(name.as_str(), &interface.imports)?;
-    check_types(engine, name.as_str(), &bytes)?;
+    if let Some(source) = examined.unlinkable {
+        return Err(Error::Link { name: name.to_string(), source });
+    }
     Ok(LockEntry {
         source,
         component: candidate.component,

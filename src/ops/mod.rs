@@ -5,17 +5,22 @@
 //! and then does the same.
 //!
 //! What is live is run from [`live`], which loads it into the host: [`call`] calls one function, and [`list`] only looks.
-//! `permission` holds what extensions want against what they may, for all of them. [`push`] publishes, and [`registry`] is
+//! [`compiler`] hands components to the
+//! process that [`worker`] is. [`gc`] throws away. `permission` holds what extensions want against what they may, for all of them. [`push`] publishes, and [`registry`] is
 //! about how registries let us in.
 
 mod advice;
 pub mod apply;
 pub mod call;
+pub mod compiler;
+mod confine;
 pub mod consent;
 pub mod context;
 pub mod diff;
 pub mod error;
 pub mod folders;
+mod frames;
+pub mod gc;
 pub mod init;
 pub mod install;
 pub mod list;
@@ -31,3 +36,4 @@ pub mod sync;
 mod target;
 mod undo;
 pub mod wit;
+pub mod worker;

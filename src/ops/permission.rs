@@ -4,15 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use wasmtime::Engine;
-
 use super::context::{Context, User};
 use super::error::Error;
 use super::folders::{Places, folders};
 use super::project::read_file;
-use crate::engine::inspect::import_part;
 use crate::host::grants;
-use crate::host::linker;
 use crate::model::MAX_FILE;
 use crate::model::capability::{Capability, everything};
 use crate::model::fault::Fault;
@@ -56,12 +52,6 @@ pub(super) fn refuse(mut faults: Vec<(ExtensionName, Fault)>) -> Result<(), Erro
 pub(super) fn check_offered(name: &str, imports: &BTreeSet<String>) -> Result<(), Error> {
     let refusals = grants::refused(imports, &everything());
     if refusals.is_empty() { Ok(()) } else { Err(Error::NotOffered { name: name.to_owned(), refusals }) }
-}
-
-/// Checks that the host has every function that a component imports, with its type.
-pub(super) fn check_types(engine: &Engine, name: &str, bytes: &[u8]) -> Result<(), Error> {
-    let imports = import_part(bytes).map_err(|source| Error::Inspect { name: name.to_owned(), source })?;
-    linker::check(engine, imports).map_err(|source| Error::Link { name: name.to_owned(), source })
 }
 
 /// Warnings of grants that no import can use. They do no harm, but are most likely not what was meant.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::compiler::Compiler;
 use super::context::Context;
 use super::error::Error;
 use super::live::read_component;
 use super::project::read_file;
-use crate::engine::inspect::inspect;
 use crate::engine::metadata;
 use crate::model::destination::Destination;
 use crate::model::digest::Digest;
@@ -33,11 +33,12 @@ pub struct Push {
 /// Publishes a component.
 ///
 /// # Errors
-/// [`Error::InspectFile`] if it is none; [`Error::Registry`] if it cannot be published there.
+/// [`Error::UnusableFile`] if it is none; [`Error::Registry`] if it cannot be published there.
 pub fn push(context: &Context, push: &Push) -> Result<PushReport, Error> {
     let bytes = read_component(&push.file)?;
-    let fault = |source| Error::InspectFile { path: push.file.clone(), source };
-    let interface = inspect(&bytes).map_err(fault)?;
+    let compiler = Compiler::new(&context.compiler, &context.paths);
+    let examined = context.block_on(compiler.inspect(bytes.clone())).map_err(|error| error.of_file(&push.file))?;
+    let interface = examined.interface;
     let mut annotations = metadata::annotations(&bytes);
     annotations.extend(push.annotations.clone());
     let (component, size) = (Digest::of(&bytes), bytes.len() as u64);

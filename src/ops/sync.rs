@@ -18,6 +18,7 @@ use crate::model::capability::shown;
 use crate::model::engine_key::{EngineKeys, Metering};
 use crate::model::event::Event;
 use crate::model::fault::Fault;
+use crate::model::functions::FunctionCounts;
 use crate::model::generation::{Generation, LiveExtension};
 use crate::model::inventory::Inventory;
 use crate::model::lock::{Lock, LockEntry, LockedSource, Staleness};
@@ -244,7 +245,8 @@ impl Work {
         self.warn_of_damage(context);
         let registry = context.registry(&self.registries)?;
         let blobs = Blobs::new(&context.paths);
-        let outcomes = apply(&Workshop::new(context, &registry, &blobs, Some(&target)), &self.plan)?;
+        let workshop = Workshop::new(context, &registry, &blobs, Some(&target));
+        let outcomes = apply(&workshop, &self.plan)?;
         let mut steps = StepReport::planned(&self.plan);
         for (step, outcome) in steps.iter_mut().zip(outcomes) {
             step.outcome = outcome;
@@ -256,7 +258,8 @@ impl Work {
         }
         let done = needed.iter().all(|step| step.outcome == StepOutcome::Done);
         let outcome = if done { SyncOutcome::Done } else { SyncOutcome::Failed };
-        let report = self.report(context, lock, outcome, steps);
+        let mut report = self.report(context, lock, outcome, steps);
+        report.functions = Some(workshop.functions.take()).filter(|counts| *counts != FunctionCounts::default());
         if done { Ok(report) } else { Err(Error::Incomplete(Box::new(report))) }
     }
 
@@ -298,6 +301,7 @@ impl Work {
             generation: activated.and_then(|step| step.generation).or(before),
             steps,
             extensions,
+            functions: None,
         }
     }
 

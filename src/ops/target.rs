@@ -2,14 +2,12 @@
 //!
 //! A lock is a file that people merge and edit. That its digests were fetched does not make it true.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::compiler::Examined;
 use super::context::Interrupt;
 use super::error::Error;
-use super::permission::check_types;
-use crate::engine::config::engine;
-use crate::engine::inspect::read_interface;
-use crate::model::engine_key::Metering;
+use crate::model::digest::Digest;
 use crate::model::generation::{Generation, LiveExtension};
 use crate::model::lock::{Lock, LockEntry, LockedSource};
 use crate::registry::artifact::{self, Artifact};
@@ -24,17 +22,9 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Holds every extension that is not live already against its bytes: the documents lead from the provenance to the
-    /// component, and the component imports and exports what the lock says, with types that this host has.
-    ///
-    /// # Errors
-    /// [`Error::NotAsLocked`] for the first that is something else, [`Error::Interrupted`] if that was wanted first.
-    pub fn confirm(&self, blobs: &Blobs, interrupt: &Interrupt) -> Result<(), Error> {
-        let engine = engine(Metering::Unmetered)?;
-        for extension in &self.generation.extensions {
-            if interrupt.is_set() {
-                return Err(Error::Interrupted);
-            }
+    /// The extensions that are not live already, which are still to be held against their bytes.
+    pub fn unconfirmed(&self) -> impl Iterator<Item = (&LiveExtension, &LockEntry)> {
+        self.generation.extensions.iter().filter_map(|extension| {
             let same = |live: &LiveExtension| {
                 (&live.name, &live.provenance, &live.component, live.size, &live.imports)
                     == (
@@ -45,12 +35,34 @@ impl Target {
                         &extension.imports,
                     )
             };
-            if let Some(entry) = self.lock.entries.get(&extension.name).filter(|_| !self.confirmed.iter().any(same)) {
-                let bytes = confirm(entry, blobs).map_err(|what| match what {
-                    Fault::Differs(what) => Error::NotAsLocked { name: extension.name.clone(), what },
-                    Fault::Error(error) => error,
-                })?;
-                check_types(&engine, extension.name.as_str(), &bytes)?;
+            let entry = self.lock.entries.get(&extension.name).filter(|_| !self.confirmed.iter().any(same))?;
+            Some((extension, entry))
+        })
+    }
+
+    /// Holds them against what was found out about their components: the documents lead from the provenance to the
+    /// component, and the component imports and exports what the lock says, with types that this host has.
+    ///
+    /// # Errors
+    /// [`Error::NotAsLocked`] for the first that is something else, [`Error::Interrupted`] if that was wanted first.
+    pub fn confirm(
+        &self,
+        blobs: &Blobs,
+        examined: &BTreeMap<Digest, Examined>,
+        interrupt: &Interrupt,
+    ) -> Result<(), Error> {
+        for (extension, entry) in self.unconfirmed() {
+            if interrupt.is_set() {
+                return Err(Error::Interrupted);
+            }
+            let name = &extension.name;
+            let found = examined.get(&entry.component).ok_or(Error::Bug("a component was not examined"))?;
+            confirm(entry, blobs, found).map_err(|what| match what {
+                Fault::Differs(what) => Error::NotAsLocked { name: name.clone(), what },
+                Fault::Error(error) => error,
+            })?;
+            if let Some(source) = found.unlinkable.clone() {
+                return Err(Error::Link { name: name.to_string(), source });
             }
         }
         Ok(())
@@ -62,8 +74,7 @@ enum Fault {
     Error(Error),
 }
 
-/// Gives the component's bytes.
-fn confirm(entry: &LockEntry, blobs: &Blobs) -> Result<Vec<u8>, Fault> {
+fn confirm(entry: &LockEntry, blobs: &Blobs, found: &Examined) -> Result<(), Fault> {
     let read = |digest| blobs.read(digest).map_err(|error| Fault::Error(error.into()));
     if let LockedSource::Oci { provenance, manifest, .. } = &entry.source {
         let artifact = |digest| artifact::read(&read(digest)?).map_err(|refusal| Fault::Differs(refusal.to_string()));
@@ -82,14 +93,11 @@ fn confirm(entry: &LockEntry, blobs: &Blobs) -> Result<Vec<u8>, Fault> {
             return Err(Fault::Differs(format!("its provenance does not lead to the component {component}")));
         }
     }
-    let bytes = read(entry.component)?;
-    if bytes.len() as u64 != entry.size {
-        return Err(Fault::Differs(format!("its component has {} bytes", bytes.len())));
+    if found.size != entry.size {
+        return Err(Fault::Differs(format!("its component has {} bytes", found.size)));
     }
-    let interface = read_interface(&bytes).map_err(|error| Fault::Differs(error.to_string()))?;
-    compare("imports", &entry.imports, &interface.imports)?;
-    compare("exports", &entry.exports, &interface.exports)?;
-    Ok(bytes)
+    compare("imports", &entry.imports, &found.interface.imports)?;
+    compare("exports", &entry.exports, &found.interface.exports)
 }
 
 fn compare(what: &str, locked: &BTreeSet<String>, found: &BTreeSet<String>) -> Result<(), Fault> {

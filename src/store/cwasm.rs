@@ -4,10 +4,10 @@
 //! (invariant 3). What does not match it is never run and compiled again. Files are never changed in place.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 
-use super::key::Key;
+use super::key::{self, Key};
 use super::paths::StorePaths;
 use super::write::{self, Durability};
 use super::{Error, open_trusted};
@@ -37,6 +37,16 @@ pub fn open(
         .map_err(Error::io("read", &path))?
         .map(|(seal, length)| Some(SealedCode::new(file.into(), length, seal)))
         .ok_or_else(|| Error::Untrusted { path, why: "it is too short for a tag".to_owned() })
+}
+
+/// Code that this process has just compiled and wants to load once, in a file without a name.
+pub fn in_memory(paths: &StorePaths, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<SealedCode, Error> {
+    let key = key::random(&paths.cache)?;
+    let mut file = write::nameless(&paths.cache)?;
+    file.write_all(code).map_err(Error::io("write a file in", &paths.cache))?;
+    let hasher = hasher(&key, engine, component, code.len() as u64);
+    let tag = hasher.clone().update(code).finalize().into();
+    Ok(SealedCode::new(file.into(), code.len(), Seal::new(hasher, tag)))
 }
 
 /// How large the code file is, in bytes, without looking into it; none if there is none.

@@ -226,7 +226,7 @@ impl FunctionCache {
         tail.extend_from_slice(MAGIC);
         pack.file.write_all_at(&tail, fresh.size).map_err(Error::io("write", unfinished.path()))?;
         unfinished.finish(&self.folder.join(format!("{}.pack", hex(&tag[..16]))), Durability::Disposable)?;
-        trim(&self.paths, self.bound).map(drop)
+        trim(&self.paths, self.bound)
     }
 
     fn get(&self, name: &Name) -> Option<Vec<u8>> {
@@ -369,22 +369,21 @@ fn list(folder: &Path) -> Result<Vec<Found>, Error> {
 ///
 /// # Errors
 /// [`Error::Io`] if one cannot be removed.
-pub fn trim(paths: &StorePaths, bound: u64) -> Result<u64, Error> {
-    let Ok(folders) = fs::read_dir(paths.functions()) else { return Ok(0) };
+pub(super) fn trim(paths: &StorePaths, bound: u64) -> Result<(), Error> {
+    let Ok(folders) = fs::read_dir(paths.functions()) else { return Ok(()) };
     let mut found = Vec::new();
     for folder in folders.flatten() {
         found.extend(list(&folder.path()).unwrap_or_default());
     }
     found.sort_by_key(|pack| std::cmp::Reverse(pack.used));
-    let (mut total, mut removed) = (0, 0);
+    let mut total = 0;
     for Found { path, size, .. } in found {
         total += size;
         if total > bound {
             write::remove(&path)?;
-            removed += size;
         }
     }
-    Ok(removed)
+    Ok(())
 }
 
 /// A pack with its index; none if it cannot be believed.

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use super::paths::StorePaths;
 use super::write::{self, Durability};
@@ -35,10 +36,16 @@ pub fn read_or_create(paths: &StorePaths) -> Result<Key, Error> {
     if let Some(key) = read(paths)? {
         return Ok(key);
     }
-    let mut bytes = [0; 32];
     let path = paths.key();
+    let key = random(&path)?;
+    write::replace(&path, &[&key.0], Durability::Synced)?;
+    Ok(key)
+}
+
+/// A key that nobody else has; `place` is what it is for.
+pub(super) fn random(place: &Path) -> Result<Key, Error> {
+    let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)
-        .map_err(|error| Error::io("make random bytes for", &path)(std::io::Error::other(error.to_string())))?;
-    write::replace(&path, &[&bytes], Durability::Synced)?;
+        .map_err(|error| Error::io("make random bytes for", place)(std::io::Error::other(error.to_string())))?;
     Ok(Key(bytes))
 }

@@ -4,6 +4,7 @@
 //! checked; everything under way has another name. Nothing here knows where bytes come from.
 
 pub mod blobs;
+pub mod cache;
 pub mod cwasm;
 pub mod functions;
 pub mod generations;

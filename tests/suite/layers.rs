@@ -18,21 +18,27 @@ const MAY: [(&str, &[&str]); 7] = [
 ];
 
 /// Words that stand in some rooms only, and why.
-const ONLY_IN: [(&str, &[&str], &str); 19] = [
+const ONLY_IN: [(&str, &[&str], &str); 21] = [
     ("oci_client", &["registry"], "the network is the registry's"),
     ("reqwest", &["registry"], "the network is the registry's"),
     ("rustls", &["registry"], "the network is the registry's"),
     ("docker_credential", &["registry"], "credentials are the registry's"),
     ("std::env", &["cli"], "the library reads no environment"),
     ("println!", &[], "output goes through cli/output.rs"),
-    ("std::process", &["cli", "main.rs", "registry"], "the library never ends the process"),
+    ("std::process", &["cli", "main.rs", "ops", "registry"], "the library never ends the process"),
     ("process::exit", &["cli", "main.rs"], "the library never ends the process"),
     ("process::abort", &[], "the library never ends the process"),
-    ("process::Command", &["registry"], "only the credential helpers of docker are run"),
+    (
+        "process::Command",
+        &["ops", "registry"],
+        "only the compiling worker and the credential helpers of docker are run",
+    ),
+    ("libc::", &["ops"], "the compiling worker alone is confined"),
+    ("seccompiler", &["ops"], "the compiling worker alone is confined"),
     ("unsafe {", &["host"], "one function, argued"),
     ("unsafe fn", &[], "one function, argued"),
     ("SystemTime", &["store", "ops", "registry"], "the model has no clock"),
-    ("std::thread", &["store", "host", "cli"], "the model starts no threads"),
+    ("std::thread", &["store", "host", "ops", "cli"], "the model starts no threads"),
     ("std::io", &["store", "ops", "registry", "cli", "host"], "the model does no I/O"),
     ("wasmtime::", &["engine", "host", "ops", "cli"], "wasmtime stays with the engine and the host"),
     ("tokio", &["registry", "ops", "host"], "async stays with the network, apply and running guests"),

@@ -79,7 +79,7 @@ fn case(path: &Path) -> (Lock, Generation, Inventory, Stock) {
 
 /// Plays a plan's schedule; each round is what became ready, and after it what was skipped.
 fn play(plan: &Plan, fail: &[String]) -> String {
-    let mut schedule = Schedule::new(plan);
+    let mut schedule = Schedule::new(plan, 8);
     let mut text = String::new();
     while !schedule.is_done() {
         let ready = schedule.take_ready();

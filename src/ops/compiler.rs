@@ -1,0 +1,331 @@
+//! The compiler as the verbs use it: starts the [`worker`](super::worker), hands it components, and gives up on what takes
+//! it too long.
+//!
+//! When a worker is lost while it has several components, nobody knows whose fault that was: each of them is tried once
+//! more, alone, in a fresh one. What it is lost with then is to blame.
+
+use std::collections::HashMap;
+use std::io::Read as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{RwLock, oneshot};
+
+use super::context::Compiler as Settings;
+use super::error::Error;
+use super::frames::{Reply, Request, read_frame, write_frame};
+use crate::engine::compile::CompileError;
+use crate::engine::inspect::{InspectError, Interface};
+use crate::host::linker::LinkError;
+use crate::model::digest::Digest;
+use crate::model::engine_key::{EngineKey, Metering};
+use crate::model::functions::FunctionCounts;
+use crate::store::paths::StorePaths;
+
+/// How long a worker may take to file what the function cache got.
+const END: Duration = Duration::from_secs(60);
+
+/// How much of what a worker says at its end is read.
+const LAST_WORDS: u64 = 16 << 10;
+
+/// Looks at components and compiles them. No worker is started before the first, and none is left when this is dropped.
+pub(super) struct Compiler {
+    settings: Settings,
+    paths: StorePaths,
+    worker: Mutex<Option<Arc<Worker>>>,
+    numbers: AtomicU64,
+    /// Held for writing by whoever must be alone.
+    turn: RwLock<()>,
+}
+
+/// What to do with a component.
+#[derive(Debug, Clone)]
+pub(super) enum Work {
+    Inspect,
+    Compile(EngineKey, Metering),
+}
+
+/// What a component is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Examined {
+    /// In bytes.
+    pub size: u64,
+    pub interface: Interface,
+    /// Why it cannot be linked with this host, if so.
+    pub unlinkable: Option<LinkError>,
+    pub functions: FunctionCounts,
+}
+
+/// Why a component cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Unusable {
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    #[error("the compiler gave it up: {0}")]
+    Panicked(String),
+    #[error("compiling it takes longer than {} s", .0.as_secs())]
+    Timeout(Duration),
+    #[error("compiling it takes more than {} MiB of memory", .0 >> 20)]
+    Memory(u64),
+    /// The process of the compiler is no more.
+    #[error("the compiler ended: {0}")]
+    Ended(String),
+    /// The worker is another program than the one that asks.
+    #[error("the compiler is of another version than this program")]
+    OtherEngine,
+}
+
+impl Compiler {
+    pub fn new(settings: &Settings, paths: &StorePaths) -> Self {
+        let (worker, numbers, turn) = Default::default();
+        Self { settings: settings.clone(), paths: paths.clone(), worker, numbers, turn }
+    }
+
+    /// Validates a component and reads its interface.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] if it is none that can be used, or the compiler does not get through it.
+    pub async fn inspect(&self, bytes: Vec<u8>) -> Result<Examined, Error> {
+        let component = Digest::of(&bytes);
+        Ok(self.ask(Work::Inspect, component, bytes).await?.0)
+    }
+
+    /// Compiles a component, and says what it is.
+    ///
+    /// # Errors
+    /// As [`inspect`](Self::inspect).
+    pub async fn compile(
+        &self,
+        component: Digest,
+        engine: EngineKey,
+        metering: Metering,
+        bytes: Vec<u8>,
+    ) -> Result<(Examined, Vec<u8>), Error> {
+        self.ask(Work::Compile(engine, metering), component, bytes).await
+    }
+
+    /// Ends the worker, if there is one, and gives its warnings.
+    pub async fn end(&self) -> Vec<String> {
+        let Some(worker) = self.worker().take() else { return Vec::new() };
+        let (send, receive) = oneshot::channel();
+        worker.listeners().ended = Some(send);
+        worker.send(Request::End, Arc::default());
+        tokio::time::timeout(END, receive).await.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    async fn ask(&self, work: Work, component: Digest, bytes: Vec<u8>) -> Result<(Examined, Vec<u8>), Error> {
+        let bytes = Arc::new(bytes);
+        {
+            let _beside_others = self.turn.read().await;
+            match self.ask_once(&work, component, &bytes).await? {
+                Answer::Examined(examined, code) => return Ok((*examined?, code)),
+                Answer::Lost { why, alone: true } => return Err(why.into()),
+                Answer::Lost { alone: false, .. } => {}
+            }
+        }
+        let _alone = self.turn.write().await;
+        match self.ask_once(&work, component, &bytes).await? {
+            Answer::Examined(examined, code) => Ok((*examined?, code)),
+            Answer::Lost { why, .. } => Err(why.into()),
+        }
+    }
+
+    async fn ask_once(&self, work: &Work, component: Digest, bytes: &Arc<Vec<u8>>) -> Result<Answer, Error> {
+        let worker = self.running_worker()?;
+        let number = self.numbers.fetch_add(1, Relaxed);
+        let compile = match work {
+            Work::Inspect => None,
+            Work::Compile(engine, metering) => Some((engine.clone(), *metering)),
+        };
+        let (send, receive) = oneshot::channel();
+        worker.listeners().waiting.insert(number, send);
+        worker.send(Request::Examine { number, component, compile }, Arc::clone(bytes));
+        match tokio::time::timeout(self.settings.timeout, receive).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(Error::Bug("a worker was lost without a word")),
+            Err(_) => {
+                let alone = worker.listeners().waiting.len() == 1;
+                worker.kill();
+                Ok(Answer::Lost { why: Unusable::Timeout(self.settings.timeout), alone })
+            }
+        }
+    }
+
+    /// The worker, a fresh one if there is none or it was lost.
+    fn running_worker(&self) -> Result<Arc<Worker>, Error> {
+        let mut current = self.worker();
+        if let Some(worker) = current.as_ref().filter(|worker| !worker.listeners().is_lost) {
+            return Ok(Arc::clone(worker));
+        }
+        let worker = Arc::new(Worker::start(&self.settings, &self.paths)?);
+        *current = Some(Arc::clone(&worker));
+        Ok(worker)
+    }
+
+    fn worker(&self) -> MutexGuard<'_, Option<Arc<Worker>>> {
+        self.worker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What comes of a request.
+enum Answer {
+    Examined(Result<Box<Examined>, Unusable>, Vec<u8>),
+    /// The worker is no more. `alone` if it had nothing else to do.
+    Lost {
+        why: Unusable,
+        alone: bool,
+    },
+}
+
+/// A process that was started. It is killed when this is dropped.
+struct Worker {
+    child: Arc<Mutex<Child>>,
+    requests: Sender<(Request, Arc<Vec<u8>>)>,
+    listeners: Arc<Mutex<Listeners>>,
+}
+
+#[derive(Default)]
+struct Listeners {
+    waiting: HashMap<u64, oneshot::Sender<Answer>>,
+    ended: Option<oneshot::Sender<Vec<String>>>,
+    is_lost: bool,
+}
+
+impl Worker {
+    fn start(settings: &Settings, paths: &StorePaths) -> Result<Self, Error> {
+        let failed = |source| Error::NoCompiler { program: settings.program.clone(), source };
+        let mut child = Command::new(&settings.program)
+            .arg0("sesame")
+            .args(&settings.arguments)
+            // It needs nothing of the environment, and no signal that a terminal sends to us.
+            .env_clear()
+            .current_dir(Path::new("/"))
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(input), Some(output), Some(words)) = streams else { return Err(Error::Bug("a worker has no pipes")) };
+        let child = Arc::new(Mutex::new(child));
+        let listeners = Arc::new(Mutex::new(Listeners::default()));
+        let reader = Reader { child: child.clone(), listeners: listeners.clone(), memory: settings.memory };
+        let (requests, receive) = channel();
+        let worker = Self { child, requests, listeners };
+        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        thread("compiler output").spawn(move || reader.run(output, words)).map_err(failed)?;
+        thread("compiler input").spawn(move || write_all(receive, input)).map_err(failed)?;
+        let begin = Request::Begin {
+            data: paths.data.clone(),
+            cache: paths.cache.clone(),
+            state: paths.state.clone(),
+            memory: settings.memory,
+            functions: settings.functions,
+        };
+        worker.send(begin, Arc::default());
+        Ok(worker)
+    }
+
+    /// Sends a request, in the background. That it does not arrive is noticed by the reader.
+    fn send(&self, request: Request, payload: Arc<Vec<u8>>) {
+        let _ = self.requests.send((request, payload));
+    }
+
+    fn kill(&self) {
+        self.listeners().is_lost = true;
+        let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Listeners> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).wait();
+    }
+}
+
+/// Writes requests, on a thread of its own, until there will be no more or nobody reads them.
+fn write_all(requests: Receiver<(Request, Arc<Vec<u8>>)>, mut input: ChildStdin) {
+    for (request, payload) in requests {
+        if write_frame(&mut input, &request, &payload).is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads what a worker answers, on a thread of its own.
+struct Reader {
+    child: Arc<Mutex<Child>>,
+    listeners: Arc<Mutex<Listeners>>,
+    memory: u64,
+}
+
+impl Reader {
+    fn run(self, mut output: ChildStdout, words: ChildStderr) {
+        let last = std::thread::spawn(move || last_words(words));
+        while let Ok(Some((reply, payload))) = read_frame::<Reply>(&mut output) {
+            match reply {
+                Reply::Examined { number, result } => {
+                    let listener = self.listeners().waiting.remove(&number);
+                    let _ = listener.map(|listener| listener.send(Answer::Examined(result.map(Box::new), payload)));
+                }
+                Reply::Ended { warnings } => {
+                    let listener = self.listeners().ended.take();
+                    let _ = listener.map(|listener| listener.send(warnings));
+                }
+            }
+        }
+        let status = {
+            let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = child.kill();
+            child.wait()
+        };
+        let why = why(status.ok(), &last.join().unwrap_or_default(), self.memory);
+        let mut listeners = self.listeners();
+        listeners.is_lost = true;
+        let alone = listeners.waiting.len() == 1;
+        for (_, listener) in listeners.waiting.drain() {
+            let _ = listener.send(Answer::Lost { why: why.clone(), alone });
+        }
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Listeners> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a worker says on its standard error; nothing but its last words is expected there.
+fn last_words(words: ChildStderr) -> String {
+    let mut bytes = Vec::new();
+    let mut words = words.take(LAST_WORDS);
+    let _ = words.read_to_end(&mut bytes);
+    let _ = std::io::copy(&mut words.into_inner(), &mut std::io::sink());
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Why a worker is no more.
+fn why(status: Option<ExitStatus>, words: &str, memory: u64) -> Unusable {
+    if words.contains("memory allocation of") {
+        return Unusable::Memory(memory);
+    }
+    let said = words.lines().map(str::trim).find(|line| !line.is_empty());
+    let status = match status.map(|status| (status.signal(), status)) {
+        Some((Some(signal), _)) => format!("signal {signal}"),
+        Some((None, status)) => status.to_string(),
+        None => "it cannot be told why".to_owned(),
+    };
+    Unusable::Ended(said.map_or(status.clone(), |said| format!("{status}, {said}")))
+}

@@ -1,0 +1,48 @@
+//! What a compiling worker gives up before it reads what others wrote: memory without end, the network, other programs.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
+
+/// System calls that no compiler needs. Each fails as if it were not permitted.
+const REFUSED: [libc::c_long; 8] = [
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_io_uring_setup,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_ptrace,
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+];
+
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURE: TargetArch = TargetArch::x86_64;
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURE: TargetArch = TargetArch::aarch64;
+#[cfg(target_arch = "riscv64")]
+const ARCHITECTURE: TargetArch = TargetArch::riscv64;
+
+/// Confines this process, from here on for ever: at most `memory` bytes of data, no core dump, and none of the calls above.
+/// Must be called before any thread is started.
+///
+/// # Errors
+/// If the memory cannot be bounded. A kernel without seccomp leaves the calls as they are: nothing here makes them.
+pub(super) fn confine(memory: u64) -> io::Result<()> {
+    bound(Resource::Data, memory)?;
+    bound(Resource::Core, 0)?;
+    let rules: BTreeMap<_, _> = REFUSED.into_iter().map(|call| (call, Vec::new())).collect();
+    let refuse = SeccompAction::Errno(libc::EPERM as u32);
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, ARCHITECTURE).map_err(io::Error::other)?;
+    let program: BpfProgram = filter.try_into().map_err(io::Error::other)?;
+    let _ = apply_filter(&program);
+    Ok(())
+}
+
+/// Lowers a limit, never raises it.
+fn bound(resource: Resource, most: u64) -> io::Result<()> {
+    let most = getrlimit(resource).maximum.map_or(most, |now| now.min(most));
+    Ok(setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
+}
