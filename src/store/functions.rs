@@ -422,6 +422,7 @@ fn open_pack(path: &Path, tags: &Tags) -> Option<(Filed, Vec<Entry>, Vec<Digest>
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests damage files")]
 mod tests {
     use super::*;
     use crate::store::key;
