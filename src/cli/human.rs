@@ -11,7 +11,7 @@ use sesame::model::lock::{LockChange, LockedVersion, Staleness};
 use sesame::model::name::ExtensionName;
 use sesame::model::report::{
     CacheSizes, CodeState, DiffReport, ExtensionReport, GcReport, InfoReport, InitReport, InstallReport, ListReport,
-    LockOutcome, LockReport, RemoveReport, SyncOutcome, SyncReport, WitReport,
+    LockOutcome, LockReport, RemoveReport, SyncOutcome, SyncReport, UpToDate, WitReport,
 };
 use sesame::model::text::{count, escape, size};
 use sesame::ops::consent::Asks;
@@ -99,15 +99,25 @@ pub fn sync(report: &SyncReport) -> String {
         text.push_str(&locked(lock));
     }
     if report.outcome == SyncOutcome::UpToDate {
-        text.push_str(&summary(report, "up to date:"));
+        text.push_str(&up_to_date(&live_set(report)));
     } else {
         for change in &report.changes {
             let _ = writeln!(text, "{}", escape(change));
         }
         text.push_str(&live(&report.extensions));
-        text.push_str(&summary(report, "done:"));
+        text.push_str(&summary(&live_set(report), "done:"));
     }
     text
+}
+
+/// That there was nothing to do.
+pub fn up_to_date(live: &UpToDate) -> String {
+    summary(live, "up to date:")
+}
+
+fn live_set(report: &SyncReport) -> UpToDate {
+    let (profile, generation, extensions) = (report.profile.clone(), report.generation, report.extensions.len());
+    UpToDate { profile, generation, extensions }
 }
 
 /// What the caches hold, and how much that helped.
@@ -136,11 +146,10 @@ fn cache_sizes(sizes: &CacheSizes) -> String {
 }
 
 /// What is live in the end.
-fn summary(report: &SyncReport, outcome: &str) -> String {
-    let generation = report.generation.map_or_else(String::new, |number| format!(" (generation {number})"));
-    let number = report.extensions.len();
-    let are = if number == 1 { "is" } else { "are" };
-    let (extensions, profile) = (count(number, "extension"), &report.profile);
+fn summary(live: &UpToDate, outcome: &str) -> String {
+    let generation = live.generation.map_or_else(String::new, |number| format!(" (generation {number})"));
+    let are = if live.extensions == 1 { "is" } else { "are" };
+    let (extensions, profile) = (count(live.extensions, "extension"), &live.profile);
     format!("{} {extensions} {are} live in profile `{profile}`{generation}\n", Style::good(outcome))
 }
 
@@ -269,7 +278,7 @@ fn ending(report: &SyncReport, name: &ExtensionName) -> String {
         let others = lock.changes.iter().filter(|change| change.name != *name).map(lock_change);
         format!("{}{} {}, to be committed\n", others.collect::<String>(), Style::good("locked:"), escape(&lock.file))
     });
-    format!("{}{}", locked.unwrap_or_default(), summary(report, "done:"))
+    format!("{}{}", locked.unwrap_or_default(), summary(&live_set(report), "done:"))
 }
 
 /// What was taken away.

@@ -28,7 +28,7 @@ use sesame::ops::error::Error;
 use sesame::ops::lock::{Mode, Upgrade};
 use sesame::ops::project::Project;
 use sesame::ops::sync::{LockPolicy, Ownership};
-use sesame::ops::{diff, gc, init, lock, sync, wit, worker};
+use sesame::ops::{diff, gc, glance, init, lock, sync, wit, worker};
 use sesame::registry::mirror::Reach;
 
 use args::{Arguments, Command, LockArguments, Means, SyncArguments, Verb};
@@ -142,6 +142,15 @@ fn run_sync(arguments: &Arguments, options: &SyncArguments, output: &Output) -> 
         ownership: if options.adopt { Ownership::Adopt } else { Ownership::Respect },
         profile: options.profile.clone(),
     };
+    // The report of JSON, and of those who want to hear more, names every extension; the usual words do not.
+    if !preview
+        && !arguments.json
+        && !output.says(Volume::Verbose)
+        && let Some(answer) = glance::sync(&context, &options)
+    {
+        output.say(Volume::Normal, &human::up_to_date(&answer));
+        return Ok(End::Done);
+    }
     let report = sync::sync(&context, &options)?;
     if preview {
         output.result("sync", json::Data::Sync(&report), || human::plan(&report));

@@ -38,7 +38,7 @@ pub enum Metering {
 }
 
 /// The keys of the engines on this machine, of those that are needed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineKeys {
     pub unmetered: Option<EngineKey>,
     pub metered: Option<EngineKey>,

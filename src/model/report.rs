@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
 use super::fault::{Fault, FaultKind};
@@ -66,6 +66,16 @@ pub struct SyncReport {
     /// How much of what was compiled was in the function cache; none if nothing was looked for there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub functions: Option<FunctionCounts>,
+}
+
+/// That there was nothing to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpToDate {
+    pub profile: ProfileName,
+    /// The number of the live generation; none for a lock.
+    pub generation: Option<u64>,
+    /// How many extensions there are.
+    pub extensions: usize,
 }
 
 /// What `gc` did.

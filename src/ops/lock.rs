@@ -11,6 +11,7 @@ use super::apply::{Workshop, apply};
 use super::compiler::Compiler;
 use super::context::Context;
 use super::error::Error;
+use super::glance::Glance;
 use super::permission::{check_grants, check_offered, check_sources, read_policy, ungranted, unused_grants};
 use crate::model::MAX_FILE;
 use crate::model::digest::Digest;
@@ -18,10 +19,10 @@ use crate::model::event::Event;
 use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockChange, LockEntry, LockedSource, Staleness};
 use crate::model::manifest::{ComponentSource, Manifest};
-use crate::model::name::ExtensionName;
+use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::{Candidate, Origin, Plan};
 use crate::model::registries::Registries;
-use crate::model::report::{LockOutcome, LockReport, StepOutcome};
+use crate::model::report::{LockOutcome, LockReport, StepOutcome, UpToDate};
 use crate::registry::mirror::Registry;
 use crate::store::blobs::Blobs;
 use crate::store::scan::{Notes, Wanted, scan};
@@ -63,6 +64,12 @@ pub(super) fn lock_silently(
     mode: Mode,
     upgrade: &Upgrade,
 ) -> Result<(LockReport, Vec<String>), Error> {
+    let glance = Glance::of_lock(context);
+    if *upgrade == Upgrade::Nothing
+        && let Some(answer) = glance.answer()
+    {
+        return Ok((satisfied(context, answer.extensions), Vec::new()));
+    }
     let manifest = context.project.read_manifest()?;
     check_upgrade(context, &manifest, upgrade)?;
     let old = context.project.read_lock()?;
@@ -72,7 +79,13 @@ pub(super) fn lock_silently(
     {
         check_sources(&read_policy(&context.user)?.sources, &manifest, Some(old))?;
         check_grants(&manifest, old)?;
-        return Ok((satisfied(context, old), unused_grants(&manifest, old)));
+        let warnings = unused_grants(&manifest, old);
+        let extensions = old.entries.len();
+        if warnings.is_empty() {
+            let answer = UpToDate { profile: ProfileName::default(), generation: None, extensions };
+            glance.note_lock(&manifest, answer);
+        }
+        return Ok((satisfied(context, extensions), warnings));
     }
     let (lock, report) = match mode {
         Mode::Preview => preview(context, &manifest, upgrade)?,
@@ -132,13 +145,13 @@ fn check_upgrade(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> R
     }
 }
 
-fn satisfied(context: &Context, lock: &Lock) -> LockReport {
+fn satisfied(context: &Context, extensions: usize) -> LockReport {
     LockReport {
         file: context.project.shown_lock(),
         outcome: LockOutcome::Satisfied,
         stale: BTreeMap::new(),
         changes: Vec::new(),
-        extensions: lock.entries.len(),
+        extensions,
         texts: None,
     }
 }

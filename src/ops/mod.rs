@@ -6,7 +6,8 @@
 //!
 //! What is live is run from [`live`], which loads it into the host: [`call`] calls one function, and [`list`] only looks.
 //! [`compiler`] hands components to the
-//! process that [`worker`] is. [`gc`] throws away. `permission` holds what extensions want against what they may, for all of them. [`push`] publishes, and [`registry`] is
+//! process that [`worker`] is. [`gc`] throws away. [`glance`] tells
+//! in a moment that nothing is to be done. `permission` holds what extensions want against what they may, for all of them. [`push`] publishes, and [`registry`] is
 //! about how registries let us in.
 
 mod advice;
@@ -21,6 +22,7 @@ pub mod error;
 pub mod folders;
 mod frames;
 pub mod gc;
+pub mod glance;
 pub mod init;
 pub mod install;
 pub mod list;

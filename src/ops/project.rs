@@ -116,6 +116,11 @@ impl Project {
         Ok(Self { manifest: canonical.join(name), folder: canonical, shown, trusted })
     }
 
+    /// Whether the person named the manifest, and answers for its files.
+    pub(super) fn is_trusted(&self) -> bool {
+        self.trusted
+    }
+
     /// The absolute path of the manifest, by which generations know it.
     pub fn manifest(&self) -> &Path {
         &self.manifest
@@ -189,6 +194,21 @@ impl Project {
 
     pub(super) fn write_lock(&self, lock: &Lock) -> Result<(), Error> {
         Ok(write::replace_user_file(&self.lock_path(), lock.render().as_bytes())?)
+    }
+
+    /// The bytes of manifest and lock, each if it is there.
+    pub(super) fn texts(&self) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), Error> {
+        Ok((self.read(&self.manifest)?, self.read(&self.lock_path())?))
+    }
+
+    /// The folder of drop-in manifests, and what is in it.
+    pub(super) fn drop_in_paths(&self) -> Vec<PathBuf> {
+        let folder = self.folder.join(DROP_INS);
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut paths: Vec<PathBuf> = entries.collect();
+        paths.sort();
+        paths.push(folder);
+        paths
     }
 
     /// Where a component's file is.

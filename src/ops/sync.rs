@@ -2,13 +2,14 @@
 //!
 //! Without anything to do it makes no request, takes no lock, starts no runtime and writes nothing to the store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::apply::{Workshop, apply};
 use super::context::Context;
 use super::error::Error;
+use super::glance::Glance;
 use super::lock::{self, Mode, Upgrade};
 use super::permission::{apply_policy, check_folders, check_grants, check_sources, read_policy, unused_grants};
 use super::target::Target;
@@ -25,9 +26,9 @@ use crate::model::lock::{Lock, LockEntry, LockedSource, Staleness};
 use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::{Plan, Reason};
-use crate::model::registries::Registries;
 use crate::model::report::{
     ExtensionReport, ExtensionStatus, LockOutcome, LockReport, StepOutcome, StepReport, SyncOutcome, SyncReport,
+    UpToDate,
 };
 use crate::store::blobs::Blobs;
 use crate::store::generations;
@@ -68,8 +69,12 @@ pub struct Options {
 /// # Errors
 /// [`Error::Incomplete`] with the whole report if a step failed: then the old set is still live.
 pub fn sync(context: &Context, options: &Options) -> Result<SyncReport, Error> {
+    let glance = Glance::of_sync(context, options);
     match (prepare(context, options)?, options.mode) {
         (Prepared::Work(work), mode) if work.plan.is_empty() || mode == Mode::Preview => {
+            if work.plan.is_empty() && mode == Mode::Write {
+                work.note(&glance);
+            }
             return Ok(work.unrun(context, None));
         }
         (Prepared::Stale(wish), Mode::Preview) => {
@@ -201,7 +206,7 @@ struct Work {
     lock: Lock,
     inventory: Inventory,
     plan: Plan,
-    registries: Registries,
+    manifest: Manifest,
     /// For the person, once it is clear that this is the work to be done.
     warnings: Vec<String>,
 }
@@ -221,7 +226,16 @@ impl Work {
         let stock = scan(&context.paths, wanted(&generation, &lock)?, notes)?;
         let inventory = Inventory { live, generations: generations::numbers(&context.paths, &profile)?, ..stock };
         let plan = Plan::for_sync(&generation, &lock, &inventory);
-        Ok(Self { generation, lock, inventory, plan, registries: manifest.registries, warnings })
+        Ok(Self { generation, lock, inventory, plan, manifest, warnings })
+    }
+
+    /// Notes that there is nothing to do, for the next to see at a glance.
+    fn note(&self, glance: &Glance<'_>) {
+        if let (Some((number, live)), true) = (&self.inventory.live, self.warnings.is_empty()) {
+            let (profile, extensions) = (live.profile.clone(), live.extensions.len());
+            let answer = UpToDate { profile, generation: Some(*number), extensions };
+            glance.note_sync(&self.manifest, &self.lock, live, &self.inventory.engines, answer);
+        }
     }
 
     /// The report of a plan that is empty, or that is only shown.
@@ -243,7 +257,7 @@ impl Work {
         });
         context.warn(&self.warnings);
         self.warn_of_damage(context);
-        let registry = context.registry(&self.registries)?;
+        let registry = context.registry(&self.manifest.registries)?;
         let blobs = Blobs::new(&context.paths);
         let workshop = Workshop::new(context, &registry, &blobs, Some(&target));
         let outcomes = apply(&workshop, &self.plan)?;
@@ -289,8 +303,13 @@ impl Work {
     ) -> SyncReport {
         let activated = steps.iter().find(|step| step.action == "activate" && step.outcome == StepOutcome::Done);
         let before = self.inventory.live.as_ref().map(|(number, _)| *number);
-        let extensions =
-            self.generation.extensions.iter().map(|extension| self.extension(extension, outcome, &steps)).collect();
+        let mut own: BTreeMap<&ExtensionName, Vec<&StepReport>> = BTreeMap::new();
+        for step in steps.iter().filter(|step| step.action != "activate") {
+            step.extensions.iter().for_each(|name| own.entry(name).or_default().push(step));
+        }
+        let own = |extension: &LiveExtension| own.get(&extension.name).map(Vec::as_slice).unwrap_or_default();
+        let wanted = self.generation.extensions.iter();
+        let extensions = wanted.map(|extension| self.extension(extension, outcome, own(extension))).collect();
         let live = self.inventory.live.as_ref().map(|(_, live)| live);
         SyncReport {
             changes: live.map(|live| live.differences(&self.generation)).unwrap_or_default(),
@@ -305,13 +324,12 @@ impl Work {
         }
     }
 
-    fn extension(&self, extension: &LiveExtension, outcome: SyncOutcome, steps: &[StepReport]) -> ExtensionReport {
-        let own = || steps.iter().filter(|step| step.action != "activate" && step.extensions.contains(&extension.name));
-        let faults: Vec<Fault> = own().filter_map(StepReport::fault).cloned().collect();
+    fn extension(&self, extension: &LiveExtension, outcome: SyncOutcome, own: &[&StepReport]) -> ExtensionReport {
+        let faults: Vec<Fault> = own.iter().filter_map(|step| step.fault()).cloned().collect();
         let status = match outcome {
             SyncOutcome::UpToDate | SyncOutcome::Done => ExtensionStatus::Live,
             _ if !faults.is_empty() => ExtensionStatus::Failed,
-            _ if own().all(|step| step.outcome == StepOutcome::Done) => self.unactivated(extension),
+            _ if own.iter().all(|step| step.outcome == StepOutcome::Done) => self.unactivated(extension),
             _ => ExtensionStatus::Pending,
         };
         ExtensionReport {

@@ -13,6 +13,7 @@ pub mod key;
 pub mod logs;
 pub mod paths;
 pub mod scan;
+pub mod stamp;
 mod verified;
 pub(crate) mod write;
 

@@ -59,7 +59,16 @@ impl StorePaths {
     }
 
     pub fn code(&self, engine: &EngineKey, component: &Digest) -> PathBuf {
-        self.codes().join(engine.as_str()).join(component.hex())
+        self.code_folder(engine).join(component.hex())
+    }
+
+    pub fn code_folder(&self, engine: &EngineKey) -> PathBuf {
+        self.codes().join(engine.as_str())
+    }
+
+    /// How everything looked when a command had nothing to do.
+    pub fn stamp(&self, name: &str) -> PathBuf {
+        self.cache.join("stamps").join(name)
     }
 
     pub fn functions(&self) -> PathBuf {

@@ -1,0 +1,163 @@
+//! A glance: whether a command has nothing to do, told from how everything looked when that was so before.
+//!
+//! Only where looking is as good as doing: not if there is anything to warn of, and not if extensions are granted folders,
+//! which may come and go. Manifest, lock and policies are read and hashed; drop-in manifests, components of the project and
+//! everything of the store only have to look the same (see `store/stamp.rs`).
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::context::Context;
+use super::error::Error;
+use super::project::read_file;
+use super::sync::Options;
+use crate::engine::config::engine;
+use crate::engine::key::engine_key;
+use crate::model::MAX_FILE;
+use crate::model::capability::Capability;
+use crate::model::engine_key::{EngineKey, EngineKeys, Metering};
+use crate::model::generation::Generation;
+use crate::model::lock::{Lock, LockedSource};
+use crate::model::manifest::{ComponentSource, Extension, Manifest};
+use crate::model::report::UpToDate;
+use crate::store::stamp::{self, Seen};
+
+/// Whether a `sync` with these options has nothing to do. What it says is no less than [`sync`](super::sync::sync) would
+/// find; `None` if that has to be asked.
+pub fn sync(context: &Context, options: &Options) -> Option<UpToDate> {
+    Glance::of_sync(context, options).answer()
+}
+
+/// What a command has before it looks at anything.
+pub(super) struct Glance<'a> {
+    context: &'a Context,
+    name: String,
+    started: SystemTime,
+    /// Has seen all that is read. None if something cannot be.
+    read: Option<blake3::Hasher>,
+}
+
+impl<'a> Glance<'a> {
+    pub fn of_sync(context: &'a Context, options: &Options) -> Self {
+        let Options { mode: _, policy, ownership, profile } = options;
+        Self::new(context, &format!("sync {policy:?} {ownership:?} {profile:?}"))
+    }
+
+    pub fn of_lock(context: &'a Context) -> Self {
+        Self::new(context, "lock")
+    }
+
+    fn new(context: &'a Context, command: &str) -> Self {
+        let (paths, manifest) = (&context.paths, context.project.manifest());
+        let mut name = blake3::Hasher::new();
+        let trusted = Path::new(if context.project.is_trusted() { "named" } else { "found" });
+        for part in [Path::new(command), trusted, manifest, &paths.data, &paths.state] {
+            name.update(part.as_os_str().as_encoded_bytes()).update(b"\0");
+        }
+        let name = name.finalize().to_hex()[..32].to_owned();
+        Self { context, name, started: SystemTime::now(), read: read(context).ok() }
+    }
+
+    /// The answer of the last such command, if nothing has changed since.
+    pub fn answer(&self) -> Option<UpToDate> {
+        stamp::check(&self.context.paths, &self.name, |engines| {
+            let own = |metering| -> Option<Option<EngineKey>> {
+                if engines.get(metering).is_none() {
+                    return Some(None);
+                }
+                Some(Some(engine_key(&engine(metering).ok()?)))
+            };
+            let engines = EngineKeys { unmetered: own(Metering::Unmetered)?, metered: own(Metering::Metered)? };
+            self.inputs(&engines)
+        })
+    }
+
+    /// Notes that a sync had nothing to do.
+    pub fn note_sync(
+        &self,
+        manifest: &Manifest,
+        lock: &Lock,
+        live: &Generation,
+        engines: &EngineKeys,
+        answer: UpToDate,
+    ) {
+        let reads_folders = |extension: &Extension| {
+            [Capability::FsRead, Capability::FsWrite].iter().any(|folder| extension.capabilities.contains_key(folder))
+        };
+        if manifest.extensions.values().any(reads_folders) {
+            return;
+        }
+        let paths = &self.context.paths;
+        let mut seen = Seen { engines: engines.clone(), ..self.seen(manifest) };
+        seen.paths.extend([paths.key(), paths.current(&answer.profile)]);
+        seen.paths.extend(answer.generation.map(|generation| paths.generation(&answer.profile, generation)));
+        for extension in &live.extensions {
+            let code = match extension.metering() {
+                Metering::Unmetered => &mut seen.unmetered,
+                Metering::Metered => &mut seen.metered,
+            };
+            code.push(extension.component);
+            seen.blobs.push(extension.component);
+            if let Some(LockedSource::Oci { provenance, manifest, .. }) =
+                lock.entries.get(&extension.name).map(|entry| &entry.source)
+            {
+                seen.blobs.push(*provenance);
+                seen.blobs.extend(manifest);
+            }
+        }
+        for digests in [&mut seen.blobs, &mut seen.unmetered, &mut seen.metered] {
+            digests.sort();
+            digests.dedup();
+        }
+        self.put(seen, answer);
+    }
+
+    /// Notes that a lock satisfied its manifest.
+    pub fn note_lock(&self, manifest: &Manifest, answer: UpToDate) {
+        self.put(self.seen(manifest), answer);
+    }
+
+    fn put(&self, seen: Seen, answer: UpToDate) {
+        if let Some(inputs) = self.inputs(&seen.engines) {
+            stamp::put(&self.context.paths, &self.name, Seen { inputs, ..seen }, answer, self.started);
+        }
+    }
+
+    /// The files of the project that are looked at and not read.
+    fn seen(&self, manifest: &Manifest) -> Seen {
+        let project = &self.context.project;
+        let mut paths = project.drop_in_paths();
+        paths.extend(manifest.extensions.values().filter_map(|extension| match &extension.source {
+            ComponentSource::Path(path) => Some(project.component(path)),
+            ComponentSource::Oci(_) => None,
+        }));
+        Seen { paths, ..Seen::default() }
+    }
+
+    fn inputs(&self, engines: &EngineKeys) -> Option<String> {
+        let mut read = self.read.clone()?;
+        for engine in [&engines.unmetered, &engines.metered] {
+            read.update(engine.as_ref().map_or("none", EngineKey::as_str).as_bytes());
+        }
+        Some(read.finalize().to_hex().to_string())
+    }
+}
+
+/// Everything that is read: this program's version, the manifest, the lock, the policies.
+fn read(context: &Context) -> Result<blake3::Hasher, Error> {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |bytes: Option<Vec<u8>>| {
+        let bytes = bytes.map(|bytes| (bytes.len() as u64, bytes));
+        hasher.update(&bytes.as_ref().map_or(u64::MAX, |(length, _)| *length).to_le_bytes());
+        hasher.update(bytes.as_ref().map_or(&[], |(_, bytes)| bytes));
+    };
+    add(Some(env!("CARGO_PKG_VERSION").as_bytes().to_vec()));
+    let (manifest, lock) = context.project.texts()?;
+    add(manifest);
+    add(lock);
+    let host = context.user.configuration.join("config.toml");
+    for path in context.user.policies.iter().chain([&host]) {
+        add(read_file(path, MAX_FILE as u64 + 1)?);
+    }
+    Ok(hasher)
+}

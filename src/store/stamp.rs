@@ -1,0 +1,169 @@
+//! Stamps: how everything looked when a command had nothing to do, so that the next one sees in a moment that it has
+//! nothing to do either. A cache; whatever is wrong with a stamp, the command does its work.
+//!
+//! A stamp is a line of JSON and the digests of files of the store, 32 bytes each. Of every file it knows inode, size, mode,
+//! owner and both times, as one hash, and it is only made once all of them were left alone for a while: a change within the
+//! grain of a file system's clock would not show.
+
+use std::io::Read as _;
+use std::num::NonZero;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{AtFlags, Mode, OFlags, Stat};
+use serde::{Deserialize, Serialize};
+
+use super::open_trusted;
+use super::paths::StorePaths;
+use super::write::{self, Durability};
+use crate::model::digest::Digest;
+use crate::model::engine_key::{EngineKey, EngineKeys};
+use crate::model::report::UpToDate;
+
+/// How much older than the start of the command each file's last change must be. File systems count in up to two seconds.
+const LEFT_ALONE: Duration = Duration::from_millis(2_100);
+
+/// What a command with nothing to do has looked at.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Seen {
+    /// The hash of all that was read: files, options, versions.
+    pub inputs: String,
+    /// Other files and folders, links followed; each may be absent.
+    pub paths: Vec<PathBuf>,
+    pub engines: EngineKeys,
+    #[serde(skip)]
+    pub blobs: Vec<Digest>,
+    #[serde(skip)]
+    pub unmetered: Vec<Digest>,
+    #[serde(skip)]
+    pub metered: Vec<Digest>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    version: u32,
+    seen: Seen,
+    /// How many digests of each kind follow.
+    counts: [usize; 3],
+    looks: String,
+    answer: UpToDate,
+}
+
+const VERSION: u32 = 1;
+
+/// The answer of the stamp of this name, if it was made from the same inputs and every file looks as it did then.
+pub fn check(paths: &StorePaths, name: &str, inputs: impl FnOnce(&EngineKeys) -> Option<String>) -> Option<UpToDate> {
+    let (mut file, metadata) = open_trusted(&paths.stamp(name)).ok()??;
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
+    file.read_to_end(&mut bytes).ok()?;
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let Header { version, mut seen, counts, looks, answer } = serde_json::from_slice(&bytes[..end]).ok()?;
+    let mut digests = bytes[end + 1..].chunks_exact(32).map(|bytes| <[u8; 32]>::try_from(bytes).map(Digest::new));
+    for (list, count) in [&mut seen.blobs, &mut seen.unmetered, &mut seen.metered].into_iter().zip(counts) {
+        *list =
+            digests.by_ref().take(count).collect::<Result<_, _>>().ok().filter(|list: &Vec<_>| list.len() == count)?;
+    }
+    let same = version == VERSION && inputs(&seen.engines)? == seen.inputs && seen.looks(paths, None)? == looks;
+    same.then_some(answer)
+}
+
+/// Makes a stamp of a command that started then, if all files had been left alone for long enough. A failure costs only time.
+pub fn put(paths: &StorePaths, name: &str, seen: Seen, answer: UpToDate, started: SystemTime) {
+    let Some(before) = started.checked_sub(LEFT_ALONE) else { return };
+    let Some(looks) = seen.looks(paths, Some(before)) else { return };
+    let digests = [&seen.blobs, &seen.unmetered, &seen.metered];
+    let counts = digests.map(Vec::len);
+    let body: Vec<u8> = digests.into_iter().flatten().flat_map(|digest| *digest.as_bytes()).collect();
+    let Ok(mut header) = serde_json::to_vec(&Header { version: VERSION, seen, counts, looks, answer }) else { return };
+    header.push(b'\n');
+    let _ = write::replace(&paths.stamp(name), &[&header, &body], Durability::Disposable);
+}
+
+impl Seen {
+    /// How all files look, as one hash; none if a file of the store is not there, or something was changed after `before`.
+    fn looks(&self, paths: &StorePaths, before: Option<SystemTime>) -> Option<String> {
+        let mut hasher = blake3::Hasher::new();
+        for path in &self.paths {
+            match rustix::fs::stat(path) {
+                Ok(stat) => hasher.update(&look(&stat, before)?),
+                Err(_) => hasher.update(b"absent"),
+            };
+        }
+        let code = |engine: &Option<EngineKey>| engine.as_ref().map(|engine| paths.code_folder(engine));
+        let stored = [
+            (Some(paths.blobs()), &self.blobs),
+            (code(&self.engines.unmetered), &self.unmetered),
+            (code(&self.engines.metered), &self.metered),
+        ];
+        for (folder, digests) in stored.into_iter().filter(|(_, digests)| !digests.is_empty()) {
+            for looks in looks_in(&folder?, digests, before)? {
+                hasher.update(looks.as_bytes());
+            }
+        }
+        Some(hasher.finalize().to_hex().to_string())
+    }
+}
+
+/// How many files one thread looks at before it takes more.
+const CHUNK: usize = 1_024;
+
+/// How the files of a folder that are named by these digests look, a hash for each chunk of them.
+fn looks_in(folder: &Path, digests: &[Digest], before: Option<SystemTime>) -> Option<Vec<blake3::Hash>> {
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+    let folder = rustix::fs::open(folder, flags, Mode::empty()).ok()?;
+    let chunks: Vec<&[Digest]> = digests.chunks(CHUNK).collect();
+    let looks: Vec<OnceLock<blake3::Hash>> = chunks.iter().map(|_| OnceLock::new()).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        loop {
+            let at = next.fetch_add(1, Relaxed);
+            let (Some(chunk), Some(looks)) = (chunks.get(at), looks.get(at)) else { return };
+            let Some(found) = looks_of(&folder, chunk, before) else { return };
+            let _ = looks.set(found);
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(chunks.len());
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    looks.into_iter().map(OnceLock::into_inner).collect()
+}
+
+fn looks_of(folder: &OwnedFd, digests: &[Digest], before: Option<SystemTime>) -> Option<blake3::Hash> {
+    let mut hasher = blake3::Hasher::new();
+    for digest in digests {
+        let stat = rustix::fs::statat(folder, digest.hex(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        hasher.update(&look(&stat, before)?);
+    }
+    Some(hasher.finalize())
+}
+
+/// Everything of a file that changes with it; none if it was changed after `before`.
+fn look(stat: &Stat, before: Option<SystemTime>) -> Option<[u8; 72]> {
+    let changed = UNIX_EPOCH + Duration::new(stat.st_ctime.max(0) as u64, stat.st_ctime_nsec as u32);
+    if before.is_some_and(|before| changed >= before) {
+        return None;
+    }
+    let numbers = [
+        stat.st_dev,
+        stat.st_ino,
+        stat.st_size as u64,
+        u64::from(stat.st_mode),
+        u64::from(stat.st_uid),
+        stat.st_mtime as u64,
+        stat.st_mtime_nsec as u64,
+        stat.st_ctime as u64,
+        stat.st_ctime_nsec as u64,
+    ];
+    let mut look = [0; 72];
+    for (bytes, number) in look.chunks_exact_mut(8).zip(numbers) {
+        bytes.copy_from_slice(&number.to_le_bytes());
+    }
+    Some(look)
+}
