@@ -13,6 +13,7 @@ mod demo;
 mod downloads;
 mod faults;
 mod figures;
+mod glance;
 mod grants;
 mod hostile;
 mod install;

@@ -1,24 +1,54 @@
 //! The host as a library, on what a sandbox made live.
 
+use std::sync::Arc;
+
 use sesame::host::backends::Backends;
 use sesame::host::values::Syntax;
+use sesame::model::event::Silent;
 use sesame::model::name::ProfileName;
 use sesame::ops::call::Call;
-use sesame::ops::context::User;
+use sesame::ops::context::{Compiler, Context, Interrupt, User};
 use sesame::ops::live::{Live, Surroundings};
+use sesame::ops::project::{Project, Search};
+use sesame::registry::mirror::{Network, Reach};
 use sesame::store::paths::StorePaths;
 
 use super::sandbox::Sandbox;
 
+/// What verbs are given to work in a sandbox as the program does.
+pub fn context(sandbox: &Sandbox) -> Context {
+    let search = Search { named: None, start: sandbox.path("project"), ..Search::default() };
+    Context {
+        project: Project::find(&search).unwrap(),
+        paths: paths(sandbox),
+        network: Network::default(),
+        reach: Reach::Online,
+        jobs: 4,
+        compiler: Compiler::of_program(env!("CARGO_BIN_EXE_sesame").into()),
+        observer: Arc::new(Silent),
+        interrupt: Interrupt::default(),
+        holder: "a test".to_owned(),
+        user: User {
+            policies: vec![sandbox.path("home/config/pds/policy.toml"), "/etc/pds/policy.toml".into()],
+            ..user(sandbox)
+        },
+    }
+}
+
+fn paths(sandbox: &Sandbox) -> StorePaths {
+    StorePaths { data: sandbox.data(), cache: sandbox.cache(), state: sandbox.path("home/state/pds") }
+}
+
+fn user(sandbox: &Sandbox) -> User {
+    let configuration = sandbox.path("home/config/pds");
+    User { home: Some(sandbox.path("home")), configuration, policies: Vec::new() }
+}
+
 /// Where a sandbox keeps its things, with nothing of the desktop behind it.
 pub fn surroundings(sandbox: &Sandbox) -> Surroundings {
     Surroundings {
-        paths: StorePaths { data: sandbox.data(), cache: sandbox.cache(), state: sandbox.path("home/state/pds") },
-        user: User {
-            home: Some(sandbox.path("home")),
-            configuration: sandbox.path("home/config/pds"),
-            policies: Vec::new(),
-        },
+        paths: paths(sandbox),
+        user: user(sandbox),
         environment: [("LANG".to_owned(), "C".to_owned()), ("TOKEN".to_owned(), "secret".to_owned())].into(),
         backends: Backends::default(),
     }
