@@ -25,7 +25,7 @@ pub struct Environment {
     pub start: PathBuf,
     pub paths: StorePaths,
     pub network: Network,
-    /// This very program, whatever stands under its name by now.
+    /// This very program.
     pub program: PathBuf,
     home: PathBuf,
     configuration: PathBuf,
@@ -47,7 +47,7 @@ impl Environment {
                 state: state.join(FOLDER),
             },
             network: Network { proxies: proxies(), credentials: credentials(&xdg), pace: pace() },
-            program: PathBuf::from("/proc/self/exe"),
+            program: program(),
             home: xdg.home_dir().to_owned(),
             configuration: xdg.config_dir().join(FOLDER),
             manifest: env::var_os("SESAME_MANIFEST").filter(|path| !path.is_empty()).map(PathBuf::from),
@@ -99,6 +99,12 @@ impl Environment {
             configuration: self.configuration.clone(),
         }
     }
+}
+
+/// Where this program is. Its file may have been replaced since it was started.
+fn program() -> PathBuf {
+    let named = env::current_exe().ok().filter(|path| path.exists());
+    named.unwrap_or_else(|| PathBuf::from("/proc/self/exe"))
 }
 
 /// A path without `.` and `..`, by its text.

@@ -116,7 +116,13 @@ impl Compiler {
     pub async fn end(&self) -> Vec<String> {
         let Some(worker) = self.worker().take() else { return Vec::new() };
         let (send, receive) = oneshot::channel();
-        worker.listeners().ended = Some(send);
+        {
+            let mut listeners = worker.listeners();
+            if listeners.is_lost {
+                return Vec::new();
+            }
+            listeners.ended = Some(send);
+        }
         worker.send(Request::End, Arc::default());
         tokio::time::timeout(END, receive).await.ok().and_then(Result::ok).unwrap_or_default()
     }
@@ -139,14 +145,13 @@ impl Compiler {
     }
 
     async fn ask_once(&self, work: &Work, component: Digest, bytes: &Arc<Vec<u8>>) -> Result<Answer, Error> {
-        let worker = self.running_worker()?;
         let number = self.numbers.fetch_add(1, Relaxed);
+        let (send, receive) = oneshot::channel();
+        let worker = self.listen(number, send)?;
         let compile = match work {
             Work::Inspect => None,
             Work::Compile(engine, metering) => Some((engine.clone(), *metering)),
         };
-        let (send, receive) = oneshot::channel();
-        worker.listeners().waiting.insert(number, send);
         worker.send(Request::Examine { number, component, compile }, Arc::clone(bytes));
         match tokio::time::timeout(self.settings.timeout, receive).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -159,13 +164,19 @@ impl Compiler {
         }
     }
 
-    /// The worker, a fresh one if there is none or it was lost.
-    fn running_worker(&self) -> Result<Arc<Worker>, Error> {
+    /// The worker that is to answer a request, a fresh one if there is none or it was lost.
+    fn listen(&self, number: u64, listener: oneshot::Sender<Answer>) -> Result<Arc<Worker>, Error> {
         let mut current = self.worker();
-        if let Some(worker) = current.as_ref().filter(|worker| !worker.listeners().is_lost) {
-            return Ok(Arc::clone(worker));
+        if let Some(worker) = current.as_ref() {
+            // Whoever listens before a worker is marked as lost is told of it.
+            let mut listeners = worker.listeners();
+            if !listeners.is_lost {
+                listeners.waiting.insert(number, listener);
+                return Ok(Arc::clone(worker));
+            }
         }
-        let worker = Arc::new(Worker::start(&self.settings, &self.paths)?);
+        let listeners = Listeners { waiting: HashMap::from([(number, listener)]), ..Listeners::default() };
+        let worker = Arc::new(Worker::start(&self.settings, &self.paths, listeners)?);
         *current = Some(Arc::clone(&worker));
         Ok(worker)
     }
@@ -200,13 +211,15 @@ struct Listeners {
 }
 
 impl Worker {
-    fn start(settings: &Settings, paths: &StorePaths) -> Result<Self, Error> {
+    fn start(settings: &Settings, paths: &StorePaths, listeners: Listeners) -> Result<Self, Error> {
         let failed = |source| Error::NoCompiler { program: settings.program.clone(), source };
         let mut child = Command::new(&settings.program)
             .arg0("sesame")
             .args(&settings.arguments)
-            // It needs nothing of the environment, and no signal that a terminal sends to us.
+            // It needs nothing of the environment, and no signal that a terminal sends to us. Compilers allocate a lot: with
+            // glibc's large pages they take some 8 % less of the processor's time.
             .env_clear()
+            .env("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
             .current_dir(Path::new("/"))
             .process_group(0)
             .stdin(Stdio::piped())
@@ -217,7 +230,7 @@ impl Worker {
         let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(input), Some(output), Some(words)) = streams else { return Err(Error::Bug("a worker has no pipes")) };
         let child = Arc::new(Mutex::new(child));
-        let listeners = Arc::new(Mutex::new(Listeners::default()));
+        let listeners = Arc::new(Mutex::new(listeners));
         let reader = Reader { child: child.clone(), listeners: listeners.clone(), memory: settings.memory };
         let (requests, receive) = channel();
         let worker = Self { child, requests, listeners };
@@ -296,6 +309,7 @@ impl Reader {
         let why = why(status.ok(), &last.join().unwrap_or_default(), self.memory);
         let mut listeners = self.listeners();
         listeners.is_lost = true;
+        listeners.ended = None;
         let alone = listeners.waiting.len() == 1;
         for (_, listener) in listeners.waiting.drain() {
             let _ = listener.send(Answer::Lost { why: why.clone(), alone });

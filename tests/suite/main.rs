@@ -17,6 +17,7 @@ mod glance;
 mod grants;
 mod hostile;
 mod install;
+mod instructions;
 mod integrity;
 mod invalid_files;
 mod layers;
