@@ -152,9 +152,7 @@ fn read(context: &Context) -> Result<blake3::Hasher, Error> {
         hasher.update(bytes.as_ref().map_or(&[], |(_, bytes)| bytes));
     };
     add(Some(env!("CARGO_PKG_VERSION").as_bytes().to_vec()));
-    let (manifest, lock) = context.project.texts()?;
-    add(manifest);
-    add(lock);
+    context.project.texts()?.into_iter().for_each(&mut add);
     let host = context.user.configuration.join("config.toml");
     for path in context.user.policies.iter().chain([&host]) {
         add(read_file(path, MAX_FILE as u64 + 1)?);

@@ -197,8 +197,8 @@ impl Project {
     }
 
     /// The bytes of manifest and lock, each if it is there.
-    pub(super) fn texts(&self) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), Error> {
-        Ok((self.read(&self.manifest)?, self.read(&self.lock_path())?))
+    pub(super) fn texts(&self) -> Result<[Option<Vec<u8>>; 2], Error> {
+        Ok([self.read(&self.manifest)?, self.read(&self.lock_path())?])
     }
 
     /// The folder of drop-in manifests, and what is in it.

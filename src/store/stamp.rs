@@ -157,9 +157,9 @@ fn look(stat: &Stat, before: Option<SystemTime>) -> Option<[u8; 72]> {
         u64::from(stat.st_mode),
         u64::from(stat.st_uid),
         stat.st_mtime as u64,
-        stat.st_mtime_nsec as u64,
+        stat.st_mtime_nsec,
         stat.st_ctime as u64,
-        stat.st_ctime_nsec as u64,
+        stat.st_ctime_nsec,
     ];
     let mut look = [0; 72];
     for (bytes, number) in look.chunks_exact_mut(8).zip(numbers) {

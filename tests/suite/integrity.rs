@@ -54,7 +54,7 @@ impl Synced {
 }
 
 /// Changes a read-only file in place, as a failing disk would.
-fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+pub fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = fs::read(path).unwrap();
     change(&mut bytes);
     let mode = fs::metadata(path).unwrap().permissions();

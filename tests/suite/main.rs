@@ -8,6 +8,7 @@ mod support;
 
 mod call;
 mod check;
+mod compiling;
 mod credentials;
 mod demo;
 mod downloads;
