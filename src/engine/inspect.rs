@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use wasmparser::{
     BinaryReaderError, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
-    InstanceTypeDeclaration, Parser, Payload, TypeBounds, Validator,
+    FuncValidatorAllocations, InstanceTypeDeclaration, Parser, Payload, TypeBounds, ValidPayload, Validator,
 };
 
 use super::config::FEATURES;
@@ -43,8 +44,25 @@ impl From<BinaryReaderError> for InspectError {
 /// # Errors
 /// [`InspectError`] if wasmtime would not compile it, or if it wants another component or a core module from its host.
 pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
-    Validator::new_with_features(FEATURES).validate_all(bytes)?;
+    validate(bytes)?;
     read_interface(bytes)
+}
+
+/// Validates a component; the bodies of its functions on the rayon pool that it is called from.
+fn validate(bytes: &[u8]) -> Result<(), BinaryReaderError> {
+    let mut validator = Validator::new_with_features(FEATURES);
+    let mut bodies = Vec::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        if let ValidPayload::Func(function, body) = validator.payload(&payload?)? {
+            bodies.push((function, body));
+        }
+    }
+    bodies.into_par_iter().try_for_each_init(FuncValidatorAllocations::default, |allocations, (function, body)| {
+        let mut validator = function.into_validator(std::mem::take(allocations));
+        validator.validate(&body)?;
+        *allocations = validator.into_allocations();
+        Ok(())
+    })
 }
 
 /// Reads the interface of a component that was validated, or is validated by being compiled. Imports that only name types

@@ -1,14 +1,15 @@
 //! Which steps of a plan are to be done now. Knows nothing of threads or time; `ops::apply` drives it.
 //!
 //! Compiling uses all cores by itself and much memory, so large components are compiled one after the other, the largest
-//! first, and small ones, of which a part is always done on one core, side by side.
+//! first, and small ones, of which a part is always done on one core, side by side. One more is always handed out: it
+//! waits at the compiler for its turn, so that the compiler never waits for it.
 
 use std::collections::BTreeMap;
 
 use super::plan::{Action, Plan, StepId};
 
-/// How many bytes of components are compiled side by side. A single one may be larger.
-const SIDE_BY_SIDE: u64 = 4 << 20;
+/// How many bytes of components are compiled side by side. What has more is compiled alone.
+pub const SIDE_BY_SIDE: u64 = 4 << 20;
 
 /// The order of a run: hands out ready steps, and learns how they ended.
 #[derive(Debug)]
@@ -18,9 +19,9 @@ pub struct Schedule<'a> {
     ended: Vec<bool>,
     ready: Vec<StepId>,
     open: usize,
-    /// How many components may be compiled side by side.
+    /// How many components may be handed out at a time.
     most: usize,
-    /// The components that are being compiled, and their bytes.
+    /// The components that were handed out, and their bytes.
     compiling: BTreeMap<StepId, u64>,
 }
 
@@ -62,7 +63,7 @@ impl<'a> Schedule<'a> {
 
     fn may_compile(&self, size: u64) -> bool {
         let beside: u64 = self.compiling.values().sum();
-        self.compiling.is_empty() || (self.compiling.len() < self.most && beside + size <= SIDE_BY_SIDE)
+        self.compiling.len() < 2 || (self.compiling.len() < self.most && beside + size <= SIDE_BY_SIDE)
     }
 
     /// Notes the end of a step that was handed out. After a failure, returns all that will never be ready.

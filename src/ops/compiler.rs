@@ -1,8 +1,8 @@
 //! The compiler as the verbs use it: starts the [`worker`](super::worker), hands it components, and gives up on what takes
 //! it too long.
 //!
-//! When a worker is lost while it has several components, nobody knows whose fault that was: each of them is tried once
-//! more, alone, in a fresh one. What it is lost with then is to blame.
+//! When a worker is lost while it works on several components, nobody knows whose fault that was: each of them is tried once
+//! more, alone, in a fresh one. What it is lost with then is to blame, and so is what it was working on alone.
 
 use std::collections::HashMap;
 use std::io::Read as _;
@@ -146,18 +146,24 @@ impl Compiler {
 
     async fn ask_once(&self, work: &Work, component: Digest, bytes: &Arc<Vec<u8>>) -> Result<Answer, Error> {
         let number = self.numbers.fetch_add(1, Relaxed);
+        let (begun, has_begun) = oneshot::channel();
         let (send, receive) = oneshot::channel();
-        let worker = self.listen(number, send)?;
+        let worker = self.listen(number, Listener { begun: Some(begun), answer: send })?;
         let compile = match work {
             Work::Inspect => None,
             Work::Compile(engine, metering) => Some((engine.clone(), *metering)),
         };
         worker.send(Request::Examine { number, component, compile }, Arc::clone(bytes));
+        // What is before it has its own time. Where the worker is lost first, that is the answer.
+        if tokio::time::timeout(self.settings.timeout * 2, has_begun).await.is_err() {
+            worker.kill();
+            return Ok(Answer::Lost { why: Unusable::Timeout(self.settings.timeout), alone: false });
+        }
         match tokio::time::timeout(self.settings.timeout, receive).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => Err(Error::Bug("a worker was lost without a word")),
             Err(_) => {
-                let alone = worker.listeners().waiting.len() == 1;
+                let alone = worker.listeners().is_alone(number);
                 worker.kill();
                 Ok(Answer::Lost { why: Unusable::Timeout(self.settings.timeout), alone })
             }
@@ -165,7 +171,7 @@ impl Compiler {
     }
 
     /// The worker that is to answer a request, a fresh one if there is none or it was lost.
-    fn listen(&self, number: u64, listener: oneshot::Sender<Answer>) -> Result<Arc<Worker>, Error> {
+    fn listen(&self, number: u64, listener: Listener) -> Result<Arc<Worker>, Error> {
         let mut current = self.worker();
         if let Some(worker) = current.as_ref() {
             // Whoever listens before a worker is marked as lost is told of it.
@@ -189,7 +195,7 @@ impl Compiler {
 /// What comes of a request.
 enum Answer {
     Examined(Result<Box<Examined>, Unusable>, Vec<u8>),
-    /// The worker is no more. `alone` if it had nothing else to do.
+    /// The worker is no more. `alone` if it worked on nothing else.
     Lost {
         why: Unusable,
         alone: bool,
@@ -205,9 +211,24 @@ struct Worker {
 
 #[derive(Default)]
 struct Listeners {
-    waiting: HashMap<u64, oneshot::Sender<Answer>>,
+    /// By the numbers of their requests.
+    waiting: HashMap<u64, Listener>,
     ended: Option<oneshot::Sender<Vec<String>>>,
     is_lost: bool,
+}
+
+/// Who waits for the answer to a request.
+struct Listener {
+    /// Told when the worker begins with it; gone after that.
+    begun: Option<oneshot::Sender<()>>,
+    answer: oneshot::Sender<Answer>,
+}
+
+impl Listeners {
+    /// Whether the worker works on this request and on no other.
+    fn is_alone(&self, number: u64) -> bool {
+        self.waiting.iter().all(|(other, listener)| (*other == number) == listener.begun.is_none())
+    }
 }
 
 impl Worker {
@@ -291,9 +312,15 @@ impl Reader {
         let last = std::thread::spawn(move || last_words(words));
         while let Ok(Some((reply, payload))) = read_frame::<Reply>(&mut output) {
             match reply {
+                Reply::Begun { number } => {
+                    let mut listeners = self.listeners();
+                    let begun = listeners.waiting.get_mut(&number).and_then(|listener| listener.begun.take());
+                    let _ = begun.map(|begun| begun.send(()));
+                }
                 Reply::Examined { number, result } => {
                     let listener = self.listeners().waiting.remove(&number);
-                    let _ = listener.map(|listener| listener.send(Answer::Examined(result.map(Box::new), payload)));
+                    let answer = Answer::Examined(result.map(Box::new), payload);
+                    let _ = listener.map(|listener| listener.answer.send(answer));
                 }
                 Reply::Ended { warnings } => {
                     let listener = self.listeners().ended.take();
@@ -310,9 +337,9 @@ impl Reader {
         let mut listeners = self.listeners();
         listeners.is_lost = true;
         listeners.ended = None;
-        let alone = listeners.waiting.len() == 1;
-        for (_, listener) in listeners.waiting.drain() {
-            let _ = listener.send(Answer::Lost { why: why.clone(), alone });
+        let alone: Vec<u64> = listeners.waiting.keys().copied().filter(|number| listeners.is_alone(*number)).collect();
+        for (number, listener) in listeners.waiting.drain() {
+            let _ = listener.answer.send(Answer::Lost { why: why.clone(), alone: alone.contains(&number) });
         }
     }
 

@@ -41,6 +41,8 @@ pub enum Request {
 /// From the worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Reply {
+    /// A component has its turn.
+    Begun { number: u64 },
     /// The payload is the compiled code, if it was asked for.
     Examined { number: u64, result: Result<Examined, Unusable> },
     Ended {

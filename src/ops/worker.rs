@@ -6,7 +6,7 @@
 
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use wasmtime::Engine;
 
@@ -21,6 +21,7 @@ use crate::host::linker;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
 use crate::model::functions::FunctionCounts;
+use crate::model::schedule::SIDE_BY_SIDE;
 use crate::store::functions::FunctionCache;
 use crate::store::key;
 use crate::store::paths::StorePaths;
@@ -45,6 +46,7 @@ pub fn serve(mut input: impl Read, output: impl Write + Send + 'static) -> io::R
         engines: Default::default(),
         caches: Default::default(),
         warnings: Mutex::default(),
+        turn: RwLock::default(),
         output: Mutex::new(output),
     });
     while let Some((request, payload)) = read_frame(&mut input)? {
@@ -52,7 +54,9 @@ pub fn serve(mut input: impl Read, output: impl Write + Send + 'static) -> io::R
             Request::Begin { .. } => return Err(io::ErrorKind::InvalidData.into()),
             Request::Examine { number, component, compile } => {
                 let worker = Arc::clone(&worker);
-                rayon::spawn(move || worker.answer(number, &component, compile, &payload));
+                let work = move || worker.answer(number, &component, compile, &payload);
+                // Not on the rayon pool, whose threads all compile: most of these wait for their turn.
+                std::thread::Builder::new().spawn(work)?;
             }
             Request::End => worker.end(),
         }
@@ -67,12 +71,22 @@ struct Worker<W> {
     engines: [OnceLock<Result<Engine, EngineError>>; 2],
     caches: [OnceLock<Option<Arc<FunctionCache>>>; 2],
     warnings: Mutex<Vec<String>>,
+    /// Held for writing by whoever compiles a large component, which takes all cores and much memory.
+    turn: RwLock<()>,
     output: Mutex<W>,
 }
 
 impl<W: Write> Worker<W> {
     fn answer(&self, number: u64, component: &Digest, compile: Option<(EngineKey, Metering)>, bytes: &[u8]) {
-        let result = catch_unwind(AssertUnwindSafe(|| self.examine(component, compile, bytes)));
+        let result = {
+            let (_alone, _beside) = if compile.is_some() && bytes.len() as u64 > SIDE_BY_SIDE {
+                (Some(self.turn.write().unwrap_or_else(PoisonError::into_inner)), None)
+            } else {
+                (None, Some(self.turn.read().unwrap_or_else(PoisonError::into_inner)))
+            };
+            self.reply(&Reply::Begun { number }, &[]);
+            catch_unwind(AssertUnwindSafe(|| self.examine(component, compile, bytes)))
+        };
         let result = result.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it said nothing");
