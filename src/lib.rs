@@ -44,6 +44,7 @@
 //! $XDG_CACHE_HOME/pds/cwasm/<engine key>/<hex>         compiled code with its tag
 //! $XDG_CACHE_HOME/pds/functions/<engine key>/<tag>.pack
 //!                                                      compiled functions, for components that have them too
+//! $XDG_CACHE_HOME/pds/stamps/<name>                    how everything looked when a command had nothing to do
 //! $XDG_CACHE_HOME/pds/verified                         what was checked, so that unchanged files are not hashed again
 //! $XDG_STATE_HOME/pds/key                              32 random bytes, which compiled code is authenticated with
 //! $XDG_STATE_HOME/pds/logs/<name>.log, <name>.log.old  what extensions printed

@@ -247,7 +247,7 @@ pub enum Verb {
         #[arg(long, required = true)]
         cache: bool,
         #[command(flatten)]
-        compiling: Compiling,
+        functions: FunctionCacheArgument,
     },
     /// Print the JSON Schema of a file format
     Schema {
@@ -323,6 +323,12 @@ pub struct Compiling {
     #[arg(long, value_name = "MIB", default_value_t = Compiler::MEMORY, hide_short_help = true,
         value_parser = clap::value_parser!(u64).range(256..=1_048_576))]
     pub compile_memory: u64,
+    #[command(flatten)]
+    pub functions: FunctionCacheArgument,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct FunctionCacheArgument {
     /// How much is kept of compiled functions for later components, in MiB; 0 for nothing
     #[arg(long, value_name = "MIB", default_value_t = Compiler::FUNCTIONS, hide_short_help = true,
         value_parser = clap::value_parser!(u64).range(0..=1_048_576))]
@@ -340,7 +346,7 @@ impl Default for Compiling {
         Self {
             compile_timeout: Compiler::TIMEOUT,
             compile_memory: Compiler::MEMORY,
-            function_cache: Compiler::FUNCTIONS,
+            functions: FunctionCacheArgument { function_cache: Compiler::FUNCTIONS },
         }
     }
 }
@@ -351,7 +357,7 @@ impl Compiling {
         Compiler {
             timeout: Duration::from_secs(self.compile_timeout),
             memory: self.compile_memory << 20,
-            functions: self.function_cache << 20,
+            functions: self.functions.function_cache << 20,
             ..Compiler::of_program(program)
         }
     }

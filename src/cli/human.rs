@@ -6,12 +6,11 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style as Ansi};
 use sesame::host::grants::needed;
 use sesame::model::capability::{Capability, shown};
-use sesame::model::functions::FunctionCounts;
 use sesame::model::lock::{LockChange, LockedVersion, Staleness};
 use sesame::model::name::ExtensionName;
 use sesame::model::report::{
-    CacheSizes, CodeState, DiffReport, ExtensionReport, GcReport, InfoReport, InitReport, InstallReport, ListReport,
-    LockOutcome, LockReport, RemoveReport, SyncOutcome, SyncReport, UpToDate, WitReport,
+    CodeState, DiffReport, ExtensionReport, InfoReport, InitReport, InstallReport, ListReport, LockOutcome, LockReport,
+    RemoveReport, SyncOutcome, SyncReport, UpToDate, WitReport,
 };
 use sesame::model::text::{count, escape, size};
 use sesame::ops::consent::Asks;
@@ -118,31 +117,6 @@ pub fn up_to_date(live: &UpToDate) -> String {
 fn live_set(report: &SyncReport) -> UpToDate {
     let (profile, generation, extensions) = (report.profile.clone(), report.generation, report.extensions.len());
     UpToDate { profile, generation, extensions }
-}
-
-/// What the caches hold, and how much that helped.
-pub fn caches(sizes: &CacheSizes, functions: Option<FunctionCounts>) -> String {
-    let helped = functions.map_or_else(String::new, |counts| {
-        format!(
-            "; {} % of {} were found",
-            counts.percent(),
-            count((counts.found + counts.compiled) as usize, "function")
-        )
-    });
-    format!("cache: {}{helped}\n", cache_sizes(sizes))
-}
-
-/// What `gc` did.
-pub fn gc(report: &GcReport) -> String {
-    let done = Style::good("done:");
-    if report.removed == CacheSizes::default() {
-        return format!("{done} nothing to remove; kept are {}\n", cache_sizes(&report.kept));
-    }
-    format!("{done} removed {}; kept are {}\n", cache_sizes(&report.removed), cache_sizes(&report.kept))
-}
-
-fn cache_sizes(sizes: &CacheSizes) -> String {
-    format!("{} of compiled code, {} of compiled functions", size(sizes.code.bytes), size(sizes.functions.bytes))
 }
 
 /// What is live in the end.

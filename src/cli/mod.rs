@@ -8,6 +8,7 @@ mod environment;
 mod extension;
 mod failure;
 mod human;
+mod human_cache;
 mod human_registry;
 mod json;
 mod output;
@@ -31,7 +32,7 @@ use sesame::ops::sync::{LockPolicy, Ownership};
 use sesame::ops::{diff, gc, glance, init, lock, sync, wit, worker};
 use sesame::registry::mirror::Reach;
 
-use args::{Arguments, Command, LockArguments, Means, SyncArguments, Verb};
+use args::{Arguments, Command, Compiling, LockArguments, Means, SyncArguments, Verb};
 use environment::Environment;
 use output::{Output, Volume};
 use progress::Progress;
@@ -95,10 +96,11 @@ fn run_verb(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, 
             let report = init::init(&environment.start.join(&named), &named)?;
             output.report("init", json::Data::Init(&report), || human::init(&report));
         }
-        Verb::Gc { compiling, cache: _ } => {
-            let means = Means { compiling: compiling.clone(), ..Means::default() };
+        Verb::Gc { functions, cache: _ } => {
+            let compiling = Compiling { functions: functions.clone(), ..Compiling::default() };
+            let means = Means { compiling, ..Means::default() };
             let report = gc::clean_cache(&any_context(arguments, "gc", &means, output)?)?;
-            output.report("gc", json::Data::Gc(&report), || human::gc(&report));
+            output.report("gc", json::Data::Gc(&report), || human_cache::gc(&report));
         }
         Verb::Lock(options) => return run_lock(arguments, options, output),
         Verb::Sync(options) => return run_sync(arguments, options, output),
@@ -156,8 +158,10 @@ fn run_sync(arguments: &Arguments, options: &SyncArguments, output: &Output) -> 
         output.result("sync", json::Data::Sync(&report), || human::plan(&report));
     } else {
         output.report("sync", json::Data::Sync(&report), || human::sync(&report));
-        if output.says(Volume::Verbose) {
-            output.say(Volume::Verbose, &human::caches(&gc::sizes(&context.paths)?, report.functions));
+        if output.says(Volume::Verbose)
+            && let Ok(sizes) = gc::sizes(&context.paths)
+        {
+            output.say(Volume::Verbose, &human_cache::caches(&sizes, report.functions));
         }
     }
     Ok(if check && report.outcome == SyncOutcome::Planned { End::Differs } else { End::Done })

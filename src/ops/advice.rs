@@ -66,7 +66,7 @@ impl Error {
             Self::Unusable(source) | Self::UnusableExtension { source, .. } | Self::UnusableFile { source, .. } => {
                 unusable(source)
             }
-            Self::NoCompiler { .. } => "give the path of a `sesame` program of this version".to_owned(),
+            Self::NoCompiler { .. } => "look whether that program can be run, and whether more processes can be started".to_owned(),
             Self::BadSize { .. } => "tell whoever published it; its manifest is broken".to_owned(),
             Self::NoCode { .. } | Self::BadCode { .. } | Self::PolicyChanged { .. } => "run `sesame sync`".to_owned(),
             Self::NoSuchFile(_) | Self::NotUtf8(_) => "look at the path".to_owned(),

@@ -69,6 +69,7 @@ pub(super) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutc
     // The compiling worker tags what it keeps with the key, and makes none itself.
     if plan.steps().any(|(_, step)| matches!(step.action, Action::Compile { .. })) {
         key::read_or_create(&context.paths)?;
+        cwasm::sweep(&context.paths);
     }
     let mut outcomes = vec![StepOutcome::Interrupted; plan.len()];
     let run = context.block_on(async {
@@ -99,7 +100,7 @@ async fn run(workshop: &Workshop<'_>, plan: &Plan, outcomes: &mut [StepOutcome])
         for id in schedule.take_ready() {
             let lane = match plan.step(id).action {
                 Action::Fetch { .. } => Some(&fetches),
-                // The schedule itself gives these out one by one.
+                // The schedule itself bounds these.
                 Action::Compile { .. } => None,
                 Action::Verify { .. } | Action::Activate { .. } | Action::Prune { .. } => Some(&works),
             };
@@ -272,13 +273,16 @@ async fn compile(
 ) -> Result<(), Error> {
     let blobs = workshop.blobs.clone();
     let bytes = in_background(move || Ok(blobs.read(component)?)).await?;
-    let (examined, code) = workshop.compiler.compile(component, engine.clone(), metering, bytes).await?;
+    let (examined, code) = workshop.compiler.compile(component, engine, metering, bytes).await?;
     *workshop.functions.borrow_mut() += examined.functions;
     workshop.examined.borrow_mut().insert(component, examined);
     let (paths, engine) = (workshop.context.paths.clone(), engine.clone());
-    let turn = workshop.writing.clone();
+    let (turn, interrupt) = (workshop.writing.clone(), workshop.context.interrupt.clone());
     in_background(move || {
         let _turn = turn.read();
+        if interrupt.is_set() {
+            return Err(Error::Interrupted);
+        }
         let key = key::read_or_create(&paths)?;
         Ok(cwasm::write(&paths, &key, &engine, &component, &code)?)
     })

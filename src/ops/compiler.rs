@@ -1,8 +1,8 @@
 //! The compiler as the verbs use it: starts the [`worker`](super::worker), hands it components, and gives up on what takes
 //! it too long.
 //!
-//! When a worker is lost while it works on several components, nobody knows whose fault that was: each of them is tried once
-//! more, alone, in a fresh one. What it is lost with then is to blame, and so is what it was working on alone.
+//! When a worker is lost that has worked on several components, nobody knows whose fault that was: each that it still has is
+//! tried once more, alone, in a fresh one. What that one is lost with is to blame.
 
 use std::collections::HashMap;
 use std::io::Read as _;
@@ -34,6 +34,9 @@ const END: Duration = Duration::from_secs(60);
 /// How much of what a worker says at its end is read.
 const LAST_WORDS: u64 = 16 << 10;
 
+/// The component to compile, and the engine to do it for.
+type Work = (Digest, EngineKey, Metering);
+
 /// Looks at components and compiles them. No worker is started before the first, and none is left when this is dropped.
 pub(super) struct Compiler {
     settings: Settings,
@@ -42,13 +45,6 @@ pub(super) struct Compiler {
     numbers: AtomicU64,
     /// Held for writing by whoever must be alone.
     turn: RwLock<()>,
-}
-
-/// What to do with a component.
-#[derive(Debug, Clone)]
-pub(super) enum Work {
-    Inspect,
-    Compile(EngineKey, Metering),
 }
 
 /// What a component is.
@@ -71,9 +67,9 @@ pub enum Unusable {
     Compile(#[from] CompileError),
     #[error("the compiler gave it up: {0}")]
     Panicked(String),
-    #[error("compiling it takes longer than {} s", .0.as_secs())]
+    #[error("the compiler takes longer than {} s", .0.as_secs())]
     Timeout(Duration),
-    #[error("compiling it takes more than {} MiB of memory", .0 >> 20)]
+    #[error("the compiler takes more than {} MiB of memory", .0 >> 20)]
     Memory(u64),
     /// The process of the compiler is no more.
     #[error("the compiler ended: {0}")]
@@ -94,8 +90,7 @@ impl Compiler {
     /// # Errors
     /// [`Error::Unusable`] if it is none that can be used, or the compiler does not get through it.
     pub async fn inspect(&self, bytes: Vec<u8>) -> Result<Examined, Error> {
-        let component = Digest::of(&bytes);
-        Ok(self.ask(Work::Inspect, component, bytes).await?.0)
+        Ok(self.ask(None, bytes).await?.0)
     }
 
     /// Compiles a component, and says what it is.
@@ -105,11 +100,11 @@ impl Compiler {
     pub async fn compile(
         &self,
         component: Digest,
-        engine: EngineKey,
+        engine: &EngineKey,
         metering: Metering,
         bytes: Vec<u8>,
     ) -> Result<(Examined, Vec<u8>), Error> {
-        self.ask(Work::Compile(engine, metering), component, bytes).await
+        self.ask(Some((component, engine.clone(), metering)), bytes).await
     }
 
     /// Ends the worker, if there is one, and gives its warnings.
@@ -124,48 +119,47 @@ impl Compiler {
             listeners.ended = Some(send);
         }
         worker.send(Request::End, Arc::default());
-        tokio::time::timeout(END, receive).await.ok().and_then(Result::ok).unwrap_or_default()
+        let ended = tokio::time::timeout(END, receive).await.ok().and_then(Result::ok);
+        ended.unwrap_or_else(|| {
+            vec!["compiled functions are not kept: the compiler ended without filing them".to_owned()]
+        })
     }
 
-    async fn ask(&self, work: Work, component: Digest, bytes: Vec<u8>) -> Result<(Examined, Vec<u8>), Error> {
+    async fn ask(&self, compile: Option<Work>, bytes: Vec<u8>) -> Result<(Examined, Vec<u8>), Error> {
         let bytes = Arc::new(bytes);
         {
             let _beside_others = self.turn.read().await;
-            match self.ask_once(&work, component, &bytes).await? {
+            match self.ask_once(&compile, &bytes).await? {
                 Answer::Examined(examined, code) => return Ok((*examined?, code)),
-                Answer::Lost { why, alone: true } => return Err(why.into()),
-                Answer::Lost { alone: false, .. } => {}
+                Answer::Lost { why, to_blame: true } => return Err(why.into()),
+                Answer::Lost { to_blame: false, .. } => {}
             }
         }
         let _alone = self.turn.write().await;
-        match self.ask_once(&work, component, &bytes).await? {
+        match self.ask_once(&compile, &bytes).await? {
             Answer::Examined(examined, code) => Ok((*examined?, code)),
             Answer::Lost { why, .. } => Err(why.into()),
         }
     }
 
-    async fn ask_once(&self, work: &Work, component: Digest, bytes: &Arc<Vec<u8>>) -> Result<Answer, Error> {
+    async fn ask_once(&self, compile: &Option<Work>, bytes: &Arc<Vec<u8>>) -> Result<Answer, Error> {
         let number = self.numbers.fetch_add(1, Relaxed);
         let (begun, has_begun) = oneshot::channel();
         let (send, receive) = oneshot::channel();
-        let worker = self.listen(number, Listener { begun: Some(begun), answer: send })?;
-        let compile = match work {
-            Work::Inspect => None,
-            Work::Compile(engine, metering) => Some((engine.clone(), *metering)),
-        };
-        worker.send(Request::Examine { number, component, compile }, Arc::clone(bytes));
+        let worker = self.listen(number, Listener { begun: Some(begun), answer: send, shared: false })?;
+        worker.send(Request::Examine { number, compile: compile.clone() }, Arc::clone(bytes));
         // What is before it has its own time. Where the worker is lost first, that is the answer.
         if tokio::time::timeout(self.settings.timeout * 2, has_begun).await.is_err() {
             worker.kill();
-            return Ok(Answer::Lost { why: Unusable::Timeout(self.settings.timeout), alone: false });
+            return Ok(Answer::Lost { why: Unusable::Timeout(self.settings.timeout), to_blame: false });
         }
         match tokio::time::timeout(self.settings.timeout, receive).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => Err(Error::Bug("a worker was lost without a word")),
             Err(_) => {
-                let alone = worker.listeners().is_alone(number);
+                let to_blame = worker.listeners().was_alone(number);
                 worker.kill();
-                Ok(Answer::Lost { why: Unusable::Timeout(self.settings.timeout), alone })
+                Ok(Answer::Lost { why: Unusable::Timeout(self.settings.timeout), to_blame })
             }
         }
     }
@@ -195,10 +189,10 @@ impl Compiler {
 /// What comes of a request.
 enum Answer {
     Examined(Result<Box<Examined>, Unusable>, Vec<u8>),
-    /// The worker is no more. `alone` if it worked on nothing else.
+    /// The worker is no more; `to_blame` if that can only be this request's doing.
     Lost {
         why: Unusable,
-        alone: bool,
+        to_blame: bool,
     },
 }
 
@@ -214,6 +208,8 @@ struct Listeners {
     /// By the numbers of their requests.
     waiting: HashMap<u64, Listener>,
     ended: Option<oneshot::Sender<Vec<String>>>,
+    /// Whether it has answered anything: what it holds since may be others' doing.
+    has_answered: bool,
     is_lost: bool,
 }
 
@@ -221,13 +217,26 @@ struct Listeners {
 struct Listener {
     /// Told when the worker begins with it; gone after that.
     begun: Option<oneshot::Sender<()>>,
+    /// Whether the worker has worked on something else meanwhile.
+    shared: bool,
     answer: oneshot::Sender<Answer>,
 }
 
 impl Listeners {
-    /// Whether the worker works on this request and on no other.
-    fn is_alone(&self, number: u64) -> bool {
-        self.waiting.iter().all(|(other, listener)| (*other == number) == listener.begun.is_none())
+    /// The worker begins with a request.
+    fn begin(&mut self, number: u64) {
+        if let Some(begun) = self.waiting.get_mut(&number).and_then(|listener| listener.begun.take()) {
+            let _ = begun.send(());
+        }
+        let mut running: Vec<&mut Listener> = self.waiting.values_mut().filter(|other| other.begun.is_none()).collect();
+        if running.len() > 1 {
+            running.iter_mut().for_each(|listener| listener.shared = true);
+        }
+    }
+
+    /// Whether the worker works on this request, and has worked on no other meanwhile.
+    fn was_alone(&self, number: u64) -> bool {
+        self.waiting.get(&number).is_some_and(|listener| listener.begun.is_none() && !listener.shared)
     }
 }
 
@@ -252,16 +261,18 @@ impl Worker {
         let (Some(input), Some(output), Some(words)) = streams else { return Err(Error::Bug("a worker has no pipes")) };
         let child = Arc::new(Mutex::new(child));
         let listeners = Arc::new(Mutex::new(listeners));
-        let reader = Reader { child: child.clone(), listeners: listeners.clone(), memory: settings.memory };
+        let (say, said) = channel();
+        let reader =
+            Reader { child: child.clone(), listeners: listeners.clone(), words: said, memory: settings.memory };
         let (requests, receive) = channel();
         let worker = Self { child, requests, listeners };
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        thread("compiler output").spawn(move || reader.run(output, words)).map_err(failed)?;
+        thread("compiler output").spawn(move || reader.run(output)).map_err(failed)?;
+        thread("compiler words").spawn(move || drop(say.send(last_words(words)))).map_err(failed)?;
         thread("compiler input").spawn(move || write_all(receive, input)).map_err(failed)?;
         let begin = Request::Begin {
-            data: paths.data.clone(),
-            cache: paths.cache.clone(),
-            state: paths.state.clone(),
+            cache: paths.cache.clone().into(),
+            state: paths.state.clone().into(),
             memory: settings.memory,
             functions: settings.functions,
         };
@@ -304,21 +315,30 @@ fn write_all(requests: Receiver<(Request, Arc<Vec<u8>>)>, mut input: ChildStdin)
 struct Reader {
     child: Arc<Mutex<Child>>,
     listeners: Arc<Mutex<Listeners>>,
+    /// What it says on its standard error, once it is no more.
+    words: Receiver<String>,
     memory: u64,
 }
 
 impl Reader {
-    fn run(self, mut output: ChildStdout, words: ChildStderr) {
-        let last = std::thread::spawn(move || last_words(words));
-        while let Ok(Some((reply, payload))) = read_frame::<Reply>(&mut output) {
-            match reply {
-                Reply::Begun { number } => {
-                    let mut listeners = self.listeners();
-                    let begun = listeners.waiting.get_mut(&number).and_then(|listener| listener.begun.take());
-                    let _ = begun.map(|begun| begun.send(()));
+    fn run(self, mut output: ChildStdout) {
+        let mut misread = None;
+        loop {
+            let (reply, payload) = match read_frame::<Reply>(&mut output) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(error) => {
+                    misread = Some(error);
+                    break;
                 }
+            };
+            match reply {
+                Reply::Begun { number } => self.listeners().begin(number),
                 Reply::Examined { number, result } => {
-                    let listener = self.listeners().waiting.remove(&number);
+                    let mut listeners = self.listeners();
+                    listeners.has_answered = true;
+                    let listener = listeners.waiting.remove(&number);
+                    drop(listeners);
                     let answer = Answer::Examined(result.map(Box::new), payload);
                     let _ = listener.map(|listener| listener.answer.send(answer));
                 }
@@ -333,13 +353,18 @@ impl Reader {
             let _ = child.kill();
             child.wait()
         };
-        let why = why(status.ok(), &last.join().unwrap_or_default(), self.memory);
+        let words = self.words.recv().unwrap_or_default();
+        let why = match misread {
+            Some(error) if words.is_empty() => Unusable::Ended(format!("what it answers cannot be read: {error}")),
+            _ => why(status.ok(), &words, self.memory),
+        };
         let mut listeners = self.listeners();
         listeners.is_lost = true;
         listeners.ended = None;
-        let alone: Vec<u64> = listeners.waiting.keys().copied().filter(|number| listeners.is_alone(*number)).collect();
+        let alone = |number: &&u64| listeners.was_alone(**number) && !listeners.has_answered;
+        let to_blame = listeners.waiting.keys().find(alone).copied();
         for (number, listener) in listeners.waiting.drain() {
-            let _ = listener.answer.send(Answer::Lost { why: why.clone(), alone: alone.contains(&number) });
+            let _ = listener.answer.send(Answer::Lost { why: why.clone(), to_blame: to_blame == Some(number) });
         }
     }
 
@@ -362,11 +387,11 @@ fn why(status: Option<ExitStatus>, words: &str, memory: u64) -> Unusable {
     if words.contains("memory allocation of") {
         return Unusable::Memory(memory);
     }
-    let said = words.lines().map(str::trim).find(|line| !line.is_empty());
+    let said = words.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
     let status = match status.map(|status| (status.signal(), status)) {
         Some((Some(signal), _)) => format!("signal {signal}"),
         Some((None, status)) => status.to_string(),
         None => "it cannot be told why".to_owned(),
     };
-    Unusable::Ended(said.map_or(status.clone(), |said| format!("{status}, {said}")))
+    Unusable::Ended(if said.is_empty() { status } else { format!("{status}, {said}") })
 }

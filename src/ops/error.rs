@@ -222,6 +222,7 @@ impl Error {
     /// Says of which extension a component cannot be used.
     pub(super) fn of_extension(self, name: &ExtensionName) -> Self {
         match self {
+            Self::Unusable(Unusable::OtherEngine) => self,
             Self::Unusable(source) => Self::UnusableExtension { name: name.to_string(), source },
             error => error,
         }
@@ -230,6 +231,7 @@ impl Error {
     /// Says which file cannot be used.
     pub(super) fn of_file(self, path: &Path) -> Self {
         match self {
+            Self::Unusable(Unusable::OtherEngine) => self,
             Self::Unusable(source) => Self::UnusableFile { path: path.to_owned(), source },
             error => error,
         }

@@ -4,8 +4,8 @@
 //! length of the header (4 bytes), length of the payload (8 bytes), both little-endian; the header; the payload
 //! ```
 
+use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -24,16 +24,16 @@ const MAX_PAYLOAD: u64 = 8 << 30;
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Request {
     Begin {
-        data: PathBuf,
-        cache: PathBuf,
-        state: PathBuf,
+        /// The folders of the cache and of the key, which need not be text.
+        cache: OsString,
+        state: OsString,
         /// The most bytes of memory.
         memory: u64,
         /// The bound of the function cache in bytes; without one nothing is kept.
         functions: u64,
     },
-    /// Look at the component in the payload, and compile it if that is said.
-    Examine { number: u64, component: Digest, compile: Option<(EngineKey, Metering)> },
+    /// Validate the component in the payload, or compile the one of this digest, and say what it is.
+    Examine { number: u64, compile: Option<(Digest, EngineKey, Metering)> },
     /// File what the function cache got; nothing comes after that.
     End,
 }

@@ -118,7 +118,10 @@ impl<'a> Glance<'a> {
     }
 
     fn put(&self, seen: Seen, answer: UpToDate) {
-        if let Some(inputs) = self.inputs(&seen.engines) {
+        // What was read since may have been something else.
+        let same =
+            read(self.context).ok().map(|now| now.finalize()) == self.read.as_ref().map(blake3::Hasher::finalize);
+        if let (true, Some(inputs)) = (same, self.inputs(&seen.engines)) {
             stamp::put(&self.context.paths, &self.name, Seen { inputs, ..seen }, answer, self.started);
         }
     }

@@ -154,6 +154,8 @@ impl Live {
     /// Compiles a component that is not installed, and keeps no code of it. Relative folders are relative to `folder`. Backends and
     /// logs know it by its path, which can be no extension's name.
     ///
+    /// It waits for the compiler, and must not be called from async code.
+    ///
     /// # Errors
     /// [`Error`] if the file is no component that can be used, or imports what is not granted.
     pub fn compile(
@@ -173,12 +175,12 @@ impl Live {
         let engine = engine_key(self.host.engine(limits.metering())?);
         let compiled = interrupt.block_on(async {
             check_offered(&name, &compiler.inspect(bytes.clone()).await?.interface.imports)?;
-            let (_, code) = compiler.compile(component, engine.clone(), limits.metering(), bytes).await?;
+            let (_, code) = compiler.compile(component, &engine, limits.metering(), bytes).await?;
             compiler.end().await;
             Ok(code)
         });
         let code = compiled.map_err(|error| error.of_file(file))?;
-        let code = cwasm::in_memory(&self.surroundings.paths, &engine, &component, &code)?;
+        let code = cwasm::in_memory(&engine, &component, &code)?;
         let identity = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         let given = Given {
             name: identity.display().to_string(),

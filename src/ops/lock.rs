@@ -81,7 +81,7 @@ pub(super) fn lock_silently(
         check_grants(&manifest, old)?;
         let warnings = unused_grants(&manifest, old);
         let extensions = old.entries.len();
-        if warnings.is_empty() {
+        if warnings.is_empty() && mode == Mode::Write {
             let answer = UpToDate { profile: ProfileName::default(), generation: None, extensions };
             glance.note_lock(&manifest, answer);
         }

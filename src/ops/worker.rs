@@ -1,11 +1,12 @@
 //! The compiling worker: a process that looks at components and compiles them for the one that started it.
 //!
 //! It exists because threads cannot be killed and running out of memory ends a process: a component that the compiler
-//! chokes on takes down this process and no more. It is handed bytes and hands back bytes, and touches no files but those
-//! of the function cache. It ends when its input does, so that none is left behind.
+//! chokes on takes down this process and no more. It is handed bytes and hands back bytes, and touches no files but the key
+//! and those of the function cache. It ends when its input does, so that none is left behind.
 
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use wasmtime::Engine;
@@ -35,11 +36,13 @@ const WORTH_KEEPING: usize = 64 << 10;
 /// # Errors
 /// If the input is not what this version of sesame sends, or the process cannot be confined.
 pub fn serve(mut input: impl Read, output: impl Write + Send + 'static) -> io::Result<()> {
-    let Some((Request::Begin { data, cache, state, memory, functions }, _)) = read_frame(&mut input)? else {
+    let Some((Request::Begin { cache, state, memory, functions }, _)) = read_frame(&mut input)? else {
         return Ok(());
     };
     confine(memory)?;
-    let paths = StorePaths { data, cache, state };
+    // What a panic says goes into the answer.
+    std::panic::set_hook(Box::new(|_| {}));
+    let paths = StorePaths { data: PathBuf::new(), cache: cache.into(), state: state.into() };
     let worker = Arc::new(Worker {
         paths,
         bound: functions,
@@ -49,12 +52,12 @@ pub fn serve(mut input: impl Read, output: impl Write + Send + 'static) -> io::R
         turn: RwLock::default(),
         output: Mutex::new(output),
     });
-    while let Some((request, payload)) = read_frame(&mut input)? {
+    while let Some((request, payload)) = read_frame(&mut input).map_err(out_of_memory)? {
         match request {
             Request::Begin { .. } => return Err(io::ErrorKind::InvalidData.into()),
-            Request::Examine { number, component, compile } => {
+            Request::Examine { number, compile } => {
                 let worker = Arc::clone(&worker);
-                let work = move || worker.answer(number, &component, compile, &payload);
+                let work = move || worker.answer(number, compile, &payload);
                 // Not on the rayon pool, whose threads all compile: most of these wait for their turn.
                 std::thread::Builder::new().spawn(work)?;
             }
@@ -77,7 +80,7 @@ struct Worker<W> {
 }
 
 impl<W: Write> Worker<W> {
-    fn answer(&self, number: u64, component: &Digest, compile: Option<(EngineKey, Metering)>, bytes: &[u8]) {
+    fn answer(&self, number: u64, compile: Option<(Digest, EngineKey, Metering)>, bytes: &[u8]) {
         let result = {
             let (_alone, _beside) = if compile.is_some() && bytes.len() as u64 > SIDE_BY_SIDE {
                 (Some(self.turn.write().unwrap_or_else(PoisonError::into_inner)), None)
@@ -85,7 +88,7 @@ impl<W: Write> Worker<W> {
                 (None, Some(self.turn.read().unwrap_or_else(PoisonError::into_inner)))
             };
             self.reply(&Reply::Begun { number }, &[]);
-            catch_unwind(AssertUnwindSafe(|| self.examine(component, compile, bytes)))
+            catch_unwind(AssertUnwindSafe(|| self.examine(compile, bytes)))
         };
         let result = result.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -101,13 +104,12 @@ impl<W: Write> Worker<W> {
 
     fn examine(
         &self,
-        component: &Digest,
-        compile: Option<(EngineKey, Metering)>,
+        compile: Option<(Digest, EngineKey, Metering)>,
         bytes: &[u8],
     ) -> Result<(Examined, Vec<u8>), Unusable> {
         let interface = if compile.is_some() { read_interface(bytes)? } else { inspect(bytes)? };
         let (code, functions) = match compile {
-            Some((key, metering)) => self.compile(component, &key, metering, bytes)?,
+            Some((component, key, metering)) => self.compile(&component, &key, metering, bytes)?,
             None => (Vec::new(), FunctionCounts::default()),
         };
         let imports = import_part(bytes)?;
@@ -170,6 +172,14 @@ impl<W: Write> Worker<W> {
     fn reply(&self, reply: &Reply, payload: &[u8]) {
         let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = write_frame(&mut *output, reply, payload);
+    }
+}
+
+/// In the words in which an allocation that fails ends a process.
+fn out_of_memory(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::OutOfMemory => io::Error::other("memory allocation of a component failed"),
+        _ => error,
     }
 }
 

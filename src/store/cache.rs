@@ -16,8 +16,8 @@ pub fn sizes(paths: &StorePaths) -> Result<CacheSizes, Error> {
     Ok(CacheSizes { code: size(&paths.codes())?, functions: size(&paths.functions())? })
 }
 
-/// Removes what is of other engines than these, what processes that were killed have left, and of the compiled functions what
-/// is over `bound` bytes; says how much that was.
+/// Removes what is of other engines than these, what processes that were killed have left, all stamps, and of the compiled
+/// functions what is over `bound` bytes; says how much code and functions that was.
 ///
 /// # Errors
 /// [`Error::Io`] if something cannot be removed.
@@ -36,6 +36,9 @@ pub fn clean(paths: &StorePaths, engines: &[EngineKey], bound: u64) -> Result<Ca
         }
     }
     functions::trim(paths, bound)?;
+    for (stamp, _) in files(&paths.stamps()).unwrap_or_default() {
+        write::remove(&stamp)?;
+    }
     let after = sizes(paths)?;
     Ok(CacheSizes { code: before.code.without(after.code), functions: before.functions.without(after.functions) })
 }
@@ -58,7 +61,7 @@ fn files(engine: &Path) -> Result<Vec<(PathBuf, u64)>, Error> {
 }
 
 /// The folders of the engines, none where nothing was compiled yet. Links are none.
-fn engine_folders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(super) fn engine_folders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -6,6 +6,9 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::key::{self, Key};
 use super::paths::StorePaths;
@@ -39,11 +42,21 @@ pub fn open(
         .ok_or_else(|| Error::Untrusted { path, why: "it is too short for a tag".to_owned() })
 }
 
-/// Code that this process has just compiled and wants to load once, in a file without a name.
-pub fn in_memory(paths: &StorePaths, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<SealedCode, Error> {
-    let key = key::random(&paths.cache)?;
-    let mut file = write::nameless(&paths.cache)?;
-    file.write_all(code).map_err(Error::io("write a file in", &paths.cache))?;
+/// Removes what processes that were killed have left beside the code, as far as that can be done.
+pub fn sweep(paths: &StorePaths) {
+    for folder in super::cache::engine_folders(&paths.codes()).unwrap_or_default() {
+        let _ = write::sweep(&folder);
+    }
+}
+
+/// Code that was just compiled, to be loaded once, in a file that is only in memory.
+pub fn in_memory(engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<SealedCode, Error> {
+    let place = Path::new("compiled code in memory");
+    let key = key::random(place)?;
+    let file =
+        memfd_create("compiled code", MemfdFlags::CLOEXEC).map_err(|error| Error::io("create", place)(error.into()))?;
+    let mut file = File::from(file);
+    file.write_all(code).map_err(Error::io("write", place))?;
     let hasher = hasher(&key, engine, component, code.len() as u64);
     let tag = hasher.clone().update(code).finalize().into();
     Ok(SealedCode::new(file.into(), code.len(), Seal::new(hasher, tag)))

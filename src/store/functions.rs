@@ -1,6 +1,6 @@
 //! The function cache: compiled functions of one engine, in packs, `functions/<engine key>/<tag>.pack`.
 //!
-//! A run appends what it compiles to one new pack and gives that its name when it ends; packs are never changed after that.
+//! A run appends what it compiles to one new pack and gives that its name when it ends; what has an index is never changed.
 //! Nothing is fsynced: every function has a tag of its own and so has the index, so what is torn, cut or flipped is not
 //! found, and its pack is removed. Several processes may do all of this at once.
 //!
@@ -39,6 +39,9 @@ const FOOTER: u64 = 8 + 8 + TAG as u64 + 8;
 
 /// How many packs are open at a time; those that were used last.
 const MAX_PACKS: usize = 64;
+
+/// How many functions are known at a time, so that very small ones do not take all memory.
+const MAX_FUNCTIONS: usize = 1 << 20;
 
 /// A pack has at most this part of the bound of the cache, so that what is dropped at a time is not too much.
 const PARTS: u64 = 8;
@@ -140,6 +143,9 @@ impl FunctionCache {
                 write::remove(&path)?;
                 continue;
             };
+            if index.len() + entries.len() > MAX_FUNCTIONS {
+                break;
+            }
             index.reserve(entries.len());
             for Entry { name, offset, length } in entries {
                 index.insert(name, Place { pack: Arc::clone(&filed.pack), offset, length });
@@ -246,7 +252,7 @@ impl FunctionCache {
     fn put(&self, name: Name, function: &[u8]) -> Option<(Arc<Pack>, Entry)> {
         let length = u32::try_from(function.len()).ok()?;
         let bytes = [function, self.tags.of_function(&name, function).as_bytes()].concat();
-        let (pack, offset) = self.fresh().reserve(&self.folder, bytes.len() as u64)?;
+        let (pack, offset) = self.fresh().reserve(&self.folder, bytes.len() as u64, self.bound)?;
         if let Err(error) = pack.file.write_all_at(&bytes, offset) {
             self.fresh().fault.get_or_insert(Error::io("write", &self.folder)(error));
             return None;
@@ -275,9 +281,10 @@ impl FunctionCache {
 }
 
 impl Fresh {
-    /// A place for so many bytes.
-    fn reserve(&mut self, folder: &Path, bytes: u64) -> Option<(Arc<Pack>, u64)> {
-        if self.fault.is_some() {
+    /// A place for so many bytes. None once the pack is much larger than one should be: only a component that is very large
+    /// for the bound comes so far.
+    fn reserve(&mut self, folder: &Path, bytes: u64, bound: u64) -> Option<(Arc<Pack>, u64)> {
+        if self.fault.is_some() || self.size + bytes > 2 * (bound / PARTS) {
             return None;
         }
         if self.pack.is_none() {
@@ -373,14 +380,16 @@ pub(super) fn trim(paths: &StorePaths, bound: u64) -> Result<(), Error> {
     let Ok(folders) = fs::read_dir(paths.functions()) else { return Ok(()) };
     let mut found = Vec::new();
     for folder in folders.flatten() {
+        write::sweep(&folder.path())?;
         found.extend(list(&folder.path()).unwrap_or_default());
     }
     found.sort_by_key(|pack| std::cmp::Reverse(pack.used));
     let mut total = 0;
     for Found { path, size, .. } in found {
-        total += size;
-        if total > bound {
+        if total + size > bound {
             write::remove(&path)?;
+        } else {
+            total += size;
         }
     }
     Ok(())

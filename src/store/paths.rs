@@ -66,9 +66,13 @@ impl StorePaths {
         self.codes().join(engine.as_str())
     }
 
+    pub fn stamps(&self) -> PathBuf {
+        self.cache.join("stamps")
+    }
+
     /// How everything looked when a command had nothing to do.
     pub fn stamp(&self, name: &str) -> PathBuf {
-        self.cache.join("stamps").join(name)
+        self.stamps().join(name)
     }
 
     pub fn functions(&self) -> PathBuf {

@@ -208,12 +208,6 @@ impl Unfinished {
     }
 }
 
-/// A file without a name, which is gone when it is closed.
-pub fn nameless(folder: &Path) -> Result<File, Error> {
-    create_folder(folder)?;
-    tempfile::tempfile_in(folder).map_err(Error::io("create a file in", folder))
-}
-
 /// Removes what was begun in a folder by processes that are no more. What cannot be removed stays.
 pub fn sweep(folder: &Path) -> Result<(), Error> {
     let entries = match fs::read_dir(folder) {

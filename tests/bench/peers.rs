@@ -15,6 +15,11 @@ pub fn has(program: &str) -> bool {
     version(Command::new(program)).is_some()
 }
 
+/// Whether both are there.
+pub fn both() -> bool {
+    has("wkg") && has("wasmtime")
+}
+
 /// Fetches one component from a registry on this machine.
 pub fn pull(reference: &str, target: &Path) -> Command {
     let mut command = Command::new("wkg");

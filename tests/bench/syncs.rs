@@ -40,7 +40,7 @@ fn cold(registry: &Registry) -> Vec<Row> {
     let wall = |costs: &[Cost]| median(costs.iter().map(|cost| cost.wall).collect());
     let peak = |costs: &[Cost]| median(costs.iter().map(|cost| cost.peak).collect());
     let (ratio, memory) = (part(wall(&own), wall(&theirs)), peak(&own) as f64 / peak(&theirs) as f64);
-    let compared = |text: String| if peers::has("wkg") && peers::has("wasmtime") { text } else { "–".to_owned() };
+    let compared = |text: String| if peers::both() { text } else { "–".to_owned() };
     vec![
         Row {
             number: 1,
@@ -48,7 +48,7 @@ fn cold(registry: &Registry) -> Vec<Row> {
             figure: shown(wall(&own)),
             beside: compared(format!("`wkg oci pull` and `wasmtime compile` of each: {}", shown(wall(&theirs)))),
             aim: "at most 0.50".to_owned(),
-            met: peers::has("wkg").then_some(ratio <= 0.5),
+            met: peers::both().then_some(ratio <= 0.5),
         }
         .with_ratio(ratio),
         Row {
@@ -57,7 +57,7 @@ fn cold(registry: &Registry) -> Vec<Row> {
             figure: mebibytes(peak(&own)),
             beside: compared(format!("the largest `wasmtime compile`: {}", mebibytes(peak(&theirs)))),
             aim: "at most 1.50".to_owned(),
-            met: peers::has("wkg").then_some(memory <= 1.5),
+            met: peers::both().then_some(memory <= 1.5),
         }
         .with_ratio(memory),
     ]
@@ -80,9 +80,13 @@ fn unrelated(registry: &Registry) -> Row {
         number: 2,
         what: "the same with 8 components that have no function in common".to_owned(),
         figure: shown(own),
-        beside: format!("the processor's time of both programs, over {cores} cores: {}", shown(theirs)),
+        beside: if peers::both() {
+            format!("the processor's time of both programs, over {cores} cores: {}", shown(theirs))
+        } else {
+            "–".to_owned()
+        },
         aim: "at most 1.20".to_owned(),
-        met: peers::has("wkg").then_some(part(own, theirs) <= 1.2),
+        met: peers::both().then_some(part(own, theirs) <= 1.2),
     }
     .with_ratio(part(own, theirs))
 }
@@ -162,7 +166,7 @@ impl Set {
 
     /// The same with other programs, if they are there.
     fn peers(&self) -> Option<Cost> {
-        if !peers::has("wkg") || !peers::has("wasmtime") {
+        if !peers::both() {
             return None;
         }
         let mut all = Cost::default();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -13,8 +14,10 @@ use serde_json::{Value, json};
 use sesame::model::digest::Digest;
 use sesame::model::fault::{Fault, FaultKind};
 use sesame::model::report::StepOutcome;
+use sesame::model::text;
 use sesame::ops::context::{Compiler, Context};
 use sesame::ops::error::Error;
+use sesame::ops::lock::Mode;
 use sesame::ops::sync::{self, LockPolicy, Options, Ownership};
 
 use crate::integrity::change;
@@ -44,7 +47,7 @@ fn too_slow() -> Bomb {
     Bomb {
         component: slow(2000),
         bounds: &["--compile-timeout", "2"],
-        reason: "compiling it takes longer than 2 s",
+        reason: "the compiler takes longer than 2 s",
         hint: "give it more time with `--compile-timeout SECONDS`",
     }
 }
@@ -53,7 +56,7 @@ fn too_large() -> Bomb {
     Bomb {
         component: greedy(),
         bounds: &["--compile-memory", "512"],
-        reason: "compiling it takes more than 512 MiB of memory",
+        reason: "the compiler takes more than 512 MiB of memory",
         hint: "give it more with `--compile-memory MIB`",
     }
 }
@@ -137,10 +140,6 @@ fn larges(seeds: u32) -> Wanted {
 
 fn small(name: &str) -> (String, Vec<u8>) {
     (name.to_owned(), component(name))
-}
-
-fn wanted<'a>(components: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Wanted {
-    components.into_iter().map(|(name, component)| (name.to_owned(), component.to_owned())).collect()
 }
 
 /// Writes a manifest of files, and the files.
@@ -305,7 +304,7 @@ fn of_several_bombs_at_once_each_is_named_with_its_own_reason() {
     let sandbox = Sandbox::new();
     // What is too large must have the time to grow.
     let too_slow =
-        Bomb { bounds: &["--compile-timeout", "4"], reason: "compiling it takes longer than 4 s", ..too_slow() };
+        Bomb { bounds: &["--compile-timeout", "4"], reason: "the compiler takes longer than 4 s", ..too_slow() };
     let bombs = [too_slow, too_large(), too_odd()];
     let good: Wanted = [small("good-0"), small("good-1"), small("good-2")].into();
     let mut extensions = good.clone();
@@ -329,7 +328,7 @@ fn a_file_that_is_called_is_given_up_too() {
     let start = Instant::now();
     let run = sandbox.run(&["extension", "call", "./bomb.wasm", "f", "--compile-timeout", "1"]);
     assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
-    run.fails(65, &["bomb.wasm is not usable", "compiling it takes longer than 1 s", "--compile-timeout SECONDS"]);
+    run.fails(65, &["bomb.wasm is not usable", "the compiler takes longer than 1 s", "--compile-timeout SECONDS"]);
 }
 
 #[test]
@@ -339,7 +338,7 @@ fn the_worker_is_confined_and_ends_with_its_input() {
     let mut worker = sandbox.command(&["compile-worker"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let pid = Pid::from_child(&worker);
     let begin = json!({ "Begin": {
-        "data": sandbox.data(), "cache": sandbox.cache(), "state": sandbox.path("home/state/pds"),
+        "cache": sandbox.cache().as_os_str(), "state": sandbox.path("home/state/pds").as_os_str(),
         "memory": MEMORY, "functions": 0,
     } });
     let header = begin.to_string();
@@ -363,7 +362,7 @@ fn the_worker_is_confined_and_ends_with_its_input() {
 #[test]
 fn a_sync_that_is_killed_leaves_no_worker() {
     let sandbox = Sandbox::new();
-    want(&sandbox, &wanted([("bomb", slow(2000).as_slice())]));
+    want(&sandbox, &[("bomb".to_owned(), slow(2000))].into());
     let (mut sync, worker) = compiling(&sandbox, &[]);
     sync.kill().unwrap();
     assert_eq!(sync.wait().unwrap().signal(), Some(9));
@@ -373,7 +372,7 @@ fn a_sync_that_is_killed_leaves_no_worker() {
 #[test]
 fn an_interrupt_ends_the_worker_and_the_sync_at_once() {
     let sandbox = Sandbox::new();
-    want(&sandbox, &wanted([("bomb", slow(2000).as_slice())]));
+    want(&sandbox, &[("bomb".to_owned(), slow(2000))].into());
     let (sync, worker) = compiling(&sandbox, &[]);
     kill_process(Pid::from_child(&sync), Signal::INT).unwrap();
     ended(sync).fails(130, &["interrupted"]);
@@ -383,7 +382,7 @@ fn an_interrupt_ends_the_worker_and_the_sync_at_once() {
 #[test]
 fn a_worker_that_is_killed_is_to_blame_where_it_had_nothing_else_to_do() {
     let sandbox = Sandbox::new();
-    want(&sandbox, &wanted([("slow", slow(200).as_slice())]));
+    want(&sandbox, &[("slow".to_owned(), slow(200))].into());
     let (sync, worker) = compiling(&sandbox, &[]);
     kill_process(worker, Signal::KILL).unwrap();
     ended(sync).fails(65, &["error: slow: the compiler ended: signal 9", "hint: run the command again"]);
@@ -393,7 +392,7 @@ fn a_worker_that_is_killed_is_to_blame_where_it_had_nothing_else_to_do() {
 #[test]
 fn what_was_lost_with_a_worker_beside_others_is_compiled_again() {
     let sandbox = Sandbox::new();
-    want(&sandbox, &wanted([("slow-a", slow(200).as_slice()), ("slow-b", slow(201).as_slice())]));
+    want(&sandbox, &[("slow-a".to_owned(), slow(200)), ("slow-b".to_owned(), slow(201))].into());
     let (sync, worker) = compiling(&sandbox, &[]);
     kill_process(worker, Signal::KILL).unwrap();
     let output = sync.wait_with_output().unwrap();
@@ -468,7 +467,9 @@ fn what_is_kept_of_functions_stays_within_its_bound() {
 
 /// Flips a bit in every second KiB of all packs; only of the functions, or of the index behind them too.
 fn corrupt(sandbox: &Sandbox, index_too: bool) {
-    for pack in packs(sandbox) {
+    let packs = packs(sandbox);
+    assert!(!packs.is_empty());
+    for pack in packs {
         change(&pack, |bytes| {
             let footer = bytes.len() - 56;
             let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
@@ -488,7 +489,7 @@ fn code_is_the_same(manifest: impl FnOnce(&Sandbox)) {
         files.into_iter().map(|file| (file.clone(), fs::read(file).unwrap())).collect()
     };
     let cold = sandbox.ok(&["sync", "-v"]);
-    assert!(percent(&cold) < 50 + 20 && !packs(&sandbox).is_empty(), "{}", cold.stderr);
+    assert!(percent(&cold) < 70 && !packs(&sandbox).is_empty(), "{}", cold.stderr);
     let first = code();
     let is_same = |how: &str, arguments: &[&str]| {
         fs::remove_dir_all(cwasm(&sandbox)).unwrap();
@@ -501,11 +502,13 @@ fn code_is_the_same(manifest: impl FnOnce(&Sandbox)) {
     corrupt(&sandbox, false);
     let damaged = percent(&is_same("with damaged functions", &[]));
     assert!((1..warm).contains(&damaged), "{damaged}");
-    is_same("cold once more", &[]);
+    // The damaged packs are gone by now.
+    is_same("made again", &[]);
     corrupt(&sandbox, true);
     is_same("with damaged packs", &[]);
     fs::remove_dir_all(functions(&sandbox)).unwrap();
-    is_same("without a function cache", &["--function-cache", "0"]);
+    let run = is_same("without a function cache", &["--function-cache", "0"]);
+    assert!(!run.stderr.contains(" % of "), "nothing was looked for: {}", run.stderr);
     assert_eq!(packs(&sandbox), Vec::<PathBuf>::new());
 }
 
@@ -632,13 +635,12 @@ fn gc_removes_what_is_of_other_engines_and_over_the_bound_and_nothing_else() {
 
 /// A sync by the library, with a compiler of its own.
 fn sync_with(sandbox: &Sandbox, program: &str) -> Error {
-    let context = Context { compiler: Compiler::of_program(program.into()), ..context(sandbox) };
-    let options = Options {
-        mode: sesame::ops::lock::Mode::Write,
-        policy: LockPolicy::Update,
-        ownership: Ownership::Respect,
-        profile: None,
-    };
+    sync_of(Context { compiler: Compiler::of_program(program.into()), ..context(sandbox) })
+}
+
+fn sync_of(context: Context) -> Error {
+    let options =
+        Options { mode: Mode::Write, policy: LockPolicy::Update, ownership: Ownership::Respect, profile: None };
     let start = Instant::now();
     let error = sync::sync(&context, &options).unwrap_err();
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
@@ -688,8 +690,34 @@ fn a_verbose_sync_ends_with_what_the_caches_hold() {
     let said = sandbox.ok(&["sync", "-v"]).stderr;
     let line = said.lines().last().unwrap();
     assert!(line.starts_with("cache: ") && line.ends_with(" functions were found"), "{line}");
-    let bytes = |files: Vec<PathBuf>| sesame::model::text::size(size(&files));
+    let bytes = |files: Vec<PathBuf>| text::size(size(&files));
     let (code, functions) = (bytes(sandbox.files(&cwasm(&sandbox))), bytes(packs(&sandbox)));
     let sizes = format!("cache: {code} of compiled code, {functions} of compiled functions; 0 % of 15");
     assert!(line.starts_with(&sizes), "{line}");
+}
+
+#[test]
+fn folders_need_not_be_text() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let sandbox = Sandbox::new();
+    want(&sandbox, &larges(1));
+    let cache = sandbox.path("home").join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    let run = Run::of(sandbox.command(&["sync", "-v"]).env("XDG_CACHE_HOME", &cache));
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert!(!sandbox.files(&cache.join("pds/functions")).is_empty());
+}
+
+#[test]
+fn a_compiler_that_says_nothing_is_not_waited_for_forever_and_one_that_says_nonsense_not_at_all() {
+    let sandbox = Sandbox::new();
+    want(&sandbox, &[small("a")].into());
+    sandbox.write("../tmp/silent", "#!/bin/sh\nexec sleep 1000\n");
+    sandbox.write("../tmp/babbles", "#!/bin/sh\nexec yes\n");
+    for (program, reason) in [("silent", "the compiler takes longer than 1 s"), ("babbles", "cannot be read")] {
+        let path = sandbox.path("tmp").join(program);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let compiler = Compiler { timeout: Duration::from_secs(1), ..Compiler::of_program(path) };
+        let fault = format!("{:?}", fault_of(sync_of(Context { compiler, ..context(&sandbox) })));
+        assert!(fault.contains(reason), "{fault}");
+    }
 }
