@@ -246,10 +246,8 @@ impl Worker {
         let mut child = Command::new(&settings.program)
             .arg0("sesame")
             .args(&settings.arguments)
-            // It needs nothing of the environment, and no signal that a terminal sends to us. Compilers allocate a lot: with
-            // glibc's large pages they take some 8 % less of the processor's time.
+            // It needs nothing of the environment, and no signal that a terminal sends to us.
             .env_clear()
-            .env("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
             .current_dir(Path::new("/"))
             .process_group(0)
             .stdin(Stdio::piped())
