@@ -21,10 +21,14 @@ pub fn caches(sizes: &CacheSizes, functions: Option<FunctionCounts>) -> String {
 /// What `gc` did.
 pub fn gc(report: &GcReport) -> String {
     let done = Style::good("done:");
+    let kept = match report.kept == CacheSizes::default() {
+        true => "the cache is empty".to_owned(),
+        false => format!("kept {}", cache_sizes(&report.kept)),
+    };
     if report.removed == CacheSizes::default() {
-        return format!("{done} nothing to remove; kept are {}\n", cache_sizes(&report.kept));
+        return format!("{done} nothing to remove; {kept}\n");
     }
-    format!("{done} removed {}; kept are {}\n", cache_sizes(&report.removed), cache_sizes(&report.kept))
+    format!("{done} removed {}; {kept}\n", cache_sizes(&report.removed))
 }
 
 fn cache_sizes(sizes: &CacheSizes) -> String {

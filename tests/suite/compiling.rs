@@ -611,7 +611,7 @@ fn gc_removes_what_is_of_other_engines_and_over_the_bound_and_nothing_else() {
         })
     };
     let removed = others();
-    let removes = "removed 3.0 KiB of compiled code, 5.0 KiB of compiled functions; kept are ";
+    let removes = "removed 3.0 KiB of compiled code, 5.0 KiB of compiled functions; kept ";
     sandbox.run(&["gc", "--cache"]).fails(0, &[removes]);
     assert!(removed.iter().all(|folder| !folder.exists()));
     assert_eq!((sandbox.files(&cwasm(&sandbox)), packs(&sandbox)), (code.clone(), packs_before.clone()));
