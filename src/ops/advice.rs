@@ -2,6 +2,7 @@
 //! and users of the library are told the same.
 
 use super::compiler::Unusable;
+use super::context::Compiler;
 use super::error::Error;
 use super::registry_advice::registry;
 use crate::engine::compile::CompileError;
@@ -120,11 +121,14 @@ fn unusable(why: &Unusable) -> String {
         Unusable::Compile(CompileError::Failed(_)) => "ask its author for a build with current tools".to_owned(),
         Unusable::Panicked(_) => "it may be a fault of the compiler: please report it, with the component".to_owned(),
         Unusable::Timeout(_) => {
-            "if you trust it, give it more time with `--compile-timeout SECONDS`; else ask its author for a simpler build"
-                .to_owned()
+            let usual = Compiler::TIMEOUT;
+            format!(
+                "if you trust it, give it more time with `--compile-timeout SECONDS` ({usual} if not said); else take it out"
+            )
         }
         Unusable::Memory(_) => {
-            "if you trust it, give it more with `--compile-memory MIB`; else ask its author for a simpler build".to_owned()
+            let usual = Compiler::MEMORY;
+            format!("if you trust it, give it more with `--compile-memory MIB` ({usual} if not said); else take it out")
         }
         Unusable::Ended(_) => "run the command again; if it ends again, ask its author for a simpler build".to_owned(),
         Unusable::OtherEngine => "give the path of a `sesame` program of this version".to_owned(),

@@ -31,6 +31,10 @@ use crate::store::paths::StorePaths;
 /// How long a worker may take to file what the function cache got.
 const END: Duration = Duration::from_secs(60);
 
+/// How long one look at a worker that ends is apart from the next, and how many there are before it is killed.
+const ROUND: Duration = Duration::from_millis(5);
+const ROUNDS_TO_END: u32 = 200;
+
 /// How much of what a worker says at its end is read.
 const LAST_WORDS: u64 = 16 << 10;
 
@@ -346,15 +350,11 @@ impl Reader {
                 }
             }
         }
-        let status = {
-            let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = child.kill();
-            child.wait()
-        };
+        let status = self.ended(if misread.is_some() { 0 } else { ROUNDS_TO_END });
         let words = self.words.recv().unwrap_or_default();
         let why = match misread {
             Some(error) if words.is_empty() => Unusable::Ended(format!("what it answers cannot be read: {error}")),
-            _ => why(status.ok(), &words, self.memory),
+            _ => why(status, &words, self.memory),
         };
         let mut listeners = self.listeners();
         listeners.is_lost = true;
@@ -364,6 +364,19 @@ impl Reader {
         for (number, listener) in listeners.waiting.drain() {
             let _ = listener.answer.send(Answer::Lost { why: why.clone(), to_blame: to_blame == Some(number) });
         }
+    }
+
+    /// How the worker ends, which has closed its output; it is killed if it does not.
+    fn ended(&self, rounds: u32) -> Option<ExitStatus> {
+        for _ in 0..rounds {
+            if let Ok(Some(status)) = self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait() {
+                return Some(status);
+            }
+            std::thread::sleep(ROUND);
+        }
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = child.kill();
+        child.wait().ok()
     }
 
     fn listeners(&self) -> MutexGuard<'_, Listeners> {
