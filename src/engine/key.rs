@@ -7,7 +7,8 @@ use std::hash::{Hash, Hasher};
 
 use wasmtime::Engine;
 
-use crate::model::engine_key::EngineKey;
+use super::config::{EngineError, engine};
+use crate::model::engine_key::{EngineKey, EngineKeys, Metering};
 
 /// The version of what stands in a cwasm file, our tag included.
 const FORMAT: &[u8] = b"sesame cwasm 1";
@@ -21,6 +22,15 @@ pub fn engine_key(engine: &Engine) -> EngineKey {
     let mut bytes = [0; 16];
     hasher.0.finalize_xof().fill(&mut bytes);
     EngineKey::new(bytes)
+}
+
+/// The keys of the engines that are needed.
+///
+/// # Errors
+/// [`EngineError`] if wasmtime does not support this machine.
+pub fn engine_keys(is_needed: impl Fn(Metering) -> bool) -> Result<EngineKeys, EngineError> {
+    let key = |metering| is_needed(metering).then(|| engine(metering).map(|engine| engine_key(&engine))).transpose();
+    Ok(EngineKeys { unmetered: key(Metering::Unmetered)?, metered: key(Metering::Metered)? })
 }
 
 /// The version of wasmtime that this was built with, for people: `48.0.8`.
@@ -49,8 +59,6 @@ impl Hasher for StrongHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::config::engine;
-    use crate::model::engine_key::Metering;
 
     #[test]
     fn the_named_version_is_the_pinned_one() {

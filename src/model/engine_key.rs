@@ -45,6 +45,11 @@ pub struct EngineKeys {
 }
 
 impl EngineKeys {
+    /// Whether one of them has this text.
+    pub fn own(&self, text: &str) -> bool {
+        [&self.unmetered, &self.metered].into_iter().flatten().any(|key| key.as_str() == text)
+    }
+
     pub fn get(&self, metering: Metering) -> Option<&EngineKey> {
         match metering {
             Metering::Unmetered => self.unmetered.as_ref(),

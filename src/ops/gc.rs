@@ -2,9 +2,7 @@
 
 use super::context::Context;
 use super::error::Error;
-use crate::engine::config::engine;
-use crate::engine::key::engine_key;
-use crate::model::engine_key::Metering;
+use crate::engine::key::engine_keys;
 use crate::model::report::{CacheSizes, GcReport};
 use crate::store::cache;
 use crate::store::paths::StorePaths;
@@ -16,7 +14,7 @@ use crate::store::paths::StorePaths;
 /// [`Error::Store`] if something cannot be removed.
 pub fn clean_cache(context: &Context) -> Result<GcReport, Error> {
     let _guard = context.guard()?;
-    let engines = [engine_key(&engine(Metering::Unmetered)?), engine_key(&engine(Metering::Metered)?)];
+    let engines = engine_keys(|_| true)?;
     let removed = cache::clean(&context.paths, &engines, context.compiler.functions)?;
     Ok(GcReport { removed, kept: cache::sizes(&context.paths)? })
 }

@@ -9,17 +9,16 @@ use std::time::SystemTime;
 
 use super::context::Context;
 use super::error::Error;
+use super::permission::policy_files;
 use super::project::read_file;
 use super::sync::Options;
-use crate::engine::config::engine;
-use crate::engine::key::engine_key;
+use crate::engine::key::engine_keys;
 use crate::model::MAX_FILE;
 use crate::model::capability::Capability;
-use crate::model::engine_key::{EngineKey, EngineKeys, Metering};
-use crate::model::generation::Generation;
-use crate::model::lock::{Lock, LockedSource};
+use crate::model::engine_key::{EngineKey, EngineKeys};
 use crate::model::manifest::{ComponentSource, Extension, Manifest};
 use crate::model::report::UpToDate;
+use crate::store::scan::Wanted;
 use crate::store::stamp::{self, Seen};
 
 /// Whether a `sync` with these options has nothing to do. What it says is no less than [`sync`](super::sync::sync) would
@@ -61,26 +60,12 @@ impl<'a> Glance<'a> {
     /// The answer of the last such command, if nothing has changed since.
     pub fn answer(&self) -> Option<UpToDate> {
         stamp::check(&self.context.paths, &self.name, |engines| {
-            let own = |metering| -> Option<Option<EngineKey>> {
-                if engines.get(metering).is_none() {
-                    return Some(None);
-                }
-                Some(Some(engine_key(&engine(metering).ok()?)))
-            };
-            let engines = EngineKeys { unmetered: own(Metering::Unmetered)?, metered: own(Metering::Metered)? };
-            self.inputs(&engines)
+            self.inputs(&engine_keys(|metering| engines.get(metering).is_some()).ok()?)
         })
     }
 
     /// Notes that a sync had nothing to do.
-    pub fn note_sync(
-        &self,
-        manifest: &Manifest,
-        lock: &Lock,
-        live: &Generation,
-        engines: &EngineKeys,
-        answer: UpToDate,
-    ) {
+    pub fn note_sync(&self, manifest: &Manifest, wanted: Wanted, answer: UpToDate) {
         let reads_folders = |extension: &Extension| {
             [Capability::FsRead, Capability::FsWrite].iter().any(|folder| extension.capabilities.contains_key(folder))
         };
@@ -88,27 +73,14 @@ impl<'a> Glance<'a> {
             return;
         }
         let paths = &self.context.paths;
-        let mut seen = Seen { engines: engines.clone(), ..self.seen(manifest) };
+        let mut seen = Seen { engines: wanted.engines.clone(), ..self.seen(manifest) };
         seen.paths.extend([paths.key(), paths.current(&answer.profile)]);
         seen.paths.extend(answer.generation.map(|generation| paths.generation(&answer.profile, generation)));
-        for extension in &live.extensions {
-            let code = match extension.metering() {
-                Metering::Unmetered => &mut seen.unmetered,
-                Metering::Metered => &mut seen.metered,
-            };
-            code.push(extension.component);
-            seen.blobs.push(extension.component);
-            if let Some(LockedSource::Oci { provenance, manifest, .. }) =
-                lock.entries.get(&extension.name).map(|entry| &entry.source)
-            {
-                seen.blobs.push(*provenance);
-                seen.blobs.extend(manifest);
-            }
+        for (component, engine) in wanted.code {
+            let is_metered = wanted.engines.metered.as_ref() == Some(&engine);
+            if is_metered { &mut seen.metered } else { &mut seen.unmetered }.push(component);
         }
-        for digests in [&mut seen.blobs, &mut seen.unmetered, &mut seen.metered] {
-            digests.sort();
-            digests.dedup();
-        }
+        seen.blobs.extend(wanted.blobs);
         self.put(seen, answer);
     }
 
@@ -150,15 +122,13 @@ impl<'a> Glance<'a> {
 fn read(context: &Context) -> Result<blake3::Hasher, Error> {
     let mut hasher = blake3::Hasher::new();
     let mut add = |bytes: Option<Vec<u8>>| {
-        let bytes = bytes.map(|bytes| (bytes.len() as u64, bytes));
-        hasher.update(&bytes.as_ref().map_or(u64::MAX, |(length, _)| *length).to_le_bytes());
-        hasher.update(bytes.as_ref().map_or(&[], |(_, bytes)| bytes));
+        let length = bytes.as_ref().map_or(u64::MAX, |bytes| bytes.len() as u64);
+        hasher.update(&length.to_le_bytes()).update(&bytes.unwrap_or_default());
     };
     add(Some(env!("CARGO_PKG_VERSION").as_bytes().to_vec()));
     context.project.texts()?.into_iter().for_each(&mut add);
-    let host = context.user.configuration.join("config.toml");
-    for path in context.user.policies.iter().chain([&host]) {
-        add(read_file(path, MAX_FILE as u64 + 1)?);
+    for path in policy_files(&context.user) {
+        add(read_file(&path, MAX_FILE as u64 + 1)?);
     }
     Ok(hasher)
 }

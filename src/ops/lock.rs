@@ -64,16 +64,14 @@ pub(super) fn lock_silently(
     mode: Mode,
     upgrade: &Upgrade,
 ) -> Result<(LockReport, Vec<String>), Error> {
-    let glance = Glance::of_lock(context);
-    if *upgrade == Upgrade::Nothing
-        && let Some(answer) = glance.answer()
-    {
+    let glance = (*upgrade == Upgrade::Nothing).then(|| Glance::of_lock(context));
+    if let Some(answer) = glance.as_ref().and_then(Glance::answer) {
         return Ok((satisfied(context, answer.extensions), Vec::new()));
     }
     let manifest = context.project.read_manifest()?;
     check_upgrade(context, &manifest, upgrade)?;
     let old = context.project.read_lock()?;
-    if *upgrade == Upgrade::Nothing
+    if let Some(glance) = glance
         && let Some(old) = &old
         && stale(context, &manifest, old)?.is_empty()
     {

@@ -2,7 +2,7 @@
 //! against the machine's policy.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::context::{Context, User};
 use super::error::Error;
@@ -132,6 +132,16 @@ pub(super) fn check_sources(rules: &SourceRules, manifest: &Manifest, lock: Opti
     refuse(faults.into_iter().collect())
 }
 
+/// The files that [`read_policy`] reads, each of which may be absent.
+pub(super) fn policy_files(user: &User) -> impl Iterator<Item = PathBuf> {
+    user.policies.iter().cloned().chain([host_file(user)])
+}
+
+/// The host's own configuration.
+fn host_file(user: &User) -> PathBuf {
+    user.configuration.join("config.toml")
+}
+
 /// What this machine allows at most, from the policy files that there are and the host's own configuration.
 ///
 /// # Errors
@@ -145,7 +155,7 @@ pub fn read_policy(user: &User) -> Result<Policy, Error> {
             policy = policy.and(Policy::parse(&path.display().to_string(), folder, &bytes).map_err(Error::Policy)?);
         }
     }
-    let host = user.configuration.join("config.toml");
+    let host = host_file(user);
     if let Some(bytes) = read(&host)? {
         policy = policy.and(Policy::parse_host(&host.display().to_string(), &bytes).map_err(Error::Policy)?);
     }

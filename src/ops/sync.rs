@@ -13,10 +13,8 @@ use super::glance::Glance;
 use super::lock::{self, Mode, Upgrade};
 use super::permission::{apply_policy, check_folders, check_grants, check_sources, read_policy, unused_grants};
 use super::target::Target;
-use crate::engine::config::engine;
-use crate::engine::key::engine_key;
+use crate::engine::key::engine_keys;
 use crate::model::capability::shown;
-use crate::model::engine_key::{EngineKeys, Metering};
 use crate::model::event::Event;
 use crate::model::fault::Fault;
 use crate::model::functions::FunctionCounts;
@@ -69,11 +67,11 @@ pub struct Options {
 /// # Errors
 /// [`Error::Incomplete`] with the whole report if a step failed: then the old set is still live.
 pub fn sync(context: &Context, options: &Options) -> Result<SyncReport, Error> {
-    let glance = Glance::of_sync(context, options);
+    let glance = (options.mode == Mode::Write).then(|| Glance::of_sync(context, options));
     match (prepare(context, options)?, options.mode) {
         (Prepared::Work(work), mode) if work.plan.is_empty() || mode == Mode::Preview => {
-            if work.plan.is_empty() && mode == Mode::Write {
-                work.note(&glance);
+            if let Some(glance) = glance.filter(|_| work.plan.is_empty()) {
+                work.note(&glance)?;
             }
             return Ok(work.unrun(context, None));
         }
@@ -230,12 +228,13 @@ impl Work {
     }
 
     /// Notes that there is nothing to do, for the next to see at a glance.
-    fn note(&self, glance: &Glance<'_>) {
+    fn note(&self, glance: &Glance<'_>) -> Result<(), Error> {
         if let (Some((number, live)), true) = (&self.inventory.live, self.warnings.is_empty()) {
             let (profile, extensions) = (live.profile.clone(), live.extensions.len());
             let answer = UpToDate { profile, generation: Some(*number), extensions };
-            glance.note_sync(&self.manifest, &self.lock, live, &self.inventory.engines, answer);
+            glance.note_sync(&self.manifest, wanted(&self.generation, &self.lock)?, answer);
         }
+        Ok(())
     }
 
     /// The report of a plan that is empty, or that is only shown.
@@ -351,7 +350,8 @@ impl Work {
 
 /// What the plan of a target needs to know about.
 fn wanted(target: &Generation, lock: &Lock) -> Result<Wanted, Error> {
-    let mut wanted = Wanted { engines: engine_keys(target)?, ..Wanted::default() };
+    let is_needed = |metering| target.extensions.iter().any(|extension| extension.metering() == metering);
+    let mut wanted = Wanted { engines: engine_keys(is_needed)?, ..Wanted::default() };
     for extension in &target.extensions {
         wanted.blobs.insert(extension.component);
         if let Some(LockedSource::Oci { provenance, manifest, .. }) =
@@ -365,12 +365,4 @@ fn wanted(target: &Generation, lock: &Lock) -> Result<Wanted, Error> {
         }
     }
     Ok(wanted)
-}
-
-fn engine_keys(target: &Generation) -> Result<EngineKeys, Error> {
-    let key = |wanted: Metering| -> Result<_, Error> {
-        let needed = target.extensions.iter().any(|extension| extension.metering() == wanted);
-        if needed { Ok(Some(engine_key(&engine(wanted)?))) } else { Ok(None) }
-    };
-    Ok(EngineKeys { unmetered: key(Metering::Unmetered)?, metered: key(Metering::Metered)? })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::paths::StorePaths;
 use super::{Error, functions, write};
-use crate::model::engine_key::EngineKey;
+use crate::model::engine_key::EngineKeys;
 use crate::model::report::{CacheSize, CacheSizes};
 
 /// How much is there.
@@ -21,11 +21,11 @@ pub fn sizes(paths: &StorePaths) -> Result<CacheSizes, Error> {
 ///
 /// # Errors
 /// [`Error::Io`] if something cannot be removed.
-pub fn clean(paths: &StorePaths, engines: &[EngineKey], bound: u64) -> Result<CacheSizes, Error> {
+pub fn clean(paths: &StorePaths, engines: &EngineKeys, bound: u64) -> Result<CacheSizes, Error> {
     let before = sizes(paths)?;
     for folder in [paths.codes(), paths.functions()].iter().map(|folder| engine_folders(folder)) {
         for engine in folder? {
-            if engines.iter().any(|own| engine.ends_with(own.as_str())) {
+            if engines.own(&engine.file_name().unwrap_or_default().to_string_lossy()) {
                 write::sweep(&engine)?;
             } else {
                 for (file, _) in files(&engine)? {
