@@ -20,8 +20,8 @@ use crate::model::engine_key::EngineKey;
 
 /// Writes code that this process has just compiled.
 pub fn write(paths: &StorePaths, key: &Key, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<(), Error> {
-    let tag: [u8; Seal::TAG] = hasher(key, engine, component, code.len() as u64).update(code).finalize().into();
-    write::replace(&paths.code(engine, component), &[code, &tag], Durability::Disposable)
+    let tag = Seal::tag(hasher(key, engine, component, code.len() as u64), code);
+    write::replace(&paths.code(engine, component), &[code, tag.as_bytes()], Durability::Disposable)
 }
 
 /// Opens code, whose seal is still to be checked. `None` if there is none.
@@ -58,8 +58,8 @@ pub fn in_memory(engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<
     let mut file = File::from(file);
     file.write_all(code).map_err(Error::io("write", place))?;
     let hasher = hasher(&key, engine, component, code.len() as u64);
-    let tag = hasher.clone().update(code).finalize().into();
-    Ok(SealedCode::new(file.into(), code.len(), Seal::new(hasher, tag)))
+    let tag = Seal::tag(hasher.clone(), code);
+    Ok(SealedCode::new(file.into(), code.len(), Seal::new(hasher, tag.into())))
 }
 
 /// How large the code file is, in bytes, without looking into it; none if there is none.
