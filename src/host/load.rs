@@ -35,7 +35,7 @@ pub fn load(engine: &Engine, code: &SealedCode) -> Result<Component, LoadError> 
     // it is called only after the bytes matched a tag keyed with this machine's secret, and that tag is made only over bytes
     // that this program has just compiled. Whoever can do otherwise is this user, who can run machine code anyway.
     unsafe {
-        let map = MmapOptions::new().len(code.length()).populate().map(&code.file()).map_err(LoadError::Map)?;
+        let map = MmapOptions::new().len(code.length()).map(&code.file()).map_err(LoadError::Map)?;
         if !code.seal().matches(&map) {
             return Err(LoadError::Seal);
         }

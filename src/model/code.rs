@@ -63,7 +63,10 @@ impl Seal {
         if code.len() < MANY {
             hasher.update(code);
         } else {
-            hasher.update_rayon(code);
+            // From outside the pool, each part of it would wait for a thread anew.
+            rayon::scope(|_| {
+                hasher.update_rayon(code);
+            });
         }
         hasher.finalize()
     }
