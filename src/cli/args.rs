@@ -1,7 +1,6 @@
 //! The command line, as clap reads it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sesame::model::capability::Grant;
@@ -11,8 +10,7 @@ use sesame::model::reference::{OciReference, RegistryHost};
 use sesame::model::registries::RegistryPattern;
 use sesame::ops::context::Compiler;
 
-/// How many fetches go on at once, where nothing else is said.
-const JOBS: u8 = 16;
+use super::means::{Compiling, FunctionCacheArgument, Means, number};
 
 /// Provisions WebAssembly-component extensions for the Open Sesame desktop host.
 ///
@@ -204,13 +202,13 @@ pub struct CallArguments {
     #[arg(long, value_name = "FILE")]
     pub secrets: Option<PathBuf>,
     /// Lower the limit of time, in milliseconds
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
+    #[arg(long, value_name = "MS", value_parser = number::<u64>(1..=86_400_000))]
     pub timeout: Option<u64>,
     /// Lower the limit of fuel, where there is one
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = number::<u64>(1..=u64::MAX))]
     pub fuel: Option<u64>,
     /// Lower the limit of memory, in MiB
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=4096))]
+    #[arg(long, value_name = "MIB", value_parser = number::<u64>(1..=4096))]
     pub memory: Option<u64>,
     #[command(flatten)]
     pub profile: ProfileArgument,
@@ -298,69 +296,6 @@ pub struct SyncArguments {
     pub profile: Option<ProfileName>,
     #[command(flatten)]
     pub means: Means,
-}
-
-/// What a command may use to make things so.
-#[derive(Debug, Clone, Args)]
-pub struct Means {
-    /// Ask nobody; OCI layouts on this machine still serve
-    #[arg(long)]
-    pub offline: bool,
-    /// How many fetches go on at once; of one host never more than 6, or 16 over HTTP/2
-    #[arg(long, value_name = "N", default_value_t = JOBS, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub jobs: u8,
-    #[command(flatten)]
-    pub compiling: Compiling,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Compiling {
-    /// The most seconds that compiling one component may take
-    #[arg(long, value_name = "SECONDS", default_value_t = Compiler::TIMEOUT, hide_short_help = true,
-        value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub compile_timeout: u64,
-    /// The most memory that the compiler may take, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = Compiler::MEMORY, hide_short_help = true,
-        value_parser = clap::value_parser!(u64).range(256..=1_048_576))]
-    pub compile_memory: u64,
-    #[command(flatten)]
-    pub functions: FunctionCacheArgument,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct FunctionCacheArgument {
-    /// How much is kept of compiled functions for later components, in MiB; 0 for nothing
-    #[arg(long, value_name = "MIB", default_value_t = Compiler::FUNCTIONS, hide_short_help = true,
-        value_parser = clap::value_parser!(u64).range(0..=1_048_576))]
-    pub function_cache: u64,
-}
-
-impl Default for Means {
-    fn default() -> Self {
-        Self { offline: false, jobs: JOBS, compiling: Compiling::default() }
-    }
-}
-
-impl Default for Compiling {
-    fn default() -> Self {
-        Self {
-            compile_timeout: Compiler::TIMEOUT,
-            compile_memory: Compiler::MEMORY,
-            functions: FunctionCacheArgument { function_cache: Compiler::FUNCTIONS },
-        }
-    }
-}
-
-impl Compiling {
-    /// The compiler of this program, within these bounds.
-    pub fn compiler(&self, program: PathBuf) -> Compiler {
-        Compiler {
-            timeout: Duration::from_secs(self.compile_timeout),
-            memory: self.compile_memory << 20,
-            functions: self.functions.function_cache << 20,
-            ..Compiler::of_program(program)
-        }
-    }
 }
 
 /// The formats that have a schema.

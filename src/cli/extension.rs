@@ -21,13 +21,15 @@ use sesame::ops::push::{Push, push};
 use sesame::ops::secrets::SecretsFile;
 use sesame::registry::package::Taken;
 
-use super::args::{Arguments, CallArguments, ExtensionCommand, InstallArguments, Means, ProfileArgument};
+use super::args::{Arguments, CallArguments, ExtensionCommand, InstallArguments, ProfileArgument};
 use super::backends::{Echo, Printed};
 use super::environment::Environment;
 use super::failure::Failure;
+use super::means::Means;
 use super::output::{Output, Volume};
+use super::progress::Working;
 use super::prompt::line;
-use super::{End, any_context, context, context_of, human, human_registry, interrupt, json, run_verb};
+use super::{End, any_context, context, context_of, human, human_live, human_registry, interrupt, json, run_verb};
 
 /// Runs a command that is only there under `sesame extension`.
 pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -> Result<End, Failure> {
@@ -37,13 +39,13 @@ pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -
         ExtensionCommand::List { profile } => {
             let environment = Environment::read()?;
             let report = list(&environment.paths, &live_profile(arguments, &environment, profile)?)?;
-            output.answer("list", json::Data::List(&report), || human::list(&report));
+            output.answer("list", json::Data::List(&report), || human_live::list(&report));
         }
         ExtensionCommand::Info { name, profile } => {
             let environment = Environment::read()?;
             let profile = live_profile(arguments, &environment, profile)?;
             let report = info(&environment.paths, &environment.user(), &profile, name)?;
-            output.answer("info", json::Data::Info(&report), || human::info(&report));
+            output.answer("info", json::Data::Info(&report), || human_live::info(&report));
         }
         ExtensionCommand::Remove { name, profile, means } => {
             let context = context(arguments, "remove", means, output)?;
@@ -175,6 +177,7 @@ fn run_call(arguments: &Arguments, options: &CallArguments, output: &Output) -> 
         let live = Live::empty(surroundings)?;
         let compiler = options.compiling.compiler(environment.program.clone());
         let target = environment.start.join(&options.target);
+        let _working = Working::new(output, "compiling", &name);
         live.compile(&target, &grants, &adjustment, &environment.start, &compiler, &interrupt)?
     } else {
         if !options.grants.is_empty() {

@@ -169,8 +169,8 @@ fn incomplete(report: &SyncReport, whole: &Fault) -> String {
             Some(generation) => format!("generation {generation} is still live"),
             None => "nothing is live yet".to_owned(),
         };
-        let kept = count(kept, "fetched blob");
-        return format!("{text}{}interrupted; {live}, {kept} kept\n", Style::error("error: "));
+        let kept = if kept == 0 { String::new() } else { format!(", {} kept", count(kept, "fetched blob")) };
+        return format!("{text}{}interrupted; {live}{kept}\n", Style::error("error: "));
     }
     for extension in &report.extensions {
         let told = |at: usize| extension.faults[..at].iter().any(|other| other.message == extension.faults[at].message);
@@ -186,7 +186,7 @@ fn incomplete(report: &SyncReport, whole: &Fault) -> String {
     let rows = report.extensions.iter().map(|extension| {
         let status = match extension.status {
             ExtensionStatus::Live => "live",
-            ExtensionStatus::Ready => "ready",
+            ExtensionStatus::Ready => "ready, not live",
             ExtensionStatus::Failed => "failed",
             ExtensionStatus::Pending => "not done",
         };

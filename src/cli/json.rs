@@ -2,13 +2,14 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use sesame::model::cache_report::GcReport;
 use sesame::model::fault::Fault;
 use sesame::model::lock::LockChange;
 use sesame::model::name::ExtensionName;
 use sesame::model::registry_report::{LoginReport, LogoutReport, PushReport, RegistryReport};
 use sesame::model::report::{
-    CallReport, DiffReport, GcReport, InfoReport, InitReport, InstallReport, ListReport, LockReport, LogReport,
-    RemoveReport, SyncReport, WitReport,
+    CallReport, DiffReport, InfoReport, InitReport, InstallReport, ListReport, LockReport, LogReport, RemoveReport,
+    SyncReport, WitReport,
 };
 use sesame::ops::error::Error;
 

@@ -9,8 +9,10 @@ mod extension;
 mod failure;
 mod human;
 mod human_cache;
+mod human_live;
 mod human_registry;
 mod json;
+mod means;
 mod output;
 mod progress;
 mod prompt;
@@ -32,8 +34,9 @@ use sesame::ops::sync::{LockPolicy, Ownership};
 use sesame::ops::{diff, gc, glance, init, lock, sync, wit, worker};
 use sesame::registry::mirror::Reach;
 
-use args::{Arguments, Command, Compiling, LockArguments, Means, SyncArguments, Verb};
+use args::{Arguments, Command, LockArguments, SyncArguments, Verb};
 use environment::Environment;
+use means::{Compiling, Means};
 use output::{Output, Volume};
 use progress::Progress;
 
@@ -212,7 +215,7 @@ fn context_of(
         paths: environment.paths,
         network: environment.network,
         reach: if means.offline { Reach::Offline } else { Reach::Online },
-        jobs: usize::from(means.jobs),
+        jobs: means.jobs,
         compiler: means.compiling.compiler(environment.program),
         observer: Arc::new(Progress::new(output)),
         interrupt,

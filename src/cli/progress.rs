@@ -76,6 +76,30 @@ impl Progress {
     }
 }
 
+/// Draws that something goes on, on a terminal, until the value is dropped.
+pub struct Working(Option<ProgressBar>);
+
+impl Working {
+    pub fn new(output: &Output, verb: &'static str, name: &str) -> Self {
+        let bar = || {
+            let target = ProgressDrawTarget::stderr();
+            let bar = ProgressBar::with_draw_target(None, target).with_style(style("  {prefix:<10} {msg}  {elapsed}"));
+            let bar = bar.with_prefix(verb).with_message(escape(name).into_owned());
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        };
+        Self(output.draws().then(bar))
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 impl Observer for Progress {
     fn notice(&self, event: &Event<'_>) {
         match event {

@@ -9,8 +9,9 @@ use sesame::ops::error::Error;
 use sesame::ops::registry::{check, login, logout};
 use sesame::registry::secret::Secret;
 
-use super::args::{Arguments, Means, RegistryCommand};
+use super::args::{Arguments, RegistryCommand};
 use super::failure::Failure;
+use super::means::Means;
 use super::output::{Output, Volume};
 use super::prompt::{hidden_line, line};
 use super::{End, any_context, human_registry, json};

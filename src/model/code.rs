@@ -63,10 +63,7 @@ impl Seal {
         if code.len() < MANY {
             hasher.update(code);
         } else {
-            // From outside the pool, each part of it would wait for a thread anew.
-            rayon::scope(|_| {
-                hasher.update_rayon(code);
-            });
+            hasher.update_rayon(code);
         }
         hasher.finalize()
     }

@@ -16,7 +16,7 @@ pub trait Functions: fmt::Debug + Send + Sync {
 /// How many functions of a component were compiled, and how many need not be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FunctionCounts {
-    /// Taken from the function cache.
+    /// Taken from the function cache, which has what was compiled a moment ago too.
     pub found: u64,
     /// Compiled.
     pub compiled: u64,

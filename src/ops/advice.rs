@@ -64,8 +64,11 @@ impl Error {
                 }
                 None => "what was fetched and compiled is kept; run `sesame sync` again once it is mended".to_owned(),
             },
-            Self::Unusable(source) | Self::UnusableExtension { source, .. } | Self::UnusableFile { source, .. } => {
-                unusable(source)
+            Self::Unusable(source) => unusable(source, Some("NAME")),
+            Self::UnusableExtension { name, source } => unusable(source, Some(name)),
+            Self::UnusableFile { source, .. } => unusable(source, None),
+            Self::NoCodeFolder { .. } => {
+                "make room there, or make it a folder that you can write to; what was fetched is kept".to_owned()
             }
             Self::NoCompiler { .. } => "look whether that program can be run, and whether more processes can be started".to_owned(),
             Self::BadSize { .. } => "tell whoever published it; its manifest is broken".to_owned(),
@@ -113,7 +116,11 @@ impl Error {
     }
 }
 
-fn unusable(why: &Unusable) -> String {
+fn unusable(why: &Unusable, name: Option<&str>) -> String {
+    let without = || match name {
+        Some(name) => format!("; to go on without it, `sesame extension remove {name}`"),
+        None => String::new(),
+    };
     match why {
         Unusable::Inspect(InspectError::TooMany { .. }) => "ask its author for a simpler build".to_owned(),
         Unusable::Inspect(_) => "build it again, or ask its author for a build with current tools".to_owned(),
@@ -122,13 +129,14 @@ fn unusable(why: &Unusable) -> String {
         Unusable::Panicked(_) => "it may be a fault of the compiler: please report it, with the component".to_owned(),
         Unusable::Timeout(_) => {
             let usual = Compiler::TIMEOUT;
-            format!(
-                "if you trust it, give it more time with `--compile-timeout SECONDS` ({usual} if not said); else take it out"
-            )
+            let more =
+                format!("if you trust it, give it more time with `--compile-timeout SECONDS` ({usual} if not said)");
+            more + &without()
         }
         Unusable::Memory(_) => {
             let usual = Compiler::MEMORY;
-            format!("if you trust it, give it more with `--compile-memory MIB` ({usual} if not said); else take it out")
+            let more = format!("if you trust it, give it more with `--compile-memory MIB` ({usual} if not said)");
+            more + &without()
         }
         Unusable::Ended(_) => "run the command again; if it ends again, ask its author for a simpler build".to_owned(),
         Unusable::OtherEngine => "give the path of a `sesame` program of this version".to_owned(),

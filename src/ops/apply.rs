@@ -4,7 +4,7 @@
 //! later run to go on, and the process that compiles is killed.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -65,12 +65,17 @@ impl<'a> Workshop<'a> {
 /// Runs a plan and says how each step ended, in the plan's order.
 pub(super) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutcome>, Error> {
     let context = workshop.context;
-    context.observer.notice(&Event::Started { plan });
-    // The compiling worker tags what it keeps with the key, and makes none itself.
-    if plan.steps().any(|(_, step)| matches!(step.action, Action::Compile { .. })) {
+    let engines = plan.steps().filter_map(|(_, step)| match &step.action {
+        Action::Compile { engine, .. } => Some(engine),
+        _ => None,
+    });
+    let engines: BTreeSet<&EngineKey> = engines.collect();
+    if !engines.is_empty() {
+        // The compiling worker tags what it keeps with the key, and makes none itself.
         key::read_or_create(&context.paths)?;
-        cwasm::sweep(&context.paths);
+        cwasm::prepare(&context.paths, engines).map_err(|source| Error::NoCodeFolder { source })?;
     }
+    context.observer.notice(&Event::Started { plan });
     let mut outcomes = vec![StepOutcome::Interrupted; plan.len()];
     let run = context.block_on(async {
         run(workshop, plan, &mut outcomes).await?;

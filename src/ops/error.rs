@@ -140,6 +140,8 @@ pub enum Error {
     Unusable(#[from] Unusable),
     #[error("the compiler {} cannot be started", program.display())]
     NoCompiler { program: PathBuf, source: std::io::Error },
+    #[error("compiled code cannot be kept; nothing was activated")]
+    NoCodeFolder { source: store::Error },
     #[error("the compiled code of `{name}` is missing")]
     NoCode { name: ExtensionName },
     #[error("the compiled code of `{name}` is not what was compiled: {why}")]
@@ -186,7 +188,7 @@ impl Error {
             Self::NoCompiler { .. } | Self::PolicyChanged { .. } | Self::Secrets { .. } | Self::CopyThere { .. } => {
                 FaultKind::Configuration
             }
-            Self::Read { .. } | Self::Runtime(_) => FaultKind::Io,
+            Self::Read { .. } | Self::Runtime(_) | Self::NoCodeFolder { .. } => FaultKind::Io,
             Self::Problems(_)
             | Self::MissingFile { .. }
             | Self::NotAComponentFile { .. }

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::error::Error;
 use crate::engine::key::engine_keys;
-use crate::model::report::{CacheSizes, GcReport};
+use crate::model::cache_report::{CacheSizes, GcReport};
 use crate::store::cache;
 use crate::store::paths::StorePaths;
 

@@ -59,7 +59,8 @@ impl Project {
     /// another user.
     pub fn find(search: &Search) -> Result<Self, Error> {
         if let Some(named) = search.named.as_ref().or(search.environment.as_ref()) {
-            let path = search.start.join(named);
+            // Without the `.` in the middle of it.
+            let path: PathBuf = search.start.join(named).components().collect();
             let path = if path.is_dir() { path.join(MANIFEST) } else { path };
             return if path.is_file() {
                 Self::at(&path, &search.start, true)

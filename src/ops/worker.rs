@@ -23,6 +23,7 @@ use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
 use crate::model::functions::FunctionCounts;
 use crate::model::schedule::SIDE_BY_SIDE;
+use crate::model::text::size;
 use crate::store::functions::FunctionCache;
 use crate::store::key;
 use crate::store::paths::StorePaths;
@@ -157,6 +158,12 @@ impl<W: Write> Worker<W> {
             if let Err(error) = cache.close() {
                 self.warn(&error);
             }
+            if let Some(most) = cache.shortage() {
+                self.note(format!(
+                    "not all functions that were compiled are kept: a component has more than {} of them; `--function-cache MIB` makes room",
+                    size(most)
+                ));
+            }
         }
         let warnings = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
         self.reply(&Reply::Ended { warnings }, &[]);
@@ -164,7 +171,10 @@ impl<W: Write> Worker<W> {
 
     fn warn(&self, error: &dyn std::error::Error) {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        let warning = format!("compiled functions are not kept: {error}{cause}");
+        self.note(format!("compiled functions are not kept: {error}{cause}"));
+    }
+
+    fn note(&self, warning: String) {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
     }
 

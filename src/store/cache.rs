@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::paths::StorePaths;
 use super::{Error, functions, write};
+use crate::model::cache_report::{CacheSize, CacheSizes};
 use crate::model::engine_key::EngineKeys;
-use crate::model::report::{CacheSize, CacheSizes};
 
 /// How much is there.
 ///

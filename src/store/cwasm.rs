@@ -42,11 +42,21 @@ pub fn open(
         .ok_or_else(|| Error::Untrusted { path, why: "it is too short for a tag".to_owned() })
 }
 
-/// Removes what processes that were killed have left beside the code, as far as that can be done.
-pub fn sweep(paths: &StorePaths) {
-    for folder in super::cache::engine_folders(&paths.codes()).unwrap_or_default() {
+/// Makes room for the code of these engines, so that a cache that cannot be written to is noticed before anything was
+/// compiled for it. Removes what processes that were killed have left there.
+///
+/// # Errors
+/// [`Error::Io`] if no file can be made there.
+pub fn prepare<'a>(paths: &StorePaths, engines: impl IntoIterator<Item = &'a EngineKey>) -> Result<(), Error> {
+    for engine in engines {
+        let folder = paths.code_folder(engine);
+        write::create_folder(&folder)?;
+        drop(write::begin(&folder)?);
+    }
+    for folder in super::cache::engine_folders(&paths.codes())? {
         let _ = write::sweep(&folder);
     }
+    Ok(())
 }
 
 /// Code that was just compiled, to be loaded once, in a file that is only in memory.

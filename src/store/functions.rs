@@ -1,41 +1,25 @@
 //! The function cache: compiled functions of one engine, in packs, `functions/<engine key>/<tag>.pack`.
 //!
 //! A run appends what it compiles to one new pack and gives that its name when it ends; what has an index is never changed.
-//! Nothing is fsynced: every function has a tag of its own and so has the index, so what is torn, cut or flipped is not
-//! found, and its pack is removed. Several processes may do all of this at once.
-//!
-//! ```text
-//! functions   each: the function, then its tag
-//! index       each: name (32 bytes), offset (8), length without tag (4)
-//! components  each: the digest of a component that was compiled with these functions (32)
-//! footer      how many entries (8), how many components (8), the tag of index and components (32), MAGIC (8)
-//! ```
-//!
-//! Numbers are little-endian. Tags are BLAKE3, keyed with what is derived from this machine's key; names are BLAKE3 of the
-//! compiler's own keys.
+//! Nothing is fsynced: what is torn, cut or flipped is not found, and its pack is removed. Several processes may do all of
+//! this at once. What a pack is made of is in [`pack`](super::pack); functions are found by the BLAKE3 of the compiler's own
+//! keys.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::{self, File};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
 
+use super::Error;
 use super::key::Key;
+use super::pack::{Entry, Index, Name, Pack, Tags};
 use super::paths::StorePaths;
 use super::write::{self, Durability, Unfinished};
-use super::{Error, open_trusted};
-use crate::model::digest::{Digest, hex};
+use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
 use crate::model::functions::{FunctionCounts, Functions};
-
-const MAGIC: &[u8; 8] = b"sesamef1";
-const CONTEXT: &str = "sesame 2026-11-22 function cache";
-const TAG: usize = 32;
-const NAME: usize = 32;
-const ENTRY: usize = NAME + 8 + 4;
-const FOOTER: u64 = 8 + 8 + TAG as u64 + 8;
 
 /// How many packs are open at a time; those that were used last.
 const MAX_PACKS: usize = 64;
@@ -64,9 +48,9 @@ pub struct FunctionCache {
     /// The components that were compiled with what is in the packs.
     known: HashSet<Digest>,
     fresh: Mutex<Fresh>,
+    /// Whether some functions found no room.
+    is_short: AtomicBool,
 }
-
-type Name = [u8; NAME];
 
 /// The compiling of one component, whose functions are kept or dropped together.
 #[derive(Debug)]
@@ -76,18 +60,6 @@ pub struct Compilation {
     found: AtomicU64,
     missing: AtomicU64,
     made: Mutex<Vec<(Arc<Pack>, Entry)>>,
-}
-
-/// What makes tags.
-#[derive(Debug)]
-struct Tags(blake3::Hasher);
-
-/// An open pack, also one under way.
-#[derive(Debug)]
-struct Pack {
-    file: File,
-    used: AtomicBool,
-    damaged: AtomicBool,
 }
 
 /// A pack that has its name.
@@ -113,15 +85,7 @@ struct Fresh {
 #[derive(Debug, Clone)]
 struct Place {
     pack: Arc<Pack>,
-    offset: u64,
-    length: u32,
-}
-
-#[derive(Debug, Clone)]
-struct Entry {
-    name: Name,
-    offset: u64,
-    length: u32,
+    entry: Entry,
 }
 
 impl FunctionCache {
@@ -139,22 +103,21 @@ impl FunctionCache {
         found.sort_by_key(|pack| std::cmp::Reverse(pack.used));
         let (mut packs, mut index, mut known) = (Vec::new(), HashMap::new(), HashSet::new());
         for Found { path, .. } in found.into_iter().take(MAX_PACKS) {
-            let Some((filed, entries, components)) = open_pack(&path, &tags) else {
+            let Some((pack, Index { entries, components }, size)) = Pack::open(&path, &tags) else {
                 write::remove(&path)?;
                 continue;
             };
             if index.len() + entries.len() > MAX_FUNCTIONS {
                 break;
             }
-            index.reserve(entries.len());
-            for Entry { name, offset, length } in entries {
-                index.insert(name, Place { pack: Arc::clone(&filed.pack), offset, length });
-            }
+            let pack = Arc::new(pack);
+            index.extend(entries.into_iter().map(|entry| (entry.name, Place { pack: Arc::clone(&pack), entry })));
             known.extend(components);
-            packs.push(filed);
+            packs.push(Filed { path, size, pack });
         }
         let (index, fresh, paths) = (RwLock::new(index), Mutex::default(), paths.clone());
-        Ok(Arc::new(Self { paths, folder, bound, tags, packs, index, known, fresh }))
+        let is_short = AtomicBool::new(false);
+        Ok(Arc::new(Self { paths, folder, bound, tags, packs, index, known, fresh, is_short }))
     }
 
     /// Begins to compile a component.
@@ -170,9 +133,9 @@ impl FunctionCache {
     /// [`Error::Io`] why that could not be done, or why nothing was kept. Nothing but time is lost.
     pub fn close(&self) -> Result<(), Error> {
         for Filed { path, pack, .. } in &self.packs {
-            match (pack.damaged.load(Relaxed), pack.used.load(Relaxed)) {
+            match (pack.is_damaged(), pack.was_used()) {
                 (true, _) => write::remove(path)?,
-                (false, true) => write::mark_used(&pack.file, path)?,
+                (false, true) => write::mark_used(pack.file(), path)?,
                 (false, false) => {}
             }
         }
@@ -187,27 +150,28 @@ impl FunctionCache {
         }
     }
 
+    /// How many bytes are kept of one component at most, if a component was compiled that has more.
+    pub fn shortage(&self) -> Option<u64> {
+        self.is_short.load(Relaxed).then(|| most_of_one(self.bound))
+    }
+
     /// Copies the functions of old packs that are not much larger than the new one, so that packs grow fewer and larger. What
     /// is copied counts as used.
     fn take_in(&self, fresh: &mut Fresh) -> Result<Vec<&Path>, Error> {
         let mut taken = Vec::new();
         let Some((new, unfinished)) = &fresh.pack else { return Ok(taken) };
-        let mut smaller: Vec<&Filed> = self.packs.iter().filter(|filed| !filed.pack.damaged.load(Relaxed)).collect();
+        let mut smaller: Vec<&Filed> = self.packs.iter().filter(|filed| !filed.pack.is_damaged()).collect();
         smaller.sort_by_key(|filed| filed.size);
         let mut names: HashSet<Name> = fresh.kept.iter().map(|entry| entry.name).collect();
         for old in smaller {
             if old.size > 2 * fresh.size || old.size + fresh.size > self.bound / PARTS {
                 break;
             }
-            let Some((_, entries, components)) = open_pack(&old.path, &self.tags) else { continue };
+            let Some((_, Index { entries, components }, _)) = Pack::open(&old.path, &self.tags) else { continue };
             for entry in entries.into_iter().filter(|entry| names.insert(entry.name)) {
-                let mut bytes = vec![0; entry.length as usize + TAG];
-                let read = old.pack.file.read_exact_at(&mut bytes, entry.offset);
-                read.map_err(Error::io("read", &old.path))?;
-                let written = new.file.write_all_at(&bytes, fresh.size);
-                written.map_err(Error::io("write", unfinished.path()))?;
-                fresh.kept.push(Entry { offset: fresh.size, ..entry });
-                fresh.size += bytes.len() as u64;
+                let copied = old.pack.copy(&entry, new, fresh.size);
+                fresh.kept.push(copied.map_err(Error::io("write", unfinished.path()))?);
+                fresh.size += Pack::room(entry.length);
             }
             fresh.components.extend(components);
             taken.push(old.path.as_path());
@@ -218,48 +182,35 @@ impl FunctionCache {
     /// Writes the index of a new pack and gives it its name, if anything of it is kept.
     fn file(&self, fresh: Fresh) -> Result<(), Error> {
         let Some((pack, unfinished)) = fresh.pack.filter(|_| !fresh.kept.is_empty()) else { return Ok(()) };
-        let mut tail = Vec::with_capacity(fresh.kept.len() * ENTRY);
-        for entry in &fresh.kept {
-            tail.extend_from_slice(&entry.name);
-            tail.extend_from_slice(&entry.offset.to_le_bytes());
-            tail.extend_from_slice(&entry.length.to_le_bytes());
-        }
-        fresh.components.iter().for_each(|component| tail.extend_from_slice(component.as_bytes()));
-        let tag = self.tags.of_index(fresh.kept.len() as u64, &tail);
-        tail.extend_from_slice(&(fresh.kept.len() as u64).to_le_bytes());
-        tail.extend_from_slice(&(fresh.components.len() as u64).to_le_bytes());
-        tail.extend_from_slice(&tag);
-        tail.extend_from_slice(MAGIC);
-        pack.file.write_all_at(&tail, fresh.size).map_err(Error::io("write", unfinished.path()))?;
-        unfinished.finish(&self.folder.join(format!("{}.pack", hex(&tag[..16]))), Durability::Disposable)?;
+        let index = Index { entries: fresh.kept, components: fresh.components.into_iter().collect() };
+        let finished = pack.finish(&self.tags, &index, fresh.size);
+        let name = finished.map_err(Error::io("write", unfinished.path()))?;
+        unfinished.finish(&self.folder.join(name), Durability::Disposable)?;
         trim(&self.paths, self.bound)
     }
 
     fn get(&self, name: &Name) -> Option<Vec<u8>> {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        let Place { pack, offset, length } = index.get(name)?.clone();
+        let Place { pack, entry } = index.get(name)?.clone();
         drop(index);
-        let mut bytes = vec![0; length as usize + TAG];
-        let read = pack.file.read_exact_at(&mut bytes, offset);
-        let tag = bytes.split_off(length as usize);
-        let whole = read.is_ok() && self.tags.of_function(name, &bytes) == *tag;
-        let note = if whole { &pack.used } else { &pack.damaged };
-        note.store(true, Relaxed);
-        whole.then_some(bytes)
+        pack.read(&self.tags, &entry)
     }
 
     /// Appends a function to the pack under way; none if that failed once.
     fn put(&self, name: Name, function: &[u8]) -> Option<(Arc<Pack>, Entry)> {
         let length = u32::try_from(function.len()).ok()?;
-        let bytes = [function, self.tags.of_function(&name, function).as_bytes()].concat();
-        let (pack, offset) = self.fresh().reserve(&self.folder, bytes.len() as u64, self.bound)?;
-        if let Err(error) = pack.file.write_all_at(&bytes, offset) {
+        let Some((pack, offset)) = self.fresh().reserve(&self.folder, Pack::room(length), self.bound) else {
+            self.is_short.store(true, Relaxed);
+            return None;
+        };
+        let entry = Entry { name, offset, length };
+        if let Err(error) = pack.write(&self.tags, &entry, function) {
             self.fresh().fault.get_or_insert(Error::io("write", &self.folder)(error));
             return None;
         }
-        let place = Place { pack: Arc::clone(&pack), offset, length };
+        let place = Place { pack: Arc::clone(&pack), entry: entry.clone() };
         self.index.write().unwrap_or_else(PoisonError::into_inner).insert(name, place);
-        Some((pack, Entry { name, offset, length }))
+        Some((pack, entry))
     }
 
     fn fresh(&self) -> MutexGuard<'_, Fresh> {
@@ -280,11 +231,16 @@ impl FunctionCache {
     }
 }
 
+/// The most bytes that are kept of one component.
+fn most_of_one(bound: u64) -> u64 {
+    2 * (bound / PARTS)
+}
+
 impl Fresh {
     /// A place for so many bytes. None once the pack is much larger than one should be: only a component that is very large
     /// for the bound comes so far.
     fn reserve(&mut self, folder: &Path, bytes: u64, bound: u64) -> Option<(Arc<Pack>, u64)> {
-        if self.fault.is_some() || self.size + bytes > 2 * (bound / PARTS) {
+        if self.fault.is_some() || self.size + bytes > most_of_one(bound) {
             return None;
         }
         if self.pack.is_none() {
@@ -298,12 +254,6 @@ impl Fresh {
         let offset = self.size;
         self.size += bytes;
         Some((Arc::clone(pack), offset))
-    }
-}
-
-impl Pack {
-    fn new(file: File) -> Self {
-        Self { file, used: AtomicBool::new(false), damaged: AtomicBool::new(false) }
     }
 }
 
@@ -331,22 +281,6 @@ impl Functions for Compilation {
         if let Some(entry) = self.cache.put(blake3::hash(key).into(), function) {
             self.made.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
         }
-    }
-}
-
-impl Tags {
-    fn new(key: &Key, engine: &EngineKey) -> Self {
-        let mut hasher = blake3::Hasher::new_keyed(&blake3::derive_key(CONTEXT, &key.0));
-        hasher.update(engine.as_str().as_bytes());
-        Self(hasher)
-    }
-
-    fn of_function(&self, name: &Name, function: &[u8]) -> blake3::Hash {
-        self.0.clone().update(b"function").update(name).update(function).finalize()
-    }
-
-    fn of_index(&self, entries: u64, tail: &[u8]) -> [u8; TAG] {
-        self.0.clone().update(b"index").update(&entries.to_le_bytes()).update(tail).finalize().into()
     }
 }
 
@@ -393,41 +327,6 @@ pub(super) fn trim(paths: &StorePaths, bound: u64) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// A pack with its index; none if it cannot be believed.
-fn open_pack(path: &Path, tags: &Tags) -> Option<(Filed, Vec<Entry>, Vec<Digest>)> {
-    let (file, metadata) = open_trusted(path).ok()??;
-    let size = metadata.size();
-    let mut footer = [0; FOOTER as usize];
-    let end = size.checked_sub(FOOTER)?;
-    file.read_exact_at(&mut footer, end).ok()?;
-    let number = |at: usize| Some(u64::from_le_bytes(footer.get(at..at + 8)?.try_into().ok()?));
-    let (entries, components) = (number(0)?, number(8)?);
-    let length = entries.checked_mul(ENTRY as u64)?.checked_add(components.checked_mul(32)?)?;
-    let start = end.checked_sub(length)?;
-    if footer[16 + TAG..] != *MAGIC {
-        return None;
-    }
-    let mut tail = vec![0; usize::try_from(length).ok()?];
-    file.read_exact_at(&mut tail, start).ok()?;
-    if blake3::Hash::from(tags.of_index(entries, &tail)) != *<&[u8; TAG]>::try_from(&footer[16..16 + TAG]).ok()? {
-        return None;
-    }
-    let (index, digests) = tail.split_at(usize::try_from(entries).ok()? * ENTRY);
-    let entry = |bytes: &[u8]| {
-        let (name, rest) = bytes.split_first_chunk::<NAME>()?;
-        let (offset, length) = rest.split_first_chunk::<8>()?;
-        let entry = Entry {
-            name: *name,
-            offset: u64::from_le_bytes(*offset),
-            length: u32::from_le_bytes(length.try_into().ok()?),
-        };
-        (entry.offset.checked_add(u64::from(entry.length) + TAG as u64)? <= start).then_some(entry)
-    };
-    let entries = index.chunks_exact(ENTRY).map(entry).collect::<Option<Vec<_>>>()?;
-    let components = digests.chunks_exact(32).filter_map(|bytes| Some(Digest::new(bytes.try_into().ok()?))).collect();
-    Some((Filed { path: path.to_owned(), size, pack: Arc::new(Pack::new(file)) }, entries, components))
 }
 
 #[cfg(test)]
@@ -560,6 +459,21 @@ mod tests {
         }
         cache.close().unwrap();
         assert!(packs(&store.1).len() >= 4);
+        assert_eq!(cache.shortage(), None);
+    }
+
+    #[test]
+    fn a_component_that_is_too_large_for_the_bound_is_kept_in_part() {
+        let store = store();
+        let cache = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
+        compile(&cache, 1, 0..100, 10_000);
+        assert_eq!(cache.shortage(), Some(BOUND / 4));
+        cache.close().unwrap();
+        let counts = {
+            let cache = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
+            compile(&cache, 1, 0..100, 10_000)
+        };
+        assert!(counts.found > 10 && counts.compiled > 10, "{counts:?}");
     }
 
     #[test]

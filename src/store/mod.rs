@@ -11,6 +11,8 @@ pub mod generations;
 pub mod guard;
 pub mod key;
 pub mod logs;
+mod look;
+mod pack;
 pub mod paths;
 pub mod scan;
 pub mod stamp;

@@ -11,11 +11,12 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 use serde::{Deserialize, Serialize};
 
+use super::look::Look;
 use super::open_trusted;
 use super::paths::StorePaths;
 use super::write::{self, Durability};
@@ -144,26 +145,9 @@ fn looks_of(folder: &OwnedFd, digests: &[Digest], before: Option<SystemTime>) ->
     Some(hasher.finalize())
 }
 
-/// Everything of a file that changes with it; none if it was changed after `before`.
+/// How a file looks; none if it was changed after `before`.
 fn look(stat: &Stat, before: Option<SystemTime>) -> Option<[u8; 72]> {
-    let changed = UNIX_EPOCH + Duration::new(stat.st_ctime.max(0) as u64, stat.st_ctime_nsec as u32);
-    if before.is_some_and(|before| changed >= before) {
-        return None;
-    }
-    let numbers = [
-        stat.st_dev,
-        stat.st_ino,
-        stat.st_size as u64,
-        u64::from(stat.st_mode),
-        u64::from(stat.st_uid),
-        stat.st_mtime as u64,
-        stat.st_mtime_nsec,
-        stat.st_ctime as u64,
-        stat.st_ctime_nsec,
-    ];
-    let mut look = [0; 72];
-    for (bytes, number) in look.chunks_exact_mut(8).zip(numbers) {
-        bytes.copy_from_slice(&number.to_le_bytes());
-    }
-    Some(look)
+    let look = Look::from(stat);
+    let left_alone = before.is_none_or(|before| look.changed() < before);
+    left_alone.then(|| look.bytes())
 }

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::Metadata;
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
+use super::look::Look;
 use super::open_trusted;
 use super::paths::StorePaths;
 use super::write::{self, Durability};
@@ -19,7 +19,7 @@ use super::write::{self, Durability};
 /// How much older than its check a file's last change must be.
 const GRAIN: Duration = Duration::from_millis(50);
 
-const HEADER: &str = "sesame verified 1\n";
+const HEADER: &str = "sesame verified 2\n";
 
 /// The records, by the path of the file, as text.
 pub(super) struct Verified {
@@ -44,14 +44,14 @@ impl Verified {
     /// Whether the file was checked before and is unchanged since.
     pub(super) fn holds(&self, path: &Path, key: &str, metadata: &Metadata) -> bool {
         let name = name(path, key);
-        self.known.get(&name).is_some_and(|known| *known == look(metadata))
+        self.known.get(&name).is_some_and(|known| *known == Look::from(metadata).to_string())
     }
 
     /// Notes that the file, which had this metadata before it was read, was found good.
     pub(super) fn note(&mut self, path: &Path, key: &str, metadata: &Metadata) {
-        let changed = UNIX_EPOCH + Duration::new(metadata.ctime().max(0) as u64, metadata.ctime_nsec() as u32);
-        if SystemTime::now().duration_since(changed).is_ok_and(|age| age > GRAIN) {
-            self.known.insert(name(path, key), look(metadata));
+        let look = Look::from(metadata);
+        if SystemTime::now().duration_since(look.changed()).is_ok_and(|age| age > GRAIN) {
+            self.known.insert(name(path, key), look.to_string());
             self.changed = true;
         }
     }
@@ -78,21 +78,6 @@ fn name(path: &Path, key: &str) -> String {
 /// The path in such a name; paths of the store are absolute.
 fn path_of(name: &str) -> &Path {
     Path::new(&name[name.find('/').unwrap_or(name.len())..])
-}
-
-fn look(metadata: &Metadata) -> String {
-    format!(
-        "{} {} {} {:o} {} {}.{:09} {}.{:09}",
-        metadata.dev(),
-        metadata.ino(),
-        metadata.len(),
-        metadata.mode(),
-        metadata.uid(),
-        metadata.mtime(),
-        metadata.mtime_nsec(),
-        metadata.ctime(),
-        metadata.ctime_nsec(),
-    )
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ fn too_slow() -> Bomb {
         component: slow(2000),
         bounds: &["--compile-timeout", "2"],
         reason: "the compiler takes longer than 2 s",
-        hint: "give it more time with `--compile-timeout SECONDS`",
+        hint: "give it more time with `--compile-timeout SECONDS` (300 if not said); to go on without it, `sesame extension remove NAME`",
     }
 }
 
@@ -57,7 +57,7 @@ fn too_large() -> Bomb {
         component: greedy(),
         bounds: &["--compile-memory", "512"],
         reason: "the compiler takes more than 512 MiB of memory",
-        hint: "give it more with `--compile-memory MIB`",
+        hint: "give it more with `--compile-memory MIB` (4096 if not said); to go on without it, `sesame extension remove NAME`",
     }
 }
 
@@ -276,8 +276,7 @@ fn fails_alone(bomb: &Bomb) {
     }
     gives(&sandbox, "good-0", "run", "7");
     call(&sandbox, "good-1", "run").fails(66, &["there is no extension `good-1`"]);
-    want(&sandbox, &good);
-    let run = sandbox.ok(&["sync", "-v"]);
+    let run = sandbox.ok(&["extension", "remove", "bomb"]);
     assert!(!run.stderr.contains("  compiled  ") && run.stderr.contains("9 extensions are live"), "{}", run.stderr);
     gives(&sandbox, "good-8", "run", "7");
 }
@@ -460,9 +459,11 @@ fn what_is_kept_of_functions_stays_within_its_bound() {
     sandbox.ok(&["sync"]);
     assert!(size(&packs(&sandbox)) > 1 << 20);
     fs::remove_dir_all(sandbox.cache()).unwrap();
-    sandbox.ok(&["sync", "--function-cache", "1"]);
+    let told = sandbox.ok(&["sync", "--function-cache", "1"]).stderr;
     let kept = size(&packs(&sandbox));
     assert!((128 << 10..=1 << 20).contains(&kept), "{kept}");
+    let warning = "warning: not all functions that were compiled are kept: a component has more than 256.0 KiB of them";
+    assert_eq!(told.matches(warning).count(), 1, "{told}");
 }
 
 /// Flips a bit in every second KiB of all packs; only of the functions, or of the index behind them too.
@@ -593,6 +594,36 @@ fn that_compiled_functions_cannot_be_kept_is_a_warning() {
     sandbox.run(&["sync"]).fails(0, &["warning: compiled functions are not kept: cannot create the folder"]);
     assert_eq!(fs::read_to_string(functions(&sandbox)).unwrap(), "no folder");
     gives(&sandbox, "large-0", "f", &result(0));
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_to_is_told_once_and_before_anything_is_compiled() {
+    let sandbox = Sandbox::new();
+    want(&sandbox, &larges(3));
+    fs::create_dir_all(sandbox.cache()).unwrap();
+    fs::write(cwasm(&sandbox), "no folder").unwrap();
+    let run = sandbox.run(&["sync"]);
+    run.fails(74, &["error: compiled code cannot be kept; nothing was activated", "cannot create the folder"]);
+    assert_eq!(run.stderr.matches("error:").count(), 1, "{}", run.stderr);
+    assert!(!run.stderr.contains("  compiled "), "{}", run.stderr);
+    fs::remove_file(cwasm(&sandbox)).unwrap();
+    sandbox.ok(&["sync"]);
+}
+
+#[test]
+fn bounds_are_numbers_of_a_range_that_is_said() {
+    let sandbox = Sandbox::new();
+    for (option, value, range) in [
+        ("--compile-memory", "4GB", "256 to 1048576"),
+        ("--compile-memory", "255", "256 to 1048576"),
+        ("--compile-timeout", "0", "1 to 86400"),
+        ("--compile-timeout", "300s", "1 to 86400"),
+        ("--function-cache", "-1", "0 to 1048576"),
+        ("--jobs", "65", "1 to 64"),
+    ] {
+        let run = sandbox.run(&["sync", &format!("{option}={value}")]);
+        run.fails(2, &[&format!("'{value}' for '{option} "), &format!("write a whole number from {range}")]);
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use sesame::ops::lock::Mode;
 use sesame::ops::sync::{LockPolicy, Options, Ownership};
 
 use crate::support::artifact::{Artifact, component};
+use crate::support::fixture;
 use crate::support::host::context;
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
@@ -175,7 +176,9 @@ fn what_was_changed_a_moment_ago_and_what_is_warned_of_are_looked_at_each_time()
     sandbox.ok(&["sync"]);
     assert_eq!(glance(&sandbox), None, "changed a moment ago");
     let warned = "[extensions]\na = { path = \"a.wasm\", capabilities.config-read = true }\n";
-    let folder = "[extensions]\na = { path = \"a.wasm\", capabilities.fs-read = [\"~/documents\"] }\n";
+    let folder = "[extensions]\na = { path = \"reader.wasm\", capabilities.fs-read = [\"~/documents\"] }\n";
+    sandbox
+        .write("reader.wasm", wat::parse_str(fs::read_to_string(fixture("hostile/read-passwd.wat")).unwrap()).unwrap());
     fs::create_dir(sandbox.path("home/documents")).unwrap();
     for text in [warned, folder] {
         sandbox.write("sesame.toml", text);
@@ -185,7 +188,10 @@ fn what_was_changed_a_moment_ago_and_what_is_warned_of_are_looked_at_each_time()
         assert!(before.stderr.contains("up to date"), "{}", before.stderr);
         assert_eq!(glance(&sandbox), None, "{text}");
         assert_eq!(sandbox.ok(&["sync"]).stderr, before.stderr);
+        assert_eq!(before.stderr.contains("warning"), text == warned, "{}", before.stderr);
     }
+    fs::remove_dir(sandbox.path("home/documents")).unwrap();
+    assert!(sandbox.ok(&["sync"]).stderr.contains("warning"), "the folder is gone");
 }
 
 #[test]

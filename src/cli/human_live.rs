@@ -1,0 +1,73 @@
+//! Reports about what is live as words for people. Everything that others wrote is escaped here.
+
+use std::fmt::Write as _;
+
+use sesame::model::report::{CodeState, InfoReport, ListReport};
+use sesame::model::text::{escape, size};
+
+use super::human::{Style, table};
+
+/// What is live, one line each.
+pub fn list(report: &ListReport) -> String {
+    if report.extensions.is_empty() {
+        return format!("nothing is live in profile `{}`\n", report.profile);
+    }
+    let head = ["name", "version", "provenance", "size", "state", "capabilities"].map(|head| head.to_uppercase());
+    let rows = report.extensions.iter().map(|extension| {
+        vec![
+            extension.name.to_string(),
+            extension.version.clone().unwrap_or_else(|| "-".to_owned()),
+            extension.provenance.map_or_else(|| "-".to_owned(), |digest| digest.short()),
+            size(extension.size),
+            code_state(extension.state).to_owned(),
+            escape(&extension.capabilities.join(", ")).into_owned(),
+        ]
+    });
+    table(std::iter::once(head.to_vec()).chain(rows))
+}
+
+fn code_state(state: CodeState) -> &'static str {
+    match state {
+        CodeState::Ready => "ready",
+        CodeState::NotCompiled => "not compiled",
+    }
+}
+
+/// Everything about one extension.
+pub fn info(report: &InfoReport) -> String {
+    let extension = &report.extension;
+    let row = |name: &str, value: String| vec![name.to_owned(), escape(&value).into_owned()];
+    let mut rows = vec![row("source", extension.source.clone())];
+    rows.extend(extension.provenance.map(|provenance| row("provenance", provenance.to_string())));
+    rows.push(row("component", format!("{}  {}", extension.component, size(extension.size))));
+    let code = extension.code_size.map(|bytes| format!("ready, {}", size(bytes)));
+    rows.push(row("code", code.unwrap_or_else(|| "not compiled; run `sesame sync`".to_owned())));
+    rows.push(row("live", format!("generation {} of profile `{}`", report.generation, report.profile)));
+    rows.push(row("manifest", report.manifest.clone()));
+    rows.push(row("memory", format!("at most {} MiB", report.memory_mib)));
+    rows.push(row("time", format!("at most {} ms a call", report.timeout_ms)));
+    rows.push(row(
+        "fuel",
+        report.fuel.map_or_else(|| "not limited".to_owned(), |fuel| format!("at most {fuel} a call")),
+    ));
+    rows.extend(report.config.iter().map(|(key, value)| row("config", format!("{key} = {value}"))));
+    let mut text = format!("{}\n{}", Style::strong(extension.name.as_str()), table(rows.into_iter()));
+    text.push_str(&format!("{}\n", Style::strong("grants")));
+    let grants = extension.capabilities.iter().map(|grant| vec![escape(grant).into_owned()]);
+    text.push_str(&if extension.capabilities.is_empty() { "  none\n".to_owned() } else { table(grants) });
+    text.push_str(&format!("{}\n", Style::strong("imports")));
+    let imports = report.imports.iter().map(|import| {
+        let grant = match (&import.needs, import.granted) {
+            (None, _) => "needs no grant".to_owned(),
+            (Some(needs), true) => format!("granted by {needs}"),
+            (Some(needs), false) => format!("{needs} is not granted"),
+        };
+        vec![escape(&import.interface).into_owned(), grant]
+    });
+    text.push_str(&if report.imports.is_empty() { "  none\n".to_owned() } else { table(imports) });
+    text.push_str(&format!("{}\n", Style::strong("world")));
+    for line in report.world.lines() {
+        let _ = writeln!(text, "{}", if line.is_empty() { String::new() } else { format!("  {}", escape(line)) });
+    }
+    text
+}

@@ -1,0 +1,183 @@
+//! Packs: files of compiled functions of one engine, with an index behind them.
+//!
+//! Every function has a tag of its own and so has the index, so what is torn, cut or flipped is noticed. What has an index is
+//! never changed. Which packs there are, and for how long, is for [`functions`](super::functions) to say.
+//!
+//! ```text
+//! functions   each: the function, then its tag
+//! index       each: name (32 bytes), offset (8), length without tag (4)
+//! components  each: the digest of a component that was compiled with these functions (32)
+//! footer      how many entries (8), how many components (8), the tag of index and components (32), MAGIC (8)
+//! ```
+//!
+//! Numbers are little-endian. Tags are BLAKE3, keyed with what is derived from this machine's key.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use super::key::Key;
+use super::open_trusted;
+use crate::model::digest::{Digest, hex};
+use crate::model::engine_key::EngineKey;
+
+const MAGIC: &[u8; 8] = b"sesamef1";
+const CONTEXT: &str = "sesame 2026-11-22 function cache";
+const TAG: usize = 32;
+const NAME: usize = 32;
+const ENTRY: usize = NAME + 8 + 4;
+const FOOTER: u64 = 8 + 8 + TAG as u64 + 8;
+
+/// What a function is found by.
+pub(super) type Name = [u8; NAME];
+
+/// Where a function is in its pack.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub name: Name,
+    pub offset: u64,
+    /// In bytes, without the tag.
+    pub length: u32,
+}
+
+/// What makes tags.
+#[derive(Debug)]
+pub(super) struct Tags(blake3::Hasher);
+
+/// An open pack, also one under way.
+#[derive(Debug)]
+pub(super) struct Pack {
+    file: File,
+    used: AtomicBool,
+    damaged: AtomicBool,
+}
+
+/// What is in a pack.
+#[derive(Debug)]
+pub(super) struct Index {
+    pub entries: Vec<Entry>,
+    pub components: Vec<Digest>,
+}
+
+impl Pack {
+    /// A pack under way, in an empty file.
+    pub fn new(file: File) -> Self {
+        Self { file, used: AtomicBool::new(false), damaged: AtomicBool::new(false) }
+    }
+
+    /// Opens a pack, with its index and its size in bytes; none if it cannot be believed.
+    pub fn open(path: &Path, tags: &Tags) -> Option<(Self, Index, u64)> {
+        let (file, metadata) = open_trusted(path).ok()??;
+        let size = metadata.size();
+        let mut footer = [0; FOOTER as usize];
+        let end = size.checked_sub(FOOTER)?;
+        file.read_exact_at(&mut footer, end).ok()?;
+        let number = |at: usize| Some(u64::from_le_bytes(footer.get(at..at + 8)?.try_into().ok()?));
+        let (entries, components) = (number(0)?, number(8)?);
+        let length = entries.checked_mul(ENTRY as u64)?.checked_add(components.checked_mul(32)?)?;
+        let start = end.checked_sub(length)?;
+        if footer[16 + TAG..] != *MAGIC {
+            return None;
+        }
+        let mut tail = vec![0; usize::try_from(length).ok()?];
+        file.read_exact_at(&mut tail, start).ok()?;
+        if tags.of_index(entries, &tail) != *<&[u8; TAG]>::try_from(&footer[16..16 + TAG]).ok()? {
+            return None;
+        }
+        let (index, digests) = tail.split_at(usize::try_from(entries).ok()? * ENTRY);
+        let entries = index.chunks_exact(ENTRY).map(|bytes| Entry::read(bytes, start)).collect::<Option<Vec<_>>>()?;
+        let digest = |bytes: &[u8]| Some(Digest::new(bytes.try_into().ok()?));
+        let components = digests.chunks_exact(32).filter_map(digest).collect();
+        Some((Self::new(file), Index { entries, components }, size))
+    }
+
+    /// How many bytes a function of this length takes, with its tag.
+    pub fn room(length: u32) -> u64 {
+        u64::from(length) + TAG as u64
+    }
+
+    /// A function, if it is whole.
+    pub fn read(&self, tags: &Tags, entry: &Entry) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; entry.length as usize + TAG];
+        let read = self.file.read_exact_at(&mut bytes, entry.offset);
+        let tag = bytes.split_off(entry.length as usize);
+        let whole = read.is_ok() && tags.of_function(&entry.name, &bytes) == *tag;
+        let note = if whole { &self.used } else { &self.damaged };
+        note.store(true, Relaxed);
+        whole.then_some(bytes)
+    }
+
+    /// Writes a function to where there is room for it.
+    pub fn write(&self, tags: &Tags, entry: &Entry, function: &[u8]) -> io::Result<()> {
+        let bytes = [function, tags.of_function(&entry.name, function).as_bytes()].concat();
+        self.file.write_all_at(&bytes, entry.offset)
+    }
+
+    /// Copies a function to another pack, as it is; says where it is there.
+    pub fn copy(&self, entry: &Entry, to: &Self, offset: u64) -> io::Result<Entry> {
+        let mut bytes = vec![0; entry.length as usize + TAG];
+        self.file.read_exact_at(&mut bytes, entry.offset)?;
+        to.file.write_all_at(&bytes, offset)?;
+        Ok(Entry { offset, ..*entry })
+    }
+
+    /// Writes the index behind functions of `size` bytes, and says how the pack is called.
+    pub fn finish(&self, tags: &Tags, index: &Index, size: u64) -> io::Result<String> {
+        let mut tail = Vec::with_capacity(index.entries.len() * ENTRY);
+        for entry in &index.entries {
+            tail.extend_from_slice(&entry.name);
+            tail.extend_from_slice(&entry.offset.to_le_bytes());
+            tail.extend_from_slice(&entry.length.to_le_bytes());
+        }
+        index.components.iter().for_each(|component| tail.extend_from_slice(component.as_bytes()));
+        let tag = tags.of_index(index.entries.len() as u64, &tail);
+        tail.extend_from_slice(&(index.entries.len() as u64).to_le_bytes());
+        tail.extend_from_slice(&(index.components.len() as u64).to_le_bytes());
+        tail.extend_from_slice(tag.as_bytes());
+        tail.extend_from_slice(MAGIC);
+        self.file.write_all_at(&tail, size)?;
+        Ok(format!("{}.pack", hex(&tag.as_bytes()[..16])))
+    }
+
+    /// Whether a function of it was used since it was opened.
+    pub fn was_used(&self) -> bool {
+        self.used.load(Relaxed)
+    }
+
+    /// Whether a function of it was found damaged.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged.load(Relaxed)
+    }
+
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Entry {
+    /// Of a pack whose functions end at `end`.
+    fn read(bytes: &[u8], end: u64) -> Option<Self> {
+        let (name, rest) = bytes.split_first_chunk::<NAME>()?;
+        let (offset, length) = rest.split_first_chunk::<8>()?;
+        let (offset, length) = (u64::from_le_bytes(*offset), u32::from_le_bytes(length.try_into().ok()?));
+        (offset.checked_add(Pack::room(length))? <= end).then_some(Self { name: *name, offset, length })
+    }
+}
+
+impl Tags {
+    pub fn new(key: &Key, engine: &EngineKey) -> Self {
+        let mut hasher = blake3::Hasher::new_keyed(&blake3::derive_key(CONTEXT, &key.0));
+        hasher.update(engine.as_str().as_bytes());
+        Self(hasher)
+    }
+
+    fn of_function(&self, name: &Name, function: &[u8]) -> blake3::Hash {
+        self.0.clone().update(b"function").update(name).update(function).finalize()
+    }
+
+    fn of_index(&self, entries: u64, tail: &[u8]) -> blake3::Hash {
+        self.0.clone().update(b"index").update(&entries.to_le_bytes()).update(tail).finalize()
+    }
+}
