@@ -172,11 +172,19 @@ fn incomplete(report: &SyncReport, whole: &Fault) -> String {
         let kept = if kept == 0 { String::new() } else { format!(", {} kept", count(kept, "fetched blob")) };
         return format!("{text}{}interrupted; {live}{kept}\n", Style::error("error: "));
     }
-    for extension in &report.extensions {
-        let told = |at: usize| extension.faults[..at].iter().any(|other| other.message == extension.faults[at].message);
-        for (_, fault) in extension.faults.iter().enumerate().filter(|(at, _)| !told(*at)) {
-            text.push_str(&fault_words(&format!("{}: ", extension.name), fault));
+    // What several have failed of is told once.
+    let mut faults: Vec<(&Fault, Vec<&str>)> = Vec::new();
+    for (extension, fault) in report.extensions.iter().flat_map(|one| one.faults.iter().map(move |fault| (one, fault)))
+    {
+        let name = extension.name.as_str();
+        match faults.iter_mut().find(|(other, _)| *other == fault) {
+            Some((_, names)) if !names.contains(&name) => names.push(name),
+            Some(_) => {}
+            None => faults.push((fault, vec![name])),
         }
+    }
+    for (fault, names) in faults {
+        text.push_str(&fault_words(&format!("{}: ", names.join(", ")), fault));
     }
     for step in report.steps.iter().filter(|step| step.action == "activate" || step.action == "prune") {
         if let StepOutcome::Failed(fault) = &step.outcome {

@@ -7,7 +7,7 @@ use memmap2::MmapOptions;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::model::code::SealedCode;
+use crate::model::code::{Seal, SealedCode};
 
 /// Why code was not loaded.
 #[derive(Debug, thiserror::Error)]
@@ -36,8 +36,9 @@ pub fn load(engine: &Engine, code: &SealedCode) -> Result<Component, LoadError> 
     // that this program has just compiled. Whoever can do otherwise is this user, who can run machine code anyway.
     unsafe {
         let map = MmapOptions::new().len(code.length()).map(&code.file()).map_err(LoadError::Map)?;
-        // From outside the pool of threads that hash, each part of it would wait for one of them anew.
-        if !rayon::scope(|_| code.seal().matches(&map)) {
+        let matches = || code.seal().matches(&map);
+        // From outside the pool of threads that hash much, each part of it would wait for one of them anew.
+        if !(if code.length() < Seal::MANY { matches() } else { rayon::scope(|_| matches()) }) {
             return Err(LoadError::Seal);
         }
         drop(map);

@@ -5,9 +5,6 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Bytes in which hashing on several threads is worth it.
-const MANY: usize = 1 << 20;
-
 /// An open file of code that has not been checked yet.
 #[derive(Debug)]
 pub struct SealedCode {
@@ -49,6 +46,9 @@ impl Seal {
     /// The length of a tag in bytes.
     pub const TAG: usize = 32;
 
+    /// Bytes in which hashing on several threads is worth it.
+    pub const MANY: usize = 1 << 20;
+
     pub(crate) fn new(hasher: blake3::Hasher, tag: [u8; Self::TAG]) -> Self {
         Self { hasher, tag }
     }
@@ -60,7 +60,7 @@ impl Seal {
 
     /// The tag of code, by a hasher that has seen everything else that it covers.
     pub(crate) fn tag(mut hasher: blake3::Hasher, code: &[u8]) -> blake3::Hash {
-        if code.len() < MANY {
+        if code.len() < Self::MANY {
             hasher.update(code);
         } else {
             hasher.update_rayon(code);

@@ -1,9 +1,9 @@
 //! What to do about each error: the file of hints, with `registry_advice`. They belong to the report, so that people, JSON
 //! and users of the library are told the same.
 
-use super::compiler::Unusable;
 use super::context::Compiler;
 use super::error::Error;
+use super::examined::Unusable;
 use super::registry_advice::registry;
 use crate::engine::compile::CompileError;
 use crate::engine::inspect::InspectError;
@@ -11,8 +11,10 @@ use crate::host::functions::NoFunction;
 use crate::host::stop::Cause;
 use crate::model::capability::Capability;
 use crate::model::digest::Digest;
+use crate::model::fault::FaultKind;
 use crate::model::name::ExtensionName;
 use crate::model::preamble::Kind;
+use crate::model::report::{ExtensionStatus, SyncReport};
 use crate::store::Error as Store;
 
 impl Error {
@@ -58,17 +60,12 @@ impl Error {
                     .to_owned()
             }
             Self::NotAsLocked { .. } => "restore sesame.lock from git, or delete it and run `sesame lock`".to_owned(),
-            Self::Incomplete(report) => match report.generation {
-                Some(generation) => {
-                    format!("generation {generation} is still live; what was fetched and compiled is kept")
-                }
-                None => "what was fetched and compiled is kept; run `sesame sync` again once it is mended".to_owned(),
-            },
-            Self::Unusable(source) => unusable(source, Some("NAME")),
-            Self::UnusableExtension { name, source } => unusable(source, Some(name)),
-            Self::UnusableFile { source, .. } => unusable(source, None),
+            Self::Incomplete(report) => incomplete(report),
+            Self::Unusable(source) | Self::UnusableExtension { source, .. } | Self::UnusableFile { source, .. } => {
+                unusable(source)
+            }
             Self::NoCodeFolder { .. } => {
-                "make room there, or make it a folder that you can write to; what was fetched is kept".to_owned()
+                "make room there, or make it a folder that you can write to".to_owned()
             }
             Self::NoCompiler { .. } => "look whether that program can be run, and whether more processes can be started".to_owned(),
             Self::BadSize { .. } => "tell whoever published it; its manifest is broken".to_owned(),
@@ -116,11 +113,24 @@ impl Error {
     }
 }
 
-fn unusable(why: &Unusable, name: Option<&str>) -> String {
-    let without = || match name {
-        Some(name) => format!("; to go on without it, `sesame extension remove {name}`"),
-        None => String::new(),
+fn incomplete(report: &SyncReport) -> String {
+    let failed = report.extensions.iter().filter(|extension| extension.status == ExtensionStatus::Failed);
+    // What cannot be used will not be usable the next time either.
+    let hopeless = failed.filter(|extension| extension.faults.iter().any(|fault| fault.kind == FaultKind::Data));
+    let names: Vec<&str> = hopeless.map(|extension| extension.name.as_str()).collect();
+    let without = match names.as_slice() {
+        [] => String::new(),
+        names => format!("; to go on without {0}, take {0} out of the manifest", names.join(" and ")),
     };
+    match report.generation {
+        Some(generation) => {
+            format!("generation {generation} is still live; what was fetched and compiled is kept{without}")
+        }
+        None => format!("what was fetched and compiled is kept; run `sesame sync` again once it is mended{without}"),
+    }
+}
+
+fn unusable(why: &Unusable) -> String {
     match why {
         Unusable::Inspect(InspectError::TooMany { .. }) => "ask its author for a simpler build".to_owned(),
         Unusable::Inspect(_) => "build it again, or ask its author for a build with current tools".to_owned(),
@@ -129,14 +139,11 @@ fn unusable(why: &Unusable, name: Option<&str>) -> String {
         Unusable::Panicked(_) => "it may be a fault of the compiler: please report it, with the component".to_owned(),
         Unusable::Timeout(_) => {
             let usual = Compiler::TIMEOUT;
-            let more =
-                format!("if you trust it, give it more time with `--compile-timeout SECONDS` ({usual} if not said)");
-            more + &without()
+            format!("if you trust it, give it more time with `--compile-timeout SECONDS` ({usual} if not said)")
         }
         Unusable::Memory(_) => {
             let usual = Compiler::MEMORY;
-            let more = format!("if you trust it, give it more with `--compile-memory MIB` ({usual} if not said)");
-            more + &without()
+            format!("if you trust it, give it more with `--compile-memory MIB` ({usual} if not said)")
         }
         Unusable::Ended(_) => "run the command again; if it ends again, ask its author for a simpler build".to_owned(),
         Unusable::OtherEngine => "give the path of a `sesame` program of this version".to_owned(),

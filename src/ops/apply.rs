@@ -15,9 +15,10 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::compiler::{Compiler, Examined};
+use super::compiler::Compiler;
 use super::context::Context;
 use super::error::Error;
+use super::examined::Examined;
 use super::project::read_file;
 use super::target::Target;
 use crate::model::digest::Digest;
@@ -43,6 +44,8 @@ pub(super) struct Workshop<'a> {
     compiler: Compiler,
     /// What was found out about the components that were compiled.
     examined: RefCell<BTreeMap<Digest, Examined>>,
+    /// Why there can be no compiled code.
+    no_code_folder: RefCell<Option<Arc<store::Error>>>,
     /// How much of it was in the function cache.
     pub functions: RefCell<FunctionCounts>,
     /// Held by whatever writes to the store on another thread, so that nothing does after the run.
@@ -57,8 +60,8 @@ impl<'a> Workshop<'a> {
         target: Option<&'a Arc<Target>>,
     ) -> Self {
         let compiler = Compiler::new(&context.compiler, &context.paths);
-        let (examined, functions, writing) = Default::default();
-        Self { context, registry, blobs, target, compiler, examined, functions, writing }
+        let (examined, no_code_folder, functions, writing) = Default::default();
+        Self { context, registry, blobs, target, compiler, examined, no_code_folder, functions, writing }
     }
 }
 
@@ -73,7 +76,8 @@ pub(super) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutc
     if !engines.is_empty() {
         // The compiling worker tags what it keeps with the key, and makes none itself.
         key::read_or_create(&context.paths)?;
-        cwasm::prepare(&context.paths, engines).map_err(|source| Error::NoCodeFolder { source })?;
+        let prepared = cwasm::prepare(&context.paths, engines);
+        *workshop.no_code_folder.borrow_mut() = prepared.err().map(Arc::new);
     }
     context.observer.notice(&Event::Started { plan });
     let mut outcomes = vec![StepOutcome::Interrupted; plan.len()];
@@ -276,6 +280,9 @@ async fn compile(
     engine: &EngineKey,
     metering: Metering,
 ) -> Result<(), Error> {
+    if let Some(source) = workshop.no_code_folder.borrow().clone() {
+        return Err(Error::NoCodeFolder { source });
+    }
     let blobs = workshop.blobs.clone();
     let bytes = in_background(move || Ok(blobs.read(component)?)).await?;
     let (examined, code) = workshop.compiler.compile(component, engine, metering, bytes).await?;

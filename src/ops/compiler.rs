@@ -8,19 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::RwLock;
 
 use super::compiler_process::{Answer, Listener, Process};
 use super::context::Compiler as Settings;
 use super::error::Error;
+use super::examined::{Examined, Unusable};
 use super::frames::Request;
-use crate::engine::compile::CompileError;
-use crate::engine::inspect::{InspectError, Interface};
-use crate::host::linker::LinkError;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
-use crate::model::functions::FunctionCounts;
 use crate::store::paths::StorePaths;
 
 /// How long a worker may take to file what the function cache got.
@@ -37,38 +33,6 @@ pub(super) struct Compiler {
     numbers: AtomicU64,
     /// Held for writing by whoever must be alone.
     turn: RwLock<()>,
-}
-
-/// What a component is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Examined {
-    /// In bytes.
-    pub size: u64,
-    pub interface: Interface,
-    /// Why it cannot be linked with this host, if so.
-    pub unlinkable: Option<LinkError>,
-    pub functions: FunctionCounts,
-}
-
-/// Why a component cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum Unusable {
-    #[error(transparent)]
-    Inspect(#[from] InspectError),
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    #[error("the compiler gave it up: {0}")]
-    Panicked(String),
-    #[error("the compiler takes longer than {} s", .0.as_secs())]
-    Timeout(Duration),
-    #[error("the compiler takes more than {} MiB of memory", .0 >> 20)]
-    Memory(u64),
-    /// The process of the compiler is no more.
-    #[error("the compiler ended: {0}")]
-    Ended(String),
-    /// The worker is another program than the one that asks.
-    #[error("the compiler is of another version than this program")]
-    OtherEngine,
 }
 
 impl Compiler {
@@ -103,10 +67,12 @@ impl Compiler {
     pub async fn end(&self) -> Vec<String> {
         let Some(worker) = self.worker().take() else { return Vec::new() };
         let Some(receive) = worker.end() else { return Vec::new() };
-        let ended = tokio::time::timeout(END, receive).await.ok().and_then(Result::ok);
-        ended.unwrap_or_else(|| {
-            vec!["compiled functions are not kept: the compiler ended without filing them".to_owned()]
-        })
+        let why = match tokio::time::timeout(END, receive).await {
+            Ok(Ok(warnings)) => return warnings,
+            Ok(Err(_)) => "ended without filing them".to_owned(),
+            Err(_) => format!("took longer than {} s to file them", END.as_secs()),
+        };
+        vec![format!("compiled functions are not kept: the compiler {why}")]
     }
 
     async fn ask(&self, compile: Option<Work>, bytes: Vec<u8>) -> Result<(Examined, Vec<u8>), Error> {

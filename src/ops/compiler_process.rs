@@ -2,7 +2,7 @@
 //! whoever listens for them, and when it ends all that listen are told why.
 
 use std::collections::HashMap;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -12,15 +12,18 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::compiler::{Examined, Unusable};
 use super::context::Compiler as Settings;
 use super::error::Error;
+use super::examined::{Examined, Unusable};
 use super::frames::{Reply, Request, read_frame, write_frame};
 use crate::store::paths::StorePaths;
 
 /// How long one look at a worker that ends is apart from the next, and how many there are before it is killed.
 const ROUND: Duration = Duration::from_millis(5);
 const ROUNDS_TO_END: u32 = 200;
+
+/// The bytes from which a worker gets a block of memory from the kernel itself, and gives it back at once.
+const LARGE_BLOCK: &str = "1048576";
 
 /// How much of what a worker says at its end is read.
 const LAST_WORDS: u64 = 16 << 10;
@@ -98,6 +101,8 @@ impl Process {
             .args(&settings.arguments)
             // It needs nothing of the environment, and no signal that a terminal sends to us.
             .env_clear()
+            // Else glibc keeps more and more of the large blocks that were freed.
+            .env("MALLOC_MMAP_THRESHOLD_", LARGE_BLOCK)
             .current_dir(Path::new("/"))
             .process_group(0)
             .stdin(Stdio::piped())
@@ -206,6 +211,7 @@ impl Reader {
             let (reply, payload) = match read_frame::<Reply>(&mut output) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => break,
                 Err(error) => {
                     misread = Some(error);
                     break;

@@ -1,8 +1,9 @@
 //! Why a verb did not do what was asked.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::compiler::Unusable;
+use super::examined::Unusable;
 use super::folders::FolderError;
 use crate::engine::config::EngineError;
 use crate::host::extension::CallError;
@@ -140,8 +141,8 @@ pub enum Error {
     Unusable(#[from] Unusable),
     #[error("the compiler {} cannot be started", program.display())]
     NoCompiler { program: PathBuf, source: std::io::Error },
-    #[error("compiled code cannot be kept; nothing was activated")]
-    NoCodeFolder { source: store::Error },
+    #[error("compiled code cannot be kept")]
+    NoCodeFolder { source: Arc<store::Error> },
     #[error("the compiled code of `{name}` is missing")]
     NoCode { name: ExtensionName },
     #[error("the compiled code of `{name}` is not what was compiled: {why}")]

@@ -10,7 +10,7 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::compiler::{Examined, Unusable};
+use super::examined::{Examined, Unusable};
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
 
@@ -46,7 +46,7 @@ pub enum Reply {
     /// The payload is the compiled code, if it was asked for.
     Examined { number: u64, result: Result<Examined, Unusable> },
     Ended {
-        /// Why the function cache could not be kept.
+        /// What of the function cache could not be kept, and why.
         warnings: Vec<String>,
     },
 }

@@ -101,12 +101,12 @@ impl<'a> Glance<'a> {
     /// The files of the project that are looked at and not read.
     fn seen(&self, manifest: &Manifest) -> Seen {
         let project = &self.context.project;
-        let mut paths = project.drop_in_paths();
+        let (folder, mut paths) = project.drop_in_paths();
         paths.extend(manifest.extensions.values().filter_map(|extension| match &extension.source {
             ComponentSource::Path(path) => Some(project.component(path)),
             ComponentSource::Oci(_) => None,
         }));
-        Seen { paths, ..Seen::default() }
+        Seen { paths, folder: Some(folder), ..Seen::default() }
     }
 
     fn inputs(&self, engines: &EngineKeys) -> Option<String> {

@@ -1,8 +1,8 @@
 //! `list` and `info`: what is live, from the generation and the store. Neither asks a registry.
 
-use super::compiler::Unusable;
 use super::context::User;
 use super::error::Error;
+use super::examined::Unusable;
 use super::permission::read_policy;
 use crate::engine::config::engine;
 use crate::engine::inspect::world;

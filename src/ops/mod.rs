@@ -5,20 +5,21 @@
 //! and then does the same.
 //!
 //! What is live is run from [`live`], which loads it into the host: [`call`] calls one function, and [`list`] only looks.
-//! [`compiler`] hands components to the process that [`worker`] is. [`gc`] throws away. [`glance`] tells in a moment that
+//! `compiler` hands components to the process that [`worker`] is. [`gc`] throws away. [`glance`] tells in a moment that
 //! nothing is to be done. `permission` holds what extensions want against what they may, for all of them. [`push`]
 //! publishes, and [`registry`] is about how registries let us in.
 
 mod advice;
 pub mod apply;
 pub mod call;
-pub mod compiler;
+mod compiler;
 mod compiler_process;
 mod confine;
 pub mod consent;
 pub mod context;
 pub mod diff;
 pub mod error;
+pub mod examined;
 pub mod folders;
 mod frames;
 pub mod gc;

@@ -202,14 +202,13 @@ impl Project {
         Ok([self.read(&self.manifest)?, self.read(&self.lock_path())?])
     }
 
-    /// The folder of drop-in manifests, and what is in it.
-    pub(super) fn drop_in_paths(&self) -> Vec<PathBuf> {
+    /// The folder of drop-in manifests, which may be absent, and what is in it.
+    pub(super) fn drop_in_paths(&self) -> (PathBuf, Vec<PathBuf>) {
         let folder = self.folder.join(DROP_INS);
         let entries = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
         let mut paths: Vec<PathBuf> = entries.collect();
         paths.sort();
-        paths.push(folder);
-        paths
+        (folder, paths)
     }
 
     /// Where a component's file is.

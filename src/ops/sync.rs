@@ -71,7 +71,7 @@ pub fn sync(context: &Context, options: &Options) -> Result<SyncReport, Error> {
     match (prepare(context, options)?, options.mode) {
         (Prepared::Work(work), mode) if work.plan.is_empty() || mode == Mode::Preview => {
             if let Some(glance) = glance.filter(|_| work.plan.is_empty()) {
-                work.note(&glance)?;
+                work.note(&glance);
             }
             return Ok(work.unrun(context, None));
         }
@@ -228,13 +228,14 @@ impl Work {
     }
 
     /// Notes that there is nothing to do, for the next to see at a glance.
-    fn note(&self, glance: &Glance<'_>) -> Result<(), Error> {
-        if let (Some((number, live)), true) = (&self.inventory.live, self.warnings.is_empty()) {
+    fn note(&self, glance: &Glance<'_>) {
+        if let (Some((number, live)), true) = (&self.inventory.live, self.warnings.is_empty())
+            && let Ok(wanted) = wanted(&self.generation, &self.lock)
+        {
             let (profile, extensions) = (live.profile.clone(), live.extensions.len());
             let answer = UpToDate { profile, generation: Some(*number), extensions };
-            glance.note_sync(&self.manifest, wanted(&self.generation, &self.lock)?, answer);
+            glance.note_sync(&self.manifest, wanted, answer);
         }
-        Ok(())
     }
 
     /// The report of a plan that is empty, or that is only shown.

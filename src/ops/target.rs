@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compiler::Examined;
 use super::context::Interrupt;
 use super::error::Error;
+use super::examined::Examined;
 use crate::model::digest::Digest;
 use crate::model::generation::{Generation, LiveExtension};
 use crate::model::lock::{Lock, LockEntry, LockedSource};

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use wasmtime::Engine;
 
-use super::compiler::{Examined, Unusable};
 use super::confine::confine;
+use super::examined::{Examined, Unusable};
 use super::frames::{Reply, Request, read_frame, write_frame};
 use crate::engine::compile::{CompileError, compile};
 use crate::engine::config::{EngineError, caching_engine, engine};
@@ -160,7 +160,7 @@ impl<W: Write> Worker<W> {
             }
             if let Some(most) = cache.shortage() {
                 self.note(format!(
-                    "not all functions that were compiled are kept: a component has more than {} of them; `--function-cache MIB` makes room",
+                    "not all functions that were compiled are kept: there is room for {} of them at a time; `--function-cache MIB` makes more",
                     size(most)
                 ));
             }

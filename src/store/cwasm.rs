@@ -53,7 +53,7 @@ pub fn prepare<'a>(paths: &StorePaths, engines: impl IntoIterator<Item = &'a Eng
         write::create_folder(&folder)?;
         drop(write::begin(&folder)?);
     }
-    for folder in super::cache::engine_folders(&paths.codes())? {
+    for folder in super::cache::engine_folders(&paths.codes()).unwrap_or_default() {
         let _ = write::sweep(&folder);
     }
     Ok(())

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use super::Error;
+use super::cache::engine_folders;
 use super::key::Key;
 use super::pack::{Entry, Index, Name, Pack, Tags};
 use super::paths::StorePaths;
@@ -32,7 +33,7 @@ const PARTS: u64 = 8;
 
 /// Of a component that was compiled before, so many in a hundred functions must be missing for the new ones to be kept: the
 /// compiler's keys differ a little from run to run, and would add some for ever.
-const WORTH_KEEPING: u64 = 10;
+const ENOUGH_NEW: u64 = 10;
 
 /// The functions of one engine, for as long as a process compiles.
 #[derive(Debug)]
@@ -85,7 +86,8 @@ struct Fresh {
 #[derive(Debug, Clone)]
 struct Place {
     pack: Arc<Pack>,
-    entry: Entry,
+    offset: u64,
+    length: u32,
 }
 
 impl FunctionCache {
@@ -103,15 +105,23 @@ impl FunctionCache {
         found.sort_by_key(|pack| std::cmp::Reverse(pack.used));
         let (mut packs, mut index, mut known) = (Vec::new(), HashMap::new(), HashSet::new());
         for Found { path, .. } in found.into_iter().take(MAX_PACKS) {
-            let Some((pack, Index { entries, components }, size)) = Pack::open(&path, &tags) else {
-                write::remove(&path)?;
-                continue;
+            let (pack, Index { entries, components }, size) = match Pack::open(&path, &tags) {
+                Ok(Some(opened)) => opened,
+                Ok(None) => {
+                    write::remove(&path)?;
+                    continue;
+                }
+                // It may be whole.
+                Err(_) => continue,
             };
             if index.len() + entries.len() > MAX_FUNCTIONS {
                 break;
             }
             let pack = Arc::new(pack);
-            index.extend(entries.into_iter().map(|entry| (entry.name, Place { pack: Arc::clone(&pack), entry })));
+            index.reserve(entries.len());
+            for Entry { name, offset, length } in entries {
+                index.insert(name, Place { pack: Arc::clone(&pack), offset, length });
+            }
             known.extend(components);
             packs.push(Filed { path, size, pack });
         }
@@ -127,7 +137,7 @@ impl FunctionCache {
         Arc::new(Compilation { cache, component, found, missing, made })
     }
 
-    /// Files what was compiled, together with old packs that are not larger.
+    /// Files what was compiled, together with old packs that are not larger, and keeps to the bound.
     ///
     /// # Errors
     /// [`Error::Io`] why that could not be done, or why nothing was kept. Nothing but time is lost.
@@ -145,7 +155,8 @@ impl FunctionCache {
             None => {
                 let taken_in = self.take_in(&mut fresh)?;
                 self.file(fresh)?;
-                taken_in.into_iter().try_for_each(write::remove)
+                taken_in.into_iter().try_for_each(write::remove)?;
+                trim(&self.paths, self.bound)
             }
         }
     }
@@ -167,14 +178,16 @@ impl FunctionCache {
             if old.size > 2 * fresh.size || old.size + fresh.size > self.bound / PARTS {
                 break;
             }
-            let Some((_, Index { entries, components }, _)) = Pack::open(&old.path, &self.tags) else { continue };
+            let Ok(Some((_, Index { entries, components }, _))) = Pack::open(&old.path, &self.tags) else { continue };
+            let mut is_whole = true;
             for entry in entries.into_iter().filter(|entry| names.insert(entry.name)) {
-                let copied = old.pack.copy(&entry, new, fresh.size);
-                fresh.kept.push(copied.map_err(Error::io("write", unfinished.path()))?);
-                fresh.size += Pack::room(entry.length);
+                let copied = old.pack.copy(&entry, new, fresh.size).map_err(Error::io("write", unfinished.path()))?;
+                is_whole &= copied.is_some();
+                fresh.size += copied.as_ref().map_or(0, |copied| Pack::room(copied.length));
+                fresh.kept.extend(copied);
             }
             fresh.components.extend(components);
-            taken.push(old.path.as_path());
+            taken.extend(is_whole.then_some(old.path.as_path()));
         }
         Ok(taken)
     }
@@ -185,31 +198,34 @@ impl FunctionCache {
         let index = Index { entries: fresh.kept, components: fresh.components.into_iter().collect() };
         let finished = pack.finish(&self.tags, &index, fresh.size);
         let name = finished.map_err(Error::io("write", unfinished.path()))?;
-        unfinished.finish(&self.folder.join(name), Durability::Disposable)?;
-        trim(&self.paths, self.bound)
+        unfinished.finish(&self.folder.join(name), Durability::Disposable)
     }
 
     fn get(&self, name: &Name) -> Option<Vec<u8>> {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        let Place { pack, entry } = index.get(name)?.clone();
+        let Place { pack, offset, length } = index.get(name)?.clone();
         drop(index);
-        pack.read(&self.tags, &entry)
+        pack.read(&self.tags, &Entry { name: *name, offset, length })
     }
 
     /// Appends a function to the pack under way; none if that failed once.
     fn put(&self, name: Name, function: &[u8]) -> Option<(Arc<Pack>, Entry)> {
         let length = u32::try_from(function.len()).ok()?;
-        let Some((pack, offset)) = self.fresh().reserve(&self.folder, Pack::room(length), self.bound) else {
-            self.is_short.store(true, Relaxed);
-            return None;
+        let (pack, offset) = {
+            let mut fresh = self.fresh();
+            let place = fresh.reserve(&self.folder, Pack::room(length), self.bound);
+            self.is_short.fetch_or(place.is_none() && fresh.fault.is_none(), Relaxed);
+            place?
         };
         let entry = Entry { name, offset, length };
         if let Err(error) = pack.write(&self.tags, &entry, function) {
             self.fresh().fault.get_or_insert(Error::io("write", &self.folder)(error));
             return None;
         }
-        let place = Place { pack: Arc::clone(&pack), entry: entry.clone() };
-        self.index.write().unwrap_or_else(PoisonError::into_inner).insert(name, place);
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        if index.len() < MAX_FUNCTIONS {
+            index.insert(name, Place { pack: Arc::clone(&pack), offset, length });
+        }
         Some((pack, entry))
     }
 
@@ -217,16 +233,21 @@ impl FunctionCache {
         self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps what was compiled of a component, and files the pack under way once it is large. What went into a pack that was
-    /// filed meanwhile is not in its index, and serves this run only.
+    /// Keeps what was compiled of a component. What went into a pack that was filed meanwhile is not in its index, and serves
+    /// this run only.
     fn keep(&self, component: Digest, made: Vec<(Arc<Pack>, Entry)>) {
         let mut fresh = self.fresh();
         let Some(current) = fresh.pack.as_ref().map(|(pack, _)| Arc::clone(pack)) else { return };
         fresh.kept.extend(made.into_iter().filter(|(pack, _)| Arc::ptr_eq(pack, &current)).map(|(_, entry)| entry));
         fresh.components.insert(component);
+    }
+
+    /// Files the pack under way once it is large, or drops it, if nothing of it is kept.
+    fn turn_over(&self) {
+        let mut fresh = self.fresh();
         if fresh.size >= self.bound / PARTS && fresh.fault.is_none() {
             let full = std::mem::take(&mut *fresh);
-            fresh.fault = self.file(full).err();
+            fresh.fault = self.file(full).and_then(|()| trim(&self.paths, self.bound)).err();
         }
     }
 }
@@ -262,9 +283,10 @@ impl Compilation {
     pub fn end(&self) -> FunctionCounts {
         let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
         let counts = FunctionCounts { found: self.found.load(Relaxed), compiled: self.missing.load(Relaxed) };
-        if !self.cache.known.contains(&self.component) || counts.percent() < 100 - WORTH_KEEPING {
+        if !self.cache.known.contains(&self.component) || counts.percent() < 100 - ENOUGH_NEW {
             self.cache.keep(self.component, made);
         }
+        self.cache.turn_over();
         counts
     }
 }
@@ -311,11 +333,10 @@ fn list(folder: &Path) -> Result<Vec<Found>, Error> {
 /// # Errors
 /// [`Error::Io`] if one cannot be removed.
 pub(super) fn trim(paths: &StorePaths, bound: u64) -> Result<(), Error> {
-    let Ok(folders) = fs::read_dir(paths.functions()) else { return Ok(()) };
     let mut found = Vec::new();
-    for folder in folders.flatten() {
-        write::sweep(&folder.path())?;
-        found.extend(list(&folder.path()).unwrap_or_default());
+    for folder in engine_folders(&paths.functions())? {
+        let _ = write::sweep(&folder);
+        found.extend(list(&folder).unwrap_or_default());
     }
     found.sort_by_key(|pack| std::cmp::Reverse(pack.used));
     let mut total = 0;
@@ -413,6 +434,42 @@ mod tests {
         assert_eq!(run(&store, 2, 5..105), FunctionCounts { found: 95, compiled: 5 });
         assert_eq!(run(&store, 1, 50..150).compiled, 45, "that is more than noise");
         assert_eq!(run(&store, 1, 0..150).compiled, 0);
+    }
+
+    #[test]
+    fn noise_takes_no_room_from_what_is_new() {
+        let store = store();
+        let open = || FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
+        let cache = open();
+        for number in 0..10 {
+            compile(&cache, number, 0..95, 100);
+        }
+        cache.close().unwrap();
+        let cache = open();
+        for number in 0..10 {
+            let compilation = cache.compilation(component(number));
+            assert!((0..95_u32).all(|function| compilation.get(&function.to_le_bytes()).is_some()));
+            for noise in 0..5 {
+                let key = [0xff, number, noise];
+                assert!(compilation.get(&key).is_none());
+                compilation.put(&key, &[0; 12_000]);
+            }
+            assert_eq!(compilation.end(), FunctionCounts { found: 95, compiled: 5 });
+        }
+        assert_eq!(compile(&cache, 10, 900..910, 12_000).compiled, 10);
+        assert_eq!(cache.shortage(), None);
+        cache.close().unwrap();
+        assert_eq!(compile(&open(), 10, 900..910, 12_000).found, 10);
+    }
+
+    #[test]
+    fn what_is_no_folder_of_an_engine_is_left_alone() {
+        let store = store();
+        std::fs::create_dir_all(store.1.functions()).unwrap();
+        std::fs::write(store.1.functions().join("x"), "").unwrap();
+        run(&store, 1, 0..100);
+        assert_eq!(run(&store, 2, 0..100).found, 100);
+        assert!(store.1.functions().join("x").exists());
     }
 
     #[test]

@@ -27,6 +27,8 @@ impl Look {
     /// When anything of the file last changed.
     pub fn changed(&self) -> SystemTime {
         let [.., seconds, nanoseconds] = self.0;
+        // A time before 1970 is as good as 1970.
+        let seconds = i64::from_ne_bytes(seconds.to_ne_bytes()).max(0).unsigned_abs();
         UNIX_EPOCH + Duration::new(seconds, u32::try_from(nanoseconds).unwrap_or(0))
     }
 }
@@ -67,5 +69,17 @@ impl std::fmt::Display for Look {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let words: Vec<String> = self.0.iter().map(u64::to_string).collect();
         f.write_str(&words.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_a_clock_never_showed_are_times_too() {
+        let changed = |seconds: i64| Look([0, 0, 0, 0, 0, 0, 0, seconds as u64, 5]).changed();
+        assert_eq!(changed(-1), UNIX_EPOCH + Duration::from_nanos(5));
+        assert_eq!(changed(7), UNIX_EPOCH + Duration::new(7, 5));
     }
 }

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::key::Key;
-use super::open_trusted;
+use super::{Error, open_trusted};
 use crate::model::digest::{Digest, hex};
 use crate::model::engine_key::EngineKey;
 
@@ -68,9 +68,18 @@ impl Pack {
     }
 
     /// Opens a pack, with its index and its size in bytes; none if it cannot be believed.
-    pub fn open(path: &Path, tags: &Tags) -> Option<(Self, Index, u64)> {
-        let (file, metadata) = open_trusted(path).ok()??;
-        let size = metadata.size();
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be opened.
+    pub fn open(path: &Path, tags: &Tags) -> Result<Option<(Self, Index, u64)>, Error> {
+        match open_trusted(path) {
+            Ok(opened) => Ok(opened.and_then(|(file, metadata)| Self::believe(file, metadata.size(), tags))),
+            Err(Error::Untrusted { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn believe(file: File, size: u64, tags: &Tags) -> Option<(Self, Index, u64)> {
         let mut footer = [0; FOOTER as usize];
         let end = size.checked_sub(FOOTER)?;
         file.read_exact_at(&mut footer, end).ok()?;
@@ -115,12 +124,17 @@ impl Pack {
         self.file.write_all_at(&bytes, entry.offset)
     }
 
-    /// Copies a function to another pack, as it is; says where it is there.
-    pub fn copy(&self, entry: &Entry, to: &Self, offset: u64) -> io::Result<Entry> {
+    /// Copies a function to another pack, as it is; says where it is there, or nothing if it cannot be read.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn copy(&self, entry: &Entry, to: &Self, offset: u64) -> io::Result<Option<Entry>> {
         let mut bytes = vec![0; entry.length as usize + TAG];
-        self.file.read_exact_at(&mut bytes, entry.offset)?;
+        if self.file.read_exact_at(&mut bytes, entry.offset).is_err() {
+            return Ok(None);
+        }
         to.file.write_all_at(&bytes, offset)?;
-        Ok(Entry { offset, ..*entry })
+        Ok(Some(Entry { offset, ..*entry }))
     }
 
     /// Writes the index behind functions of `size` bytes, and says how the pack is called.

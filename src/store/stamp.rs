@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::look::Look;
@@ -32,8 +33,10 @@ const LEFT_ALONE: Duration = Duration::from_millis(2_100);
 pub struct Seen {
     /// The hash of all that was read: files, options, versions.
     pub inputs: String,
-    /// Other files and folders, links followed; each may be absent.
+    /// Other files, links followed.
     pub paths: Vec<PathBuf>,
+    /// A folder that may be absent.
+    pub folder: Option<PathBuf>,
     pub engines: EngineKeys,
     #[serde(skip)]
     pub blobs: Vec<Digest>,
@@ -53,7 +56,7 @@ struct Header {
     answer: UpToDate,
 }
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The answer of the stamp of this name, if it was made from the same inputs and every file looks as it did then.
 pub fn check(paths: &StorePaths, name: &str, inputs: impl FnOnce(&EngineKeys) -> Option<String>) -> Option<UpToDate> {
@@ -84,13 +87,17 @@ pub fn put(paths: &StorePaths, name: &str, seen: Seen, answer: UpToDate, started
 }
 
 impl Seen {
-    /// How all files look, as one hash; none if a file of the store is not there, or something was changed after `before`.
+    /// How all files look, as one hash; none if one is not there, or was changed after `before`.
     fn looks(&self, paths: &StorePaths, before: Option<SystemTime>) -> Option<String> {
         let mut hasher = blake3::Hasher::new();
         for path in &self.paths {
-            match rustix::fs::stat(path) {
+            hasher.update(&look(&rustix::fs::stat(path).ok()?, before)?);
+        }
+        if let Some(folder) = &self.folder {
+            match rustix::fs::stat(folder) {
                 Ok(stat) => hasher.update(&look(&stat, before)?),
-                Err(_) => hasher.update(b"absent"),
+                Err(Errno::NOENT) => hasher.update(b"absent"),
+                Err(_) => return None,
             };
         }
         let code = |engine: &Option<EngineKey>| engine.as_ref().map(|engine| paths.code_folder(engine));

@@ -42,7 +42,7 @@ const ONLY_IN: [(&str, &[&str], &str); 21] = [
     ("std::io", &["store", "ops", "registry", "cli", "host"], "the model does no I/O"),
     ("wasmtime::", &["engine", "host", "ops", "cli"], "wasmtime stays with the engine and the host"),
     ("tokio", &["registry", "ops", "host"], "async stays with the network, apply and running guests"),
-    ("rayon::", &["engine", "host", "ops"], "tokio and rayon meet in ops"),
+    ("rayon::", &["engine", "host", "ops"], "tokio and rayon meet in ops; code is hashed on all cores"),
     ("std::fs", &["store", "ops"], "I/O stays in its rooms, but for reading layouts, credentials and CAs"),
 ];
 
