@@ -23,7 +23,7 @@ const ROUND: Duration = Duration::from_millis(5);
 const ROUNDS_TO_END: u32 = 200;
 
 /// The bytes from which a worker gets a block of memory from the kernel itself, and gives it back at once.
-const LARGE_BLOCK: &str = "1048576";
+const LARGE_BLOCK: &str = "8388608";
 
 /// How much of what a worker says at its end is read.
 const LAST_WORDS: u64 = 16 << 10;
