@@ -2,7 +2,7 @@
 //!
 //! A run appends what it compiles to one new pack and gives that its name when it ends; what has an index is never changed.
 //! Nothing is fsynced: what is torn, cut or flipped is not found, and its pack is removed. Several processes may do all of
-//! this at once. What a pack is made of is in [`pack`](super::pack); functions are found by the BLAKE3 of the compiler's own
+//! this at once. What a pack is made of is in `pack`; functions are found by the BLAKE3 of the compiler's own
 //! keys.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
