@@ -14,7 +14,7 @@ use crate::model::digest::Digest;
 use crate::model::fault::FaultKind;
 use crate::model::name::ExtensionName;
 use crate::model::preamble::Kind;
-use crate::model::report::{ExtensionStatus, SyncReport};
+use crate::model::report::{ExtensionStatus, StepOutcome, SyncReport};
 use crate::store::Error as Store;
 
 impl Error {
@@ -122,12 +122,18 @@ fn incomplete(report: &SyncReport) -> String {
         [] => String::new(),
         names => format!("; to go on without {0}, take {0} out of the manifest", names.join(" and ")),
     };
-    match report.generation {
-        Some(generation) => {
-            format!("generation {generation} is still live; what was fetched and compiled is kept{without}")
-        }
-        None => format!("what was fetched and compiled is kept; run `sesame sync` again once it is mended{without}"),
-    }
+    let did = |action: &str| report.steps.iter().any(|step| step.action == action && step.outcome == StepOutcome::Done);
+    let kept = match (did("verify"), did("compile")) {
+        (true, true) => "; what was fetched and compiled is kept",
+        (true, false) => "; what was fetched is kept",
+        (false, true) => "; what was compiled is kept",
+        (false, false) => "",
+    };
+    let live = match report.generation {
+        Some(generation) => format!("generation {generation} is still live"),
+        None => "run `sesame sync` again once it is mended".to_owned(),
+    };
+    live + kept + &without
 }
 
 fn unusable(why: &Unusable) -> String {
@@ -145,7 +151,10 @@ fn unusable(why: &Unusable) -> String {
             let usual = Compiler::MEMORY;
             format!("if you trust it, give it more with `--compile-memory MIB` ({usual} if not said)")
         }
-        Unusable::Ended(_) => "run the command again; if it ends again, ask its author for a simpler build".to_owned(),
+        Unusable::Ended(_) => {
+            "run the command again; if it ends again, look into the log of the system, or ask its author for a simpler build"
+                .to_owned()
+        }
         Unusable::OtherEngine => "give the path of a `sesame` program of this version".to_owned(),
     }
 }

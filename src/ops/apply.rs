@@ -214,13 +214,15 @@ fn copy(
     path: &str,
     mut sink: StagingSink<'_>,
 ) -> Result<(), Error> {
-    let path = workshop.context.project.component(path);
-    let bytes = read_file(&path, blob.role.limit() + 1)?.unwrap_or_default();
+    let project = &workshop.context.project;
+    let path = project.component(path);
+    let name = || plan.step(id).extensions.first().cloned().ok_or(Error::Bug("a step is for nobody"));
+    let Some(bytes) = read_file(&path, blob.role.limit() + 1)? else {
+        return Err(Error::MissingFile { name: name()?, place: project.shown_lock(), path });
+    };
     let found = Digest::of(&bytes);
-    if found != blob.digest
-        && let Some(name) = plan.step(id).extensions.first()
-    {
-        return Err(Error::ChangedFile { name: name.clone(), expected: blob.digest, found });
+    if found != blob.digest {
+        return Err(Error::ChangedFile { name: name()?, expected: blob.digest, found });
     }
     match (sink.replace(&bytes), sink.fault) {
         (Err(Stopped), Some(fault)) => Err(fault.into()),

@@ -158,6 +158,9 @@ impl<W: Write> Worker<W> {
             if let Err(error) = cache.close() {
                 self.warn(&error);
             }
+            if cache.was_damaged() {
+                self.note("some of the compiled functions that were kept are damaged; they are dropped".to_owned());
+            }
             if let Some(most) = cache.shortage() {
                 self.note(format!(
                     "not all functions that were compiled are kept: there is room for {} of them at a time; `--function-cache MIB` makes more",

@@ -1,6 +1,7 @@
 //! What can be made again, counted and thrown away: the compiled code and the compiled functions, by engine.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::paths::StorePaths;
@@ -64,7 +65,7 @@ fn files(engine: &Path) -> Result<Vec<(PathBuf, u64)>, Error> {
 pub(super) fn engine_folders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Vec::new()),
         Err(error) => return Err(Error::io("read the folder", folder)(error)),
     };
     let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());

@@ -4,7 +4,7 @@
 //! (invariant 3). What does not match it is never run and compiled again. Files are never changed in place.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
@@ -77,7 +77,7 @@ pub fn size(paths: &StorePaths, engine: &EngineKey, component: &Digest) -> Resul
     let path = paths.code(engine, component);
     match std::fs::symlink_metadata(&path) {
         Ok(metadata) => Ok(Some(metadata.len())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(Error::io("look at", &path)(error)),
     }
 }

@@ -31,6 +31,10 @@ const MAX_FUNCTIONS: usize = 1 << 20;
 /// A pack has at most this part of the bound of the cache, so that what is dropped at a time is not too much.
 const PARTS: u64 = 8;
 
+/// How many bytes are left free on the disk, and after how many new ones that is looked at: compiled code goes first.
+const LEAVE: u64 = 256 << 20;
+const LOOK: u64 = 4 << 20;
+
 /// Of a component that was compiled before, so many in a hundred functions must be missing for the new ones to be kept: the
 /// compiler's keys differ a little from run to run, and would add some for ever.
 const ENOUGH_NEW: u64 = 10;
@@ -60,6 +64,8 @@ pub struct Compilation {
     component: Digest,
     found: AtomicU64,
     missing: AtomicU64,
+    /// What was asked for, each once, and whether it was there.
+    asked: Mutex<HashMap<Name, bool>>,
     made: Mutex<Vec<(Arc<Pack>, Entry)>>,
 }
 
@@ -133,8 +139,8 @@ impl FunctionCache {
     /// Begins to compile a component.
     pub fn compilation(self: &Arc<Self>, component: Digest) -> Arc<Compilation> {
         let cache = Arc::clone(self);
-        let (found, missing, made) = Default::default();
-        Arc::new(Compilation { cache, component, found, missing, made })
+        let (found, missing, asked, made) = Default::default();
+        Arc::new(Compilation { cache, component, found, missing, asked, made })
     }
 
     /// Files what was compiled, together with old packs that are not larger, and keeps to the bound.
@@ -142,23 +148,41 @@ impl FunctionCache {
     /// # Errors
     /// [`Error::Io`] why that could not be done, or why nothing was kept. Nothing but time is lost.
     pub fn close(&self) -> Result<(), Error> {
-        for Filed { path, pack, .. } in &self.packs {
-            match (pack.is_damaged(), pack.was_used()) {
-                (true, _) => write::remove(path)?,
-                (false, true) => write::mark_used(pack.file(), path)?,
-                (false, false) => {}
-            }
+        for Filed { path, pack, .. } in self.packs.iter().filter(|filed| filed.pack.was_used()) {
+            write::mark_used(pack.file(), path)?;
         }
+        let damaged = || self.packs.iter().filter(|filed| filed.pack.is_damaged());
         let mut fresh = std::mem::take(&mut *self.fresh());
-        match fresh.fault.take() {
+        let filed = match fresh.fault.take() {
             Some(fault) => Err(fault),
             None => {
+                damaged().for_each(|old| self.salvage(old, &mut fresh));
                 let taken_in = self.take_in(&mut fresh)?;
                 self.file(fresh)?;
-                taken_in.into_iter().try_for_each(write::remove)?;
-                trim(&self.paths, self.bound)
+                taken_in.into_iter().try_for_each(write::remove)
+            }
+        };
+        damaged().try_for_each(|old| write::remove(&old.path))?;
+        filed.and_then(|()| trim(&self.paths, self.bound))
+    }
+
+    /// Copies what is whole of a damaged pack.
+    fn salvage(&self, old: &Filed, fresh: &mut Fresh) {
+        let Ok(Some((_, Index { entries, components }, _))) = Pack::open(&old.path, &self.tags) else { return };
+        for entry in entries {
+            let Some(function) = old.pack.read(&self.tags, &entry) else { continue };
+            let Some((pack, offset)) = fresh.reserve(&self.folder, Pack::room(entry.length), u64::MAX) else { return };
+            let entry = Entry { offset, ..entry };
+            if pack.write(&self.tags, &entry, &function).is_ok() {
+                fresh.kept.push(entry);
             }
         }
+        fresh.components.extend(components);
+    }
+
+    /// Whether something that was kept turned out to be damaged.
+    pub fn was_damaged(&self) -> bool {
+        self.packs.iter().any(|filed| filed.pack.is_damaged())
     }
 
     /// How many bytes are kept of one component at most, if a component was compiled that has more.
@@ -264,6 +288,11 @@ impl Fresh {
         if self.fault.is_some() || self.size + bytes > most_of_one(bound) {
             return None;
         }
+        let is_due = self.pack.is_none() || self.size / LOOK != (self.size + bytes) / LOOK;
+        if is_due && let Err(fault) = write::leave_room(folder, LEAVE) {
+            self.fault = Some(fault);
+            return None;
+        }
         if self.pack.is_none() {
             match write::begin(folder).and_then(|unfinished| Ok((Arc::new(Pack::new(unfinished.open()?)), unfinished)))
             {
@@ -279,23 +308,29 @@ impl Fresh {
 }
 
 impl Compilation {
-    /// The component was compiled: keeps what was new, and says how much was.
+    /// The component was compiled: keeps what was new, and says how much was. What is in a component more than once counts
+    /// once.
     pub fn end(&self) -> FunctionCounts {
         let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
-        let counts = FunctionCounts { found: self.found.load(Relaxed), compiled: self.missing.load(Relaxed) };
-        if !self.cache.known.contains(&self.component) || counts.percent() < 100 - ENOUGH_NEW {
+        let all = FunctionCounts { found: self.found.load(Relaxed), compiled: self.missing.load(Relaxed) };
+        let is_noise = self.cache.known.contains(&self.component) && all.percent() >= 100 - ENOUGH_NEW;
+        if !is_noise || self.cache.was_damaged() {
             self.cache.keep(self.component, made);
         }
         self.cache.turn_over();
-        counts
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = asked.values().filter(|found| **found).count();
+        FunctionCounts { found: found as u64, compiled: (asked.len() - found) as u64 }
     }
 }
 
 impl Functions for Compilation {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let function = self.cache.get(blake3::hash(key).as_bytes());
+        let name: Name = blake3::hash(key).into();
+        let function = self.cache.get(&name);
         let count = if function.is_some() { &self.found } else { &self.missing };
         count.fetch_add(1, Relaxed);
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_insert(function.is_some());
         function
     }
 
@@ -555,6 +590,33 @@ mod tests {
             run(&store, 1, 0..20);
             assert_eq!(run(&store, 1, 0..20).found, 20, "{at}");
         }
+    }
+
+    #[test]
+    fn one_damaged_function_costs_no_other() {
+        let store = store();
+        run(&store, 1, 0..100);
+        let pack = packs(&store.1).remove(0);
+        let mut bytes = std::fs::read(&pack).unwrap();
+        bytes[50] ^= 1;
+        std::fs::remove_file(&pack).unwrap();
+        std::fs::write(&pack, bytes).unwrap();
+        let cache = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
+        assert_eq!(compile(&cache, 2, 0..50, 100), FunctionCounts { found: 49, compiled: 1 });
+        cache.close().unwrap();
+        assert!(cache.was_damaged() && !pack.exists());
+        assert_eq!(run(&store, 3, 0..100), FunctionCounts { found: 100, compiled: 0 });
+    }
+
+    #[test]
+    fn a_function_that_a_component_has_twice_counts_once() {
+        let store = store();
+        let cache = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
+        let compilation = cache.compilation(component(1));
+        assert!(compilation.get(b"key").is_none());
+        compilation.put(b"key", b"function");
+        assert!(compilation.get(b"key").is_some());
+        assert_eq!(compilation.end(), FunctionCounts { found: 0, compiled: 1 });
     }
 
     #[test]

@@ -225,6 +225,16 @@ pub fn sweep(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Fails where the disk that a folder is on has not so many bytes left.
+pub fn leave_room(folder: &Path, bytes: u64) -> Result<(), Error> {
+    let disk = rustix::fs::statvfs(folder).map_err(|error| Error::io("look at the disk of", folder)(error.into()))?;
+    if disk.f_bavail.saturating_mul(disk.f_frsize) >= bytes {
+        return Ok(());
+    }
+    let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    Err(Error::io("leave enough room on the disk of", folder)(full))
+}
+
 /// Notes on a file of a cache that it was used just now.
 pub fn mark_used(file: &File, path: &Path) -> Result<(), Error> {
     file.set_modified(SystemTime::now()).map_err(Error::io("note the use of", path))
@@ -311,5 +321,18 @@ fn parent(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_too_full_is_told_before_it_is_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        leave_room(folder.path(), 1).unwrap();
+        let error = leave_room(folder.path(), u64::MAX).unwrap_err();
+        assert!(error.to_string().starts_with("cannot leave enough room on the disk of "), "{error}");
     }
 }
