@@ -15,7 +15,7 @@
 //! | resolution | [`registry::mirror`] | a reference followed to its manifest and component |
 //! | lock | [`ops::lock`] → [`model::lock`] | what each name was resolved to, in canonical bytes |
 //! | inventory | [`store::scan`] → [`model::inventory`] | what this machine holds, each byte of it checked |
-//! | plan | [`model::plan`] | a graph of `Fetch → Verify → Compile → Activate → Prune`, each step with its reason |
+//! | plan | [`model::plan`] | a graph of `Fetch → Verify → Compile → Activate → Prune`, or `Compile → Rollback`, each step with its reason |
 //! | apply | `ops::apply` | runs the plan and makes no choices |
 //! | report | [`model::report`] | what was done; words for people and JSON are both made from it |
 //!
@@ -40,6 +40,7 @@
 //! $XDG_DATA_HOME/pds/staging/<hex>.partial             downloads under way, which a later run goes on with
 //! $XDG_DATA_HOME/pds/profiles/<name>/generations/<n>.toml, current
 //!                                                      what is live, and what was
+//! $XDG_DATA_HOME/pds/quarantine/                       what was wrong and was put aside
 //! $XDG_DATA_HOME/pds/lock                              the advisory lock of whoever changes the store
 //! $XDG_CACHE_HOME/pds/cwasm/<engine key>/<hex>         compiled code with its tag
 //! $XDG_CACHE_HOME/pds/functions/<engine key>/<tag>.pack
@@ -68,7 +69,9 @@
 //!    host they belong to, and never into a message or a log ([`registry::secret`]).
 //! 7. Paths are built from digests and checked names only ([`store::paths`]).
 //! 8. A failed or interrupted sync leaves the old generation live, and what was verified in the store.
-//! 9. A sync with nothing to do makes no request, starts no runtime and no compiler, and writes nothing to the store.
+//! 9. What a generation of any profile, or the lock of a manifest that made one, names is never removed ([`ops::gc`]), and no
+//!    generation that somebody runs ([`store::generations`]).
+//! 10. A sync with nothing to do makes no request, starts no runtime and no compiler, and writes nothing to the store.
 //!
 //! # Reading order
 //!

@@ -3,14 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sesame::model::capability::Grant;
-use sesame::model::destination::Destination;
 use sesame::model::name::{ExtensionName, ProfileName};
-use sesame::model::reference::{OciReference, RegistryHost};
-use sesame::model::registries::RegistryPattern;
 use sesame::ops::context::Compiler;
 
-use super::means::{Compiling, FunctionCacheArgument, Means, number};
+use super::extension_args::{ExtensionCommand, RegistryCommand};
+use super::means::{Compiling, FunctionCacheArgument, Means};
 
 /// Provisions WebAssembly-component extensions for the Open Sesame desktop host.
 ///
@@ -70,157 +67,11 @@ pub enum Command {
     CompileWorker,
 }
 
-#[derive(Debug, Clone, Subcommand)]
-pub enum RegistryCommand {
-    /// Check a name and a password, and keep them where docker does
-    Login {
-        /// host[:port]
-        host: RegistryHost,
-        /// The name [default: asked for]
-        #[arg(long, short)]
-        username: Option<String>,
-        /// Read the password, or an access token, from standard input
-        #[arg(long, requires = "username")]
-        password_stdin: bool,
-    },
-    /// Forget what docker's file, or its helper, has for a registry
-    Logout {
-        /// host[:port]
-        host: RegistryHost,
-    },
-    /// Look whether a registry can be reached and lets us in; exits with 1 if it does not let us in
-    Check {
-        /// host[:port], or with a namespace, where credentials may be kept for that alone
-        #[arg(value_name = "HOST[/NAMESPACE]")]
-        registry: RegistryPattern,
-    },
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub enum ExtensionCommand {
-    #[command(flatten)]
-    Verb(Verb),
-    /// Install an extension, or another revision of it: manifest, lock and live set
-    Install(InstallArguments),
-    /// List what is live
-    List {
-        #[command(flatten)]
-        profile: ProfileArgument,
-    },
-    /// Show one extension: its world, grants, limits, digests
-    Info {
-        /// The extension's name
-        name: ExtensionName,
-        #[command(flatten)]
-        profile: ProfileArgument,
-    },
-    /// Take an extension away: from manifest, lock and live set
-    Remove {
-        /// The extension's name
-        name: ExtensionName,
-        #[command(flatten)]
-        profile: ProfileArgument,
-        #[command(flatten)]
-        means: Means,
-    },
-    /// Show what an extension has printed and logged
-    Log {
-        /// The extension's name
-        name: ExtensionName,
-        #[command(flatten)]
-        profile: ProfileArgument,
-    },
-    /// Call a function of an extension, or of a component that is not installed
-    #[command(after_long_help = CALL_HELP)]
-    Call(CallArguments),
-    /// Publish a component's file, to a registry or into a folder in the OCI image layout
-    Push {
-        /// The component's file
-        #[arg(value_name = "FILE.wasm")]
-        file: PathBuf,
-        /// registry/principal/scope:revision, or oci-layout:FOLDER:REFERENCE
-        #[arg(value_name = "REF")]
-        destination: Destination,
-        /// An annotation of the manifest, such as org.opencontainers.image.source; may be given several times
-        #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = setting)]
-        annotations: Vec<(String, String)>,
-        /// Move a tag that names something else
-        #[arg(long)]
-        force: bool,
-        #[command(flatten)]
-        compiling: Compiling,
-    },
-}
-
 #[derive(Debug, Clone, Args)]
 pub struct ProfileArgument {
     /// Which live set [default: the manifest's, or `default`]
     #[arg(long, value_name = "NAME")]
     pub profile: Option<ProfileName>,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct InstallArguments {
-    /// registry/principal/scope:revision[@provenance]
-    #[arg(required_unless_present = "from_file", conflicts_with = "from_file")]
-    pub reference: Option<OciReference>,
-    /// Copy a component's file beside the manifest and install that
-    #[arg(long, value_name = "FILE.wasm")]
-    pub from_file: Option<PathBuf>,
-    /// What to call it [default: the last part of the reference, or the file's stem]
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<ExtensionName>,
-    /// Grant a capability, `config-read`, or a part of one, `secret-read=api-token`; may be given several times
-    #[arg(long = "grant", value_name = "CAPABILITY")]
-    pub grants: Vec<Grant>,
-    /// Grant everything that it asks for
-    #[arg(long)]
-    pub grant_all: bool,
-    #[command(flatten)]
-    pub profile: ProfileArgument,
-    #[command(flatten)]
-    pub means: Means,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct CallArguments {
-    /// A live extension's name, or a component's file (anything with a `/` or a `.` in it)
-    #[arg(value_name = "NAME|FILE.wasm")]
-    pub target: PathBuf,
-    /// The function: `greet`, `counts.count` or `my-org:wordcount/counts.count`
-    pub function: String,
-    /// Its arguments in WAVE, strings also bare; in JSON with --json. Write `--` before one that begins with `-`
-    #[arg(value_name = "ARG", allow_negative_numbers = true)]
-    pub arguments: Vec<String>,
-    /// A setting that goes before those of the manifest; may be given several times
-    #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
-    pub config: Vec<(String, String)>,
-    /// Grant a capability to a component's file
-    #[arg(long = "grant", value_name = "CAPABILITY")]
-    pub grants: Vec<Grant>,
-    /// Secrets for development: a TOML file of strings, mode 0600
-    #[arg(long, value_name = "FILE")]
-    pub secrets: Option<PathBuf>,
-    /// Lower the limit of time, in milliseconds
-    #[arg(long, value_name = "MS", value_parser = number::<u64>(1..=86_400_000))]
-    pub timeout: Option<u64>,
-    /// Lower the limit of fuel, where there is one
-    #[arg(long, value_name = "N", value_parser = number::<u64>(1..=u64::MAX))]
-    pub fuel: Option<u64>,
-    /// Lower the limit of memory, in MiB
-    #[arg(long, value_name = "MIB", value_parser = number::<u64>(1..=4096))]
-    pub memory: Option<u64>,
-    #[command(flatten)]
-    pub profile: ProfileArgument,
-    #[command(flatten)]
-    pub compiling: Compiling,
-}
-
-fn setting(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("write KEY=VALUE".to_owned()),
-    }
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -239,11 +90,49 @@ pub enum Verb {
         #[command(flatten)]
         means: Means,
     },
-    /// Throw away what can be made again and is of no more use
+    /// Show where manifest, lock, store, cache and live set differ, and what mends it; exits with 1 if anything does
+    Status {
+        /// Also ask registries: for tags that moved, and for what is locked and gone
+        #[arg(long)]
+        remote: bool,
+        #[command(flatten)]
+        profile: ProfileArgument,
+        #[command(flatten)]
+        means: Means,
+    },
+    /// List the generations of a live set with what each changed, or delete some
+    Generations {
+        #[command(flatten)]
+        profile: ProfileArgument,
+        #[command(subcommand)]
+        command: Option<GenerationsCommand>,
+    },
+    /// Make an earlier generation live again, without a network
+    Rollback {
+        /// Its number [default: the one before the live one]
+        #[arg(value_name = "N")]
+        generation: Option<u64>,
+        #[command(flatten)]
+        profile: ProfileArgument,
+        #[command(flatten)]
+        compiling: Compiling,
+    },
+    /// Look whether everything on the disk is what its name says; exits with 76 if not
+    Verify {
+        /// Mend what can be mended: put aside what is wrong, fetch and compile again what is needed
+        #[arg(long)]
+        repair: bool,
+        #[command(flatten)]
+        means: Means,
+    },
+    /// Throw away what no generation and no lock needs, and what is of no more use in the cache
     Gc {
-        /// Compiled code and functions of other versions of sesame, and what is over the bound
-        #[arg(long, required = true)]
+        /// Only what can be made again: compiled code and functions of other versions of sesame, and what is over the bound
+        #[arg(long)]
         cache: bool,
+        /// Remove nothing, say what would be
+        #[arg(long)]
+        dry_run: bool,
         #[command(flatten)]
         functions: FunctionCacheArgument,
     },
@@ -256,6 +145,18 @@ pub enum Verb {
     Wit {
         /// The folder, for example wit/deps/open-sesame-host
         folder: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum GenerationsCommand {
+    /// Delete generations, but never the live one
+    Delete {
+        /// Their numbers
+        #[arg(value_name = "N", required = true)]
+        generations: Vec<u64>,
+        #[command(flatten)]
+        profile: ProfileArgument,
     },
 }
 
@@ -346,6 +247,10 @@ impl Verb {
             Self::Lock(_) => "lock",
             Self::Sync(_) => "sync",
             Self::Diff { .. } => "diff",
+            Self::Status { .. } => "status",
+            Self::Generations { .. } => "generations",
+            Self::Rollback { .. } => "rollback",
+            Self::Verify { .. } => "verify",
             Self::Gc { .. } => "gc",
             Self::Schema { .. } => "schema",
             Self::Wit { .. } => "wit",
@@ -357,21 +262,10 @@ fn version() -> String {
     format!("{} (wasmtime {})", env!("CARGO_PKG_VERSION"), sesame::engine::key::wasmtime_version())
 }
 
-const CALL_HELP: &str = "\
-A string is printed as it is, anything else as WAVE, and of a `result` what it holds; its error goes to standard error,
-with exit status 1. With --json, arguments and result are JSON:
-    numbers, strings, bool   the same; `nan`, `inf` and `-inf` as strings
-    list, tuple              an array
-    record                   an object
-    option                   null or the value; {\"some\": value} where the value can be null itself
-    result                   {\"ok\": value} or {\"err\": value}
-    enum, variant            \"case\", or {\"case\": value}
-    flags                    an array of names";
-
 const EXIT_STATUS: &str = "\
 Exit status:
     0  done
-    1  something differs (--check, diff), the called function returned an error, or a registry does not let us in (check)
+    1  something differs (--check, diff, status), the called function returned an error, or a registry does not let us in (check)
     2  the command line is wrong
     3  the called extension trapped or met a limit
    65  a manifest, a lock or something fetched cannot be used
@@ -379,7 +273,7 @@ Exit status:
    69  a registry cannot be reached, or does not have it
    70  a fault of sesame itself
    74  the file system
-   76  bytes that do not have their digest, or other answers that cannot be believed
+   76  bytes that do not have their digest (verify, too), or other answers that cannot be believed
    77  access or a capability is denied, or the live set or a tag is somebody else's
    78  the configuration is wrong
   130  interrupted";

@@ -21,9 +21,10 @@ use sesame::ops::push::{Push, push};
 use sesame::ops::secrets::SecretsFile;
 use sesame::registry::package::Taken;
 
-use super::args::{Arguments, CallArguments, ExtensionCommand, InstallArguments, ProfileArgument};
+use super::args::{Arguments, ProfileArgument};
 use super::backends::{Echo, Printed};
 use super::environment::Environment;
+use super::extension_args::{CallArguments, ExtensionCommand, InstallArguments};
 use super::failure::Failure;
 use super::means::Means;
 use super::output::{Output, Volume};
@@ -211,7 +212,7 @@ fn is_file(target: &Path) -> bool {
 }
 
 /// The profile that is meant: the one that is named, else the manifest's, if there is a manifest.
-fn live_profile(
+pub fn live_profile(
     arguments: &Arguments,
     environment: &Environment,
     argument: &ProfileArgument,

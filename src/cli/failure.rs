@@ -186,7 +186,7 @@ fn incomplete(report: &SyncReport, whole: &Fault) -> String {
     for (fault, names) in faults {
         text.push_str(&fault_words(&format!("{}: ", names.join(", ")), fault));
     }
-    for step in report.steps.iter().filter(|step| step.action == "activate" || step.action == "prune") {
+    for step in report.steps.iter().filter(|step| ["activate", "rollback", "prune"].contains(&step.action)) {
         if let StepOutcome::Failed(fault) = &step.outcome {
             text.push_str(&fault_words("", fault));
         }

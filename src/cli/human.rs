@@ -114,13 +114,13 @@ pub fn up_to_date(live: &UpToDate) -> String {
     summary(live, "up to date:")
 }
 
-fn live_set(report: &SyncReport) -> UpToDate {
+pub fn live_set(report: &SyncReport) -> UpToDate {
     let (profile, generation, extensions) = (report.profile.clone(), report.generation, report.extensions.len());
     UpToDate { profile, generation, extensions }
 }
 
 /// What is live in the end.
-fn summary(live: &UpToDate, outcome: &str) -> String {
+pub fn summary(live: &UpToDate, outcome: &str) -> String {
     let generation = live.generation.map_or_else(String::new, |number| format!(" (generation {number})"));
     let are = if live.extensions == 1 { "is" } else { "are" };
     let (extensions, profile) = (count(live.extensions, "extension"), &live.profile);

@@ -1,6 +1,6 @@
 //! The words for what is kept of compiling.
 
-use sesame::model::cache_report::{CacheSizes, GcReport};
+use sesame::model::cache_report::{CacheSizes, GcReport, GcSizes};
 use sesame::model::functions::FunctionCounts;
 use sesame::model::text::{count, size};
 
@@ -18,17 +18,22 @@ pub fn caches(sizes: &CacheSizes, functions: Option<FunctionCounts>) -> String {
     format!("cache: {}{helped}\n", cache_sizes(sizes))
 }
 
-/// What `gc` did.
+/// What `gc` did, or would do.
 pub fn gc(report: &GcReport) -> String {
-    let done = Style::good("done:");
-    let kept = match report.kept == CacheSizes::default() {
-        true => "the cache is empty".to_owned(),
-        false => format!("kept {}", cache_sizes(&report.kept)),
-    };
-    if report.removed == CacheSizes::default() {
-        return format!("{done} nothing to remove; {kept}\n");
+    let GcSizes { blobs, partial, cache } = report.removed;
+    let parts = [
+        (blobs, "of blobs"),
+        (partial, "of unfinished downloads"),
+        (cache.code, "of compiled code"),
+        (cache.functions, "of compiled functions"),
+    ];
+    let parts = parts.into_iter().filter(|(found, _)| found.files > 0);
+    let parts: Vec<String> = parts.map(|(found, what)| format!("{} {what}", size(found.bytes))).collect();
+    let outcome = if report.dry_run { Style::warning("would remove") } else { Style::good("removed") };
+    if parts.is_empty() {
+        return format!("{} nothing to remove\n", Style::good("up to date:"));
     }
-    format!("{done} removed {}; {kept}\n", cache_sizes(&report.removed))
+    format!("{outcome} {}\n", parts.join(", "))
 }
 
 fn cache_sizes(sizes: &CacheSizes) -> String {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sesame::model::cache_report::GcReport;
 use sesame::model::fault::Fault;
+use sesame::model::generation_report::{GenerationsReport, RemovedGenerationsReport};
 use sesame::model::lock::LockChange;
 use sesame::model::name::ExtensionName;
 use sesame::model::registry_report::{LoginReport, LogoutReport, PushReport, RegistryReport};
@@ -11,6 +12,8 @@ use sesame::model::report::{
     CallReport, DiffReport, InfoReport, InitReport, InstallReport, ListReport, LockReport, LogReport, RemoveReport,
     SyncReport, WitReport,
 };
+use sesame::model::status_report::StatusReport;
+use sesame::model::verify_report::VerifyReport;
 use sesame::ops::error::Error;
 
 use super::failure::{self, Failure};
@@ -54,6 +57,10 @@ pub enum Data<'a> {
     Logout(&'a LogoutReport),
     Check(&'a RegistryReport),
     Gc(&'a GcReport),
+    Generations(&'a GenerationsReport),
+    Verify(&'a VerifyReport),
+    Status(&'a StatusReport),
+    RemovedGenerations(&'a RemovedGenerationsReport),
 }
 
 /// A failure.

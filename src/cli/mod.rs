@@ -6,11 +6,15 @@ mod args;
 mod backends;
 mod environment;
 mod extension;
+mod extension_args;
 mod failure;
 mod human;
 mod human_cache;
+mod human_generations;
 mod human_live;
 mod human_registry;
+mod human_status;
+mod human_verify;
 mod json;
 mod means;
 mod output;
@@ -30,20 +34,22 @@ use sesame::ops::context::{Context, Interrupt};
 use sesame::ops::error::Error;
 use sesame::ops::lock::{Mode, Upgrade};
 use sesame::ops::project::Project;
+use sesame::ops::status::Remote;
 use sesame::ops::sync::{LockPolicy, Ownership};
-use sesame::ops::{diff, gc, glance, init, lock, sync, wit, worker};
+use sesame::ops::{diff, gc, generations, glance, init, lock, rollback, status, sync, verify, wit, worker};
 use sesame::registry::mirror::Reach;
 
-use args::{Arguments, Command, LockArguments, SyncArguments, Verb};
+use args::{Arguments, Command, GenerationsCommand, LockArguments, ProfileArgument, SyncArguments, Verb};
 use environment::Environment;
 use means::{Compiling, Means};
 use output::{Output, Volume};
 use progress::Progress;
 
-/// How a command that did its work ends: `Differs` is what `--check` and `diff` answer.
+/// How a command that did its work ends: `Differs` is what `--check` and `diff` answer, `Damaged` what `verify` does.
 enum End {
     Done,
     Differs,
+    Damaged,
 }
 
 /// Runs the program.
@@ -54,6 +60,7 @@ pub fn main() -> ExitCode {
     let status = match catch_unwind(AssertUnwindSafe(|| run(&arguments, &output))) {
         Ok(Ok(End::Done)) => 0,
         Ok(Ok(End::Differs)) => 1,
+        Ok(Ok(End::Damaged)) => failure::status(FaultKind::Integrity),
         Ok(Err(error)) => {
             output.failure(name, &error);
             failure::status(error.kind())
@@ -99,11 +106,35 @@ fn run_verb(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, 
             let report = init::init(&environment.start.join(&named), &named)?;
             output.report("init", json::Data::Init(&report), || human::init(&report));
         }
-        Verb::Gc { functions, cache: _ } => {
+        Verb::Verify { repair, means } => {
+            let context = any_context(arguments, "verify", means, output)?;
+            let mode = if *repair { Mode::Write } else { Mode::Preview };
+            let report = verify::verify(&context, mode)?;
+            output.report("verify", json::Data::Verify(&report), || human_verify::verify(&report, *repair));
+            return Ok(if report.is_wrong() { End::Damaged } else { End::Done });
+        }
+        Verb::Gc { functions, cache, dry_run } => {
             let compiling = Compiling { functions: functions.clone(), ..Compiling::default() };
             let means = Means { compiling, ..Means::default() };
-            let report = gc::clean_cache(&any_context(arguments, "gc", &means, output)?)?;
+            let scope = if *cache { gc::Scope::Cache } else { gc::Scope::Everything };
+            let mode = if *dry_run { Mode::Preview } else { Mode::Write };
+            let report = gc::gc(&any_context(arguments, "gc", &means, output)?, scope, mode)?;
             output.report("gc", json::Data::Gc(&report), || human_cache::gc(&report));
+        }
+        Verb::Status { remote, profile, means } => {
+            let context = context(arguments, "status", means, output)?;
+            let remote = if *remote { Remote::Ask } else { Remote::Leave };
+            let report = status::status(&context, profile.profile.clone(), remote)?;
+            output.result("status", json::Data::Status(&report), || human_status::status(&report));
+            return Ok(if report.differences.is_empty() { End::Done } else { End::Differs });
+        }
+        Verb::Generations { profile, command } => run_generations(arguments, profile, command.as_ref(), output)?,
+        Verb::Rollback { generation, profile, compiling } => {
+            let means = Means { offline: true, compiling: compiling.clone(), ..Means::default() };
+            let context = any_context(arguments, "rollback", &means, output)?;
+            let profile = extension::live_profile(arguments, &Environment::read()?, profile)?;
+            let report = rollback::rollback(&context, &profile, *generation)?;
+            output.report("rollback", json::Data::Sync(&report), || human_generations::rollback(&report));
         }
         Verb::Lock(options) => return run_lock(arguments, options, output),
         Verb::Sync(options) => return run_sync(arguments, options, output),
@@ -115,6 +146,31 @@ fn run_verb(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, 
         }
     }
     Ok(End::Done)
+}
+
+fn run_generations(
+    arguments: &Arguments,
+    profile: &ProfileArgument,
+    command: Option<&GenerationsCommand>,
+    output: &Output,
+) -> Result<(), failure::Failure> {
+    let environment = Environment::read()?;
+    match command {
+        None => {
+            let profile = extension::live_profile(arguments, &environment, profile)?;
+            let report = generations::list(&environment.paths, &profile)?;
+            output.answer("generations", json::Data::Generations(&report), || human_generations::list(&report));
+        }
+        Some(GenerationsCommand::Delete { generations, profile: own }) => {
+            let named = ProfileArgument { profile: own.profile.clone().or_else(|| profile.profile.clone()) };
+            let profile = extension::live_profile(arguments, &environment, &named)?;
+            let context = any_context(arguments, "generations delete", &Means::default(), output)?;
+            let report = generations::delete(&context, &profile, generations)?;
+            let data = json::Data::RemovedGenerations(&report);
+            output.report("generations", data, || human_generations::removed(&report));
+        }
+    }
+    Ok(())
 }
 
 fn run_lock(arguments: &Arguments, options: &LockArguments, output: &Output) -> Result<End, failure::Failure> {

@@ -45,6 +45,17 @@ impl Progress {
         }
     }
 
+    /// Draws a total of so many of something.
+    fn begin(&self, number: usize, what: &str) {
+        if let Some(bars) = &self.bars {
+            let total = ProgressBar::new(number as u64)
+                .with_style(style(&format!("  {{bar:24}} {{pos}}/{{len}} {what}  {{elapsed}}")));
+            let total = bars.add(total);
+            total.enable_steady_tick(Duration::from_millis(200));
+            self.state.lock().unwrap_or_else(PoisonError::into_inner).total = Some(total);
+        }
+    }
+
     fn started(&self, bars: &MultiProgress, plan: &Plan, id: StepId) {
         let step = plan.step(id);
         let Some((verb, bytes)) = shown(step) else { return };
@@ -134,13 +145,11 @@ impl Observer for Progress {
                 let first = told.is_none_or(|told| told.elapsed() > *pause);
                 self.line(if first { Volume::Normal } else { Volume::Verbose }, &text);
             }
-            Event::Started { plan } => {
-                if let Some(bars) = &self.bars {
-                    let total = ProgressBar::new(plan.len() as u64)
-                        .with_style(style("  {bar:24} {pos}/{len} steps  {elapsed}"));
-                    let total = bars.add(total);
-                    total.enable_steady_tick(Duration::from_millis(200));
-                    self.state.lock().unwrap_or_else(PoisonError::into_inner).total = Some(total);
+            Event::Started { plan } => self.begin(plan.len(), "steps"),
+            Event::Checking { files } => self.begin(*files, "files"),
+            Event::Checked => {
+                if let Some(total) = &self.state.lock().unwrap_or_else(PoisonError::into_inner).total {
+                    total.inc(1);
                 }
             }
             Event::StepStarted { plan, step } => {
@@ -180,7 +189,7 @@ fn shown(step: &Step) -> Option<(&'static str, Option<u64>)> {
             Role::Index | Role::Manifest => None,
         },
         Action::Compile { .. } => Some(("compiling", None)),
-        Action::Verify { .. } | Action::Activate { .. } | Action::Prune { .. } => None,
+        Action::Verify { .. } | Action::Activate { .. } | Action::Rollback { .. } | Action::Prune { .. } => None,
     }
 }
 
@@ -193,7 +202,7 @@ fn done(step: &Step, elapsed: Duration) -> (Volume, String) {
         },
         Action::Verify { blob } => (Volume::Verbose, format!("  verified   {names}  {} {}", blob.role, blob.digest)),
         Action::Compile { .. } => (Volume::Normal, format!("  compiled   {names}  {}", duration(elapsed))),
-        Action::Activate { profile, generation } => {
+        Action::Activate { profile, generation } | Action::Rollback { profile, generation } => {
             (Volume::Verbose, format!("  activated  generation {generation} of profile `{profile}`"))
         }
         Action::Prune { generations, .. } => {
@@ -206,7 +215,9 @@ fn done(step: &Step, elapsed: Duration) -> (Volume, String) {
 fn attempt(step: &Step) -> String {
     match &step.action {
         Action::Fetch { blob, .. } | Action::Verify { blob } => format!("{} {}", step.action.verb(), blob.role),
-        Action::Compile { .. } | Action::Activate { .. } | Action::Prune { .. } => step.action.verb().to_owned(),
+        Action::Compile { .. } | Action::Activate { .. } | Action::Rollback { .. } | Action::Prune { .. } => {
+            step.action.verb().to_owned()
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use sesame::ops::error::Error;
 use sesame::ops::registry::{check, login, logout};
 use sesame::registry::secret::Secret;
 
-use super::args::{Arguments, RegistryCommand};
+use super::args::Arguments;
+use super::extension_args::RegistryCommand;
 use super::failure::Failure;
 use super::means::Means;
 use super::output::{Output, Volume};

@@ -2,11 +2,25 @@
 
 use serde::Serialize;
 
-/// What `gc` did.
+/// What `gc` did, or would do.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct GcReport {
-    pub removed: CacheSizes,
+    /// Whether nothing was removed, and `removed` is only what would be.
+    pub dry_run: bool,
+    pub removed: GcSizes,
+    /// What is left of the cache.
     pub kept: CacheSizes,
+}
+
+/// How much of what nothing needs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct GcSizes {
+    /// Manifests and components.
+    pub blobs: CacheSize,
+    /// Beginnings of downloads that nobody went on with.
+    pub partial: CacheSize,
+    #[serde(flatten)]
+    pub cache: CacheSizes,
 }
 
 /// How much of the cache is what.

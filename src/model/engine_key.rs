@@ -18,6 +18,12 @@ impl EngineKey {
         Self(hex(&hash))
     }
 
+    /// Reads what [`as_str`](Self::as_str) gives.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (text.len() == 32 && text.bytes().all(is_digit)).then(|| Self(text.to_owned()))
+    }
+
     /// 32 lower-case hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -59,6 +59,12 @@ pub enum Event<'a> {
         /// The status and the protocol, or why there is none.
         outcome: &'a str,
     },
+    /// Files of the store are about to be looked at.
+    Checking {
+        files: usize,
+    },
+    /// One of them was.
+    Checked,
     /// A request failed and is sent again after a while.
     Retrying {
         host: &'a str,

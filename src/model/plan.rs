@@ -1,22 +1,20 @@
 //! The plan: everything that a run will do, as a graph, decided before anything is done.
 //!
-//! `Fetch → Verify → Compile → Activate → Prune`. Nodes are keyed by digest, so two names of one component share
+//! `Fetch → Verify → Compile → Activate → Prune`, or `Compile → Rollback`. Nodes are keyed by digest, so two names of one component share
 //! them, and each carries its reason. `--dry-run` prints the very plan that `ops::apply` runs; apply makes no choices.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
 use super::digest::Digest;
 use super::engine_key::{EngineKey, Metering};
-use super::generation::Generation;
+use super::generation::{Generation, LiveExtension};
 use super::inventory::{Held, Inventory};
 use super::lock::{Lock, LockedSource};
 use super::name::{ExtensionName, ProfileName};
 use super::reference::OciReference;
-use super::text;
 
 /// How many generations of a profile are kept.
 pub const KEPT_GENERATIONS: usize = 10;
@@ -56,6 +54,8 @@ pub enum Action {
     Compile { component: Digest, size: u64, engine: EngineKey, metering: Metering },
     /// Make the target generation the live one.
     Activate { profile: ProfileName, generation: u64 },
+    /// Make a generation of before the live one again.
+    Rollback { profile: ProfileName, generation: u64 },
     /// Remove the records of old generations.
     Prune { profile: ProfileName, generations: Vec<u64> },
 }
@@ -96,6 +96,7 @@ pub enum Reason {
     CodeDamaged(String),
     FirstGeneration,
     SetChanged,
+    Asked,
     Superseded,
 }
 
@@ -106,6 +107,16 @@ pub struct Candidate {
     pub component: Digest,
     pub size: u64,
     pub origin: Origin,
+}
+
+/// What an extension of a generation or a lock needs.
+#[derive(Debug, Clone)]
+pub struct Repair {
+    pub name: ExtensionName,
+    pub origin: Origin,
+    pub blobs: Vec<Blob>,
+    /// How it is compiled, if it is live.
+    pub metering: Option<Metering>,
 }
 
 impl Plan {
@@ -145,6 +156,40 @@ impl Plan {
             last.extend(builder.compile(entry.component, entry.size, metering, verified, &extension.name));
         }
         builder.activate(target, &last);
+        builder.plan
+    }
+
+    /// What `rollback` does to make a generation of before live again, which needs no network.
+    pub fn for_rollback(number: u64, is_live: bool, target: &Generation, inventory: &Inventory) -> Self {
+        let mut builder = Builder::new(inventory);
+        let mut compiled = BTreeSet::new();
+        for extension in &target.extensions {
+            let LiveExtension { name, component, size, .. } = extension;
+            compiled.extend(builder.compile(*component, *size, extension.metering(), None, name));
+        }
+        if is_live {
+            return builder.plan;
+        }
+        let extensions = target.extensions.iter().map(|extension| extension.name.clone()).collect();
+        let action = Action::Rollback { profile: target.profile.clone(), generation: number };
+        let rollback = builder.plan.graph.add_node(Step { action, extensions, reason: Reason::Asked });
+        for id in compiled {
+            builder.plan.graph.add_edge(id, rollback, ());
+        }
+        builder.plan
+    }
+
+    /// What `verify` does to get back what is lost: fetch it by its digest, and compile what is live.
+    pub fn for_repair(repairs: &[Repair], inventory: &Inventory) -> Self {
+        let mut builder = Builder::new(inventory);
+        for Repair { name, origin, blobs, metering } in repairs {
+            for blob in blobs {
+                let verified = builder.blob(*blob, origin, name);
+                if let (Role::Component { size }, Some(metering)) = (blob.role, metering) {
+                    builder.compile(blob.digest, size, *metering, verified, name);
+                }
+            }
+        }
         builder.plan
     }
 
@@ -276,17 +321,6 @@ impl<'a> Builder<'a> {
 }
 
 impl Action {
-    /// The verb, for people and in JSON.
-    pub fn verb(&self) -> &'static str {
-        match self {
-            Self::Fetch { .. } => "fetch",
-            Self::Verify { .. } => "verify",
-            Self::Compile { .. } => "compile",
-            Self::Activate { .. } => "activate",
-            Self::Prune { .. } => "prune",
-        }
-    }
-
     /// How much work it is, in bytes; 0 where that means nothing.
     pub fn weight(&self) -> u64 {
         match self {
@@ -295,7 +329,7 @@ impl Action {
                 Role::Index | Role::Manifest => 0,
             },
             Self::Compile { size, .. } => *size,
-            Self::Activate { .. } | Self::Prune { .. } => 0,
+            Self::Activate { .. } | Self::Rollback { .. } | Self::Prune { .. } => 0,
         }
     }
 }
@@ -307,70 +341,5 @@ impl Role {
             Self::Index | Self::Manifest => MAX_MANIFEST,
             Self::Component { size } => size,
         }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Index => "index",
-            Self::Manifest => "manifest",
-            Self::Component { .. } => "component",
-        })
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotInStore => f.write_str("not in the store"),
-            Self::Damaged(why) => write!(f, "damaged in the store: {why}"),
-            Self::NotCompiled => f.write_str("not compiled yet"),
-            Self::EngineChanged => f.write_str("the engine changed"),
-            Self::CodeDamaged(why) => write!(f, "the compiled code cannot be trusted: {why}"),
-            Self::FirstGeneration => f.write_str("nothing is live yet"),
-            Self::SetChanged => f.write_str("the set changed"),
-            Self::Superseded => write!(f, "past the last {KEPT_GENERATIONS}"),
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.extensions.iter().map(ExtensionName::as_str).collect();
-        let names = names.join(", ");
-        write!(f, "{:<9}", self.action.verb())?;
-        match &self.action {
-            Action::Fetch { blob, .. } | Action::Verify { blob } => {
-                write!(f, "{names}  {} {}", blob.role, blob.digest.short())?;
-                if let Role::Component { size } = blob.role {
-                    write!(f, "  {}", text::size(size))?;
-                }
-            }
-            Action::Compile { component, metering, .. } => {
-                write!(f, "{names}  component {}", component.short())?;
-                if *metering == Metering::Metered {
-                    f.write_str("  with fuel")?;
-                }
-            }
-            Action::Activate { profile, generation } => {
-                let extensions = text::count(self.extensions.len(), "extension");
-                write!(f, "generation {generation} of profile {profile}  {extensions}")?;
-            }
-            Action::Prune { profile, generations } => {
-                let numbers: Vec<String> = generations.iter().map(u64::to_string).collect();
-                write!(f, "generation {} of profile {profile}", numbers.join(", "))?;
-            }
-        }
-        write!(f, "  ({})", self.reason)
-    }
-}
-
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (_, step) in self.steps() {
-            writeln!(f, "{step}")?;
-        }
-        Ok(())
     }
 }

@@ -188,7 +188,9 @@ impl StepReport {
                 (Some(blob.digest), Some(blob.role.to_string()), None)
             }
             Action::Compile { component, .. } => (Some(*component), None, None),
-            Action::Activate { generation, .. } => (None, None, Some(*generation)),
+            Action::Activate { generation, .. } | Action::Rollback { generation, .. } => {
+                (None, None, Some(*generation))
+            }
             Action::Prune { .. } => (None, None, None),
         };
         let from = match &step.action {

@@ -43,6 +43,12 @@ pub fn size(bytes: u64) -> String {
     format!("{scaled:.1} {unit}")
 }
 
+/// A time in seconds since 1970-01-01 UTC: `2026-11-22T16:48:25Z`.
+pub fn time(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok().and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
+    time.map_or_else(|| seconds.to_string(), |time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
 /// The candidate that `word` was most likely meant to be, if one is near.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (word.chars().count() / 3).max(1);
@@ -84,5 +90,11 @@ mod tests {
         assert_eq!(nearest("extention", words), Some("extensions"));
         assert_eq!(nearest("max-fuel", words), Some("max_fuel"));
         assert_eq!(nearest("zebra", words), None);
+    }
+
+    #[test]
+    fn times_are_utc() {
+        assert_eq!(time(1_795_366_105), "2026-11-22T16:48:25Z");
+        assert_eq!(time(u64::MAX), u64::MAX.to_string());
     }
 }

@@ -59,6 +59,14 @@ impl Error {
                 "`--profile NAME` makes another live set; `sesame sync --adopt` replaces what is live by this manifest's set"
                     .to_owned()
             }
+            Self::NoGeneration { known, .. } if known.is_empty() => "`sesame sync` makes the first".to_owned(),
+            Self::NoGeneration { known, .. } => {
+                format!("there are {}", known.iter().map(u64::to_string).collect::<Vec<_>>().join(", "))
+            }
+            Self::NoEarlier { .. } => "`sesame generations` lists what there is".to_owned(),
+            Self::LiveGeneration { .. } => "make another live first: `sesame rollback N`, or `sesame sync`".to_owned(),
+            Self::HeldGeneration { .. } => "end the programs that run them, or leave it to a later sync".to_owned(),
+            Self::NotWhole { .. } => "`sesame verify --repair` fetches them again".to_owned(),
             Self::NotAsLocked { .. } => "restore sesame.lock from git, or delete it and run `sesame lock`".to_owned(),
             Self::Incomplete(report) => incomplete(report),
             Self::Unusable(source) | Self::UnusableExtension { source, .. } | Self::UnusableFile { source, .. } => {
@@ -209,9 +217,7 @@ fn store(error: &Store) -> Option<String> {
         Store::WrongSize { .. } => {
             Some("if sesame.lock is as it was committed, tell whoever published it; its manifest is wrong".to_owned())
         }
-        Store::Damaged { path, .. } => {
-            Some(format!("remove {} and run `sesame sync`, which fetches it again", path.display()))
-        }
+        Store::Damaged { .. } => Some("`sesame verify --repair` puts it aside and fetches it again".to_owned()),
         Store::WrongDigest { .. } => Some(
             "nothing of it was kept; a proxy or mirror between may change bytes, or the registry is damaged".to_owned(),
         ),
@@ -220,9 +226,10 @@ fn store(error: &Store) -> Option<String> {
         Store::Untrusted { path, .. } => {
             Some(format!("look who changed it; if it is yours, remove {}", path.display()))
         }
-        Store::BadGeneration { path, .. } => {
-            Some(format!("if it cannot be mended, remove {} and sync again", path.display()))
-        }
+        Store::BadGeneration { .. } => Some(
+            "`sesame rollback N` makes another generation live, `sesame sync --adopt` the set of the manifest; `sesame generations` lists what there is"
+                .to_owned(),
+        ),
         Store::Io { .. } | Store::Interrupted { .. } => None,
     }
 }

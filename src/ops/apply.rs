@@ -111,7 +111,9 @@ async fn run(workshop: &Workshop<'_>, plan: &Plan, outcomes: &mut [StepOutcome])
                 Action::Fetch { .. } => Some(&fetches),
                 // The schedule itself bounds these.
                 Action::Compile { .. } => None,
-                Action::Verify { .. } | Action::Activate { .. } | Action::Prune { .. } => Some(&works),
+                Action::Verify { .. } | Action::Activate { .. } | Action::Rollback { .. } | Action::Prune { .. } => {
+                    Some(&works)
+                }
             };
             running.push(Box::pin(async move {
                 let _turn = match lane {
@@ -165,8 +167,10 @@ async fn step(workshop: &Workshop<'_>, plan: &Plan, id: StepId) -> Result<(), Er
             confirm(workshop, target).await?;
             Ok(generations::activate(paths, *generation, &target.generation)?)
         }
+        Action::Rollback { profile, generation } => Ok(generations::switch(paths, profile, *generation)?),
         Action::Prune { profile, generations } => {
             for number in generations {
+                // One that is held stays until a later run.
                 generations::remove(paths, profile, *number)?;
             }
             Ok(())

@@ -18,6 +18,7 @@ use crate::store::guard::{self, Guard};
 use crate::store::paths::StorePaths;
 
 /// The surroundings of a verb. The library reads no environment: whoever calls it fills this in.
+#[derive(Clone)]
 pub struct Context {
     pub project: Project,
     pub paths: StorePaths,

@@ -1,5 +1,6 @@
 //! Why a verb did not do what was asked.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -75,6 +76,16 @@ pub enum Error {
     NoExtension { name: ExtensionName, place: String, closest: Option<String> },
     #[error("the profile `{profile}` is the work of {made_by}")]
     OtherManifest { profile: ProfileName, made_by: String, differences: Vec<String> },
+    #[error("there is no generation {number} in the profile `{profile}`")]
+    NoGeneration { profile: ProfileName, number: u64, known: BTreeSet<u64> },
+    #[error("there is no generation before the live one in the profile `{profile}`")]
+    NoEarlier { profile: ProfileName },
+    #[error("generation {number} is the live one of the profile `{profile}`")]
+    LiveGeneration { profile: ProfileName, number: u64 },
+    #[error("extensions of generation {number} of the profile `{profile}` are running")]
+    HeldGeneration { profile: ProfileName, number: u64 },
+    #[error("generation {number} needs components that are lost: {}", names(lost))]
+    NotWhole { number: u64, lost: Vec<ExtensionName> },
     #[error("`{name}` contradicts itself: {what}")]
     BadSize { name: ExtensionName, what: String },
     #[error("`{name}` is not what sesame.lock says: {what}")]
@@ -170,6 +181,8 @@ impl Error {
             Self::NoManifest { .. }
             | Self::NoSuchManifest(_)
             | Self::NoExtension { .. }
+            | Self::NoGeneration { .. }
+            | Self::NoEarlier { .. }
             | Self::NoSuchFile(_)
             | Self::NoCode { .. } => FaultKind::Missing,
             Self::Unusable(Unusable::OtherEngine) => FaultKind::Configuration,
@@ -178,7 +191,8 @@ impl Error {
             Self::NoName { .. } | Self::NoFunction { .. } | Self::Arguments { .. } | Self::Argument { .. } => {
                 FaultKind::Usage
             }
-            Self::NotMetered { .. } => FaultKind::Usage,
+            Self::NotMetered { .. } | Self::LiveGeneration { .. } => FaultKind::Usage,
+            Self::HeldGeneration { .. } => FaultKind::Denied,
             Self::Stopped { .. } => FaultKind::Guest,
             Self::NotPutBack { error, .. } => error.kind().min(FaultKind::Io),
             Self::ChangedMeanwhile(_) | Self::Call { .. } => FaultKind::Io,
@@ -208,9 +222,11 @@ impl Error {
             | Self::LockTooLarge { .. }
             | Self::ComponentTooLarge { .. }
             | Self::BadSize { .. } => FaultKind::Data,
-            Self::ChangedFile { .. } | Self::NotAsLocked { .. } | Self::BadCode { .. } | Self::Load(_) => {
-                FaultKind::Integrity
-            }
+            Self::NotWhole { .. }
+            | Self::ChangedFile { .. }
+            | Self::NotAsLocked { .. }
+            | Self::BadCode { .. }
+            | Self::Load(_) => FaultKind::Integrity,
             Self::Extensions { faults, .. } => {
                 faults.iter().map(|(_, fault)| fault.kind).min().unwrap_or(FaultKind::Bug)
             }
@@ -280,6 +296,10 @@ fn failed_list(report: &SyncReport) -> String {
         0 => "activating the set".to_owned(),
         failed => format!("{failed} of {}", count(report.extensions.len(), "extension")),
     }
+}
+
+fn names(names: &[ExtensionName]) -> String {
+    names.iter().map(ExtensionName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn list(capabilities: &[Capability]) -> String {

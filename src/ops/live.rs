@@ -25,6 +25,7 @@ use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::MAX_COMPONENT;
 use crate::model::policy::Policy;
 use crate::model::preamble::Kind;
+use crate::store::generations::Hold;
 use crate::store::paths::StorePaths;
 use crate::store::{cwasm, generations, key, logs};
 
@@ -48,13 +49,14 @@ pub struct Adjustment {
     pub most: Limits,
 }
 
-/// The live set of a profile, and the host that runs it.
+/// The live set of a profile, and the host that runs it. While it is there, neither `gc` nor a later sync removes anything
+/// that the set needs.
 pub struct Live {
     surroundings: Surroundings,
     host: Arc<Host>,
     policy: Policy,
     profile: ProfileName,
-    generation: Option<Generation>,
+    generation: Option<(Generation, Hold)>,
 }
 
 impl Live {
@@ -63,7 +65,7 @@ impl Live {
     /// # Errors
     /// [`Error::Store`] if what is live cannot be told, [`Error::Policy`] if a policy cannot be read.
     pub fn open(surroundings: Surroundings, profile: &ProfileName) -> Result<Self, Error> {
-        let generation = generations::live(&surroundings.paths, profile)?.map(|(_, live)| live);
+        let generation = held(&surroundings.paths, profile)?;
         Self::new(surroundings, profile.clone(), generation)
     }
 
@@ -75,7 +77,11 @@ impl Live {
         Self::new(surroundings, ProfileName::default(), None)
     }
 
-    fn new(surroundings: Surroundings, profile: ProfileName, generation: Option<Generation>) -> Result<Self, Error> {
+    fn new(
+        surroundings: Surroundings,
+        profile: ProfileName,
+        generation: Option<(Generation, Hold)>,
+    ) -> Result<Self, Error> {
         let policy = read_policy(&surroundings.user)?;
         let mut backends = surroundings.backends.clone();
         backends.log.get_or_insert_with(|| Arc::new(StoreLog::new(&surroundings.paths)));
@@ -88,7 +94,7 @@ impl Live {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn reload(&self) -> Result<Self, Error> {
-        let generation = generations::live(&self.surroundings.paths, &self.profile)?.map(|(_, live)| live);
+        let generation = held(&self.surroundings.paths, &self.profile)?;
         let policy = read_policy(&self.surroundings.user)?;
         let (surroundings, host) = (self.surroundings.clone(), self.host.clone());
         Ok(Self { surroundings, host, policy, profile: self.profile.clone(), generation })
@@ -96,7 +102,7 @@ impl Live {
 
     /// The live extensions, by name.
     pub fn extensions(&self) -> &[LiveExtension] {
-        self.generation.as_ref().map_or(&[], |generation| &generation.extensions)
+        self.generation.as_ref().map_or(&[], |(generation, _)| &generation.extensions)
     }
 
     /// Loads the compiled code of a live extension, after checking it.
@@ -194,7 +200,7 @@ impl Live {
     }
 
     fn find(&self, name: &ExtensionName) -> Option<(&Generation, &LiveExtension)> {
-        let generation = self.generation.as_ref()?;
+        let (generation, _) = self.generation.as_ref()?;
         generation.extensions.iter().find(|extension| extension.name == *name).map(|extension| (generation, extension))
     }
 
@@ -216,6 +222,11 @@ impl Live {
         let names = grants.get(&Capability::Env).into_iter().flat_map(|scope| scope.items());
         names.filter_map(|name| Some((name.to_owned(), self.surroundings.environment.get(name)?.clone()))).collect()
     }
+}
+
+/// The live generation, held for as long as its extensions may be called.
+fn held(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(Generation, Hold)>, Error> {
+    Ok(generations::hold_live(paths, profile)?.map(|(_, generation, hold)| (generation, hold)))
 }
 
 /// What a component's file is called in messages.

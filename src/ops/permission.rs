@@ -12,10 +12,12 @@ use crate::host::grants;
 use crate::model::MAX_FILE;
 use crate::model::capability::{Capability, everything};
 use crate::model::fault::Fault;
+use crate::model::generation::LiveExtension;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
 use crate::model::name::ExtensionName;
 use crate::model::policy::{Policy, SourceRules};
+use crate::model::reference::OciReference;
 
 /// Checks that every import is granted (invariant 5).
 pub(super) fn check_grants(manifest: &Manifest, lock: &Lock) -> Result<(), Error> {
@@ -123,8 +125,21 @@ pub(super) fn check_sources(rules: &SourceRules, manifest: &Manifest, lock: Opti
         LockedSource::Oci { reference, .. } => Some((name, reference)),
         LockedSource::Path(_) => None,
     });
+    check_references(rules, wanted.chain(locked))
+}
+
+/// The same for extensions that were live, or are.
+pub(super) fn check_live_sources(rules: &SourceRules, extensions: &[LiveExtension]) -> Result<(), Error> {
+    let sources = extensions.iter().filter_map(|extension| Some((&extension.name, extension.reference.as_ref()?)));
+    check_references(rules, sources)
+}
+
+fn check_references<'a>(
+    rules: &SourceRules,
+    references: impl Iterator<Item = (&'a ExtensionName, &'a OciReference)>,
+) -> Result<(), Error> {
     let mut faults = BTreeMap::new();
-    for (name, reference) in wanted.chain(locked) {
+    for (name, reference) in references {
         if let Err(refusal) = rules.check(reference.registry(), &reference.repository()) {
             faults.insert(name.clone(), Error::Registry(refusal.into()).fault());
         }

@@ -109,6 +109,12 @@ impl Project {
         }
     }
 
+    /// The project of a manifest that made a generation, whether it is still there or not.
+    pub(super) fn of_generation(manifest: &Path) -> Self {
+        let folder = manifest.parent().unwrap_or(manifest).to_owned();
+        Self { manifest: manifest.to_owned(), shown: folder.clone(), folder, trusted: false }
+    }
+
     fn at(path: &Path, start: &Path, trusted: bool) -> Result<Self, Error> {
         let folder = path.parent().unwrap_or(path);
         let canonical = fs::canonicalize(folder).map_err(|source| Error::Read { path: folder.to_owned(), source })?;

@@ -29,8 +29,8 @@ use crate::model::report::{
     UpToDate,
 };
 use crate::store::blobs::Blobs;
-use crate::store::generations;
 use crate::store::scan::{Notes, Wanted, scan};
+use crate::store::{self, generations};
 
 /// How the lock is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,9 +95,6 @@ pub(super) fn sync_guarded(context: &Context, options: &Options) -> Result<SyncR
             (Work::new(context, *wish, lock, Mode::Write)?, Some(report))
         }
     };
-    if work.plan.is_empty() {
-        return Ok(work.unrun(context, lock_report));
-    }
     work.run(context, lock_report)
 }
 
@@ -127,7 +124,11 @@ fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
     if found.is_none() && options.policy != LockPolicy::Update {
         return Err(Error::NoLock);
     }
-    let live = generations::live(&context.paths, &profile)?;
+    let live = match generations::live(&context.paths, &profile) {
+        // Whoever takes the profile over need not know whose it was.
+        Err(store::Error::BadGeneration { .. }) if options.ownership == Ownership::Adopt => None,
+        live => live?,
+    };
     if let Some((_, live)) = &live {
         check_ownership(context, options, live, &manifest, found.as_ref())?;
     }
@@ -199,7 +200,7 @@ fn check_ownership(
 }
 
 /// A set that is wanted, and the plan to get there.
-struct Work {
+pub(super) struct Work {
     generation: Generation,
     lock: Lock,
     inventory: Inventory,
@@ -210,6 +211,12 @@ struct Work {
 }
 
 impl Work {
+    /// A generation that is there already, and the plan that makes it live again.
+    pub fn of_generation(generation: Generation, inventory: Inventory, plan: Plan) -> Self {
+        let (lock, manifest, warnings) = Default::default();
+        Self { generation, lock, inventory, plan, manifest, warnings }
+    }
+
     /// Takes stock and plans.
     fn new(context: &Context, wish: Wish, lock: Lock, mode: Mode) -> Result<Self, Error> {
         let Wish { profile, manifest, live, mut warnings } = wish;
@@ -246,7 +253,11 @@ impl Work {
         self.report(context, lock, outcome, StepReport::planned(&self.plan))
     }
 
-    fn run(self, context: &Context, lock: Option<LockReport>) -> Result<SyncReport, Error> {
+    /// Runs the plan, if there is anything in it.
+    pub fn run(self, context: &Context, lock: Option<LockReport>) -> Result<SyncReport, Error> {
+        if self.plan.is_empty() {
+            return Ok(self.unrun(context, lock));
+        }
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let activated = now.map_or(0, |since| since.as_secs());
         let live = self.inventory.live.as_ref().map(|(_, live)| live);
@@ -301,10 +312,11 @@ impl Work {
         outcome: SyncOutcome,
         steps: Vec<StepReport>,
     ) -> SyncReport {
-        let activated = steps.iter().find(|step| step.action == "activate" && step.outcome == StepOutcome::Done);
+        let activates = |step: &&StepReport| ["activate", "rollback"].contains(&step.action);
+        let activated = steps.iter().filter(activates).find(|step| step.outcome == StepOutcome::Done);
         let before = self.inventory.live.as_ref().map(|(number, _)| *number);
         let mut own: BTreeMap<&ExtensionName, Vec<&StepReport>> = BTreeMap::new();
-        for step in steps.iter().filter(|step| step.action != "activate") {
+        for step in steps.iter().filter(|step| !activates(step)) {
             step.extensions.iter().for_each(|name| own.entry(name).or_default().push(step));
         }
         let own = |extension: &LiveExtension| own.get(&extension.name).map(Vec::as_slice).unwrap_or_default();
@@ -350,7 +362,7 @@ impl Work {
 }
 
 /// What the plan of a target needs to know about.
-fn wanted(target: &Generation, lock: &Lock) -> Result<Wanted, Error> {
+pub(super) fn wanted(target: &Generation, lock: &Lock) -> Result<Wanted, Error> {
     let is_needed = |metering| target.extensions.iter().any(|extension| extension.metering() == metering);
     let mut wanted = Wanted { engines: engine_keys(is_needed)?, ..Wanted::default() };
     for extension in &target.extensions {

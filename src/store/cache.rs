@@ -1,13 +1,12 @@
-//! What can be made again, counted and thrown away: the compiled code and the compiled functions, by engine.
+//! What can be made again, counted: the compiled code and the compiled functions, by engine.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::Error;
 use super::paths::StorePaths;
-use super::{Error, functions, write};
 use crate::model::cache_report::{CacheSize, CacheSizes};
-use crate::model::engine_key::EngineKeys;
 
 /// How much is there.
 ///
@@ -15,33 +14,6 @@ use crate::model::engine_key::EngineKeys;
 /// [`Error::Io`] if a folder cannot be read.
 pub fn sizes(paths: &StorePaths) -> Result<CacheSizes, Error> {
     Ok(CacheSizes { code: size(&paths.codes())?, functions: size(&paths.functions())? })
-}
-
-/// Removes what is of other engines than these, what processes that were killed have left, all stamps, and of the compiled
-/// functions what is over `bound` bytes; says how much code and functions that was.
-///
-/// # Errors
-/// [`Error::Io`] if something cannot be removed.
-pub fn clean(paths: &StorePaths, engines: &EngineKeys, bound: u64) -> Result<CacheSizes, Error> {
-    let before = sizes(paths)?;
-    for folder in [paths.codes(), paths.functions()].iter().map(|folder| engine_folders(folder)) {
-        for engine in folder? {
-            if engines.own(&engine.file_name().unwrap_or_default().to_string_lossy()) {
-                write::sweep(&engine)?;
-            } else {
-                for (file, _) in files(&engine)? {
-                    write::remove(&file)?;
-                }
-                write::remove_user_folder(&engine)?;
-            }
-        }
-    }
-    functions::trim(paths, bound)?;
-    for (stamp, _) in files(&paths.stamps()).unwrap_or_default() {
-        write::remove(&stamp)?;
-    }
-    let after = sizes(paths)?;
-    Ok(CacheSizes { code: before.code.without(after.code), functions: before.functions.without(after.functions) })
 }
 
 fn size(folder: &Path) -> Result<CacheSize, Error> {

@@ -367,22 +367,29 @@ fn list(folder: &Path) -> Result<Vec<Found>, Error> {
 ///
 /// # Errors
 /// [`Error::Io`] if one cannot be removed.
-pub(super) fn trim(paths: &StorePaths, bound: u64) -> Result<(), Error> {
-    let mut found = Vec::new();
-    for folder in engine_folders(&paths.functions())? {
-        let _ = write::sweep(&folder);
-        found.extend(list(&folder).unwrap_or_default());
+fn trim(paths: &StorePaths, bound: u64) -> Result<(), Error> {
+    let folders = engine_folders(&paths.functions())?;
+    for folder in &folders {
+        let _ = write::sweep(folder);
     }
+    surplus(&folders, bound).iter().try_for_each(|(path, _)| write::remove(path))
+}
+
+/// The packs in these folders that were not used for the longest time, without which all have at most `bound` bytes; each
+/// with its own bytes.
+pub(super) fn surplus(folders: &[PathBuf], bound: u64) -> Vec<(PathBuf, u64)> {
+    let mut found: Vec<Found> = folders.iter().flat_map(|folder| list(folder).unwrap_or_default()).collect();
     found.sort_by_key(|pack| std::cmp::Reverse(pack.used));
     let mut total = 0;
+    let mut surplus = Vec::new();
     for Found { path, size, .. } in found {
         if total + size > bound {
-            write::remove(&path)?;
+            surplus.push((path, size));
         } else {
             total += size;
         }
     }
-    Ok(())
+    surplus
 }
 
 #[cfg(test)]
@@ -628,7 +635,7 @@ mod tests {
         );
         compile(&one, 1, 0..10, 100);
         compile(&two, 2, 0..20, 100);
-        let left = store.1.functions_of(&engine(1)).join(".sesame-left");
+        let left = store.1.functions_of(&engine(1)).join(".sesame-unfinished-left");
         std::fs::write(&left, "what a killed process has left").unwrap();
         let three = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
         assert!(!left.exists());

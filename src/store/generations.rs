@@ -1,7 +1,10 @@
 //! Generations of a profile, and which of them is live. A generation's file is never changed.
+//!
+//! Whoever runs extensions of a generation holds it: a shared lock on its file, which the kernel frees when the process ends.
+//! What is held is not removed, and neither is anything that it names.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Read as _};
 
 use super::paths::StorePaths;
@@ -9,6 +12,25 @@ use super::write::{self, Durability};
 use super::{Error, open_trusted};
 use crate::model::generation::{Generation, VERSION};
 use crate::model::name::ProfileName;
+
+/// The profiles that there are. Folders with other names are not profiles.
+///
+/// # Errors
+/// [`Error::Io`] if they cannot be read.
+pub fn profiles(paths: &StorePaths) -> Result<BTreeSet<ProfileName>, Error> {
+    let folder = paths.profiles();
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) => return Err(Error::io("read the folder", &folder)(error)),
+    };
+    let mut profiles = BTreeSet::new();
+    for entry in entries {
+        let name = entry.map_err(Error::io("read the folder", &folder))?.file_name();
+        profiles.extend(name.to_str().and_then(|name| name.parse::<ProfileName>().ok()));
+    }
+    Ok(profiles)
+}
 
 /// The numbers of all generations of a profile. Files with other names are not generations.
 pub fn numbers(paths: &StorePaths, profile: &ProfileName) -> Result<BTreeSet<u64>, Error> {
@@ -29,37 +51,72 @@ pub fn numbers(paths: &StorePaths, profile: &ProfileName) -> Result<BTreeSet<u64
     Ok(numbers)
 }
 
+/// The right to rely on a generation and all that it names, until it is dropped.
+#[derive(Debug)]
+pub struct Hold(#[expect(dead_code, reason = "the lock is on the open file")] File);
+
 /// The live generation and its number, if one was ever activated.
 ///
 /// # Errors
 /// [`Error::BadGeneration`] if what is live cannot be told.
 pub fn live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u64, Generation)>, Error> {
+    Ok(hold_live(paths, profile)?.map(|(number, generation, _)| (number, generation)))
+}
+
+/// The same, held.
+///
+/// # Errors
+/// As [`live`].
+pub fn hold_live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u64, Generation, Hold)>, Error> {
+    let mut before = None;
+    loop {
+        let Some(number) = current(paths, profile)? else { return Ok(None) };
+        match hold(paths, profile, number) {
+            // Before it was held, another may have become live and this one have been removed.
+            Ok((generation, hold)) if current(paths, profile)? == Some(number) => {
+                return Ok(Some((number, generation, hold)));
+            }
+            Err(Error::BadGeneration { why, .. }) if before == Some(number) => {
+                let why = format!("generation {number} cannot be read: {why}");
+                return Err(Error::BadGeneration { path: paths.current(profile), why });
+            }
+            Ok(_) | Err(Error::BadGeneration { .. }) => before = Some(number),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The number of the live generation, whether there is one of that number or not.
+///
+/// # Errors
+/// [`Error::BadGeneration`] if it cannot be told.
+pub fn current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<u64>, Error> {
     let path = paths.current(profile);
     let Some((file, _)) = open_trusted(&path)? else { return Ok(None) };
     let mut text = String::new();
     file.take(32).read_to_string(&mut text).map_err(Error::io("read", &path))?;
-    let number = text.trim_end().parse().map_err(|_| Error::BadGeneration {
-        path: path.clone(),
-        why: "it does not contain the number of a generation".to_owned(),
-    })?;
-    match read(paths, profile, number) {
-        Ok(generation) => Ok(Some((number, generation))),
-        Err(Error::BadGeneration { why, .. }) => {
-            Err(Error::BadGeneration { path, why: format!("generation {number} cannot be read: {why}") })
-        }
-        Err(error) => Err(error),
-    }
+    let number = text
+        .trim_end()
+        .parse()
+        .map_err(|_| Error::BadGeneration { path, why: "it does not contain the number of a generation".to_owned() })?;
+    Ok(Some(number))
 }
 
 /// Reads one generation.
 pub fn read(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<Generation, Error> {
+    Ok(hold(paths, profile, number)?.0)
+}
+
+/// Reads one generation and holds it. Where files cannot be locked, nothing can be held, and nothing is refused either.
+fn hold(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(Generation, Hold), Error> {
     let path = paths.generation(profile, number);
     let bad = |why: String| Error::BadGeneration { path: path.clone(), why };
     let Some((mut file, _)) = open_trusted(&path)? else { return Err(bad("there is no such file".to_owned())) };
+    let _ = file.try_lock_shared();
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(Error::io("read", &path))?;
     match toml::from_str::<Generation>(&text) {
-        Ok(generation) if generation.version == VERSION => Ok(generation),
+        Ok(generation) if generation.version == VERSION => Ok((generation, Hold(file))),
         read => {
             let version = text.parse::<toml::Table>().ok().and_then(|table| table.get("version")?.as_integer());
             Err(bad(match (version, read) {
@@ -74,16 +131,39 @@ pub fn read(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<Ge
 }
 
 /// Writes a generation and then makes it the live one, in one step each.
+///
+/// # Errors
+/// [`Error::Io`]; then the one that was live still is.
 pub fn activate(paths: &StorePaths, number: u64, generation: &Generation) -> Result<(), Error> {
     let path = paths.generation(&generation.profile, number);
     let text = toml::to_string(generation)
         .map_err(|error| Error::BadGeneration { path: path.clone(), why: error.to_string() })?;
     write::replace(&path, &[text.as_bytes()], Durability::Synced)?;
-    let current = paths.current(&generation.profile);
-    write::replace(&current, &[format!("{number}\n").as_bytes()], Durability::Synced)
+    switch(paths, &generation.profile, number)
 }
 
-/// Removes the record of a generation.
-pub fn remove(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(), Error> {
-    write::remove(&paths.generation(profile, number))
+/// Makes a generation that is there the live one, in one step.
+///
+/// # Errors
+/// [`Error::Io`]; then the one that was live still is.
+pub fn switch(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(), Error> {
+    write::replace(&paths.current(profile), &[format!("{number}\n").as_bytes()], Durability::Synced)
+}
+
+/// Removes the record of a generation, unless it is held; says whether it is gone.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be removed.
+pub fn remove(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<bool, Error> {
+    if is_held(paths, profile, number) {
+        return Ok(false);
+    }
+    write::remove(&paths.generation(profile, number))?;
+    Ok(true)
+}
+
+/// Whether somebody holds a generation. Of one that is not live nobody can begin to.
+pub fn is_held(paths: &StorePaths, profile: &ProfileName, number: u64) -> bool {
+    let file = File::open(paths.generation(profile, number));
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::time::Duration;
 
 use super::paths::StorePaths;
-use super::{Error, write};
+use super::{Error, generations, write};
 
 /// How long one look at the lock is apart from the next.
 const ROUND: Duration = Duration::from_millis(20);
@@ -51,5 +51,16 @@ pub fn acquire(
         std::thread::sleep(ROUND);
     }
     write::sign_guard(&file, holder);
+    sweep(paths);
     Ok(Guard(file))
+}
+
+/// Removes what processes that were killed have left, but for what is among compiled code and functions. That something stays
+/// costs only room.
+fn sweep(paths: &StorePaths) {
+    let profiles = generations::profiles(paths).unwrap_or_default();
+    let profiles = profiles.iter().flat_map(|profile| [paths.profile(profile), paths.generations(profile)]);
+    for folder in profiles.chain([paths.blobs(), paths.stamps(), paths.cache.clone(), paths.state.clone()]) {
+        let _ = write::sweep(&folder);
+    }
 }

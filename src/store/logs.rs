@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::paths::StorePaths;
 use super::{Error, open_trusted, write};
 use crate::model::name::ExtensionName;
+use crate::model::text::time;
 
 /// How large a log grows before it becomes the old one, in bytes. There is one old one.
 pub const MAX_LOG: u64 = 1 << 20;
@@ -80,12 +81,6 @@ pub fn read(paths: &StorePaths, name: &ExtensionName) -> Result<Option<String>, 
     Ok(text)
 }
 
-/// `2026-11-22T16:48:25Z`
-fn time(seconds: u64) -> String {
-    let time = i64::try_from(seconds).ok().and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
-    time.map_or_else(|| seconds.to_string(), |time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,10 +105,5 @@ mod tests {
         assert!(text.len() < 3 << 20, "{}", text.len());
         assert!(text.contains("  info    run 3 line 199 ") && !text.contains("run 0 "));
         assert!(text.lines().all(|line| line.len() > 4096 && &line[19..22] == "Z  "), "whole lines");
-    }
-
-    #[test]
-    fn times_are_utc() {
-        assert_eq!(time(1_795_366_105), "2026-11-22T16:48:25Z");
     }
 }

@@ -5,8 +5,10 @@
 
 pub mod blobs;
 pub mod cache;
+pub mod check;
 pub mod cwasm;
 pub mod functions;
+pub mod garbage;
 pub mod generations;
 pub mod guard;
 pub mod key;
@@ -14,6 +16,7 @@ pub mod logs;
 mod look;
 mod pack;
 pub mod paths;
+pub mod quarantine;
 pub mod scan;
 pub mod stamp;
 mod verified;

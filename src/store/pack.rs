@@ -155,6 +155,11 @@ impl Pack {
         Ok(format!("{}.pack", hex(&tag.as_bytes()[..16])))
     }
 
+    /// Whether every function of it is whole.
+    pub fn is_whole(&self, tags: &Tags, index: &Index) -> bool {
+        index.entries.iter().all(|entry| self.read(tags, entry).is_some())
+    }
+
     /// Whether a function of it was used since it was opened.
     pub fn was_used(&self) -> bool {
         self.used.load(Relaxed)

@@ -36,6 +36,11 @@ impl StorePaths {
         self.staging().join(format!("{}.partial", digest.hex()))
     }
 
+    /// Where what is wrong is put aside.
+    pub fn quarantine(&self) -> PathBuf {
+        self.data.join("quarantine")
+    }
+
     pub fn generations(&self, profile: &ProfileName) -> PathBuf {
         self.profile(profile).join("generations")
     }
@@ -104,7 +109,11 @@ impl StorePaths {
         self.state.join("logs").join(format!("{name}.log.old"))
     }
 
-    fn profile(&self, profile: &ProfileName) -> PathBuf {
-        self.data.join("profiles").join(profile.as_str())
+    pub fn profiles(&self) -> PathBuf {
+        self.data.join("profiles")
+    }
+
+    pub fn profile(&self, profile: &ProfileName) -> PathBuf {
+        self.profiles().join(profile.as_str())
     }
 }

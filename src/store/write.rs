@@ -16,7 +16,7 @@ use super::Error;
 const LINKS: usize = 16;
 
 /// How the names of files under way begin.
-const UNFINISHED: &str = ".sesame-";
+const UNFINISHED: &str = ".sesame-unfinished-";
 
 /// The mode of files in the store.
 const READ_ONLY: u32 = 0o400;
@@ -102,6 +102,7 @@ pub fn replace(target: &Path, bytes: &[&[u8]], durability: Durability) -> Result
 /// is that of an ordinary new file where there was none.
 pub fn replace_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let target = followed(path);
+    let _ = sweep(&parent(&target));
     replace_with_mode(&target, &[bytes], mode(&target), Durability::Synced)
 }
 
@@ -142,6 +143,19 @@ pub fn is_empty_or_absent(path: &Path) -> Result<bool, Error> {
 /// Gives a file of the user's another name; of a link, the link.
 pub fn rename_user_file(from: &Path, to: &Path) -> Result<(), Error> {
     fs::rename(from, to).map_err(Error::io("rename", from))
+}
+
+/// Gives something of the store another name, for good.
+pub fn rename_stored(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::rename(from, to).map_err(Error::io("move", from))?;
+    sync_parent(to)?;
+    sync_parent(from)
+}
+
+/// Takes from others the right to write to a folder.
+pub fn make_private(folder: &Path) -> Result<(), Error> {
+    let mode = fs::metadata(folder).map_err(Error::io("look at", folder))?.permissions().mode();
+    fs::set_permissions(folder, Permissions::from_mode(mode & !0o022)).map_err(Error::io("set the mode of", folder))
 }
 
 /// Removes an empty folder of the user's.

@@ -149,3 +149,61 @@ fn a_sync_of_fifty_components_of_a_mebibyte_from_a_slow_registry() {
     );
     assert!(ratio < 1.5, "{ratio}");
 }
+
+/// How long a command takes, and the most memory that it held, in KiB, looked at every 2 ms.
+fn cost(sandbox: &Sandbox, arguments: &[&str]) -> (Duration, u64) {
+    let start = Instant::now();
+    let mut child = sandbox.command(arguments).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let (status, mut most) = (format!("/proc/{}/status", child.id()), 0);
+    while child.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let held = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        most = most.max(held.unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    (start.elapsed(), most)
+}
+
+#[test]
+#[ignore = "a figure; .ci/full runs it in a release build"]
+fn verify_and_gc_of_many_blobs() {
+    for blobs in [1_000, 10_000_u32] {
+        let sandbox = Sandbox::new();
+        sandbox.write("a.wasm", component("a"));
+        sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\" }\n");
+        sandbox.ok(&["sync"]);
+        let folder = sandbox.data().join("blobs/sha256");
+        for number in 0..blobs {
+            let bytes = [&number.to_le_bytes()[..], &[7; 20_000]].concat();
+            let path = folder.join(sesame::model::digest::Digest::of(&bytes).hex());
+            std::fs::write(path, bytes).unwrap();
+        }
+        let (verify, gc) = (cost(&sandbox, &["verify", "-q"]), cost(&sandbox, &["gc", "-q"]));
+        println!(
+            "{blobs} blobs of 20 kB: verify {:?}, {} KiB; gc of all: {:?}, {} KiB",
+            verify.0, verify.1, gc.0, gc.1
+        );
+        assert_eq!(sandbox.files(&folder).len(), 1);
+    }
+}
+
+#[test]
+#[ignore = "a figure; .ci/full runs it in a release build"]
+fn a_rollback_with_a_warm_cache() {
+    let registry = Registry::start();
+    let sandbox = Sandbox::new();
+    for release in ["0.1.0", "0.2.0"] {
+        let component = guest(&format!("greeting-{release}"));
+        let reference = registry.push("my-org/greeting", release, &Artifact::wkg(&component));
+        let registries = format!("[registries.\"{}\"]\nplain-http = true\n", registry.host());
+        let entry = format!("greeting = {{ oci = \"{reference}\", capabilities.config-read = true }}");
+        sandbox.write("sesame.toml", format!("[extensions]\n{entry}\n\n{registries}"));
+        sandbox.ok(&["sync"]);
+    }
+    let times = (0..RUNS).map(|run| {
+        let start = Instant::now();
+        sandbox.ok(&["rollback", if run % 2 == 0 { "1" } else { "2" }]);
+        start.elapsed()
+    });
+    println!("rollback, warm cache, median of {RUNS}: {:?}", median(times.collect()));
+}

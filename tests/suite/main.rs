@@ -4,16 +4,21 @@
 #![allow(clippy::disallowed_methods, reason = "the bans are the program's")]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test prints figures and stops where it is surprised")]
 
+mod status;
 mod support;
 
 mod call;
 mod check;
 mod compiling;
+mod crashes;
 mod credentials;
+mod crowd;
 mod demo;
 mod downloads;
 mod faults;
 mod figures;
+mod gc;
+mod generations;
 mod glance;
 mod grants;
 mod hostile;
@@ -36,3 +41,4 @@ mod schemas;
 mod sources;
 mod sync;
 mod values;
+mod verify;

@@ -2,6 +2,7 @@
 
 pub mod artifact;
 pub mod ca;
+pub mod chance;
 pub mod host;
 pub mod layout;
 pub mod real_registry;

@@ -200,6 +200,11 @@ impl Registry {
         self.shared.lock().answers.get(path).cloned()
     }
 
+    /// Has nothing at a path any more.
+    pub fn forget(&self, path: &str) {
+        self.shared.lock().answers.remove(path);
+    }
+
     /// Misbehaves whenever a path ends so.
     pub fn misbehave(&self, path_end: &str, fault: Fault) {
         self.plan(path_end, None, fault);

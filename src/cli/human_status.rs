@@ -1,0 +1,38 @@
+//! What `status` found as words for people. Everything that others wrote is escaped here.
+
+use sesame::model::report::UpToDate;
+use sesame::model::status_report::{Between, Difference, StatusReport};
+use sesame::model::text::escape;
+
+use super::human::{Style, summary};
+
+pub fn status(report: &StatusReport) -> String {
+    let mut text = String::new();
+    let mut last = None;
+    for difference in &report.differences {
+        if last != Some(difference.between) {
+            text.push_str(&format!("{}\n", Style::strong(heading(difference.between))));
+            last = Some(difference.between);
+        }
+        text.push_str(&line(difference));
+    }
+    let live =
+        UpToDate { profile: report.profile.clone(), generation: report.generation, extensions: report.extensions };
+    text.push_str(&summary(&live, if report.differences.is_empty() { "up to date:" } else { "live:" }));
+    text
+}
+
+fn heading(between: Between) -> &'static str {
+    match between {
+        Between::ManifestAndLock => "manifest and lock",
+        Between::LockAndRegistry => "lock and registry",
+        Between::LockAndStore => "lock and store",
+        Between::StoreAndCache => "store and cache",
+        Between::LockAndLive => "lock and live set",
+    }
+}
+
+fn line(difference: &Difference) -> String {
+    let name = difference.extension.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+    format!("  {name}{}  {} {}\n", escape(&difference.what), Style::hint("→"), escape(&difference.remedy))
+}

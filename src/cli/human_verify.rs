@@ -1,0 +1,56 @@
+//! What `verify` found as words for people. Everything that others wrote is escaped here.
+
+use sesame::model::text::{count, escape, size};
+use sesame::model::verify_report::{Finding, FindingKind, Outcome, VerifyReport};
+
+use super::human::Style;
+
+pub fn verify(report: &VerifyReport, repair: bool) -> String {
+    let mut text: String = report.findings.iter().map(finding).collect();
+    let looked = report.looked_at;
+    let what = [(looked.blobs, "blob"), (looked.code, "compiled component"), (looked.generations, "generation")];
+    let what = what.into_iter().chain([(looked.locks, "lock")]).map(|(number, noun)| count(number as usize, noun));
+    let looked = format!("{} ({})", what.collect::<Vec<_>>().join(", "), size(looked.bytes));
+    let wrong = report.findings.iter().filter(|finding| finding.outcome != Outcome::Mended).count();
+    let mended = report.findings.len() - wrong;
+    text.push_str(&match (wrong, mended) {
+        (0, 0) => format!("{} nothing is wrong with {looked}\n", Style::good("done:")),
+        (0, mended) => format!("{} mended {} of {looked}\n", Style::good("done:"), count(mended, "fault")),
+        (wrong, 0) => format!("{}{} in {looked}\n", Style::error("error: "), count(wrong, "fault")),
+        (wrong, mended) => {
+            format!("{}{} in {looked}; {mended} mended\n", Style::error("error: "), count(wrong, "fault"))
+        }
+    });
+    if wrong > 0 && !repair {
+        text.push_str(&format!("  {}`sesame verify --repair` mends what can be mended\n", Style::hint("hint: ")));
+    }
+    text
+}
+
+fn finding(finding: &Finding) -> String {
+    let outcome = match finding.outcome {
+        Outcome::Found => Style::warning("wrong"),
+        Outcome::Mended => Style::good("mended"),
+        Outcome::Left => Style::error("left"),
+    };
+    let whose = match finding.extensions.as_slice() {
+        [] => String::new(),
+        names => format!(" (of {})", names.join(", ")),
+    };
+    let what = format!("{} {}{whose}: {}", kind(finding.kind), escape(&finding.path), escape(&finding.what));
+    let note = finding.note.as_ref().map(|note| format!("\n        {}", escape(note))).unwrap_or_default();
+    format!("{outcome}  {what}{note}\n")
+}
+
+fn kind(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::Folder => "folder",
+        FindingKind::Key => "key",
+        FindingKind::Generation => "generation",
+        FindingKind::Blob => "blob",
+        FindingKind::Partial => "unfinished download",
+        FindingKind::Code => "compiled code",
+        FindingKind::Functions => "compiled functions",
+        FindingKind::Lock => "lock",
+    }
+}

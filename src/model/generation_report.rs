@@ -1,0 +1,78 @@
+//! What generations there are, as data.
+
+use serde::Serialize;
+
+use super::generation::Generation;
+use super::name::ProfileName;
+
+/// The generations of a profile.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct GenerationsReport {
+    pub profile: ProfileName,
+    /// The number of the live one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<u64>,
+    /// The newest first.
+    pub generations: Vec<GenerationReport>,
+}
+
+/// One generation.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct GenerationReport {
+    pub number: u64,
+    pub live: bool,
+    /// When it was activated first, in seconds since 1970-01-01 UTC; none if it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activated: Option<u64>,
+    /// The manifest that made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
+    /// Its extensions, each with its name and its reference or path.
+    pub extensions: Vec<GenerationExtension>,
+    /// What it changed of the one before it that is left, one line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
+    /// Why it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
+}
+
+/// An extension of a generation.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct GenerationExtension {
+    pub name: String,
+    /// The reference or path.
+    pub source: String,
+    pub component: super::digest::Digest,
+}
+
+/// What `generations delete` did.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct RemovedGenerationsReport {
+    pub profile: ProfileName,
+    pub removed: Vec<u64>,
+}
+
+impl GenerationReport {
+    pub(crate) fn new(number: u64, live: bool, generation: &Generation, changes: Vec<String>) -> Self {
+        let extensions = generation.extensions.iter().map(|extension| GenerationExtension {
+            name: extension.name.to_string(),
+            source: extension.source(),
+            component: extension.component,
+        });
+        Self {
+            number,
+            live,
+            activated: Some(generation.activated),
+            manifest: Some(generation.manifest.clone()),
+            extensions: extensions.collect(),
+            changes,
+            damage: None,
+        }
+    }
+
+    pub(crate) fn damaged(number: u64, live: bool, why: String) -> Self {
+        let (activated, manifest, extensions, changes) = Default::default();
+        Self { number, live, activated, manifest, extensions, changes, damage: Some(why) }
+    }
+}

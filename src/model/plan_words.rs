@@ -1,0 +1,88 @@
+//! A plan in words: a line for each step.
+
+use std::fmt;
+
+use super::engine_key::Metering;
+use super::name::ExtensionName;
+use super::plan::{Action, KEPT_GENERATIONS, Plan, Reason, Role, Step};
+use super::text;
+
+impl Action {
+    /// The verb, for people and in JSON.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Fetch { .. } => "fetch",
+            Self::Verify { .. } => "verify",
+            Self::Compile { .. } => "compile",
+            Self::Activate { .. } => "activate",
+            Self::Rollback { .. } => "rollback",
+            Self::Prune { .. } => "prune",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Index => "index",
+            Self::Manifest => "manifest",
+            Self::Component { .. } => "component",
+        })
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotInStore => f.write_str("not in the store"),
+            Self::Damaged(why) => write!(f, "damaged in the store: {why}"),
+            Self::NotCompiled => f.write_str("not compiled yet"),
+            Self::EngineChanged => f.write_str("the engine changed"),
+            Self::CodeDamaged(why) => write!(f, "the compiled code cannot be trusted: {why}"),
+            Self::FirstGeneration => f.write_str("nothing is live yet"),
+            Self::SetChanged => f.write_str("the set changed"),
+            Self::Asked => f.write_str("asked for"),
+            Self::Superseded => write!(f, "past the last {KEPT_GENERATIONS}"),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.extensions.iter().map(ExtensionName::as_str).collect();
+        let names = names.join(", ");
+        write!(f, "{:<9}", self.action.verb())?;
+        match &self.action {
+            Action::Fetch { blob, .. } | Action::Verify { blob } => {
+                write!(f, "{names}  {} {}", blob.role, blob.digest.short())?;
+                if let Role::Component { size } = blob.role {
+                    write!(f, "  {}", text::size(size))?;
+                }
+            }
+            Action::Compile { component, metering, .. } => {
+                write!(f, "{names}  component {}", component.short())?;
+                if *metering == Metering::Metered {
+                    f.write_str("  with fuel")?;
+                }
+            }
+            Action::Activate { profile, generation } | Action::Rollback { profile, generation } => {
+                let extensions = text::count(self.extensions.len(), "extension");
+                write!(f, "generation {generation} of profile {profile}  {extensions}")?;
+            }
+            Action::Prune { profile, generations } => {
+                let numbers: Vec<String> = generations.iter().map(u64::to_string).collect();
+                write!(f, "generation {} of profile {profile}", numbers.join(", "))?;
+            }
+        }
+        write!(f, "  ({})", self.reason)
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (_, step) in self.steps() {
+            writeln!(f, "{step}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! `rollback`: makes a generation of before live again. It asks nobody and compiles only what the cache has lost.
+
+use super::context::Context;
+use super::error::Error;
+use super::permission::{check_live_sources, read_policy};
+use super::sync::Work;
+use crate::engine::key::engine_keys;
+use crate::model::generation::Generation;
+use crate::model::inventory::{Held, Inventory};
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::Plan;
+use crate::model::report::SyncReport;
+use crate::store::scan::{Notes, Wanted, scan};
+use crate::store::{self, generations};
+
+/// Makes the generation of this number live, or the one before the live one.
+///
+/// # Errors
+/// [`Error::NoGeneration`] or [`Error::NoEarlier`] if there is none, [`Error::NotWhole`] if what it needs is lost,
+/// [`Error::PolicyChanged`] or [`Error::Extensions`] if this machine no longer allows it; then nothing was changed.
+pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -> Result<SyncReport, Error> {
+    let _guard = context.guard()?;
+    let paths = &context.paths;
+    let live = match generations::live(paths, profile) {
+        // Whoever says where to go need not know where we are.
+        Err(store::Error::BadGeneration { .. }) if number.is_some() => None,
+        live => live?,
+    };
+    let known = generations::numbers(paths, profile)?;
+    let number = match (number, &live) {
+        (Some(number), _) if known.contains(&number) => number,
+        (Some(number), _) => return Err(Error::NoGeneration { profile: profile.clone(), number, known }),
+        (None, Some((live, _))) => {
+            known.range(..live).next_back().copied().ok_or_else(|| Error::NoEarlier { profile: profile.clone() })?
+        }
+        (None, None) => return Err(Error::NoEarlier { profile: profile.clone() }),
+    };
+    let target = generations::read(paths, profile, number)?;
+    check_policy(context, &target)?;
+    let is_live = live.as_ref().is_some_and(|(live, _)| *live == number);
+    let stock = scan(paths, wanted(&target)?, Notes::Write)?;
+    let inventory = Inventory { live, generations: known, ..stock };
+    let plan = Plan::for_rollback(number, is_live, &target, &inventory);
+    check_whole(number, &plan, &target, &inventory)?;
+    Work::of_generation(target, inventory, plan).run(context, None)
+}
+
+/// Holds a generation against what the machine's policy says by now.
+fn check_policy(context: &Context, target: &Generation) -> Result<(), Error> {
+    let policy = read_policy(&context.user)?;
+    check_live_sources(&policy.sources, &target.extensions)?;
+    for extension in &target.extensions {
+        if extension.limits.at_most(&policy.most).metering() != extension.metering() {
+            return Err(Error::PolicyChanged { name: extension.name.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// What the plan needs to know about.
+fn wanted(target: &Generation) -> Result<Wanted, Error> {
+    let is_needed = |metering| target.extensions.iter().any(|extension| extension.metering() == metering);
+    let mut wanted = Wanted { engines: engine_keys(is_needed)?, ..Wanted::default() };
+    for extension in &target.extensions {
+        wanted.blobs.insert(extension.component);
+        if let Some(engine) = wanted.engines.get(extension.metering()).cloned() {
+            wanted.code.insert((extension.component, engine));
+        }
+    }
+    Ok(wanted)
+}
+
+/// Refuses if a component is lost that has to be compiled.
+fn check_whole(number: u64, plan: &Plan, target: &Generation, inventory: &Inventory) -> Result<(), Error> {
+    let to_compile = plan.steps().flat_map(|(_, step)| match step.action {
+        crate::model::plan::Action::Compile { .. } => step.extensions.as_slice(),
+        _ => &[],
+    });
+    let is_lost = |name: &&ExtensionName| {
+        let extension = target.extensions.iter().find(|extension| extension.name == **name);
+        extension.is_none_or(|extension| inventory.blobs.get(&extension.component) != Some(&Held::Good))
+    };
+    let lost: Vec<ExtensionName> = to_compile.filter(is_lost).cloned().collect();
+    if lost.is_empty() { Ok(()) } else { Err(Error::NotWhole { number, lost }) }
+}

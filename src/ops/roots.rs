@@ -1,0 +1,168 @@
+//! What is needed on this machine: all generations of all profiles, and the locks of the manifests that made them.
+//!
+//! What cannot be read may need anything, so it is an error and never nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::error::Error;
+use super::project::Project;
+use crate::model::digest::Digest;
+use crate::model::generation::Generation;
+use crate::model::lock::{Lock, LockedSource};
+use crate::model::name::ProfileName;
+use crate::model::plan::{Blob, Origin, Repair, Role};
+use crate::model::verify_report::FindingKind;
+use crate::registry::artifact::{self, Artifact};
+use crate::store::blobs::Blobs;
+use crate::store::paths::StorePaths;
+use crate::store::{self, generations};
+
+/// Everything that something is needed for.
+pub(super) struct Roots {
+    pub generations: Vec<(ProfileName, u64, Generation)>,
+    /// By the path of the manifest.
+    pub locks: BTreeMap<PathBuf, Lock>,
+}
+
+/// Something that is there and cannot be read.
+pub(super) struct Unread {
+    pub kind: FindingKind,
+    pub path: PathBuf,
+    /// Whether it says what is live.
+    pub is_live: bool,
+    pub error: Error,
+}
+
+impl Roots {
+    /// Reads all generations, and the locks that are still there.
+    ///
+    /// # Errors
+    /// [`Error`] if one is there and cannot be read.
+    pub fn read(paths: &StorePaths) -> Result<Self, Error> {
+        let (roots, unread) = Self::read_all(paths)?;
+        unread.into_iter().next().map_or(Ok(roots), |unread| Err(unread.error))
+    }
+
+    /// The same, with what cannot be read beside it.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the folders cannot be read.
+    pub fn read_all(paths: &StorePaths) -> Result<(Self, Vec<Unread>), Error> {
+        let mut roots = Self { generations: Vec::new(), locks: BTreeMap::new() };
+        let mut unread = Vec::new();
+        for profile in generations::profiles(paths)? {
+            let numbers = generations::numbers(paths, &profile)?;
+            let current = generations::current(paths, &profile);
+            for number in numbers.iter().copied() {
+                match generations::read(paths, &profile, number) {
+                    Ok(generation) => roots.generations.push((profile.clone(), number, generation)),
+                    Err(error) => unread.push(Unread {
+                        kind: FindingKind::Generation,
+                        path: paths.generation(&profile, number),
+                        is_live: matches!(current, Ok(Some(live)) if live == number),
+                        error: error.into(),
+                    }),
+                }
+            }
+            let path = paths.current(&profile);
+            let error = match current {
+                Ok(Some(live)) if !numbers.contains(&live) => {
+                    let why = format!("there is no generation {live}");
+                    Some(store::Error::BadGeneration { path: path.clone(), why })
+                }
+                Ok(_) => None,
+                Err(error) => Some(error),
+            };
+            unread.extend(error.map(|error| Unread {
+                kind: FindingKind::Generation,
+                path,
+                is_live: true,
+                error: error.into(),
+            }));
+        }
+        let manifests: BTreeSet<PathBuf> =
+            roots.generations.iter().map(|(_, _, generation)| generation.manifest.clone().into()).collect();
+        for manifest in manifests {
+            let project = Project::of_generation(&manifest);
+            match project.read_lock() {
+                Ok(Some(lock)) => drop(roots.locks.insert(manifest, lock)),
+                Ok(None) => {}
+                Err(error) => {
+                    unread.push(Unread { kind: FindingKind::Lock, path: project.lock_path(), is_live: false, error });
+                }
+            }
+        }
+        Ok((roots, unread))
+    }
+
+    /// What every extension needs, by the manifest that wants it. What is live also needs its code.
+    pub fn repairs(&self, paths: &StorePaths) -> BTreeMap<PathBuf, Vec<Repair>> {
+        let mut repairs: BTreeMap<PathBuf, Vec<Repair>> = BTreeMap::new();
+        for (manifest, lock) in &self.locks {
+            for (name, entry) in &lock.entries {
+                let component = Blob { digest: entry.component, role: Role::Component { size: entry.size } };
+                let (origin, documents) = match &entry.source {
+                    LockedSource::Path(path) => (Origin::Path(path.clone()), Vec::new()),
+                    LockedSource::Oci { reference, provenance, manifest } => {
+                        let documents = [Some(*provenance), *manifest].into_iter().flatten();
+                        let document = |digest| Blob { digest, role: Role::Manifest };
+                        (Origin::Registry(reference.clone()), documents.map(document).collect())
+                    }
+                };
+                let blobs = [documents, vec![component]].concat();
+                let repair = Repair { name: name.clone(), origin, blobs, metering: None };
+                repairs.entry(manifest.clone()).or_default().push(repair);
+            }
+        }
+        for (profile, number, generation) in &self.generations {
+            let is_live = matches!(generations::current(paths, profile), Ok(Some(live)) if live == *number);
+            for extension in &generation.extensions {
+                let component = Blob { digest: extension.component, role: Role::Component { size: extension.size } };
+                let documents = extension.provenance.map(|digest| Blob { digest, role: Role::Manifest });
+                let origin = match (&extension.reference, &extension.path) {
+                    (Some(reference), _) => Origin::Registry(reference.clone()),
+                    (None, path) => Origin::Path(path.clone().unwrap_or_default()),
+                };
+                let repair = Repair {
+                    name: extension.name.clone(),
+                    origin,
+                    blobs: documents.into_iter().chain([component]).collect(),
+                    metering: is_live.then(|| extension.metering()),
+                };
+                repairs.entry(generation.manifest.clone().into()).or_default().push(repair);
+            }
+        }
+        repairs
+    }
+
+    /// The components that are needed.
+    pub fn components(&self) -> BTreeSet<Digest> {
+        let live = self.generations.iter().flat_map(|(_, _, generation)| &generation.extensions);
+        let locked = self.locks.values().flat_map(|lock| lock.entries.values());
+        live.map(|extension| extension.component).chain(locked.map(|entry| entry.component)).collect()
+    }
+
+    /// The blobs that are needed: components, and the documents that lead to them.
+    pub fn blobs(&self, blobs: &Blobs) -> BTreeSet<Digest> {
+        let mut needed = self.components();
+        let sources = self.locks.values().flat_map(|lock| lock.entries.values()).map(|entry| &entry.source);
+        for source in sources {
+            if let LockedSource::Oci { provenance, manifest, .. } = source {
+                needed.insert(*provenance);
+                needed.extend(manifest);
+            }
+        }
+        let live = self.generations.iter().flat_map(|(_, _, generation)| &generation.extensions);
+        for provenance in live.filter_map(|extension| extension.provenance) {
+            // A generation does not say what is between an index and its component; the index does.
+            if needed.insert(provenance)
+                && let Ok(bytes) = blobs.read(provenance)
+                && let Ok(Artifact::Index { manifest }) = artifact::read(&bytes)
+            {
+                needed.insert(manifest);
+            }
+        }
+        needed
+    }
+}

@@ -1,0 +1,147 @@
+//! `status`: how far apart manifest, lock, store, cache and the live set are. It is made from the plan of a sync, and changes
+//! nothing.
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use super::context::Context;
+use super::error::Error;
+use super::lock::stale;
+use super::permission::{apply_policy, read_policy, ungranted};
+use super::sync::wanted;
+use crate::model::fault::FaultKind;
+use crate::model::generation::Generation;
+use crate::model::inventory::Inventory;
+use crate::model::lock::{Lock, LockedSource, Staleness};
+use crate::model::manifest::Manifest;
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::{Action, Plan, Step};
+use crate::model::status_report::{Between, Difference, StatusReport};
+use crate::registry::mirror::Registry;
+use crate::store::generations;
+use crate::store::scan::{Notes, scan};
+
+/// Whether registries are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remote {
+    Ask,
+    Leave,
+}
+
+/// Compares everything with everything.
+///
+/// # Errors
+/// [`Error`] if the manifest or the lock cannot be read, or the store cannot be looked at.
+pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -> Result<StatusReport, Error> {
+    let mut manifest = context.project.read_manifest()?;
+    apply_policy(&read_policy(&context.user)?, &mut manifest);
+    let lock = context.project.read_lock()?.unwrap_or_default();
+    let profile = profile.or_else(|| manifest.profile.clone()).unwrap_or_default();
+    let mut differences = Vec::new();
+    for (name, why) in stale(context, &manifest, &lock)? {
+        differences.push(difference(Between::ManifestAndLock, &name, staleness(&why), "sesame lock"));
+    }
+    for (name, fault) in ungranted(&manifest, &lock) {
+        let remedy = fault.hint.unwrap_or_else(|| "sesame lock".to_owned());
+        differences.push(difference(Between::ManifestAndLock, &name, fault.message, &remedy));
+    }
+    if remote == Remote::Ask {
+        let registry = context.registry(&manifest.registries)?;
+        differences.extend(context.block_on(async { Ok(upstream(context, &registry, &lock).await) })?);
+    }
+    let live = match generations::live(&context.paths, &profile) {
+        Ok(live) => live,
+        Err(error) => {
+            differences.push(Difference {
+                between: Between::LockAndLive,
+                extension: None,
+                what: error.to_string(),
+                remedy: "sesame rollback N".to_owned(),
+            });
+            None
+        }
+    };
+    let (generation, extensions) =
+        live.as_ref().map_or((None, 0), |(number, live)| (Some(*number), live.extensions.len()));
+    differences.extend(planned(context, &profile, &manifest, &lock, live)?);
+    differences.sort_by(|a, b| (a.between, &a.extension).cmp(&(b.between, &b.extension)));
+    Ok(StatusReport { profile, generation, extensions, differences })
+}
+
+/// What the next sync would do with the lock as it stands.
+fn planned(
+    context: &Context,
+    profile: &ProfileName,
+    manifest: &Manifest,
+    lock: &Lock,
+    live: Option<(u64, Generation)>,
+) -> Result<Vec<Difference>, Error> {
+    let path = context.project.manifest().display().to_string();
+    let target = Generation::describe(profile, &path, manifest, lock);
+    let stock = scan(&context.paths, wanted(&target, lock)?, Notes::Leave)?;
+    let inventory = Inventory { live, generations: generations::numbers(&context.paths, profile)?, ..stock };
+    let plan = Plan::for_sync(&target, lock, &inventory);
+    let mut differences: Vec<Difference> = plan.steps().flat_map(|(_, step)| of_step(step)).collect();
+    let adopt = inventory.live.as_ref().is_some_and(|(_, live)| live.manifest != path);
+    let remedy = if adopt { "sesame sync --adopt" } else { "sesame sync" };
+    let changes = match &inventory.live {
+        Some((_, live)) => live.differences(&target),
+        None if target.extensions.is_empty() => Vec::new(),
+        None => vec!["nothing is live yet".to_owned()],
+    };
+    differences.extend(changes.into_iter().map(|what| Difference {
+        between: Between::LockAndLive,
+        extension: None,
+        what,
+        remedy: remedy.to_owned(),
+    }));
+    Ok(differences)
+}
+
+/// A fetch, or a compiling that is not for want of a fetch.
+fn of_step(step: &Step) -> Vec<Difference> {
+    let (between, what) = match &step.action {
+        Action::Fetch { blob, .. } => {
+            (Between::LockAndStore, format!("its {} {} is {}", blob.role, blob.digest.short(), step.reason))
+        }
+        Action::Compile { .. } => (Between::StoreAndCache, format!("its component is to be compiled: {}", step.reason)),
+        Action::Verify { .. } | Action::Activate { .. } | Action::Rollback { .. } | Action::Prune { .. } => {
+            return Vec::new();
+        }
+    };
+    step.extensions.iter().map(|name| difference(between, name, what.clone(), "sesame sync")).collect()
+}
+
+/// Tags that name something else by now, and what is locked and gone.
+async fn upstream(context: &Context, registry: &Registry, lock: &Lock) -> Vec<Difference> {
+    let asked = lock.entries.iter().filter_map(|(name, entry)| match &entry.source {
+        LockedSource::Oci { reference, provenance, .. } => Some((name, reference, *provenance)),
+        LockedSource::Path(_) => None,
+    });
+    let asked = stream::iter(asked).map(|(name, reference, provenance)| async move {
+        let what = match registry.resolve(reference).await {
+            Ok(found) if found.provenance == provenance => return None,
+            moved => match (registry.document(reference, provenance).await, moved) {
+                (Err(error), _) if error.kind() == FaultKind::Unavailable => format!("what is locked: {error}"),
+                (_, Ok(found)) => format!("the tag of {reference} names {} by now", found.provenance.short()),
+                (_, Err(error)) => format!("the tag of {reference} cannot be resolved: {error}"),
+            },
+        };
+        Some(difference(Between::LockAndRegistry, name, what, &format!("sesame lock -P {name}")))
+    });
+    let found: Vec<Option<Difference>> = asked.buffered(context.jobs.max(1)).collect().await;
+    found.into_iter().flatten().collect()
+}
+
+fn difference(between: Between, name: &ExtensionName, what: String, remedy: &str) -> Difference {
+    Difference { between, extension: Some(name.clone()), what, remedy: remedy.to_owned() }
+}
+
+fn staleness(why: &Staleness) -> String {
+    match why {
+        Staleness::NotLocked => "it is not locked".to_owned(),
+        Staleness::NotWanted => "it is locked, but no longer wanted".to_owned(),
+        Staleness::SourceChanged { locked, wanted } => format!("it is locked as {locked}, and wanted as {wanted}"),
+        Staleness::FileChanged { path } => format!("the file {path} was changed since it was locked"),
+    }
+}

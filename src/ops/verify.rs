@@ -1,0 +1,297 @@
+//! `verify`: looks whether everything on the disk is what its name says and nobody else's, and mends it if asked to.
+//!
+//! Mending: what is wrong is put aside, what is needed is fetched again by its digest and compiled again. What cannot be made
+//! again is left and named.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+
+use super::apply::{Workshop, apply};
+use super::context::Context;
+use super::error::Error;
+use super::lock::Mode;
+use super::project::Project;
+use super::roots::{Roots, Unread};
+use crate::engine::key::engine_keys;
+use crate::model::event::Event;
+use crate::model::name::ExtensionName;
+use crate::model::plan::{Action, Plan, Repair};
+use crate::model::report::StepOutcome;
+use crate::model::verify_report::{Finding, FindingKind, LookedAt, Outcome, VerifyReport};
+use crate::store::blobs::Blobs;
+use crate::store::check::{self, Stored, StoredKind, Wrong};
+use crate::store::paths::StorePaths;
+use crate::store::scan::{Notes, Wanted, scan};
+use crate::store::{key, quarantine, write};
+
+/// Looks at everything; with [`Mode::Write`] mends what it can.
+///
+/// # Errors
+/// [`Error`] if it cannot be looked at. What is found wrong is in the report.
+pub fn verify(context: &Context, mode: Mode) -> Result<VerifyReport, Error> {
+    let _guard = (mode == Mode::Write).then(|| context.guard()).transpose()?;
+    let (roots, unread) = Roots::read_all(&context.paths)?;
+    let mut verify = Verify { context, mode, roots, findings: Vec::new(), looked_at: LookedAt::default() };
+    verify.folders()?;
+    verify.key()?;
+    verify.generations(unread);
+    verify.files()?;
+    verify.needs()?;
+    verify.findings.sort_by(|a, b| (&a.path, a.kind).cmp(&(&b.path, b.kind)));
+    Ok(VerifyReport { looked_at: verify.looked_at, findings: verify.findings })
+}
+
+/// A file that is needed and is not there.
+struct Lost {
+    kind: FindingKind,
+    extensions: BTreeSet<ExtensionName>,
+}
+
+struct Verify<'a> {
+    context: &'a Context,
+    mode: Mode,
+    roots: Roots,
+    findings: Vec<Finding>,
+    looked_at: LookedAt,
+}
+
+impl Verify<'_> {
+    fn paths(&self) -> &StorePaths {
+        &self.context.paths
+    }
+
+    /// Notes what is wrong with a path, and how mending it ended, if that was asked for.
+    fn note(&mut self, kind: FindingKind, path: &Path, what: String, mend: impl FnOnce() -> Result<String, Error>) {
+        let (outcome, note) = match self.mode {
+            Mode::Preview => (Outcome::Found, None),
+            Mode::Write => match mend() {
+                Ok(done) => (Outcome::Mended, Some(done)),
+                Err(error) => (Outcome::Left, Some(sentence(&error))),
+            },
+        };
+        self.findings.push(Finding {
+            kind,
+            path: path.display().to_string(),
+            what,
+            extensions: Vec::new(),
+            outcome,
+            note,
+        });
+    }
+
+    fn folders(&mut self) -> Result<(), Error> {
+        for (folder, why) in check::folders(self.paths())? {
+            self.note(FindingKind::Folder, &folder, why, || {
+                write::make_private(&folder)?;
+                Ok("nobody else can write to it any more".to_owned())
+            });
+        }
+        Ok(())
+    }
+
+    fn key(&mut self) -> Result<(), Error> {
+        let paths = self.paths().clone();
+        if let Some(why) = check::key(&paths)? {
+            self.note(FindingKind::Key, &paths.key(), why, || {
+                if paths.key().symlink_metadata().is_ok() {
+                    quarantine::put_aside(&paths, &paths.key())?;
+                }
+                key::read_or_create(&paths)?;
+                for stored in check::files(&paths)?.iter().filter(|stored| stored.kind.is_tagged()) {
+                    write::remove(&stored.path)?;
+                }
+                Ok("there is a new one, and everything is compiled again".to_owned())
+            });
+        }
+        Ok(())
+    }
+
+    fn generations(&mut self, unread: Vec<Unread>) {
+        self.looked_at.generations = (self.roots.generations.len() + unread.len()) as u64;
+        self.looked_at.locks = self.roots.locks.len() as u64;
+        let paths = self.paths().clone();
+        for Unread { kind, path, is_live, error } in unread {
+            self.note(kind, &path, sentence(&error), || {
+                if kind == FindingKind::Lock || is_live {
+                    return Err(error);
+                }
+                let aside = quarantine::put_aside(&paths, &path)?;
+                Ok(format!("it was put aside, as {}", aside.display()))
+            });
+        }
+    }
+
+    /// Looks at every file, on all cores.
+    fn files(&mut self) -> Result<(), Error> {
+        let (context, paths) = (self.context, self.paths().clone());
+        let files = check::files(&paths)?;
+        for file in &files {
+            match file.kind {
+                StoredKind::Blob(_) => self.looked_at.blobs += 1,
+                StoredKind::Code(..) => self.looked_at.code += 1,
+                StoredKind::Partial | StoredKind::Functions(_) => continue,
+            }
+            self.looked_at.bytes += file.size;
+        }
+        let key = key::read(&paths)?;
+        context.observer.notice(&Event::Checking { files: files.len() });
+        let found = Mutex::new(Vec::new());
+        let looked = files.par_iter().try_for_each(|file| {
+            if context.interrupt.is_set() {
+                return Err(Error::Interrupted);
+            }
+            if let Some(wrong) = check::file(file, key.as_ref())? {
+                found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((file.clone(), wrong));
+            }
+            context.observer.notice(&Event::Checked);
+            Ok(())
+        });
+        context.observer.notice(&Event::Ended);
+        looked?;
+        for (file, wrong) in found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            self.file(&file, wrong);
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, file: &Stored, wrong: Wrong) {
+        let kind = match file.kind {
+            StoredKind::Blob(_) => FindingKind::Blob,
+            StoredKind::Partial => FindingKind::Partial,
+            StoredKind::Code(..) => FindingKind::Code,
+            StoredKind::Functions(_) => FindingKind::Functions,
+        };
+        let (paths, path) = (self.paths().clone(), &file.path);
+        let what = match &wrong {
+            Wrong::Exposed(what) | Wrong::Damaged(what) => what.clone(),
+        };
+        self.note(kind, path, what, || match (&wrong, &file.kind) {
+            (Wrong::Exposed(_), StoredKind::Blob(digest)) => {
+                quarantine::make_own(path, digest)?;
+                Ok("it is this user's alone now".to_owned())
+            }
+            (Wrong::Damaged(_), StoredKind::Blob(_)) => {
+                let aside = quarantine::put_aside(&paths, path)?;
+                Ok(format!("it was put aside, as {}", aside.display()))
+            }
+            _ => {
+                write::remove(path)?;
+                Ok("it was removed, and is made again when it is needed".to_owned())
+            }
+        });
+    }
+
+    /// Looks whether all that generations and locks need is there, and gets what is not.
+    fn needs(&mut self) -> Result<(), Error> {
+        let repairs = self.roots.repairs(self.paths());
+        let lost = self.lost(&repairs)?;
+        for (path, Lost { kind, extensions }) in &lost {
+            let names: Vec<String> = extensions.iter().map(ToString::to_string).collect();
+            match self.findings.iter_mut().find(|finding| Path::new(&finding.path) == path) {
+                Some(finding) => finding.extensions = names,
+                None => self.findings.push(Finding {
+                    kind: *kind,
+                    path: path.display().to_string(),
+                    what: "it is not there".to_owned(),
+                    extensions: names,
+                    outcome: Outcome::Found,
+                    note: None,
+                }),
+            }
+        }
+        if self.mode == Mode::Preview {
+            return Ok(());
+        }
+        let mut failed: BTreeMap<PathBuf, String> = BTreeMap::new();
+        for (manifest, repairs) in &repairs {
+            self.repair(manifest, repairs, &mut failed)?;
+        }
+        for finding in &mut self.findings {
+            let path = Path::new(&finding.path);
+            match (failed.get(path), lost.get(path)) {
+                (Some(why), _) => (finding.outcome, finding.note) = (Outcome::Left, Some(why.clone())),
+                (None, Some(lost)) => {
+                    let verb = if lost.kind == FindingKind::Code { "compiled" } else { "fetched" };
+                    (finding.outcome, finding.note) = (Outcome::Mended, Some(format!("it was {verb} again")));
+                }
+                (None, None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What is needed and is not there, or not any more.
+    fn lost(&self, repairs: &BTreeMap<PathBuf, Vec<Repair>>) -> Result<BTreeMap<PathBuf, Lost>, Error> {
+        let mut lost: BTreeMap<PathBuf, Lost> = BTreeMap::new();
+        let bad: BTreeSet<&Path> = self.findings.iter().map(|finding| Path::new(&finding.path)).collect();
+        let mut look = |kind: FindingKind, path: PathBuf, name: &ExtensionName| {
+            let is_bad = bad.contains(path.as_path()) && self.mode == Mode::Preview;
+            if is_bad || path.symlink_metadata().is_err() {
+                lost.entry(path)
+                    .or_insert_with(|| Lost { kind, extensions: BTreeSet::new() })
+                    .extensions
+                    .insert(name.clone());
+            }
+        };
+        let repairs = || repairs.values().flatten();
+        let engines = engine_keys(|metering| repairs().any(|repair| repair.metering == Some(metering)))?;
+        for repair in repairs() {
+            for blob in &repair.blobs {
+                look(FindingKind::Blob, self.paths().blob(&blob.digest), &repair.name);
+            }
+            let engine = repair.metering.and_then(|metering| engines.get(metering));
+            if let (Some(engine), Some(component)) = (engine, repair.blobs.last()) {
+                look(FindingKind::Code, self.paths().code(engine, &component.digest), &repair.name);
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Fetches and compiles what the extensions of one manifest lack.
+    fn repair(&self, manifest: &Path, repairs: &[Repair], failed: &mut BTreeMap<PathBuf, String>) -> Result<(), Error> {
+        let project = Project::of_generation(manifest);
+        // Without the manifest, registries are reached as this machine reaches them.
+        let registries = project.read_manifest().map(|manifest| manifest.registries).unwrap_or_default();
+        let context = Context { project, ..self.context.clone() };
+        let wants_code = |repair: &&Repair| repair.metering.is_some();
+        let engines = engine_keys(|metering| repairs.iter().any(|repair| repair.metering == Some(metering)))?;
+        let code = repairs.iter().filter(wants_code).filter_map(|repair| {
+            let component = repair.blobs.last()?.digest;
+            Some((component, engines.get(repair.metering?)?.clone()))
+        });
+        let blobs = repairs.iter().flat_map(|repair| &repair.blobs).map(|blob| blob.digest).collect();
+        let wanted = Wanted { blobs, code: code.collect(), engines };
+        let inventory = scan(self.paths(), wanted, Notes::Write)?;
+        let plan = Plan::for_repair(repairs, &inventory);
+        if plan.is_empty() {
+            return Ok(());
+        }
+        let registry = context.registry(&registries)?;
+        let outcomes = apply(&Workshop::new(&context, &registry, &Blobs::new(self.paths()), None), &plan)?;
+        for ((_, step), outcome) in plan.steps().zip(outcomes) {
+            let path = match &step.action {
+                Action::Fetch { blob, .. } | Action::Verify { blob } => self.paths().blob(&blob.digest),
+                Action::Compile { component, engine, .. } => self.paths().code(engine, component),
+                _ => continue,
+            };
+            match outcome {
+                StepOutcome::Interrupted => return Err(Error::Interrupted),
+                StepOutcome::Failed(fault) => {
+                    let causes = fault.causes.iter().map(|cause| format!(": {cause}")).collect::<String>();
+                    failed.insert(path, fault.message + &causes);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An error and what caused it, in one line.
+fn sentence(error: &Error) -> String {
+    let fault = error.fault();
+    fault.causes.iter().fold(fault.message.clone(), |text, cause| format!("{text}: {cause}"))
+}

@@ -1,0 +1,210 @@
+//! Looks at what is on the disk without believing any note of before: is it what its name says, and nobody else's?
+//!
+//! Files that are not named as sesame names its own are not looked at. What is found is for `ops::verify` to mend.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, Metadata};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::blobs::hash;
+use super::cache::engine_folders;
+use super::key::{self, Key};
+use super::pack::{Pack, Tags};
+use super::paths::StorePaths;
+use super::{Error, cwasm, distrust, open_trusted};
+use crate::model::digest::Digest;
+use crate::model::engine_key::EngineKey;
+
+/// A file of the store, or of the cache.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub path: PathBuf,
+    pub kind: StoredKind,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// What it should be.
+#[derive(Debug, Clone)]
+pub enum StoredKind {
+    Blob(Digest),
+    Partial,
+    Code(EngineKey, Digest),
+    Functions(EngineKey),
+}
+
+impl StoredKind {
+    /// Whether it is authenticated with the key of this machine.
+    pub fn is_tagged(&self) -> bool {
+        matches!(self, Self::Code(..) | Self::Functions(_))
+    }
+}
+
+/// What is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wrong {
+    /// It is what its name says, but others could change it.
+    Exposed(String),
+    /// It is not.
+    Damaged(String),
+}
+
+/// All files that have a name of sesame's.
+///
+/// # Errors
+/// [`Error::Io`] if a folder cannot be read.
+pub fn files(paths: &StorePaths) -> Result<Vec<Stored>, Error> {
+    let mut files = Vec::new();
+    let digest = |name: &str| format!("sha256:{name}").parse::<Digest>().ok();
+    each(&paths.blobs(), &mut files, |name| Some(StoredKind::Blob(digest(name)?)))?;
+    each(&paths.staging(), &mut files, |name| {
+        digest(name.strip_suffix(".partial")?)?;
+        Some(StoredKind::Partial)
+    })?;
+    for folder in engine_folders(&paths.codes())? {
+        let Some(engine) = engine(&folder) else { continue };
+        each(&folder, &mut files, |name| Some(StoredKind::Code(engine.clone(), digest(name)?)))?;
+    }
+    for folder in engine_folders(&paths.functions())? {
+        let Some(engine) = engine(&folder) else { continue };
+        each(&folder, &mut files, |name| name.ends_with(".pack").then(|| StoredKind::Functions(engine.clone())))?;
+    }
+    Ok(files)
+}
+
+/// What is wrong with a file, if anything. Without the key, nothing can be said of code and functions.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read.
+pub fn file(stored: &Stored, key: Option<&Key>) -> Result<Option<Wrong>, Error> {
+    let path = &stored.path;
+    let exposed = match path.symlink_metadata() {
+        Ok(metadata) => exposed(&metadata),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("look at", path)(error)),
+    };
+    if let Some(Exposure::NotOurs(why)) = exposed {
+        return Ok(Some(Wrong::Damaged(why)));
+    }
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    let damage = match &stored.kind {
+        StoredKind::Partial => None,
+        StoredKind::Blob(digest) => {
+            let (found, _, _) = hash(&mut file).map_err(Error::io("read", path))?;
+            (found != *digest).then(|| format!("its bytes have the digest {}", found.short()))
+        }
+        StoredKind::Code(engine, component) => {
+            let Some(key) = key else { return Ok(None) };
+            let whole = cwasm::is_whole(file, key, engine, component).map_err(Error::io("read", path))?;
+            (!whole).then(|| "its tag does not match its bytes".to_owned())
+        }
+        StoredKind::Functions(engine) => {
+            let Some(tags) = key.map(|key| Tags::new(key, engine)) else { return Ok(None) };
+            let opened = Pack::open(path, &tags)?;
+            let whole = opened.is_some_and(|(pack, index, _)| pack.is_whole(&tags, &index));
+            (!whole).then(|| "its tags do not match its bytes".to_owned())
+        }
+    };
+    Ok(match (damage, exposed) {
+        (Some(damage), _) => Some(Wrong::Damaged(damage)),
+        (None, Some(Exposure::Open(why))) => Some(Wrong::Exposed(why)),
+        (None, _) => None,
+    })
+}
+
+/// The folders of sesame's that others can write to, or that are none, and why.
+pub fn folders(paths: &StorePaths) -> Result<Vec<(PathBuf, String)>, Error> {
+    let mut folders = vec![paths.blobs(), paths.staging(), paths.profiles(), paths.codes(), paths.functions()];
+    for profile in super::generations::profiles(paths)? {
+        folders.push(paths.generations(&profile));
+    }
+    folders.extend(engine_folders(&paths.codes())?);
+    folders.extend(engine_folders(&paths.functions())?);
+    let tops = [&paths.data, &paths.cache, &paths.state];
+    let mut all: BTreeSet<PathBuf> = tops.into_iter().cloned().collect();
+    for folder in folders {
+        let within = |part: &&Path| tops.iter().any(|top| part.starts_with(top));
+        all.extend(folder.ancestors().take_while(within).map(Path::to_owned));
+    }
+    let user = rustix::process::geteuid().as_raw();
+    let wrong = all.into_iter().filter_map(|folder| {
+        // Where the folders of sesame are links, that is how this user wants it.
+        let metadata = if tops.contains(&&folder) { fs::metadata(&folder) } else { fs::symlink_metadata(&folder) };
+        let metadata = metadata.ok()?;
+        let why = if !metadata.is_dir() {
+            "it is no folder".to_owned()
+        } else if metadata.uid() != user {
+            format!("it belongs to the user {}, not to {user}", metadata.uid())
+        } else if metadata.mode() & 0o022 != 0 {
+            format!("others can write to it (mode {:o})", metadata.mode() & 0o7777)
+        } else {
+            return None;
+        };
+        Some((folder, why))
+    });
+    Ok(wrong.collect())
+}
+
+/// What is wrong with the key of this machine, without which code and functions are of no use.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read.
+pub fn key(paths: &StorePaths) -> Result<Option<String>, Error> {
+    if key::read(paths)?.is_some() {
+        return Ok(None);
+    }
+    if paths.key().symlink_metadata().is_err() {
+        let is_needed = files(paths)?.iter().any(|stored| stored.kind.is_tagged());
+        return Ok(is_needed.then(|| "it is not there".to_owned()));
+    }
+    Ok(Some(match open_trusted(&paths.key()) {
+        Err(Error::Untrusted { why, .. }) => why,
+        Ok(Some((_, metadata))) if metadata.mode() & 0o077 != 0 => {
+            format!("others can read it (mode {:o})", metadata.mode() & 0o7777)
+        }
+        _ => "it does not have 32 bytes".to_owned(),
+    }))
+}
+
+enum Exposure {
+    /// It can be read, but others can change it.
+    Open(String),
+    /// It cannot be believed at all.
+    NotOurs(String),
+}
+
+fn exposed(metadata: &Metadata) -> Option<Exposure> {
+    if metadata.is_symlink() {
+        return Some(Exposure::NotOurs("it is a link".to_owned()));
+    }
+    match distrust(metadata) {
+        Some(why) if metadata.is_file() => Some(Exposure::Open(why)),
+        Some(why) => Some(Exposure::NotOurs(why)),
+        None if metadata.nlink() > 1 => {
+            Some(Exposure::Open(format!("it has {} names, by each of which it can be changed", metadata.nlink())))
+        }
+        None => None,
+    }
+}
+
+fn engine(folder: &Path) -> Option<EngineKey> {
+    EngineKey::parse(folder.file_name()?.to_str()?)
+}
+
+fn each(folder: &Path, files: &mut Vec<Stored>, kind: impl Fn(&str) -> Option<StoredKind>) -> Result<(), Error> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
+        Err(error) => return Err(Error::io("read the folder", folder)(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(Error::io("read the folder", folder))?;
+        if let Some(kind) = entry.file_name().to_str().and_then(&kind) {
+            let size = entry.metadata().map_or(0, |metadata| metadata.len());
+            files.push(Stored { path: entry.path(), kind, size });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! What is wrong with the store is put aside here, never thrown away: `quarantine/NAME`, with a number where there is one already.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use super::paths::StorePaths;
+use super::write::{self, Durability};
+use crate::model::digest::Digest;
+
+/// Moves a file, a link or a folder out of the way; says where it is now.
+///
+/// # Errors
+/// [`Error::Io`] if that cannot be done; then it is where it was.
+pub fn put_aside(paths: &StorePaths, path: &Path) -> Result<PathBuf, Error> {
+    let folder = paths.quarantine();
+    write::create_folder(&folder)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut place = folder.join(&name);
+    for number in 1.. {
+        if place.symlink_metadata().is_err() {
+            break;
+        }
+        place = folder.join(format!("{name}.{number}"));
+    }
+    write::rename_stored(path, &place)?;
+    Ok(place)
+}
+
+/// Makes a blob this user's alone again: what others have opened under its name is another file then.
+///
+/// # Errors
+/// [`Error::Damaged`] if it has other bytes by now, [`Error::Io`] if it cannot be written.
+pub fn make_own(path: &Path, digest: &Digest) -> Result<(), Error> {
+    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    let found = Digest::of(&bytes);
+    if found != *digest {
+        return Err(Error::Damaged { path: path.to_owned(), found });
+    }
+    write::replace(path, &[&bytes], Durability::Synced)
+}

@@ -1,0 +1,185 @@
+//! What was live before: listed, made live again, removed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use sesame::model::name::ProfileName;
+use sesame::ops::error::Error;
+use sesame::ops::generations::delete;
+
+use crate::support::artifact::{Artifact, component};
+use crate::support::guest;
+use crate::support::host::{context, live, request};
+use crate::support::registry::Registry;
+use crate::support::sandbox::Sandbox;
+
+/// What the greeting of a release gives for a blank name.
+const FIRST: &str = "Hello,  !\n";
+const SECOND: &str = "Hello, World!\n";
+
+/// A greeting that was upgraded: generation 1 has release 0.1.0, generation 2 has 0.2.0.
+fn upgraded(registry: &Registry) -> Sandbox {
+    let sandbox = Sandbox::new();
+    for release in ["0.1.0", "0.2.0"] {
+        let component = guest(&format!("greeting-{release}"));
+        let reference = registry.push("my-org/greeting", release, &Artifact::wkg(&component));
+        let entry = format!("greeting = {{ oci = \"{reference}\", capabilities.config-read = true }}");
+        let registries = format!("[registries.\"{}\"]\nplain-http = true\n", registry.host());
+        sandbox.write("sesame.toml", format!("[extensions]\n{entry}\n\n{registries}"));
+        sandbox.ok(&["sync"]);
+    }
+    sandbox
+}
+
+fn greets(sandbox: &Sandbox) -> String {
+    sandbox.ok(&["extension", "call", "greeting", "greet", " "]).stdout
+}
+
+fn json(sandbox: &Sandbox) -> serde_json::Value {
+    serde_json::from_str(&sandbox.ok(&["generations", "--json"]).stdout).unwrap()
+}
+
+#[test]
+fn a_rollback_over_an_upgrade_and_back_calls_the_release_of_its_generation() {
+    let registry = Registry::start();
+    let sandbox = upgraded(&registry);
+    assert_eq!(greets(&sandbox), SECOND);
+    registry.take_log();
+    let back = sandbox.ok(&["rollback"]);
+    assert!(back.stderr.contains("greeting:0.2.0 → ") && back.stderr.contains("greeting:0.1.0"), "{}", back.stderr);
+    let done = "done: 1 extension is live in profile `default` (generation 1)\n";
+    assert!(back.stderr.ends_with(done), "{}", back.stderr);
+    assert_eq!(greets(&sandbox), FIRST);
+    sandbox.run(&["rollback"]).fails(66, &["there is no generation before the live one", "sesame generations"]);
+    sandbox.ok(&["rollback", "2"]);
+    assert_eq!(greets(&sandbox), SECOND);
+    let again = sandbox.ok(&["rollback", "2"]).stderr;
+    assert_eq!(again, "up to date: 1 extension is live in profile `default` (generation 2)\n");
+    sandbox.ok(&["sync"]).fails(0, &["up to date", "(generation 2)"]);
+    sandbox.run(&["rollback", "3"]).fails(66, &["there is no generation 3 in the profile `default`", "there are 1, 2"]);
+    assert_eq!(registry.take_log(), Vec::<String>::new());
+    // The manifest still wants the upgrade: a sync goes there from wherever it is.
+    sandbox.ok(&["rollback", "1"]);
+    sandbox.ok(&["sync"]).fails(0, &["(generation 3)"]);
+    assert_eq!(greets(&sandbox), SECOND);
+}
+
+#[test]
+fn generations_are_listed_with_what_they_changed() {
+    let registry = Registry::start();
+    let sandbox = Sandbox::new();
+    let none = sandbox.ok(&["generations"]).stdout;
+    assert_eq!(none, "there are no generations in profile `default`\n");
+    let sandbox = upgraded(&registry);
+    sandbox.ok(&["rollback"]);
+    let listed = sandbox.ok(&["generations"]).stdout;
+    let lines: Vec<&str> = listed.lines().collect();
+    assert!(lines[0].starts_with("2  20") && lines[0].ends_with("Z  1 extension"), "{listed}");
+    assert!(lines[1].starts_with("    ~ greeting  ") && lines[1].contains(":0.1.0 → "), "{listed}");
+    assert!(lines[2].starts_with("1  20") && lines[2].ends_with("Z  1 extension  live"), "{listed}");
+    assert_eq!(lines.len(), 3);
+    let json = json(&sandbox);
+    assert_eq!(json["data"]["live"], 1);
+    assert_eq!(json["data"]["generations"][0]["number"], 2);
+    assert_eq!(json["data"]["generations"][0]["extensions"][0]["name"], "greeting");
+    // One that is damaged does not hide the others.
+    let second = sandbox.data().join("profiles/default/generations/2.toml");
+    fs::set_permissions(&second, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&second, "version = ").unwrap();
+    let listed = sandbox.ok(&["generations"]).stdout;
+    assert!(listed.starts_with("2  damaged: cannot tell what is live from ") && listed.contains("\n1  20"), "{listed}");
+}
+
+#[test]
+fn a_rollback_compiles_only_what_the_cache_lost_and_refuses_what_the_store_lost() {
+    let registry = Registry::start();
+    let sandbox = upgraded(&registry);
+    let warm = sandbox.ok(&["rollback", "-v"]);
+    assert!(!warm.stderr.contains("compiled"), "{}", warm.stderr);
+    sandbox.ok(&["rollback", "2"]);
+    fs::remove_dir_all(sandbox.cache()).unwrap();
+    let cold = sandbox.ok(&["rollback", "1"]);
+    assert!(cold.stderr.contains("  compiled   greeting"), "{}", cold.stderr);
+    assert_eq!(greets(&sandbox), FIRST);
+    fs::remove_dir_all(sandbox.cache()).unwrap();
+    fs::remove_dir_all(sandbox.data().join("blobs")).unwrap();
+    sandbox.run(&["rollback", "2"]).fails(76, &["generation 2 needs components that are lost: greeting", "hint: "]);
+    let listed = json(&sandbox);
+    assert_eq!(listed["data"]["live"], 1, "nothing was changed");
+}
+
+#[test]
+fn a_rollback_goes_on_where_it_cannot_be_told_what_is_live() {
+    let registry = Registry::start();
+    let sandbox = upgraded(&registry);
+    let current = sandbox.data().join("profiles/default/current");
+    fs::remove_file(&current).unwrap();
+    fs::write(&current, "nonsense").unwrap();
+    fs::set_permissions(&current, fs::Permissions::from_mode(0o400)).unwrap();
+    sandbox.run(&["rollback"]).fails(74, &["cannot tell what is live", "profiles/default/current"]);
+    sandbox.ok(&["rollback", "1"]);
+    assert_eq!(greets(&sandbox), FIRST);
+}
+
+#[test]
+fn a_rollback_obeys_the_policy_of_the_machine() {
+    let registry = Registry::start();
+    let sandbox = upgraded(&registry);
+    fs::create_dir_all(sandbox.path("home/config/pds")).unwrap();
+    let policy = sandbox.path("home/config/pds/policy.toml");
+    fs::write(&policy, "blocked_namespaces = [\"my-org\"]\n").unwrap();
+    sandbox.run(&["rollback"]).fails(77, &["greeting", "my-org"]);
+    fs::write(&policy, "[limits]\nmax_fuel = 1000\n").unwrap();
+    sandbox.run(&["rollback"]).fails(78, &["the policy of this machine was changed since `greeting` was made live"]);
+    fs::remove_file(&policy).unwrap();
+    sandbox.ok(&["rollback"]);
+}
+
+#[test]
+fn generations_are_deleted_all_or_none_and_never_the_live_one() {
+    let registry = Registry::start();
+    let sandbox = upgraded(&registry);
+    sandbox.run(&["generations", "delete", "1", "2"]).fails(2, &["generation 2 is the live one", "sesame rollback N"]);
+    sandbox.run(&["generations", "delete", "1", "7"]).fails(66, &["there is no generation 7", "there are 1, 2"]);
+    let held = {
+        sandbox.ok(&["rollback", "1"]);
+        let held = live(&sandbox);
+        sandbox.ok(&["rollback", "2"]);
+        held
+    };
+    sandbox.run(&["generations", "delete", "1"]).fails(77, &["extensions of generation 1", "are running"]);
+    let context = context(&sandbox);
+    let profile = ProfileName::default();
+    assert!(matches!(delete(&context, &profile, &[1]), Err(Error::HeldGeneration { number: 1, .. })));
+    drop(held);
+    let deleted = sandbox.ok(&["generations", "delete", "1"]);
+    assert_eq!(deleted.stderr, "removed generation 1 of profile `default`\n");
+    assert_eq!(greets(&sandbox), SECOND);
+}
+
+#[test]
+fn a_held_generation_outlives_the_last_ten() {
+    let sandbox = Sandbox::new();
+    let sync = |number: usize| {
+        sandbox.write("a.wasm", component(&format!("a{number}")));
+        sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\" }\n");
+        sandbox.ok(&["sync", "-q"]);
+    };
+    let numbers = || {
+        let listed = json(&sandbox);
+        let numbers = listed["data"]["generations"].as_array().unwrap().iter().rev();
+        numbers.map(|generation| generation["number"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    sync(1);
+    let held = live(&sandbox);
+    for number in 2..=13 {
+        sync(number);
+    }
+    assert_eq!(numbers(), [&[1][..], &(4..=13).collect::<Vec<_>>()].concat());
+    let extension = held.load(&"a".parse().unwrap()).unwrap();
+    let report = sesame::ops::call::call(&extension, "a", &request("run", &[]), &Default::default()).unwrap();
+    assert_eq!(report.text.as_deref(), Some("7"));
+    drop((extension, held));
+    sync(14);
+    assert_eq!(numbers(), (5..=14).collect::<Vec<_>>());
+}
