@@ -60,7 +60,8 @@ impl Roots {
                     Err(error) => unread.push(Unread {
                         kind: FindingKind::Generation,
                         path: paths.generation(&profile, number),
-                        is_live: matches!(current, Ok(Some(live)) if live == number),
+                        // Where it cannot be told what is live, it may be this.
+                        is_live: !matches!(current, Ok(live) if live != Some(number)),
                         error: error.into(),
                     }),
                 }

@@ -25,7 +25,7 @@ use crate::store::blobs::Blobs;
 use crate::store::check::{self, Stored, StoredKind, Wrong};
 use crate::store::paths::StorePaths;
 use crate::store::scan::{Notes, Wanted, scan};
-use crate::store::{key, quarantine, write};
+use crate::store::{self, key, quarantine, write};
 
 /// Looks at everything; with [`Mode::Write`] mends what it can.
 ///
@@ -115,7 +115,10 @@ impl Verify<'_> {
         let paths = self.paths().clone();
         for Unread { kind, path, is_live, error } in unread {
             self.note(kind, &path, sentence(&error), || {
-                if kind == FindingKind::Lock || is_live {
+                // What another sesame wrote, what is in use and what cannot be read just now is not damaged.
+                let is_damaged = matches!(&error, Error::Store(store::Error::BadGeneration { why, .. }) if !why.contains("another sesame"));
+                let is_damaged = is_damaged || path.is_symlink();
+                if kind == FindingKind::Lock || is_live || !is_damaged || quarantine::is_held(&path) {
                     return Err(error);
                 }
                 let aside = quarantine::put_aside(&paths, &path)?;
@@ -279,6 +282,9 @@ impl Verify<'_> {
             };
             match outcome {
                 StepOutcome::Interrupted => return Err(Error::Interrupted),
+                StepOutcome::Skipped => {
+                    failed.entry(path).or_insert_with(|| "what it needs could not be had".to_owned());
+                }
                 StepOutcome::Failed(fault) => {
                     let causes = fault.causes.iter().map(|cause| format!(": {cause}")).collect::<String>();
                     failed.insert(path, fault.message + &causes);

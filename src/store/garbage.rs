@@ -11,7 +11,7 @@ use super::paths::StorePaths;
 use super::{Error, functions, write};
 use crate::model::cache_report::CacheSize;
 use crate::model::digest::Digest;
-use crate::model::engine_key::EngineKeys;
+use crate::model::engine_key::{EngineKey, EngineKeys};
 
 /// How long the beginning of a download stays.
 const PARTIAL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -68,26 +68,34 @@ pub fn find(paths: &StorePaths, needed: &Needed<'_>, now: SystemTime) -> Result<
             }
         })?;
     }
-    for engine in engine_folders(&paths.codes())? {
+    for engine in of_engines(&paths.codes())? {
         let is_own = is_own(needed.engines, &engine);
         let is_needed = |digest: &Digest| needed.components.is_none_or(|components| components.contains(digest));
         each_file(&engine, |name, file| {
-            if !is_own || named(name, "").is_some_and(|digest| !is_needed(&digest)) {
+            if named(name, "").is_some_and(|digest| !is_own || !is_needed(&digest)) {
                 garbage.code.take(file);
             }
         })?;
         garbage.folders.extend((!is_own).then_some(engine));
     }
     let (own, others): (Vec<_>, Vec<_>) =
-        engine_folders(&paths.functions())?.into_iter().partition(|engine| is_own(needed.engines, engine));
+        of_engines(&paths.functions())?.into_iter().partition(|engine| is_own(needed.engines, engine));
     for engine in others {
-        each_file(&engine, |_, file| garbage.functions.take(file))?;
+        each_file(&engine, |name, file| {
+            if name.ends_with(".pack") {
+                garbage.functions.take(file);
+            }
+        })?;
         garbage.folders.push(engine);
     }
     for (path, bytes) in functions::surplus(&own, needed.functions) {
         garbage.functions.add(path, bytes);
     }
-    each_file(&paths.stamps(), |_, file| garbage.stamps.push(file.path()))?;
+    each_file(&paths.stamps(), |name, file| {
+        if EngineKey::parse(name).is_some() {
+            garbage.stamps.push(file.path());
+        }
+    })?;
     Ok(garbage)
 }
 
@@ -99,9 +107,13 @@ impl Garbage {
     pub fn remove(&self, paths: &StorePaths) -> Result<(), Error> {
         let all = [&self.code, &self.functions, &self.blobs, &self.partial];
         all.into_iter().flat_map(|files| &files.paths).chain(&self.stamps).try_for_each(|path| write::remove(path))?;
-        self.folders.iter().try_for_each(|folder| write::remove_user_folder(folder))?;
+        for folder in &self.folders {
+            // Whatever else is in it stays, and so does the folder then.
+            let _ = write::sweep(folder);
+            let _ = write::remove_user_folder(folder);
+        }
         for engine in engine_folders(&paths.codes())?.into_iter().chain(engine_folders(&paths.functions())?) {
-            write::sweep(&engine)?;
+            let _ = write::sweep(&engine);
         }
         Ok(())
     }
@@ -117,6 +129,15 @@ impl Files {
         self.size.bytes += bytes;
         self.paths.push(path);
     }
+}
+
+/// The folders that are named by an engine. A link is not followed.
+fn of_engines(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    if folder.is_symlink() {
+        return Ok(Vec::new());
+    }
+    let is_engine = |path: &PathBuf| path.file_name().and_then(|name| EngineKey::parse(name.to_str()?)).is_some();
+    Ok(engine_folders(folder)?.into_iter().filter(is_engine).collect())
 }
 
 fn is_own(engines: &EngineKeys, folder: &Path) -> bool {
@@ -136,7 +157,8 @@ fn each_file(folder: &Path, mut take: impl FnMut(&str, &DirEntry)) -> Result<(),
     };
     for entry in entries {
         let entry = entry.map_err(Error::io("read the folder", folder))?;
-        if let Some(name) = entry.file_name().to_str() {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if let (Some(name), true) = (entry.file_name().to_str(), is_file) {
             take(name, &entry);
         }
     }

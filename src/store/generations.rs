@@ -26,7 +26,11 @@ pub fn profiles(paths: &StorePaths) -> Result<BTreeSet<ProfileName>, Error> {
     };
     let mut profiles = BTreeSet::new();
     for entry in entries {
-        let name = entry.map_err(Error::io("read the folder", &folder))?.file_name();
+        let entry = entry.map_err(Error::io("read the folder", &folder))?;
+        let name = entry.file_name();
+        if !entry.path().is_dir() {
+            continue;
+        }
         profiles.extend(name.to_str().and_then(|name| name.parse::<ProfileName>().ok()));
     }
     Ok(profiles)
@@ -93,13 +97,11 @@ pub fn hold_live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u6
 pub fn current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<u64>, Error> {
     let path = paths.current(profile);
     let Some((file, _)) = open_trusted(&path)? else { return Ok(None) };
-    let mut text = String::new();
-    file.take(32).read_to_string(&mut text).map_err(Error::io("read", &path))?;
-    let number = text
-        .trim_end()
-        .parse()
-        .map_err(|_| Error::BadGeneration { path, why: "it does not contain the number of a generation".to_owned() })?;
-    Ok(Some(number))
+    let mut bytes = Vec::new();
+    file.take(32).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
+    let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok());
+    let why = "it does not contain the number of a generation".to_owned();
+    number.map(Some).ok_or(Error::BadGeneration { path, why })
 }
 
 /// Reads one generation.
@@ -113,9 +115,13 @@ fn hold(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(Gener
     let bad = |why: String| Error::BadGeneration { path: path.clone(), why };
     let Some((mut file, _)) = open_trusted(&path)? else { return Err(bad("there is no such file".to_owned())) };
     let _ = file.try_lock_shared();
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(Error::io("read", &path))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
+    let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
     match toml::from_str::<Generation>(&text) {
+        Ok(generation) if generation.version == VERSION && generation.profile != *profile => {
+            Err(bad(format!("it is of the profile `{}`", generation.profile)))
+        }
         Ok(generation) if generation.version == VERSION => Ok((generation, Hold(file))),
         read => {
             let version = text.parse::<toml::Table>().ok().and_then(|table| table.get("version")?.as_integer());

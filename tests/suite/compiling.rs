@@ -627,10 +627,12 @@ fn gc_removes_what_is_of_other_engines_and_over_the_bound_and_nothing_else() {
     let (code, packs_before) = (sandbox.files(&cwasm(&sandbox)), packs(&sandbox));
     assert_eq!((code.len(), packs_before.len()), (1, 1));
     let others = || {
-        [(cwasm(&sandbox), 3 << 10), (functions(&sandbox), 5 << 10)].map(|(folder, size)| {
+        let places =
+            [(cwasm(&sandbox), "1".repeat(64), 3 << 10), (functions(&sandbox), "old.pack".to_owned(), 5 << 10)];
+        places.map(|(folder, name, size)| {
             let other = folder.join("0".repeat(32));
             fs::create_dir(&other).unwrap();
-            fs::write(other.join("old.pack"), vec![1; size]).unwrap();
+            fs::write(other.join(name), vec![1; size]).unwrap();
             other
         })
     };

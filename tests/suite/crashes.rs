@@ -14,8 +14,22 @@ use crate::support::registry::Registry;
 use crate::support::sandbox::{Run, Sandbox};
 
 /// The calls that change something on the disk.
-const CALLS: [&str; 10] =
-    ["mkdir", "rename", "unlink", "fsync", "fchmod", "chmod", "ftruncate", "write", "utimensat", "flock"];
+const CALLS: [&str; 14] = [
+    "mkdir",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "fsync",
+    "fchmod",
+    "chmod",
+    "ftruncate",
+    "write",
+    "utimensat",
+    "flock",
+];
 
 /// The statuses of a program that is broken.
 const BROKEN: [i32; 4] = [70, 101, 134, 139];

@@ -143,5 +143,17 @@ fn beginnings_of_downloads_stay_a_week_and_what_is_not_sesames_for_ever() {
     let foreign = [put(staging.join("notes.txt"), now - DAY * 8), put(blobs.join("README"), now)];
     let document: Value = serde_json::from_str(&sandbox.ok(&["gc", "--json"]).stdout).unwrap();
     assert_eq!(document["data"]["removed"]["partial"], serde_json::json!({ "files": 1, "bytes": 4 }));
+    let cache = sandbox.cache();
+    let others = [
+        cache.join("cwasm/mine/notes"),
+        cache.join(format!("cwasm/{}/notes", "0".repeat(32))),
+        cache.join("stamps/notes"),
+    ];
+    for other in &others {
+        fs::create_dir_all(other.parent().unwrap()).unwrap();
+        fs::write(other, "mine").unwrap();
+    }
+    sandbox.ok(&["gc"]);
+    assert!(others.iter().all(|path| path.exists()));
     assert!(!old.exists() && young.exists() && future.exists() && foreign.iter().all(|path| path.exists()));
 }

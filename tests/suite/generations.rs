@@ -114,7 +114,7 @@ fn a_rollback_goes_on_where_it_cannot_be_told_what_is_live() {
     let sandbox = upgraded(&registry);
     let current = sandbox.data().join("profiles/default/current");
     fs::remove_file(&current).unwrap();
-    fs::write(&current, "nonsense").unwrap();
+    fs::write(&current, b"\xff").unwrap();
     fs::set_permissions(&current, fs::Permissions::from_mode(0o400)).unwrap();
     sandbox.run(&["rollback"]).fails(74, &["cannot tell what is live", "profiles/default/current"]);
     sandbox.ok(&["rollback", "1"]);

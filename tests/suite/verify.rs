@@ -305,6 +305,26 @@ fn what_says_what_is_live_is_not_guessed() {
 }
 
 #[test]
+fn what_another_sesame_wrote_and_what_runs_is_not_put_aside() {
+    let registry = Registry::start();
+    let sandbox = synced(&registry);
+    let first = generation(&sandbox, 1);
+    let text = fs::read_to_string(&first).unwrap();
+    change(&first, |bytes| *bytes = text.replacen("version = 2", "version = 99", 1).into_bytes());
+    sandbox.run(&["verify", "--repair"]).fails(76, &["left  generation ", "version 99"]);
+    assert!(first.exists());
+    change(&first, |bytes| *bytes = text.clone().into_bytes());
+    sandbox.ok(&["rollback", "1"]);
+    let held = crate::support::host::live(&sandbox);
+    sandbox.ok(&["rollback", "2"]);
+    change(&first, |bytes| bytes.truncate(30));
+    sandbox.run(&["verify", "--repair"]).fails(76, &["left  generation "]);
+    drop(held);
+    sandbox.ok(&["verify", "--repair"]);
+    assert!(!first.exists());
+}
+
+#[test]
 fn a_lock_that_cannot_be_read_is_named_and_left() {
     let registry = Registry::start();
     let sandbox = synced(&registry);
