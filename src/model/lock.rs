@@ -180,6 +180,17 @@ impl Lock {
     }
 }
 
+impl LockedSource {
+    /// The digests of the documents that lead to the component: an index if there is one, and the manifest.
+    pub fn documents(&self) -> impl Iterator<Item = Digest> {
+        let documents = match self {
+            Self::Oci { provenance, manifest, .. } => [Some(*provenance), *manifest],
+            Self::Path(_) => [None, None],
+        };
+        documents.into_iter().flatten()
+    }
+}
+
 impl LockEntry {
     fn staleness(&self, extension: &Extension, files: &BTreeMap<String, Digest>) -> Option<Staleness> {
         match (&extension.source, &self.source) {

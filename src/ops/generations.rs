@@ -48,7 +48,7 @@ pub fn delete(context: &Context, profile: &ProfileName, numbers: &[u64]) -> Resu
         if !known.contains(&number) {
             return Err(Error::NoGeneration { profile: profile.clone(), number, known });
         }
-        if generations::is_held(paths, profile, number) {
+        if generations::is_held(&paths.generation(profile, number)) {
             return Err(Error::HeldGeneration { profile: profile.clone(), number });
         }
     }

@@ -3,14 +3,14 @@
 use super::context::Context;
 use super::error::Error;
 use super::permission::{check_live_sources, read_policy};
-use super::sync::Work;
-use crate::engine::key::engine_keys;
+use super::sync::{Work, wanted};
 use crate::model::generation::Generation;
 use crate::model::inventory::{Held, Inventory};
+use crate::model::lock::Lock;
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::Plan;
+use crate::model::plan::{Action, Plan};
 use crate::model::report::SyncReport;
-use crate::store::scan::{Notes, Wanted, scan};
+use crate::store::scan::{Notes, scan};
 use crate::store::{self, generations};
 
 /// Makes the generation of this number live, or the one before the live one.
@@ -38,7 +38,7 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
     let target = generations::read(paths, profile, number)?;
     check_policy(context, &target)?;
     let is_live = live.as_ref().is_some_and(|(live, _)| *live == number);
-    let stock = scan(paths, wanted(&target)?, Notes::Write)?;
+    let stock = scan(paths, wanted(&target, &Lock::default())?, Notes::Write)?;
     let inventory = Inventory { live, generations: known, ..stock };
     let plan = Plan::for_rollback(number, is_live, &target, &inventory);
     check_whole(number, &plan, &target, &inventory)?;
@@ -57,23 +57,10 @@ fn check_policy(context: &Context, target: &Generation) -> Result<(), Error> {
     Ok(())
 }
 
-/// What the plan needs to know about.
-fn wanted(target: &Generation) -> Result<Wanted, Error> {
-    let is_needed = |metering| target.extensions.iter().any(|extension| extension.metering() == metering);
-    let mut wanted = Wanted { engines: engine_keys(is_needed)?, ..Wanted::default() };
-    for extension in &target.extensions {
-        wanted.blobs.insert(extension.component);
-        if let Some(engine) = wanted.engines.get(extension.metering()).cloned() {
-            wanted.code.insert((extension.component, engine));
-        }
-    }
-    Ok(wanted)
-}
-
 /// Refuses if a component is lost that has to be compiled.
 fn check_whole(number: u64, plan: &Plan, target: &Generation, inventory: &Inventory) -> Result<(), Error> {
     let to_compile = plan.steps().flat_map(|(_, step)| match step.action {
-        crate::model::plan::Action::Compile { .. } => step.extensions.as_slice(),
+        Action::Compile { .. } => step.extensions.as_slice(),
         _ => &[],
     });
     let is_lost = |name: &&ExtensionName| {

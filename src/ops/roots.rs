@@ -8,9 +8,8 @@ use std::path::PathBuf;
 use super::error::Error;
 use super::project::Project;
 use crate::model::digest::Digest;
-use crate::model::generation::Generation;
-use crate::model::lock::{Lock, LockedSource};
-use crate::model::name::ProfileName;
+use crate::model::generation::{Generation, LiveExtension};
+use crate::model::lock::{Lock, LockEntry, LockedSource};
 use crate::model::plan::{Blob, Origin, Repair, Role};
 use crate::model::verify_report::FindingKind;
 use crate::registry::artifact::{self, Artifact};
@@ -20,9 +19,15 @@ use crate::store::{self, generations};
 
 /// Everything that something is needed for.
 pub(super) struct Roots {
-    pub generations: Vec<(ProfileName, u64, Generation)>,
+    pub generations: Vec<Root>,
     /// By the path of the manifest.
     pub locks: BTreeMap<PathBuf, Lock>,
+}
+
+/// A generation, and whether it is live.
+pub(super) struct Root {
+    pub generation: Generation,
+    is_live: bool,
 }
 
 /// Something that is there and cannot be read.
@@ -56,7 +61,10 @@ impl Roots {
             let current = generations::current(paths, &profile);
             for number in numbers.iter().copied() {
                 match generations::read(paths, &profile, number) {
-                    Ok(generation) => roots.generations.push((profile.clone(), number, generation)),
+                    Ok(generation) => {
+                        let is_live = matches!(current, Ok(Some(live)) if live == number);
+                        roots.generations.push(Root { generation, is_live });
+                    }
                     Err(error) => unread.push(Unread {
                         kind: FindingKind::Generation,
                         path: paths.generation(&profile, number),
@@ -70,7 +78,7 @@ impl Roots {
             let error = match current {
                 Ok(Some(live)) if !numbers.contains(&live) => {
                     let why = format!("there is no generation {live}");
-                    Some(store::Error::BadGeneration { path: path.clone(), why })
+                    Some(store::Error::BadGeneration { path: path.clone(), why, is_other: false })
                 }
                 Ok(_) => None,
                 Err(error) => Some(error),
@@ -83,7 +91,7 @@ impl Roots {
             }));
         }
         let manifests: BTreeSet<PathBuf> =
-            roots.generations.iter().map(|(_, _, generation)| generation.manifest.clone().into()).collect();
+            roots.generations.iter().map(|root| root.generation.manifest.clone().into()).collect();
         for manifest in manifests {
             let project = Project::of_generation(&manifest);
             match project.read_lock() {
@@ -98,26 +106,22 @@ impl Roots {
     }
 
     /// What every extension needs, by the manifest that wants it. What is live also needs its code.
-    pub fn repairs(&self, paths: &StorePaths) -> BTreeMap<PathBuf, Vec<Repair>> {
+    pub fn repairs(&self) -> BTreeMap<PathBuf, Vec<Repair>> {
         let mut repairs: BTreeMap<PathBuf, Vec<Repair>> = BTreeMap::new();
         for (manifest, lock) in &self.locks {
             for (name, entry) in &lock.entries {
                 let component = Blob { digest: entry.component, role: Role::Component { size: entry.size } };
-                let (origin, documents) = match &entry.source {
-                    LockedSource::Path(path) => (Origin::Path(path.clone()), Vec::new()),
-                    LockedSource::Oci { reference, provenance, manifest } => {
-                        let documents = [Some(*provenance), *manifest].into_iter().flatten();
-                        let document = |digest| Blob { digest, role: Role::Manifest };
-                        (Origin::Registry(reference.clone()), documents.map(document).collect())
-                    }
+                let origin = match &entry.source {
+                    LockedSource::Path(path) => Origin::Path(path.clone()),
+                    LockedSource::Oci { reference, .. } => Origin::Registry(reference.clone()),
                 };
-                let blobs = [documents, vec![component]].concat();
+                let documents = entry.source.documents().map(|digest| Blob { digest, role: Role::Manifest });
+                let blobs = documents.chain([component]).collect();
                 let repair = Repair { name: name.clone(), origin, blobs, metering: None };
                 repairs.entry(manifest.clone()).or_default().push(repair);
             }
         }
-        for (profile, number, generation) in &self.generations {
-            let is_live = matches!(generations::current(paths, profile), Ok(Some(live)) if live == *number);
+        for Root { generation, is_live } in &self.generations {
             for extension in &generation.extensions {
                 let component = Blob { digest: extension.component, role: Role::Component { size: extension.size } };
                 let documents = extension.provenance.map(|digest| Blob { digest, role: Role::Manifest });
@@ -139,23 +143,15 @@ impl Roots {
 
     /// The components that are needed.
     pub fn components(&self) -> BTreeSet<Digest> {
-        let live = self.generations.iter().flat_map(|(_, _, generation)| &generation.extensions);
-        let locked = self.locks.values().flat_map(|lock| lock.entries.values());
-        live.map(|extension| extension.component).chain(locked.map(|entry| entry.component)).collect()
+        let locked = self.entries().map(|entry| entry.component);
+        self.extensions().map(|extension| extension.component).chain(locked).collect()
     }
 
     /// The blobs that are needed: components, and the documents that lead to them.
     pub fn blobs(&self, blobs: &Blobs) -> BTreeSet<Digest> {
         let mut needed = self.components();
-        let sources = self.locks.values().flat_map(|lock| lock.entries.values()).map(|entry| &entry.source);
-        for source in sources {
-            if let LockedSource::Oci { provenance, manifest, .. } = source {
-                needed.insert(*provenance);
-                needed.extend(manifest);
-            }
-        }
-        let live = self.generations.iter().flat_map(|(_, _, generation)| &generation.extensions);
-        for provenance in live.filter_map(|extension| extension.provenance) {
+        needed.extend(self.entries().flat_map(|entry| entry.source.documents()));
+        for provenance in self.extensions().filter_map(|extension| extension.provenance) {
             // A generation does not say what is between an index and its component; the index does.
             if needed.insert(provenance)
                 && let Ok(bytes) = blobs.read(provenance)
@@ -165,5 +161,13 @@ impl Roots {
             }
         }
         needed
+    }
+
+    fn extensions(&self) -> impl Iterator<Item = &LiveExtension> {
+        self.generations.iter().flat_map(|root| &root.generation.extensions)
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &LockEntry> {
+        self.locks.values().flat_map(|lock| lock.entries.values())
     }
 }

@@ -20,7 +20,7 @@ use crate::model::fault::Fault;
 use crate::model::functions::FunctionCounts;
 use crate::model::generation::{Generation, LiveExtension};
 use crate::model::inventory::Inventory;
-use crate::model::lock::{Lock, LockEntry, LockedSource, Staleness};
+use crate::model::lock::{Lock, LockEntry, Staleness};
 use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::{Plan, Reason};
@@ -367,12 +367,8 @@ pub(super) fn wanted(target: &Generation, lock: &Lock) -> Result<Wanted, Error> 
     let mut wanted = Wanted { engines: engine_keys(is_needed)?, ..Wanted::default() };
     for extension in &target.extensions {
         wanted.blobs.insert(extension.component);
-        if let Some(LockedSource::Oci { provenance, manifest, .. }) =
-            lock.entries.get(&extension.name).map(|e| &e.source)
-        {
-            wanted.blobs.insert(*provenance);
-            wanted.blobs.extend(manifest);
-        }
+        let entry = lock.entries.get(&extension.name);
+        wanted.blobs.extend(entry.into_iter().flat_map(|entry| entry.source.documents()));
         if let Some(engine) = wanted.engines.get(extension.metering()).cloned() {
             wanted.code.insert((extension.component, engine));
         }

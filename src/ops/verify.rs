@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use rayon::prelude::*;
 
@@ -16,7 +15,9 @@ use super::lock::Mode;
 use super::project::Project;
 use super::roots::{Roots, Unread};
 use crate::engine::key::engine_keys;
+use crate::model::engine_key::EngineKeys;
 use crate::model::event::Event;
+use crate::model::fault::Fault;
 use crate::model::name::ExtensionName;
 use crate::model::plan::{Action, Plan, Repair};
 use crate::model::report::StepOutcome;
@@ -25,7 +26,7 @@ use crate::store::blobs::Blobs;
 use crate::store::check::{self, Stored, StoredKind, Wrong};
 use crate::store::paths::StorePaths;
 use crate::store::scan::{Notes, Wanted, scan};
-use crate::store::{self, key, quarantine, write};
+use crate::store::{self, generations, key, quarantine, write};
 
 /// Looks at everything; with [`Mode::Write`] mends what it can.
 ///
@@ -69,7 +70,7 @@ impl Verify<'_> {
             Mode::Preview => (Outcome::Found, None),
             Mode::Write => match mend() {
                 Ok(done) => (Outcome::Mended, Some(done)),
-                Err(error) => (Outcome::Left, Some(sentence(&error))),
+                Err(error) => (Outcome::Left, Some(sentence(&error.fault()))),
             },
         };
         self.findings.push(Finding {
@@ -114,11 +115,11 @@ impl Verify<'_> {
         self.looked_at.locks = self.roots.locks.len() as u64;
         let paths = self.paths().clone();
         for Unread { kind, path, is_live, error } in unread {
-            self.note(kind, &path, sentence(&error), || {
+            self.note(kind, &path, sentence(&error.fault()), || {
                 // What another sesame wrote, what is in use and what cannot be read just now is not damaged.
-                let is_damaged = matches!(&error, Error::Store(store::Error::BadGeneration { why, .. }) if !why.contains("another sesame"));
-                let is_damaged = is_damaged || path.is_symlink();
-                if kind == FindingKind::Lock || is_live || !is_damaged || quarantine::is_held(&path) {
+                let is_damaged = matches!(error, Error::Store(store::Error::BadGeneration { is_other: false, .. }))
+                    || path.is_symlink();
+                if kind == FindingKind::Lock || is_live || !is_damaged || generations::is_held(&path) {
                     return Err(error);
                 }
                 let aside = quarantine::put_aside(&paths, &path)?;
@@ -141,20 +142,18 @@ impl Verify<'_> {
         }
         let key = key::read(&paths)?;
         context.observer.notice(&Event::Checking { files: files.len() });
-        let found = Mutex::new(Vec::new());
-        let looked = files.par_iter().try_for_each(|file| {
+        let look = |file: &Stored| {
             if context.interrupt.is_set() {
                 return Err(Error::Interrupted);
             }
-            if let Some(wrong) = check::file(file, key.as_ref())? {
-                found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((file.clone(), wrong));
-            }
+            let wrong = check::file(file, key.as_ref())?;
             context.observer.notice(&Event::Checked);
-            Ok(())
-        });
+            Ok(wrong.map(|wrong| (file.clone(), wrong)))
+        };
+        let found: Result<Vec<(Stored, Wrong)>, Error> =
+            files.par_iter().filter_map(|file| look(file).transpose()).collect();
         context.observer.notice(&Event::Ended);
-        looked?;
-        for (file, wrong) in found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+        for (file, wrong) in found? {
             self.file(&file, wrong);
         }
         Ok(())
@@ -189,8 +188,10 @@ impl Verify<'_> {
 
     /// Looks whether all that generations and locks need is there, and gets what is not.
     fn needs(&mut self) -> Result<(), Error> {
-        let repairs = self.roots.repairs(self.paths());
-        let lost = self.lost(&repairs)?;
+        let repairs = self.roots.repairs();
+        let is_live = |metering| repairs.values().flatten().any(|repair| repair.metering == Some(metering));
+        let engines = engine_keys(is_live)?;
+        let lost = self.lost(&repairs, &engines);
         for (path, Lost { kind, extensions }) in &lost {
             let names: Vec<String> = extensions.iter().map(ToString::to_string).collect();
             match self.findings.iter_mut().find(|finding| Path::new(&finding.path) == path) {
@@ -210,7 +211,7 @@ impl Verify<'_> {
         }
         let mut failed: BTreeMap<PathBuf, String> = BTreeMap::new();
         for (manifest, repairs) in &repairs {
-            self.repair(manifest, repairs, &mut failed)?;
+            self.repair(manifest, repairs, &engines, &mut failed)?;
         }
         for finding in &mut self.findings {
             let path = Path::new(&finding.path);
@@ -227,7 +228,7 @@ impl Verify<'_> {
     }
 
     /// What is needed and is not there, or not any more.
-    fn lost(&self, repairs: &BTreeMap<PathBuf, Vec<Repair>>) -> Result<BTreeMap<PathBuf, Lost>, Error> {
+    fn lost(&self, repairs: &BTreeMap<PathBuf, Vec<Repair>>, engines: &EngineKeys) -> BTreeMap<PathBuf, Lost> {
         let mut lost: BTreeMap<PathBuf, Lost> = BTreeMap::new();
         let bad: BTreeSet<&Path> = self.findings.iter().map(|finding| Path::new(&finding.path)).collect();
         let mut look = |kind: FindingKind, path: PathBuf, name: &ExtensionName| {
@@ -239,9 +240,7 @@ impl Verify<'_> {
                     .insert(name.clone());
             }
         };
-        let repairs = || repairs.values().flatten();
-        let engines = engine_keys(|metering| repairs().any(|repair| repair.metering == Some(metering)))?;
-        for repair in repairs() {
+        for repair in repairs.values().flatten() {
             for blob in &repair.blobs {
                 look(FindingKind::Blob, self.paths().blob(&blob.digest), &repair.name);
             }
@@ -250,23 +249,27 @@ impl Verify<'_> {
                 look(FindingKind::Code, self.paths().code(engine, &component.digest), &repair.name);
             }
         }
-        Ok(lost)
+        lost
     }
 
     /// Fetches and compiles what the extensions of one manifest lack.
-    fn repair(&self, manifest: &Path, repairs: &[Repair], failed: &mut BTreeMap<PathBuf, String>) -> Result<(), Error> {
+    fn repair(
+        &self,
+        manifest: &Path,
+        repairs: &[Repair],
+        engines: &EngineKeys,
+        failed: &mut BTreeMap<PathBuf, String>,
+    ) -> Result<(), Error> {
         let project = Project::of_generation(manifest);
         // Without the manifest, registries are reached as this machine reaches them.
         let registries = project.read_manifest().map(|manifest| manifest.registries).unwrap_or_default();
         let context = Context { project, ..self.context.clone() };
-        let wants_code = |repair: &&Repair| repair.metering.is_some();
-        let engines = engine_keys(|metering| repairs.iter().any(|repair| repair.metering == Some(metering)))?;
-        let code = repairs.iter().filter(wants_code).filter_map(|repair| {
+        let code = repairs.iter().filter_map(|repair| {
             let component = repair.blobs.last()?.digest;
             Some((component, engines.get(repair.metering?)?.clone()))
         });
         let blobs = repairs.iter().flat_map(|repair| &repair.blobs).map(|blob| blob.digest).collect();
-        let wanted = Wanted { blobs, code: code.collect(), engines };
+        let wanted = Wanted { blobs, code: code.collect(), engines: engines.clone() };
         let inventory = scan(self.paths(), wanted, Notes::Write)?;
         let plan = Plan::for_repair(repairs, &inventory);
         if plan.is_empty() {
@@ -286,8 +289,7 @@ impl Verify<'_> {
                     failed.entry(path).or_insert_with(|| "what it needs could not be had".to_owned());
                 }
                 StepOutcome::Failed(fault) => {
-                    let causes = fault.causes.iter().map(|cause| format!(": {cause}")).collect::<String>();
-                    failed.insert(path, fault.message + &causes);
+                    failed.insert(path, sentence(&fault));
                 }
                 _ => {}
             }
@@ -296,8 +298,7 @@ impl Verify<'_> {
     }
 }
 
-/// An error and what caused it, in one line.
-fn sentence(error: &Error) -> String {
-    let fault = error.fault();
+/// A fault and what caused it, in one line.
+fn sentence(fault: &Fault) -> String {
     fault.causes.iter().fold(fault.message.clone(), |text, cause| format!("{text}: {cause}"))
 }

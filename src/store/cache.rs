@@ -4,8 +4,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::Error;
 use super::paths::StorePaths;
+use super::{Error, entries};
 use crate::model::cache_report::{CacheSize, CacheSizes};
 
 /// How much is there.
@@ -19,18 +19,13 @@ pub fn sizes(paths: &StorePaths) -> Result<CacheSizes, Error> {
 fn size(folder: &Path) -> Result<CacheSize, Error> {
     let mut size = CacheSize::default();
     for engine in engine_folders(folder)? {
-        for (_, bytes) in files(&engine)? {
+        // What is gone by now is no file any more.
+        for metadata in entries(&engine)?.iter().filter_map(|file| file.metadata().ok()) {
             size.files += 1;
-            size.bytes += bytes;
+            size.bytes += metadata.len();
         }
     }
     Ok(size)
-}
-
-fn files(engine: &Path) -> Result<Vec<(PathBuf, u64)>, Error> {
-    let entries = fs::read_dir(engine).map_err(Error::io("read the folder", engine))?;
-    // What is gone by now is no file any more.
-    Ok(entries.flatten().filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.len()))).collect())
 }
 
 /// The folders of the engines, none where nothing was compiled yet. Links are none.

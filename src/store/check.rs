@@ -7,13 +7,14 @@ use std::fs::{self, File, Metadata};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::blobs::hash;
 use super::cache::engine_folders;
 use super::key::{self, Key};
 use super::pack::{Pack, Tags};
 use super::paths::StorePaths;
-use super::{Error, cwasm, distrust, open_trusted};
+use super::{Error, cwasm, distrust, entries, open_trusted};
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
 
@@ -24,6 +25,10 @@ pub struct Stored {
     pub kind: StoredKind,
     /// In bytes.
     pub size: u64,
+    /// Whether it is a regular file, and no link or folder.
+    pub is_file: bool,
+    /// When its bytes were last changed, if that can be told.
+    pub changed: Option<SystemTime>,
 }
 
 /// What it should be.
@@ -63,12 +68,10 @@ pub fn files(paths: &StorePaths) -> Result<Vec<Stored>, Error> {
         digest(name.strip_suffix(".partial")?)?;
         Some(StoredKind::Partial)
     })?;
-    for folder in engine_folders(&paths.codes())? {
-        let Some(engine) = engine(&folder) else { continue };
+    for (folder, engine) in engines(&paths.codes())? {
         each(&folder, &mut files, |name| Some(StoredKind::Code(engine.clone(), digest(name)?)))?;
     }
-    for folder in engine_folders(&paths.functions())? {
-        let Some(engine) = engine(&folder) else { continue };
+    for (folder, engine) in engines(&paths.functions())? {
         each(&folder, &mut files, |name| name.ends_with(".pack").then(|| StoredKind::Functions(engine.clone())))?;
     }
     Ok(files)
@@ -189,22 +192,33 @@ fn exposed(metadata: &Metadata) -> Option<Exposure> {
     }
 }
 
-fn engine(folder: &Path) -> Option<EngineKey> {
-    EngineKey::parse(folder.file_name()?.to_str()?)
+/// The folders that are named by an engine.
+///
+/// # Errors
+/// [`Error::Io`] if they cannot be read.
+pub(super) fn engines(folder: &Path) -> Result<Vec<(PathBuf, EngineKey)>, Error> {
+    let engine = |folder: PathBuf| {
+        let engine = EngineKey::parse(folder.file_name()?.to_str()?)?;
+        Some((folder, engine))
+    };
+    Ok(engine_folders(folder)?.into_iter().filter_map(engine).collect())
 }
 
 fn each(folder: &Path, files: &mut Vec<Stored>, kind: impl Fn(&str) -> Option<StoredKind>) -> Result<(), Error> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
-        Err(error) => return Err(Error::io("read the folder", folder)(error)),
-    };
-    for entry in entries {
-        let entry = entry.map_err(Error::io("read the folder", folder))?;
-        if let Some(kind) = entry.file_name().to_str().and_then(&kind) {
-            let size = entry.metadata().map_or(0, |metadata| metadata.len());
-            files.push(Stored { path: entry.path(), kind, size });
-        }
+    // What is no folder is for `folders` to tell.
+    if folder.is_file() {
+        return Ok(());
+    }
+    for entry in entries(folder)? {
+        let Some(kind) = entry.file_name().to_str().and_then(&kind) else { continue };
+        let metadata = entry.metadata().ok();
+        files.push(Stored {
+            path: entry.path(),
+            kind,
+            size: metadata.as_ref().map_or(0, Metadata::len),
+            is_file: metadata.as_ref().is_some_and(Metadata::is_file),
+            changed: metadata.and_then(|metadata| metadata.modified().ok()),
+        });
     }
     Ok(())
 }

@@ -6,16 +6,14 @@
 //! keys.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::SystemTime;
 
 use super::Error;
-use super::cache::engine_folders;
 use super::key::Key;
 use super::pack::{Entry, Index, Name, Pack, Tags};
+use super::packs::{Found, list, trim};
 use super::paths::StorePaths;
 use super::write::{self, Durability, Unfinished};
 use crate::model::digest::Digest;
@@ -339,57 +337,6 @@ impl Functions for Compilation {
             self.made.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
         }
     }
-}
-
-/// A pack in its folder.
-struct Found {
-    path: PathBuf,
-    size: u64,
-    /// When something of it was last used.
-    used: SystemTime,
-}
-
-fn list(folder: &Path) -> Result<Vec<Found>, Error> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(Error::io("read the folder", folder))?.flatten() {
-        let path = entry.path();
-        if path.extension().is_some_and(|extension| extension == "pack")
-            && let Ok(metadata) = entry.metadata()
-        {
-            let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            found.push(Found { path, size: metadata.len(), used });
-        }
-    }
-    Ok(found)
-}
-
-/// Removes the packs that were not used for the longest time, until all of them have at most `bound` bytes.
-///
-/// # Errors
-/// [`Error::Io`] if one cannot be removed.
-fn trim(paths: &StorePaths, bound: u64) -> Result<(), Error> {
-    let folders = engine_folders(&paths.functions())?;
-    for folder in &folders {
-        let _ = write::sweep(folder);
-    }
-    surplus(&folders, bound).iter().try_for_each(|(path, _)| write::remove(path))
-}
-
-/// The packs in these folders that were not used for the longest time, without which all have at most `bound` bytes; each
-/// with its own bytes.
-pub(super) fn surplus(folders: &[PathBuf], bound: u64) -> Vec<(PathBuf, u64)> {
-    let mut found: Vec<Found> = folders.iter().flat_map(|folder| list(folder).unwrap_or_default()).collect();
-    found.sort_by_key(|pack| std::cmp::Reverse(pack.used));
-    let mut total = 0;
-    let mut surplus = Vec::new();
-    for Found { path, size, .. } in found {
-        if total + size > bound {
-            surplus.push((path, size));
-        } else {
-            total += size;
-        }
-    }
-    surplus
 }
 
 #[cfg(test)]

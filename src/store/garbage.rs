@@ -1,14 +1,13 @@
 //! What is in the store and the cache and nothing needs. Files that are not named as sesame names its own are left alone.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirEntry};
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::cache::engine_folders;
+use super::check::{self, Stored, StoredKind};
 use super::paths::StorePaths;
-use super::{Error, functions, write};
+use super::{Error, entries, packs, write};
 use crate::model::cache_report::CacheSize;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
@@ -53,54 +52,54 @@ pub struct Files {
 /// [`Error::Io`] if a folder cannot be read.
 pub fn find(paths: &StorePaths, needed: &Needed<'_>, now: SystemTime) -> Result<Garbage, Error> {
     let mut garbage = Garbage::default();
-    if let Some(blobs) = needed.blobs {
-        each_file(&paths.blobs(), |name, file| {
-            if named(name, "").is_some_and(|digest| !blobs.contains(&digest)) {
-                garbage.blobs.take(file);
+    // Where others keep the cache, by a link, it is not emptied for them.
+    let (has_code, has_packs) = (!paths.codes().is_symlink(), !paths.functions().is_symlink());
+    let is_old = |stored: &Stored| {
+        // One from the future is as young as can be.
+        stored.changed.is_some_and(|changed| now.duration_since(changed).is_ok_and(|age| age > PARTIAL))
+    };
+    for stored in check::files(paths)?.into_iter().filter(|stored| stored.is_file) {
+        match &stored.kind {
+            StoredKind::Blob(digest) if needed.blobs.is_some_and(|blobs| !blobs.contains(digest)) => {
+                garbage.blobs.take(stored);
             }
-        })?;
-        each_file(&paths.staging(), |name, file| {
-            let changed = file.metadata().and_then(|metadata| metadata.modified()).ok();
-            // One from the future is as young as can be.
-            let is_old = changed.is_some_and(|changed| now.duration_since(changed).is_ok_and(|age| age > PARTIAL));
-            if named(name, ".partial").is_some() && is_old {
-                garbage.partial.take(file);
+            StoredKind::Partial if needed.blobs.is_some() && is_old(&stored) => garbage.partial.take(stored),
+            StoredKind::Code(engine, component) if has_code && !needed.has_code(engine, component) => {
+                garbage.code.take(stored);
             }
-        })?;
+            StoredKind::Functions(engine) if has_packs && !needed.engines.own(engine.as_str()) => {
+                garbage.functions.take(stored);
+            }
+            _ => {}
+        }
     }
-    for engine in of_engines(&paths.codes())? {
-        let is_own = is_own(needed.engines, &engine);
-        let is_needed = |digest: &Digest| needed.components.is_none_or(|components| components.contains(digest));
-        each_file(&engine, |name, file| {
-            if named(name, "").is_some_and(|digest| !is_own || !is_needed(&digest)) {
-                garbage.code.take(file);
-            }
-        })?;
-        garbage.folders.extend((!is_own).then_some(engine));
-    }
-    let (own, others): (Vec<_>, Vec<_>) =
-        of_engines(&paths.functions())?.into_iter().partition(|engine| is_own(needed.engines, engine));
-    for engine in others {
-        each_file(&engine, |name, file| {
-            if name.ends_with(".pack") {
-                garbage.functions.take(file);
-            }
-        })?;
-        garbage.folders.push(engine);
-    }
-    for (path, bytes) in functions::surplus(&own, needed.functions) {
+    let folders = |is_ours: bool, top: PathBuf| if is_ours { check::engines(&top) } else { Ok(Vec::new()) };
+    let is_own = |(_, engine): &(PathBuf, EngineKey)| needed.engines.own(engine.as_str());
+    let (own, others): (Vec<_>, Vec<_>) = folders(has_packs, paths.functions())?.into_iter().partition(is_own);
+    let others =
+        others.into_iter().chain(folders(has_code, paths.codes())?.into_iter().filter(|folder| !is_own(folder)));
+    garbage.folders.extend(others.map(|(folder, _)| folder));
+    let own: Vec<PathBuf> = own.into_iter().map(|(folder, _)| folder).collect();
+    for (path, bytes) in packs::surplus(&own, needed.functions) {
         garbage.functions.add(path, bytes);
     }
-    each_file(&paths.stamps(), |name, file| {
-        if EngineKey::parse(name).is_some() {
-            garbage.stamps.push(file.path());
+    for stamp in entries(&paths.stamps())? {
+        let is_own = stamp.file_name().to_str().and_then(EngineKey::parse).is_some();
+        if is_own && stamp.file_type().is_ok_and(|kind| kind.is_file()) {
+            garbage.stamps.push(stamp.path());
         }
-    })?;
+    }
     Ok(garbage)
 }
 
+impl Needed<'_> {
+    fn has_code(&self, engine: &EngineKey, component: &Digest) -> bool {
+        self.engines.own(engine.as_str()) && self.components.is_none_or(|components| components.contains(component))
+    }
+}
+
 impl Garbage {
-    /// Removes all of it, and what processes that were killed have left in the cache.
+    /// Removes all of it, and what processes that were killed have left in the cache and among the blobs.
     ///
     /// # Errors
     /// [`Error::Io`] for the first that cannot be removed.
@@ -115,13 +114,14 @@ impl Garbage {
         for engine in engine_folders(&paths.codes())?.into_iter().chain(engine_folders(&paths.functions())?) {
             let _ = write::sweep(&engine);
         }
+        let _ = write::sweep(&paths.blobs());
         Ok(())
     }
 }
 
 impl Files {
-    fn take(&mut self, file: &DirEntry) {
-        self.add(file.path(), file.metadata().map_or(0, |metadata| metadata.len()));
+    fn take(&mut self, stored: Stored) {
+        self.add(stored.path, stored.size);
     }
 
     fn add(&mut self, path: PathBuf, bytes: u64) {
@@ -129,38 +129,4 @@ impl Files {
         self.size.bytes += bytes;
         self.paths.push(path);
     }
-}
-
-/// The folders that are named by an engine. A link is not followed.
-fn of_engines(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    if folder.is_symlink() {
-        return Ok(Vec::new());
-    }
-    let is_engine = |path: &PathBuf| path.file_name().and_then(|name| EngineKey::parse(name.to_str()?)).is_some();
-    Ok(engine_folders(folder)?.into_iter().filter(is_engine).collect())
-}
-
-fn is_own(engines: &EngineKeys, folder: &Path) -> bool {
-    engines.own(&folder.file_name().unwrap_or_default().to_string_lossy())
-}
-
-/// The digest that a file is named by.
-fn named(name: &str, ending: &str) -> Option<Digest> {
-    format!("sha256:{}", name.strip_suffix(ending)?).parse().ok()
-}
-
-fn each_file(folder: &Path, mut take: impl FnMut(&str, &DirEntry)) -> Result<(), Error> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::io("read the folder", folder)(error)),
-    };
-    for entry in entries {
-        let entry = entry.map_err(Error::io("read the folder", folder))?;
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if let (Some(name), true) = (entry.file_name().to_str(), is_file) {
-            take(name, &entry);
-        }
-    }
-    Ok(())
 }

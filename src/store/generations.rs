@@ -4,12 +4,13 @@
 //! What is held is not removed, and neither is anything that it names.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Read as _};
+use std::fs::{File, TryLockError};
+use std::io::Read as _;
+use std::path::Path;
 
 use super::paths::StorePaths;
 use super::write::{self, Durability};
-use super::{Error, open_trusted};
+use super::{Error, entries, open_trusted};
 use crate::model::generation::{Generation, VERSION};
 use crate::model::name::ProfileName;
 
@@ -18,35 +19,14 @@ use crate::model::name::ProfileName;
 /// # Errors
 /// [`Error::Io`] if they cannot be read.
 pub fn profiles(paths: &StorePaths) -> Result<BTreeSet<ProfileName>, Error> {
-    let folder = paths.profiles();
-    let entries = match fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        Err(error) => return Err(Error::io("read the folder", &folder)(error)),
-    };
-    let mut profiles = BTreeSet::new();
-    for entry in entries {
-        let entry = entry.map_err(Error::io("read the folder", &folder))?;
-        let name = entry.file_name();
-        if !entry.path().is_dir() {
-            continue;
-        }
-        profiles.extend(name.to_str().and_then(|name| name.parse::<ProfileName>().ok()));
-    }
-    Ok(profiles)
+    let folders = entries(&paths.profiles())?.into_iter().filter(|entry| entry.path().is_dir());
+    Ok(folders.filter_map(|folder| folder.file_name().to_str()?.parse().ok()).collect())
 }
 
 /// The numbers of all generations of a profile. Files with other names are not generations.
 pub fn numbers(paths: &StorePaths, profile: &ProfileName) -> Result<BTreeSet<u64>, Error> {
-    let folder = paths.generations(profile);
-    let entries = match fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        Err(error) => return Err(Error::io("read the folder", &folder)(error)),
-    };
     let mut numbers = BTreeSet::new();
-    for entry in entries {
-        let entry = entry.map_err(Error::io("read the folder", &folder))?;
+    for entry in entries(&paths.generations(profile))? {
         let name = entry.file_name();
         let stem = name.to_str().and_then(|name| name.strip_suffix(".toml"));
         let number = stem.and_then(|stem| stem.parse::<u32>().ok().filter(|number| number.to_string() == stem));
@@ -80,9 +60,9 @@ pub fn hold_live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u6
             Ok((generation, hold)) if current(paths, profile)? == Some(number) => {
                 return Ok(Some((number, generation, hold)));
             }
-            Err(Error::BadGeneration { why, .. }) if before == Some(number) => {
+            Err(Error::BadGeneration { why, is_other, .. }) if before == Some(number) => {
                 let why = format!("generation {number} cannot be read: {why}");
-                return Err(Error::BadGeneration { path: paths.current(profile), why });
+                return Err(Error::BadGeneration { path: paths.current(profile), why, is_other });
             }
             Ok(_) | Err(Error::BadGeneration { .. }) => before = Some(number),
             Err(error) => return Err(error),
@@ -101,7 +81,7 @@ pub fn current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<u64>,
     file.take(32).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
     let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok());
     let why = "it does not contain the number of a generation".to_owned();
-    number.map(Some).ok_or(Error::BadGeneration { path, why })
+    number.map(Some).ok_or(Error::BadGeneration { path, why, is_other: false })
 }
 
 /// Reads one generation.
@@ -112,7 +92,7 @@ pub fn read(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<Ge
 /// Reads one generation and holds it. Where files cannot be locked, nothing can be held, and nothing is refused either.
 fn hold(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(Generation, Hold), Error> {
     let path = paths.generation(profile, number);
-    let bad = |why: String| Error::BadGeneration { path: path.clone(), why };
+    let bad = |why: String| Error::BadGeneration { path: path.clone(), why, is_other: false };
     let Some((mut file, _)) = open_trusted(&path)? else { return Err(bad("there is no such file".to_owned())) };
     let _ = file.try_lock_shared();
     let mut bytes = Vec::new();
@@ -125,13 +105,15 @@ fn hold(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(Gener
         Ok(generation) if generation.version == VERSION => Ok((generation, Hold(file))),
         read => {
             let version = text.parse::<toml::Table>().ok().and_then(|table| table.get("version")?.as_integer());
-            Err(bad(match (version, read) {
-                (Some(version), _) if version != i64::from(VERSION) => {
+            let is_other = version.is_some_and(|version| version != i64::from(VERSION));
+            let why = match (version, read) {
+                (Some(version), _) if is_other => {
                     format!("another sesame wrote it, in version {version}; this one reads version {VERSION}")
                 }
                 (_, Err(error)) => error.message().to_owned(),
                 (_, Ok(generation)) => format!("its version is {}", generation.version),
-            }))
+            };
+            Err(Error::BadGeneration { path, why, is_other })
         }
     }
 }
@@ -142,8 +124,11 @@ fn hold(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(Gener
 /// [`Error::Io`]; then the one that was live still is.
 pub fn activate(paths: &StorePaths, number: u64, generation: &Generation) -> Result<(), Error> {
     let path = paths.generation(&generation.profile, number);
-    let text = toml::to_string(generation)
-        .map_err(|error| Error::BadGeneration { path: path.clone(), why: error.to_string() })?;
+    let text = toml::to_string(generation).map_err(|error| Error::BadGeneration {
+        path: path.clone(),
+        why: error.to_string(),
+        is_other: false,
+    })?;
     write::replace(&path, &[text.as_bytes()], Durability::Synced)?;
     switch(paths, &generation.profile, number)
 }
@@ -161,15 +146,15 @@ pub fn switch(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<
 /// # Errors
 /// [`Error::Io`] if it cannot be removed.
 pub fn remove(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<bool, Error> {
-    if is_held(paths, profile, number) {
+    let path = paths.generation(profile, number);
+    if is_held(&path) {
         return Ok(false);
     }
-    write::remove(&paths.generation(profile, number))?;
+    write::remove(&path)?;
     Ok(true)
 }
 
-/// Whether somebody holds a generation. Of one that is not live nobody can begin to.
-pub fn is_held(paths: &StorePaths, profile: &ProfileName, number: u64) -> bool {
-    let file = File::open(paths.generation(profile, number));
-    file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+/// Whether somebody holds the generation in a file. Of one that is not live nobody can begin to.
+pub fn is_held(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }

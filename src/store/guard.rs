@@ -55,12 +55,12 @@ pub fn acquire(
     Ok(Guard(file))
 }
 
-/// Removes what processes that were killed have left, but for what is among compiled code and functions. That something stays
+/// Removes what processes that were killed have left, but for what is among blobs, compiled code and functions, which are many. That something stays
 /// costs only room.
 fn sweep(paths: &StorePaths) {
     let profiles = generations::profiles(paths).unwrap_or_default();
     let profiles = profiles.iter().flat_map(|profile| [paths.profile(profile), paths.generations(profile)]);
-    for folder in profiles.chain([paths.blobs(), paths.stamps(), paths.cache.clone(), paths.state.clone()]) {
+    for folder in profiles.chain([paths.stamps(), paths.cache.clone(), paths.state.clone()]) {
         let _ = write::sweep(&folder);
     }
 }

@@ -15,6 +15,7 @@ pub mod key;
 pub mod logs;
 mod look;
 mod pack;
+mod packs;
 pub mod paths;
 pub mod quarantine;
 pub mod scan;
@@ -22,7 +23,7 @@ pub mod stamp;
 mod verified;
 pub(crate) mod write;
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{self, DirEntry, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -49,7 +50,12 @@ pub enum Error {
     #[error("{digest} is not in the store")]
     NoBlob { digest: Digest },
     #[error("cannot tell what is live from {}: {why}", path.display())]
-    BadGeneration { path: PathBuf, why: String },
+    BadGeneration {
+        path: PathBuf,
+        why: String,
+        /// Whether a sesame of another version wrote it, so that nothing is wrong with it.
+        is_other: bool,
+    },
     #[error("interrupted while waiting for {holder}")]
     Interrupted { holder: String },
 }
@@ -70,6 +76,15 @@ impl Error {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }
     }
+}
+
+/// What is in a folder; nothing if it is not there.
+fn entries(folder: &Path) -> Result<Vec<DirEntry>, Error> {
+    let listed = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listed => listed.and_then(Iterator::collect),
+    };
+    listed.map_err(Error::io("read the folder", folder))
 }
 
 /// Opens a file for reading, without following a link at its end, and only if it is a regular file of this user

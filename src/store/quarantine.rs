@@ -27,12 +27,6 @@ pub fn put_aside(paths: &StorePaths, path: &Path) -> Result<PathBuf, Error> {
     Ok(place)
 }
 
-/// Whether somebody holds a file by a lock.
-pub fn is_held(path: &Path) -> bool {
-    let file = fs::File::open(path);
-    file.is_ok_and(|file| matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)))
-}
-
 /// Makes a blob this user's alone again: what others have opened under its name is another file then.
 ///
 /// # Errors
