@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::artifact::Artifact;
+use crate::support::greeting::{FIRST, RELEASES, SECOND, greets, upgrade, want};
 use crate::support::guest;
 use crate::support::registry::Registry;
 use crate::support::sandbox::{Run, Sandbox};
@@ -34,10 +34,6 @@ const CALLS: [&str; 14] = [
 /// The statuses of a program that is broken.
 const BROKEN: [i32; 4] = [70, 101, 134, 139];
 
-/// What the greeting of a release gives for a blank name.
-const FIRST: &str = "Hello,  !\n";
-const SECOND: &str = "Hello, World!\n";
-
 /// A command, and the place that it is run in.
 struct Scenario {
     name: &'static str,
@@ -49,33 +45,13 @@ struct Scenario {
 }
 
 const SCENARIOS: [Scenario; 6] = [
-    Scenario {
-        name: "sync",
-        prepare: |sandbox, registry| {
-            want(sandbox, registry, "0.1.0");
-            sandbox.ok(&["sync"]);
-            want(sandbox, registry, "0.2.0");
-        },
-        command: &["sync"],
-        between: &[FIRST, SECOND],
-        after: SECOND,
-    },
-    Scenario {
-        name: "lock",
-        prepare: |sandbox, registry| {
-            want(sandbox, registry, "0.1.0");
-            sandbox.ok(&["sync"]);
-            want(sandbox, registry, "0.2.0");
-        },
-        command: &["lock"],
-        between: &[FIRST],
-        after: FIRST,
-    },
+    Scenario { name: "sync", prepare: upgrade_wanted, command: &["sync"], between: &[FIRST, SECOND], after: SECOND },
+    Scenario { name: "lock", prepare: upgrade_wanted, command: &["lock"], between: &[FIRST], after: FIRST },
     Scenario {
         name: "install",
         prepare: |sandbox, registry| {
-            want(sandbox, registry, "0.1.0");
-            sandbox.ok(&["sync"]);
+            first(sandbox, registry);
+            sandbox.write("wordcount.wasm", guest("wordcount-1.0.0"));
         },
         command: &["extension", "install", "--name", "counting", "--from-file", "wordcount.wasm"],
         between: &[FIRST],
@@ -84,10 +60,7 @@ const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "rollback",
         prepare: |sandbox, registry| {
-            for release in ["0.1.0", "0.2.0"] {
-                want(sandbox, registry, release);
-                sandbox.ok(&["sync"]);
-            }
+            upgrade(sandbox, registry, "");
         },
         command: &["rollback", "1"],
         between: &[FIRST, SECOND],
@@ -96,10 +69,7 @@ const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "gc",
         prepare: |sandbox, registry| {
-            for release in ["0.1.0", "0.2.0"] {
-                want(sandbox, registry, release);
-                sandbox.ok(&["sync"]);
-            }
+            upgrade(sandbox, registry, "");
             sandbox.ok(&["generations", "delete", "1"]);
         },
         command: &["gc"],
@@ -109,8 +79,7 @@ const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "verify --repair",
         prepare: |sandbox, registry| {
-            want(sandbox, registry, "0.1.0");
-            sandbox.ok(&["sync"]);
+            first(sandbox, registry);
             for blob in sandbox.files(&sandbox.data().join("blobs")) {
                 fs::remove_file(&blob).unwrap();
                 fs::write(&blob, "damaged").unwrap();
@@ -122,12 +91,16 @@ const SCENARIOS: [Scenario; 6] = [
     },
 ];
 
-fn want(sandbox: &Sandbox, registry: &Registry, release: &str) {
-    let reference = registry.push("my-org/greeting", release, &Artifact::wkg(&guest(&format!("greeting-{release}"))));
-    let greeting = format!("greeting = {{ oci = \"{reference}\", capabilities.config-read = true }}\n");
-    let registries = format!("[registries.\"{}\"]\nplain-http = true\n", registry.host());
-    sandbox.write("sesame.toml", format!("[extensions]\n{greeting}\n{registries}"));
-    sandbox.write("wordcount.wasm", guest("wordcount-1.0.0"));
+/// The first release is live.
+fn first(sandbox: &Sandbox, registry: &Registry) {
+    want(sandbox, registry, RELEASES[0], "");
+    sandbox.ok(&["sync"]);
+}
+
+/// The first release is live, and the second is wanted.
+fn upgrade_wanted(sandbox: &Sandbox, registry: &Registry) {
+    first(sandbox, registry);
+    want(sandbox, registry, RELEASES[1], "");
 }
 
 /// A run that was hit.
@@ -179,11 +152,6 @@ impl<'a> Copy<'a> {
 
 fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
-}
-
-/// What is live, by its answer; nothing if nothing can be called.
-fn greets(sandbox: &Sandbox) -> String {
-    sandbox.run(&["extension", "call", "greeting", "greet", " "]).stdout
 }
 
 /// The files under way that nobody goes on with.

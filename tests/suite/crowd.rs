@@ -2,30 +2,31 @@
 
 use std::process::{Child, Stdio};
 
-use crate::support::artifact::Artifact;
-use crate::support::guest;
+use serde_json::Value;
+
+use crate::support::artifact::component;
+use crate::support::greeting::{FIRST, RELEASES, SECOND, greets, want};
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 
-/// What the greeting of a release gives for a blank name.
-const GREETINGS: [&str; 2] = ["Hello,  !\n", "Hello, World!\n"];
-
-/// In each round eight syncs, three gcs and four calls at once, while the manifest goes from one release to the other and
-/// generations come and go.
+/// In each round eight syncs, three gcs and four calls at once, while the manifest goes from one release to the other, beside
+/// an extension that is new each time. What was live before was deleted, so there is something to remove.
 fn crowd(rounds: usize) {
     let (sandbox, registry) = (Sandbox::new(), Registry::start());
-    let references = ["0.1.0", "0.2.0"].map(|release| {
-        registry.push("my-org/greeting", release, &Artifact::wkg(&guest(&format!("greeting-{release}"))))
-    });
-    let registries = format!("[registries.\"{}\"]\nplain-http = true\n", registry.host());
     let want = |round: usize| {
-        let reference = &references[round % 2];
-        let greeting = format!("greeting = {{ oci = \"{reference}\", capabilities.config-read = true }}\n");
-        sandbox.write("sesame.toml", format!("[extensions]\n{greeting}\n{registries}"));
+        sandbox.write("other.wasm", component(&round.to_string()));
+        want(&sandbox, &registry, RELEASES[round % 2], "other = { path = \"other.wasm\" }\n");
     };
     want(0);
     sandbox.ok(&["sync"]);
+    let mut removed = 0;
     for round in 1..=rounds {
+        let listed: Value = serde_json::from_str(&sandbox.ok(&["generations", "--json"]).stdout).unwrap();
+        for generation in listed["data"]["generations"].as_array().unwrap() {
+            if generation["live"] == false {
+                sandbox.ok(&["generations", "delete", &generation["number"].to_string()]);
+            }
+        }
         want(round);
         let commands = [(8, &["sync"][..]), (3, &["gc"]), (4, &["extension", "call", "greeting", "greet", " "])];
         let start = |arguments: &[&str]| -> Child {
@@ -37,14 +38,16 @@ fn crowd(rounds: usize) {
             let output = child.wait_with_output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "round {round}: {command:?}: {said}");
+            removed += usize::from(said.contains("removed "));
             if command.len() > 1 {
                 let greeting = String::from_utf8(output.stdout).unwrap();
-                assert!(GREETINGS.contains(&greeting.as_str()), "round {round}: {greeting}");
+                assert!([FIRST, SECOND].contains(&greeting.as_str()), "round {round}: {greeting}");
             }
         }
-        let now = sandbox.ok(&["extension", "call", "greeting", "greet", " "]).stdout;
-        assert_eq!(now, GREETINGS[round % 2], "round {round}");
+        assert_eq!(greets(&sandbox), [FIRST, SECOND][round % 2], "round {round}");
+        assert_eq!(sandbox.ok(&["extension", "call", "other", "run"]).stdout, "7\n", "round {round}");
     }
+    assert!(removed * 2 > rounds, "gc had something to remove in {removed} of {rounds} rounds");
     assert_eq!(sandbox.run(&["verify"]).status, 0);
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use sesame::host::values::Val;
 
 use crate::support::artifact::{Artifact, component};
+use crate::support::greeting::upgrade;
 use crate::support::guest;
 use crate::support::host::live;
 use crate::support::registry::{Fault, Registry};
@@ -192,14 +193,7 @@ fn verify_and_gc_of_many_blobs() {
 fn a_rollback_with_a_warm_cache() {
     let registry = Registry::start();
     let sandbox = Sandbox::new();
-    for release in ["0.1.0", "0.2.0"] {
-        let component = guest(&format!("greeting-{release}"));
-        let reference = registry.push("my-org/greeting", release, &Artifact::wkg(&component));
-        let registries = format!("[registries.\"{}\"]\nplain-http = true\n", registry.host());
-        let entry = format!("greeting = {{ oci = \"{reference}\", capabilities.config-read = true }}");
-        sandbox.write("sesame.toml", format!("[extensions]\n{entry}\n\n{registries}"));
-        sandbox.ok(&["sync"]);
-    }
+    upgrade(&sandbox, &registry, "");
     let times = (0..RUNS).map(|run| {
         let start = Instant::now();
         sandbox.ok(&["rollback", if run % 2 == 0 { "1" } else { "2" }]);

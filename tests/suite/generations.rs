@@ -7,32 +7,17 @@ use sesame::model::name::ProfileName;
 use sesame::ops::error::Error;
 use sesame::ops::generations::delete;
 
-use crate::support::artifact::{Artifact, component};
-use crate::support::guest;
+use crate::support::artifact::component;
+use crate::support::greeting::{FIRST, SECOND, greets, upgrade};
 use crate::support::host::{context, live, request};
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 
-/// What the greeting of a release gives for a blank name.
-const FIRST: &str = "Hello,  !\n";
-const SECOND: &str = "Hello, World!\n";
-
 /// A greeting that was upgraded: generation 1 has release 0.1.0, generation 2 has 0.2.0.
 fn upgraded(registry: &Registry) -> Sandbox {
     let sandbox = Sandbox::new();
-    for release in ["0.1.0", "0.2.0"] {
-        let component = guest(&format!("greeting-{release}"));
-        let reference = registry.push("my-org/greeting", release, &Artifact::wkg(&component));
-        let entry = format!("greeting = {{ oci = \"{reference}\", capabilities.config-read = true }}");
-        let registries = format!("[registries.\"{}\"]\nplain-http = true\n", registry.host());
-        sandbox.write("sesame.toml", format!("[extensions]\n{entry}\n\n{registries}"));
-        sandbox.ok(&["sync"]);
-    }
+    upgrade(&sandbox, registry, "");
     sandbox
-}
-
-fn greets(sandbox: &Sandbox) -> String {
-    sandbox.ok(&["extension", "call", "greeting", "greet", " "]).stdout
 }
 
 fn json(sandbox: &Sandbox) -> serde_json::Value {

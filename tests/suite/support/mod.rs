@@ -3,6 +3,7 @@
 pub mod artifact;
 pub mod ca;
 pub mod chance;
+pub mod greeting;
 pub mod host;
 pub mod layout;
 pub mod real_registry;
