@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use sesame::model::name::{ExtensionName, ProfileName};
 use sesame::ops::context::Compiler;
 
+use super::bundle::BundleCommand;
 use super::extension_args::{ExtensionCommand, RegistryCommand};
 use super::means::{Compiling, FunctionCacheArgument, Means};
 
@@ -116,6 +117,11 @@ pub enum Verb {
         profile: ProfileArgument,
         #[command(flatten)]
         compiling: Compiling,
+    },
+    /// Carry a whole set to a machine without a network, in one archive or folder
+    Bundle {
+        #[command(subcommand)]
+        command: BundleCommand,
     },
     /// Look whether everything on the disk is what its name says; exits with 76 if not
     Verify {
@@ -250,6 +256,7 @@ impl Verb {
             Self::Status { .. } => "status",
             Self::Generations { .. } => "generations",
             Self::Rollback { .. } => "rollback",
+            Self::Bundle { command } => command.name(),
             Self::Verify { .. } => "verify",
             Self::Gc { .. } => "gc",
             Self::Schema { .. } => "schema",

@@ -29,7 +29,7 @@ use super::failure::Failure;
 use super::means::Means;
 use super::output::{Output, Volume};
 use super::progress::Working;
-use super::prompt::line;
+use super::prompt::agrees;
 use super::{End, any_context, context, context_of, human, human_live, human_registry, interrupt, json, run_verb};
 
 /// Runs a command that is only there under `sesame extension`.
@@ -105,17 +105,13 @@ fn run_install(arguments: &Arguments, options: &InstallArguments, output: &Outpu
     Ok(())
 }
 
-/// Asks the person, if there is one. Anything but a yes is a no.
+/// Asks the person, if there is one.
 fn ask(asks: &Asks<'_>, output: &Output, interrupt: &Interrupt) -> Consent {
     if !output.asks() {
         return Consent::Nobody;
     }
     output.say(Volume::Quiet, &human::asks(asks));
-    match line(output, interrupt).unwrap_or_default().trim().to_lowercase().as_str() {
-        _ if interrupt.is_set() => Consent::Interrupted,
-        "y" | "yes" => Consent::Granted,
-        _ => Consent::Refused,
-    }
+    agrees(output, interrupt)
 }
 
 fn run_log(

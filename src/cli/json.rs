@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use sesame::model::bundle_report::{ExportReport, ImportReport};
 use sesame::model::cache_report::GcReport;
 use sesame::model::fault::Fault;
 use sesame::model::generation_report::{GenerationsReport, RemovedGenerationsReport};
@@ -58,6 +59,8 @@ pub enum Data<'a> {
     Check(&'a RegistryReport),
     Gc(&'a GcReport),
     Generations(&'a GenerationsReport),
+    Export(&'a ExportReport),
+    Import(&'a ImportReport),
     Verify(&'a VerifyReport),
     Status(&'a StatusReport),
     RemovedGenerations(&'a RemovedGenerationsReport),

@@ -4,6 +4,7 @@
 
 mod args;
 mod backends;
+mod bundle;
 mod environment;
 mod extension;
 mod extension_args;
@@ -128,6 +129,7 @@ fn run_verb(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, 
             output.result("status", json::Data::Status(&report), || human_status::status(&report));
             return Ok(if report.differences.is_empty() { End::Done } else { End::Differs });
         }
+        Verb::Bundle { command } => bundle::run(arguments, command, output)?,
         Verb::Generations { profile, command } => run_generations(arguments, profile, command.as_ref(), output)?,
         Verb::Rollback { generation, profile, compiling } => {
             let means = Means { offline: true, compiling: compiling.clone(), ..Means::default() };

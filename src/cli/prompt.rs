@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use sesame::ops::consent::Consent;
 use sesame::ops::context::Interrupt;
 
 use super::output::{Output, Volume};
@@ -12,6 +13,15 @@ use super::output::{Output, Volume};
 /// A line from the terminal, without its end; none at its end or on an interrupt.
 pub fn line(output: &Output, interrupt: &Interrupt) -> Option<String> {
     line_while(output, interrupt, || {})
+}
+
+/// Whether the person agrees. Anything but a yes is a no.
+pub fn agrees(output: &Output, interrupt: &Interrupt) -> Consent {
+    match line(output, interrupt).unwrap_or_default().trim().to_lowercase().as_str() {
+        _ if interrupt.is_set() => Consent::Interrupted,
+        "y" | "yes" => Consent::Granted,
+        _ => Consent::Refused,
+    }
 }
 
 fn line_while(output: &Output, interrupt: &Interrupt, meanwhile: impl Fn()) -> Option<String> {

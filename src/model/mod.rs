@@ -7,6 +7,7 @@
 //! [`lock`] what that was resolved to, [`inventory`] what this machine holds; [`plan`] is made from the
 //! three and [`schedule`] hands out its steps; [`event`] and [`report`] are what a run says.
 
+pub mod bundle_report;
 pub mod cache_report;
 pub mod capability;
 pub mod code;

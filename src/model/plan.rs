@@ -12,7 +12,7 @@ use super::digest::Digest;
 use super::engine_key::{EngineKey, Metering};
 use super::generation::{Generation, LiveExtension};
 use super::inventory::{Held, Inventory};
-use super::lock::{Lock, LockedSource};
+use super::lock::{Lock, LockEntry, LockedSource};
 use super::name::{ExtensionName, ProfileName};
 use super::reference::OciReference;
 
@@ -111,12 +111,25 @@ pub struct Candidate {
 
 /// What an extension of a generation or a lock needs.
 #[derive(Debug, Clone)]
-pub struct Repair {
+pub struct Need {
     pub name: ExtensionName,
     pub origin: Origin,
     pub blobs: Vec<Blob>,
     /// How it is compiled, if it is live.
     pub metering: Option<Metering>,
+}
+
+impl Need {
+    /// What an extension of a lock needs, whether it is live or not.
+    pub fn of_entry(name: &ExtensionName, entry: &LockEntry) -> Self {
+        let component = Blob { digest: entry.component, role: Role::Component { size: entry.size } };
+        let origin = match &entry.source {
+            LockedSource::Path(path) => Origin::Path(path.clone()),
+            LockedSource::Oci { reference, .. } => Origin::Registry(reference.clone()),
+        };
+        let documents = entry.source.documents().map(|digest| Blob { digest, role: Role::Manifest });
+        Self { name: name.clone(), origin, blobs: documents.chain([component]).collect(), metering: None }
+    }
 }
 
 impl Plan {
@@ -179,10 +192,10 @@ impl Plan {
         builder.plan
     }
 
-    /// What `verify` does to get back what is lost: fetch it by its digest, and compile what is live.
-    pub fn for_repair(repairs: &[Repair], inventory: &Inventory) -> Self {
+    /// What gets what extensions need: fetch it by its digest, and compile what is live.
+    pub fn for_needs(needs: &[Need], inventory: &Inventory) -> Self {
         let mut builder = Builder::new(inventory);
-        for Repair { name, origin, blobs, metering } in repairs {
+        for Need { name, origin, blobs, metering } in needs {
             for blob in blobs {
                 let verified = builder.blob(*blob, origin, name);
                 if let (Role::Component { size }, Some(metering)) = (blob.role, metering) {

@@ -24,6 +24,7 @@ use super::target::Target;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
 use crate::model::event::Event;
+use crate::model::fault::Fault;
 use crate::model::functions::FunctionCounts;
 use crate::model::name::ExtensionName;
 use crate::model::plan::{Action, Blob, Origin, Plan, Role, StepId};
@@ -94,6 +95,25 @@ pub(super) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutc
         Ok(()) | Err(Error::Interrupted) => Ok(outcomes),
         Err(error) => Err(error),
     }
+}
+
+/// Runs a plan that is only to get something, and says for whom it could not be had, and why.
+///
+/// # Errors
+/// [`Error::Interrupted`], and those of [`apply`].
+pub(super) fn faults(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<(ExtensionName, Fault)>, Error> {
+    let outcomes = apply(workshop, plan)?;
+    let mut faults = Vec::new();
+    for ((_, step), outcome) in plan.steps().zip(outcomes) {
+        match outcome {
+            StepOutcome::Failed(fault) => {
+                faults.extend(step.extensions.iter().map(|name| (name.clone(), fault.clone())));
+            }
+            StepOutcome::Interrupted => return Err(Error::Interrupted),
+            _ => {}
+        }
+    }
+    Ok(faults)
 }
 
 type Ending = (StepId, Instant, Result<(), Error>);

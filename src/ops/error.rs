@@ -126,6 +126,18 @@ pub enum Error {
     ChangedMeanwhile(PathBuf),
     #[error("{} is there already, and is not this extension's alone to replace", path.display())]
     CopyThere { path: PathBuf },
+    #[error("`{name}` is made from {}, which is not below the folder of the manifest", path.display())]
+    OutsideFile { name: ExtensionName, path: PathBuf },
+    #[error("{} is not where a bundle can be written", .0.display())]
+    BundlePath(PathBuf),
+    #[error("{} is not a bundle that can be used: {why}", path.display())]
+    BadBundle { path: PathBuf, why: String },
+    #[error("there are extensions named already, by {}", files.join(", "))]
+    DesiredStateThere { files: Vec<String> },
+    #[error("the bundle grants what nobody has agreed to")]
+    BundleNoConsent,
+    #[error("the bundle was not imported")]
+    BundleDeclined,
     /// A sync that failed in part, after which manifest and lock were put back.
     #[error("{} failed", failed_list(.0))]
     PutBack(Box<SyncReport>),
@@ -188,10 +200,11 @@ impl Error {
             Self::Unusable(Unusable::OtherEngine) => FaultKind::Configuration,
             Self::ForeignFile { .. } | Self::NotGranted { .. } | Self::OtherManifest { .. } => FaultKind::Denied,
             Self::NoConsent { .. } | Self::Inherits { .. } | Self::Declined { .. } => FaultKind::Denied,
+            Self::BundleNoConsent | Self::BundleDeclined => FaultKind::Denied,
             Self::NoName { .. } | Self::NoFunction { .. } | Self::Arguments { .. } | Self::Argument { .. } => {
                 FaultKind::Usage
             }
-            Self::NotMetered { .. } | Self::LiveGeneration { .. } => FaultKind::Usage,
+            Self::NotMetered { .. } | Self::LiveGeneration { .. } | Self::BundlePath(_) => FaultKind::Usage,
             Self::HeldGeneration { .. } => FaultKind::Denied,
             Self::Stopped { .. } => FaultKind::Guest,
             Self::NotPutBack { error, .. } => error.kind().min(FaultKind::Io),
@@ -220,6 +233,9 @@ impl Error {
             | Self::Edit { .. }
             | Self::Result { .. }
             | Self::LockTooLarge { .. }
+            | Self::OutsideFile { .. }
+            | Self::BadBundle { .. }
+            | Self::DesiredStateThere { .. }
             | Self::ComponentTooLarge { .. }
             | Self::BadSize { .. } => FaultKind::Data,
             Self::NotWhole { .. }

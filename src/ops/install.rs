@@ -5,15 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
+use super::change::{change, check_owner};
 use super::consent::{Asks, Before, Consent, agree};
 use super::context::Context;
 use super::error::Error;
 use super::init::TEMPLATE;
 use super::live::read_component;
-use super::lock::{Mode, Resolved, Upgrade, resolve_all, write_with};
+use super::lock::{Resolved, Upgrade, resolve_all, write_with};
 use super::permission::refuse;
 use super::project::{DROP_INS, read_file};
-use super::sync::{LockPolicy, Options, Ownership, sync_guarded};
 use super::undo::Undo;
 use crate::model::capability::{Grant, Grants, add, shown};
 use crate::model::digest::Digest;
@@ -25,9 +25,8 @@ use crate::model::manifest_edit::{
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::reference::OciReference;
 use crate::model::registries::Registries;
-use crate::model::report::{InstallReport, LockReport, RemoveReport, SyncReport};
+use crate::model::report::{InstallReport, RemoveReport};
 use crate::store::blobs::Blobs;
-use crate::store::generations;
 
 /// Where the component comes from.
 #[derive(Debug, Clone)]
@@ -132,46 +131,6 @@ pub fn remove(context: &Context, name: &ExtensionName, profile: Option<&ProfileN
         Ok(((file, kept), lock))
     })?;
     Ok(RemoveReport { name: name.clone(), file, kept, sync })
-}
-
-/// Refuses, before anything is asked or fetched, what the sync at the end would refuse: a live set of another manifest.
-fn check_owner(context: &Context, profile: Option<&ProfileName>, manifest: &Manifest) -> Result<(), Error> {
-    let profile = profile.or(manifest.profile.as_ref()).cloned().unwrap_or_default();
-    match generations::live(&context.paths, &profile)? {
-        Some((_, live)) if live.manifest != context.project.manifest().display().to_string() => {
-            Err(Error::OtherManifest { profile, made_by: live.manifest, differences: Vec::new() })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Makes a change to the person's files and then the set live, or neither.
-fn change<T>(
-    context: &Context,
-    profile: Option<&ProfileName>,
-    edit: impl FnOnce(&mut Undo) -> Result<(T, LockReport), Error>,
-) -> Result<(T, SyncReport), Error> {
-    let mut undo = Undo::default();
-    let options = Options {
-        mode: Mode::Write,
-        policy: LockPolicy::Locked,
-        ownership: Ownership::Respect,
-        profile: profile.cloned(),
-    };
-    let done = edit(&mut undo).and_then(|(edited, lock)| Ok((edited, lock, sync_guarded(context, &options)?)));
-    match done {
-        Ok((edited, lock, sync)) => {
-            undo.keep()?;
-            Ok((edited, SyncReport { lock: Some(lock), ..sync }))
-        }
-        Err(error) => match undo.put_back() {
-            Ok(()) => Err(match error {
-                Error::Incomplete(report) => Error::PutBack(report),
-                error => error,
-            }),
-            Err(second) => Err(Error::NotPutBack { error: Box::new(error), second: second.to_string() }),
-        },
-    }
 }
 
 /// Whether an extension comes from the same repository, or from the file that sesame copied.

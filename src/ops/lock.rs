@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::apply::{Workshop, apply};
+use super::apply::{Workshop, faults};
 use super::compiler::Compiler;
 use super::context::Context;
 use super::error::Error;
@@ -22,7 +22,7 @@ use crate::model::manifest::{ComponentSource, Manifest};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::{Candidate, Origin, Plan};
 use crate::model::registries::Registries;
-use crate::model::report::{LockOutcome, LockReport, StepOutcome, UpToDate};
+use crate::model::report::{LockOutcome, LockReport, UpToDate};
 use crate::registry::mirror::Registry;
 use crate::store::blobs::Blobs;
 use crate::store::scan::{Notes, Wanted, scan};
@@ -308,18 +308,7 @@ fn fetch(
     if plan.is_empty() {
         return Ok(Vec::new());
     }
-    let outcomes = apply(&Workshop::new(context, registry, blobs, None), &plan)?;
-    let mut faults = Vec::new();
-    for ((_, step), outcome) in plan.steps().zip(outcomes) {
-        match outcome {
-            StepOutcome::Failed(fault) => {
-                faults.extend(step.extensions.iter().map(|name| (name.clone(), fault.clone())))
-            }
-            StepOutcome::Interrupted => return Err(Error::Interrupted),
-            _ => {}
-        }
-    }
-    Ok(faults)
+    faults(&Workshop::new(context, registry, blobs, None), &plan)
 }
 
 /// Looks into a component that is in the store, and makes its entry of the lock.

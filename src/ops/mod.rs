@@ -5,13 +5,15 @@
 //! and then does the same.
 //!
 //! What is live is run from [`live`], which loads it into the host: [`call`] calls one function, and [`list`] only looks.
-//! `compiler` hands components to the process that [`worker`] is. [`gc`] throws away. [`glance`] tells in a moment that
+//! `compiler` hands components to the process that [`worker`] is. [`gc`] throws away. [`export`](mod@export) and
+//! [`import`](mod@import) carry a whole set to a machine without a network. [`glance`] tells in a moment that
 //! nothing is to be done. `permission` holds what extensions want against what they may, for all of them. [`push`]
 //! publishes, and [`registry`] is about how registries let us in.
 
 mod advice;
 pub mod apply;
 pub mod call;
+mod change;
 mod compiler;
 mod compiler_process;
 mod confine;
@@ -20,11 +22,13 @@ pub mod context;
 pub mod diff;
 pub mod error;
 pub mod examined;
+pub mod export;
 pub mod folders;
 mod frames;
 pub mod gc;
 pub mod generations;
 pub mod glance;
+pub mod import;
 pub mod init;
 pub mod install;
 pub mod list;

@@ -99,14 +99,30 @@ impl Project {
     /// As [`find`](Self::find), but for there being none.
     pub fn find_or_own(search: &Search) -> Result<Self, Error> {
         match Self::find(search) {
-            Err(Error::NoManifest { .. }) => {
-                // As later runs will know it, links followed.
-                let folder = canonical(&search.configuration);
-                let shown = search.configuration.clone();
-                Ok(Self { manifest: folder.join(MANIFEST), shown, folder, trusted: false })
-            }
+            Err(Error::NoManifest { .. }) => Ok(Self::own(search)),
             found => found,
         }
+    }
+
+    /// The place of a manifest, whether one is there or not: the one that is named, or the user's own.
+    pub fn named_or_own(search: &Search) -> Self {
+        let Some(named) = search.named.as_ref().or(search.environment.as_ref()) else {
+            return Self::own(search);
+        };
+        let path: PathBuf = search.start.join(named).components().collect();
+        let is_file = !path.is_dir() && path.extension().is_some_and(|extension| extension == "toml");
+        let path = if is_file { path } else { path.join(MANIFEST) };
+        let folder = canonical(path.parent().unwrap_or(&path));
+        let shown = named.parent().filter(|_| is_file).unwrap_or(named).to_owned();
+        let manifest = folder.join(path.file_name().unwrap_or(MANIFEST.as_ref()));
+        Self { manifest, shown, folder, trusted: true }
+    }
+
+    /// The place of the user's own manifest.
+    fn own(search: &Search) -> Self {
+        // As later runs will know it, links followed.
+        let folder = canonical(&search.configuration);
+        Self { manifest: folder.join(MANIFEST), shown: search.configuration.clone(), folder, trusted: false }
     }
 
     /// The project of a manifest that made a generation, whether it is still there or not.
@@ -201,6 +217,27 @@ impl Project {
 
     pub(super) fn write_lock(&self, lock: &Lock) -> Result<(), Error> {
         Ok(write::replace_user_file(&self.lock_path(), lock.render().as_bytes())?)
+    }
+
+    /// All that people commit, as far as it is there: the manifest, its drop-ins and the lock, each under the name that it
+    /// has in a project.
+    pub(super) fn committed(&self) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+        let mut files = BTreeMap::new();
+        files.extend(self.read(&self.manifest)?.map(|bytes| (MANIFEST.to_owned(), bytes)));
+        files.extend(self.read(&self.lock_path())?.map(|bytes| (LOCK.to_owned(), bytes)));
+        let drop_ins = self.drop_ins()?.into_iter();
+        files.extend(drop_ins.map(|DropIn { stem, source }| (format!("{DROP_INS}/{stem}.toml"), source.bytes)));
+        Ok(files)
+    }
+
+    /// Where a file is that [`committed`](Self::committed) names.
+    pub(super) fn committed_path(&self, name: &str) -> PathBuf {
+        if name == MANIFEST { self.manifest.clone() } else { self.folder.join(name) }
+    }
+
+    /// What a file of the project is called in messages.
+    pub(super) fn shown_file(&self, name: &str) -> String {
+        self.shown.join(name).display().to_string()
     }
 
     /// The bytes of manifest and lock, each if it is there.

@@ -9,8 +9,8 @@ use super::error::Error;
 use super::project::Project;
 use crate::model::digest::Digest;
 use crate::model::generation::{Generation, LiveExtension};
-use crate::model::lock::{Lock, LockEntry, LockedSource};
-use crate::model::plan::{Blob, Origin, Repair, Role};
+use crate::model::lock::{Lock, LockEntry};
+use crate::model::plan::{Blob, Need, Origin, Role};
 use crate::model::verify_report::FindingKind;
 use crate::registry::artifact::{self, Artifact};
 use crate::store::blobs::Blobs;
@@ -106,20 +106,11 @@ impl Roots {
     }
 
     /// What every extension needs, by the manifest that wants it. What is live also needs its code.
-    pub fn repairs(&self) -> BTreeMap<PathBuf, Vec<Repair>> {
-        let mut repairs: BTreeMap<PathBuf, Vec<Repair>> = BTreeMap::new();
+    pub fn needs(&self) -> BTreeMap<PathBuf, Vec<Need>> {
+        let mut needs: BTreeMap<PathBuf, Vec<Need>> = BTreeMap::new();
         for (manifest, lock) in &self.locks {
-            for (name, entry) in &lock.entries {
-                let component = Blob { digest: entry.component, role: Role::Component { size: entry.size } };
-                let origin = match &entry.source {
-                    LockedSource::Path(path) => Origin::Path(path.clone()),
-                    LockedSource::Oci { reference, .. } => Origin::Registry(reference.clone()),
-                };
-                let documents = entry.source.documents().map(|digest| Blob { digest, role: Role::Manifest });
-                let blobs = documents.chain([component]).collect();
-                let repair = Repair { name: name.clone(), origin, blobs, metering: None };
-                repairs.entry(manifest.clone()).or_default().push(repair);
-            }
+            let locked = lock.entries.iter().map(|(name, entry)| Need::of_entry(name, entry));
+            needs.entry(manifest.clone()).or_default().extend(locked);
         }
         for Root { generation, is_live } in &self.generations {
             for extension in &generation.extensions {
@@ -129,16 +120,16 @@ impl Roots {
                     (Some(reference), _) => Origin::Registry(reference.clone()),
                     (None, path) => Origin::Path(path.clone().unwrap_or_default()),
                 };
-                let repair = Repair {
+                let need = Need {
                     name: extension.name.clone(),
                     origin,
                     blobs: documents.into_iter().chain([component]).collect(),
                     metering: is_live.then(|| extension.metering()),
                 };
-                repairs.entry(generation.manifest.clone().into()).or_default().push(repair);
+                needs.entry(generation.manifest.clone().into()).or_default().push(need);
             }
         }
-        repairs
+        needs
     }
 
     /// The components that are needed.

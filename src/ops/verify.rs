@@ -19,7 +19,7 @@ use crate::model::engine_key::EngineKeys;
 use crate::model::event::Event;
 use crate::model::fault::Fault;
 use crate::model::name::ExtensionName;
-use crate::model::plan::{Action, Plan, Repair};
+use crate::model::plan::{Action, Need, Plan};
 use crate::model::report::StepOutcome;
 use crate::model::verify_report::{Finding, FindingKind, LookedAt, Outcome, VerifyReport};
 use crate::store::blobs::Blobs;
@@ -188,7 +188,7 @@ impl Verify<'_> {
 
     /// Looks whether all that generations and locks need is there, and gets what is not.
     fn needs(&mut self) -> Result<(), Error> {
-        let repairs = self.roots.repairs();
+        let repairs = self.roots.needs();
         let is_live = |metering| repairs.values().flatten().any(|repair| repair.metering == Some(metering));
         let engines = engine_keys(is_live)?;
         let lost = self.lost(&repairs, &engines);
@@ -228,7 +228,7 @@ impl Verify<'_> {
     }
 
     /// What is needed and is not there, or not any more.
-    fn lost(&self, repairs: &BTreeMap<PathBuf, Vec<Repair>>, engines: &EngineKeys) -> BTreeMap<PathBuf, Lost> {
+    fn lost(&self, repairs: &BTreeMap<PathBuf, Vec<Need>>, engines: &EngineKeys) -> BTreeMap<PathBuf, Lost> {
         let mut lost: BTreeMap<PathBuf, Lost> = BTreeMap::new();
         let bad: BTreeSet<&Path> = self.findings.iter().map(|finding| Path::new(&finding.path)).collect();
         let mut look = |kind: FindingKind, path: PathBuf, name: &ExtensionName| {
@@ -256,7 +256,7 @@ impl Verify<'_> {
     fn repair(
         &self,
         manifest: &Path,
-        repairs: &[Repair],
+        repairs: &[Need],
         engines: &EngineKeys,
         failed: &mut BTreeMap<PathBuf, String>,
     ) -> Result<(), Error> {
@@ -271,7 +271,7 @@ impl Verify<'_> {
         let blobs = repairs.iter().flat_map(|repair| &repair.blobs).map(|blob| blob.digest).collect();
         let wanted = Wanted { blobs, code: code.collect(), engines: engines.clone() };
         let inventory = scan(self.paths(), wanted, Notes::Write)?;
-        let plan = Plan::for_repair(repairs, &inventory);
+        let plan = Plan::for_needs(repairs, &inventory);
         if plan.is_empty() {
             return Ok(());
         }

@@ -64,6 +64,8 @@ pub enum Error {
     Forbidden(#[from] SourceRefusal),
     #[error("{} is not an OCI image layout: {why}", path.display())]
     NotALayout { path: PathBuf, why: String },
+    #[error("{} is not a bundle that can be used: {why}", path.display())]
+    NotABundle { path: PathBuf, why: String },
     #[error("{} has a wrong digest", path.display())]
     LayoutDigest {
         path: PathBuf,
@@ -157,6 +159,7 @@ impl Error {
             | Self::Echo { .. } => FaultKind::Integrity,
             Self::Refused { .. } | Self::MediaType { .. } => FaultKind::Data,
             Self::NotALayout { .. }
+            | Self::NotABundle { .. }
             | Self::LayoutDigest { .. }
             | Self::Ca { .. }
             | Self::Transport(_)

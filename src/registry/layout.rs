@@ -191,10 +191,11 @@ impl Source for Layout {
         }
         let mut buffer = vec![0; 128 << 10];
         loop {
-            let read = file.read(&mut buffer).map_err(io(&path))?;
-            if read == 0 {
-                break;
-            }
+            let read = match file.read(&mut buffer) {
+                Ok(0) => break,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                read => read.map_err(io(&path))?,
+            };
             if sink.size() + read as u64 > size {
                 let what = digest.to_string();
                 return Err(Error::TooLong { source_name: self.name(), what, limit: size });

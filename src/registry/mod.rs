@@ -4,13 +4,15 @@
 //! No answer is believed before its digest was checked, none is read past its limit, and none gets a credential that is
 //! not its own.
 //!
-//! [`mirror`] picks among the [`source`]s, [`artifact`] says what a manifest leads to, [`package`] makes one. A request
+//! [`mirror`] picks among the [`source`]s, [`artifact`] says what a manifest leads to, [`package`] makes one, and [`bundle`] one of a
+//! whole set. A request
 //! goes through three files: `remote` says what to ask and tries again (`retry`), `host` sends it, with what `auth` gets
 //! from `credentials`, and `transport` has the connections.
 
 pub mod artifact;
 mod auth;
 mod body;
+pub mod bundle;
 pub mod credentials;
 pub mod docker_file;
 pub mod error;
@@ -27,6 +29,7 @@ mod realm;
 mod remote;
 mod retry;
 pub mod secret;
+pub mod shelf;
 pub mod source;
 pub mod transport;
 mod upload;

@@ -14,7 +14,7 @@ const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 const LAYER: &str = "application/wasm";
 
 /// The annotation with a file's name.
-const TITLE: &str = "org.opencontainers.image.title";
+pub(super) const TITLE: &str = "org.opencontainers.image.title";
 
 /// The time that a config must give for the tools that read it. A true one would change the digest each time.
 const CREATED: &str = "1970-01-01T00:00:00Z";

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::paths::StorePaths;
 use super::{Error, open_trusted, write};
@@ -87,6 +87,25 @@ impl Blobs {
         self.admit(blob)
     }
 
+    /// Stages and admits the bytes of a file. No more of them are taken than the blob may have.
+    ///
+    /// # Errors
+    /// Those of [`admit`](Self::admit); `file` names where the bytes come from.
+    pub fn take(&self, bytes: impl Read, file: &Path, blob: &Blob) -> Result<(), Error> {
+        let mut staging = self.stage(blob)?;
+        staging.restart()?;
+        let mut written = Ok(());
+        let take = |piece: &[u8]| {
+            if written.is_ok() {
+                written = staging.write(piece);
+            }
+        };
+        each_piece(&mut bytes.take(blob.role.limit() + 1), take).map_err(Error::io("read", file))?;
+        written?;
+        drop(staging);
+        self.admit(blob)
+    }
+
     /// The bytes of a blob, hashed on the way.
     ///
     /// # Errors
@@ -166,13 +185,15 @@ pub(crate) fn hash(file: &mut File) -> std::io::Result<(Digest, u64, Vec<u8>)> {
     Ok((hasher.finish(), size, start))
 }
 
-/// Hands over all that is in a file, piece by piece.
-fn each_piece(file: &mut File, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
+/// Hands over all that can be read, piece by piece.
+fn each_piece(file: &mut impl Read, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
     let mut buffer = vec![0; 128 << 10];
     loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(()),
-            read => take(&buffer[..read]),
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => take(&buffer[..read]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

@@ -174,6 +174,12 @@ pub fn temporary_folder() -> Result<tempfile::TempDir, Error> {
 #[derive(Debug)]
 pub struct Unfinished(tempfile::NamedTempFile);
 
+/// Begins a file of the user's in a folder, with the mode of an ordinary new file.
+pub fn begin_user_file(folder: &Path) -> Result<Unfinished, Error> {
+    let _ = sweep(folder);
+    begin_with_mode(folder, 0o666)
+}
+
 /// Begins a private file in a folder.
 pub fn begin(folder: &Path) -> Result<Unfinished, Error> {
     begin_with_mode(folder, 0o600)
@@ -203,6 +209,11 @@ impl Unfinished {
     /// Gives it its name, as a file of the store.
     pub fn finish(self, target: &Path, durability: Durability) -> Result<(), Error> {
         self.finish_with_mode(target, Some(READ_ONLY), durability)
+    }
+
+    /// Gives it its name, as a file of the user's, for good.
+    pub fn finish_user_file(self, target: &Path) -> Result<(), Error> {
+        self.finish_with_mode(target, None, Durability::Synced)
     }
 
     fn finish_with_mode(self, target: &Path, mode: Option<u32>, durability: Durability) -> Result<(), Error> {

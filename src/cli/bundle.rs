@@ -1,0 +1,134 @@
+//! `sesame bundle …`: a whole set in one file, out of this machine and into another. Builds options and calls one verb.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use sesame::model::bundle_report::{ExportReport, ImportReport};
+use sesame::model::text::{count, escape, size};
+use sesame::ops::consent::Consent;
+use sesame::ops::export::export;
+use sesame::ops::import::{BundleAsks, Existing, Import, import};
+use sesame::ops::project::Project;
+
+use super::args::{Arguments, ProfileArgument};
+use super::environment::Environment;
+use super::failure::Failure;
+use super::human::{Style, live_set, summary, table};
+use super::means::{Compiling, Means};
+use super::output::{Output, Volume};
+use super::prompt::agrees;
+use super::{context, context_of, json};
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum BundleCommand {
+    /// Write manifest, lock and all that the lock needs into one archive or folder
+    Export {
+        /// An archive, FILE.tar, or a folder of its own
+        #[arg(value_name = "FILE.tar|FOLDER")]
+        to: PathBuf,
+        #[command(flatten)]
+        means: Means,
+    },
+    /// Make the set of a bundle this machine's and live, without a network
+    Import {
+        /// An archive, or a folder
+        #[arg(value_name = "FILE.tar|FOLDER")]
+        bundle: PathBuf,
+        /// Grant everything that the bundle grants, without asking
+        #[arg(long)]
+        grant_all: bool,
+        /// Put its files in the place of the manifest, the lock and the drop-ins that are there
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        profile: ProfileArgument,
+        #[command(flatten)]
+        compiling: Compiling,
+    },
+}
+
+impl BundleCommand {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Export { .. } => "bundle export",
+            Self::Import { .. } => "bundle import",
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments, command: &BundleCommand, output: &Output) -> Result<(), Failure> {
+    let environment = Environment::read()?;
+    match command {
+        BundleCommand::Export { to, means } => {
+            let context = context(arguments, command.name(), means, output)?;
+            let mut report = export(&context, &environment.start.join(to))?;
+            report.bundle = to.display().to_string();
+            output.report(command.name(), json::Data::Export(&report), || exported(&report));
+        }
+        BundleCommand::Import { bundle, grant_all, replace, profile, compiling } => {
+            let project = Project::named_or_own(&environment.search(arguments.manifest.clone()));
+            let means = Means { offline: true, compiling: compiling.clone(), ..Means::default() };
+            let path = environment.start.join(bundle);
+            let context = context_of(environment, project, command.name(), &means, output)?;
+            let consent = |asked: &BundleAsks<'_>| match (grant_all, output.asks()) {
+                (true, _) => Consent::Granted,
+                (false, false) => Consent::Nobody,
+                (false, true) => {
+                    output.say(Volume::Quiet, &asks(asked));
+                    agrees(output, &context.interrupt)
+                }
+            };
+            let existing = if *replace { Existing::Replace } else { Existing::Keep };
+            let wanted = Import { bundle: path, existing, consent: &consent, profile: profile.profile.clone() };
+            let mut report = import(&context, &wanted)?;
+            report.bundle = bundle.display().to_string();
+            output.report(command.name(), json::Data::Import(&report), || imported(&report));
+        }
+    }
+    Ok(())
+}
+
+/// What was written.
+fn exported(report: &ExportReport) -> String {
+    let had = report.size - report.written;
+    let had = if had == 0 { String::new() } else { format!(", of which {} were there", size(had)) };
+    format!(
+        "{} {}  {}, {}, {}{had}\n{}\n",
+        Style::good("exported"),
+        escape(&report.bundle),
+        count(report.extensions, "extension"),
+        count(report.blobs, "blob"),
+        size(report.size),
+        report.digest
+    )
+}
+
+/// What a bundle brings, and the question.
+fn asks(asks: &BundleAsks<'_>) -> String {
+    let mut text = String::new();
+    let shown = escape(&asks.bundle.display().to_string()).into_owned();
+    let _ = writeln!(text, "{} has {}:", Style::strong(&shown), count(asks.extensions.len(), "extension"));
+    text.push_str(&table(asks.extensions.iter().map(|extension| {
+        let grants = if extension.grants.is_empty() { "no grants".to_owned() } else { extension.grants.join(", ") };
+        vec![extension.name.to_string(), escape(&extension.source).into_owned(), escape(&grants).into_owned()]
+    })));
+    let _ = write!(text, "write them to {} and grant them that? [y/N] ", escape(&asks.folder));
+    text
+}
+
+/// What was imported.
+fn imported(report: &ImportReport) -> String {
+    let mut text = String::new();
+    for file in &report.files {
+        let _ = writeln!(text, "{} {}", Style::good("wrote"), escape(file));
+    }
+    for file in &report.removed {
+        let _ = writeln!(text, "{} {}", Style::good("removed"), escape(file));
+    }
+    for change in &report.sync.changes {
+        let _ = writeln!(text, "{}", escape(change));
+    }
+    text.push_str(&summary(&live_set(&report.sync), "done:"));
+    text
+}

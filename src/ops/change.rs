@@ -1,0 +1,52 @@
+//! A change to the person's files and to what is live: both are made, or neither.
+
+use super::context::Context;
+use super::error::Error;
+use super::lock::Mode;
+use super::sync::{LockPolicy, Options, Ownership, sync_guarded};
+use super::undo::Undo;
+use crate::model::manifest::Manifest;
+use crate::model::name::ProfileName;
+use crate::model::report::{LockReport, SyncReport};
+use crate::store::generations;
+
+/// Edits the person's files and then makes the set live. If a step fails, the files are put back; if the process is killed,
+/// the next `sync` completes what the files say by then. For whoever holds the store's guard.
+pub(super) fn change<T>(
+    context: &Context,
+    profile: Option<&ProfileName>,
+    edit: impl FnOnce(&mut Undo) -> Result<(T, LockReport), Error>,
+) -> Result<(T, SyncReport), Error> {
+    let mut undo = Undo::default();
+    let options = Options {
+        mode: Mode::Write,
+        policy: LockPolicy::Locked,
+        ownership: Ownership::Respect,
+        profile: profile.cloned(),
+    };
+    let done = edit(&mut undo).and_then(|(edited, lock)| Ok((edited, lock, sync_guarded(context, &options)?)));
+    match done {
+        Ok((edited, lock, sync)) => {
+            undo.keep()?;
+            Ok((edited, SyncReport { lock: Some(lock), ..sync }))
+        }
+        Err(error) => match undo.put_back() {
+            Ok(()) => Err(match error {
+                Error::Incomplete(report) => Error::PutBack(report),
+                error => error,
+            }),
+            Err(second) => Err(Error::NotPutBack { error: Box::new(error), second: second.to_string() }),
+        },
+    }
+}
+
+/// Refuses, before anything is asked or fetched, what the sync at the end would refuse: a live set of another manifest.
+pub(super) fn check_owner(context: &Context, profile: Option<&ProfileName>, manifest: &Manifest) -> Result<(), Error> {
+    let profile = profile.or(manifest.profile.as_ref()).cloned().unwrap_or_default();
+    match generations::live(&context.paths, &profile)? {
+        Some((_, live)) if live.manifest != context.project.manifest().display().to_string() => {
+            Err(Error::OtherManifest { profile, made_by: live.manifest, differences: Vec::new() })
+        }
+        _ => Ok(()),
+    }
+}

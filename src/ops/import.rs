@@ -1,0 +1,279 @@
+//! `bundle import`: makes the desired state of a bundle this machine's, from the bundle alone.
+//!
+//! A bundle may come from anybody. Its files are written under the names that a project has and no others, its blobs are
+//! admitted by digest, and what it grants is shown before anything is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::change::{change, check_owner};
+use super::consent::Consent;
+use super::context::Context;
+use super::error::Error;
+use super::export::is_inside;
+use super::permission::{check_sources, read_policy};
+use super::project::{DROP_INS, LOCK, MANIFEST, read_file};
+use super::undo::Undo;
+use crate::model::bundle_report::ImportReport;
+use crate::model::capability::shown;
+use crate::model::digest::Digest;
+use crate::model::inventory::Held;
+use crate::model::lock::{Lock, LockedSource};
+use crate::model::manifest::{DropIn, Manifest, ManifestSource};
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::{Blob, Need};
+use crate::model::preamble::Kind;
+use crate::model::problem::Problem;
+use crate::model::report::{LockOutcome, LockReport};
+use crate::registry::bundle::Bundle;
+use crate::registry::mirror::Reach;
+use crate::store::blobs::Blobs;
+use crate::store::scan::{Notes, Wanted, scan};
+
+/// What to do where extensions are named already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Refuse, unless they are named by the very same files.
+    Keep,
+    /// Put the bundle's files in the place of those that are there.
+    Replace,
+}
+
+/// What to import.
+pub struct Import<'a> {
+    /// The archive or folder.
+    pub bundle: PathBuf,
+    pub existing: Existing,
+    /// Asked when the bundle grants anything.
+    pub consent: &'a dyn Fn(&BundleAsks<'_>) -> Consent,
+    /// Instead of the manifest's profile.
+    pub profile: Option<ProfileName>,
+}
+
+/// What a bundle brings and grants.
+#[derive(Debug)]
+pub struct BundleAsks<'a> {
+    pub bundle: &'a Path,
+    /// Where its files are to be written.
+    pub folder: String,
+    pub extensions: Vec<BundledExtension>,
+}
+
+/// An extension of a bundle.
+#[derive(Debug)]
+pub struct BundledExtension {
+    pub name: ExtensionName,
+    /// The reference, or the path.
+    pub source: String,
+    /// What it is granted, each as it is written after `--grant`.
+    pub grants: Vec<String>,
+}
+
+/// Writes the bundle's files into the context's project, takes its blobs into the store and makes the set live. No registry
+/// is asked.
+///
+/// # Errors
+/// [`Error::DesiredStateThere`] if other files name extensions there already; [`Error::BundleNoConsent`] if it grants
+/// something and there is nobody to ask; [`Error::BadBundle`] if it contradicts itself or lacks something. Then the files and
+/// the live set are as before.
+pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Error> {
+    let context = &Context { reach: Reach::Offline, ..context.clone() };
+    let bundle = Bundle::open(&import.bundle)?;
+    let set = Set::read(context, import, &bundle)?;
+    check_sources(&read_policy(&context.user)?.sources, &set.manifest, Some(&set.lock))?;
+    check_owner(context, import.profile.as_ref(), &set.manifest)?;
+    let there = context.project.committed()?;
+    set.check_existing(context, import.existing, &there)?;
+    let lacking = set.lacking(context, import, &bundle)?;
+    if there != set.texts {
+        set.agree(context, import)?;
+    }
+    let _guard = context.guard()?;
+    let blobs = Blobs::new(&context.paths);
+    for blob in &lacking {
+        if context.interrupt.is_set() {
+            return Err(Error::Interrupted);
+        }
+        let bytes = bundle.blob(blob.digest)?.ok_or(Error::Bug("a blob of the bundle is gone"))?;
+        blobs.take(bytes, &import.bundle, blob)?;
+    }
+    let ((files, removed), sync) = change(context, import.profile.as_ref(), |undo| {
+        // Somebody may have written some while the person thought.
+        let there = context.project.committed()?;
+        set.check_existing(context, import.existing, &there)?;
+        let written = set.write(context, import.existing, &blobs, &there, undo)?;
+        let outcome =
+            if there.get(LOCK) == set.texts.get(LOCK) { LockOutcome::Satisfied } else { LockOutcome::Written };
+        Ok((written, set.lock_report(context, outcome)))
+    })?;
+    let (name, digest) = (import.bundle.display().to_string(), bundle.digest());
+    Ok(ImportReport { bundle: name, digest, files, removed, blobs: lacking.len(), sync })
+}
+
+/// The desired state of a bundle, and its lock.
+struct Set {
+    texts: BTreeMap<String, Vec<u8>>,
+    manifest: Manifest,
+    lock: Lock,
+}
+
+impl Set {
+    /// Reads the bundle's texts and holds them against each other.
+    fn read(context: &Context, import: &Import<'_>, bundle: &Bundle) -> Result<Self, Error> {
+        let bad = |why: String| Error::BadBundle { path: import.bundle.clone(), why };
+        let texts = bundle.texts()?;
+        let lacks = |name: &str| bad(format!("it has no {name}"));
+        let text = |name: &str| texts.get(name).cloned().ok_or_else(|| lacks(name));
+        let file = |name: &str| format!("{name} of the bundle");
+        let project = context.project.manifest().parent().unwrap_or(Path::new("/"));
+        let mut drop_ins = Vec::new();
+        for (name, bytes) in texts.iter().filter(|(name, _)| ![MANIFEST, LOCK].contains(&name.as_str())) {
+            let stem = name.strip_prefix(DROP_INS).and_then(|name| name.strip_prefix('/')?.strip_suffix(".toml"));
+            let stem = stem.filter(|stem| stem.parse::<ExtensionName>().is_ok());
+            let stem = stem.ok_or_else(|| bad(format!("it has a file `{name}`, which no project has")))?.to_owned();
+            let source = ManifestSource { file: file(name), folder: project.join(DROP_INS), bytes: bytes.clone() };
+            drop_ins.push(DropIn { stem, source });
+        }
+        let main = ManifestSource { file: file(MANIFEST), folder: project.to_owned(), bytes: text(MANIFEST)? };
+        let manifest = Manifest::parse(&main, &drop_ins).map_err(without_help)?;
+        let lock = Lock::parse(&file(LOCK), &text(LOCK)?).map_err(without_help)?;
+        let mut files = BTreeMap::new();
+        for (name, entry) in &lock.entries {
+            let LockedSource::Path(path) = &entry.source else { continue };
+            if !is_inside(path) || texts.contains_key(path) {
+                return Err(bad(format!("it would write the component of `{name}` to {path}")));
+            }
+            if files.insert(path.clone(), entry.component).is_some_and(|other| other != entry.component) {
+                return Err(bad(format!("it has two components for {path}")));
+            }
+        }
+        match lock.staleness(&manifest, &files).keys().next() {
+            Some(name) => Err(bad(format!("its lock is not that of its manifest: look at `{name}`"))),
+            None => Ok(Self { texts, manifest, lock }),
+        }
+    }
+
+    /// Refuses to write over what somebody else has written.
+    fn check_existing(
+        &self,
+        context: &Context,
+        existing: Existing,
+        there: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<(), Error> {
+        let other = there.iter().filter(|(name, bytes)| self.texts.get(*name) != Some(bytes));
+        let files: Vec<String> = other.map(|(name, _)| context.project.shown_file(name)).collect();
+        if existing == Existing::Keep && !files.is_empty() {
+            return Err(Error::DesiredStateThere { files });
+        }
+        for (path, digest) in self.components() {
+            let path = context.project.component(path);
+            let Some(found) = read_file(&path, u64::MAX)?.filter(|found| Digest::of(found) != digest) else { continue };
+            if existing == Existing::Keep || Kind::of(&found) != Kind::Component {
+                return Err(Error::CopyThere { path });
+            }
+        }
+        Ok(())
+    }
+
+    /// What the store has to take from the bundle.
+    fn lacking(&self, context: &Context, import: &Import<'_>, bundle: &Bundle) -> Result<Vec<Blob>, Error> {
+        let needs: Vec<Need> = self.lock.entries.iter().map(|(name, entry)| Need::of_entry(name, entry)).collect();
+        let wanted = needs.iter().flat_map(|need| &need.blobs).map(|blob| blob.digest).collect();
+        let inventory = scan(&context.paths, Wanted { blobs: wanted, ..Wanted::default() }, Notes::Leave)?;
+        let (mut lacking, mut seen) = (Vec::new(), BTreeSet::new());
+        for (need, blob) in needs.iter().flat_map(|need| need.blobs.iter().map(move |blob| (need, blob))) {
+            if inventory.blobs.get(&blob.digest) == Some(&Held::Good) || !seen.insert(blob.digest) {
+                continue;
+            }
+            if bundle.blob(blob.digest)?.is_none() {
+                let why = format!("it lacks {}, which `{}` needs", blob.digest, need.name);
+                return Err(Error::BadBundle { path: import.bundle.clone(), why });
+            }
+            lacking.push(*blob);
+        }
+        Ok(lacking)
+    }
+
+    /// Asks whether the extensions may have what the bundle grants them.
+    fn agree(&self, context: &Context, import: &Import<'_>) -> Result<(), Error> {
+        let extensions = self.manifest.extensions.iter().map(|(name, extension)| BundledExtension {
+            name: name.clone(),
+            source: extension.source.to_string(),
+            grants: shown(&extension.capabilities),
+        });
+        let asks = BundleAsks {
+            bundle: &import.bundle,
+            folder: context.project.shown_file(""),
+            extensions: extensions.collect(),
+        };
+        if asks.extensions.iter().all(|extension| extension.grants.is_empty()) {
+            return Ok(());
+        }
+        match (import.consent)(&asks) {
+            Consent::Granted => Ok(()),
+            Consent::Refused => Err(Error::BundleDeclined),
+            Consent::Nobody => Err(Error::BundleNoConsent),
+            Consent::Interrupted => Err(Error::Interrupted),
+        }
+    }
+
+    /// Writes the files of the person's: components first, so that none is named that is not there. Gives what was written
+    /// and what was removed.
+    fn write(
+        &self,
+        context: &Context,
+        existing: Existing,
+        blobs: &Blobs,
+        there: &BTreeMap<String, Vec<u8>>,
+        undo: &mut Undo,
+    ) -> Result<(Vec<String>, Vec<String>), Error> {
+        let project = &context.project;
+        let (mut written, mut removed) = (Vec::new(), Vec::new());
+        for (name, digest) in self.components() {
+            let (path, bytes) = (project.component(name), blobs.read(digest)?);
+            if read_file(&path, u64::MAX)?.is_none_or(|found| found != bytes) {
+                undo.write(&path, &bytes)?;
+                written.push(project.shown_file(name));
+            }
+        }
+        for (name, bytes) in self.texts.iter().filter(|(name, bytes)| there.get(*name) != Some(bytes)) {
+            undo.write(&project.committed_path(name), bytes)?;
+            written.push(project.shown_file(name));
+        }
+        if existing == Existing::Replace {
+            for name in there.keys().filter(|name| !self.texts.contains_key(*name)) {
+                undo.remove(&project.committed_path(name))?;
+                removed.push(project.shown_file(name));
+            }
+        }
+        Ok((written, removed))
+    }
+
+    /// The components that the manifest takes from files, by their paths.
+    fn components(&self) -> impl Iterator<Item = (&str, Digest)> {
+        let paths = self.lock.entries.values().filter_map(|entry| match &entry.source {
+            LockedSource::Path(path) => Some((path.as_str(), entry.component)),
+            LockedSource::Oci { .. } => None,
+        });
+        paths.collect::<BTreeMap<_, _>>().into_iter()
+    }
+
+    fn lock_report(&self, context: &Context, outcome: LockOutcome) -> LockReport {
+        LockReport {
+            file: context.project.shown_lock(),
+            outcome,
+            stale: BTreeMap::new(),
+            changes: Vec::new(),
+            extensions: self.lock.entries.len(),
+            texts: None,
+        }
+    }
+}
+
+/// Problems of files that nobody can mend where they are.
+fn without_help(mut problems: Vec<Problem>) -> Error {
+    for problem in &mut problems {
+        problem.help = None;
+    }
+    Error::Problems(problems)
+}

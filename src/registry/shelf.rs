@@ -1,0 +1,193 @@
+//! The files of a layout that came as one thing: a folder, or a tar archive of one. Of an archive only regular files with a
+//! layout's names are taken, and nothing is ever unpacked by the names that stand in it.
+//!
+//! The archive is that of POSIX (ustar, <https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html>), without
+//! extensions: what a longer name or another size would be written in is refused.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek as _, SeekFrom};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use tar::{Archive, EntryType};
+
+use super::error::Error;
+use crate::model::digest::Digest;
+
+/// The most files that an archive may have. A set of ten thousand extensions has thirty thousand.
+const MOST_FILES: usize = 200_000;
+
+/// Where the blobs are.
+const BLOBS: &str = "blobs/sha256/";
+
+/// An opened layout.
+#[derive(Debug)]
+pub struct Shelf {
+    path: PathBuf,
+    files: Files,
+}
+
+#[derive(Debug)]
+enum Files {
+    Folder,
+    /// The archive, and where in it each file begins and how long it is.
+    Archive(File, HashMap<String, (u64, u64)>),
+}
+
+impl Shelf {
+    /// Opens a folder, or looks through an archive.
+    ///
+    /// # Errors
+    /// [`Error::NotABundle`] if it is neither, or has what no layout has.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let metadata = std::fs::metadata(path).map_err(io(path))?;
+        if metadata.is_dir() {
+            return Ok(Self { path: path.to_owned(), files: Files::Folder });
+        }
+        if !metadata.is_file() {
+            return Err(bad(path, "it is neither a folder nor a regular file"));
+        }
+        let mut file = File::open(path).map_err(io(path))?;
+        let places = look_through(path, &mut file, metadata.len())?;
+        Ok(Self { path: path.to_owned(), files: Files::Archive(file, places) })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The bytes of a file with a layout's name, of which there may be `limit`; none if it is not there.
+    pub fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+        let Some((reader, size)) = self.open_file(name)? else { return Ok(None) };
+        if size > limit {
+            return Err(bad(&self.path, &format!("its `{name}` has {size} bytes; at most {limit} are read")));
+        }
+        let mut bytes = Vec::new();
+        reader.take(limit).read_to_end(&mut bytes).map_err(io(&self.path))?;
+        Ok(Some(bytes))
+    }
+
+    /// A blob's bytes, not checked yet; none if it is not there.
+    pub fn blob(&self, digest: Digest) -> Result<Option<Box<dyn Read + '_>>, Error> {
+        Ok(self.open_file(&blob_name(digest))?.map(|(reader, _)| reader))
+    }
+
+    fn open_file(&self, name: &str) -> Result<Option<(Box<dyn Read + '_>, u64)>, Error> {
+        match &self.files {
+            Files::Folder => {
+                let path = self.path.join(name);
+                match std::fs::metadata(&path) {
+                    Ok(metadata) if metadata.is_file() => {
+                        Ok(Some((Box::new(File::open(&path).map_err(io(&path))?), metadata.len())))
+                    }
+                    Ok(_) => Err(bad(&self.path, &format!("its `{name}` is no regular file"))),
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                    Err(error) => Err(io(&path)(error)),
+                }
+            }
+            Files::Archive(file, places) => Ok(places
+                .get(name)
+                .map(|(at, size)| (Box::new(Part { file, at: *at, end: at + size }) as Box<dyn Read>, *size))),
+        }
+    }
+}
+
+/// Whether a path is to be an archive, and not a folder.
+pub fn is_archive(path: &Path) -> bool {
+    !path.is_dir() && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tar"))
+}
+
+/// The name of a blob in a layout.
+pub fn blob_name(digest: Digest) -> String {
+    format!("{BLOBS}{}", digest.hex())
+}
+
+/// The header of a file in an archive: the same for the same name and size, whoever writes it, where and when.
+pub fn header(name: &str, size: u64) -> std::io::Result<tar::Header> {
+    let mut header = tar::Header::new_ustar();
+    header.set_path(name)?;
+    header.set_entry_type(EntryType::Regular);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(size);
+    header.set_cksum();
+    Ok(header)
+}
+
+/// Finds every file of an archive.
+fn look_through(path: &Path, file: &mut File, length: u64) -> Result<HashMap<String, (u64, u64)>, Error> {
+    let mut places = HashMap::new();
+    let unread = |error: std::io::Error| bad(path, &format!("it is no tar archive that can be read: {error}"));
+    file.seek(SeekFrom::Start(0)).map_err(io(path))?;
+    let mut archive = Archive::new(file);
+    for entry in archive.entries_with_seek().map_err(unread)?.raw(true) {
+        let entry = entry.map_err(unread)?;
+        let bytes = entry.path_bytes();
+        let name = String::from_utf8_lossy(&bytes);
+        let name = name.strip_prefix("./").unwrap_or(&name);
+        let is_folder = ["", "blobs/", "blobs/sha256/", "blobs", "blobs/sha256"].contains(&name);
+        match entry.header().entry_type() {
+            EntryType::Directory if is_folder => continue,
+            EntryType::Regular if is_layouts(name) => {}
+            kind => return Err(bad(path, &format!("it has {}, which no layout has", describe(kind, name)))),
+        }
+        let (at, size) = (entry.raw_file_position(), entry.size());
+        if at.checked_add(size).is_none_or(|end| end > length) {
+            return Err(bad(path, &format!("it ends before `{name}` does; copy it again")));
+        }
+        if places.insert(name.to_owned(), (at, size)).is_some() {
+            return Err(bad(path, &format!("it has `{name}` twice")));
+        }
+        if places.len() > MOST_FILES {
+            return Err(bad(path, &format!("it has more than {MOST_FILES} files")));
+        }
+    }
+    Ok(places)
+}
+
+/// Whether a file of a layout can have this name.
+fn is_layouts(name: &str) -> bool {
+    let is_blob = |hex: &str| format!("sha256:{hex}").parse::<Digest>().is_ok();
+    ["oci-layout", "index.json"].contains(&name) || name.strip_prefix(BLOBS).is_some_and(is_blob)
+}
+
+fn describe(kind: EntryType, name: &str) -> String {
+    let kind = match kind {
+        EntryType::Regular => "the file",
+        EntryType::Directory => "the folder",
+        EntryType::Symlink | EntryType::Link => "the link",
+        EntryType::XHeader | EntryType::XGlobalHeader | EntryType::GNULongName | EntryType::GNULongLink => {
+            "the extension of the format"
+        }
+        _ => "the special file",
+    };
+    format!("{kind} `{name}`")
+}
+
+fn bad(path: &Path, why: &str) -> Error {
+    Error::NotABundle { path: path.to_owned(), why: why.to_owned() }
+}
+
+fn io(path: &Path) -> impl Fn(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |error| Error::Io { path: path.clone(), why: error.to_string() }
+}
+
+/// A part of a file, read without moving the place of others that read it.
+struct Part<'a> {
+    file: &'a File,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Part<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let most = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.file.read_at(&mut buffer[..most], self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
