@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use sesame::model::bundle_report::{ExportReport, ImportReport};
+use sesame::model::report::SyncOutcome;
 use sesame::model::text::{count, escape, size};
 use sesame::ops::consent::Consent;
 use sesame::ops::export::export;
@@ -129,6 +130,7 @@ fn imported(report: &ImportReport) -> String {
     for change in &report.sync.changes {
         let _ = writeln!(text, "{}", escape(change));
     }
-    text.push_str(&summary(&live_set(&report.sync), "done:"));
+    let outcome = if report.sync.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
+    text.push_str(&summary(&live_set(&report.sync), outcome));
     text
 }

@@ -90,18 +90,18 @@ impl Error {
             Self::Inherits { name, .. } => {
                 format!("grant them to it with `--grant` or `--grant-all`, or first `sesame extension remove {name}`")
             }
-            Self::Declined { .. } => "nothing was changed".to_owned(),
+            Self::Declined { .. } | Self::BundleDeclined => "nothing was changed".to_owned(),
             Self::OutsideFile { name, .. } => {
                 format!("copy it below that folder, or publish it with `sesame extension push`, and mend the source of `{name}`")
             }
             Self::BundlePath(_) => "name an archive, FILE.tar, or a folder; bundles are not compressed".to_owned(),
+            Self::FolderTaken(_) => "name a folder of its own".to_owned(),
             Self::BadBundle { .. } => "make it again with `sesame bundle export`".to_owned(),
             Self::DesiredStateThere { .. } => {
                 "`--replace` puts the bundle's files in their place; `--manifest FOLDER` writes them into another folder"
                     .to_owned()
             }
-            Self::BundleNoConsent => "if you trust it with that, add `--grant-all`; on a terminal it shows what".to_owned(),
-            Self::BundleDeclined => "nothing was changed".to_owned(),
+            Self::BundleNoConsent { .. } => "if you trust them with that, add `--grant-all`".to_owned(),
             Self::Secrets { path, .. } => {
                 format!("write `NAME = \"VALUE\"` lines into it, and `chmod 600 {}`", path.display())
             }

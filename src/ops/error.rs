@@ -130,12 +130,14 @@ pub enum Error {
     OutsideFile { name: ExtensionName, path: PathBuf },
     #[error("{} is not where a bundle can be written", .0.display())]
     BundlePath(PathBuf),
+    #[error("{} holds something else than one bundle", .0.display())]
+    FolderTaken(PathBuf),
     #[error("{} is not a bundle that can be used: {why}", path.display())]
     BadBundle { path: PathBuf, why: String },
     #[error("there are extensions named already, by {}", files.join(", "))]
     DesiredStateThere { files: Vec<String> },
-    #[error("the bundle grants what nobody has agreed to")]
-    BundleNoConsent,
+    #[error("the bundle grants what nobody has agreed to: {}", grants.join("; "))]
+    BundleNoConsent { grants: Vec<String> },
     #[error("the bundle was not imported")]
     BundleDeclined,
     /// A sync that failed in part, after which manifest and lock were put back.
@@ -200,7 +202,7 @@ impl Error {
             Self::Unusable(Unusable::OtherEngine) => FaultKind::Configuration,
             Self::ForeignFile { .. } | Self::NotGranted { .. } | Self::OtherManifest { .. } => FaultKind::Denied,
             Self::NoConsent { .. } | Self::Inherits { .. } | Self::Declined { .. } => FaultKind::Denied,
-            Self::BundleNoConsent | Self::BundleDeclined => FaultKind::Denied,
+            Self::BundleNoConsent { .. } | Self::BundleDeclined => FaultKind::Denied,
             Self::NoName { .. } | Self::NoFunction { .. } | Self::Arguments { .. } | Self::Argument { .. } => {
                 FaultKind::Usage
             }
@@ -213,9 +215,11 @@ impl Error {
             Self::AlreadyThere(_) | Self::OtherWit(_) | Self::Engine(_) | Self::Policy(_) | Self::Folder { .. } => {
                 FaultKind::Configuration
             }
-            Self::NoCompiler { .. } | Self::PolicyChanged { .. } | Self::Secrets { .. } | Self::CopyThere { .. } => {
-                FaultKind::Configuration
-            }
+            Self::NoCompiler { .. }
+            | Self::PolicyChanged { .. }
+            | Self::Secrets { .. }
+            | Self::CopyThere { .. }
+            | Self::FolderTaken(_) => FaultKind::Configuration,
             Self::Read { .. } | Self::Runtime(_) | Self::NoCodeFolder { .. } => FaultKind::Io,
             Self::Problems(_)
             | Self::MissingFile { .. }

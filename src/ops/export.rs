@@ -17,7 +17,6 @@ use crate::model::digest::Digest;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::Manifest;
 use crate::model::plan::{MAX_COMPONENT, Need, Plan};
-use crate::registry::Error as Registry;
 use crate::registry::bundle::{Bundle, EMPTY_CONFIG, Rendered, render};
 use crate::registry::layout::MARKER;
 use crate::registry::shelf::{blob_name, header, is_archive};
@@ -169,9 +168,8 @@ fn write_folder(context: &Context, to: &Path, contents: &Contents, blobs: &Blobs
     if !write::is_empty_or_absent(to)? {
         match Bundle::open(to) {
             Ok(bundle) if bundle.is_alone() => {}
-            Ok(_) => return Err(not_ours(to)),
             Err(_) if is_begun(to)? => {}
-            Err(_) => return Err(not_ours(to)),
+            _ => return Err(Error::FolderTaken(to.to_owned())),
         }
     }
     let stored = to.join("blobs").join("sha256");
@@ -215,9 +213,4 @@ fn write_folder(context: &Context, to: &Path, contents: &Contents, blobs: &Blobs
 fn is_begun(folder: &Path) -> Result<bool, Error> {
     let [marker, index] = ["oci-layout", "index.json"].map(|name| read_file(&folder.join(name), 1 << 10));
     Ok(marker?.is_some_and(|marker| marker == MARKER.as_bytes()) && index?.is_none())
-}
-
-fn not_ours(folder: &Path) -> Error {
-    let why = "it holds something else than one bundle; name a folder of its own".to_owned();
-    Registry::NotALayout { path: folder.to_owned(), why }.into()
 }

@@ -212,7 +212,12 @@ impl Set {
         match (import.consent)(&asks) {
             Consent::Granted => Ok(()),
             Consent::Refused => Err(Error::BundleDeclined),
-            Consent::Nobody => Err(Error::BundleNoConsent),
+            Consent::Nobody => {
+                let granted = asks.extensions.iter().filter(|extension| !extension.grants.is_empty());
+                let grants =
+                    granted.map(|extension| format!("{} to `{}`", extension.grants.join(", "), extension.name));
+                Err(Error::BundleNoConsent { grants: grants.collect() })
+            }
             Consent::Interrupted => Err(Error::Interrupted),
         }
     }

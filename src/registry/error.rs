@@ -157,9 +157,8 @@ impl Error {
             | Self::TooLong { .. }
             | Self::Encoded { .. }
             | Self::Echo { .. } => FaultKind::Integrity,
-            Self::Refused { .. } | Self::MediaType { .. } => FaultKind::Data,
+            Self::Refused { .. } | Self::MediaType { .. } | Self::NotABundle { .. } => FaultKind::Data,
             Self::NotALayout { .. }
-            | Self::NotABundle { .. }
             | Self::LayoutDigest { .. }
             | Self::Ca { .. }
             | Self::Transport(_)

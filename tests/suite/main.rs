@@ -7,6 +7,7 @@
 mod status;
 mod support;
 
+mod bundles;
 mod call;
 mod check;
 mod compiling;
