@@ -18,10 +18,10 @@ use crate::model::code::{Seal, SealedCode};
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
 
-/// Writes code that this process has just compiled.
+/// Writes code that this process has just compiled. It is on the disk when this returns: what is live needs it.
 pub fn write(paths: &StorePaths, key: &Key, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<(), Error> {
     let tag = Seal::tag(hasher(key, engine, component, code.len() as u64), code);
-    write::replace(&paths.code(engine, component), &[code, tag.as_bytes()], Durability::Disposable)
+    write::replace(&paths.code(engine, component), &[code, tag.as_bytes()], Durability::Synced)
 }
 
 /// Opens code, whose seal is still to be checked. `None` if there is none.

@@ -170,7 +170,8 @@ const SCENARIOS: [Scenario; 7] = [
 /// A run that was hit.
 struct Hit {
     run: Run,
-    /// The folders of what was refused, of which a move has two; none for a pipe to the worker, or what wakes a thread.
+    /// The folders of what was refused. None where that was a pipe to the worker, or what wakes a thread: strace counts for
+    /// each thread, so several may be hit.
     folders: Vec<String>,
 }
 
@@ -184,16 +185,15 @@ fn hit(sandbox: &Sandbox, command: &[&str], call: &str, what: &str, nth: usize) 
     strace.current_dir(sandbox.path("project")).env_clear();
     strace.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", "/usr/bin:/bin");
     let run = Run::of(&mut strace);
-    // Strace counts for each thread.
     let mut calls: HashMap<&str, usize> = HashMap::new();
     let log = fs::read_to_string(log).unwrap();
     for (thread, rest) in log.lines().filter_map(|line| line.split_once(' ')) {
         *calls.entry(thread).or_default() += usize::from(rest.trim_start().starts_with(&format!("{call}(")));
     }
     let root = sandbox.path("").display().to_string();
-    let injected = log.lines().find(|line| line.contains("(INJECTED)"));
-    let paths =
-        injected.into_iter().flat_map(|line| line.split(['"', '<', '>'])).filter(|path| path.starts_with(&root));
+    let injected = || log.lines().filter(|line| line.contains("(INJECTED)"));
+    let ours = injected().all(|line| line.contains(&root));
+    let paths = injected().flat_map(|line| line.split(['"', '<', '>'])).filter(|path| ours && path.starts_with(&root));
     let folders = paths.map(|path| Path::new(path).parent().unwrap().display().to_string()).collect();
     calls.values().any(|number| *number >= nth).then_some(Hit { run, folders })
 }
