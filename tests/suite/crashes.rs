@@ -8,11 +8,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::artifact::{Artifact, component};
-use crate::support::greeting::{FIRST, RELEASES, SECOND, greets, want};
-use crate::support::guest;
+use crate::support::greeting::greets;
 use crate::support::registry::Registry;
 use crate::support::sandbox::{Run, Sandbox};
+use crate::support::scenario::{Copy, SCENARIOS, Scenario, Wishes, left};
 
 /// The calls that change something on the disk.
 const CALLS: [&str; 14] = [
@@ -40,132 +39,6 @@ const OTHERS: usize = 6;
 
 /// The statuses of a program that is broken.
 const BROKEN: [i32; 4] = [70, 101, 134, 139];
-
-/// A command, and the place that it is run in.
-struct Scenario {
-    name: &'static str,
-    prepare: fn(&Sandbox, &Wishes<'_>),
-    command: &'static [&'static str],
-    /// The greetings that may be live after it was stopped somewhere, and the one that is once it was run again.
-    between: &'static [&'static str],
-    after: &'static str,
-}
-
-/// What is wanted in each release, beside the greeting: so many small extensions.
-struct Wishes<'a> {
-    registry: &'a Registry,
-    others: usize,
-}
-
-impl Wishes<'_> {
-    /// The manifest wants a release.
-    fn want(&self, sandbox: &Sandbox, release: &str) {
-        let other = |number: usize| {
-            let artifact = Artifact::wkg(&component(&format!("{number} of {release}")));
-            let reference = self.registry.push(&format!("org/other-{number}"), release, &artifact);
-            format!("other-{number} = \"{reference}\"\n")
-        };
-        let others: String = (0..self.others).map(other).collect();
-        want(sandbox, self.registry, release, &others);
-    }
-
-    /// The first release is live.
-    fn first(&self, sandbox: &Sandbox) {
-        self.want(sandbox, RELEASES[0]);
-        sandbox.ok(&["sync"]);
-    }
-
-    /// The first release is live, and the second is wanted.
-    fn upgrade(&self, sandbox: &Sandbox) {
-        self.first(sandbox);
-        self.want(sandbox, RELEASES[1]);
-    }
-
-    /// The second release is live, and the first was.
-    fn upgraded(&self, sandbox: &Sandbox) {
-        self.upgrade(sandbox);
-        sandbox.ok(&["sync"]);
-    }
-
-    /// The first release came out of a bundle, and there is one of the second. Nothing else is on the machine.
-    fn bundled(&self, sandbox: &Sandbox) {
-        for release in RELEASES {
-            self.want(sandbox, release);
-            sandbox.ok(&["lock"]);
-            sandbox.ok(&["bundle", "export", &format!("../{release}.tar")]);
-        }
-        for file in ["project/sesame.toml", "project/sesame.lock"] {
-            fs::remove_file(sandbox.path(file)).unwrap();
-        }
-        fs::remove_dir_all(sandbox.path("home")).unwrap();
-        fs::create_dir(sandbox.path("home")).unwrap();
-        sandbox.ok(&["bundle", "import", "../0.1.0.tar", "--grant-all"]);
-    }
-}
-
-const SCENARIOS: [Scenario; 7] = [
-    Scenario {
-        name: "sync",
-        prepare: |sandbox, wishes| wishes.upgrade(sandbox),
-        command: &["sync"],
-        between: &[FIRST, SECOND],
-        after: SECOND,
-    },
-    Scenario {
-        name: "lock",
-        prepare: |sandbox, wishes| wishes.upgrade(sandbox),
-        command: &["lock"],
-        between: &[FIRST],
-        after: FIRST,
-    },
-    Scenario {
-        name: "install",
-        prepare: |sandbox, wishes| {
-            wishes.first(sandbox);
-            sandbox.write("wordcount.wasm", guest("wordcount-1.0.0"));
-        },
-        command: &["extension", "install", "--name", "counting", "--from-file", "wordcount.wasm"],
-        between: &[FIRST],
-        after: FIRST,
-    },
-    Scenario {
-        name: "rollback",
-        prepare: |sandbox, wishes| wishes.upgraded(sandbox),
-        command: &["rollback", "1"],
-        between: &[FIRST, SECOND],
-        after: FIRST,
-    },
-    Scenario {
-        name: "gc",
-        prepare: |sandbox, wishes| {
-            wishes.upgraded(sandbox);
-            sandbox.ok(&["generations", "delete", "1"]);
-        },
-        command: &["gc"],
-        between: &[SECOND],
-        after: SECOND,
-    },
-    Scenario {
-        name: "bundle import",
-        prepare: |sandbox, wishes| wishes.bundled(sandbox),
-        command: &["bundle", "import", "../0.2.0.tar", "--grant-all", "--replace"],
-        between: &[FIRST, SECOND],
-        after: SECOND,
-    },
-    Scenario {
-        name: "verify --repair",
-        prepare: |sandbox, wishes| {
-            wishes.first(sandbox);
-            for blob in sandbox.files(&sandbox.data().join("blobs")) {
-                fs::remove_file(&blob).unwrap();
-                fs::write(&blob, "damaged").unwrap();
-            }
-        },
-        command: &["verify", "--repair"],
-        between: &[FIRST],
-        after: FIRST,
-    },
-];
 
 /// A run that was hit.
 struct Hit {
@@ -196,36 +69,6 @@ fn hit(sandbox: &Sandbox, command: &[&str], call: &str, what: &str, nth: usize) 
     let paths = injected().flat_map(|line| line.split(['"', '<', '>'])).filter(|path| ours && path.starts_with(&root));
     let folders = paths.map(|path| Path::new(path).parent().unwrap().display().to_string()).collect();
     calls.values().any(|number| *number >= nth).then_some(Hit { run, folders })
-}
-
-/// A copy of everything that a command may change, to begin anew from.
-struct Copy<'a>(&'a Sandbox);
-
-impl<'a> Copy<'a> {
-    fn of(sandbox: &'a Sandbox) -> Self {
-        for folder in ["home", "project"] {
-            copy(&sandbox.path(folder), &sandbox.path(&format!("{folder}.copy")));
-        }
-        Self(sandbox)
-    }
-
-    fn put_back(&self) {
-        for folder in ["home", "project"] {
-            fs::remove_dir_all(self.0.path(folder)).unwrap();
-            copy(&self.0.path(&format!("{folder}.copy")), &self.0.path(folder));
-        }
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
-}
-
-/// The files under way that nobody goes on with.
-fn left(sandbox: &Sandbox) -> BTreeSet<String> {
-    let files = sandbox.files(&sandbox.path("home")).into_iter().chain(sandbox.files(&sandbox.path("project")));
-    let names = files.filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned()));
-    names.filter(|name| name.starts_with(".sesame-")).collect()
 }
 
 /// How the calls are hit.

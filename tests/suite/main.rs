@@ -34,6 +34,7 @@ mod output;
 mod ownership;
 mod plans;
 mod policies;
+mod power;
 mod push;
 mod readme;
 mod real_registry;

@@ -3,6 +3,7 @@
 pub mod artifact;
 pub mod ca;
 pub mod chance;
+pub mod disk;
 pub mod greeting;
 pub mod host;
 pub mod layout;
@@ -11,6 +12,7 @@ pub mod registry;
 mod registry_request;
 mod registry_server;
 pub mod sandbox;
+pub mod scenario;
 pub mod stage;
 
 use std::path::PathBuf;

@@ -1,0 +1,97 @@
+//! The power goes in the middle of a command: no name holds the wrong bytes, what is live is the old set or the new, whole, and
+//! the next run ends right. What a cut leaves is worked out from a trace of the real program's calls.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sesame::model::digest::Digest;
+
+use crate::support::chance::Chance;
+use crate::support::disk::{Trace, power_cut, undisturbed};
+use crate::support::greeting::greets;
+use crate::support::registry::Registry;
+use crate::support::sandbox::Sandbox;
+use crate::support::scenario::{Copy, SCENARIOS, Wishes, left};
+
+/// What people and later runs rely on besides the store: each file is as it was before or as it is after.
+fn relied_on(sandbox: &Sandbox) -> BTreeMap<PathBuf, Vec<u8>> {
+    let ours = |path: &Path| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        let named = ["toml", "lock", "wasm"].iter().any(|end| name.ends_with(&format!(".{end}")));
+        named && !path.starts_with(sandbox.data()) || name == "key"
+    };
+    let files = ["home", "project"].iter().flat_map(|folder| sandbox.files(&sandbox.path(folder)));
+    files.filter(|path| ours(path)).map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+/// Cuts the power so often in each scenario.
+fn cut(times: usize) -> usize {
+    let registry = Registry::start();
+    let mut cuts = 0;
+    for (seed, scenario) in (1..).zip(SCENARIOS) {
+        let sandbox = Sandbox::new();
+        (scenario.prepare)(&sandbox, &Wishes { registry: &registry, others: 1 });
+        let folders = ["home", "project"].map(|folder| sandbox.path(folder));
+        let (copy, before) = (Copy::of(&sandbox), relied_on(&sandbox));
+        let (trace, run) = Trace::of(&sandbox, scenario.command);
+        assert_eq!(run.status, 0, "{}: {}", scenario.name, run.stderr);
+        let after = relied_on(&sandbox);
+        let files = ["home", "project"].iter().flat_map(|folder| sandbox.files(&sandbox.path(folder)));
+        let files: BTreeMap<PathBuf, Vec<u8>> = files.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+        copy.put_back();
+        for (path, bytes) in undisturbed(&folders, &trace) {
+            assert!(files.get(&path) == Some(&bytes), "{}: the model has {} wrong", scenario.name, path.display());
+        }
+        let mut chance = Chance(0x5eed + seed);
+        for _ in 0..times {
+            let moment = chance.below(trace.len() as u64 + 1) as usize;
+            copy.put_back();
+            power_cut(&folders, &trace, moment, &mut chance);
+            let told = format!("{}, after {moment} of {} calls", scenario.name, trace.len());
+            for blob in sandbox.files(&sandbox.data().join("blobs")) {
+                let bytes = fs::read(&blob).unwrap();
+                let hex = blob.file_name().unwrap().to_string_lossy();
+                assert!(Digest::of(&bytes).hex() == hex || bytes == b"damaged", "{told}: {hex}");
+            }
+            for (path, bytes) in relied_on(&sandbox) {
+                let known = [&before, &after].map(|files| files.get(&path));
+                let lengths = known.map(|known| known.map(Vec::len));
+                assert!(
+                    known.contains(&Some(&bytes)),
+                    "{told}: {} has {} bytes, not {lengths:?}",
+                    path.display(),
+                    bytes.len()
+                );
+            }
+            let generations = sandbox.ok(&["generations", "--json"]).stdout;
+            let document: Value = serde_json::from_str(&generations).unwrap();
+            let all = document["data"]["generations"].as_array().unwrap();
+            assert!(all.iter().all(|generation| generation.get("damage").is_none()), "{told}: {document}");
+            assert!(scenario.between.contains(&greets(&sandbox).as_str()), "{told}");
+            let again = sandbox.run(scenario.command);
+            assert_eq!(again.status, 0, "{told}, and again: {}", again.stderr);
+            assert_eq!(greets(&sandbox), scenario.after, "{told}");
+            let verified = sandbox.run(&["verify"]);
+            assert_eq!(verified.status, 0, "{told}: {}", verified.stderr);
+            sandbox.ok(&["gc"]);
+            assert!(left(&sandbox).is_empty(), "{told}: {:?}", left(&sandbox));
+            cuts += 1;
+        }
+    }
+    println!("the power was cut {cuts} times");
+    cuts
+}
+
+#[test]
+#[ignore = "needs strace; .ci/run runs it"]
+fn a_few_power_cuts_leave_the_old_or_the_new() {
+    assert!(cut(6) >= 40);
+}
+
+#[test]
+#[ignore = "takes long; .ci/full runs it"]
+fn five_hundred_power_cuts_leave_the_old_or_the_new() {
+    assert!(cut(72) >= 500);
+}
