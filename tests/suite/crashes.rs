@@ -52,8 +52,9 @@ struct Hit {
 fn hit(sandbox: &Sandbox, command: &[&str], call: &str, what: &str, nth: usize) -> Option<Hit> {
     let plain = sandbox.command(command);
     let log = sandbox.path("strace");
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-y", "-o"]).arg(&log).args(["-e", &format!("trace={call}")]);
+    // Where what wakes a thread was refused, which never happens, the thread may sleep for ever.
+    let mut strace = Command::new("timeout");
+    strace.args(["-s", "KILL", "20", "strace", "-f", "-y", "-o"]).arg(&log).args(["-e", &format!("trace={call}")]);
     strace.args(["-e", &format!("inject={call}:{what}:when={nth}")]).arg(plain.get_program()).args(plain.get_args());
     strace.current_dir(sandbox.path("project")).env_clear();
     strace.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", "/usr/bin:/bin");
