@@ -1,6 +1,8 @@
 //! What to do about each error: the file of hints, with `registry_advice`. They belong to the report, so that people, JSON
 //! and users of the library are told the same.
 
+use std::io::ErrorKind;
+
 use super::context::Compiler;
 use super::error::Error;
 use super::examined::Unusable;
@@ -78,6 +80,7 @@ impl Error {
             Self::NoCompiler { .. } => "look whether that program can be run, and whether more processes can be started".to_owned(),
             Self::BadSize { .. } => "tell whoever published it; its manifest is broken".to_owned(),
             Self::NoCode { .. } | Self::BadCode { .. } | Self::PolicyChanged { .. } => "run `sesame sync`".to_owned(),
+            Self::NotOurFolder(path) => format!("move {} away, or have its owner give it to you", path.display()),
             Self::NoSuchFile(_) | Self::NotUtf8(_) => "look at the path".to_owned(),
             Self::NotAComponent { kind: kind @ Kind::CoreModule, .. } => kind.advice().to_owned(),
             Self::NotAComponent { .. } => "name a built component".to_owned(),
@@ -241,6 +244,33 @@ fn store(error: &Store) -> Option<String> {
             "`sesame rollback N` makes another generation live, `sesame sync --adopt` the set of the manifest; `sesame generations` lists what there is"
                 .to_owned(),
         ),
-        Store::Io { .. } | Store::Interrupted { .. } => None,
+        Store::Foreign { path, owner, user: 0 } => {
+            Some(format!("run it as the user {owner}, without `sudo`; root would leave in {} what that user cannot change", path.display()))
+        }
+        Store::Foreign { path, .. } => Some(format!(
+            "have its owner give it to you, or move {} away; $XDG_DATA_HOME, $XDG_CACHE_HOME and $XDG_STATE_HOME name other places",
+            path.display()
+        )),
+        Store::Io { action, source, .. } => disk(action, source),
+        Store::Interrupted { .. } => None,
     }
+}
+
+/// What to do about a disk.
+fn disk(action: &str, error: &std::io::Error) -> Option<String> {
+    let elsewhere = "$XDG_DATA_HOME, $XDG_CACHE_HOME and $XDG_STATE_HOME name other places";
+    Some(match error.kind() {
+        ErrorKind::StorageFull => {
+            "make room on that disk; `df -i` tells whether it is full of files, not of bytes".to_owned()
+        }
+        ErrorKind::QuotaExceeded => "make room within your quota".to_owned(),
+        ErrorKind::ReadOnlyFilesystem => format!("it is mounted read-only; {elsewhere}"),
+        ErrorKind::PermissionDenied => format!("look whose it is and what its mode is; {elsewhere}"),
+        // A disk without locks has its own numbers for that.
+        _ if action == "lock" => format!("that disk has no file locks, as some network disks have none; {elsewhere}"),
+        _ if error.raw_os_error() == Some(libc::EMFILE) => {
+            "too many files are open; `ulimit -n` allows more".to_owned()
+        }
+        _ => return None,
+    })
 }

@@ -16,6 +16,7 @@ use crate::registry::mirror::{Network, Reach, Registry};
 use crate::registry::secret::Credential;
 use crate::store::guard::{self, Guard};
 use crate::store::paths::StorePaths;
+use crate::store::place;
 
 /// The surroundings of a verb. The library reads no environment: whoever calls it fills this in.
 #[derive(Clone)]
@@ -131,8 +132,19 @@ impl Interrupt {
 }
 
 impl Context {
-    /// Waits for the right to change the store.
+    /// Waits for the right to change the store, which is this user's alone then.
     pub(super) fn guard(&self) -> Result<Guard, Error> {
+        let guard = self.guard_as_it_is()?;
+        for folder in place::mend(&self.paths)? {
+            let message = format!("others could write to {}; now only you can", folder.display());
+            self.observer.notice(&Event::Warning { message: &message });
+        }
+        Ok(guard)
+    }
+
+    /// The same for whoever mends it.
+    pub(super) fn guard_as_it_is(&self) -> Result<Guard, Error> {
+        place::check_owner(&self.paths)?;
         let interrupted = || self.interrupt.is_set();
         let wait = |holder: &str| self.observer.notice(&Event::Waiting { holder });
         Ok(guard::acquire(&self.paths, &self.holder, interrupted, wait)?)

@@ -104,6 +104,8 @@ pub enum Error {
     FileTooLarge { path: PathBuf },
     #[error("the secrets in {} cannot be used: {why}", path.display())]
     Secrets { path: PathBuf, why: String },
+    #[error("{} cannot be mended from here", .0.display())]
+    NotOurFolder(PathBuf),
     #[error("{} is not UTF-8", .0.display())]
     NotUtf8(PathBuf),
     #[error("`{text}` cannot be the name of an extension")]
@@ -200,7 +202,9 @@ impl Error {
             | Self::NoSuchFile(_)
             | Self::NoCode { .. } => FaultKind::Missing,
             Self::Unusable(Unusable::OtherEngine) => FaultKind::Configuration,
-            Self::ForeignFile { .. } | Self::NotGranted { .. } | Self::OtherManifest { .. } => FaultKind::Denied,
+            Self::ForeignFile { .. } | Self::NotOurFolder(_) | Self::NotGranted { .. } | Self::OtherManifest { .. } => {
+                FaultKind::Denied
+            }
             Self::NoConsent { .. } | Self::Inherits { .. } | Self::Declined { .. } => FaultKind::Denied,
             Self::BundleNoConsent { .. } | Self::BundleDeclined => FaultKind::Denied,
             Self::NoName { .. } | Self::NoFunction { .. } | Self::Arguments { .. } | Self::Argument { .. } => {

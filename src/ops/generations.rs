@@ -24,6 +24,8 @@ pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsRepo
                 reports.push(GenerationReport::new(number, is_live, &generation, changes));
                 before = Some(generation);
             }
+            // Another run has removed it meanwhile.
+            Err(_) if paths.generation(profile, number).symlink_metadata().is_err() => {}
             Err(error) => reports.push(GenerationReport::damaged(number, is_live, error.to_string())),
         }
     }
@@ -52,8 +54,10 @@ pub fn delete(context: &Context, profile: &ProfileName, numbers: &[u64]) -> Resu
             return Err(Error::HeldGeneration { profile: profile.clone(), number });
         }
     }
-    for number in numbers {
-        generations::remove(paths, profile, *number)?;
+    for number in numbers.iter().copied() {
+        if !generations::remove(paths, profile, number)? {
+            return Err(Error::HeldGeneration { profile: profile.clone(), number });
+        }
     }
     Ok(RemovedGenerationsReport { profile: profile.clone(), removed: numbers.to_vec() })
 }

@@ -125,10 +125,11 @@ impl Project {
         Self { manifest: folder.join(MANIFEST), shown: search.configuration.clone(), folder, trusted: false }
     }
 
-    /// The project of a manifest that made a generation, whether it is still there or not.
+    /// The project of a manifest that made a generation, whether it is still there or not. Who made it live answered for
+    /// its files.
     pub(super) fn of_generation(manifest: &Path) -> Self {
         let folder = manifest.parent().unwrap_or(manifest).to_owned();
-        Self { manifest: manifest.to_owned(), shown: folder.clone(), folder, trusted: false }
+        Self { manifest: manifest.to_owned(), shown: folder.clone(), folder, trusted: true }
     }
 
     fn at(path: &Path, start: &Path, trusted: bool) -> Result<Self, Error> {

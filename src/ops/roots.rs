@@ -65,6 +65,8 @@ impl Roots {
                         let is_live = matches!(current, Ok(Some(live)) if live == number);
                         roots.generations.push(Root { generation, is_live });
                     }
+                    // Another run has removed it meanwhile.
+                    Err(_) if paths.generation(&profile, number).symlink_metadata().is_err() => {}
                     Err(error) => unread.push(Unread {
                         kind: FindingKind::Generation,
                         path: paths.generation(&profile, number),

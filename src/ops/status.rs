@@ -49,21 +49,25 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -
         let registry = context.registry(&manifest.registries)?;
         differences.extend(context.block_on(async { Ok(upstream(context, &registry, &lock).await) })?);
     }
+    let mut is_known = true;
     let live = match generations::live(&context.paths, &profile) {
         Ok(live) => live,
         Err(error) => {
+            is_known = false;
             differences.push(Difference {
                 between: Between::LockAndLive,
                 extension: None,
                 what: error.to_string(),
-                remedy: "sesame rollback N".to_owned(),
+                remedy: "sesame rollback N, or sesame sync --adopt".to_owned(),
             });
             None
         }
     };
     let (generation, extensions) =
         live.as_ref().map_or((None, 0), |(number, live)| (Some(*number), live.extensions.len()));
-    differences.extend(planned(context, &profile, &manifest, &lock, live)?);
+    let mut planned = planned(context, &profile, &manifest, &lock, live)?;
+    planned.retain(|difference| is_known || difference.between != Between::LockAndLive);
+    differences.extend(planned);
     differences.sort_by(|a, b| (a.between, &a.extension).cmp(&(b.between, &b.extension)));
     Ok(StatusReport { profile, generation, extensions, differences })
 }

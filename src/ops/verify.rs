@@ -26,14 +26,15 @@ use crate::store::blobs::Blobs;
 use crate::store::check::{self, Stored, StoredKind, Wrong};
 use crate::store::paths::StorePaths;
 use crate::store::scan::{Notes, Wanted, scan};
-use crate::store::{self, generations, key, quarantine, write};
+use crate::store::{self, generations, key, place, quarantine, write};
 
 /// Looks at everything; with [`Mode::Write`] mends what it can.
 ///
 /// # Errors
 /// [`Error`] if it cannot be looked at. What is found wrong is in the report.
 pub fn verify(context: &Context, mode: Mode) -> Result<VerifyReport, Error> {
-    let _guard = (mode == Mode::Write).then(|| context.guard()).transpose()?;
+    // The folders are mended here, where it is told.
+    let _guard = (mode == Mode::Write).then(|| context.guard_as_it_is()).transpose()?;
     let (roots, unread) = Roots::read_all(&context.paths)?;
     let mut verify = Verify { context, mode, roots, findings: Vec::new(), looked_at: LookedAt::default() };
     verify.folders()?;
@@ -84,10 +85,13 @@ impl Verify<'_> {
     }
 
     fn folders(&mut self) -> Result<(), Error> {
-        for (folder, why) in check::folders(self.paths())? {
-            self.note(FindingKind::Folder, &folder, why, || {
-                write::make_private(&folder)?;
-                Ok("nobody else can write to it any more".to_owned())
+        for (folder, wrong) in place::wrong(self.paths())? {
+            self.note(FindingKind::Folder, &folder, wrong.to_string(), || match wrong {
+                place::Wrong::Open(_) => {
+                    write::make_private(&folder)?;
+                    Ok("nobody else can write to it any more".to_owned())
+                }
+                place::Wrong::Foreign(_) | place::Wrong::NoFolder => Err(Error::NotOurFolder(folder.clone())),
             });
         }
         Ok(())
@@ -180,6 +184,7 @@ impl Verify<'_> {
                 Ok(format!("it was put aside, as {}", aside.display()))
             }
             _ => {
+                quarantine::make_way(&paths, path)?;
                 write::remove(path)?;
                 Ok("it was removed, and is made again when it is needed".to_owned())
             }

@@ -59,7 +59,7 @@ impl Shelf {
 
     /// The bytes of a file with a layout's name, of which there may be `limit`; none if it is not there.
     pub fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
-        let Some((reader, size)) = self.open_file(name)? else { return Ok(None) };
+        let Some(Opened { bytes: reader, size }) = self.open_file(name)? else { return Ok(None) };
         if size > limit {
             return Err(bad(&self.path, &format!("its `{name}` has {size} bytes; at most {limit} are read")));
         }
@@ -70,27 +70,35 @@ impl Shelf {
 
     /// A blob's bytes, not checked yet; none if it is not there.
     pub fn blob(&self, digest: Digest) -> Result<Option<Box<dyn Read + '_>>, Error> {
-        Ok(self.open_file(&blob_name(digest))?.map(|(reader, _)| reader))
+        Ok(self.open_file(&blob_name(digest))?.map(|opened| opened.bytes))
     }
 
-    fn open_file(&self, name: &str) -> Result<Option<(Box<dyn Read + '_>, u64)>, Error> {
+    fn open_file(&self, name: &str) -> Result<Option<Opened<'_>>, Error> {
         match &self.files {
             Files::Folder => {
                 let path = self.path.join(name);
                 match std::fs::metadata(&path) {
                     Ok(metadata) if metadata.is_file() => {
-                        Ok(Some((Box::new(File::open(&path).map_err(io(&path))?), metadata.len())))
+                        let file = File::open(&path).map_err(io(&path))?;
+                        Ok(Some(Opened { bytes: Box::new(file), size: metadata.len() }))
                     }
                     Ok(_) => Err(bad(&self.path, &format!("its `{name}` is no regular file"))),
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
                     Err(error) => Err(io(&path)(error)),
                 }
             }
-            Files::Archive(file, places) => Ok(places
-                .get(name)
-                .map(|(at, size)| (Box::new(Part { file, at: *at, end: at + size }) as Box<dyn Read>, *size))),
+            Files::Archive(file, places) => {
+                let part = |(at, size): &(u64, u64)| Part { file, at: *at, end: at + size };
+                Ok(places.get(name).map(|place| Opened { bytes: Box::new(part(place)), size: place.1 }))
+            }
         }
     }
+}
+
+/// A file of a layout, and how many bytes it has.
+struct Opened<'a> {
+    bytes: Box<dyn Read + 'a>,
+    size: u64,
 }
 
 /// Whether a path is to be an archive, and not a folder.

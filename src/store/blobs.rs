@@ -5,7 +5,7 @@ use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::paths::StorePaths;
-use super::{Error, open_trusted, write};
+use super::{Error, open_trusted, quarantine, write};
 use crate::model::digest::{Digest, Hasher};
 use crate::model::plan::{Blob, Role};
 use crate::model::preamble::{Kind, SNIFF};
@@ -67,7 +67,11 @@ impl Blobs {
         let staged = self.target.staged(&blob.digest);
         let checked = check_staged(&staged, blob);
         match checked {
-            Ok(()) => write::publish(&staged, &self.target.blob(&blob.digest)),
+            Ok(()) => {
+                let place = self.target.blob(&blob.digest);
+                quarantine::make_way(&self.target, &place)?;
+                write::publish(&staged, &place)
+            }
             Err(error) => {
                 self.discard(&blob.digest)?;
                 Err(error)

@@ -2,9 +2,8 @@
 //!
 //! Files that are not named as sesame names its own are not looked at. What is found is for `ops::verify` to mend.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File, Metadata};
-use std::io::ErrorKind;
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -80,8 +79,27 @@ pub fn files(paths: &StorePaths) -> Result<Vec<Stored>, Error> {
 /// What is wrong with a file, if anything. Without the key, nothing can be said of code and functions.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read.
+/// [`Error::Io`] if it cannot be looked at just now.
 pub fn file(stored: &Stored, key: Option<&Key>) -> Result<Option<Wrong>, Error> {
+    match look(stored, key) {
+        Err(Error::Io { source, .. }) if is_damage(&source) => Ok(Some(Wrong::Damaged(unread(&source)))),
+        looked => looked,
+    }
+}
+
+/// Whether it is the fault of a file that it cannot be read, and not that of the moment.
+pub(super) fn is_damage(error: &io::Error) -> bool {
+    let bad_sector = rustix::io::Errno::IO.raw_os_error();
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::IsADirectory)
+        || error.raw_os_error() == Some(bad_sector)
+}
+
+/// Why a file is as good as damaged that cannot be read.
+pub(super) fn unread(error: &io::Error) -> String {
+    format!("it cannot be read: {error}")
+}
+
+fn look(stored: &Stored, key: Option<&Key>) -> Result<Option<Wrong>, Error> {
     let path = &stored.path;
     let exposed = match path.symlink_metadata() {
         Ok(metadata) => exposed(&metadata),
@@ -115,39 +133,6 @@ pub fn file(stored: &Stored, key: Option<&Key>) -> Result<Option<Wrong>, Error> 
         (None, Some(Exposure::Open(why))) => Some(Wrong::Exposed(why)),
         (None, _) => None,
     })
-}
-
-/// The folders of sesame's that others can write to, or that are none, and why.
-pub fn folders(paths: &StorePaths) -> Result<Vec<(PathBuf, String)>, Error> {
-    let mut folders = vec![paths.blobs(), paths.staging(), paths.profiles(), paths.codes(), paths.functions()];
-    for profile in super::generations::profiles(paths)? {
-        folders.push(paths.generations(&profile));
-    }
-    folders.extend(engine_folders(&paths.codes())?);
-    folders.extend(engine_folders(&paths.functions())?);
-    let tops = [&paths.data, &paths.cache, &paths.state];
-    let mut all: BTreeSet<PathBuf> = tops.into_iter().cloned().collect();
-    for folder in folders {
-        let within = |part: &&Path| tops.iter().any(|top| part.starts_with(top));
-        all.extend(folder.ancestors().take_while(within).map(Path::to_owned));
-    }
-    let user = rustix::process::geteuid().as_raw();
-    let wrong = all.into_iter().filter_map(|folder| {
-        // Where the folders of sesame are links, that is how this user wants it.
-        let metadata = if tops.contains(&&folder) { fs::metadata(&folder) } else { fs::symlink_metadata(&folder) };
-        let metadata = metadata.ok()?;
-        let why = if !metadata.is_dir() {
-            "it is no folder".to_owned()
-        } else if metadata.uid() != user {
-            format!("it belongs to the user {}, not to {user}", metadata.uid())
-        } else if metadata.mode() & 0o022 != 0 {
-            format!("others can write to it (mode {:o})", metadata.mode() & 0o7777)
-        } else {
-            return None;
-        };
-        Some((folder, why))
-    });
-    Ok(wrong.collect())
 }
 
 /// What is wrong with the key of this machine, without which code and functions are of no use.

@@ -13,7 +13,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use super::key::{self, Key};
 use super::paths::StorePaths;
 use super::write::{self, Durability};
-use super::{Error, open_trusted};
+use super::{Error, open_trusted, quarantine};
 use crate::model::code::{Seal, SealedCode};
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
@@ -21,7 +21,9 @@ use crate::model::engine_key::EngineKey;
 /// Writes code that this process has just compiled. It is on the disk when this returns: what is live needs it.
 pub fn write(paths: &StorePaths, key: &Key, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<(), Error> {
     let tag = Seal::tag(hasher(key, engine, component, code.len() as u64), code);
-    write::replace(&paths.code(engine, component), &[code, tag.as_bytes()], Durability::Synced)
+    let path = paths.code(engine, component);
+    quarantine::make_way(paths, &path)?;
+    write::replace(&path, &[code, tag.as_bytes()], Durability::Synced)
 }
 
 /// Opens code, whose seal is still to be checked. `None` if there is none.

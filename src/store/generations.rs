@@ -4,13 +4,13 @@
 //! What is held is not removed, and neither is anything that it names.
 
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
-use std::io::Read as _;
-use std::path::Path;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
 
 use super::paths::StorePaths;
 use super::write::{self, Durability};
-use super::{Error, entries, open_trusted};
+use super::{Error, entries, open_trusted, place};
 use crate::model::generation::{Generation, VERSION};
 use crate::model::name::ProfileName;
 
@@ -76,7 +76,9 @@ pub fn hold_live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u6
 /// [`Error::BadGeneration`] if it cannot be told.
 pub fn current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<u64>, Error> {
     let path = paths.current(profile);
-    let Some((file, _)) = open_trusted(&path)? else { return Ok(None) };
+    // Where the whole store is another user's, that says more than what is wrong with one file.
+    let opened = open_trusted(&path).map_err(|error| place::check_owner(paths).err().unwrap_or(error));
+    let Some((file, _)) = opened? else { return Ok(None) };
     let mut bytes = Vec::new();
     file.take(32).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
     let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok());
@@ -86,15 +88,28 @@ pub fn current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<u64>,
 
 /// Reads one generation.
 pub fn read(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<Generation, Error> {
-    Ok(hold(paths, profile, number)?.0)
+    let path = paths.generation(profile, number);
+    parse(&open(&path)?, path, profile)
 }
 
-/// Reads one generation and holds it. Where files cannot be locked, nothing can be held, and nothing is refused either.
+/// Reads one generation and holds it. Where files cannot be locked, nothing can be held; nothing can be removed there
+/// either.
 fn hold(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(Generation, Hold), Error> {
     let path = paths.generation(profile, number);
+    let file = open(&path)?;
+    // Others only try for the blink of an eye whether it is held.
+    let _ = file.lock_shared();
+    Ok((parse(&file, path, profile)?, Hold(file)))
+}
+
+fn open(path: &Path) -> Result<File, Error> {
+    let missing =
+        || Error::BadGeneration { path: path.to_owned(), why: "there is no such file".to_owned(), is_other: false };
+    Ok(open_trusted(path)?.ok_or_else(missing)?.0)
+}
+
+fn parse(mut file: &File, path: PathBuf, profile: &ProfileName) -> Result<Generation, Error> {
     let bad = |why: String| Error::BadGeneration { path: path.clone(), why, is_other: false };
-    let Some((mut file, _)) = open_trusted(&path)? else { return Err(bad("there is no such file".to_owned())) };
-    let _ = file.try_lock_shared();
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
     let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
@@ -102,7 +117,7 @@ fn hold(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(Gener
         Ok(generation) if generation.version == VERSION && generation.profile != *profile => {
             Err(bad(format!("it is of the profile `{}`", generation.profile)))
         }
-        Ok(generation) if generation.version == VERSION => Ok((generation, Hold(file))),
+        Ok(generation) if generation.version == VERSION => Ok(generation),
         read => {
             let version = text.parse::<toml::Table>().ok().and_then(|table| table.get("version")?.as_integer());
             let is_other = version.is_some_and(|version| version != i64::from(VERSION));
@@ -154,7 +169,11 @@ pub fn remove(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<
     Ok(true)
 }
 
-/// Whether somebody holds the generation in a file. Of one that is not live nobody can begin to.
+/// Whether somebody holds the generation in a file, or that cannot be told. Of one that is not live nobody can begin to.
 pub fn is_held(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    match File::open(path) {
+        Ok(file) => file.try_lock().is_err(),
+        // One that not even we can read is nobody's, and one that is not there neither.
+        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied),
+    }
 }

@@ -17,6 +17,7 @@ mod look;
 mod pack;
 mod packs;
 pub mod paths;
+pub mod place;
 pub mod quarantine;
 pub mod scan;
 pub mod stamp;
@@ -39,6 +40,8 @@ pub enum Error {
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error("{} cannot be used: {why}", path.display())]
     Untrusted { path: PathBuf, why: String },
+    #[error("{} belongs to the user {owner}, and sesame runs as the user {user}", path.display())]
+    Foreign { path: PathBuf, owner: u32, user: u32 },
     #[error("what was fetched as {expected} has the digest {found}")]
     WrongDigest { expected: Digest, found: Digest },
     #[error("what was fetched as {digest} has {found} bytes, expected {expected}")]
@@ -68,6 +71,7 @@ impl Error {
                 FaultKind::Integrity
             }
             Self::NotAComponent { .. } => FaultKind::Data,
+            Self::Foreign { .. } => FaultKind::Denied,
             Self::Interrupted { .. } => FaultKind::Interrupted,
         }
     }

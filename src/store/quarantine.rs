@@ -1,6 +1,7 @@
 //! What is wrong with the store is put aside here, never thrown away: `quarantine/NAME`, with a number where there is one already.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -23,8 +24,24 @@ pub fn put_aside(paths: &StorePaths, path: &Path) -> Result<PathBuf, Error> {
         }
         place = folder.join(format!("{name}.{number}"));
     }
-    write::rename_stored(path, &place)?;
-    Ok(place)
+    match write::rename_stored(path, &place) {
+        // Where a folder of the store is a link to another disk, beside it is far enough.
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::CrossesDevices => {
+            let beside = path.with_file_name(format!("{name}.aside"));
+            write::rename_stored(path, &beside)?;
+            Ok(beside)
+        }
+        moved => moved.map(|()| place),
+    }
+}
+
+/// Moves a folder out of the way that has the name of a file. It may be somebody's.
+///
+/// # Errors
+/// [`Error::Io`] if that cannot be done.
+pub fn make_way(paths: &StorePaths, path: &Path) -> Result<(), Error> {
+    let is_folder = path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+    if is_folder { put_aside(paths, path).map(drop) } else { Ok(()) }
 }
 
 /// Makes a blob this user's alone again: what others have opened under its name is another file then.

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use super::blobs::hash;
+use super::check::{is_damage, unread};
 use super::key::{self, Key};
 use super::paths::StorePaths;
 use super::verified::Verified;
@@ -37,14 +38,14 @@ pub fn scan(paths: &StorePaths, wanted: Wanted, notes: Notes) -> Result<Inventor
     let mut inventory = Inventory::default();
     let mut verified = Verified::read(paths);
     for digest in &wanted.blobs {
-        if let Some(held) = look_at_blob(&paths.blob(digest), *digest, &mut verified)? {
+        if let Some(held) = or_damaged(look_at_blob(&paths.blob(digest), *digest, &mut verified))? {
             inventory.blobs.insert(*digest, held);
         }
     }
     if !wanted.code.is_empty() {
         let key = key::read(paths)?;
         for (component, engine) in &wanted.code {
-            if let Some(held) = look_at_code(paths, key.as_ref(), engine, component, &mut verified)? {
+            if let Some(held) = or_damaged(look_at_code(paths, key.as_ref(), engine, component, &mut verified))? {
                 inventory.code.insert((*component, engine.clone()), held);
             } else if has_other_code(paths, component, &wanted.engines) {
                 inventory.other_code.insert(*component);
@@ -56,6 +57,14 @@ pub fn scan(paths: &StorePaths, wanted: Wanted, notes: Notes) -> Result<Inventor
     }
     inventory.engines = wanted.engines;
     Ok(inventory)
+}
+
+/// What cannot be read is as good as damaged, if that is the file's fault.
+fn or_damaged(looked: Result<Option<Held>, Error>) -> Result<Option<Held>, Error> {
+    match looked {
+        Err(Error::Io { source, .. }) if is_damage(&source) => Ok(Some(Held::Damaged(unread(&source)))),
+        looked => looked,
+    }
 }
 
 fn look_at_blob(path: &Path, digest: Digest, verified: &mut Verified) -> Result<Option<Held>, Error> {

@@ -276,7 +276,9 @@ pub fn open_guard(path: &Path) -> Result<File, Error> {
             return Ok(file);
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            OpenOptions::new().read(true).write(true).open(path)
+            // Its bytes are written over, so it must not be a link to something else.
+            let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+            OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)
         }
         Err(error) => Err(error),
     };
@@ -296,14 +298,14 @@ pub fn open_log(path: &Path, old: &Path, most: u64) -> Result<File, Error> {
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() >= most) {
         fs::rename(path, old).map_err(Error::io("rename", path))?;
     }
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.nlink() > 1 || !metadata.is_file()) {
+        let why = "it is a link, or has other names".to_owned();
+        return Err(Error::Untrusted { path: path.to_owned(), why });
+    }
     let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags(flags)
-        .open(path)
-        .map_err(Error::io("open", path))
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600).custom_flags(flags);
+    options.open(path).map_err(Error::io("open", path))
 }
 
 /// Removes a file; that it is gone already is fine.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use sesame::model::digest::Digest;
@@ -14,7 +15,7 @@ use crate::support::artifact::{Artifact, INDEX, component, importing, index};
 use crate::support::fixture;
 use crate::support::greeting::{FIRST, SECOND, greets, upgrade, want};
 use crate::support::registry::Registry;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Run, Sandbox};
 
 /// Files of an archive, by name.
 type Files = BTreeMap<String, Vec<u8>>;
@@ -137,6 +138,22 @@ fn an_empty_home_gets_the_same_set_without_a_network() {
     other.ok(&["status", "-m", &other.path("home/config/pds").display().to_string()]);
     let again = other.ok(&["bundle", "import", &archive(&other)]);
     assert_eq!(again.stderr, "up to date: 3 extensions are live in profile `default` (generation 1)\n");
+}
+
+#[test]
+#[ignore = "needs strace; .ci/run runs it"]
+fn an_import_opens_no_socket_to_anywhere() {
+    let (one, other) = (Sandbox::new(), Sandbox::new());
+    exported(&one);
+    let plain = other.command(&["bundle", "import", &archive(&one), "--grant-all"]);
+    let log = other.path("strace");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-e", "trace=%network", "-o"]).arg(&log).arg(plain.get_program()).args(plain.get_args());
+    strace.current_dir(other.path("project")).env_clear();
+    strace.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", "/usr/bin:/bin");
+    assert_eq!(Run::of(&mut strace).status, 0);
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("exited with 0") && !log.contains("AF_INET") && !log.contains("connect("), "{log}");
 }
 
 #[test]

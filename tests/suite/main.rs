@@ -32,6 +32,7 @@ mod load;
 mod lock;
 mod output;
 mod ownership;
+mod places;
 mod plans;
 mod policies;
 mod power;

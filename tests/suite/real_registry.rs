@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use sesame::model::digest::Digest;
 
@@ -178,4 +178,32 @@ fn a_certificate_that_has_expired_or_is_for_another_name_is_told_so() {
         sandbox.run(&["sync"]).fails(69, &["the certificate of 127.0.0.1", text, "hint: "]);
         sandbox.run(&["registry", "check", &server.host]).fails(69, &[text]);
     }
+}
+
+#[test]
+#[ignore = "needs docker-registry and skopeo; CI installs them and runs this"]
+fn a_bundle_goes_through_a_registry_whole() {
+    let (one, other) = (Sandbox::new(), Sandbox::new());
+    let server = Server::start(&one.path("tmp"));
+    server.push("my-org/greeting", "0.1.0", &Artifact::wkg(&guest("greeting-0.1.0")));
+    let reference = format!("{}/my-org/greeting:0.1.0", server.host);
+    want(
+        &one,
+        &server.host,
+        &format!("[extensions]\ngreeting = {{ oci = \"{reference}\", capabilities.config-read = true }}\n"),
+    );
+    one.ok(&["sync"]);
+    one.ok(&["bundle", "export", "../set"]);
+    let copy = |more: &[&str], from: &str, to: &str| {
+        let mut skopeo = Command::new("skopeo");
+        skopeo.args(["--insecure-policy", "copy", "--quiet"]).args(more).args([from, to]);
+        assert!(skopeo.status().unwrap().success(), "{from} to {to}");
+    };
+    let published = format!("docker://{}/sets/laptop:1", server.host);
+    copy(&["--dest-tls-verify=false"], &format!("oci:{}", one.path("set").display()), &published);
+    let archive = other.path("set.tar").display().to_string();
+    copy(&["--src-tls-verify=false"], &published, &format!("oci-archive:{archive}"));
+    drop(server);
+    other.ok(&["bundle", "import", &archive, "--grant-all"]);
+    assert_eq!(other.ok(&["extension", "call", "greeting", "greet", "World"]).stdout, "Hello, World!\n");
 }

@@ -1,0 +1,112 @@
+//! Whose the folders of a store are. Nothing is written into a store of another user, not by root either: what root leaves in
+//! it, its user could not change any more.
+
+use std::collections::BTreeSet;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::cache::engine_folders;
+use super::paths::StorePaths;
+use super::{Error, generations, write};
+
+/// What is wrong with a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wrong {
+    /// Something else has its name.
+    NoFolder,
+    /// It, or the link that leads to it, belongs to this other user.
+    Foreign(u32),
+    /// Others can write to it: its mode.
+    Open(u32),
+}
+
+/// Refuses a store of another user, or one that would be made among another user's folders.
+///
+/// # Errors
+/// [`Error::Foreign`].
+pub fn check_owner(paths: &StorePaths) -> Result<(), Error> {
+    let user = user();
+    for top in [&paths.data, &paths.cache, &paths.state] {
+        let there = top.ancestors().find_map(|folder| Some((folder, fs::metadata(folder).ok()?)));
+        let Some((folder, metadata)) = there else { continue };
+        let owner = metadata.uid();
+        // Where there is no store yet, others than root fail to make one in the right place, and say so themselves.
+        if owner != user && (folder == top || user == 0 && owner != 0) {
+            return Err(Error::Foreign { path: folder.to_owned(), owner, user });
+        }
+    }
+    Ok(())
+}
+
+/// Takes from others the right to write to the folders of this store; says to which they had it.
+///
+/// # Errors
+/// [`Error::Foreign`] for a folder that is another's.
+pub fn mend(paths: &StorePaths) -> Result<Vec<PathBuf>, Error> {
+    let mut mended = Vec::new();
+    for (path, wrong) in wrong(paths)? {
+        match wrong {
+            // Whoever needs it says so.
+            Wrong::NoFolder => {}
+            Wrong::Foreign(owner) => return Err(Error::Foreign { path, owner, user: user() }),
+            Wrong::Open(_) => {
+                write::make_private(&path)?;
+                mended.push(path);
+            }
+        }
+    }
+    Ok(mended)
+}
+
+/// The folders of a store with which something is wrong. A link to a folder is as good as the folder, if this user made it.
+///
+/// # Errors
+/// [`Error::Io`] if one cannot be read.
+pub fn wrong(paths: &StorePaths) -> Result<Vec<(PathBuf, Wrong)>, Error> {
+    let mut folders = vec![paths.blobs(), paths.staging(), paths.profiles(), paths.codes(), paths.functions()];
+    for profile in generations::profiles(paths)? {
+        folders.push(paths.generations(&profile));
+    }
+    folders.extend(engine_folders(&paths.codes())?);
+    folders.extend(engine_folders(&paths.functions())?);
+    let tops = [&paths.data, &paths.cache, &paths.state];
+    let mut all: BTreeSet<PathBuf> = tops.into_iter().cloned().collect();
+    for folder in folders {
+        let within = |part: &&Path| tops.iter().any(|top| part.starts_with(top));
+        all.extend(folder.ancestors().take_while(within).map(Path::to_owned));
+    }
+    let wrong = all.into_iter().filter_map(|folder| {
+        let own = folder.symlink_metadata().ok()?;
+        let wrong = match fs::metadata(&folder) {
+            Ok(target) => one(&own).or_else(|| one(&target)).or((!target.is_dir()).then_some(Wrong::NoFolder))?,
+            Err(_) => Wrong::NoFolder,
+        };
+        Some((folder, wrong))
+    });
+    Ok(wrong.collect())
+}
+
+fn one(metadata: &Metadata) -> Option<Wrong> {
+    if metadata.uid() != user() {
+        Some(Wrong::Foreign(metadata.uid()))
+    } else if metadata.is_dir() && metadata.mode() & 0o022 != 0 {
+        Some(Wrong::Open(metadata.mode() & 0o7777))
+    } else {
+        None
+    }
+}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoFolder => f.write_str("it is no folder"),
+            Self::Foreign(owner) => write!(f, "it belongs to the user {owner}, not to {}", user()),
+            Self::Open(mode) => write!(f, "others can write to it (mode {mode:o})"),
+        }
+    }
+}
+
+fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
