@@ -190,6 +190,29 @@ fn a_disk_without_room_or_files_left_is_named_and_the_old_set_stays() {
 }
 
 #[test]
+#[ignore = "needs strace; .ci/run runs it"]
+fn a_disk_without_locks_is_named_and_still_serves_what_is_live() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    upgrade_wanted(&sandbox, &registry);
+    let without_locks = |error: &str, arguments: &[&str]| {
+        let plain = sandbox.command(arguments);
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-o", "/dev/null", "-e", &format!("inject=flock:error={error}")]);
+        strace.arg(plain.get_program()).args(plain.get_args()).current_dir(sandbox.path("project")).env_clear();
+        strace.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", "/usr/bin:/bin");
+        Run::of(&mut strace)
+    };
+    for error in ["ENOLCK", "EOPNOTSUPP", "ENOSYS"] {
+        let lock = sandbox.data().join("lock").display().to_string();
+        for command in [&["sync"][..], &["gc"], &["rollback"], &["verify", "--repair"]] {
+            without_locks(error, command).fails(74, &[&format!("cannot lock {lock}"), "that disk has no file locks"]);
+        }
+        assert_eq!(without_locks(error, &["extension", "call", "greeting", "greet", " "]).stdout, FIRST);
+        assert_eq!(without_locks(error, &["generations"]).status, 0);
+    }
+}
+
+#[test]
 fn clocks_that_are_wrong_change_nothing() {
     let sandbox = Sandbox::new();
     let (source, library) = (sandbox.path("clock.c"), sandbox.path("clock.so"));
