@@ -98,7 +98,10 @@ impl Error {
                 format!("copy it below that folder, or publish it with `sesame extension push`, and mend the source of `{name}`")
             }
             Self::BundlePath(_) => "name an archive, FILE.tar, or a folder; bundles are not compressed".to_owned(),
-            Self::FolderTaken(_) => "name a folder of its own".to_owned(),
+            Self::Taken(_) => "name a file or folder of its own".to_owned(),
+            Self::ComponentThere(_) => {
+                "move it away; `--replace` replaces it only where the manifest that is there names it, or the store has it too".to_owned()
+            }
             Self::BadBundle { .. } => "make it again with `sesame bundle export`".to_owned(),
             Self::DesiredStateThere { .. } => {
                 "`--replace` puts the bundle's files in their place; `--manifest FOLDER` writes them into another folder"
@@ -251,14 +254,14 @@ fn store(error: &Store) -> Option<String> {
             "have its owner give it to you, or move {} away; $XDG_DATA_HOME, $XDG_CACHE_HOME and $XDG_STATE_HOME name other places",
             path.display()
         )),
-        Store::Io { action, source, .. } => disk(action, source),
+        Store::Io { source, .. } => disk(source),
         Store::Interrupted { .. } => None,
     }
 }
 
 /// What to do about a disk.
-fn disk(action: &str, error: &std::io::Error) -> Option<String> {
-    let elsewhere = "$XDG_DATA_HOME, $XDG_CACHE_HOME and $XDG_STATE_HOME name other places";
+fn disk(error: &std::io::Error) -> Option<String> {
+    let elsewhere = "for sesame's own folders, $XDG_DATA_HOME, $XDG_CACHE_HOME and $XDG_STATE_HOME name other places";
     Some(match error.kind() {
         ErrorKind::StorageFull => {
             "make room on that disk; `df -i` tells whether it is full of files, not of bytes".to_owned()
@@ -266,11 +269,12 @@ fn disk(action: &str, error: &std::io::Error) -> Option<String> {
         ErrorKind::QuotaExceeded => "make room within your quota".to_owned(),
         ErrorKind::ReadOnlyFilesystem => format!("it is mounted read-only; {elsewhere}"),
         ErrorKind::PermissionDenied => format!("look whose it is and what its mode is; {elsewhere}"),
-        // A disk without locks has its own numbers for that.
-        _ if action == "lock" => format!("that disk has no file locks, as some network disks have none; {elsewhere}"),
-        _ if error.raw_os_error() == Some(libc::EMFILE) => {
-            "too many files are open; `ulimit -n` allows more".to_owned()
-        }
-        _ => return None,
+        _ => match error.raw_os_error()? {
+            libc::ENOLCK | libc::EOPNOTSUPP | libc::ENOSYS => {
+                format!("that disk has no file locks, as some network disks have none; {elsewhere}")
+            }
+            libc::EMFILE => "too many files are open; `ulimit -n` allows more".to_owned(),
+            _ => return None,
+        },
     })
 }

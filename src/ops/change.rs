@@ -8,7 +8,7 @@ use super::undo::Undo;
 use crate::model::manifest::Manifest;
 use crate::model::name::ProfileName;
 use crate::model::report::{LockReport, SyncReport};
-use crate::store::generations;
+use crate::store::{generations, write};
 
 /// Edits the person's files and then makes the set live. If a step fails, the files are put back; if the process is killed,
 /// the next `sync` completes what the files say by then. For whoever holds the store's guard.
@@ -17,6 +17,9 @@ pub(super) fn change<T>(
     profile: Option<&ProfileName>,
     edit: impl FnOnce(&mut Undo) -> Result<(T, LockReport), Error>,
 ) -> Result<(T, SyncReport), Error> {
+    for folder in context.project.folders() {
+        write::sweep(&folder)?;
+    }
     let mut undo = Undo::default();
     let options = Options {
         mode: Mode::Write,
@@ -27,7 +30,10 @@ pub(super) fn change<T>(
     let done = edit(&mut undo).and_then(|(edited, lock)| Ok((edited, lock, sync_guarded(context, &options)?)));
     match done {
         Ok((edited, lock, sync)) => {
-            undo.keep()?;
+            // What is left over is untidy, no more: the next change sweeps it.
+            if let Err(error) = undo.keep() {
+                context.warn(&[error.to_string()]);
+            }
             Ok((edited, SyncReport { lock: Some(lock), ..sync }))
         }
         Err(error) => match undo.put_back() {

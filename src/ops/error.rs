@@ -132,8 +132,10 @@ pub enum Error {
     OutsideFile { name: ExtensionName, path: PathBuf },
     #[error("{} is not where a bundle can be written", .0.display())]
     BundlePath(PathBuf),
+    #[error("{} is there already, and is another file than the bundle's", .0.display())]
+    ComponentThere(PathBuf),
     #[error("{} holds something else than one bundle", .0.display())]
-    FolderTaken(PathBuf),
+    Taken(PathBuf),
     #[error("{} is not a bundle that can be used: {why}", path.display())]
     BadBundle { path: PathBuf, why: String },
     #[error("there are extensions named already, by {}", files.join(", "))]
@@ -223,7 +225,8 @@ impl Error {
             | Self::PolicyChanged { .. }
             | Self::Secrets { .. }
             | Self::CopyThere { .. }
-            | Self::FolderTaken(_) => FaultKind::Configuration,
+            | Self::Taken(_)
+            | Self::ComponentThere(_) => FaultKind::Configuration,
             Self::Read { .. } | Self::Runtime(_) | Self::NoCodeFolder { .. } => FaultKind::Io,
             Self::Problems(_)
             | Self::MissingFile { .. }

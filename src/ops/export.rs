@@ -31,6 +31,9 @@ use crate::store::{self, write};
 /// [`Error::Extensions`] with all that cannot be fetched; [`Error::BundlePath`] for what is neither `FILE.tar` nor a folder.
 pub fn export(context: &Context, to: &Path) -> Result<ExportReport, Error> {
     check_path(to)?;
+    // Nobody collects what is being copied, or changes what is being read.
+    let _guard = context.guard()?;
+    let committed = context.project.committed()?;
     let manifest = context.project.read_manifest()?;
     let lock = context.project.read_lock()?.ok_or(Error::NoLock)?;
     let stale = stale(context, &manifest, &lock)?;
@@ -38,10 +41,11 @@ pub fn export(context: &Context, to: &Path) -> Result<ExportReport, Error> {
         return Err(Error::StaleLock { stale: stale.into_iter().collect() });
     }
     check_files(&lock)?;
-    // Nobody collects what is being copied.
-    let _guard = context.guard()?;
     fetch(context, &manifest, &lock)?;
-    let mut texts = context.project.committed()?;
+    if context.project.committed()? != committed {
+        return Err(Error::ChangedMeanwhile(context.project.manifest().to_owned()));
+    }
+    let mut texts = committed;
     texts.insert(LOCK.to_owned(), lock.render().into_bytes());
     let blobs = Blobs::new(&context.paths);
     let mut documents = BTreeMap::new();
@@ -98,13 +102,17 @@ impl Contents {
     }
 }
 
-/// Refuses a name that promises an archive of another kind: a folder of that name would surprise.
+/// Refuses a name that promises an archive of another kind, where a folder would surprise, and a file that is something else.
 fn check_path(to: &Path) -> Result<(), Error> {
     let is_other = |extension: &std::ffi::OsStr| {
         ["gz", "tgz", "xz", "txz", "zst", "bz2", "zip"].iter().any(|other| extension.eq_ignore_ascii_case(other))
     };
-    if to.file_name().is_none() && !to.is_dir() || to.extension().is_some_and(is_other) && !to.is_dir() {
+    let (is_folder, is_file) = (to.is_dir(), to.is_file());
+    if !is_folder && (to.extension().is_some_and(is_other) || is_file && !is_archive(to)) {
         return Err(Error::BundlePath(to.to_owned()));
+    }
+    if is_file && !Bundle::open(to).is_ok_and(|bundle| bundle.is_alone()) {
+        return Err(Error::Taken(to.to_owned()));
     }
     Ok(())
 }
@@ -165,16 +173,16 @@ fn write_archive(context: &Context, to: &Path, contents: &Contents, blobs: &Blob
 
 /// Writes the folder, or what it lacks of a bundle that is in it already. Gives how many bytes were written.
 fn write_folder(context: &Context, to: &Path, contents: &Contents, blobs: &Blobs) -> Result<u64, Error> {
+    write::sweep(to)?;
     if !write::is_empty_or_absent(to)? {
         match Bundle::open(to) {
             Ok(bundle) if bundle.is_alone() => {}
             Err(_) if is_begun(to)? => {}
-            _ => return Err(Error::FolderTaken(to.to_owned())),
+            _ => return Err(Error::Taken(to.to_owned())),
         }
     }
     let stored = to.join("blobs").join("sha256");
-    write::create_user_folder(&stored)?;
-    write::sweep(to)?;
+    write::create_user_folder(to)?;
     write::sweep(&stored)?;
     let mut written = 0;
     let mut put = |name: &str, bytes: &[u8]| -> Result<(), Error> {
@@ -190,6 +198,7 @@ fn write_folder(context: &Context, to: &Path, contents: &Contents, blobs: &Blobs
     };
     // The marker comes first: with it, what an interrupted export has left is a layout, and can be gone on with.
     put("oci-layout", MARKER.as_bytes())?;
+    write::create_user_folder(&stored)?;
     for digest in contents.stored() {
         put(&blob_name(digest), &blobs.read(digest)?)?;
     }

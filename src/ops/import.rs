@@ -12,21 +12,22 @@ use super::context::Context;
 use super::error::Error;
 use super::export::is_inside;
 use super::permission::{check_sources, read_policy};
-use super::project::{DROP_INS, LOCK, MANIFEST, read_file};
+use super::project::{ComponentFile, DROP_INS, LOCK, MANIFEST, hash_component};
 use super::undo::Undo;
 use crate::model::bundle_report::ImportReport;
 use crate::model::capability::shown;
 use crate::model::digest::Digest;
 use crate::model::inventory::Held;
 use crate::model::lock::{Lock, LockedSource};
-use crate::model::manifest::{DropIn, Manifest, ManifestSource};
+use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::{Blob, Need};
-use crate::model::preamble::Kind;
 use crate::model::problem::Problem;
 use crate::model::report::{LockOutcome, LockReport};
+use crate::registry::Error as Registry;
 use crate::registry::bundle::Bundle;
 use crate::registry::mirror::Reach;
+use crate::store;
 use crate::store::blobs::Blobs;
 use crate::store::scan::{Notes, Wanted, scan};
 
@@ -78,27 +79,31 @@ pub struct BundledExtension {
 /// the live set are as before.
 pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Error> {
     let context = &Context { reach: Reach::Offline, ..context.clone() };
+    if !import.bundle.exists() {
+        return Err(Error::NoSuchFile(import.bundle.clone()));
+    }
     let bundle = Bundle::open(&import.bundle)?;
     let set = Set::read(context, import, &bundle)?;
     check_sources(&read_policy(&context.user)?.sources, &set.manifest, Some(&set.lock))?;
     check_owner(context, import.profile.as_ref(), &set.manifest)?;
     let there = context.project.committed()?;
     set.check_existing(context, import.existing, &there)?;
-    let lacking = set.lacking(context, import, &bundle)?;
+    set.lacking(context, import, &bundle)?;
     if there != set.texts {
         set.agree(context, import)?;
     }
+    // Somebody else may have worked on the store and the files while the person thought.
     let _guard = context.guard()?;
     let blobs = Blobs::new(&context.paths);
+    let lacking = set.lacking(context, import, &bundle)?;
     for blob in &lacking {
         if context.interrupt.is_set() {
             return Err(Error::Interrupted);
         }
         let bytes = bundle.blob(blob.digest)?.ok_or(Error::Bug("a blob of the bundle is gone"))?;
-        blobs.take(bytes, &import.bundle, blob)?;
+        blobs.take(bytes, &import.bundle, blob).map_err(|error| bad_blob(&import.bundle, error))?;
     }
     let ((files, removed), sync) = change(context, import.profile.as_ref(), |undo| {
-        // Somebody may have written some while the person thought.
         let there = context.project.committed()?;
         set.check_existing(context, import.existing, &there)?;
         let written = set.write(context, import.existing, &blobs, &there, undo)?;
@@ -165,11 +170,23 @@ impl Set {
         if existing == Existing::Keep && !files.is_empty() {
             return Err(Error::DesiredStateThere { files });
         }
-        for (path, digest) in self.components() {
-            let path = context.project.component(path);
-            let Some(found) = read_file(&path, u64::MAX)?.filter(|found| Digest::of(found) != digest) else { continue };
-            if existing == Existing::Keep || Kind::of(&found) != Kind::Component {
-                return Err(Error::CopyThere { path });
+        let named = || context.project.read_manifest().map(|manifest| manifest.extensions).unwrap_or_default();
+        for (name, digest) in self.components() {
+            let path = context.project.component(name);
+            let found = match hash_component(&path)? {
+                ComponentFile::Missing => continue,
+                ComponentFile::Component { digest: found, .. } if found == digest => continue,
+                ComponentFile::Component { digest: found, .. } => Some(found),
+                ComponentFile::Other(_) | ComponentFile::TooLarge(_) => None,
+            };
+            // What is nowhere else, and was never ours to replace, is not lost.
+            let source = ComponentSource::Path(name.to_owned());
+            let is_ours = |found: Digest| {
+                Blobs::new(&context.paths).read(found).is_ok()
+                    || named().values().any(|extension| extension.source == source)
+            };
+            if existing == Existing::Keep || !found.is_some_and(is_ours) {
+                return Err(Error::ComponentThere(path));
             }
         }
         Ok(())
@@ -203,7 +220,7 @@ impl Set {
         });
         let asks = BundleAsks {
             bundle: &import.bundle,
-            folder: context.project.shown_file(""),
+            folder: context.project.shown_folder(),
             extensions: extensions.collect(),
         };
         if asks.extensions.iter().all(|extension| extension.grants.is_empty()) {
@@ -236,7 +253,7 @@ impl Set {
         let (mut written, mut removed) = (Vec::new(), Vec::new());
         for (name, digest) in self.components() {
             let (path, bytes) = (project.component(name), blobs.read(digest)?);
-            if read_file(&path, u64::MAX)?.is_none_or(|found| found != bytes) {
+            if !matches!(hash_component(&path)?, ComponentFile::Component { digest: found, .. } if found == digest) {
                 undo.write(&path, &bytes)?;
                 written.push(project.shown_file(name));
             }
@@ -272,6 +289,18 @@ impl Set {
             extensions: self.lock.entries.len(),
             texts: None,
         }
+    }
+}
+
+/// Says which bundle it is that has such a blob.
+fn bad_blob(bundle: &Path, error: store::Error) -> Error {
+    let path = bundle.to_owned();
+    match error {
+        store::Error::WrongDigest { expected, found } => Registry::DamagedBundle { path, expected, found }.into(),
+        store::Error::WrongSize { .. } | store::Error::NotAComponent { .. } => {
+            Error::BadBundle { path, why: error.to_string() }
+        }
+        error => error.into(),
     }
 }
 

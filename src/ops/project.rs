@@ -110,7 +110,7 @@ impl Project {
             return Self::own(search);
         };
         let path: PathBuf = search.start.join(named).components().collect();
-        let is_file = !path.is_dir() && path.extension().is_some_and(|extension| extension == "toml");
+        let is_file = path.is_file() || !path.is_dir() && path.extension().is_some_and(|extension| extension == "toml");
         let path = if is_file { path } else { path.join(MANIFEST) };
         let folder = canonical(path.parent().unwrap_or(&path));
         let shown = named.parent().filter(|_| is_file).unwrap_or(named).to_owned();
@@ -238,7 +238,17 @@ impl Project {
 
     /// What a file of the project is called in messages.
     pub(super) fn shown_file(&self, name: &str) -> String {
-        self.shown.join(name).display().to_string()
+        if name == MANIFEST { self.shown_manifest() } else { self.shown.join(name).display().to_string() }
+    }
+
+    /// The folder of the project as the person would name it.
+    pub(super) fn shown_folder(&self) -> String {
+        if self.shown.as_os_str().is_empty() { ".".to_owned() } else { self.shown.display().to_string() }
+    }
+
+    /// The folders that people's files are in, which may be absent.
+    pub(super) fn folders(&self) -> [PathBuf; 2] {
+        [self.folder.clone(), self.folder.join(DROP_INS)]
     }
 
     /// The bytes of manifest and lock, each if it is there.
@@ -342,7 +352,7 @@ fn check_owner(path: &Path, manifest: &Path) -> Result<(), Error> {
 }
 
 /// A component's file: its digest and size, or what else it is.
-enum ComponentFile {
+pub(super) enum ComponentFile {
     Component {
         digest: Digest,
         size: u64,
@@ -353,7 +363,8 @@ enum ComponentFile {
     Missing,
 }
 
-fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
+/// Looks at a file that should be a component, without taking more than its first bytes into memory.
+pub(super) fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
     let fault = |source| Error::Read { path: path.to_owned(), source };
     let Some(mut file) = open_file(path)? else { return Ok(ComponentFile::Missing) };
     let length = file.metadata().map_err(fault)?.len();

@@ -92,6 +92,7 @@ pub(super) fn registry(error: &Error) -> Option<String> {
         Error::NotALayout { .. } | Error::LayoutDigest { .. } => {
             "`sesame extension push` and `skopeo copy … oci:FOLDER:REFERENCE` make one of an empty folder; or mend `mirrors`"
         }
+        Error::DamagedBundle { .. } => "nothing of it was kept; copy it again",
         Error::NotABundle { .. } => "make it again with `sesame bundle export`, and copy it whole",
         Error::Ambiguous { .. } => "remove the entries that are not meant from its index.json",
         Error::Offline { .. } => {

@@ -18,8 +18,8 @@ use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::{Action, Plan, Step};
 use crate::model::status_report::{Between, Difference, StatusReport};
 use crate::registry::mirror::Registry;
-use crate::store::generations;
 use crate::store::scan::{Notes, scan};
+use crate::store::{self, generations};
 
 /// Whether registries are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -
     let mut is_known = true;
     let live = match generations::live(&context.paths, &profile) {
         Ok(live) => live,
-        Err(error) => {
+        Err(error @ store::Error::BadGeneration { .. }) => {
             is_known = false;
             differences.push(Difference {
                 between: Between::LockAndLive,
@@ -62,6 +62,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -
             });
             None
         }
+        Err(error) => return Err(error.into()),
     };
     let (generation, extensions) =
         live.as_ref().map_or((None, 0), |(number, live)| (Some(*number), live.extensions.len()));

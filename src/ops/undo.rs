@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::project::read_file;
-use crate::store::write;
+use crate::store::write::{self, Aside};
 
 /// The changes so far, in their order. Dropped without [`keep`](Self::keep), it puts everything back as well as it can.
 #[derive(Default)]
@@ -15,7 +15,7 @@ enum Change {
     /// A file was written: what it held before, and what it holds now, if that is known.
     Written { path: PathBuf, old: Option<Vec<u8>>, new: Option<Vec<u8>> },
     /// A file, or a link to one, was moved aside.
-    Removed { path: PathBuf, aside: PathBuf },
+    Removed { path: PathBuf, aside: Aside },
     /// A folder was made.
     Folder(PathBuf),
 }
@@ -29,9 +29,8 @@ impl Undo {
 
     /// Writes a file, and makes the folder that it is in. A link is followed, the mode is kept.
     pub(super) fn write(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
-            write::create_user_folder(folder)?;
-            self.0.push(Change::Folder(folder.to_owned()));
+        if let Some(folder) = path.parent() {
+            self.0.extend(write::create_user_folder(folder)?.into_iter().map(Change::Folder));
         }
         let old = read_file(path, u64::MAX)?;
         self.0.push(Change::Written { path: path.to_owned(), old, new: Some(bytes.to_vec()) });
@@ -40,9 +39,7 @@ impl Undo {
 
     /// Takes a file away; of a link, the link.
     pub(super) fn remove(&mut self, path: &Path) -> Result<(), Error> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let aside = path.with_file_name(format!(".{name}.removed"));
-        write::rename_user_file(path, &aside)?;
+        let aside = write::set_aside(path)?;
         self.0.push(Change::Removed { path: path.to_owned(), aside });
         Ok(())
     }
@@ -50,14 +47,15 @@ impl Undo {
     /// The changes stay.
     ///
     /// # Errors
-    /// If what was moved aside cannot be removed.
+    /// The first that was moved aside and cannot be removed; the others are.
     pub(super) fn keep(mut self) -> Result<(), Error> {
+        let mut result = Ok(());
         for change in std::mem::take(&mut self.0) {
             if let Change::Removed { aside, .. } = change {
-                write::remove(&aside)?;
+                result = result.and(aside.remove().map_err(Error::from));
             }
         }
-        Ok(())
+        result
     }
 
     /// Puts everything back, the last change first.
@@ -97,7 +95,7 @@ impl Change {
                     None => Ok(write::remove(&path)?),
                 }
             }
-            Self::Removed { path, aside } => Ok(write::rename_user_file(&aside, &path)?),
+            Self::Removed { path, aside } => Ok(aside.put_back(&path)?),
             Self::Folder(path) => {
                 // It may hold something else by now, and then it stays.
                 let empty = fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_none());

@@ -18,7 +18,7 @@ use super::error::Error;
 use super::layout::check_marker;
 use super::package::{TITLE, descriptor};
 use super::shelf::Shelf;
-use crate::model::digest::Digest;
+use crate::model::digest::{Digest, DigestError};
 use crate::model::plan::MAX_MANIFEST;
 
 /// What kind of artifact a bundle is.
@@ -99,26 +99,24 @@ impl Bundle {
         let index = shelf.read("index.json", MAX_MANIFEST)?.ok_or_else(|| missing("index.json"))?;
         let index: OciImageIndex = serde_json::from_slice(&index)
             .map_err(|error| bad(format!("its `index.json` is no image index: {error}")))?;
-        let mut found: Vec<(Digest, OciImageManifest)> = Vec::new();
-        for entry in &index.manifests {
-            let digest: Digest =
-                entry.digest.parse().map_err(|error| bad(format!("its `index.json` has a bad digest: {error}")))?;
+        let digests = index.manifests.iter().map(|entry| entry.digest.parse());
+        let digests: BTreeSet<Digest> = digests
+            .collect::<Result<_, _>>()
+            .map_err(|error: DigestError| bad(format!("its `index.json` has a bad digest: {error}")))?;
+        let mut found: Option<(Digest, OciImageManifest)> = None;
+        for digest in &digests {
             // What is no manifest is something else than a bundle.
-            let manifest = read_checked(&shelf, digest, MAX_BUNDLE_MANIFEST)?;
+            let manifest = read_checked(&shelf, *digest, MAX_BUNDLE_MANIFEST)?;
             if let Ok(manifest) = serde_json::from_slice::<OciImageManifest>(&manifest)
                 && manifest.artifact_type.as_deref() == Some(BUNDLE)
-                && found.iter().all(|(known, _)| *known != digest)
+                && found.replace((*digest, manifest)).is_some()
             {
-                found.push((digest, manifest));
+                return Err(bad(
+                    "it holds several bundles; a folder or an archive of its own each is wanted".to_owned()
+                ));
             }
         }
-        let count = found.len();
-        let (Some((digest, manifest)), 1) = (found.pop(), count) else {
-            return Err(bad(match count {
-                0 => "it holds no bundle of sesame".to_owned(),
-                several => format!("it holds {several} bundles; a folder or an archive of its own each is wanted"),
-            }));
-        };
+        let (digest, manifest) = found.ok_or_else(|| bad("it holds no bundle of sesame".to_owned()))?;
         let (mut texts, mut blobs) = (BTreeMap::new(), BTreeSet::new());
         for layer in manifest.layers {
             let named: Digest =
@@ -133,7 +131,7 @@ impl Bundle {
                 blobs.insert(named);
             }
         }
-        Ok(Self { shelf, digest, others: index.manifests.len() - 1, texts, blobs })
+        Ok(Self { shelf, digest, others: digests.len() - 1, texts, blobs })
     }
 
     /// The digest of the bundle's manifest, which names all that is in it.
@@ -149,7 +147,7 @@ impl Bundle {
     /// The person's files by their names.
     ///
     /// # Errors
-    /// [`Error::WrongDigest`] if one is not what the bundle names, [`Error::NotABundle`] if it is not there, or all have
+    /// [`Error::DamagedBundle`] if one is not what the bundle names, [`Error::NotABundle`] if it is not there, or all have
     /// too many bytes.
     pub fn texts(&self) -> Result<BTreeMap<String, Vec<u8>>, Error> {
         let mut left = MAX_TEXTS;
@@ -180,5 +178,5 @@ fn read_checked(shelf: &Shelf, digest: Digest, limit: u64) -> Result<Vec<u8>, Er
     if found == digest {
         return Ok(bytes);
     }
-    Err(Error::WrongDigest { source_name: shelf.path().display().to_string(), expected: digest, found })
+    Err(Error::DamagedBundle { path: shelf.path().to_owned(), expected: digest, found })
 }

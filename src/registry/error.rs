@@ -66,6 +66,8 @@ pub enum Error {
     NotALayout { path: PathBuf, why: String },
     #[error("{} is not a bundle that can be used: {why}", path.display())]
     NotABundle { path: PathBuf, why: String },
+    #[error("{} is damaged: what it has as {expected} has the digest {found}", path.display())]
+    DamagedBundle { path: PathBuf, expected: Digest, found: Digest },
     #[error("{} has a wrong digest", path.display())]
     LayoutDigest {
         path: PathBuf,
@@ -153,6 +155,7 @@ impl Error {
             | Self::TagTaken { .. }
             | Self::Forbidden(_) => FaultKind::Denied,
             Self::WrongDigest { .. }
+            | Self::DamagedBundle { .. }
             | Self::Header { .. }
             | Self::TooLong { .. }
             | Self::Encoded { .. }

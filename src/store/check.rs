@@ -149,6 +149,7 @@ pub fn key(paths: &StorePaths) -> Result<Option<String>, Error> {
     }
     Ok(Some(match open_trusted(&paths.key()) {
         Err(Error::Untrusted { why, .. }) => why,
+        Err(Error::Io { source, .. }) => unread(&source),
         Ok(Some((_, metadata))) if metadata.mode() & 0o077 != 0 => {
             format!("others can read it (mode {:o})", metadata.mode() & 0o7777)
         }

@@ -173,7 +173,6 @@ pub fn remove(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<
 pub fn is_held(path: &Path) -> bool {
     match File::open(path) {
         Ok(file) => file.try_lock().is_err(),
-        // One that not even we can read is nobody's, and one that is not there neither.
-        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied),
+        Err(error) => error.kind() != ErrorKind::NotFound,
     }
 }

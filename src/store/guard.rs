@@ -1,6 +1,7 @@
 //! One writer at a time: the advisory lock on a store. The kernel frees it when its process ends.
 
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use super::paths::StorePaths;
@@ -35,6 +36,7 @@ pub fn acquire(
         match file.try_lock() {
             Ok(()) => break,
             Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {}
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
         }
         // Whoever holds it signs a moment after it was locked.

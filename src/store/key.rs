@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use super::check::is_damage;
 use super::paths::StorePaths;
 use super::write::{self, Durability};
 use super::{Error, open_trusted};
@@ -20,6 +21,7 @@ pub fn read(paths: &StorePaths) -> Result<Option<Key>, Error> {
     let (file, metadata) = match open_trusted(&path) {
         Ok(Some(opened)) => opened,
         Ok(None) | Err(Error::Untrusted { .. }) => return Ok(None),
+        Err(Error::Io { source, .. }) if is_damage(&source) => return Ok(None),
         Err(error) => return Err(error),
     };
     let mut bytes = Vec::new();

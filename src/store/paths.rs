@@ -99,14 +99,18 @@ impl StorePaths {
         self.state.join("key")
     }
 
+    pub fn logs(&self) -> PathBuf {
+        self.state.join("logs")
+    }
+
     /// What an extension printed.
     pub fn log(&self, name: &ExtensionName) -> PathBuf {
-        self.state.join("logs").join(format!("{name}.log"))
+        self.logs().join(format!("{name}.log"))
     }
 
     /// What it printed before that.
     pub fn old_log(&self, name: &ExtensionName) -> PathBuf {
-        self.state.join("logs").join(format!("{name}.log.old"))
+        self.logs().join(format!("{name}.log.old"))
     }
 
     pub fn profiles(&self) -> PathBuf {

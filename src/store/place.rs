@@ -64,7 +64,8 @@ pub fn mend(paths: &StorePaths) -> Result<Vec<PathBuf>, Error> {
 /// # Errors
 /// [`Error::Io`] if one cannot be read.
 pub fn wrong(paths: &StorePaths) -> Result<Vec<(PathBuf, Wrong)>, Error> {
-    let mut folders = vec![paths.blobs(), paths.staging(), paths.profiles(), paths.codes(), paths.functions()];
+    let mut folders = vec![paths.blobs(), paths.staging(), paths.quarantine(), paths.profiles()];
+    folders.extend([paths.codes(), paths.functions(), paths.stamps(), paths.logs()]);
     for profile in generations::profiles(paths)? {
         folders.push(paths.generations(&profile));
     }

@@ -17,22 +17,24 @@ pub fn put_aside(paths: &StorePaths, path: &Path) -> Result<PathBuf, Error> {
     let folder = paths.quarantine();
     write::create_folder(&folder)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut place = folder.join(&name);
-    for number in 1.. {
-        if place.symlink_metadata().is_err() {
-            break;
-        }
-        place = folder.join(format!("{name}.{number}"));
-    }
+    let place = free(folder.join(&name));
     match write::rename_stored(path, &place) {
-        // Where a folder of the store is a link to another disk, beside it is far enough.
+        // Where a folder of the store is on another disk, beside it is far enough.
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::CrossesDevices => {
-            let beside = path.with_file_name(format!("{name}.aside"));
+            let beside = free(path.with_file_name(format!("{name}.aside")));
             write::rename_stored(path, &beside)?;
             Ok(beside)
         }
         moved => moved.map(|()| place),
     }
+}
+
+/// A name that is not taken: this one, or this one with a number.
+fn free(path: PathBuf) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let numbered = (1_u64..).map(|number| path.with_file_name(format!("{name}.{number}")));
+    let is_free = |path: &PathBuf| path.symlink_metadata().is_err();
+    std::iter::once(path.clone()).chain(numbered).find(is_free).unwrap_or(path)
 }
 
 /// Moves a folder out of the way that has the name of a file. It may be somebody's.

@@ -18,9 +18,9 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::look::Look;
-use super::open_trusted;
 use super::paths::StorePaths;
 use super::write::{self, Durability};
+use super::{open_trusted, place};
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
 use crate::model::report::UpToDate;
@@ -76,6 +76,10 @@ pub fn check(paths: &StorePaths, name: &str, inputs: impl FnOnce(&EngineKeys) ->
 
 /// Makes a stamp of a command that started then, if all files had been left alone for long enough. A failure costs only time.
 pub fn put(paths: &StorePaths, name: &str, seen: Seen, answer: UpToDate, started: SystemTime) {
+    // Without the guard nobody has looked yet whose store it is.
+    if place::check_owner(paths).is_err() {
+        return;
+    }
     let Some(before) = started.checked_sub(LEFT_ALONE) else { return };
     let Some(looks) = seen.looks(paths, Some(before)) else { return };
     let digests = [&seen.blobs, &seen.unmetered, &seen.metered];

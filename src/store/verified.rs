@@ -12,9 +12,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::look::Look;
-use super::open_trusted;
 use super::paths::StorePaths;
 use super::write::{self, Durability};
+use super::{open_trusted, place};
 
 /// How much older than its check a file's last change must be.
 const GRAIN: Duration = Duration::from_millis(50);
@@ -58,7 +58,8 @@ impl Verified {
 
     /// Writes the records of files that are still there, if any were made. A failure costs only time.
     pub(super) fn write(mut self, paths: &StorePaths) {
-        if !self.changed {
+        // Without the guard nobody has looked yet whose store it is.
+        if !self.changed || place::check_owner(paths).is_err() {
             return;
         }
         self.known.retain(|name, _| path_of(name).symlink_metadata().is_ok());

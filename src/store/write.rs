@@ -126,9 +126,22 @@ pub fn create_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     sync_parent(path)
 }
 
-/// Creates a folder of the user's, with the modes of ordinary folders.
-pub fn create_user_folder(path: &Path) -> Result<(), Error> {
-    fs::create_dir_all(path).map_err(Error::io("create the folder", path))
+/// Creates a folder of the user's and what it lacks above, with the modes of ordinary folders. Gives those that were
+/// created, the outermost first.
+pub fn create_user_folder(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    if path.is_dir() || path.as_os_str().is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut created = path.parent().map(create_user_folder).transpose()?.unwrap_or_default();
+    match fs::create_dir(path) {
+        Ok(()) => {
+            sync_parent(path)?;
+            created.push(path.to_owned());
+            Ok(created)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(created),
+        Err(error) => Err(Error::io("create the folder", path)(error)),
+    }
 }
 
 /// Whether a folder holds nothing, or is not there.
@@ -140,9 +153,36 @@ pub fn is_empty_or_absent(path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// Gives a file of the user's another name; of a link, the link.
-pub fn rename_user_file(from: &Path, to: &Path) -> Result<(), Error> {
-    fs::rename(from, to).map_err(Error::io("rename", from))
+/// A file of the user's that was moved aside, or a link. If its process is killed, [`sweep`] removes it.
+#[derive(Debug)]
+pub struct Aside {
+    path: PathBuf,
+    /// Locked, as what is under way is.
+    _file: Option<File>,
+}
+
+/// Moves a file of the user's aside; of a link, the link.
+pub fn set_aside(path: &Path) -> Result<Aside, Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = path.with_file_name(format!("{UNFINISHED}removed-{}-{name}", std::process::id()));
+    let file = File::open(path).ok().filter(|file| file.try_lock().is_ok());
+    fs::rename(path, &aside).map_err(Error::io("remove", path))?;
+    sync_parent(path)?;
+    Ok(Aside { path: aside, _file: file })
+}
+
+impl Aside {
+    /// Puts it back where it was.
+    pub fn put_back(self, path: &Path) -> Result<(), Error> {
+        fs::rename(&self.path, path).map_err(Error::io("put back", path))?;
+        sync_parent(path)
+    }
+
+    /// Removes it for good.
+    pub fn remove(self) -> Result<(), Error> {
+        remove(&self.path)?;
+        sync_parent(&self.path)
+    }
 }
 
 /// Gives something of the store another name, for good.
