@@ -15,7 +15,7 @@ use sesame::ops::project::Project;
 use super::args::{Arguments, ProfileArgument};
 use super::environment::Environment;
 use super::failure::Failure;
-use super::human::{Style, live_set, summary, table};
+use super::human::{Style, live, live_set, summary, table};
 use super::means::{Compiling, Means};
 use super::output::{Output, Volume};
 use super::prompt::agrees;
@@ -32,6 +32,9 @@ pub enum BundleCommand {
         means: Means,
     },
     /// Make the set of a bundle this machine's and live, without a network
+    ///
+    /// Its files are written where --manifest or $SESAME_MANIFEST says, and else into ~/.config/pds, whatever is in the
+    /// current folder.
     Import {
         /// An archive, or a folder
         #[arg(value_name = "FILE.tar|FOLDER")]
@@ -39,7 +42,7 @@ pub enum BundleCommand {
         /// Grant everything that the bundle grants, without asking
         #[arg(long)]
         grant_all: bool,
-        /// Put its files in the place of the manifest, the lock and the drop-ins that are there
+        /// Put its files in the place of the manifest, the lock and the drop-ins that are there; drop-ins that it has not go
         #[arg(long)]
         replace: bool,
         #[command(flatten)]
@@ -114,6 +117,9 @@ fn asks(asks: &BundleAsks<'_>) -> String {
         let grants = if extension.grants.is_empty() { "no grants".to_owned() } else { extension.grants.join(", ") };
         vec![extension.name.to_string(), escape(&extension.source).into_owned(), escape(&grants).into_owned()]
     })));
+    if !asks.replaced.is_empty() {
+        let _ = writeln!(text, "in the place of {}", escape(&asks.replaced.join(", ")));
+    }
     let _ = write!(text, "write them to {} and grant them that? [y/N] ", escape(&asks.folder));
     text
 }
@@ -130,7 +136,10 @@ fn imported(report: &ImportReport) -> String {
     for change in &report.sync.changes {
         let _ = writeln!(text, "{}", escape(change));
     }
-    let outcome = if report.sync.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
-    text.push_str(&summary(&live_set(&report.sync), outcome));
+    let is_new = report.sync.outcome != SyncOutcome::UpToDate;
+    if is_new {
+        text.push_str(&live(&report.sync.extensions));
+    }
+    text.push_str(&summary(&live_set(&report.sync), if is_new { "done:" } else { "up to date:" }));
     text
 }

@@ -258,7 +258,8 @@ pub fn table(rows: impl Iterator<Item = Vec<String>>) -> String {
     text
 }
 
-fn live(extensions: &[ExtensionReport]) -> String {
+/// What is live, one row each.
+pub fn live(extensions: &[ExtensionReport]) -> String {
     table(extensions.iter().map(|extension| {
         let grants = escape(&extension.capabilities.join(", ")).into_owned();
         vec![extension.name.to_string(), escape(&extension.source).into_owned(), grants]

@@ -65,6 +65,8 @@ impl Error {
             Self::NoGeneration { known, .. } => {
                 format!("there are {}", known.iter().map(u64::to_string).collect::<Vec<_>>().join(", "))
             }
+            Self::NothingLive { .. } => "`sesame sync` makes the manifest's set live; `--profile NAME` names another profile".to_owned(),
+            Self::ProfileTaken { .. } => "`--profile NAME` makes another live set".to_owned(),
             Self::NoEarlier { .. } => "`sesame generations` lists what there is".to_owned(),
             Self::LiveGeneration { .. } => "make another live first: `sesame rollback N`, or `sesame sync`".to_owned(),
             Self::HeldGeneration { .. } => "end the programs that run them, or leave it to a later sync".to_owned(),
@@ -243,7 +245,11 @@ fn store(error: &Store) -> Option<String> {
         Store::Untrusted { path, .. } => {
             Some(format!("look who changed it; if it is yours, remove {}", path.display()))
         }
+        Store::BadGeneration { is_other: true, .. } => Some("update this sesame, or use the other".to_owned()),
         Store::BadGeneration { .. } => Some(
+            "`sesame verify --repair` puts it aside; `sesame generations delete N` removes it".to_owned(),
+        ),
+        Store::UnknownLive { .. } => Some(
             "`sesame rollback N` makes another generation live, `sesame sync --adopt` the set of the manifest; `sesame generations` lists what there is"
                 .to_owned(),
         ),

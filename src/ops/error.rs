@@ -75,11 +75,15 @@ pub enum Error {
     #[error("there is no extension `{name}` in {place}")]
     NoExtension { name: ExtensionName, place: String, closest: Option<String> },
     #[error("the profile `{profile}` is the work of {made_by}")]
+    ProfileTaken { profile: ProfileName, made_by: String },
+    #[error("the profile `{profile}` is the work of {made_by}")]
     OtherManifest { profile: ProfileName, made_by: String, differences: Vec<String> },
     #[error("there is no generation {number} in the profile `{profile}`")]
     NoGeneration { profile: ProfileName, number: u64, known: BTreeSet<u64> },
     #[error("there is no generation before the live one in the profile `{profile}`")]
     NoEarlier { profile: ProfileName },
+    #[error("nothing is live in the profile `{profile}`")]
+    NothingLive { profile: ProfileName },
     #[error("generation {number} is the live one of the profile `{profile}`")]
     LiveGeneration { profile: ProfileName, number: u64 },
     #[error("extensions of generation {number} of the profile `{profile}` are running")]
@@ -138,7 +142,7 @@ pub enum Error {
     Taken(PathBuf),
     #[error("{} is not a bundle that can be used: {why}", path.display())]
     BadBundle { path: PathBuf, why: String },
-    #[error("there are extensions named already, by {}", files.join(", "))]
+    #[error("there already, with other content than the bundle's: {}", files.join(", "))]
     DesiredStateThere { files: Vec<String> },
     #[error("the bundle grants what nobody has agreed to: {}", grants.join("; "))]
     BundleNoConsent { grants: Vec<String> },
@@ -201,12 +205,15 @@ impl Error {
             | Self::NoExtension { .. }
             | Self::NoGeneration { .. }
             | Self::NoEarlier { .. }
+            | Self::NothingLive { .. }
             | Self::NoSuchFile(_)
             | Self::NoCode { .. } => FaultKind::Missing,
             Self::Unusable(Unusable::OtherEngine) => FaultKind::Configuration,
-            Self::ForeignFile { .. } | Self::NotOurFolder(_) | Self::NotGranted { .. } | Self::OtherManifest { .. } => {
-                FaultKind::Denied
-            }
+            Self::ForeignFile { .. }
+            | Self::NotOurFolder(_)
+            | Self::ProfileTaken { .. }
+            | Self::NotGranted { .. }
+            | Self::OtherManifest { .. } => FaultKind::Denied,
             Self::NoConsent { .. } | Self::Inherits { .. } | Self::Declined { .. } => FaultKind::Denied,
             Self::BundleNoConsent { .. } | Self::BundleDeclined => FaultKind::Denied,
             Self::NoName { .. } | Self::NoFunction { .. } | Self::Arguments { .. } | Self::Argument { .. } => {

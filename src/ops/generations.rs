@@ -5,14 +5,15 @@ use super::error::Error;
 use crate::model::generation::Generation;
 use crate::model::generation_report::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
 use crate::model::name::ProfileName;
-use crate::store::generations;
 use crate::store::paths::StorePaths;
+use crate::store::{self, generations, place};
 
 /// Lists the generations of a profile, the newest first, each with what it changed.
 ///
 /// # Errors
 /// [`Error::Store`] if they cannot be read. One that is damaged is listed as such; where it cannot be told which is live, none is.
 pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsReport, Error> {
+    place::check_owner(paths)?;
     let live = generations::current(paths, profile).ok().flatten();
     let mut reports = Vec::new();
     let mut before: Option<Generation> = None;
@@ -26,7 +27,10 @@ pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsRepo
             }
             // Another run has removed it meanwhile.
             Err(_) if paths.generation(profile, number).symlink_metadata().is_err() => {}
-            Err(error) => reports.push(GenerationReport::damaged(number, is_live, error.to_string())),
+            Err(store::Error::BadGeneration { why, .. }) => {
+                reports.push(GenerationReport::damaged(number, is_live, why));
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     reports.reverse();

@@ -45,7 +45,7 @@ pub struct Import<'a> {
     /// The archive or folder.
     pub bundle: PathBuf,
     pub existing: Existing,
-    /// Asked when the bundle grants anything.
+    /// Asked when the bundle grants anything, or files are replaced.
     pub consent: &'a dyn Fn(&BundleAsks<'_>) -> Consent,
     /// Instead of the manifest's profile.
     pub profile: Option<ProfileName>,
@@ -58,6 +58,8 @@ pub struct BundleAsks<'a> {
     /// Where its files are to be written.
     pub folder: String,
     pub extensions: Vec<BundledExtension>,
+    /// The files that are there and are replaced or removed.
+    pub replaced: Vec<String>,
 }
 
 /// An extension of a bundle.
@@ -85,12 +87,16 @@ pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Er
     let bundle = Bundle::open(&import.bundle)?;
     let set = Set::read(context, import, &bundle)?;
     check_sources(&read_policy(&context.user)?.sources, &set.manifest, Some(&set.lock))?;
-    check_owner(context, import.profile.as_ref(), &set.manifest)?;
+    check_owner(context, import.profile.as_ref(), &set.manifest).map_err(|error| match error {
+        // There is no manifest yet that could take it over.
+        Error::OtherManifest { profile, made_by, .. } => Error::ProfileTaken { profile, made_by },
+        error => error,
+    })?;
     let there = context.project.committed()?;
     set.check_existing(context, import.existing, &there)?;
     set.lacking(context, import, &bundle)?;
     if there != set.texts {
-        set.agree(context, import)?;
+        set.agree(context, import, &there)?;
     }
     // Somebody else may have worked on the store and the files while the person thought.
     let _guard = context.guard()?;
@@ -165,8 +171,7 @@ impl Set {
         existing: Existing,
         there: &BTreeMap<String, Vec<u8>>,
     ) -> Result<(), Error> {
-        let other = there.iter().filter(|(name, bytes)| self.texts.get(*name) != Some(bytes));
-        let files: Vec<String> = other.map(|(name, _)| context.project.shown_file(name)).collect();
+        let files = self.others(context, there);
         if existing == Existing::Keep && !files.is_empty() {
             return Err(Error::DesiredStateThere { files });
         }
@@ -192,6 +197,12 @@ impl Set {
         Ok(())
     }
 
+    /// The files that are there and that the bundle has not, or not so.
+    fn others(&self, context: &Context, there: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+        let other = there.iter().filter(|(name, bytes)| self.texts.get(*name) != Some(bytes));
+        other.map(|(name, _)| context.project.shown_file(name)).collect()
+    }
+
     /// What the store has to take from the bundle.
     fn lacking(&self, context: &Context, import: &Import<'_>, bundle: &Bundle) -> Result<Vec<Blob>, Error> {
         let needs: Vec<Need> = self.lock.entries.iter().map(|(name, entry)| Need::of_entry(name, entry)).collect();
@@ -212,7 +223,7 @@ impl Set {
     }
 
     /// Asks whether the extensions may have what the bundle grants them.
-    fn agree(&self, context: &Context, import: &Import<'_>) -> Result<(), Error> {
+    fn agree(&self, context: &Context, import: &Import<'_>, there: &BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
         let extensions = self.manifest.extensions.iter().map(|(name, extension)| BundledExtension {
             name: name.clone(),
             source: extension.source.to_string(),
@@ -222,13 +233,17 @@ impl Set {
             bundle: &import.bundle,
             folder: context.project.shown_folder(),
             extensions: extensions.collect(),
+            replaced: self.others(context, there),
         };
-        if asks.extensions.iter().all(|extension| extension.grants.is_empty()) {
+        let grants_nothing = asks.extensions.iter().all(|extension| extension.grants.is_empty());
+        if grants_nothing && asks.replaced.is_empty() {
             return Ok(());
         }
         match (import.consent)(&asks) {
             Consent::Granted => Ok(()),
             Consent::Refused => Err(Error::BundleDeclined),
+            // Who asks for files to be replaced has agreed to that.
+            Consent::Nobody if grants_nothing => Ok(()),
             Consent::Nobody => {
                 let granted = asks.extensions.iter().filter(|extension| !extension.grants.is_empty());
                 let grants =

@@ -16,14 +16,14 @@ use crate::store::{self, generations};
 /// Makes the generation of this number live, or the one before the live one.
 ///
 /// # Errors
-/// [`Error::NoGeneration`] or [`Error::NoEarlier`] if there is none, [`Error::NotWhole`] if what it needs is lost,
+/// [`Error::NoGeneration`], [`Error::NoEarlier`] or [`Error::NothingLive`] if there is none, [`Error::NotWhole`] if what it needs is lost,
 /// [`Error::PolicyChanged`] or [`Error::Extensions`] if this machine no longer allows it; then nothing was changed.
 pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -> Result<SyncReport, Error> {
     let _guard = context.guard()?;
     let paths = &context.paths;
     let live = match generations::live(paths, profile) {
         // Whoever says where to go need not know where we are.
-        Err(store::Error::BadGeneration { .. }) if number.is_some() => None,
+        Err(store::Error::UnknownLive { .. }) if number.is_some() => None,
         live => live?,
     };
     let known = generations::numbers(paths, profile)?;
@@ -33,7 +33,7 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
         (None, Some((live, _))) => {
             known.range(..live).next_back().copied().ok_or_else(|| Error::NoEarlier { profile: profile.clone() })?
         }
-        (None, None) => return Err(Error::NoEarlier { profile: profile.clone() }),
+        (None, None) => return Err(Error::NothingLive { profile: profile.clone() }),
     };
     let target = generations::read(paths, profile, number)?;
     check_policy(context, &target)?;

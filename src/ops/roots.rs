@@ -15,9 +15,10 @@ use crate::model::verify_report::FindingKind;
 use crate::registry::artifact::{self, Artifact};
 use crate::store::blobs::Blobs;
 use crate::store::paths::StorePaths;
-use crate::store::{self, generations};
+use crate::store::{self, generations, place};
 
 /// Everything that something is needed for.
+#[derive(Default)]
 pub(super) struct Roots {
     pub generations: Vec<Root>,
     /// By the path of the manifest.
@@ -54,6 +55,7 @@ impl Roots {
     /// # Errors
     /// [`Error::Store`] if the folders cannot be read.
     pub fn read_all(paths: &StorePaths) -> Result<(Self, Vec<Unread>), Error> {
+        place::check_owner(paths)?;
         let mut roots = Self { generations: Vec::new(), locks: BTreeMap::new() };
         let mut unread = Vec::new();
         for profile in generations::profiles(paths)? {
@@ -67,22 +69,28 @@ impl Roots {
                     }
                     // Another run has removed it meanwhile.
                     Err(_) if paths.generation(&profile, number).symlink_metadata().is_err() => {}
-                    Err(error) => unread.push(Unread {
-                        kind: FindingKind::Generation,
-                        path: paths.generation(&profile, number),
+                    Err(error) => {
                         // Where it cannot be told what is live, it may be this.
-                        is_live: !matches!(current, Ok(live) if live != Some(number)),
-                        error: error.into(),
-                    }),
+                        let is_live = !matches!(current, Ok(live) if live != Some(number));
+                        let error = match error {
+                            store::Error::BadGeneration { path, why, is_other } if is_live => {
+                                store::Error::UnknownLive { path, why, is_other }
+                            }
+                            error => error,
+                        };
+                        let path = paths.generation(&profile, number);
+                        unread.push(Unread { kind: FindingKind::Generation, path, is_live, error: error.into() });
+                    }
                 }
             }
             let path = paths.current(&profile);
             let error = match current {
                 Ok(Some(live)) if !numbers.contains(&live) => {
                     let why = format!("there is no generation {live}");
-                    Some(store::Error::BadGeneration { path: path.clone(), why, is_other: false })
+                    Some(store::Error::UnknownLive { path: path.clone(), why, is_other: false })
                 }
-                Ok(_) => None,
+                Ok(None) => generations::live(paths, &profile).err(),
+                Ok(Some(_)) => None,
                 Err(error) => Some(error),
             };
             unread.extend(error.map(|error| Unread {

@@ -9,7 +9,6 @@ use super::error::Error;
 use super::lock::stale;
 use super::permission::{apply_policy, read_policy, ungranted};
 use super::sync::wanted;
-use crate::model::fault::FaultKind;
 use crate::model::generation::Generation;
 use crate::model::inventory::Inventory;
 use crate::model::lock::{Lock, LockedSource, Staleness};
@@ -17,6 +16,7 @@ use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::{Action, Plan, Step};
 use crate::model::status_report::{Between, Difference, StatusReport};
+use crate::registry::Error as RegistryError;
 use crate::registry::mirror::Registry;
 use crate::store::scan::{Notes, scan};
 use crate::store::{self, generations};
@@ -52,7 +52,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -
     let mut is_known = true;
     let live = match generations::live(&context.paths, &profile) {
         Ok(live) => live,
-        Err(error @ store::Error::BadGeneration { .. }) => {
+        Err(error @ store::Error::UnknownLive { .. }) => {
             is_known = false;
             differences.push(Difference {
                 between: Between::LockAndLive,
@@ -127,15 +127,30 @@ async fn upstream(context: &Context, registry: &Registry, lock: &Lock) -> Vec<Di
         let what = match registry.resolve(reference).await {
             Ok(found) if found.provenance == provenance => return None,
             moved => match (registry.document(reference, provenance).await, moved) {
-                (Err(error), _) if error.kind() == FaultKind::Unavailable => format!("what is locked: {error}"),
-                (_, Ok(found)) => format!("the tag of {reference} names {} by now", found.provenance.short()),
-                (_, Err(error)) => format!("the tag of {reference} cannot be resolved: {error}"),
+                (Err(error), _) if is_gone(&error) => format!("what is locked: {error}"),
+                (Err(error), _) => {
+                    let check = format!("sesame registry check {}", reference.registry());
+                    return Some(difference(Between::LockAndRegistry, name, error.to_string(), &check));
+                }
+                (Ok(_), Ok(found)) => format!("the tag of {reference} names {} by now", found.provenance.short()),
+                // Mirrors have what is locked, and need not have tags.
+                (Ok(_), Err(error)) if is_gone(&error) => return None,
+                (Ok(_), Err(error)) => format!("the tag of {reference} cannot be resolved: {error}"),
             },
         };
         Some(difference(Between::LockAndRegistry, name, what, &format!("sesame lock -P {name}")))
     });
     let found: Vec<Option<Difference>> = asked.buffered(context.jobs.max(1)).collect().await;
     found.into_iter().flatten().collect()
+}
+
+/// Whether everybody who could have it was asked, and has it not.
+fn is_gone(error: &RegistryError) -> bool {
+    match error {
+        RegistryError::NotFound { .. } => true,
+        RegistryError::All { tried, .. } => tried.iter().all(is_gone),
+        _ => false,
+    }
 }
 
 fn difference(between: Between, name: &ExtensionName, what: String, remedy: &str) -> Difference {

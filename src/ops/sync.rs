@@ -126,7 +126,7 @@ fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
     }
     let live = match generations::live(&context.paths, &profile) {
         // Whoever takes the profile over need not know whose it was.
-        Err(store::Error::BadGeneration { .. }) if options.ownership == Ownership::Adopt => None,
+        Err(store::Error::UnknownLive { .. }) if options.ownership == Ownership::Adopt => None,
         live => live?,
     };
     if let Some((_, live)) = &live {

@@ -20,6 +20,7 @@ use crate::model::event::Event;
 use crate::model::fault::Fault;
 use crate::model::name::ExtensionName;
 use crate::model::plan::{Action, Need, Plan};
+use crate::model::problem::Problem;
 use crate::model::report::StepOutcome;
 use crate::model::verify_report::{Finding, FindingKind, LookedAt, Outcome, VerifyReport};
 use crate::store::blobs::Blobs;
@@ -35,15 +36,25 @@ use crate::store::{self, generations, key, place, quarantine, write};
 pub fn verify(context: &Context, mode: Mode) -> Result<VerifyReport, Error> {
     // The folders are mended here, where it is told.
     let _guard = (mode == Mode::Write).then(|| context.guard_as_it_is()).transpose()?;
-    let (roots, unread) = Roots::read_all(&context.paths)?;
-    let mut verify = Verify { context, mode, roots, findings: Vec::new(), looked_at: LookedAt::default() };
-    verify.folders()?;
+    place::check_owner(&context.paths)?;
+    let (roots, findings, looked_at) = Default::default();
+    let mut verify = Verify { context, mode, roots, findings, looked_at };
+    // What is in a folder that nobody could use is seen once it can be.
+    while verify.folders() {}
+    let unread = match Roots::read_all(&context.paths) {
+        Ok((roots, unread)) => {
+            verify.roots = roots;
+            unread
+        }
+        // Behind such a folder nothing can be seen.
+        Err(_) if !verify.findings.is_empty() => return Ok(verify.report()),
+        Err(error) => return Err(error),
+    };
     verify.key()?;
     verify.generations(unread);
     verify.files()?;
     verify.needs()?;
-    verify.findings.sort_by(|a, b| (&a.path, a.kind).cmp(&(&b.path, b.kind)));
-    Ok(VerifyReport { looked_at: verify.looked_at, findings: verify.findings })
+    Ok(verify.report())
 }
 
 /// A file that is needed and is not there.
@@ -71,7 +82,7 @@ impl Verify<'_> {
             Mode::Preview => (Outcome::Found, None),
             Mode::Write => match mend() {
                 Ok(done) => (Outcome::Mended, Some(done)),
-                Err(error) => (Outcome::Left, Some(sentence(&error.fault()))),
+                Err(error) => (Outcome::Left, Some(left(&what, &error))),
             },
         };
         self.findings.push(Finding {
@@ -84,17 +95,28 @@ impl Verify<'_> {
         });
     }
 
-    fn folders(&mut self) -> Result<(), Error> {
-        for (folder, wrong) in place::wrong(self.paths())? {
+    fn report(mut self) -> VerifyReport {
+        self.findings.sort_by(|a, b| (&a.path, a.kind).cmp(&(&b.path, b.kind)));
+        VerifyReport { looked_at: self.looked_at, findings: self.findings }
+    }
+
+    /// Whether a folder can be used now that could not.
+    fn folders(&mut self) -> bool {
+        let mut opened = false;
+        for (folder, wrong) in place::wrong(self.paths()) {
+            if self.findings.iter().any(|finding| Path::new(&finding.path) == folder) {
+                continue;
+            }
+            opened |= matches!(wrong, place::Wrong::Closed(_)) && self.mode == Mode::Write;
             self.note(FindingKind::Folder, &folder, wrong.to_string(), || match wrong {
-                place::Wrong::Open(_) => {
+                place::Wrong::Open(_) | place::Wrong::Closed(_) => {
                     write::make_private(&folder)?;
-                    Ok("nobody else can write to it any more".to_owned())
+                    Ok("it is this user's alone now".to_owned())
                 }
                 place::Wrong::Foreign(_) | place::Wrong::NoFolder => Err(Error::NotOurFolder(folder.clone())),
             });
         }
-        Ok(())
+        opened
     }
 
     fn key(&mut self) -> Result<(), Error> {
@@ -119,7 +141,7 @@ impl Verify<'_> {
         self.looked_at.locks = self.roots.locks.len() as u64;
         let paths = self.paths().clone();
         for Unread { kind, path, is_live, error } in unread {
-            self.note(kind, &path, sentence(&error.fault()), || {
+            self.note(kind, &path, why(&error), || {
                 // What another sesame wrote, what is in use and what cannot be read just now is not damaged.
                 let is_damaged = matches!(error, Error::Store(store::Error::BadGeneration { is_other: false, .. }))
                     || path.is_symlink();
@@ -306,4 +328,26 @@ impl Verify<'_> {
 /// A fault and what caused it, in one line.
 fn sentence(fault: &Fault) -> String {
     fault.causes.iter().fold(fault.message.clone(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// What is wrong with a file of which an error tells.
+fn why(error: &Error) -> String {
+    match error {
+        Error::Problems(problems) => problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; "),
+        // Which file it is stands before it.
+        Error::Store(store::Error::BadGeneration { why, .. }) => why.clone(),
+        Error::Store(store::Error::UnknownLive { why, .. }) => format!("it cannot be told what is live: {why}"),
+        error => sentence(&error.fault()),
+    }
+}
+
+/// Why something was left as it is, unless that was said, and what to do about it.
+fn left(what: &str, error: &Error) -> String {
+    let why = Some(why(error)).filter(|why| why != what);
+    let help = match error {
+        Error::Problems(problems) => problems.first().and_then(|problem| problem.help.clone()),
+        error => error.hint(),
+    };
+    let all: Vec<String> = why.into_iter().chain(help).collect();
+    if all.is_empty() { "it cannot be mended from here".to_owned() } else { all.join("; ") }
 }

@@ -128,7 +128,8 @@ pub fn header(name: &str, size: u64) -> std::io::Result<tar::Header> {
 /// Finds every file of an archive.
 fn look_through(path: &Path, file: &mut File, length: u64) -> Result<HashMap<String, (u64, u64)>, Error> {
     let mut places = HashMap::new();
-    let unread = |error: std::io::Error| bad(path, &format!("it is no tar archive that can be read: {error}"));
+    // What is said of a file that is something else quotes its bytes.
+    let unread = |_: std::io::Error| bad(path, "it is no tar archive, or one that is cut; bundles are not compressed");
     file.seek(SeekFrom::Start(0)).map_err(io(path))?;
     let mut archive = Archive::new(file);
     for entry in archive.entries_with_seek().map_err(unread)?.raw(true) {

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::check::{is_damage, unread};
 use super::paths::StorePaths;
 use super::write::{self, Durability};
 use super::{Error, entries, open_trusted, place};
@@ -42,7 +43,7 @@ pub struct Hold(#[expect(dead_code, reason = "the lock is on the open file")] Fi
 /// The live generation and its number, if one was ever activated.
 ///
 /// # Errors
-/// [`Error::BadGeneration`] if what is live cannot be told.
+/// [`Error::UnknownLive`] if what is live cannot be told.
 pub fn live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u64, Generation)>, Error> {
     Ok(hold_live(paths, profile)?.map(|(number, generation, _)| (number, generation)))
 }
@@ -54,15 +55,24 @@ pub fn live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u64, Ge
 pub fn hold_live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u64, Generation, Hold)>, Error> {
     let mut before = None;
     loop {
-        let Some(number) = current(paths, profile)? else { return Ok(None) };
+        let Some(number) = current(paths, profile)? else {
+            // A first activation that was killed leaves one generation that was never live; several make it known that one was.
+            let known = numbers(paths, profile)?.len();
+            let lost = Error::UnknownLive {
+                path: paths.current(profile),
+                why: format!("it is not there, and {known} generations are"),
+                is_other: false,
+            };
+            return if known > 1 { Err(lost) } else { Ok(None) };
+        };
         match hold(paths, profile, number) {
             // Before it was held, another may have become live and this one have been removed.
             Ok((generation, hold)) if current(paths, profile)? == Some(number) => {
                 return Ok(Some((number, generation, hold)));
             }
             Err(Error::BadGeneration { why, is_other, .. }) if before == Some(number) => {
-                let why = format!("generation {number} cannot be read: {why}");
-                return Err(Error::BadGeneration { path: paths.current(profile), why, is_other });
+                let why = format!("generation {number} cannot be used: {why}");
+                return Err(Error::UnknownLive { path: paths.current(profile), why, is_other });
             }
             Ok(_) | Err(Error::BadGeneration { .. }) => before = Some(number),
             Err(error) => return Err(error),
@@ -73,17 +83,23 @@ pub fn hold_live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u6
 /// The number of the live generation, whether there is one of that number or not.
 ///
 /// # Errors
-/// [`Error::BadGeneration`] if it cannot be told.
+/// [`Error::UnknownLive`] if it cannot be told.
 pub fn current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<u64>, Error> {
     let path = paths.current(profile);
-    // Where the whole store is another user's, that says more than what is wrong with one file.
-    let opened = open_trusted(&path).map_err(|error| place::check_owner(paths).err().unwrap_or(error));
+    let opened = open_trusted(&path).map_err(|error| match place::check_owner(paths) {
+        // Where the whole store is another user's, that says more than what is wrong with one file.
+        Err(foreign) => foreign,
+        Ok(()) => match why_unusable(error) {
+            Ok(why) => Error::UnknownLive { path: path.clone(), why, is_other: false },
+            Err(error) => error,
+        },
+    });
     let Some((file, _)) = opened? else { return Ok(None) };
     let mut bytes = Vec::new();
     file.take(32).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
     let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok());
     let why = "it does not contain the number of a generation".to_owned();
-    number.map(Some).ok_or(Error::BadGeneration { path, why, is_other: false })
+    number.map(Some).ok_or(Error::UnknownLive { path, why, is_other: false })
 }
 
 /// Reads one generation.
@@ -103,9 +119,20 @@ fn hold(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(Gener
 }
 
 fn open(path: &Path) -> Result<File, Error> {
-    let missing =
-        || Error::BadGeneration { path: path.to_owned(), why: "there is no such file".to_owned(), is_other: false };
-    Ok(open_trusted(path)?.ok_or_else(missing)?.0)
+    let bad = |why: String| Error::BadGeneration { path: path.to_owned(), why, is_other: false };
+    match open_trusted(path) {
+        Ok(opened) => Ok(opened.ok_or_else(|| bad("there is no such file".to_owned()))?.0),
+        Err(error) => Err(why_unusable(error).map_or_else(|error| error, bad)),
+    }
+}
+
+/// Why a file is of no use that cannot be opened, if that is the file's fault and not that of the moment.
+fn why_unusable(error: Error) -> Result<String, Error> {
+    match error {
+        Error::Untrusted { why, .. } => Ok(why),
+        Error::Io { source, .. } if is_damage(&source) => Ok(unread(&source)),
+        error => Err(error),
+    }
 }
 
 fn parse(mut file: &File, path: PathBuf, profile: &ProfileName) -> Result<Generation, Error> {
@@ -169,10 +196,11 @@ pub fn remove(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<
     Ok(true)
 }
 
-/// Whether somebody holds the generation in a file, or that cannot be told. Of one that is not live nobody can begin to.
+/// Whether somebody holds the generation in a file, or that cannot be told just now. Of one that is not live nobody can begin
+/// to. One that somebody has made unreadable is held by nobody.
 pub fn is_held(path: &Path) -> bool {
     match File::open(path) {
         Ok(file) => file.try_lock().is_err(),
-        Err(error) => error.kind() != ErrorKind::NotFound,
+        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied),
     }
 }

@@ -53,6 +53,13 @@ pub enum Error {
     #[error("{digest} is not in the store")]
     NoBlob { digest: Digest },
     #[error("cannot tell what is live from {}: {why}", path.display())]
+    UnknownLive {
+        path: PathBuf,
+        why: String,
+        /// Whether a sesame of another version wrote the generation, so that nothing is wrong with it.
+        is_other: bool,
+    },
+    #[error("{} is not a generation that can be used: {why}", path.display())]
     BadGeneration {
         path: PathBuf,
         why: String,
@@ -66,7 +73,8 @@ pub enum Error {
 impl Error {
     pub fn kind(&self) -> FaultKind {
         match self {
-            Self::Io { .. } | Self::Untrusted { .. } | Self::BadGeneration { .. } => FaultKind::Io,
+            Self::Io { .. } | Self::Untrusted { .. } => FaultKind::Io,
+            Self::UnknownLive { .. } | Self::BadGeneration { .. } => FaultKind::Io,
             Self::WrongDigest { .. } | Self::WrongSize { .. } | Self::Damaged { .. } | Self::NoBlob { .. } => {
                 FaultKind::Integrity
             }

@@ -19,6 +19,8 @@ pub enum Wrong {
     Foreign(u32),
     /// Others can write to it: its mode.
     Open(u32),
+    /// Not even this user can use it: its mode.
+    Closed(u32),
 }
 
 /// Refuses a store of another user, or one that would be made among another user's folders.
@@ -45,12 +47,12 @@ pub fn check_owner(paths: &StorePaths) -> Result<(), Error> {
 /// [`Error::Foreign`] for a folder that is another's.
 pub fn mend(paths: &StorePaths) -> Result<Vec<PathBuf>, Error> {
     let mut mended = Vec::new();
-    for (path, wrong) in wrong(paths)? {
+    for (path, wrong) in wrong(paths) {
         match wrong {
             // Whoever needs it says so.
             Wrong::NoFolder => {}
             Wrong::Foreign(owner) => return Err(Error::Foreign { path, owner, user: user() }),
-            Wrong::Open(_) => {
+            Wrong::Open(_) | Wrong::Closed(_) => {
                 write::make_private(&path)?;
                 mended.push(path);
             }
@@ -60,17 +62,16 @@ pub fn mend(paths: &StorePaths) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// The folders of a store with which something is wrong. A link to a folder is as good as the folder, if this user made it.
-///
-/// # Errors
-/// [`Error::Io`] if one cannot be read.
-pub fn wrong(paths: &StorePaths) -> Result<Vec<(PathBuf, Wrong)>, Error> {
+/// What is in a folder that cannot be read is not seen.
+pub fn wrong(paths: &StorePaths) -> Vec<(PathBuf, Wrong)> {
     let mut folders = vec![paths.blobs(), paths.staging(), paths.quarantine(), paths.profiles()];
     folders.extend([paths.codes(), paths.functions(), paths.stamps(), paths.logs()]);
-    for profile in generations::profiles(paths)? {
+    for profile in generations::profiles(paths).unwrap_or_default() {
         folders.push(paths.generations(&profile));
     }
-    folders.extend(engine_folders(&paths.codes())?);
-    folders.extend(engine_folders(&paths.functions())?);
+    for engines in [paths.codes(), paths.functions()] {
+        folders.extend(engine_folders(&engines).unwrap_or_default());
+    }
     let tops = [&paths.data, &paths.cache, &paths.state];
     let mut all: BTreeSet<PathBuf> = tops.into_iter().cloned().collect();
     for folder in folders {
@@ -85,7 +86,7 @@ pub fn wrong(paths: &StorePaths) -> Result<Vec<(PathBuf, Wrong)>, Error> {
         };
         Some((folder, wrong))
     });
-    Ok(wrong.collect())
+    wrong.collect()
 }
 
 fn one(metadata: &Metadata) -> Option<Wrong> {
@@ -93,6 +94,8 @@ fn one(metadata: &Metadata) -> Option<Wrong> {
         Some(Wrong::Foreign(metadata.uid()))
     } else if metadata.is_dir() && metadata.mode() & 0o022 != 0 {
         Some(Wrong::Open(metadata.mode() & 0o7777))
+    } else if metadata.is_dir() && metadata.mode() & 0o700 == 0 {
+        Some(Wrong::Closed(metadata.mode() & 0o7777))
     } else {
         None
     }
@@ -104,6 +107,7 @@ impl std::fmt::Display for Wrong {
             Self::NoFolder => f.write_str("it is no folder"),
             Self::Foreign(owner) => write!(f, "it belongs to the user {owner}, not to {}", user()),
             Self::Open(mode) => write!(f, "others can write to it (mode {mode:o})"),
+            Self::Closed(mode) => write!(f, "nobody can use it (mode {mode:o})"),
         }
     }
 }

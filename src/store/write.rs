@@ -164,7 +164,8 @@ pub struct Aside {
 /// Moves a file of the user's aside; of a link, the link.
 pub fn set_aside(path: &Path) -> Result<Aside, Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside = path.with_file_name(format!("{UNFINISHED}removed-{}-{name}", std::process::id()));
+    let aside =
+        path.with_file_name(format!("{UNFINISHED}removed-{}-{name}", rustix::process::getpid().as_raw_nonzero()));
     let file = File::open(path).ok().filter(|file| file.try_lock().is_ok());
     fs::rename(path, &aside).map_err(Error::io("remove", path))?;
     sync_parent(path)?;
@@ -192,10 +193,12 @@ pub fn rename_stored(from: &Path, to: &Path) -> Result<(), Error> {
     sync_parent(from)
 }
 
-/// Takes from others the right to write to a folder.
+/// Takes from others the right to write to a folder. One that nobody could use becomes this user's.
 pub fn make_private(folder: &Path) -> Result<(), Error> {
     let mode = fs::metadata(folder).map_err(Error::io("look at", folder))?.permissions().mode();
-    fs::set_permissions(folder, Permissions::from_mode(mode & !0o022)).map_err(Error::io("set the mode of", folder))
+    let own = if mode & 0o700 == 0 { 0o700 } else { 0 };
+    let mode = Permissions::from_mode(mode & !0o022 | own);
+    fs::set_permissions(folder, mode).map_err(Error::io("set the mode of", folder))
 }
 
 /// Removes an empty folder of the user's.

@@ -232,7 +232,7 @@ fn a_desired_state_that_is_there_is_replaced_only_if_asked() {
     fs::write(own.join("mine.wasm"), component("mine")).unwrap();
     fs::write(own.join("extensions/mine.toml"), "[extension]\nname = \"mine\"\npath = \"../mine.wasm\"\n").unwrap();
     let before = other.trace(&own);
-    let texts = ["named already, by", "extensions/mine.toml", "--replace"];
+    let texts = ["there already, with other content than the bundle's: ", "extensions/mine.toml", "--replace"];
     other.run(&["bundle", "import", &archive(&other), "--grant-all"]).fails(65, &texts);
     assert_eq!(other.trace(&own), before);
     assert_eq!(other.files(&other.data().join("blobs")), Vec::<std::path::PathBuf>::new());
@@ -427,7 +427,7 @@ fn a_hostile_bundle_changes_nothing() {
     });
     write(&path, &untitled, Vec::new());
     refused("a text without a name", 65, "has no name");
-    home.run(&["bundle", "import", "../nothing.tar"]).fails(74, &["nothing.tar"]);
+    home.run(&["bundle", "import", "../nothing.tar"]).fails(66, &["nothing.tar"]);
     home.run(&["bundle", "import", "/dev/null"]).fails(65, &["neither a folder nor a regular file"]);
     // Each of them stands beside a bundle that is whole.
     write(&path, &files, Vec::new());

@@ -72,7 +72,7 @@ fn generations_are_listed_with_what_they_changed() {
     fs::set_permissions(&second, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&second, "version = ").unwrap();
     let listed = sandbox.ok(&["generations"]).stdout;
-    assert!(listed.starts_with("2  damaged: cannot tell what is live from ") && listed.contains("\n1  20"), "{listed}");
+    assert!(listed.starts_with("2  damaged: ") && listed.contains("\n1  20"), "{listed}");
 }
 
 #[test]

@@ -165,7 +165,7 @@ const DAMAGES: [Damage; 19] = [
     Damage {
         what: "an older generation was changed",
         damage: |s| done(generation(s, 1), |path| change(path, |bytes| bytes.truncate(30))),
-        said: "cannot tell what is live from",
+        said: "invalid basic string",
     },
     Damage {
         what: "an older generation is a link",

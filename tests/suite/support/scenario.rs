@@ -57,23 +57,25 @@ impl Wishes<'_> {
         sandbox.ok(&["sync"]);
     }
 
-    /// The first release came out of a bundle, and there is one of the second. Nothing else is on the machine.
-    fn bundled(&self, sandbox: &Sandbox) {
+    /// There is a bundle of each release, each with an extension of its own in a drop-in. Nothing else is on the machine.
+    fn bundles(&self, sandbox: &Sandbox) {
         for release in RELEASES {
+            let name = release.replace('.', "-");
             self.want(sandbox, release);
+            sandbox.write("extensions/own.wasm", component(&name));
+            let text = format!("[extension]\nname = \"own-{name}\"\npath = \"own.wasm\"\n");
+            sandbox.write(&format!("extensions/own-{name}.toml"), text);
             sandbox.ok(&["lock"]);
             sandbox.ok(&["bundle", "export", &format!("../{release}.tar")]);
-        }
-        for file in ["project/sesame.toml", "project/sesame.lock"] {
-            fs::remove_file(sandbox.path(file)).unwrap();
+            fs::remove_dir_all(sandbox.path("project")).unwrap();
+            fs::create_dir(sandbox.path("project")).unwrap();
         }
         fs::remove_dir_all(sandbox.path("home")).unwrap();
         fs::create_dir(sandbox.path("home")).unwrap();
-        sandbox.ok(&["bundle", "import", "../0.1.0.tar", "--grant-all"]);
     }
 }
 
-pub const SCENARIOS: [Scenario; 7] = [
+pub const SCENARIOS: [Scenario; 9] = [
     Scenario {
         name: "sync",
         prepare: |sandbox, wishes| wishes.upgrade(sandbox),
@@ -117,10 +119,27 @@ pub const SCENARIOS: [Scenario; 7] = [
     },
     Scenario {
         name: "bundle import",
-        prepare: |sandbox, wishes| wishes.bundled(sandbox),
+        prepare: |sandbox, wishes| wishes.bundles(sandbox),
+        command: &["bundle", "import", "../0.2.0.tar", "--grant-all"],
+        between: &[NOTHING, SECOND],
+        after: SECOND,
+    },
+    Scenario {
+        name: "bundle import --replace",
+        prepare: |sandbox, wishes| {
+            wishes.bundles(sandbox);
+            sandbox.ok(&["bundle", "import", "../0.1.0.tar", "--grant-all"]);
+        },
         command: &["bundle", "import", "../0.2.0.tar", "--grant-all", "--replace"],
         between: &[FIRST, SECOND],
         after: SECOND,
+    },
+    Scenario {
+        name: "bundle export",
+        prepare: |sandbox, wishes| wishes.first(sandbox),
+        command: &["bundle", "export", "set"],
+        between: &[FIRST],
+        after: FIRST,
     },
     Scenario {
         name: "verify --repair",
@@ -136,6 +155,14 @@ pub const SCENARIOS: [Scenario; 7] = [
         after: FIRST,
     },
 ];
+
+/// What is answered where nothing is live.
+pub const NOTHING: &str = "";
+
+/// What the live greeting gives, or [`NOTHING`].
+pub fn answer(sandbox: &Sandbox) -> String {
+    sandbox.run(&["extension", "call", "greeting", "greet", " "]).stdout
+}
 
 /// A copy of everything that a command may change, to begin anew from.
 pub struct Copy<'a>(&'a Sandbox);
