@@ -312,9 +312,11 @@ fn bad_blob(bundle: &Path, error: store::Error) -> Error {
     let path = bundle.to_owned();
     match error {
         store::Error::WrongDigest { expected, found } => Registry::DamagedBundle { path, expected, found }.into(),
-        store::Error::WrongSize { .. } | store::Error::NotAComponent { .. } => {
-            Error::BadBundle { path, why: error.to_string() }
+        store::Error::WrongSize { digest, expected, found } => {
+            let why = format!("{digest} has {found} bytes in it, and {expected} by its lock");
+            Error::BadBundle { path, why }
         }
+        store::Error::NotAComponent { .. } => Error::BadBundle { path, why: error.to_string() },
         error => error.into(),
     }
 }

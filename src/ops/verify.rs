@@ -39,17 +39,14 @@ pub fn verify(context: &Context, mode: Mode) -> Result<VerifyReport, Error> {
     place::check_owner(&context.paths)?;
     let (roots, findings, looked_at) = Default::default();
     let mut verify = Verify { context, mode, roots, findings, looked_at };
-    // What is in a folder that nobody could use is seen once it can be.
-    while verify.folders() {}
-    let unread = match Roots::read_all(&context.paths) {
-        Ok((roots, unread)) => {
-            verify.roots = roots;
-            unread
+    // What is in a folder that nobody can use is seen once somebody can.
+    while verify.folders() {
+        if mode == Mode::Preview {
+            return Ok(verify.report());
         }
-        // Behind such a folder nothing can be seen.
-        Err(_) if !verify.findings.is_empty() => return Ok(verify.report()),
-        Err(error) => return Err(error),
-    };
+    }
+    let (roots, unread) = Roots::read_all(&context.paths)?;
+    verify.roots = roots;
     verify.key()?;
     verify.generations(unread);
     verify.files()?;
@@ -100,14 +97,14 @@ impl Verify<'_> {
         VerifyReport { looked_at: self.looked_at, findings: self.findings }
     }
 
-    /// Whether a folder can be used now that could not.
+    /// Whether there was one more that nobody could use.
     fn folders(&mut self) -> bool {
-        let mut opened = false;
+        let mut closed = false;
         for (folder, wrong) in place::wrong(self.paths()) {
             if self.findings.iter().any(|finding| Path::new(&finding.path) == folder) {
                 continue;
             }
-            opened |= matches!(wrong, place::Wrong::Closed(_)) && self.mode == Mode::Write;
+            closed |= matches!(wrong, place::Wrong::Closed(_));
             self.note(FindingKind::Folder, &folder, wrong.to_string(), || match wrong {
                 place::Wrong::Open(_) | place::Wrong::Closed(_) => {
                     write::make_private(&folder)?;
@@ -116,7 +113,7 @@ impl Verify<'_> {
                 place::Wrong::Foreign(_) | place::Wrong::NoFolder => Err(Error::NotOurFolder(folder.clone())),
             });
         }
-        opened
+        closed
     }
 
     fn key(&mut self) -> Result<(), Error> {

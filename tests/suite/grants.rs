@@ -213,7 +213,7 @@ fn sesames_own_folders_are_refused_and_missing_ones_told() {
 }
 
 /// Prints through WASI.
-const PRINTER: &str = r#"(component
+pub const PRINTER: &str = r#"(component
     (import "wasi:io/error@0.2.0" (instance $errors (export "error" (type (sub resource)))))
     (alias export $errors "error" (type $error))
     (import "wasi:io/streams@0.2.0" (instance $streams

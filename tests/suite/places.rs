@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
+use crate::grants::PRINTER;
 use crate::support::artifact::{Artifact, component};
 use crate::support::greeting::{FIRST, RELEASES, SECOND, greets, upgrade, want};
 use crate::support::registry::Registry;
@@ -42,6 +43,14 @@ fn root_does_not_write_into_the_store_of_a_user() {
         run.fails(77, &[&data, "belongs to the user 65534, and sesame runs as the user 0", "without `sudo`"]);
         assert_eq!(sandbox.trace(&sandbox.path("home")), before, "{command:?}");
     }
+    // A command with nothing to do keeps notes; not there.
+    sandbox.write("sesame.toml", "[extensions]\n");
+    sandbox.write("sesame.lock", "version = 1\n");
+    fs::remove_dir_all(sandbox.cache()).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(2_300));
+    sandbox.run(&["lock", "-m", "sesame.toml"]);
+    assert!(!sandbox.cache().exists());
+    want(&sandbox, &registry, RELEASES[1], "");
     // Where there is no store yet, none is made for root in somebody's home.
     for folder in ["data", "cache", "state"] {
         fs::remove_dir_all(sandbox.path("home").join(folder)).unwrap();
@@ -114,13 +123,23 @@ fn links_that_were_planted_lead_nowhere() {
         fs::write(&path, before).unwrap();
         set_mode(&path, 0o400);
     }
-    let log = state.join("logs/greeting.log");
-    greets(&sandbox);
-    if log.exists() {
-        plant(&log);
-        greets(&sandbox);
-        assert_eq!(fs::read(&precious).unwrap(), b"precious");
+    // A log is added to, and so is no link either.
+    let printing = Sandbox::new();
+    printing.write("a.wasm", wat::parse_str(PRINTER).unwrap());
+    printing.write("sesame.toml", "extensions.a = { path = \"a.wasm\" }\n");
+    printing.ok(&["sync"]);
+    let log = printing.path("home/state/pds/logs/a.log");
+    for plant_log in [|from: &Path, to: &Path| symlink(from, to), |from: &Path, to: &Path| fs::hard_link(from, to)] {
+        fs::create_dir_all(log.parent().unwrap()).unwrap();
+        let target = printing.path("precious");
+        fs::write(&target, "precious").unwrap();
+        plant_log(&target, &log).unwrap();
+        printing.run(&["extension", "call", "a", "run"]);
+        assert_eq!(fs::read(&target).unwrap(), b"precious");
+        fs::remove_file(&log).unwrap();
     }
+    printing.ok(&["extension", "call", "a", "run"]);
+    assert!(fs::read_to_string(&log).unwrap().contains("one"));
     // One that this user made is how this user wants it.
     let (blobs, elsewhere) = (sandbox.data().join("blobs"), sandbox.path("elsewhere"));
     fs::rename(&blobs, &elsewhere).unwrap();
@@ -149,8 +168,8 @@ fn a_home_that_is_read_only_still_serves_what_is_live() {
     Run::of(&mut sync).fails(74, &["cannot ", &sandbox.path("home").display().to_string(), "look whose it is"]);
 }
 
-/// Runs a command in a mount namespace of its own, where a small disk is mounted over a folder. `None` where that is not
-/// allowed.
+/// Runs a command in a mount namespace of its own, where a small disk is mounted over a folder. `None` where we are not
+/// root and cannot: CI is.
 fn on_small_disk(sandbox: &Sandbox, folder: &Path, options: &str, arguments: &[&str]) -> Option<Run> {
     let plain = sandbox.command(arguments);
     let script = format!(
@@ -248,6 +267,28 @@ fn clocks_that_are_wrong_change_nothing() {
             ok(command);
         }
         ok(&["bundle", "export", "../set.tar"]);
+    }
+}
+
+#[test]
+fn folders_that_nobody_can_use_are_mended() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    upgrade(&sandbox, &registry, "");
+    let run = |arguments: &[&str]| sandbox.command_of_nobody(arguments).map(|mut command| Run::of(&mut command));
+    if run(&["sync"]).is_none_or(|run| run.status != 0) {
+        return;
+    }
+    let run = |arguments: &[&str]| run(arguments).unwrap();
+    let profiles = sandbox.data().join("profiles");
+    for folder in
+        [sandbox.data().join("blobs"), profiles.clone(), profiles.join("default/generations"), sandbox.cache()]
+    {
+        set_mode(&folder, 0);
+        run(&["verify"]).fails(76, &[&folder.display().to_string(), "nobody can use it (mode 0)"]);
+        let mended = run(&["verify", "--repair"]);
+        assert_eq!(mended.status, 0, "{}: {}", folder.display(), mended.stderr);
+        assert_eq!(run(&["verify"]).status, 0, "{}", folder.display());
+        assert_eq!(run(&["extension", "call", "greeting", "greet", " "]).stdout, SECOND);
     }
 }
 

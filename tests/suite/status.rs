@@ -94,4 +94,15 @@ fn registries_are_asked_only_if_they_are_meant() {
     sandbox.ok(&["lock", "-P", "a"]);
     sandbox.ok(&["sync"]);
     assert!(sandbox.ok(&["status", "--remote"]).stdout.starts_with("up to date: "));
+    // A mirror that has what is locked need not have tags; a registry that is down says nothing about either.
+    sandbox.ok(&["bundle", "export", "set"]);
+    let mirror = format!("mirrors = [\"oci-layout:set\"]\n[registries.\"{}\"]\n", registry.host());
+    let text = sandbox.read("sesame.toml");
+    sandbox.write("sesame.toml", text.replace("plain-http = true", "plain-http = false"));
+    let said = differs(&sandbox, &["--remote"]);
+    let check = format!("→ sesame registry check {}", registry.host());
+    assert!(said.contains("cannot be reached") && said.contains(&check), "{said}");
+    let settings = format!("plain-http = true\nmirrors-only = true\n{}", mirror.lines().next().unwrap());
+    sandbox.write("sesame.toml", text.replace("plain-http = true", &settings));
+    assert!(sandbox.ok(&["status", "--remote"]).stdout.starts_with("up to date: "));
 }

@@ -343,6 +343,39 @@ fn what_says_what_is_live_is_not_guessed() {
     is_whole(&sandbox, "after that");
 }
 
+/// Whatever has become of the record, what is live is not taken for nothing, and the commands that are named decide.
+#[test]
+fn a_lost_record_of_what_is_live_is_noticed_and_can_be_made_again() {
+    let registry = Registry::start();
+    let lose = |what: &str, path: &Path| match what {
+        "removed" => fs::remove_file(path).unwrap(),
+        "a link" => {
+            fs::remove_file(path).unwrap();
+            symlink("/dev/null", path).unwrap();
+        }
+        "others can write to it" => chmod(path, 0o666),
+        _ => change(path, |bytes| *bytes = b"9\n".to_vec()),
+    };
+    for what in ["removed", "a link", "others can write to it", "another number"] {
+        for decide in [&["rollback", "2"][..], &["sync", "--adopt"]] {
+            let sandbox = synced(&registry);
+            lose(what, &sandbox.data().join("profiles/default/current"));
+            let run = sandbox.run(&["verify", "--repair"]);
+            run.fails(76, &["left  generation ", "sesame rollback N", "sesame sync --adopt"]);
+            sandbox.run(&["status"]).fails(1, &[]);
+            // Nobody else's set takes its place.
+            let other = Sandbox::new();
+            other.write("sesame.toml", "[extensions]\n");
+            let manifest = other.path("project/sesame.toml").display().to_string();
+            sandbox.run(&["sync", "-m", &manifest]).fails(74, &["cannot tell what is live", "sesame sync --adopt"]);
+            let run = sandbox.run(decide);
+            assert_eq!(run.status, 0, "{what}, {decide:?}: {}", run.stderr);
+            sandbox.ok(&["sync"]);
+            is_whole(&sandbox, what);
+        }
+    }
+}
+
 #[test]
 fn what_another_sesame_wrote_and_what_runs_is_not_put_aside() {
     let registry = Registry::start();
@@ -369,7 +402,9 @@ fn a_lock_that_cannot_be_read_is_named_and_left() {
     let sandbox = synced(&registry);
     sandbox.write("sesame.lock", "<<<<<<< ours\n");
     let lock = sandbox.path("project/sesame.lock").display().to_string();
-    sandbox.run(&["verify", "--repair"]).fails(76, &["left  lock ", &lock]);
+    sandbox
+        .run(&["verify", "--repair"])
+        .fails(76, &["left  lock ", &lock, "is a merge-conflict marker", "finish the merge"]);
     assert_eq!(sandbox.read("sesame.lock"), "<<<<<<< ours\n");
 }
 
