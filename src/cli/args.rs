@@ -7,7 +7,7 @@ use sesame::model::name::{ExtensionName, ProfileName};
 use sesame::ops::context::Compiler;
 
 use super::bundle::BundleCommand;
-use super::extension_args::{ExtensionCommand, RegistryCommand};
+use super::extension_args::{AddArguments, ExtensionCommand, RegistryCommand, RemoveArguments};
 use super::means::{Compiling, FunctionCacheArgument, Means};
 
 /// Provisions WebAssembly-component extensions for the Open Sesame desktop host.
@@ -79,6 +79,10 @@ pub struct ProfileArgument {
 pub enum Verb {
     /// Write a commented sesame.toml to start from
     Init,
+    /// Add an extension to sesame.toml, lock it and make it live
+    Add(AddArguments),
+    /// Take extensions away: from the manifest, the lock and the live set
+    Remove(RemoveArguments),
     /// Resolve what sesame.lock does not satisfy, and write it
     Lock(LockArguments),
     /// Make the locked extensions live on this machine
@@ -107,6 +111,21 @@ pub enum Verb {
         profile: ProfileArgument,
         #[command(subcommand)]
         command: Option<GenerationsCommand>,
+    },
+    /// List extensions that have newer versions, and what those would want; exits with 1 if any
+    Outdated {
+        #[command(flatten)]
+        means: Means,
+    },
+    /// Take the newest versions that the manifest allows, and make them live
+    Upgrade {
+        /// Their names [default: all]
+        #[arg(value_name = "NAME")]
+        names: Vec<ExtensionName>,
+        #[command(flatten)]
+        profile: ProfileArgument,
+        #[command(flatten)]
+        means: Means,
     },
     /// Make an earlier generation live again, without a network
     Rollback {
@@ -231,7 +250,6 @@ impl Command {
                 ExtensionCommand::Install(_) => "install",
                 ExtensionCommand::List { .. } => "list",
                 ExtensionCommand::Info { .. } => "info",
-                ExtensionCommand::Remove { .. } => "remove",
                 ExtensionCommand::Log { .. } => "log",
                 ExtensionCommand::Call(_) => "call",
                 ExtensionCommand::Push { .. } => "push",
@@ -250,6 +268,8 @@ impl Verb {
     fn name(&self) -> &'static str {
         match self {
             Self::Init => "init",
+            Self::Add(_) => "add",
+            Self::Remove(_) => "remove",
             Self::Lock(_) => "lock",
             Self::Sync(_) => "sync",
             Self::Diff { .. } => "diff",
@@ -257,6 +277,8 @@ impl Verb {
             Self::Generations { .. } => "generations",
             Self::Rollback { .. } => "rollback",
             Self::Bundle { command } => command.name(),
+            Self::Outdated { .. } => "outdated",
+            Self::Upgrade { .. } => "upgrade",
             Self::Verify { .. } => "verify",
             Self::Gc { .. } => "gc",
             Self::Schema { .. } => "schema",
@@ -272,7 +294,7 @@ fn version() -> String {
 const EXIT_STATUS: &str = "\
 Exit status:
     0  done
-    1  something differs (--check, diff, status), the called function returned an error, or a registry does not let us in (check)
+    1  something differs (--check, diff, status, outdated), the called function returned an error, or a registry does not let us in (check)
     2  the command line is wrong
     3  the called extension trapped or met a limit
    65  a manifest, a lock or something fetched cannot be used

@@ -8,12 +8,14 @@ use sesame::host::values::Syntax;
 use sesame::model::capability::{Grant, Grants, add};
 use sesame::model::manifest::Limits;
 use sesame::model::name::{ExtensionName, ProfileName};
+use sesame::model::reference::Named;
 use sesame::model::report::{CallOutcome, LogReport};
 use sesame::ops::call::{Call, call};
+use sesame::ops::change::Then;
 use sesame::ops::consent::{Asks, Consent};
 use sesame::ops::context::Interrupt;
 use sesame::ops::error::Error;
-use sesame::ops::install::{Install, Origin, install, remove};
+use sesame::ops::install::{Install, Origin, Place, install, remove};
 use sesame::ops::list::{info, list};
 use sesame::ops::live::{Adjustment, Live, StoreLog, Surroundings, file_name, log};
 use sesame::ops::project::Project;
@@ -24,7 +26,7 @@ use sesame::registry::package::Taken;
 use super::args::{Arguments, ProfileArgument};
 use super::backends::{Echo, Printed};
 use super::environment::Environment;
-use super::extension_args::{CallArguments, ExtensionCommand, InstallArguments};
+use super::extension_args::{AddArguments, CallArguments, ExtensionCommand, InstallArguments, RemoveArguments};
 use super::failure::Failure;
 use super::means::Means;
 use super::output::{Output, Volume};
@@ -47,11 +49,6 @@ pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -
             let profile = live_profile(arguments, &environment, profile)?;
             let report = info(&environment.paths, &environment.user(), &profile, name)?;
             output.answer("info", json::Data::Info(&report), || human_live::info(&report));
-        }
-        ExtensionCommand::Remove { name, profile, means } => {
-            let context = context(arguments, "remove", means, output)?;
-            let report = remove(&context, name, profile.profile.as_ref())?;
-            output.report("remove", json::Data::Remove(&report), || human::remove(&report));
         }
         ExtensionCommand::Log { name, profile } => run_log(arguments, name, profile, output)?,
         ExtensionCommand::Call(options) => return run_call(arguments, options, output),
@@ -79,24 +76,19 @@ pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -
 fn run_install(arguments: &Arguments, options: &InstallArguments, output: &Output) -> Result<(), Failure> {
     let environment = Environment::read()?;
     let project = Project::find_or_own(&environment.search(arguments.manifest.clone()))?;
-    let origin = match (&options.reference, &options.from_file) {
-        (Some(reference), _) => Origin::Registry(reference.clone()),
-        (None, file) => Origin::File(environment.start.join(file.clone().unwrap_or_default())),
-    };
+    let file = environment.start.join(options.from_file.clone().unwrap_or_default());
+    let origin = options.reference.as_ref().map_or(Origin::File(file), origin);
     let grants = options.grants.iter().map(|grant| environment.absolute(grant)).collect();
     let context = context_of(environment, project, "install", &options.means, output)?;
-    let consent = |asks: &Asks<'_>| {
-        if options.grant_all {
-            return Consent::Granted;
-        }
-        ask(asks, output, &context.interrupt)
-    };
+    let consent = |asks: &Asks<'_>| consent(asks, options.grant_all, output, &context.interrupt);
     let report = install(
         &context,
         &Install {
             origin,
             name: options.name.clone(),
             grants,
+            place: Place::DropIn,
+            then: Then::Sync,
             consent: &consent,
             profile: options.profile.profile.clone(),
         },
@@ -105,8 +97,53 @@ fn run_install(arguments: &Arguments, options: &InstallArguments, output: &Outpu
     Ok(())
 }
 
-/// Asks the person, if there is one.
-fn ask(asks: &Asks<'_>, output: &Output, interrupt: &Interrupt) -> Consent {
+/// Where what is named comes from.
+fn origin(named: &Named) -> Origin {
+    match named {
+        Named::Revision(reference) => Origin::Registry(reference.clone()),
+        Named::Repository(repository) => Origin::Newest(repository.clone()),
+    }
+}
+
+/// Adds an extension to the manifest.
+pub fn run_add(arguments: &Arguments, options: &AddArguments, output: &Output) -> Result<(), Failure> {
+    let environment = Environment::read()?;
+    let project = Project::find_or_own(&environment.search(arguments.manifest.clone()))?;
+    let file = environment.start.join(options.path.clone().unwrap_or_default());
+    let grants = options.grants.iter().map(|grant| environment.absolute(grant)).collect();
+    let context = context_of(environment, project, "add", &options.means, output)?;
+    let consent = |asks: &Asks<'_>| consent(asks, options.grant_all, output, &context.interrupt);
+    let wanted = Install {
+        origin: options.reference.as_ref().map_or(Origin::InPlace(file), origin),
+        name: options.name.clone(),
+        grants,
+        place: Place::Manifest,
+        then: then(options.no_sync),
+        consent: &consent,
+        profile: options.profile.profile.clone(),
+    };
+    let report = install(&context, &wanted)?;
+    output.report("add", json::Data::Install(&report), || human::added(&report));
+    Ok(())
+}
+
+/// Takes extensions out of the manifest.
+pub fn run_remove(arguments: &Arguments, options: &RemoveArguments, output: &Output) -> Result<(), Failure> {
+    let context = context(arguments, "remove", &options.means, output)?;
+    let report = remove(&context, &options.names, options.profile.profile.as_ref(), then(options.no_sync))?;
+    output.report("remove", json::Data::Remove(&report), || human::remove(&report));
+    Ok(())
+}
+
+fn then(no_sync: bool) -> Then {
+    if no_sync { Then::Leave } else { Then::Sync }
+}
+
+/// Asks the person, if there is one and it was not said already.
+fn consent(asks: &Asks<'_>, grant_all: bool, output: &Output, interrupt: &Interrupt) -> Consent {
+    if grant_all {
+        return Consent::Granted;
+    }
     if !output.asks() {
         return Consent::Nobody;
     }

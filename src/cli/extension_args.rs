@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use sesame::model::capability::Grant;
 use sesame::model::destination::Destination;
 use sesame::model::name::ExtensionName;
-use sesame::model::reference::{OciReference, RegistryHost};
+use sesame::model::reference::{Named, RegistryHost};
 use sesame::model::registries::RegistryPattern;
 
 use super::args::{ProfileArgument, Verb};
@@ -29,15 +29,6 @@ pub enum ExtensionCommand {
         name: ExtensionName,
         #[command(flatten)]
         profile: ProfileArgument,
-    },
-    /// Take an extension away: from manifest, lock and live set
-    Remove {
-        /// The extension's name
-        name: ExtensionName,
-        #[command(flatten)]
-        profile: ProfileArgument,
-        #[command(flatten)]
-        means: Means,
     },
     /// Show what an extension has printed and logged
     Log {
@@ -96,9 +87,9 @@ pub enum RegistryCommand {
 
 #[derive(Debug, Clone, Args)]
 pub struct InstallArguments {
-    /// registry/principal/scope:revision[@provenance]
+    /// registry/principal/scope[:revision[@provenance]]; without a revision, the newest release
     #[arg(required_unless_present = "from_file", conflicts_with = "from_file")]
-    pub reference: Option<OciReference>,
+    pub reference: Option<Named>,
     /// Copy a component's file beside the manifest and install that
     #[arg(long, value_name = "FILE.wasm")]
     pub from_file: Option<PathBuf>,
@@ -111,6 +102,46 @@ pub struct InstallArguments {
     /// Grant everything that it asks for
     #[arg(long)]
     pub grant_all: bool,
+    #[command(flatten)]
+    pub profile: ProfileArgument,
+    #[command(flatten)]
+    pub means: Means,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct AddArguments {
+    /// registry/principal/scope[:revision[@provenance]]; without a revision, the newest release
+    #[arg(required_unless_present = "path", conflicts_with = "path")]
+    pub reference: Option<Named>,
+    /// A component's file, which stays where it is
+    #[arg(long, value_name = "FILE.wasm")]
+    pub path: Option<PathBuf>,
+    /// What to call it [default: the last part of the reference, or the file's stem]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<ExtensionName>,
+    /// Grant a capability, `config-read`, or a part of one, `secret-read=api-token`; may be given several times
+    #[arg(long = "grant", value_name = "CAPABILITY")]
+    pub grants: Vec<Grant>,
+    /// Grant everything that it asks for
+    #[arg(long)]
+    pub grant_all: bool,
+    /// Lock it, and leave what is live as it is
+    #[arg(long)]
+    pub no_sync: bool,
+    #[command(flatten)]
+    pub profile: ProfileArgument,
+    #[command(flatten)]
+    pub means: Means,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct RemoveArguments {
+    /// Their names
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<ExtensionName>,
+    /// Lock the rest, and leave what is live as it is
+    #[arg(long)]
+    pub no_sync: bool,
     #[command(flatten)]
     pub profile: ProfileArgument,
     #[command(flatten)]

@@ -7,10 +7,11 @@ use anstyle::{AnsiColor, Style as Ansi};
 use sesame::host::grants::needed;
 use sesame::model::capability::{Capability, shown};
 use sesame::model::lock::{LockChange, LockedVersion, Staleness};
+use sesame::model::lock_merge::Choice;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::{
-    DiffReport, ExtensionReport, InitReport, InstallReport, LockOutcome, LockReport, RemoveReport, SyncOutcome,
-    SyncReport, UpToDate, WitReport,
+    DiffReport, ExtensionReport, InitReport, InstallReport, LockOutcome, LockReport, RemoveReport, Removed,
+    SyncOutcome, SyncReport, UpToDate, WitReport,
 };
 use sesame::model::text::{count, escape, size};
 use sesame::ops::consent::Asks;
@@ -63,7 +64,7 @@ pub fn init(report: &InitReport) -> String {
 
 /// What a lock did.
 pub fn lock(report: &LockReport) -> String {
-    let changes: String = report.changes.iter().map(lock_change).collect();
+    let changes = format!("{}{}", merged(report), report.changes.iter().map(lock_change).collect::<String>());
     let extensions = count(report.extensions, "extension");
     let file = escape(&report.file);
     let words = match report.outcome {
@@ -78,6 +79,16 @@ pub fn lock(report: &LockReport) -> String {
         }
     };
     format!("{changes}{words}\n")
+}
+
+/// How the sides of a merge were put together.
+fn merged(report: &LockReport) -> String {
+    let line = |(name, choice): (&ExtensionName, &Choice)| match choice {
+        Choice::Ours => format!("merged {name}: only our side has it\n"),
+        Choice::Theirs => format!("merged {name}: only their side has it\n"),
+        Choice::Neither => format!("merged {name}: the sides differ, so it was resolved again\n"),
+    };
+    report.merged.iter().map(line).collect()
 }
 
 /// What a lock would do.
@@ -168,34 +179,46 @@ pub fn diff(report: &DiffReport) -> String {
 
 /// What was installed.
 pub fn install(report: &InstallReport) -> String {
+    installed(report, "installed")
+}
+
+/// What was added.
+pub fn added(report: &InstallReport) -> String {
+    installed(report, "added")
+}
+
+fn installed(report: &InstallReport, outcome: &str) -> String {
     let granted = if report.capabilities.is_empty() { "no grants".to_owned() } else { report.capabilities.join(", ") };
     format!(
         "{} {}  {}  {}\n{} {}\n{}",
-        Style::good("installed"),
+        Style::good(outcome),
         report.name,
         escape(&report.source),
         escape(&granted),
         Style::good("wrote"),
         escape(&report.file),
-        ending(&report.sync, &report.name)
+        ending(&report.lock, report.sync.as_ref(), &[&report.name])
     )
 }
 
-/// How a change to one extension ended: what else was locked, and what is live.
-fn ending(report: &SyncReport, name: &ExtensionName) -> String {
-    let locked = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written).map(|lock| {
-        let others = lock.changes.iter().filter(|change| change.name != *name).map(lock_change);
+/// How a change to some extensions ended: what else was locked, and what is live.
+fn ending(lock: &LockReport, sync: Option<&SyncReport>, names: &[&ExtensionName]) -> String {
+    let locked = (lock.outcome == LockOutcome::Written).then(|| {
+        let others = lock.changes.iter().filter(|change| !names.contains(&&change.name)).map(lock_change);
         format!("{}{} {}, to be committed\n", others.collect::<String>(), Style::good("locked:"), escape(&lock.file))
     });
-    format!("{}{}", locked.unwrap_or_default(), summary(&live_set(report), "done:"))
+    let live = sync.map(|sync| summary(&live_set(sync), "done:"));
+    format!("{}{}", locked.unwrap_or_default(), live.unwrap_or_default())
 }
 
 /// What was taken away.
 pub fn remove(report: &RemoveReport) -> String {
-    let kept = report.kept.as_ref().map(|kept| format!("{} stays\n", escape(kept))).unwrap_or_default();
-    let file = escape(&report.file);
-    let ending = ending(&report.sync, &report.name);
-    format!("{} {} from {file}\n{kept}{ending}", Style::good("removed"), report.name)
+    let removed = report.removed.iter().map(|Removed { name, file, kept }| {
+        let kept = kept.as_ref().map(|kept| format!("{} stays\n", escape(kept))).unwrap_or_default();
+        format!("{} {name} from {}\n{kept}", Style::good("removed"), escape(file))
+    });
+    let names: Vec<&ExtensionName> = report.removed.iter().map(|removed| &removed.name).collect();
+    format!("{}{}", removed.collect::<String>(), ending(&report.lock, report.sync.as_ref(), &names))
 }
 
 pub fn wit(report: &WitReport) -> String {

@@ -8,6 +8,7 @@ use sesame::model::fault::Fault;
 use sesame::model::generation_report::{GenerationsReport, RemovedGenerationsReport};
 use sesame::model::lock::LockChange;
 use sesame::model::name::ExtensionName;
+use sesame::model::outdated_report::OutdatedReport;
 use sesame::model::registry_report::{LoginReport, LogoutReport, PushReport, RegistryReport};
 use sesame::model::report::{
     CallReport, DiffReport, InfoReport, InitReport, InstallReport, ListReport, LockReport, LogReport, RemoveReport,
@@ -61,6 +62,7 @@ pub enum Data<'a> {
     Generations(&'a GenerationsReport),
     Export(&'a ExportReport),
     Import(&'a ImportReport),
+    Outdated(&'a OutdatedReport),
     Verify(&'a VerifyReport),
     Status(&'a StatusReport),
     RemovedGenerations(&'a RemovedGenerationsReport),

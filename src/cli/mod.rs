@@ -16,6 +16,7 @@ mod human_live;
 mod human_registry;
 mod human_status;
 mod human_verify;
+mod human_versions;
 mod json;
 mod means;
 mod output;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use sesame::model::fault::FaultKind;
+use sesame::model::name::ExtensionName;
 use sesame::model::report::{LockOutcome, SyncOutcome, WitReport};
 use sesame::ops::context::{Context, Interrupt};
 use sesame::ops::error::Error;
@@ -37,7 +39,9 @@ use sesame::ops::lock::{Mode, Upgrade};
 use sesame::ops::project::Project;
 use sesame::ops::status::Remote;
 use sesame::ops::sync::{LockPolicy, Ownership};
-use sesame::ops::{diff, gc, generations, glance, init, lock, rollback, status, sync, verify, wit, worker};
+use sesame::ops::{
+    diff, gc, generations, glance, init, lock, outdated, rollback, status, sync, upgrade, verify, wit, worker,
+};
 use sesame::registry::mirror::Reach;
 
 use args::{Arguments, Command, GenerationsCommand, LockArguments, ProfileArgument, SyncArguments, Verb};
@@ -138,6 +142,18 @@ fn run_verb(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, 
             let report = rollback::rollback(&context, &profile, *generation)?;
             output.report("rollback", json::Data::Sync(&report), || human_generations::rollback(&report));
         }
+        Verb::Outdated { means } => {
+            let report = outdated::outdated(&context(arguments, "outdated", means, output)?)?;
+            output.result("outdated", json::Data::Outdated(&report), || human_versions::outdated(&report));
+            return Ok(if report.extensions.is_empty() { End::Done } else { End::Differs });
+        }
+        Verb::Upgrade { names, profile, means } => {
+            let context = context(arguments, "upgrade", means, output)?;
+            let report = upgrade::upgrade(&context, &upgraded(names), profile.profile.as_ref())?;
+            output.report("upgrade", json::Data::Sync(&report), || human_versions::upgrade(&report));
+        }
+        Verb::Add(options) => extension::run_add(arguments, options, output)?,
+        Verb::Remove(options) => extension::run_remove(arguments, options, output)?,
         Verb::Lock(options) => return run_lock(arguments, options, output),
         Verb::Sync(options) => return run_sync(arguments, options, output),
         Verb::Diff { profile, means } => {
@@ -175,13 +191,15 @@ fn run_generations(
     Ok(())
 }
 
+/// What to resolve again: these extensions, or all.
+fn upgraded(names: &[ExtensionName]) -> Upgrade {
+    if names.is_empty() { Upgrade::All } else { Upgrade::Names(names.iter().cloned().collect()) }
+}
+
 fn run_lock(arguments: &Arguments, options: &LockArguments, output: &Output) -> Result<End, failure::Failure> {
     let context = context(arguments, "lock", &options.means, output)?;
-    let upgrade = match (options.upgrade, options.names.is_empty()) {
-        (true, _) => Upgrade::All,
-        (false, true) => Upgrade::Nothing,
-        (false, false) => Upgrade::Names(options.names.iter().cloned().collect()),
-    };
+    let is_upgrade = options.upgrade || !options.names.is_empty();
+    let upgrade = if is_upgrade { upgraded(&options.names) } else { Upgrade::Nothing };
     let mode = if options.check { Mode::Preview } else { Mode::Write };
     let report = lock::lock(&context, mode, &upgrade)?;
     if options.check {

@@ -130,6 +130,8 @@ impl LiveExtension {
     pub fn unlocked(name: &ExtensionName, wanted: &Extension) -> Self {
         let (reference, path) = match &wanted.source {
             ComponentSource::Oci(reference) => (Some(reference.clone()), None),
+            // Which it will be is not known either.
+            ComponentSource::Range(_) => (None, Some(wanted.source.to_string())),
             ComponentSource::Path(path) => (None, Some(path.clone())),
         };
         Self {

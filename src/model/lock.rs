@@ -200,6 +200,7 @@ impl LockEntry {
             {
                 None
             }
+            (ComponentSource::Range(range), LockedSource::Oci { reference, .. }) if range.has(reference) => None,
             (ComponentSource::Path(wanted), LockedSource::Path(path)) if wanted == path => {
                 let changed = files.get(path).is_some_and(|digest| *digest != self.component);
                 changed.then(|| Staleness::FileChanged { path: path.clone() })

@@ -11,14 +11,17 @@ use super::plan::MAX_COMPONENT;
 use super::problem::Problem;
 use super::reference::OciReference;
 
+/// What to do about the markers that git leaves.
+const MERGE: &str = "`sesame lock` merges the two sides; finish the merge of sesame.toml first";
+
 /// Reads a lock, and notes every problem on the way.
 pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Lock, Vec<Problem>> {
     let text = Text::new(file, bytes).map_err(|problem| vec![problem])?;
     let table = text.parse().map_err(|mut problems| {
-        problems
-            .iter_mut()
-            .filter(|problem| problem.help.as_deref() != Some(FINISH_THE_MERGE))
-            .for_each(|problem| problem.help = None);
+        for problem in &mut problems {
+            let is_conflict = problem.help.as_deref() == Some(FINISH_THE_MERGE);
+            problem.help = is_conflict.then(|| MERGE.to_owned());
+        }
         problems
     })?;
     let mut problems = Vec::new();

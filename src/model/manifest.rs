@@ -12,8 +12,9 @@ use super::engine_key::Metering;
 use super::manifest_reader::Reader;
 use super::name::{ExtensionName, ProfileName};
 use super::problem::Problem;
-use super::reference::OciReference;
+use super::reference::{OciReference, OciRepository};
 use super::registries::Registries;
+use super::version::Requirement;
 use serde::{Deserialize, Serialize};
 
 /// A manifest file as read from the disk.
@@ -72,15 +73,49 @@ pub enum Form {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComponentSource {
     Oci(OciReference),
+    /// The newest revision that fits.
+    Range(OciRange),
     /// A file, relative to the folder of `sesame.toml` unless absolute, with `/` between its parts.
     Path(String),
 }
 
-/// The reference, or the path.
+/// Those revisions of a repository whose tags are versions that fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OciRange {
+    pub repository: OciRepository,
+    pub requirement: Requirement,
+}
+
+impl OciRange {
+    /// Whether a reference is to one of them.
+    pub fn has(&self, reference: &OciReference) -> bool {
+        *reference.without_revision() == self.repository && self.requirement.fits(reference.revision())
+    }
+}
+
+impl ComponentSource {
+    /// The repository that it comes from, if it comes from one.
+    pub fn repository(&self) -> Option<&OciRepository> {
+        match self {
+            Self::Oci(reference) => Some(reference.without_revision()),
+            Self::Range(range) => Some(&range.repository),
+            Self::Path(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for OciRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.repository, self.requirement)
+    }
+}
+
+/// The reference, the repository with its requirement, or the path.
 impl fmt::Display for ComponentSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Oci(reference) => reference.fmt(f),
+            Self::Range(range) => range.fmt(f),
             Self::Path(path) => f.write_str(path),
         }
     }

@@ -35,6 +35,11 @@ pub enum EditError {
     Syntax(String),
     #[error("`{0}` is written in a way that cannot be edited")]
     Form(String),
+    #[error("its extensions are written in a way that none can be added to")]
+    NoPlace {
+        /// What to write.
+        line: String,
+    },
 }
 
 /// The text of a new drop-in manifest, with a comment at each grant.
@@ -62,6 +67,69 @@ pub fn edit_drop_in(text: &str, change: &Change) -> Result<String, EditError> {
     set_source(head.ok_or_else(|| EditError::Form("extension".to_owned()))?, &change.source);
     grant(root, &change.grants, Comments::Yes)?;
     Ok(written_like(text, &document))
+}
+
+/// Adds an extension to `sesame.toml`, where the others stand: one line, or a table at the end. Nothing else is changed.
+///
+/// # Errors
+/// [`EditError::NoPlace`], with the line, if they stand where none can be added.
+pub fn add_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<String, EditError> {
+    let document = Document::parse(text).map_err(|error| EditError::Syntax(error.message().to_owned()))?;
+    let line = entry_line(name, change)?;
+    let no_place = || EditError::NoPlace { line: line.clone() };
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let append = |header: &str, body: &str| {
+        let close = if text.is_empty() || text.ends_with('\n') { "" } else { end };
+        let gap = if text.is_empty() || text.ends_with(&end.repeat(2)) { "" } else { end };
+        format!("{text}{close}{gap}{header}{end}{body}{end}")
+    };
+    let added = match document.get("extensions") {
+        None => append("[extensions]", &line),
+        Some(Item::Table(table)) if table.is_implicit() && !table.is_dotted() => {
+            append(&format!("[extensions.{name}]"), &table_lines(change)?.join(end))
+        }
+        Some(Item::Table(table)) => {
+            let mut spans = Vec::new();
+            let own = table.iter().filter(|(_, item)| item.as_table().is_none_or(Table::is_dotted));
+            for (key, item) in own.filter_map(|(name, _)| table.get_key_value(name)) {
+                collect_spans(key, item, &mut spans);
+            }
+            let header = table.span().filter(|_| !table.is_dotted());
+            let last = spans.iter().map(|span| span.end).max().or(header.map(|span| span.end)).ok_or_else(no_place)?;
+            let at = text[last..].find('\n').map_or(text.len(), |newline| last + newline + 1);
+            let close = if text[..at].ends_with('\n') { "" } else { end };
+            let prefix = if table.is_dotted() { "extensions." } else { "" };
+            format!("{}{close}{prefix}{line}{end}{}", &text[..at], &text[at..])
+        }
+        Some(_) => return Err(no_place()),
+    };
+    let is_there = |text: &str| {
+        let document = Document::parse(text).ok()?;
+        document.get("extensions")?.as_table_like()?.get(name.as_str()).map(drop)
+    };
+    is_there(&added).map(|()| added).ok_or_else(no_place)
+}
+
+/// `name = …`, as it stands in `[extensions]`.
+fn entry_line(name: &ExtensionName, change: &Change) -> Result<String, EditError> {
+    let value = match (&change.source, change.grants.is_empty()) {
+        (WrittenSource::Oci { reference, .. }, true) => Value::from(reference.as_str()),
+        _ => {
+            let mut table = InlineTable::new();
+            set_source(&mut table, &change.source);
+            grant(&mut table, &change.grants, Comments::No)?;
+            Value::InlineTable(table)
+        }
+    };
+    Ok(format!("{name} = {}", value.to_string().trim()))
+}
+
+/// The same as the lines of a table of its own.
+fn table_lines(change: &Change) -> Result<Vec<String>, EditError> {
+    let mut table = Table::new();
+    set_source(&mut table, &change.source);
+    grant(&mut table, &change.grants, Comments::No)?;
+    Ok(table.to_string().lines().map(str::to_owned).collect())
 }
 
 /// Changes an extension that stands in `sesame.toml`.

@@ -8,12 +8,13 @@ use toml::de::{DeTable, DeValue};
 use super::capability::Grants;
 use super::document::{Fields, Text, Value, type_name};
 use super::grants_reader::read_grants;
-use super::manifest::{ComponentSource, Config, DropIn, Extension, Form, Limits, Manifest, ManifestSource};
+use super::manifest::{ComponentSource, Config, DropIn, Extension, Form, Limits, Manifest, ManifestSource, OciRange};
 use super::name::ExtensionName;
 use super::problem::Problem;
-use super::reference::OciReference;
+use super::reference::{OciReference, OciRepository};
 use super::registries_reader::{Whose, read_registries};
 use super::text::nearest;
+use super::version::Requirement;
 
 /// Reads file after file into one manifest.
 #[derive(Default)]
@@ -167,7 +168,7 @@ fn dotted_name(text: &Text<'_>, name: &str, table: &DeTable<'_>) -> Option<Probl
     (whole && !KEYS.contains(&inner) && nearest(inner, KEYS).is_none()).then(problem)
 }
 
-/// `oci` or `path`, and `version`, which must agree with the tag.
+/// `oci` or `path`; and `version`, which must agree with the tag, or says which tags fit where there is none.
 fn read_source(fields: &mut Fields<'_>, prefix: &str, problems: &mut Vec<Problem>) -> Option<ComponentSource> {
     let before = problems.len();
     let oci = fields.string("oci", problems);
@@ -180,6 +181,11 @@ fn read_source(fields: &mut Fields<'_>, prefix: &str, problems: &mut Vec<Problem
             None
         }
         (Some(oci), None) => {
+            let untagged = oci.value.parse::<OciRepository>().ok();
+            if let (Some(repository), Some(version)) = (untagged, &version) {
+                let requirement = version.parse::<Requirement>(problems)?;
+                return Some(ComponentSource::Range(OciRange { repository, requirement }));
+            }
             let reference = oci.parse::<OciReference>(problems)?;
             if let Some(version) = version.filter(|version| !same_version(version.value, reference.revision())) {
                 let message =

@@ -22,11 +22,17 @@ pub const MAX_REVISION: usize = 128;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OciReference {
+    repository: OciRepository,
+    revision: String,
+    provenance: Option<Digest>,
+}
+
+/// All revisions of an extension in a registry: a reference without its tag.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OciRepository {
     registry: String,
     principal: String,
     scope: String,
-    revision: String,
-    provenance: Option<Digest>,
 }
 
 /// Why a text is no reference.
@@ -52,8 +58,10 @@ pub enum ReferenceError {
     Repository { component: String, why: &'static str },
     #[error("the repository name has {0} characters, at most {MAX_REPOSITORY} are allowed")]
     RepositoryLength(usize),
-    #[error("`{0}` has no tag; add one, as in `{0}:0.1.0`")]
+    #[error("`{0}` has no tag; add one, as in `{0}:0.1.0`, or a `version`")]
     NoRevision(String),
+    #[error("`{0}` has a tag or a digest; write it without")]
+    HasRevision(String),
     #[error("the tag has {0} characters, at most {MAX_REVISION} are allowed")]
     RevisionLength(usize),
     #[error("`{revision}` is not a tag: {why}")]
@@ -62,20 +70,46 @@ pub enum ReferenceError {
     Provenance(#[source] DigestError),
 }
 
-impl OciReference {
+impl OciRepository {
     /// The registry's host, with its port if it has one: `ghcr.io`, `127.0.0.1:5000`, `[::1]:5000`.
     pub fn registry(&self) -> &str {
         &self.registry
     }
 
+    /// `principal/scope`: what the distribution API calls the repository's name.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.principal, self.scope)
+    }
+
+    /// The reference to one of its revisions.
+    ///
+    /// # Errors
+    /// [`ReferenceError::Revision`] and [`ReferenceError::RevisionLength`] if that is no tag.
+    pub fn at(&self, revision: &str) -> Result<OciReference, ReferenceError> {
+        check_revision(revision)?;
+        Ok(OciReference { repository: self.clone(), revision: revision.to_owned(), provenance: None })
+    }
+}
+
+impl OciReference {
+    /// The registry's host, with its port if it has one: `ghcr.io`, `127.0.0.1:5000`, `[::1]:5000`.
+    pub fn registry(&self) -> &str {
+        &self.repository.registry
+    }
+
     /// The first part of the repository's name: a user or an organisation.
     pub fn principal(&self) -> &str {
-        &self.principal
+        &self.repository.principal
     }
 
     /// The rest of the repository's name. It may hold `/`.
     pub fn scope(&self) -> &str {
-        &self.scope
+        &self.repository.scope
+    }
+
+    /// The reference without its tag.
+    pub fn without_revision(&self) -> &OciRepository {
+        &self.repository
     }
 
     /// The tag.
@@ -90,7 +124,7 @@ impl OciReference {
 
     /// `principal/scope`: what the distribution API calls the repository's name.
     pub fn repository(&self) -> String {
-        format!("{}/{}", self.principal, self.scope)
+        self.repository.name()
     }
 
     /// The same reference without its pin.
@@ -103,58 +137,82 @@ impl FromStr for OciReference {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        if text.is_empty() {
-            return Err(ReferenceError::Empty);
-        }
-        if let Some((scheme, _)) = text.split_once("://") {
-            return Err(ReferenceError::Scheme(format!("{scheme}://")));
-        }
-        let first = text.split('/').next().unwrap_or_default();
-        if text.starts_with(['.', '/', '~']) || (text.ends_with(".wasm") && !looks_like_host(first)) {
-            return Err(ReferenceError::File(text.to_owned()));
-        }
+        check_form(text)?;
         let (tagged, provenance) = match text.split_once('@') {
             Some((tagged, digest)) => (tagged, Some(digest.parse().map_err(ReferenceError::Provenance)?)),
             None => (text, None),
         };
-        let Some((registry, path)) = tagged.split_once('/') else {
-            return Err(match check_registry(tagged) {
-                Ok(()) if looks_like_host(tagged) => ReferenceError::NoPrincipal(tagged.to_owned()),
-                _ => ReferenceError::NoRegistry(tagged.to_owned()),
-            });
-        };
-        if !looks_like_host(registry) {
-            return Err(ReferenceError::NoRegistry(tagged.to_owned()));
-        }
-        check_registry(registry).map_err(|why| ReferenceError::Registry { registry: registry.to_owned(), why })?;
-        let (repository, revision) = match path.split_once(':') {
-            Some((repository, revision)) => (repository, Some(revision)),
-            None => (path, None),
-        };
-        if repository.is_empty() {
-            return Err(ReferenceError::NoPrincipal(tagged.to_owned()));
-        }
-        check_repository(repository)?;
-        let Some((principal, scope)) = repository.split_once('/') else {
-            return Err(ReferenceError::NoScope(tagged.to_owned()));
-        };
+        let (repository, revision) = split(tagged)?;
         let Some(revision) = revision.filter(|revision| !revision.is_empty()) else {
             return Err(ReferenceError::NoRevision(tagged.trim_end_matches(':').to_owned()));
         };
-        check_revision(revision)?;
-        Ok(Self {
-            registry: registry.to_owned(),
-            principal: principal.to_owned(),
-            scope: scope.to_owned(),
-            revision: revision.to_owned(),
-            provenance,
-        })
+        Ok(Self { provenance, ..repository.at(revision)? })
+    }
+}
+
+impl FromStr for OciRepository {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        check_form(text)?;
+        match split(text.split('@').next().unwrap_or_default())? {
+            (repository, None) if !text.contains('@') => Ok(repository),
+            _ => Err(ReferenceError::HasRevision(text.to_owned())),
+        }
+    }
+}
+
+/// Refuses what is meant as something else than a reference.
+fn check_form(text: &str) -> Result<(), ReferenceError> {
+    if text.is_empty() {
+        return Err(ReferenceError::Empty);
+    }
+    if let Some((scheme, _)) = text.split_once("://") {
+        return Err(ReferenceError::Scheme(format!("{scheme}://")));
+    }
+    let first = text.split('/').next().unwrap_or_default();
+    if text.starts_with(['.', '/', '~']) || (text.ends_with(".wasm") && !looks_like_host(first)) {
+        return Err(ReferenceError::File(text.to_owned()));
+    }
+    Ok(())
+}
+
+/// The repository, and what stands behind its `:`, unchecked.
+fn split(tagged: &str) -> Result<(OciRepository, Option<&str>), ReferenceError> {
+    let Some((registry, path)) = tagged.split_once('/') else {
+        return Err(match check_registry(tagged) {
+            Ok(()) if looks_like_host(tagged) => ReferenceError::NoPrincipal(tagged.to_owned()),
+            _ => ReferenceError::NoRegistry(tagged.to_owned()),
+        });
+    };
+    if !looks_like_host(registry) {
+        return Err(ReferenceError::NoRegistry(tagged.to_owned()));
+    }
+    check_registry(registry).map_err(|why| ReferenceError::Registry { registry: registry.to_owned(), why })?;
+    let (repository, revision) = match path.split_once(':') {
+        Some((repository, revision)) => (repository, Some(revision)),
+        None => (path, None),
+    };
+    if repository.is_empty() {
+        return Err(ReferenceError::NoPrincipal(tagged.to_owned()));
+    }
+    check_repository(repository)?;
+    let Some((principal, scope)) = repository.split_once('/') else {
+        return Err(ReferenceError::NoScope(tagged.to_owned()));
+    };
+    let (registry, principal, scope) = (registry.to_owned(), principal.to_owned(), scope.to_owned());
+    Ok((OciRepository { registry, principal, scope }, revision))
+}
+
+impl fmt::Display for OciRepository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.registry, self.principal, self.scope)
     }
 }
 
 impl fmt::Display for OciReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}:{}", self.registry, self.principal, self.scope, self.revision)?;
+        write!(f, "{}:{}", self.repository, self.revision)?;
         match self.provenance {
             Some(digest) => write!(f, "@{digest}"),
             None => Ok(()),
@@ -173,6 +231,24 @@ impl TryFrom<String> for OciReference {
 impl From<OciReference> for String {
     fn from(reference: OciReference) -> String {
         reference.to_string()
+    }
+}
+
+/// A reference, or only its repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    Revision(OciReference),
+    Repository(OciRepository),
+}
+
+impl FromStr for Named {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        match text.parse() {
+            Err(ReferenceError::NoRevision(_)) if !text.ends_with(':') => text.parse().map(Self::Repository),
+            reference => reference.map(Self::Revision),
+        }
     }
 }
 

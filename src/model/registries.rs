@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::reference::{OciReference, ReferenceError, RegistryHost, check_registry, check_repository};
+use super::reference::{OciRepository, ReferenceError, RegistryHost, check_registry, check_repository};
 
 /// The `[registries]` table: settings by `host` or `host/prefix`, of which the longest wins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -92,9 +92,9 @@ pub enum MirrorError {
 }
 
 impl Registries {
-    /// The settings that apply to a reference, and the pattern that they stand under.
-    pub fn settings_for(&self, reference: &OciReference) -> Option<(&RegistryPattern, &RegistrySettings)> {
-        self.longest(reference.registry(), &reference.repository())
+    /// The settings that apply to a repository, and the pattern that they stand under.
+    pub fn settings_for(&self, repository: &OciRepository) -> Option<(&RegistryPattern, &RegistrySettings)> {
+        self.longest(repository.registry(), &repository.name())
     }
 
     fn longest(&self, registry: &str, repository: &str) -> Option<(&RegistryPattern, &RegistrySettings)> {
@@ -181,8 +181,8 @@ impl RegistryPattern {
     }
 
     /// Whether the pattern names exactly this one repository.
-    pub fn is_repository(&self, reference: &OciReference) -> bool {
-        self.registry == reference.registry() && self.prefix == reference.repository()
+    pub fn is_repository(&self, repository: &OciRepository) -> bool {
+        self.registry == repository.registry() && self.prefix == repository.name()
     }
 
     /// Whether a repository of a registry belongs to it.
@@ -251,6 +251,7 @@ impl Mirror {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::reference::OciReference;
 
     #[test]
     fn the_longest_pattern_wins_and_matches_whole_components() {
@@ -259,7 +260,7 @@ mod tests {
             Registries(patterns.iter().map(|p| (p.parse().unwrap(), RegistrySettings::default())).collect());
         let chosen = |reference: &str| {
             let reference: OciReference = reference.parse().unwrap();
-            registries.settings_for(&reference).map(|(pattern, _)| pattern.to_string())
+            registries.settings_for(reference.without_revision()).map(|(pattern, _)| pattern.to_string())
         };
         assert_eq!(chosen("ghcr.io/org/ext:1").as_deref(), Some("ghcr.io/org/ext"));
         assert_eq!(chosen("ghcr.io/org/ext/more:1").as_deref(), Some("ghcr.io/org/ext"));

@@ -8,6 +8,7 @@ use super::digest::Digest;
 use super::fault::{Fault, FaultKind};
 use super::functions::FunctionCounts;
 use super::lock::{LockChange, Staleness};
+use super::lock_merge::Choice;
 use super::manifest::Config;
 use super::name::{ExtensionName, ProfileName};
 use super::plan::{Action, Origin, Plan, Step};
@@ -23,6 +24,9 @@ pub struct LockReport {
     pub stale: BTreeMap<ExtensionName, Staleness>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<LockChange>,
+    /// What was done about extensions that the sides of a merge do not have alike.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub merged: BTreeMap<ExtensionName, Choice>,
     /// How many extensions it holds.
     pub extensions: usize,
     /// The old and new text of the file, for a diff.
@@ -337,19 +341,31 @@ pub struct InstallReport {
     pub file: String,
     /// What it is granted now, each as it is written after `--grant`.
     pub capabilities: Vec<String>,
-    pub sync: SyncReport,
+    pub lock: LockReport,
+    /// Absent if nothing was to be made live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync: Option<SyncReport>,
 }
 
 /// What `remove` did.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct RemoveReport {
+    pub removed: Vec<Removed>,
+    pub lock: LockReport,
+    /// Absent if nothing was to be made live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync: Option<SyncReport>,
+}
+
+/// An extension that was taken away.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct Removed {
     pub name: ExtensionName,
     /// The manifest that was changed or removed.
     pub file: String,
     /// The component's file, which stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
-    pub sync: SyncReport,
 }
 
 /// What an extension has printed.

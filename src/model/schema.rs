@@ -38,10 +38,10 @@ pub enum ExtensionEntry {
 #[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OciEntry {
-    /// `registry/principal/scope:revision[@provenance]`
-    #[schemars(regex(pattern = REFERENCE))]
+    /// `registry/principal/scope:revision[@provenance]`; with `version` also without a revision.
+    #[schemars(regex(pattern = REPOSITORY))]
     pub oci: String,
-    /// Must agree with the tag, a leading v aside.
+    /// Must agree with the tag, a leading v aside. Where there is no tag: which versions fit, as cargo writes it, `^1.2`.
     pub version: Option<String>,
     pub capabilities: Option<Capabilities>,
     pub limits: Option<Limits>,
@@ -139,10 +139,10 @@ pub struct DropInOci {
     /// The file's stem.
     #[schemars(regex(pattern = NAME))]
     pub name: String,
-    /// Must agree with the tag, a leading v aside.
+    /// Must agree with the tag, a leading v aside. Where there is no tag: which versions fit, as cargo writes it, `^1.2`.
     pub version: Option<String>,
-    /// `registry/principal/scope:revision[@provenance]`
-    #[schemars(regex(pattern = REFERENCE))]
+    /// `registry/principal/scope:revision[@provenance]`; with `version` also without a revision.
+    #[schemars(regex(pattern = REPOSITORY))]
     pub oci: String,
 }
 
@@ -221,3 +221,6 @@ const NAME: &str = "^[a-z0-9][a-z0-9-]{0,63}$";
 const DIGEST: &str = "^sha256:[0-9a-f]{64}$";
 const TAGGED: &str = r"^[a-z0-9.:\[\]-]+(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*){2,}:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$";
 const REFERENCE: &str = r"^[a-z0-9.:\[\]-]+(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*){2,}:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(@sha256:[0-9a-f]{64})?$";
+
+/// The same, and without a revision.
+const REPOSITORY: &str = r"^[a-z0-9.:\[\]-]+(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*){2,}(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(@sha256:[0-9a-f]{64})?)?$";

@@ -14,6 +14,7 @@ use crate::host::stop::Cause;
 use crate::model::capability::Capability;
 use crate::model::digest::Digest;
 use crate::model::fault::FaultKind;
+use crate::model::manifest_edit::EditError;
 use crate::model::name::ExtensionName;
 use crate::model::preamble::Kind;
 use crate::model::report::{ExtensionStatus, StepOutcome, SyncReport};
@@ -80,6 +81,8 @@ impl Error {
                 "make room there, or make it a folder that you can write to".to_owned()
             }
             Self::NoCompiler { .. } => "look whether that program can be run, and whether more processes can be started".to_owned(),
+            Self::NoVersion { newest: Some(newest), .. } => format!("write `version = \"{newest}\"`, or a range that has it"),
+            Self::NoVersion { .. } => "pre-releases are taken only where `version` names one; other tags stand in `oci`".to_owned(),
             Self::BadSize { .. } => "tell whoever published it; its manifest is broken".to_owned(),
             Self::NoCode { .. } | Self::BadCode { .. } | Self::PolicyChanged { .. } => "run `sesame sync`".to_owned(),
             Self::NotOurFolder(path) => format!("move {} away, or have its owner give it to you", path.display()),
@@ -88,6 +91,9 @@ impl Error {
             Self::NotAComponent { .. } => "name a built component".to_owned(),
             Self::FileTooLarge { .. } => "build it without debugging information".to_owned(),
             Self::NoName { .. } => "give it one with `--name NAME`: lower-case letters, digits and `-`".to_owned(),
+            Self::Edit { file, source: EditError::NoPlace { line } } => {
+                format!("write `{line}` into {file} by hand and run `sesame sync`")
+            }
             Self::Edit { file, .. } => format!("change {file} by hand and run `sesame sync`"),
             Self::NoConsent { capabilities, .. } => {
                 format!("if you trust it with that, add `{}`, or `--grant-all`", grant_options(capabilities))

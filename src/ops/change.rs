@@ -10,13 +10,23 @@ use crate::model::name::ProfileName;
 use crate::model::report::{LockReport, SyncReport};
 use crate::store::{generations, write};
 
+/// What comes after an edit of the person's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// The set is made live.
+    Sync,
+    /// What is live stays as it is.
+    Leave,
+}
+
 /// Edits the person's files and then makes the set live. If a step fails, the files are put back; if the process is killed,
 /// the next `sync` completes what the files say by then. For whoever holds the store's guard.
 pub(super) fn change<T>(
     context: &Context,
     profile: Option<&ProfileName>,
+    then: Then,
     edit: impl FnOnce(&mut Undo) -> Result<(T, LockReport), Error>,
-) -> Result<(T, SyncReport), Error> {
+) -> Result<(T, LockReport, Option<SyncReport>), Error> {
     for folder in context.project.folders() {
         write::sweep(&folder)?;
     }
@@ -27,14 +37,17 @@ pub(super) fn change<T>(
         ownership: Ownership::Respect,
         profile: profile.cloned(),
     };
-    let done = edit(&mut undo).and_then(|(edited, lock)| Ok((edited, lock, sync_guarded(context, &options)?)));
+    let done = edit(&mut undo).and_then(|(edited, lock)| match then {
+        Then::Sync => Ok((edited, lock, Some(sync_guarded(context, &options)?))),
+        Then::Leave => Ok((edited, lock, None)),
+    });
     match done {
-        Ok((edited, lock, sync)) => {
+        Ok(done) => {
             // What is left over is untidy, no more: the next change sweeps it.
             if let Err(error) = undo.keep() {
                 context.warn(&[error.to_string()]);
             }
-            Ok((edited, SyncReport { lock: Some(lock), ..sync }))
+            Ok(done)
         }
         Err(error) => match undo.put_back() {
             Ok(()) => Err(match error {

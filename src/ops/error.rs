@@ -90,6 +90,8 @@ pub enum Error {
     HeldGeneration { profile: ProfileName, number: u64 },
     #[error("generation {number} needs components that are lost: {}", names(lost))]
     NotWhole { number: u64, lost: Vec<ExtensionName> },
+    #[error("no tag fits `{name}`, {range}{}", newest.as_ref().map_or(String::new(), |tag| format!("; the newest release is {tag}")))]
+    NoVersion { name: ExtensionName, range: String, newest: Option<String> },
     #[error("`{name}` contradicts itself: {what}")]
     BadSize { name: ExtensionName, what: String },
     #[error("`{name}` is not what sesame.lock says: {what}")]
@@ -205,6 +207,7 @@ impl Error {
             | Self::NoExtension { .. }
             | Self::NoGeneration { .. }
             | Self::NoEarlier { .. }
+            | Self::NoVersion { .. }
             | Self::NothingLive { .. }
             | Self::NoSuchFile(_)
             | Self::NoCode { .. } => FaultKind::Missing,

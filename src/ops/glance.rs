@@ -104,7 +104,7 @@ impl<'a> Glance<'a> {
         let (folder, mut paths) = project.drop_in_paths();
         paths.extend(manifest.extensions.values().filter_map(|extension| match &extension.source {
             ComponentSource::Path(path) => Some(project.component(path)),
-            ComponentSource::Oci(_) => None,
+            ComponentSource::Oci(_) | ComponentSource::Range(_) => None,
         }));
         Seen { paths, folder: Some(folder), ..Seen::default() }
     }

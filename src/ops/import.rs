@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::change::{change, check_owner};
+use super::change::{Then, change, check_owner};
 use super::consent::Consent;
 use super::context::Context;
 use super::error::Error;
@@ -23,7 +23,7 @@ use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::{Blob, Need};
 use crate::model::problem::Problem;
-use crate::model::report::{LockOutcome, LockReport};
+use crate::model::report::{LockOutcome, LockReport, SyncReport};
 use crate::registry::Error as Registry;
 use crate::registry::bundle::Bundle;
 use crate::registry::mirror::Reach;
@@ -109,7 +109,7 @@ pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Er
         let bytes = bundle.blob(blob.digest)?.ok_or(Error::Bug("a blob of the bundle is gone"))?;
         blobs.take(bytes, &import.bundle, blob).map_err(|error| bad_blob(&import.bundle, error))?;
     }
-    let ((files, removed), sync) = change(context, import.profile.as_ref(), |undo| {
+    let ((files, removed), lock, sync) = change(context, import.profile.as_ref(), Then::Sync, |undo| {
         let there = context.project.committed()?;
         set.check_existing(context, import.existing, &there)?;
         let written = set.write(context, import.existing, &blobs, &there, undo)?;
@@ -117,6 +117,8 @@ pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Er
             if there.get(LOCK) == set.texts.get(LOCK) { LockOutcome::Satisfied } else { LockOutcome::Written };
         Ok((written, set.lock_report(context, outcome)))
     })?;
+    let sync = sync.ok_or(Error::Bug("an import made nothing live"))?;
+    let sync = SyncReport { lock: Some(lock), ..sync };
     let (name, digest) = (import.bundle.display().to_string(), bundle.digest());
     Ok(ImportReport { bundle: name, digest, files, removed, blobs: lacking.len(), sync })
 }
@@ -301,6 +303,7 @@ impl Set {
             outcome,
             stale: BTreeMap::new(),
             changes: Vec::new(),
+            merged: BTreeMap::new(),
             extensions: self.lock.entries.len(),
             texts: None,
         }

@@ -3,37 +3,52 @@
 //! The order is that of any change by hand: the manifest is written, then the lock, then the set is activated. If a step
 //! fails, the files are put back; if the process is killed, the next `sync` completes what the manifest says by then.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::change::{change, check_owner};
+use super::change::{Then, change, check_owner};
 use super::consent::{Asks, Before, Consent, agree};
 use super::context::Context;
 use super::error::Error;
 use super::init::TEMPLATE;
 use super::live::read_component;
-use super::lock::{Resolved, Upgrade, resolve_all, write_with};
+use super::lock::{Resolved, Upgrade, newest, resolve_all, write_with};
 use super::permission::refuse;
 use super::project::{DROP_INS, read_file};
 use super::undo::Undo;
 use crate::model::capability::{Grant, Grants, add, shown};
 use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
-use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
+use crate::model::manifest::{ComponentSource, Extension, Form, Manifest, OciRange};
 use crate::model::manifest_edit::{
-    Change, EditError, WrittenSource, edit_drop_in, edit_entry, new_drop_in, remove_entry,
+    Change, EditError, WrittenSource, add_entry, edit_drop_in, edit_entry, new_drop_in, remove_entry,
 };
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::reference::OciReference;
+use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::Registries;
-use crate::model::report::{InstallReport, RemoveReport};
+use crate::model::report::{InstallReport, RemoveReport, Removed};
+use crate::model::version::Requirement;
 use crate::store::blobs::Blobs;
 
 /// Where the component comes from.
 #[derive(Debug, Clone)]
 pub enum Origin {
     Registry(OciReference),
+    /// The newest release of a repository.
+    Newest(OciRepository),
+    /// A component's file, which stays where it is.
+    InPlace(PathBuf),
     /// A component's file, which is copied beside the manifest.
     File(PathBuf),
+}
+
+/// Where an extension is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In a file of its own.
+    DropIn,
+    /// In `sesame.toml`.
+    Manifest,
 }
 
 /// What to install.
@@ -42,6 +57,9 @@ pub struct Install<'a> {
     /// Instead of the last part of the repository, or the stem of the file.
     pub name: Option<ExtensionName>,
     pub grants: Vec<Grant>,
+    /// Where it is written, if it is not written yet.
+    pub place: Place,
+    pub then: Then,
     /// Asked when the component needs more than is granted.
     pub consent: &'a dyn Fn(&Asks<'_>) -> Consent,
     pub profile: Option<ProfileName>,
@@ -61,8 +79,9 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
     let manifest = context.project.read_manifest_or_empty()?;
     check_owner(context, install.profile.as_ref(), &manifest)?;
     let existing = manifest.extensions.get(&name);
-    check_copy(context, &name, &install.origin, &manifest)?;
-    let (source, entry) = look(context, &name, &install.origin, &manifest.registries)?;
+    let origin = &chosen(context, &name, &install.origin, &manifest.registries)?;
+    check_copy(context, &name, origin, &manifest)?;
+    let (source, entry) = look(context, &name, origin, &manifest.registries)?;
     drop(guard);
     let mut granted = Grants::new();
     for Grant { capability, scope } in &install.grants {
@@ -70,16 +89,17 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
     }
     let before = match existing {
         None => Before::Nothing,
-        Some(existing) if is_same(existing, &install.origin) => Before::Same(existing),
+        Some(existing) if is_same(existing, origin) => Before::Same(existing),
         Some(existing) => Before::Other(existing),
     };
     let granted = agree(&name, &source, &entry, before, granted, install.consent)?;
     // Somebody else may have worked on the store and the manifest while the person thought.
     let _guard = context.guard()?;
-    let ((file, capabilities), sync) = change(context, install.profile.as_ref(), |undo| {
+    let ((file, capabilities), lock, sync) = change(context, install.profile.as_ref(), install.then, |undo| {
         let manifest = start_manifest(context, undo)?;
-        check_copy(context, &name, &install.origin, &manifest)?;
-        write_manifest(context, undo, &manifest, &name, install, &granted, &entry)?;
+        check_copy(context, &name, origin, &manifest)?;
+        let new = New { name: &name, origin, place: install.place, granted: &granted, entry: &entry };
+        write_manifest(context, undo, &manifest, &new)?;
         let manifest = context.project.read_manifest()?;
         let written = manifest.extensions.get(&name).ok_or(Error::Bug("what was installed is not in the manifest"))?;
         let locked = match (&entry.source, &written.source) {
@@ -95,52 +115,62 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
         };
         Ok(((file, shown(&written.capabilities)), lock))
     })?;
-    Ok(InstallReport { name, source, file, capabilities, sync })
+    Ok(InstallReport { name, source, file, capabilities, lock, sync })
 }
 
-/// Takes an extension away, wherever it is written. A component's file stays where it is.
+/// Takes extensions away, wherever they are written. A component's file stays where it is.
 ///
 /// # Errors
-/// [`Error::NoExtension`] if it is not wanted; any of `lock` and `sync`. Then nothing is changed.
-pub fn remove(context: &Context, name: &ExtensionName, profile: Option<&ProfileName>) -> Result<RemoveReport, Error> {
+/// [`Error::NoExtension`] if one is not wanted; any of `lock` and `sync`. Then nothing is changed.
+pub fn remove(
+    context: &Context,
+    names: &[ExtensionName],
+    profile: Option<&ProfileName>,
+    then: Then,
+) -> Result<RemoveReport, Error> {
     let _guard = context.guard()?;
-    let ((file, kept), sync) = change(context, profile, |undo| {
+    let (removed, lock, sync) = change(context, profile, then, |undo| {
         let manifest = context.project.read_manifest()?;
-        let Some(extension) = manifest.extensions.get(name) else {
-            return Err(Error::no_extension(name, context.project.shown_manifest(), manifest.extensions.keys()));
-        };
-        let file = match extension.form {
-            Form::DropIn => {
-                let (path, shown) = context.project.drop_in(name);
-                undo.remove(&path)?;
-                shown
-            }
-            Form::Short | Form::Table => {
-                let (path, shown) = (context.project.manifest(), context.project.shown_manifest());
-                let edited = remove_entry(&read_text(path)?, name).map_err(edit_failed(&shown))?;
-                undo.write(path, edited.as_bytes())?;
-                shown
-            }
-        };
-        let kept = match &extension.source {
-            ComponentSource::Path(path) => Some(path.clone()),
-            ComponentSource::Oci(_) => None,
-        };
+        let names: BTreeSet<&ExtensionName> = names.iter().collect();
+        let removed: Result<Vec<Removed>, Error> =
+            names.into_iter().map(|name| remove_one(context, undo, &manifest, name)).collect();
         undo.remember(&context.project.lock_path())?;
         let (_, lock) = write_with(context, &context.project.read_manifest()?, &Upgrade::Nothing, None)?;
-        Ok(((file, kept), lock))
+        Ok((removed?, lock))
     })?;
-    Ok(RemoveReport { name: name.clone(), file, kept, sync })
+    Ok(RemoveReport { removed, lock, sync })
+}
+
+fn remove_one(context: &Context, undo: &mut Undo, manifest: &Manifest, name: &ExtensionName) -> Result<Removed, Error> {
+    let Some(extension) = manifest.extensions.get(name) else {
+        return Err(Error::no_extension(name, context.project.shown_manifest(), manifest.extensions.keys()));
+    };
+    let file = match extension.form {
+        Form::DropIn => {
+            let (path, shown) = context.project.drop_in(name);
+            undo.remove(&path)?;
+            shown
+        }
+        Form::Short | Form::Table => {
+            let (path, shown) = (context.project.manifest(), context.project.shown_manifest());
+            let edited = remove_entry(&read_text(path)?, name).map_err(edit_failed(&shown))?;
+            undo.write(path, edited.as_bytes())?;
+            shown
+        }
+    };
+    let kept = match &extension.source {
+        ComponentSource::Path(path) => Some(path.clone()),
+        ComponentSource::Oci(_) | ComponentSource::Range(_) => None,
+    };
+    Ok(Removed { name: name.clone(), file, kept })
 }
 
 /// Whether an extension comes from the same repository, or from the file that sesame copied.
 fn is_same(existing: &Extension, origin: &Origin) -> bool {
     match (&existing.source, origin) {
-        (ComponentSource::Oci(old), Origin::Registry(new)) => {
-            old.registry() == new.registry() && old.repository() == new.repository()
-        }
-        (ComponentSource::Path(_), Origin::File(_)) => true,
-        _ => false,
+        (source, Origin::Registry(new)) => source.repository() == Some(new.without_revision()),
+        (_, Origin::Newest(_)) => false,
+        (source, Origin::File(_) | Origin::InPlace(_)) => matches!(source, ComponentSource::Path(_)),
     }
 }
 
@@ -163,28 +193,39 @@ fn check_copy(context: &Context, name: &ExtensionName, origin: &Origin, manifest
     if is_free { Ok(()) } else { Err(Error::CopyThere { path }) }
 }
 
+/// What is to be written.
+struct New<'a> {
+    name: &'a ExtensionName,
+    origin: &'a Origin,
+    place: Place,
+    granted: &'a Grants,
+    entry: &'a LockEntry,
+}
+
 /// Writes the manifest, and the component beside it. A component that is referred to already is replaced last, so that
 /// there is never one that needs more than the manifest grants.
-fn write_manifest(
-    context: &Context,
-    undo: &mut Undo,
-    manifest: &Manifest,
-    name: &ExtensionName,
-    install: &Install<'_>,
-    granted: &Grants,
-    entry: &LockEntry,
-) -> Result<(), Error> {
+fn write_manifest(context: &Context, undo: &mut Undo, manifest: &Manifest, new: &New<'_>) -> Result<(), Error> {
+    let New { name, origin, place, granted, entry } = *new;
     let existing = manifest.extensions.get(name);
     let has = existing.map(|existing| &existing.capabilities);
     let new = granted
         .iter()
         .filter_map(|(capability, scope)| Some((*capability, scope.beyond(has.and_then(|has| has.get(capability)))?)));
     let grants: Grants = new.collect();
-    match &install.origin {
+    match origin {
+        Origin::Newest(_) => Err(Error::Bug("no tag was chosen")),
         Origin::Registry(reference) => {
             let source =
                 WrittenSource::Oci { reference: reference.to_string(), revision: reference.revision().to_owned() };
-            write_entry(context, undo, name, existing, &Change { source, grants })
+            write_entry(context, undo, name, existing, place, &Change { source, grants })
+        }
+        Origin::InPlace(file) => {
+            let in_drop_in = match existing.map(|existing| existing.form) {
+                Some(form) => form == Form::DropIn,
+                None => place == Place::DropIn,
+            };
+            let source = WrittenSource::Path(context.project.written_path(file, in_drop_in)?);
+            write_entry(context, undo, name, existing, place, &Change { source, grants })
         }
         Origin::File(_) => {
             let bytes = Blobs::new(&context.paths).read(entry.component)?;
@@ -195,9 +236,10 @@ fn write_manifest(
             }
             let source = WrittenSource::Path(match existing.map(|existing| existing.form) {
                 Some(Form::Short | Form::Table) => copied(name),
+                None if place == Place::Manifest => copied(name),
                 Some(Form::DropIn) | None => format!("{name}.wasm"),
             });
-            write_entry(context, undo, name, existing, &Change { source, grants })?;
+            write_entry(context, undo, name, existing, place, &Change { source, grants })?;
             if in_use { undo.write(&copy, &bytes) } else { Ok(()) }
         }
     }
@@ -213,7 +255,8 @@ fn look(
     let blobs = Blobs::new(&context.paths);
     let (shown, source) = match origin {
         Origin::Registry(reference) => (reference.to_string(), ComponentSource::Oci(reference.clone())),
-        Origin::File(file) => {
+        Origin::Newest(_) => return Err(Error::Bug("no tag was chosen")),
+        Origin::File(file) | Origin::InPlace(file) => {
             read_component(file)?;
             let path = std::path::absolute(file).map_err(|source| Error::Read { path: file.clone(), source })?;
             let path = path.to_str().ok_or_else(|| Error::NotUtf8(file.clone()))?.to_owned();
@@ -224,6 +267,14 @@ fn look(
     refuse(faults)?;
     let (_, entry) = entries.pop().ok_or(Error::Bug("an extension was neither resolved nor refused"))?;
     Ok((shown, entry))
+}
+
+/// The origin with its tag, which is the newest release where none is named.
+fn chosen(context: &Context, name: &ExtensionName, origin: &Origin, registries: &Registries) -> Result<Origin, Error> {
+    let Origin::Newest(repository) = origin else { return Ok(origin.clone()) };
+    let registry = context.registry(registries)?;
+    let any = OciRange { repository: repository.clone(), requirement: Requirement::any() };
+    Ok(Origin::Registry(context.block_on(newest(&registry, name, &any))?))
 }
 
 /// The manifest, which is begun where there is none.
@@ -240,17 +291,23 @@ fn copied(name: &ExtensionName) -> String {
     format!("{DROP_INS}/{name}.wasm")
 }
 
-/// Writes the extension where it stands, or into a new drop-in.
+/// Writes the extension where it stands, or where a new one is to stand.
 fn write_entry(
     context: &Context,
     undo: &mut Undo,
     name: &ExtensionName,
     existing: Option<&Extension>,
+    place: Place,
     change: &Change,
 ) -> Result<(), Error> {
     let (drop_in, shown_drop_in) = context.project.drop_in(name);
     match existing.map(|existing| existing.form) {
-        None => undo.write(&drop_in, new_drop_in(name, change).as_bytes()),
+        None if place == Place::DropIn => undo.write(&drop_in, new_drop_in(name, change).as_bytes()),
+        None => {
+            let (path, shown) = (context.project.manifest(), context.project.shown_manifest());
+            let edited = add_entry(&read_text(path)?, name, change).map_err(edit_failed(&shown))?;
+            undo.write(path, edited.as_bytes())
+        }
         Some(Form::DropIn) => {
             let edited = edit_drop_in(&read_text(&drop_in)?, change).map_err(edit_failed(&shown_drop_in))?;
             undo.write(&drop_in, edited.as_bytes())
@@ -279,7 +336,13 @@ fn default_name(origin: &Origin) -> Result<ExtensionName, Error> {
             let repository = reference.repository();
             repository.rsplit('/').next().unwrap_or(&repository).to_owned()
         }
-        Origin::File(file) => file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        Origin::Newest(repository) => {
+            let repository = repository.name();
+            repository.rsplit('/').next().unwrap_or(&repository).to_owned()
+        }
+        Origin::File(file) | Origin::InPlace(file) => {
+            file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+        }
     };
     text.parse().map_err(|source| Error::NoName { text, source })
 }

@@ -18,11 +18,14 @@ use crate::model::digest::Digest;
 use crate::model::event::Event;
 use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockChange, LockEntry, LockedSource, Staleness};
-use crate::model::manifest::{ComponentSource, Manifest};
+use crate::model::lock_merge::{self, Merged};
+use crate::model::manifest::{ComponentSource, Manifest, OciRange};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::{Candidate, Origin, Plan};
+use crate::model::reference::OciReference;
 use crate::model::registries::Registries;
 use crate::model::report::{LockOutcome, LockReport, UpToDate};
+use crate::model::version::Requirement;
 use crate::registry::mirror::Registry;
 use crate::store::blobs::Blobs;
 use crate::store::scan::{Notes, Wanted, scan};
@@ -70,9 +73,10 @@ pub(super) fn lock_silently(
     }
     let manifest = context.project.read_manifest()?;
     check_upgrade(context, &manifest, upgrade)?;
-    let old = context.project.read_lock()?;
+    let old = context.project.read_lock_or_merge()?;
     if let Some(glance) = glance
-        && let Some(old) = &old
+        && let Some(Merged { lock: old, .. }) = &old
+        && lock_merge::sides(&context.project.lock_text()?).is_none()
         && stale(context, &manifest, old)?.is_empty()
     {
         check_sources(&read_policy(&context.user)?.sources, &manifest, Some(old))?;
@@ -135,7 +139,8 @@ pub(super) fn stale(
     Ok(lock.staleness(manifest, &context.project.component_digests(manifest)?))
 }
 
-fn check_upgrade(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(), Error> {
+/// Refuses to resolve again what the manifest does not name.
+pub(super) fn check_upgrade(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(), Error> {
     let Upgrade::Names(names) = upgrade else { return Ok(()) };
     match names.iter().find(|name| !manifest.extensions.contains_key(*name)) {
         None => Ok(()),
@@ -149,6 +154,7 @@ fn satisfied(context: &Context, extensions: usize) -> LockReport {
         outcome: LockOutcome::Satisfied,
         stale: BTreeMap::new(),
         changes: Vec::new(),
+        merged: BTreeMap::new(),
         extensions,
         texts: None,
     }
@@ -163,9 +169,10 @@ fn make(
     blobs: &Blobs,
 ) -> Result<(Lock, LockReport), Error> {
     let old_text = context.project.lock_text()?;
-    let found = context.project.read_lock()?;
-    let existed = found.is_some();
-    let old = found.unwrap_or_default();
+    let found = context.project.read_lock_or_merge()?;
+    // One that is still to be merged is written anew, whatever comes out.
+    let existed = found.is_some() && lock_merge::sides(&old_text).is_none();
+    let Merged { lock: old, choices: merged } = found.unwrap_or_default();
     let mut new = old.clone();
     new.entries.extend(known);
     let stale = stale(context, manifest, &new)?;
@@ -203,7 +210,7 @@ fn make(
     }
     let texts = (outcome == LockOutcome::WouldChange).then_some((old_text, new_text));
     let file = context.project.shown_lock();
-    let report = LockReport { file, outcome, stale, changes, extensions: new.entries.len(), texts };
+    let report = LockReport { file, outcome, stale, changes, merged, extensions: new.entries.len(), texts };
     Ok((new, report))
 }
 
@@ -270,24 +277,33 @@ async fn resolve(
     source: &ComponentSource,
     blobs: &Blobs,
 ) -> Result<(LockedSource, Candidate), Error> {
-    match source {
-        ComponentSource::Oci(reference) => {
-            let resolution = registry.resolve(reference).await?;
-            for (blob, bytes) in &resolution.documents {
-                blobs.put(bytes, blob)?;
-            }
-            let shown = reference.to_string();
-            let provenance = resolution.provenance;
-            context.observer.notice(&Event::Resolved { name, reference: &shown, provenance });
-            let reference = reference.without_provenance();
-            let candidate = candidate(name, resolution.component, resolution.size, Origin::Registry(reference.clone()));
-            Ok((LockedSource::Oci { reference, provenance, manifest: resolution.manifest }, candidate))
-        }
+    let reference = match source {
+        ComponentSource::Oci(reference) => reference.clone(),
+        ComponentSource::Range(range) => newest(registry, name, range).await?,
         ComponentSource::Path(path) => {
             let (digest, size) = context.project.component_digest(name, &context.project.shown_manifest(), path)?;
-            Ok((LockedSource::Path(path.clone()), candidate(name, digest, size, Origin::Path(path.clone()))))
+            return Ok((LockedSource::Path(path.clone()), candidate(name, digest, size, Origin::Path(path.clone()))));
         }
+    };
+    let resolution = registry.resolve(&reference).await?;
+    for (blob, bytes) in &resolution.documents {
+        blobs.put(bytes, blob)?;
     }
+    let shown = reference.to_string();
+    let provenance = resolution.provenance;
+    context.observer.notice(&Event::Resolved { name, reference: &shown, provenance });
+    let reference = reference.without_provenance();
+    let candidate = candidate(name, resolution.component, resolution.size, Origin::Registry(reference.clone()));
+    Ok((LockedSource::Oci { reference, provenance, manifest: resolution.manifest }, candidate))
+}
+
+/// The newest revision that fits a requirement.
+pub(super) async fn newest(registry: &Registry, name: &ExtensionName, range: &OciRange) -> Result<OciReference, Error> {
+    let tags = registry.tags(&range.repository).await?;
+    let newest = || Requirement::any().highest(tags.iter()).map(str::to_owned);
+    let none = || Error::NoVersion { name: name.clone(), range: range.to_string(), newest: newest() };
+    let tag = range.requirement.highest(tags.iter()).ok_or_else(none)?;
+    range.repository.at(tag).map_err(|_| none())
 }
 
 fn candidate(name: &ExtensionName, component: Digest, size: u64, origin: Origin) -> Candidate {

@@ -17,7 +17,7 @@ use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
 use crate::model::name::ExtensionName;
 use crate::model::policy::{Policy, SourceRules};
-use crate::model::reference::OciReference;
+use crate::model::reference::OciRepository;
 
 /// Checks that every import is granted (invariant 5).
 pub(super) fn check_grants(manifest: &Manifest, lock: &Lock) -> Result<(), Error> {
@@ -117,30 +117,30 @@ pub(super) fn apply_policy(policy: &Policy, manifest: &mut Manifest) -> Vec<Stri
 
 /// Checks that everything comes from where this machine lets extensions come from.
 pub(super) fn check_sources(rules: &SourceRules, manifest: &Manifest, lock: Option<&Lock>) -> Result<(), Error> {
-    let wanted = manifest.extensions.iter().filter_map(|(name, extension)| match &extension.source {
-        ComponentSource::Oci(reference) => Some((name, reference)),
-        ComponentSource::Path(_) => None,
-    });
+    let wanted = manifest.extensions.iter();
+    let wanted = wanted.filter_map(|(name, extension)| Some((name, extension.source.repository()?)));
     let locked = lock.into_iter().flat_map(|lock| &lock.entries).filter_map(|(name, entry)| match &entry.source {
-        LockedSource::Oci { reference, .. } => Some((name, reference)),
+        LockedSource::Oci { reference, .. } => Some((name, reference.without_revision())),
         LockedSource::Path(_) => None,
     });
-    check_references(rules, wanted.chain(locked))
+    check_repositories(rules, wanted.chain(locked))
 }
 
 /// The same for extensions that were live, or are.
 pub(super) fn check_live_sources(rules: &SourceRules, extensions: &[LiveExtension]) -> Result<(), Error> {
-    let sources = extensions.iter().filter_map(|extension| Some((&extension.name, extension.reference.as_ref()?)));
-    check_references(rules, sources)
+    let sources = extensions
+        .iter()
+        .filter_map(|extension| Some((&extension.name, extension.reference.as_ref()?.without_revision())));
+    check_repositories(rules, sources)
 }
 
-fn check_references<'a>(
+fn check_repositories<'a>(
     rules: &SourceRules,
-    references: impl Iterator<Item = (&'a ExtensionName, &'a OciReference)>,
+    repositories: impl Iterator<Item = (&'a ExtensionName, &'a OciRepository)>,
 ) -> Result<(), Error> {
     let mut faults = BTreeMap::new();
-    for (name, reference) in references {
-        if let Err(refusal) = rules.check(reference.registry(), &reference.repository()) {
+    for (name, repository) in repositories {
+        if let Err(refusal) = rules.check(repository.registry(), &repository.name()) {
             faults.insert(name.clone(), Error::Registry(refusal.into()).fault());
         }
     }

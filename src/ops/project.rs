@@ -11,6 +11,7 @@ use super::folders::canonical;
 use crate::model::digest::Digest;
 use crate::model::fault::Fault;
 use crate::model::lock::Lock;
+use crate::model::lock_merge::{Merged, merge, sides};
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::MAX_COMPONENT;
@@ -210,6 +211,19 @@ impl Project {
         Lock::parse(&self.shown_lock(), &bytes).map(Some).map_err(Error::Problems)
     }
 
+    /// Reads the lock, or merges it where git could not.
+    ///
+    /// # Errors
+    /// As [`read_lock`](Self::read_lock), for each side.
+    pub(super) fn read_lock_or_merge(&self) -> Result<Option<Merged>, Error> {
+        let Some(bytes) = self.read(&self.lock_path())? else { return Ok(None) };
+        let read = match std::str::from_utf8(&bytes).ok().and_then(sides) {
+            Some(sides) => merge(&self.shown_lock(), &sides),
+            None => Lock::parse(&self.shown_lock(), &bytes).map(|lock| Merged { lock, ..Merged::default() }),
+        };
+        read.map(Some).map_err(Error::Problems)
+    }
+
     /// The text of the lock as it is, for a diff; empty where there is none.
     pub(super) fn lock_text(&self) -> Result<String, Error> {
         let bytes = self.read(&self.lock_path())?.unwrap_or_default();
@@ -268,6 +282,21 @@ impl Project {
     /// Where a component's file is.
     pub(super) fn component(&self, path: &str) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// A component's path as it is written in the manifest, or in a drop-in: relative, unless it is outside of the folder.
+    ///
+    /// # Errors
+    /// [`Error::NotUtf8`].
+    pub(super) fn written_path(&self, file: &Path, in_drop_in: bool) -> Result<String, Error> {
+        let path = canonical(file);
+        let path = path.to_str().ok_or_else(|| Error::NotUtf8(file.to_owned()))?;
+        let inside = Path::new(path).strip_prefix(&self.folder).ok().and_then(Path::to_str);
+        Ok(match inside {
+            Some(inside) if in_drop_in => format!("../{inside}"),
+            Some(inside) => inside.to_owned(),
+            None => path.to_owned(),
+        })
     }
 
     /// The digests of the files that the manifest takes components from, by their path in the lock.

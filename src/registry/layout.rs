@@ -16,7 +16,7 @@ use super::package::{Package, Taken, descriptor};
 use super::source::{Document, Sink, Source};
 use crate::model::digest::Digest;
 use crate::model::plan::MAX_MANIFEST;
-use crate::model::reference::OciReference;
+use crate::model::reference::{OciReference, OciRepository};
 
 /// The annotation that names what an entry is.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -147,6 +147,17 @@ struct Marker {
 impl Source for Layout {
     fn name(&self) -> String {
         format!("oci-layout:{}", self.folder.display())
+    }
+
+    async fn tags(&self, repository: &OciRepository) -> Result<Vec<String>, Error> {
+        let full = format!("{repository}:");
+        let entries = self.index()?.manifests.into_iter();
+        let names = entries.filter_map(|entry| entry.annotations?.remove(REF_NAME));
+        let tag = |name: String| match name.strip_prefix(&full) {
+            Some(tag) => Some(tag.to_owned()),
+            None => (self.bare_tags && !name.contains(['/', ':'])).then_some(name),
+        };
+        Ok(names.filter_map(tag).collect())
     }
 
     async fn tagged(&self, reference: &OciReference) -> Result<Document, Error> {

@@ -8,6 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::OnceCell;
+
 use super::artifact::{self, Artifact, Refusal};
 use super::credentials::{Keyring, Places};
 use super::error::{Error, line};
@@ -22,7 +24,7 @@ use crate::model::event::{Event, Observer};
 use crate::model::fault::FaultKind;
 use crate::model::plan::{Blob, Role};
 use crate::model::policy::{SourceRefusal, SourceRules};
-use crate::model::reference::OciReference;
+use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::{Contact, Mirror, Settings};
 
 /// Whether requests may leave this machine.
@@ -48,6 +50,8 @@ pub struct Registry {
     reach: Reach,
     common: Arc<Common>,
     sources: Mutex<HashMap<Place, Arc<dyn Source>>>,
+    /// The tags of repositories that were asked for them.
+    listings: Mutex<HashMap<OciRepository, Arc<Listing>>>,
     /// What was told already.
     warned: Mutex<HashSet<String>>,
 }
@@ -66,6 +70,9 @@ pub struct Resolution {
     pub documents: Vec<(Blob, Vec<u8>)>,
 }
 
+/// The tags of a repository, once they are there.
+type Listing = OnceCell<Arc<Vec<String>>>;
+
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Place {
     Layout { folder: PathBuf, bare_tags: bool },
@@ -74,16 +81,20 @@ enum Place {
 
 /// What is asked for.
 #[derive(Clone, Copy)]
-enum Question {
-    Tag,
+enum Question<'a> {
+    /// What a tag names.
+    Tag(&'a OciReference),
+    /// Which tags there are.
+    Tags,
     Digest(Digest),
 }
 
-impl Question {
-    /// What is asked for, in messages.
-    fn names(self, reference: &OciReference) -> String {
+impl Question<'_> {
+    /// What is asked for of a repository, in messages.
+    fn names(self, repository: &OciRepository) -> String {
         match self {
-            Self::Tag => reference.without_provenance().to_string(),
+            Self::Tag(reference) => reference.without_provenance().to_string(),
+            Self::Tags => format!("the tags of {repository}"),
             Self::Digest(digest) => digest.to_string(),
         }
     }
@@ -100,14 +111,15 @@ impl Registry {
         let keyring = Keyring::new(network.credentials, Arc::clone(&observer));
         let transport = Transport::new(network.proxies, network.pace);
         let common = Arc::new(Common { transport, keyring, observer });
-        Self { settings, rules, reach, common, sources: Mutex::default(), warned: Mutex::default() }
+        let (sources, listings, warned) = Default::default();
+        Self { settings, rules, reach, common, sources, listings, warned }
     }
 
     /// Follows a reference to its component. A pinned reference asks for no tag.
     pub async fn resolve(&self, reference: &OciReference) -> Result<Resolution, Error> {
         let first = match reference.provenance() {
             Some(pin) => self.document(reference, pin).await?,
-            None => self.ask(reference, Question::Tag).await?,
+            None => self.ask(reference, Question::Tag(reference)).await?,
         };
         let refused = |refusal| Error::Refused { reference: reference.clone(), refusal };
         let provenance = first.digest;
@@ -145,7 +157,7 @@ impl Registry {
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
         let mut tried: Vec<Error> = Vec::new();
-        for source in self.sources(reference, Question::Digest(digest)) {
+        for source in self.sources(reference.without_revision(), Question::Digest(digest)) {
             let answer = match source {
                 Ok(source) => source.blob(reference, digest, size, sink).await,
                 Err(error) => Err(error),
@@ -167,23 +179,52 @@ impl Registry {
         Err(all(&digest.to_string(), tried))
     }
 
-    async fn ask(&self, reference: &OciReference, question: Question) -> Result<Document, Error> {
+    /// The tags of a repository, in no order. It is asked once, however often they are wanted.
+    pub async fn tags(&self, repository: &OciRepository) -> Result<Arc<Vec<String>>, Error> {
+        let listing = {
+            let mut listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(listings.entry(repository.clone()).or_default())
+        };
+        listing.get_or_try_init(|| self.list(repository)).await.cloned()
+    }
+
+    async fn list(&self, repository: &OciRepository) -> Result<Arc<Vec<String>>, Error> {
+        let what = Question::Tags.names(repository);
         let mut tried = Vec::new();
-        for source in self.sources(reference, question) {
+        for source in self.sources(repository, Question::Tags) {
+            let answer = match source {
+                Ok(source) => source.tags(repository).await,
+                Err(error) => Err(error),
+            };
+            match answer {
+                Ok(tags) => {
+                    self.tell(&tried, &what);
+                    return Ok(Arc::new(tags));
+                }
+                Err(error) => tried.push(error),
+            }
+        }
+        Err(all(&what, tried))
+    }
+
+    async fn ask(&self, reference: &OciReference, question: Question<'_>) -> Result<Document, Error> {
+        let what = question.names(reference.without_revision());
+        let mut tried = Vec::new();
+        for source in self.sources(reference.without_revision(), question) {
             let answer = match (source, question) {
-                (Ok(source), Question::Tag) => source.tagged(reference).await,
                 (Ok(source), Question::Digest(digest)) => source.document(reference, digest).await,
+                (Ok(source), _) => source.tagged(reference).await,
                 (Err(error), _) => Err(error),
             };
             match answer {
                 Ok(document) => {
-                    self.tell(&tried, &question.names(reference));
+                    self.tell(&tried, &what);
                     return Ok(document);
                 }
                 Err(error) => tried.push(error),
             }
         }
-        Err(all(&question.names(reference), tried))
+        Err(all(&what, tried))
     }
 
     /// Tells of mirrors that were of no use, although another source has helped: each fault once, whatever was asked for,
@@ -203,56 +244,59 @@ impl Registry {
     }
 
     /// The sources to ask, in order. One that must not be asked is an error in its place.
-    fn sources(&self, reference: &OciReference, question: Question) -> Vec<Result<Arc<dyn Source>, Error>> {
-        if let Err(refusal) = self.rules.check(reference.registry(), &reference.repository()) {
+    fn sources(&self, repository: &OciRepository, question: Question<'_>) -> Vec<Result<Arc<dyn Source>, Error>> {
+        let (registry, name) = (repository.registry(), repository.name());
+        if let Err(refusal) = self.rules.check(registry, &name) {
             return vec![Err(refusal.into())];
         }
-        let settings = self.settings.project.settings_for(reference);
+        let settings = self.settings.project.settings_for(repository);
         let mut places = Vec::new();
         if let Some((pattern, settings)) = settings
             && (matches!(question, Question::Digest(_)) || settings.mirrors_only)
         {
             places.extend(settings.mirrors.iter().map(|mirror| match mirror {
                 Mirror::Layout(folder) => {
-                    Place::Layout { folder: folder.clone(), bare_tags: pattern.is_repository(reference) }
+                    Place::Layout { folder: folder.clone(), bare_tags: pattern.is_repository(repository) }
                 }
                 Mirror::Registry { registry, prefix, scheme } => {
-                    let repository = format!("{prefix}{}", reference.repository());
-                    let contact = self.settings.contact(registry, &repository, Some(*scheme));
+                    let contact = self.settings.contact(registry, &format!("{prefix}{name}"), Some(*scheme));
                     Place::Remote { host: registry.clone(), prefix: prefix.clone(), contact, retries: FEW_RETRIES }
                 }
             }));
         }
         if !settings.is_some_and(|(_, settings)| settings.mirrors_only) {
             places.push(Place::Remote {
-                host: reference.registry().to_owned(),
+                host: registry.to_owned(),
                 prefix: String::new(),
-                contact: self.settings.contact(reference.registry(), &reference.repository(), None),
+                contact: self.settings.contact(registry, &name, None),
                 retries: RETRIES,
             });
         }
         // There is nobody to wait for after the last that may be asked.
-        let open = |place: &&mut Place| matches!(place, Place::Remote { .. }) && self.allows(place, reference).is_ok();
+        let open = |place: &&mut Place| matches!(place, Place::Remote { .. }) && self.allows(place, repository).is_ok();
         if let Some(Place::Remote { retries, .. }) = places.iter_mut().rev().find(open) {
             *retries = RETRIES;
         }
-        places.into_iter().map(|place| self.source(place, reference, question)).collect()
+        places.into_iter().map(|place| self.source(place, repository, question)).collect()
     }
 
     /// Checks that the machine lets extensions come from a place. Folders are on the machine already.
-    fn allows(&self, place: &Place, reference: &OciReference) -> Result<(), SourceRefusal> {
+    fn allows(&self, place: &Place, repository: &OciRepository) -> Result<(), SourceRefusal> {
         match place {
-            Place::Remote { host, prefix, .. } => {
-                self.rules.check(host, &format!("{prefix}{}", reference.repository()))
-            }
+            Place::Remote { host, prefix, .. } => self.rules.check(host, &format!("{prefix}{}", repository.name())),
             Place::Layout { .. } => Ok(()),
         }
     }
 
-    fn source(&self, place: Place, reference: &OciReference, question: Question) -> Result<Arc<dyn Source>, Error> {
-        self.allows(&place, reference)?;
+    fn source(
+        &self,
+        place: Place,
+        repository: &OciRepository,
+        question: Question<'_>,
+    ) -> Result<Arc<dyn Source>, Error> {
+        self.allows(&place, repository)?;
         if let (Reach::Offline, Place::Remote { host, .. }) = (self.reach, &place) {
-            let what = question.names(reference);
+            let what = question.names(repository);
             return Err(Error::Offline { host: host.clone(), what });
         }
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);

@@ -31,6 +31,7 @@ mod retry;
 pub mod secret;
 pub mod shelf;
 pub mod source;
+mod tags;
 pub mod transport;
 mod upload;
 

@@ -14,7 +14,7 @@ use super::retry::{Failure, Retries};
 use super::source::{Document, Sink, Source};
 use crate::model::digest::Digest;
 use crate::model::plan::MAX_MANIFEST;
-use crate::model::reference::OciReference;
+use crate::model::reference::{OciReference, OciRepository};
 
 /// The bytes for which a try was worth it, so that the next one counts as the first again.
 const PROGRESS: u64 = 1 << 20;
@@ -158,6 +158,11 @@ impl Remote {
 impl Source for Remote {
     fn name(&self) -> String {
         self.host.name.clone()
+    }
+
+    async fn tags(&self, repository: &OciRepository) -> Result<Vec<String>, Error> {
+        let name = format!("{}{}", self.prefix, repository.name());
+        self.list_tags(&name, &format!("the tags of {repository}")).await
     }
 
     async fn tagged(&self, reference: &OciReference) -> Result<Document, Error> {

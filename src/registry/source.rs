@@ -4,13 +4,16 @@ use async_trait::async_trait;
 
 use super::error::Error;
 use crate::model::digest::Digest;
-use crate::model::reference::OciReference;
+use crate::model::reference::{OciReference, OciRepository};
 
 /// A place that has manifests and blobs.
 #[async_trait]
 pub trait Source: Send + Sync {
     /// What it is called in messages.
     fn name(&self) -> String;
+
+    /// The tags of a repository.
+    async fn tags(&self, repository: &OciRepository) -> Result<Vec<String>, Error>;
 
     /// The manifest or index that a tag names.
     async fn tagged(&self, reference: &OciReference) -> Result<Document, Error>;

@@ -329,6 +329,26 @@ impl State {
         Answer::new(401, JSON, Vec::new()).with("WWW-Authenticate", challenge)
     }
 
+    /// A page of the tags of a repository: as many as are asked for, but never more than a hundred.
+    fn tags(&self, path: &str, request: &Request) -> Answer {
+        let repository = path.trim_end_matches("/tags/list");
+        let manifests = format!("{repository}/manifests/");
+        let all = self.answers.keys().filter_map(|path| path.strip_prefix(&manifests));
+        let mut tags: Vec<&str> = all.filter(|tag| !tag.starts_with("sha256:")).collect();
+        tags.sort_unstable();
+        let last = request.query("last").unwrap_or_default();
+        let page = request.query("n").and_then(|n| n.parse().ok()).unwrap_or(100).min(100);
+        let rest: Vec<&str> = tags.into_iter().filter(|tag| *tag > last.as_str()).collect();
+        let shown = &rest[..rest.len().min(page)];
+        let answer = Answer::new(200, JSON, json!({ "name": repository, "tags": shown }).to_string().into_bytes());
+        match shown.last() {
+            Some(last) if shown.len() < rest.len() => {
+                answer.with("Link", format!("<{path}?n={page}&last={last}>; rel=\"next\""))
+            }
+            _ => answer,
+        }
+    }
+
     fn right_answer(&mut self, request: &Request) -> Answer {
         let path = request.path.as_str();
         let name = path.strip_prefix("/v2/").unwrap_or_default();
@@ -337,6 +357,7 @@ impl State {
         }
         match (request.method.as_str(), request.query("digest")) {
             ("GET" | "HEAD", _) if path == "/v2/" => Answer::new(200, JSON, b"{}".to_vec()),
+            ("GET", _) if path.ends_with("/tags/list") => self.tags(path, request),
             ("GET" | "HEAD", _) => match self.answers.get(path) {
                 Some((media_type, body)) => Answer::new(200, media_type, body.clone()),
                 None => Answer::error(404, "MANIFEST_UNKNOWN", "manifest unknown"),

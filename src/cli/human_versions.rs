@@ -1,0 +1,41 @@
+//! What is newer, and what was taken of it, as words for people. Everything that others wrote is escaped here.
+
+use sesame::model::outdated_report::{Outdated, OutdatedReport};
+use sesame::model::report::{LockOutcome, SyncOutcome, SyncReport};
+use sesame::model::text::{count, escape};
+
+use super::human::{Style, live_set, lock_change, summary, table};
+
+/// Which extensions have newer versions.
+pub fn outdated(report: &OutdatedReport) -> String {
+    if report.extensions.is_empty() {
+        let looked_at = count(report.looked_at, "extension");
+        return format!("{} of {looked_at} none has a newer version\n", Style::good("up to date:"));
+    }
+    let head = ["NAME", "LOCKED", "FITS", "NEWEST", "CAPABILITIES"].map(str::to_owned).to_vec();
+    let rows = report.extensions.iter().map(row);
+    let hint = if report.extensions.iter().any(|row| row.fits.is_some() && row.fits != row.locked) {
+        format!("  {}`sesame upgrade` takes what fits\n", Style::hint("hint: "))
+    } else {
+        String::new()
+    };
+    format!("{}{hint}", table([head].into_iter().chain(rows)))
+}
+
+fn row(row: &Outdated) -> Vec<String> {
+    let tag = |tag: &Option<String>| tag.as_ref().map_or("-".to_owned(), |tag| escape(tag).into_owned());
+    let added = row.wants.iter().map(|capability| Style::strong(&format!("+{capability}")));
+    let removed = row.wants_no_more.iter().map(|capability| format!("-{capability}"));
+    let unknown = row.unknown.iter().map(|why| escape(why).into_owned());
+    let capabilities: Vec<String> = added.chain(removed).chain(unknown).collect();
+    vec![row.name.to_string(), tag(&row.locked), tag(&row.fits), tag(&row.newest), capabilities.join(" ")]
+}
+
+/// What was upgraded.
+pub fn upgrade(report: &SyncReport) -> String {
+    let lock = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
+    let changes: String = lock.iter().flat_map(|lock| &lock.changes).map(lock_change).collect();
+    let locked = lock.map(|lock| format!("{} {}, to be committed\n", Style::good("locked:"), escape(&lock.file)));
+    let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
+    format!("{changes}{}{}", locked.unwrap_or_default(), summary(&live_set(report), outcome))
+}

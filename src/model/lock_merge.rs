@@ -1,0 +1,104 @@
+//! Merges the two sides of a lock that git could not: its entries are independent of each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::lock::Lock;
+use super::name::ExtensionName;
+use super::problem::Problem;
+
+/// What was done about an extension that the two sides do not have alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Choice {
+    /// Only our side has it.
+    Ours,
+    /// Only the other side has it.
+    Theirs,
+    /// Both have it, not alike; it is resolved again.
+    Neither,
+}
+
+/// The two sides of a text with merge-conflict markers, ours first; none if it has no markers.
+pub fn sides(text: &str) -> Option<[String; 2]> {
+    let [mut ours, mut theirs] = [String::new(), String::new()];
+    let mut part = Part::Both;
+    let mut found = false;
+    for line in text.split_inclusive('\n') {
+        let is = |marker: &str| {
+            let rest = line.strip_prefix(marker);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\r', '\n']))
+        };
+        part = match part {
+            Part::Both if is("<<<<<<<") => Part::Ours,
+            Part::Ours if is("|||||||") => Part::Base,
+            Part::Ours | Part::Base if is("=======") => Part::Theirs,
+            Part::Theirs if is(">>>>>>>") => Part::Both,
+            part => {
+                if matches!(part, Part::Both | Part::Ours) {
+                    ours.push_str(line);
+                }
+                if matches!(part, Part::Both | Part::Theirs) {
+                    theirs.push_str(line);
+                }
+                continue;
+            }
+        };
+        found = true;
+    }
+    (found && part == Part::Both).then_some([ours, theirs])
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Both,
+    Ours,
+    Base,
+    Theirs,
+}
+
+/// A lock, and what was done about its extensions to get it.
+#[derive(Debug, Clone, Default)]
+pub struct Merged {
+    pub lock: Lock,
+    /// Empty if it was not merged, or the sides agree.
+    pub choices: BTreeMap<ExtensionName, Choice>,
+}
+
+/// Reads both sides and takes what they agree on, or one of them alone has.
+///
+/// # Errors
+/// The problems of the side that is no lock.
+pub fn merge(file: &str, [ours, theirs]: &[String; 2]) -> Result<Merged, Vec<Problem>> {
+    let ours = Lock::parse(&format!("{file} (ours)"), ours.as_bytes())?;
+    let theirs = Lock::parse(&format!("{file} (theirs)"), theirs.as_bytes())?;
+    let mut merged = Merged::default();
+    let names: BTreeSet<&ExtensionName> = ours.entries.keys().chain(theirs.entries.keys()).collect();
+    for name in names {
+        let (entry, choice) = match (ours.entries.get(name), theirs.entries.get(name)) {
+            (Some(own), Some(other)) if own == other => (Some(own), None),
+            (Some(own), None) => (Some(own), Some(Choice::Ours)),
+            (None, Some(other)) => (Some(other), Some(Choice::Theirs)),
+            _ => (None, Some(Choice::Neither)),
+        };
+        merged.lock.entries.extend(entry.map(|entry| (name.clone(), entry.clone())));
+        merged.choices.extend(choice.map(|choice| (name.clone(), choice)));
+    }
+    Ok(merged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_side_is_read_without_the_other_and_without_the_base() {
+        let text = "a\n<<<<<<< HEAD\nb\n||||||| 1234\nbase\n=======\nc\n>>>>>>> other\nd\n";
+        assert_eq!(sides(text).unwrap(), ["a\nb\nd\n".to_owned(), "a\nc\nd\n".to_owned()]);
+        assert_eq!(sides("a\r\n<<<<<<< x\r\nb\r\n=======\r\n>>>>>>> y\r\n").unwrap()[0], "a\r\nb\r\n");
+        for text in ["a\nb\n", "<<<<<<< HEAD\na\n=======\nb\n", "# <<<<<<< HEAD\n"] {
+            assert_eq!(sides(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Which extensions have newer versions, as data.
+
+use serde::Serialize;
+
+use super::name::ExtensionName;
+
+/// What `outdated` found.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct OutdatedReport {
+    /// Those that are not the newest, or of which that cannot be told.
+    pub extensions: Vec<Outdated>,
+    /// How many were looked at.
+    pub looked_at: usize,
+}
+
+/// An extension that is not the newest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Outdated {
+    pub name: ExtensionName,
+    /// The locked tag, if it is locked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locked: Option<String>,
+    /// The newest tag that the manifest allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fits: Option<String>,
+    /// The tag of the newest release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<String>,
+    /// The capabilities that the newest that fits wants, or the newest of all where that is locked, and the locked one does not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wants: Vec<String>,
+    /// Those that it wants no more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wants_no_more: Vec<String>,
+    /// Why something cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
+}

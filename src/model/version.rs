@@ -1,0 +1,103 @@
+//! Versions in tags, and requirements of them as cargo means them
+//! (<https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html>; versions are those of
+//! <https://semver.org>). `1.2.3` and `v1.2.3` are the same version.
+
+use std::cmp::Reverse;
+use std::fmt;
+use std::str::FromStr;
+
+use semver::{Version, VersionReq};
+
+/// Which versions are wanted: `^1.2`, `~1.2.3`, `>=1, <3`, `*`. Pre-releases only where the requirement names one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Requirement(VersionReq);
+
+/// Why a text is no requirement.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no version requirement: {why}")]
+pub struct RequirementError {
+    text: String,
+    why: String,
+}
+
+impl Requirement {
+    /// Any release.
+    pub fn any() -> Self {
+        Self(VersionReq::STAR)
+    }
+
+    /// Whether a tag is a version that fits.
+    pub fn fits(&self, tag: &str) -> bool {
+        version(tag).is_some_and(|version| self.0.matches(&version))
+    }
+
+    /// The tag of the highest version that fits. Of two tags of one version, the one without `v`.
+    pub fn highest<'a>(&self, tags: impl IntoIterator<Item = &'a String>) -> Option<&'a str> {
+        let versions = tags.into_iter().filter_map(|tag| Some((version(tag)?, tag.as_str())));
+        let fitting = versions.filter(|(version, _)| self.0.matches(version));
+        fitting.max_by_key(|(version, tag)| (version.clone(), Reverse(tag.len()))).map(|(_, tag)| tag)
+    }
+}
+
+/// The version that a tag is, if it is one.
+pub fn version(tag: &str) -> Option<Version> {
+    Version::parse(tag.strip_prefix('v').unwrap_or(tag)).ok()
+}
+
+impl FromStr for Requirement {
+    type Err = RequirementError;
+
+    fn from_str(text: &str) -> Result<Self, RequirementError> {
+        let parsed = VersionReq::parse(text.strip_prefix('v').unwrap_or(text));
+        parsed.map(Self).map_err(|error| RequirementError { text: text.to_owned(), why: error.to_string() })
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn highest(requirement: &str, tags: &[&str]) -> Option<String> {
+        let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        requirement.parse::<Requirement>().unwrap().highest(&tags).map(str::to_owned)
+    }
+
+    #[test]
+    fn the_highest_release_that_fits_is_taken() {
+        let tags = ["latest", "1.2", "1.2.0", "v1.10.1", "1.9.9", "2.0.0", "1.11.0-rc.1", "0.3.0", "sha256-abc"];
+        assert_eq!(highest("^1.2", &tags).unwrap(), "v1.10.1");
+        assert_eq!(highest("1", &tags).unwrap(), "v1.10.1");
+        assert_eq!(highest("~1.9", &tags).unwrap(), "1.9.9");
+        assert_eq!(highest("*", &tags).unwrap(), "2.0.0");
+        assert_eq!(highest("0.3", &tags).unwrap(), "0.3.0");
+        assert_eq!(highest("v1.2.0", &tags).unwrap(), "v1.10.1");
+        assert_eq!(highest("=1.2.0", &tags).unwrap(), "1.2.0");
+        assert_eq!(highest(">=3", &tags), None);
+    }
+
+    #[test]
+    fn pre_releases_are_taken_only_if_asked_for() {
+        let tags = ["1.11.0-rc.1", "1.11.0-rc.2", "1.10.0"];
+        assert_eq!(highest("^1", &tags).unwrap(), "1.10.0");
+        assert_eq!(highest("^1.11.0-rc", &tags).unwrap(), "1.11.0-rc.2");
+        assert_eq!(highest("*", &tags[..2]), None);
+    }
+
+    #[test]
+    fn of_two_tags_of_one_version_the_plain_one_is_taken() {
+        assert_eq!(highest("1", &["v1.0.0", "1.0.0"]).unwrap(), "1.0.0");
+        assert_eq!(highest("1", &["1.0.0", "v1.0.0"]).unwrap(), "1.0.0");
+    }
+
+    #[test]
+    fn what_is_no_requirement_is_told() {
+        let error = "latest".parse::<Requirement>().unwrap_err().to_string();
+        assert!(error.starts_with("`latest` is no version requirement: "), "{error}");
+    }
+}

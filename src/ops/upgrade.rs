@@ -1,0 +1,26 @@
+//! `upgrade`: resolves extensions again and makes the set live, or leaves both as they were.
+
+use super::change::{Then, change, check_owner};
+use super::context::Context;
+use super::error::Error;
+use super::lock::{Upgrade, check_upgrade, write};
+use crate::model::name::ProfileName;
+use crate::model::report::SyncReport;
+
+/// Takes the newest revisions that the manifest allows.
+///
+/// # Errors
+/// Any of `lock` and `sync`; then lock and live set are as before.
+pub fn upgrade(context: &Context, upgrade: &Upgrade, profile: Option<&ProfileName>) -> Result<SyncReport, Error> {
+    let _guard = context.guard()?;
+    let manifest = context.project.read_manifest()?;
+    check_upgrade(context, &manifest, upgrade)?;
+    check_owner(context, profile, &manifest)?;
+    let ((), lock, sync) = change(context, profile, Then::Sync, |undo| {
+        undo.remember(&context.project.lock_path())?;
+        let (_, lock) = write(context, &manifest, upgrade)?;
+        Ok(((), lock))
+    })?;
+    let sync = sync.ok_or(Error::Bug("an upgrade made nothing live"))?;
+    Ok(SyncReport { lock: Some(lock), ..sync })
+}

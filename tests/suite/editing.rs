@@ -1,0 +1,183 @@
+//! `add` and `remove`: one line more or less in `sesame.toml`, and everything around it as it was.
+
+use std::os::unix::fs::symlink;
+
+use crate::support::artifact::{Artifact, component, importing};
+use crate::support::registry::Registry;
+use crate::support::sandbox::Sandbox;
+
+const CONFIG: &str = "open-sesame:host/config-read@0.1.0";
+
+/// A registry with `org/new` in two releases, and what wants a grant.
+fn registry() -> Registry {
+    let registry = Registry::start();
+    for tag in ["0.9.0", "1.0.0", "1.1.0-rc.1", "latest"] {
+        registry.push("org/new", tag, &Artifact::wkg(&component(tag)));
+    }
+    registry.push("org/granted", "1.0.0", &Artifact::wkg(&importing("granted", &[CONFIG])));
+    registry.push("org/a", "1.0.0", &Artifact::wkg(&component("a")));
+    registry
+}
+
+/// A text with the registry's host in the place of `HOST`.
+fn with_host(text: &str, registry: &Registry) -> String {
+    text.replace("HOST", &registry.host())
+}
+
+/// The lines that one text has and the other has not.
+fn new_lines(before: &str, after: &str) -> Vec<String> {
+    let mut before: Vec<&str> = before.split_inclusive('\n').collect();
+    let mut new = Vec::new();
+    for line in after.split_inclusive('\n') {
+        match before.iter().position(|old| *old == line) {
+            Some(at) => drop(before.remove(at)),
+            None => new.push(line.to_owned()),
+        }
+    }
+    assert!(before.is_empty(), "these are gone: {before:?}");
+    new
+}
+
+/// Manifests as people write them, what is added, and the lines that come in.
+const EDITS: [(&str, &[&str], &[&str]); 10] = [
+    (
+        "# mine\n[extensions]\na = \"HOST/org/a:1.0.0\"  # why\n\n# then\n[config]\nx = 1\n",
+        &["HOST/org/new:0.9.0"],
+        &["new = \"HOST/org/new:0.9.0\"\n"],
+    ),
+    ("[extensions]\n# none yet\n\n[config]\nx = 1\n", &["HOST/org/new"], &["new = \"HOST/org/new:1.0.0\"\n"]),
+    (
+        "[config]\r\nx   =   1\r\n\r\n[extensions]\r\na = \"HOST/org/a:1.0.0\"\r\n",
+        &["HOST/org/new"],
+        &["new = \"HOST/org/new:1.0.0\"\r\n"],
+    ),
+    (
+        "[extensions]\na = { oci = \"HOST/org/a:1.0.0\", limits = { max_fuel = 5 } }",
+        &["HOST/org/new"],
+        &["a = { oci = \"HOST/org/a:1.0.0\", limits = { max_fuel = 5 } }\n", "new = \"HOST/org/new:1.0.0\"\n"],
+    ),
+    (
+        "[extensions.a]\noci = \"HOST/org/a:1.0.0\"\n# last\n",
+        &["HOST/org/new"],
+        &["\n", "[extensions.new]\n", "oci = \"HOST/org/new:1.0.0\"\n"],
+    ),
+    ("# nothing\n", &["HOST/org/new"], &["\n", "[extensions]\n", "new = \"HOST/org/new:1.0.0\"\n"]),
+    (
+        "extensions.a = \"HOST/org/a:1.0.0\" # dotted\nprofile = \"default\"\n",
+        &["HOST/org/new"],
+        &["extensions.new = \"HOST/org/new:1.0.0\"\n"],
+    ),
+    (
+        "[extensions]\na = \"HOST/org/a:1.0.0\"\n[extensions.b]\noci = \"HOST/org/a:1.0.0\"\n",
+        &["HOST/org/new"],
+        &["new = \"HOST/org/new:1.0.0\"\n"],
+    ),
+    (
+        "[extensions]\n  a = \"HOST/org/a:1.0.0\"\n",
+        &["HOST/org/granted", "--grant", "config-read=x"],
+        &["granted = { oci = \"HOST/org/granted:1.0.0\", capabilities = { config-read = [\"x\"] } }\n"],
+    ),
+    (
+        "[extensions]\na = { oci = \"HOST/org/a:1.0.0\", limits.max_fuel = 5 }\nz.oci = \"HOST/org/a:1.0.0\"\n\n[extensions.y]\noci = \"HOST/org/a:1.0.0\"\n",
+        &["HOST/org/new", "--name", "other"],
+        &["other = \"HOST/org/new:1.0.0\"\n"],
+    ),
+];
+
+#[test]
+fn an_edit_adds_only_the_line_that_is_meant() {
+    let registry = registry();
+    for (text, added, lines) in EDITS {
+        let sandbox = Sandbox::new();
+        let before = with_host(text, &registry);
+        sandbox.write("sesame.toml", &before);
+        let added: Vec<String> = added.iter().map(|word| with_host(word, &registry)).collect();
+        let mut arguments = vec!["add", "--no-sync"];
+        arguments.extend(added.iter().map(String::as_str));
+        sandbox.ok(&arguments);
+        let after = sandbox.read("sesame.toml");
+        let lines: Vec<String> = lines.iter().map(|line| with_host(line, &registry)).collect();
+        let unended = if before.ends_with('\n') { before.clone() } else { format!("{before}\n") };
+        let lines: Vec<String> =
+            lines.into_iter().filter(|line| before.ends_with('\n') || !line.starts_with("a = ")).collect();
+        assert_eq!(new_lines(&unended, &after), lines, "{text}");
+        // And taking it away again leaves what was there.
+        let name = if added.contains(&"--name".to_owned()) {
+            "other"
+        } else {
+            added[0].rsplit('/').next().unwrap().split(':').next().unwrap()
+        };
+        sandbox.ok(&["remove", "--no-sync", name]);
+        let trimmed = |text: &str| text.trim_end().replace("\n\n[extensions]", "\n").trim_end().to_owned();
+        assert_eq!(trimmed(&sandbox.read("sesame.toml")), trimmed(&before), "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_written_without_loss_is_told_with_its_line() {
+    let registry = registry();
+    let host = registry.host();
+    for text in [
+        "extensions = { a = \"HOST/org/a:1.0.0\" }\n",
+        "extensions = {}\n",
+        "extensions = { a = { oci = \"HOST/org/a:1.0.0\" }, b = \"HOST/org/a:1.0.0\" } # all\n",
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write("sesame.toml", with_host(text, &registry));
+        let run = sandbox.run(&["add", &format!("{host}/org/new")]);
+        run.fails(
+            65,
+            &[
+                "sesame.toml cannot be changed",
+                &format!("write `new = \"{host}/org/new:1.0.0\"` into sesame.toml by hand"),
+            ],
+        );
+        assert_eq!(sandbox.read("sesame.toml"), with_host(text, &registry));
+        sandbox.run(&["remove", "a"]).fails(if text.contains("a =") { 65 } else { 66 }, &[]);
+        assert_eq!(sandbox.read("sesame.toml"), with_host(text, &registry));
+    }
+}
+
+#[test]
+fn what_is_added_is_live_and_what_is_removed_is_not() {
+    let (sandbox, registry) = (Sandbox::new(), registry());
+    let host = registry.host();
+    sandbox.write("built/tool.wasm", component("tool"));
+    let said = sandbox.ok(&["add", &format!("{host}/org/new")]).stderr;
+    assert!(said.contains(&format!("added new  {host}/org/new:1.0.0  no grants\nwrote ")), "{said}");
+    assert!(said.contains("1 extension is live"), "{said}");
+    // Where there was no manifest, the user's own was begun; here it is named.
+    let own = sandbox.path("home/config/pds");
+    assert!(own.join("sesame.toml").exists());
+    sandbox
+        .run(&["add", &format!("{host}/org/granted")])
+        .fails(77, &["`granted` needs what is not granted: config-read"]);
+    sandbox.ok(&["add", &format!("{host}/org/granted"), "--grant-all"]);
+    let tool = sandbox.path("project/built/tool.wasm").display().to_string();
+    sandbox.ok(&["add", "--path", &tool, "--name", "tool"]);
+    assert_eq!(sandbox.ok(&["extension", "call", "tool", "run"]).stdout, "7\n");
+    let text = std::fs::read_to_string(own.join("sesame.toml")).unwrap();
+    assert!(text.contains(&format!("tool = {{ path = \"{tool}\" }}")), "{text}");
+    sandbox.run(&["remove", "tool", "nothing"]).fails(66, &["there is no extension `nothing`"]);
+    assert_eq!(std::fs::read_to_string(own.join("sesame.toml")).unwrap(), text, "all or none");
+    let said = sandbox.ok(&["remove", "tool", "granted"]).stderr;
+    assert!(said.contains("removed granted from ") && said.contains("removed tool from "), "{said}");
+    assert!(said.contains("1 extension is live"), "{said}");
+    assert!(sandbox.path("project/built/tool.wasm").exists());
+}
+
+#[test]
+fn a_manifest_that_is_a_link_stays_one() {
+    let (sandbox, registry) = (Sandbox::new(), registry());
+    std::fs::create_dir(sandbox.path("dotfiles")).unwrap();
+    std::fs::write(sandbox.path("dotfiles/sesame.toml"), "[extensions]\n").unwrap();
+    std::fs::write(sandbox.path("dotfiles/sesame.lock"), "version = 1\n").unwrap();
+    for file in ["sesame.toml", "sesame.lock"] {
+        symlink(sandbox.path("dotfiles").join(file), sandbox.path("project").join(file)).unwrap();
+    }
+    sandbox.ok(&["add", &format!("{}/org/new", registry.host())]);
+    for file in ["sesame.toml", "sesame.lock"] {
+        assert!(sandbox.path("project").join(file).is_symlink(), "{file}");
+        assert!(std::fs::read_to_string(sandbox.path("dotfiles").join(file)).unwrap().contains("org/new:1.0.0"));
+    }
+}
