@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sesame::model::name::{ExtensionName, ProfileName};
 use sesame::ops::context::Compiler;
 
@@ -54,18 +54,38 @@ pub enum Command {
     #[command(flatten)]
     Verb(Verb),
     /// Single extensions: install, list, call, push; and the commands above, for use beside other programs of Open Sesame
-    Extension {
-        #[command(subcommand)]
-        command: ExtensionCommand,
-    },
+    Extension(Below<ExtensionCommand>),
     /// Registries: log in and out, and look how one can be reached
-    Registry {
-        #[command(subcommand)]
-        command: RegistryCommand,
-    },
+    Registry(Below<RegistryCommand>),
     /// Look at components and compile them, for the process that started this one
     #[command(name = Compiler::COMMAND, hide = true)]
     CompileWorker,
+}
+
+/// The commands below another one, which are only built where that is called: building all takes longer than a sync with
+/// nothing to do.
+#[derive(Debug, Clone)]
+pub struct Below<T>(pub T);
+
+impl<T: Subcommand> FromArgMatches for Below<T> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        T::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
+impl<T: Subcommand> Args for Below<T> {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let command = command.subcommand_required(true).arg_required_else_help(true);
+        command.defer(T::augment_subcommands)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
 }
 
 #[derive(Debug, Clone, Args)]
@@ -138,10 +158,7 @@ pub enum Verb {
         compiling: Compiling,
     },
     /// Carry a whole set to a machine without a network, in one archive or folder
-    Bundle {
-        #[command(subcommand)]
-        command: BundleCommand,
-    },
+    Bundle(Below<BundleCommand>),
     /// Look whether everything on the disk is what its name says; exits with 76 if not
     Verify {
         /// Mend what can be mended: put aside what is wrong, fetch and compile again what is needed
@@ -245,7 +262,7 @@ impl Command {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Verb(verb) => verb.name(),
-            Self::Extension { command } => match command {
+            Self::Extension(Below(command)) => match command {
                 ExtensionCommand::Verb(verb) => verb.name(),
                 ExtensionCommand::Install(_) => "install",
                 ExtensionCommand::List { .. } => "list",
@@ -254,7 +271,7 @@ impl Command {
                 ExtensionCommand::Call(_) => "call",
                 ExtensionCommand::Push { .. } => "push",
             },
-            Self::Registry { command } => match command {
+            Self::Registry(Below(command)) => match command {
                 RegistryCommand::Login { .. } => "login",
                 RegistryCommand::Logout { .. } => "logout",
                 RegistryCommand::Check { .. } => "check",
@@ -276,7 +293,7 @@ impl Verb {
             Self::Status { .. } => "status",
             Self::Generations { .. } => "generations",
             Self::Rollback { .. } => "rollback",
-            Self::Bundle { command } => command.name(),
+            Self::Bundle(Below(command)) => command.name(),
             Self::Outdated { .. } => "outdated",
             Self::Upgrade { .. } => "upgrade",
             Self::Verify { .. } => "verify",

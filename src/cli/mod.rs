@@ -44,7 +44,7 @@ use sesame::ops::{
 };
 use sesame::registry::mirror::Reach;
 
-use args::{Arguments, Command, GenerationsCommand, LockArguments, ProfileArgument, SyncArguments, Verb};
+use args::{Arguments, Below, Command, GenerationsCommand, LockArguments, ProfileArgument, SyncArguments, Verb};
 use environment::Environment;
 use means::{Compiling, Means};
 use output::{Output, Volume};
@@ -85,8 +85,8 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments, output: &Output) -> Result<End, failure::Failure> {
     match &arguments.command {
         Command::Verb(verb) => run_verb(arguments, verb, output),
-        Command::Extension { command } => extension::run(arguments, command, output),
-        Command::Registry { command } => registry::run(arguments, command, output),
+        Command::Extension(Below(command)) => extension::run(arguments, command, output),
+        Command::Registry(Below(command)) => registry::run(arguments, command, output),
         Command::CompileWorker => {
             worker::serve(std::io::stdin().lock(), std::io::stdout()).map_err(failure::Failure::Worker)?;
             Ok(End::Done)
@@ -133,7 +133,7 @@ fn run_verb(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, 
             output.result("status", json::Data::Status(&report), || human_status::status(&report));
             return Ok(if report.differences.is_empty() { End::Done } else { End::Differs });
         }
-        Verb::Bundle { command } => bundle::run(arguments, command, output)?,
+        Verb::Bundle(Below(command)) => bundle::run(arguments, command, output)?,
         Verb::Generations { profile, command } => run_generations(arguments, profile, command.as_ref(), output)?,
         Verb::Rollback { generation, profile, compiling } => {
             let means = Means { offline: true, compiling: compiling.clone(), ..Means::default() };
