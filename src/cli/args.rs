@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap_complete::ArgValueCandidates;
 use sesame::model::name::{ExtensionName, ProfileName};
 use sesame::ops::context::Compiler;
 
 use super::bundle::BundleCommand;
 use super::extension_args::{AddArguments, ExtensionCommand, RegistryCommand, RemoveArguments};
 use super::means::{Compiling, FunctionCacheArgument, Means};
+use super::shell::{Shell, live_names};
 
 /// Provisions WebAssembly-component extensions for the Open Sesame desktop host.
 ///
@@ -140,7 +142,7 @@ pub enum Verb {
     /// Take the newest versions that the manifest allows, and make them live
     Upgrade {
         /// Their names [default: all]
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", add = ArgValueCandidates::new(live_names))]
         names: Vec<ExtensionName>,
         #[command(flatten)]
         profile: ProfileArgument,
@@ -178,6 +180,16 @@ pub enum Verb {
         #[command(flatten)]
         functions: FunctionCacheArgument,
     },
+    /// Print what a shell reads to complete commands, options and the names of extensions
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Write manual pages into a folder, for example ~/.local/share/man/man1
+    Man {
+        /// The folder
+        folder: PathBuf,
+    },
     /// Print the JSON Schema of a file format
     Schema {
         /// Which format
@@ -211,7 +223,8 @@ pub struct LockArguments {
     #[arg(long)]
     pub upgrade: bool,
     /// Resolve one extension's tag again; may be given several times
-    #[arg(long = "upgrade-extension", short = 'P', value_name = "NAME", conflicts_with = "upgrade")]
+    #[arg(long = "upgrade-extension", short = 'P', value_name = "NAME", conflicts_with = "upgrade",
+        add = ArgValueCandidates::new(live_names))]
     pub names: Vec<ExtensionName>,
     #[command(flatten)]
     pub means: Means,
@@ -298,6 +311,8 @@ impl Verb {
             Self::Upgrade { .. } => "upgrade",
             Self::Verify { .. } => "verify",
             Self::Gc { .. } => "gc",
+            Self::Completions { .. } => "completions",
+            Self::Man { .. } => "man",
             Self::Schema { .. } => "schema",
             Self::Wit { .. } => "wit",
         }

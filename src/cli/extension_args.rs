@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use sesame::model::capability::Grant;
 use sesame::model::destination::Destination;
 use sesame::model::name::ExtensionName;
@@ -11,6 +12,7 @@ use sesame::model::registries::RegistryPattern;
 
 use super::args::{ProfileArgument, Verb};
 use super::means::{Compiling, Means, number};
+use super::shell::{live_names, live_names_and_files};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum ExtensionCommand {
@@ -26,6 +28,7 @@ pub enum ExtensionCommand {
     /// Show one extension: its world, grants, limits, digests
     Info {
         /// The extension's name
+        #[arg(add = ArgValueCandidates::new(live_names))]
         name: ExtensionName,
         #[command(flatten)]
         profile: ProfileArgument,
@@ -33,6 +36,7 @@ pub enum ExtensionCommand {
     /// Show what an extension has printed and logged
     Log {
         /// The extension's name
+        #[arg(add = ArgValueCandidates::new(live_names))]
         name: ExtensionName,
         #[command(flatten)]
         profile: ProfileArgument,
@@ -137,7 +141,7 @@ pub struct AddArguments {
 #[derive(Debug, Clone, Args)]
 pub struct RemoveArguments {
     /// Their names
-    #[arg(value_name = "NAME", required = true)]
+    #[arg(value_name = "NAME", required = true, add = ArgValueCandidates::new(live_names))]
     pub names: Vec<ExtensionName>,
     /// Lock the rest, and leave what is live as it is
     #[arg(long)]
@@ -151,7 +155,7 @@ pub struct RemoveArguments {
 #[derive(Debug, Clone, Args)]
 pub struct CallArguments {
     /// A live extension's name, or a component's file (anything with a `/` or a `.` in it)
-    #[arg(value_name = "NAME|FILE.wasm")]
+    #[arg(value_name = "NAME|FILE.wasm", add = ArgValueCompleter::new(live_names_and_files))]
     pub target: PathBuf,
     /// The function: `greet`, `counts.count` or `my-org:wordcount/counts.count`
     pub function: String,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style as Ansi};
 use sesame::host::grants::needed;
@@ -219,6 +220,12 @@ pub fn remove(report: &RemoveReport) -> String {
     });
     let names: Vec<&ExtensionName> = report.removed.iter().map(|removed| &removed.name).collect();
     format!("{}{}", removed.collect::<String>(), ending(&report.lock, report.sync.as_ref(), &names))
+}
+
+/// That manual pages were written.
+pub fn pages(folder: &Path, number: usize) -> String {
+    let pages = count(number, "manual page");
+    format!("{} {pages} into {}\n", Style::good("wrote"), escape(&folder.display().to_string()))
 }
 
 pub fn wit(report: &WitReport) -> String {

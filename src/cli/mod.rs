@@ -24,6 +24,7 @@ mod progress;
 mod prompt;
 mod registry;
 mod schema;
+mod shell;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -40,7 +41,7 @@ use sesame::ops::project::Project;
 use sesame::ops::status::Remote;
 use sesame::ops::sync::{LockPolicy, Ownership};
 use sesame::ops::{
-    diff, gc, generations, glance, init, lock, outdated, rollback, status, sync, upgrade, verify, wit, worker,
+    diff, gc, generations, glance, init, lock, outdated, pages, rollback, status, sync, upgrade, verify, wit, worker,
 };
 use sesame::registry::mirror::Reach;
 
@@ -59,6 +60,9 @@ enum End {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    if shell::answered() {
+        return ExitCode::SUCCESS;
+    }
     let arguments = Arguments::parse();
     let output = Output::new(&arguments);
     let name = arguments.command.name();
@@ -105,6 +109,12 @@ fn run_verb(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, 
             output.report("wit", json::Data::Wit(&report), || human::wit(&report));
         }
         Verb::Schema { name } => output.text(&schema::text(*name)),
+        Verb::Completions { shell } => output.text(&shell::script(*shell)),
+        Verb::Man { folder } => {
+            let pages = shell::pages();
+            pages::write(&Environment::read()?.start.join(folder), &pages)?;
+            output.say(Volume::Normal, &human::pages(folder, pages.len()));
+        }
         Verb::Init => {
             let environment = Environment::read()?;
             let named = arguments.manifest.clone().unwrap_or_default();

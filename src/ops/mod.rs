@@ -35,6 +35,7 @@ pub mod list;
 pub mod live;
 pub mod lock;
 pub mod outdated;
+pub mod pages;
 mod permission;
 pub mod project;
 pub mod push;

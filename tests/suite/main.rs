@@ -43,6 +43,7 @@ mod readme;
 mod real_registry;
 mod registries;
 mod schemas;
+mod shells;
 mod sources;
 mod sync;
 mod values;
