@@ -83,7 +83,7 @@ pub fn lock(report: &LockReport) -> String {
 }
 
 /// How the sides of a merge were put together.
-fn merged(report: &LockReport) -> String {
+pub fn merged(report: &LockReport) -> String {
     let line = |(name, choice): (&ExtensionName, &Choice)| match choice {
         Choice::Ours => format!("merged {name}: only our side has it\n"),
         Choice::Theirs => format!("merged {name}: only their side has it\n"),
@@ -190,12 +190,14 @@ pub fn added(report: &InstallReport) -> String {
 
 fn installed(report: &InstallReport, outcome: &str) -> String {
     let granted = if report.capabilities.is_empty() { "no grants".to_owned() } else { report.capabilities.join(", ") };
+    let replaced = report.replaced.iter().map(|replaced| format!("  in the place of {}\n", escape(replaced)));
     format!(
-        "{} {}  {}  {}\n{} {}\n{}",
+        "{} {}  {}  {}\n{}{} {}\n{}",
         Style::good(outcome),
         report.name,
         escape(&report.source),
         escape(&granted),
+        replaced.collect::<String>(),
         Style::good("wrote"),
         escape(&report.file),
         ending(&report.lock, report.sync.as_ref(), &[&report.name])
@@ -209,7 +211,7 @@ fn ending(lock: &LockReport, sync: Option<&SyncReport>, names: &[&ExtensionName]
         format!("{}{} {}, to be committed\n", others.collect::<String>(), Style::good("locked:"), escape(&lock.file))
     });
     let live = sync.map(|sync| summary(&live_set(sync), "done:"));
-    format!("{}{}", locked.unwrap_or_default(), live.unwrap_or_default())
+    format!("{}{}{}", merged(lock), locked.unwrap_or_default(), live.unwrap_or_default())
 }
 
 /// What was taken away.

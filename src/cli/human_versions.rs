@@ -4,7 +4,7 @@ use sesame::model::outdated_report::{Outdated, OutdatedReport};
 use sesame::model::report::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::model::text::{count, escape};
 
-use super::human::{Style, live_set, lock_change, summary, table};
+use super::human::{Style, live_set, lock_change, merged, summary, table};
 
 /// Which extensions have newer versions.
 pub fn outdated(report: &OutdatedReport) -> String {
@@ -14,20 +14,27 @@ pub fn outdated(report: &OutdatedReport) -> String {
     }
     let head = ["NAME", "LOCKED", "FITS", "NEWEST", "CAPABILITIES"].map(str::to_owned).to_vec();
     let rows = report.extensions.iter().map(row);
-    let hint = if report.extensions.iter().any(|row| row.fits.is_some() && row.fits != row.locked) {
-        format!("  {}`sesame upgrade` takes what fits\n", Style::hint("hint: "))
-    } else {
-        String::new()
+    let fits = |row: &&Outdated| row.fits.is_some() && row.fits != row.locked;
+    let fitting: Vec<&str> = report.extensions.iter().filter(fits).map(|row| row.name.as_str()).collect();
+    let hint = match fitting[..] {
+        [] if report.extensions.iter().any(|row| row.newest.is_some()) => {
+            format!("  {}`sesame add REPOSITORY:TAG` takes another tag\n", Style::hint("hint: "))
+        }
+        [] => String::new(),
+        _ => format!("  {}`sesame upgrade {}` takes what fits\n", Style::hint("hint: "), fitting.join(" ")),
     };
-    format!("{}{hint}", table([head].into_iter().chain(rows)))
+    let faults = report.extensions.iter().filter_map(|row| {
+        let fault = row.fault.as_ref()?;
+        Some(format!("{}{}: {}\n", Style::warning("warning: "), row.name, escape(&fault.message)))
+    });
+    format!("{}{}{hint}", table([head].into_iter().chain(rows)), faults.collect::<String>())
 }
 
 fn row(row: &Outdated) -> Vec<String> {
     let tag = |tag: &Option<String>| tag.as_ref().map_or("-".to_owned(), |tag| escape(tag).into_owned());
     let added = row.wants.iter().map(|capability| Style::strong(&format!("+{capability}")));
     let removed = row.wants_no_more.iter().map(|capability| format!("-{capability}"));
-    let unknown = row.unknown.iter().map(|why| escape(why).into_owned());
-    let capabilities: Vec<String> = added.chain(removed).chain(unknown).collect();
+    let capabilities: Vec<String> = added.chain(removed).collect();
     vec![row.name.to_string(), tag(&row.locked), tag(&row.fits), tag(&row.newest), capabilities.join(" ")]
 }
 
@@ -37,5 +44,6 @@ pub fn upgrade(report: &SyncReport) -> String {
     let changes: String = lock.iter().flat_map(|lock| &lock.changes).map(lock_change).collect();
     let locked = lock.map(|lock| format!("{} {}, to be committed\n", Style::good("locked:"), escape(&lock.file)));
     let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
-    format!("{changes}{}{}", locked.unwrap_or_default(), summary(&live_set(report), outcome))
+    let merged = lock.map(merged).unwrap_or_default();
+    format!("{merged}{changes}{}{}", locked.unwrap_or_default(), summary(&live_set(report), outcome))
 }

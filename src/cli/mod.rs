@@ -56,6 +56,8 @@ enum End {
     Done,
     Differs,
     Damaged,
+    /// It could not be told.
+    Unknown(FaultKind),
 }
 
 /// Runs the program.
@@ -70,6 +72,7 @@ pub fn main() -> ExitCode {
         Ok(Ok(End::Done)) => 0,
         Ok(Ok(End::Differs)) => 1,
         Ok(Ok(End::Damaged)) => failure::status(FaultKind::Integrity),
+        Ok(Ok(End::Unknown(kind))) => failure::status(kind),
         Ok(Err(error)) => {
             output.failure(name, &error);
             failure::status(error.kind())
@@ -155,7 +158,11 @@ fn run_verb(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, 
         Verb::Outdated { means } => {
             let report = outdated::outdated(&context(arguments, "outdated", means, output)?)?;
             output.result("outdated", json::Data::Outdated(&report), || human_versions::outdated(&report));
-            return Ok(if report.extensions.is_empty() { End::Done } else { End::Differs });
+            return Ok(match report.unknown() {
+                Some(kind) => End::Unknown(kind),
+                None if report.extensions.is_empty() => End::Done,
+                None => End::Differs,
+            });
         }
         Verb::Upgrade { names, profile, means } => {
             let context = context(arguments, "upgrade", means, output)?;

@@ -58,6 +58,10 @@ impl<'a> Text<'a> {
         Err(first.map(|error| self.syntax_problem(error)).into_iter().collect())
     }
 
+    pub(crate) fn as_str(&self) -> &'a str {
+        self.text
+    }
+
     pub(crate) fn problem(&self, span: Range<usize>, message: impl Into<String>) -> Problem {
         Problem::at(self.file, self.text, &self.lines, span, message)
     }

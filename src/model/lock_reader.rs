@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::digest::Digest;
 use super::document::{FINISH_THE_MERGE, Fields, Text};
 use super::lock::{Lock, LockEntry, LockedSource, VERSION};
+use super::lock_merge::sides;
 use super::manifest_reader::normalize;
 use super::name::ExtensionName;
 use super::plan::MAX_COMPONENT;
@@ -20,7 +21,8 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Lock, Vec<Problem>> {
     let table = text.parse().map_err(|mut problems| {
         for problem in &mut problems {
             let is_conflict = problem.help.as_deref() == Some(FINISH_THE_MERGE);
-            problem.help = is_conflict.then(|| MERGE.to_owned());
+            let help = if sides(text.as_str()).is_some() { MERGE } else { FINISH_THE_MERGE };
+            problem.help = is_conflict.then(|| help.to_owned());
         }
         problems
     })?;

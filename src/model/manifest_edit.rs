@@ -90,10 +90,7 @@ pub fn add_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<St
         }
         Some(Item::Table(table)) => {
             let mut spans = Vec::new();
-            let own = table.iter().filter(|(_, item)| item.as_table().is_none_or(Table::is_dotted));
-            for (key, item) in own.filter_map(|(name, _)| table.get_key_value(name)) {
-                collect_spans(key, item, &mut spans);
-            }
+            own_spans(table, &mut spans);
             let header = table.span().filter(|_| !table.is_dotted());
             let last = spans.iter().map(|span| span.end).max().or(header.map(|span| span.end)).ok_or_else(no_place)?;
             let at = text[last..].find('\n').map_or(text.len(), |newline| last + newline + 1);
@@ -138,6 +135,7 @@ fn table_lines(change: &Change) -> Result<Vec<String>, EditError> {
 /// [`EditError`] if it does not, or not in a form that can be changed.
 pub fn edit_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<String, EditError> {
     let form = || EditError::Form(name.to_string());
+    let kept = remove_entry(text, name).ok();
     let mut document = parse(text)?;
     let entry = extensions(&mut document).and_then(|table| table.get_mut(name.as_str())).ok_or_else(form)?;
     if let Some(short) = entry.as_value_mut().filter(|value| value.is_str()) {
@@ -158,7 +156,11 @@ pub fn edit_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<S
         set_source(table, &change.source);
         grant(table, &change.grants, Comments::No)?;
     }
-    Ok(written_like(text, &document))
+    let edited = written_like(text, &document);
+    // Whatever is not of the entry stays as it was written, and in its order.
+    let mut new = edited.lines();
+    let is_kept = kept.is_none_or(|kept| kept.lines().all(|line| new.any(|new| new == line)));
+    if is_kept { Ok(edited) } else { Err(form()) }
 }
 
 /// Takes an extension out of `sesame.toml`: its lines go, every comment of its own line stays.
@@ -205,10 +207,29 @@ fn collect_spans(key: &Key, item: &Item, spans: &mut Vec<Range<usize>>) {
     {
         spans.extend(key.span());
     }
+    for table in item.as_array_of_tables().into_iter().flat_map(|tables| tables.iter()) {
+        spans.extend(table.span());
+        for (name, _) in table.iter() {
+            if let Some((key, item)) = table.get_key_value(name) {
+                collect_spans(key, item, spans);
+            }
+        }
+    }
     for (name, _) in item.as_table_like().into_iter().flat_map(|table| table.iter()) {
         let inner = item.as_table_like().and_then(|table| table.get_key_value(name));
         if let Some((key, item)) = inner {
             collect_spans(key, item, spans);
+        }
+    }
+}
+
+/// Where the values stand that are written under the header of a table itself.
+fn own_spans(table: &Table, spans: &mut Vec<Range<usize>>) {
+    for (_, item) in table.iter() {
+        match item {
+            Item::Value(value) => spans.extend(value.span()),
+            Item::Table(table) if table.is_dotted() => own_spans(table, spans),
+            _ => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::fault::{Fault, FaultKind};
 use super::name::ExtensionName;
 
 /// What `outdated` found.
@@ -34,5 +35,16 @@ pub struct Outdated {
     pub wants_no_more: Vec<String>,
     /// Why something cannot be told.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unknown: Option<String>,
+    pub fault: Option<Fault>,
+}
+
+impl OutdatedReport {
+    /// The kind of the first fault, where nothing is known to be newer.
+    pub fn unknown(&self) -> Option<FaultKind> {
+        let is_newer = |row: &Outdated| row.fits.is_some() || row.newest.is_some();
+        if self.extensions.iter().any(is_newer) {
+            return None;
+        }
+        self.extensions.iter().filter_map(|row| row.fault.as_ref()).map(|fault| fault.kind).min()
+    }
 }

@@ -246,7 +246,9 @@ impl FromStr for Named {
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
         match text.parse() {
-            Err(ReferenceError::NoRevision(_)) if !text.ends_with(':') => text.parse().map(Self::Repository),
+            Err(ReferenceError::NoRevision(_)) if !text.ends_with(':') && !text.contains('@') => {
+                text.parse().map(Self::Repository)
+            }
             reference => reference.map(Self::Revision),
         }
     }

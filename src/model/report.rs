@@ -337,6 +337,9 @@ pub struct InstallReport {
     pub name: ExtensionName,
     /// The reference or path.
     pub source: String,
+    /// The reference or path that had the name before, if it was another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<String>,
     /// The manifest that was written or changed.
     pub file: String,
     /// What it is granted now, each as it is written after `--grant`.

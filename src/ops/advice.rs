@@ -72,7 +72,9 @@ impl Error {
             Self::LiveGeneration { .. } => "make another live first: `sesame rollback N`, or `sesame sync`".to_owned(),
             Self::HeldGeneration { .. } => "end the programs that run them, or leave it to a later sync".to_owned(),
             Self::NotWhole { .. } => "`sesame verify --repair` fetches them again".to_owned(),
-            Self::NotAsLocked { .. } => "restore sesame.lock from git, or delete it and run `sesame lock`".to_owned(),
+            Self::NotAsLocked { name, .. } => {
+                format!("restore sesame.lock from git, or resolve it again: `sesame lock -P {name}`")
+            }
             Self::Incomplete(report) => incomplete(report),
             Self::Unusable(source) | Self::UnusableExtension { source, .. } | Self::UnusableFile { source, .. } => {
                 unusable(source)
@@ -81,6 +83,7 @@ impl Error {
                 "make room there, or make it a folder that you can write to".to_owned()
             }
             Self::NoCompiler { .. } => "look whether that program can be run, and whether more processes can be started".to_owned(),
+            Self::IsRange { name, .. } => format!("`sesame upgrade {name}` takes the newest that fits; with a tag behind the repository, `add` pins it"),
             Self::NoVersion { newest: Some(newest), .. } => format!("write `version = \"{newest}\"`, or a range that has it"),
             Self::NoVersion { .. } => "pre-releases are taken only where `version` names one; other tags stand in `oci`".to_owned(),
             Self::BadSize { .. } => "tell whoever published it; its manifest is broken".to_owned(),
@@ -92,7 +95,7 @@ impl Error {
             Self::FileTooLarge { .. } => "build it without debugging information".to_owned(),
             Self::NoName { .. } => "give it one with `--name NAME`: lower-case letters, digits and `-`".to_owned(),
             Self::Edit { file, source: EditError::NoPlace { line } } => {
-                format!("write `{line}` into {file} by hand and run `sesame sync`")
+                format!("write `{line}` among the extensions in {file} by hand and run `sesame sync`")
             }
             Self::Edit { file, .. } => format!("change {file} by hand and run `sesame sync`"),
             Self::NoConsent { capabilities, .. } => {

@@ -92,6 +92,8 @@ pub enum Error {
     NotWhole { number: u64, lost: Vec<ExtensionName> },
     #[error("no tag fits `{name}`, {range}{}", newest.as_ref().map_or(String::new(), |tag| format!("; the newest release is {tag}")))]
     NoVersion { name: ExtensionName, range: String, newest: Option<String> },
+    #[error("`{name}` is there already, and takes what fits {range}")]
+    IsRange { name: ExtensionName, range: String },
     #[error("`{name}` contradicts itself: {what}")]
     BadSize { name: ExtensionName, what: String },
     #[error("`{name}` is not what sesame.lock says: {what}")]
@@ -222,7 +224,9 @@ impl Error {
             Self::NoName { .. } | Self::NoFunction { .. } | Self::Arguments { .. } | Self::Argument { .. } => {
                 FaultKind::Usage
             }
-            Self::NotMetered { .. } | Self::LiveGeneration { .. } | Self::BundlePath(_) => FaultKind::Usage,
+            Self::NotMetered { .. } | Self::LiveGeneration { .. } | Self::BundlePath(_) | Self::IsRange { .. } => {
+                FaultKind::Usage
+            }
             Self::HeldGeneration { .. } => FaultKind::Denied,
             Self::Stopped { .. } => FaultKind::Guest,
             Self::NotPutBack { error, .. } => error.kind().min(FaultKind::Io),

@@ -77,8 +77,15 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
     };
     let guard = context.guard()?;
     let manifest = context.project.read_manifest_or_empty()?;
-    check_owner(context, install.profile.as_ref(), &manifest)?;
+    if install.then == Then::Sync {
+        check_owner(context, install.profile.as_ref(), &manifest)?;
+    }
     let existing = manifest.extensions.get(&name);
+    if let (Origin::Newest(_), Some(ComponentSource::Range(range))) =
+        (&install.origin, existing.map(|existing| &existing.source))
+    {
+        return Err(Error::IsRange { name, range: range.to_string() });
+    }
     let origin = &chosen(context, &name, &install.origin, &manifest.registries)?;
     check_copy(context, &name, origin, &manifest)?;
     let (source, entry) = look(context, &name, origin, &manifest.registries)?;
@@ -89,7 +96,7 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
     }
     let before = match existing {
         None => Before::Nothing,
-        Some(existing) if is_same(existing, origin) => Before::Same(existing),
+        Some(existing) if is_same(context, &name, existing, origin)? => Before::Same(existing),
         Some(existing) => Before::Other(existing),
     };
     let granted = agree(&name, &source, &entry, before, granted, install.consent)?;
@@ -115,7 +122,8 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
         };
         Ok(((file, shown(&written.capabilities)), lock))
     })?;
-    Ok(InstallReport { name, source, file, capabilities, lock, sync })
+    let replaced = existing.map(|existing| existing.source.to_string()).filter(|replaced| *replaced != source);
+    Ok(InstallReport { name, source, replaced, file, capabilities, lock, sync })
 }
 
 /// Takes extensions away, wherever they are written. A component's file stays where it is.
@@ -132,11 +140,11 @@ pub fn remove(
     let (removed, lock, sync) = change(context, profile, then, |undo| {
         let manifest = context.project.read_manifest()?;
         let names: BTreeSet<&ExtensionName> = names.iter().collect();
-        let removed: Result<Vec<Removed>, Error> =
-            names.into_iter().map(|name| remove_one(context, undo, &manifest, name)).collect();
+        let removed: Vec<Removed> =
+            names.into_iter().map(|name| remove_one(context, undo, &manifest, name)).collect::<Result<_, _>>()?;
         undo.remember(&context.project.lock_path())?;
         let (_, lock) = write_with(context, &context.project.read_manifest()?, &Upgrade::Nothing, None)?;
-        Ok((removed?, lock))
+        Ok((removed, lock))
     })?;
     Ok(RemoveReport { removed, lock, sync })
 }
@@ -165,13 +173,15 @@ fn remove_one(context: &Context, undo: &mut Undo, manifest: &Manifest, name: &Ex
     Ok(Removed { name: name.clone(), file, kept })
 }
 
-/// Whether an extension comes from the same repository, or from the file that sesame copied.
-fn is_same(existing: &Extension, origin: &Origin) -> bool {
-    match (&existing.source, origin) {
-        (source, Origin::Registry(new)) => source.repository() == Some(new.without_revision()),
-        (_, Origin::Newest(_)) => false,
-        (source, Origin::File(_) | Origin::InPlace(_)) => matches!(source, ComponentSource::Path(_)),
-    }
+/// Whether an extension comes from the same repository, from the file that sesame copied, or from the very same file.
+fn is_same(context: &Context, name: &ExtensionName, existing: &Extension, origin: &Origin) -> Result<bool, Error> {
+    let path = match origin {
+        Origin::Registry(new) => return Ok(existing.source.repository() == Some(new.without_revision())),
+        Origin::Newest(new) => return Ok(existing.source.repository() == Some(new)),
+        Origin::File(_) => copied(name),
+        Origin::InPlace(file) => context.project.written_path(file, false)?,
+    };
+    Ok(existing.source == ComponentSource::Path(path))
 }
 
 /// Refuses to copy a component over a file that is not this extension's alone.

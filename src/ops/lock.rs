@@ -172,7 +172,8 @@ fn make(
     let found = context.project.read_lock_or_merge()?;
     // One that is still to be merged is written anew, whatever comes out.
     let existed = found.is_some() && lock_merge::sides(&old_text).is_none();
-    let Merged { lock: old, choices: merged } = found.unwrap_or_default();
+    let Merged { lock: old, choices: mut merged } = found.unwrap_or_default();
+    merged.retain(|name, _| manifest.extensions.contains_key(name));
     let mut new = old.clone();
     new.entries.extend(known);
     let stale = stale(context, manifest, &new)?;

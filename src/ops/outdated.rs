@@ -14,7 +14,7 @@ use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::ComponentSource;
 use crate::model::name::ExtensionName;
 use crate::model::outdated_report::{Outdated, OutdatedReport};
-use crate::model::version::Requirement;
+use crate::model::version::{Requirement, version};
 use crate::registry::mirror::Registry;
 use crate::store::blobs::Blobs;
 use crate::store::write::temporary_folder;
@@ -40,7 +40,8 @@ pub fn outdated(context: &Context) -> Result<OutdatedReport, Error> {
         .iter()
         .filter_map(|row| {
             let locked = row.locked.as_ref();
-            let target = [&row.fits, &row.newest].into_iter().flatten().find(|tag| Some(*tag) != locked)?;
+            let mut newer = [&row.fits, &row.newest].into_iter().flatten();
+            let target = newer.find(|tag| locked.is_none_or(|locked| is_newer(Some(tag), locked)))?;
             let repository = manifest.extensions.get(&row.name)?.source.repository()?;
             Some((row.name.clone(), ComponentSource::Oci(repository.at(target).ok()?)))
         })
@@ -58,7 +59,7 @@ pub fn outdated(context: &Context) -> Result<OutdatedReport, Error> {
             row.wants_no_more = before.difference(&after).cloned().collect();
         }
         if let Some((_, fault)) = resolved.faults.iter().find(|(name, _)| *name == row.name) {
-            row.unknown = Some(fault.message.clone());
+            row.fault = Some(fault.clone());
         }
     }
     Ok(OutdatedReport { extensions, looked_at })
@@ -71,8 +72,11 @@ async fn look(
     source: &ComponentSource,
     entry: Option<&LockEntry>,
 ) -> Option<Outdated> {
+    let repository = source.repository()?;
     let locked = match entry.map(|entry| &entry.source) {
-        Some(LockedSource::Oci { reference, .. }) => Some(reference.revision().to_owned()),
+        Some(LockedSource::Oci { reference, .. }) if reference.without_revision() == repository => {
+            Some(reference.revision().to_owned())
+        }
         _ => None,
     };
     let mut row = Outdated {
@@ -82,10 +86,10 @@ async fn look(
         newest: None,
         wants: Vec::new(),
         wants_no_more: Vec::new(),
-        unknown: None,
+        fault: None,
     };
-    match registry.tags(source.repository()?).await {
-        Err(error) => row.unknown = Some(error.to_string()),
+    match registry.tags(repository).await {
+        Err(error) => row.fault = Some(Error::from(error).fault()),
         Ok(tags) => {
             row.newest = Requirement::any().highest(tags.iter()).map(str::to_owned);
             row.fits = match source {
@@ -93,13 +97,18 @@ async fn look(
                 ComponentSource::Oci(reference) => Some(reference.revision().to_owned()),
                 ComponentSource::Path(_) => None,
             };
-            let is_newest = |tag: &Option<String>| tag.is_none() || *tag == row.locked;
-            if row.locked.is_some() && is_newest(&row.fits) && is_newest(&row.newest) {
+            let Some(locked) = &row.locked else { return Some(row) };
+            if !is_newer(row.fits.as_deref(), locked) && !is_newer(row.newest.as_deref(), locked) {
                 return None;
             }
         }
     }
     Some(row)
+}
+
+/// Whether a tag is a newer version than another; of a tag that is none, no version is newer.
+fn is_newer(tag: Option<&str>, locked: &str) -> bool {
+    tag.and_then(version).zip(version(locked)).is_some_and(|(tag, locked)| tag > locked)
 }
 
 /// The capabilities that a component wants.

@@ -289,7 +289,9 @@ impl Project {
     /// # Errors
     /// [`Error::NotUtf8`].
     pub(super) fn written_path(&self, file: &Path, in_drop_in: bool) -> Result<String, Error> {
-        let path = canonical(file);
+        // A link stays one: who builds the component may have it lead elsewhere the next time.
+        let name = file.file_name().unwrap_or_default();
+        let path = file.parent().map_or_else(|| canonical(file), |folder| canonical(folder).join(name));
         let path = path.to_str().ok_or_else(|| Error::NotUtf8(file.to_owned()))?;
         let inside = Path::new(path).strip_prefix(&self.folder).ok().and_then(Path::to_str);
         Ok(match inside {

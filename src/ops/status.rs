@@ -134,7 +134,7 @@ async fn upstream(context: &Context, registry: &Registry, lock: &Lock) -> Vec<Di
                 }
                 (Ok(_), Ok(found)) => format!("the tag of {reference} names {} by now", found.provenance.short()),
                 // Mirrors have what is locked, and need not have tags.
-                (Ok(_), Err(error)) if is_gone(&error) => return None,
+                (Ok(_), Err(error)) if is_gone(&error) && is_of_layouts(&error) => return None,
                 (Ok(_), Err(error)) => format!("the tag of {reference} cannot be resolved: {error}"),
             },
         };
@@ -142,6 +142,15 @@ async fn upstream(context: &Context, registry: &Registry, lock: &Lock) -> Vec<Di
     });
     let found: Vec<Option<Difference>> = asked.buffered(context.jobs.max(1)).collect().await;
     found.into_iter().flatten().collect()
+}
+
+/// Whether only layouts were asked.
+fn is_of_layouts(error: &RegistryError) -> bool {
+    match error {
+        RegistryError::NotFound { source_name, .. } => source_name.starts_with("oci-layout:"),
+        RegistryError::All { tried, .. } => tried.iter().all(is_of_layouts),
+        _ => false,
+    }
 }
 
 /// Whether everybody who could have it was asked, and has it not.

@@ -330,7 +330,10 @@ fn sentence(fault: &Fault) -> String {
 /// What is wrong with a file of which an error tells.
 fn why(error: &Error) -> String {
     match error {
-        Error::Problems(problems) => problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; "),
+        Error::Problems(problems) => {
+            let place = |problem: &Problem| format!("{}:{}: {}", problem.line, problem.column, problem.message);
+            problems.iter().map(place).collect::<Vec<_>>().join("; ")
+        }
         // Which file it is stands before it.
         Error::Store(store::Error::BadGeneration { why, .. }) => why.clone(),
         Error::Store(store::Error::UnknownLive { why, .. }) => format!("it cannot be told what is live: {why}"),

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use oci_client::manifest::OciImageIndex;
@@ -76,11 +77,13 @@ pub fn with_entry(
 pub(super) struct Layout {
     folder: PathBuf,
     bare_tags: bool,
+    /// What its `index.json` says, once it was read: a run asks for many of its entries.
+    index: OnceLock<Result<OciImageIndex, Error>>,
 }
 
 impl Layout {
     pub(super) fn new(folder: &Path, bare_tags: bool) -> Self {
-        Self { folder: folder.to_owned(), bare_tags }
+        Self { folder: folder.to_owned(), bare_tags, index: OnceLock::new() }
     }
 
     fn open(&self, path: &Path, what: &str) -> Result<File, Error> {
@@ -112,7 +115,11 @@ impl Layout {
         Ok(bytes)
     }
 
-    fn index(&self) -> Result<OciImageIndex, Error> {
+    fn index(&self) -> Result<&OciImageIndex, Error> {
+        self.index.get_or_init(|| self.read_index()).as_ref().map_err(Error::clone)
+    }
+
+    fn read_index(&self) -> Result<OciImageIndex, Error> {
         let bad = |why: String| Error::NotALayout { path: self.folder.clone(), why };
         let missing = |name: &str| bad(format!("it has no file `{name}`"));
         let marker = self.read(&self.folder.join("oci-layout"), "").map_err(|error| match error {
@@ -151,23 +158,25 @@ impl Source for Layout {
 
     async fn tags(&self, repository: &OciRepository) -> Result<Vec<String>, Error> {
         let full = format!("{repository}:");
-        let entries = self.index()?.manifests.into_iter();
-        let names = entries.filter_map(|entry| entry.annotations?.remove(REF_NAME));
-        let tag = |name: String| match name.strip_prefix(&full) {
+        let entries = self.index()?.manifests.iter();
+        let names = entries.filter_map(|entry| entry.annotations.as_ref()?.get(REF_NAME));
+        let tag = |name: &String| match name.strip_prefix(&full) {
             Some(tag) => Some(tag.to_owned()),
-            None => (self.bare_tags && !name.contains(['/', ':'])).then_some(name),
+            None => (self.bare_tags && !name.contains(['/', ':'])).then(|| name.clone()),
         };
-        Ok(names.filter_map(tag).collect())
+        let tags: Vec<String> = names.filter_map(tag).collect();
+        let none = || Error::NotFound { source_name: self.name(), what: format!("the tags of {repository}") };
+        if tags.is_empty() { Err(none()) } else { Ok(tags) }
     }
 
     async fn tagged(&self, reference: &OciReference) -> Result<Document, Error> {
         let full = reference.without_provenance().to_string();
         let names = |name: &str| name == full || (self.bare_tags && name == reference.revision());
-        let mut digests: Vec<String> = Vec::new();
-        for entry in self.index()?.manifests {
+        let mut digests: Vec<&str> = Vec::new();
+        for entry in &self.index()?.manifests {
             let name = entry.annotations.as_ref().and_then(|annotations| annotations.get(REF_NAME));
-            if name.is_some_and(|name| names(name)) && !digests.contains(&entry.digest) {
-                digests.push(entry.digest);
+            if name.is_some_and(|name| names(name)) && !digests.contains(&entry.digest.as_str()) {
+                digests.push(&entry.digest);
             }
         }
         match &digests[..] {

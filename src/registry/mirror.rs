@@ -197,8 +197,9 @@ impl Registry {
                 Err(error) => Err(error),
             };
             match answer {
-                Ok(tags) => {
+                Ok(mut tags) => {
                     self.tell(&tried, &what);
+                    tags.retain(|tag| repository.at(tag).is_ok());
                     return Ok(Arc::new(tags));
                 }
                 Err(error) => tried.push(error),

@@ -1,7 +1,9 @@
 //! Lists the tags of a repository, page after page, as the distribution specification says ("Listing Tags").
 
-use reqwest::Method;
+use std::collections::HashSet;
+
 use reqwest::header::LINK;
+use reqwest::{Method, Url};
 use serde::Deserialize;
 
 use super::auth::Action;
@@ -14,8 +16,9 @@ use crate::model::plan::MAX_MANIFEST;
 /// How many tags are asked for at once. A registry may give fewer.
 const PAGE: usize = 1000;
 
-/// The most pages that are read.
+/// The most pages that are read, and the most bytes of tags that are kept.
 const MOST_PAGES: usize = 1000;
+const MOST_BYTES: usize = 32 << 20;
 
 #[derive(Deserialize)]
 struct Page {
@@ -27,9 +30,9 @@ struct Page {
 impl Remote {
     /// All tags of a repository; `what` names them in messages.
     pub(super) async fn list_tags(&self, repository: &str, what: &str) -> Result<Vec<String>, Error> {
-        let mut tags = Vec::new();
+        let (mut tags, mut bytes, mut seen) = (Vec::new(), 0, HashSet::new());
         let mut request = self.request(Method::GET, repository, &format!("tags/list?n={PAGE}"), Action::Pull, what)?;
-        for _ in 0..MOST_PAGES {
+        while seen.insert(request.url.clone()) && seen.len() <= MOST_PAGES && bytes <= MOST_BYTES {
             let mut retries = Retries::new(&self.host);
             let (page, next) = loop {
                 match self.page(&request).await {
@@ -37,33 +40,36 @@ impl Remote {
                     Err(failure) => retries.after(failure).await?,
                 }
             };
-            tags.extend(page.tags.unwrap_or_default());
+            let page = page.tags.unwrap_or_default();
+            bytes += page.iter().map(|tag| tag.len() + size_of::<String>()).sum::<usize>();
+            tags.extend(page);
             match next {
-                None => return Ok(tags),
                 Some(next) => request.url = next,
+                None if tags.is_empty() => {
+                    return Err(Error::NotFound { source_name: self.host.name.clone(), what: what.to_owned() });
+                }
+                None => return Ok(tags),
             }
         }
-        Err(self.unfit(&request, format!("it has more than {MOST_PAGES} pages of tags")))
+        Err(self.unfit(&request, "its list of tags has no end".to_owned()))
     }
 
     /// One page, and where the next one is.
-    async fn page(&self, request: &Request) -> Result<(Page, Option<reqwest::Url>), Failure> {
+    async fn page(&self, request: &Request) -> Result<(Page, Option<Url>), Failure> {
         let body = self.host.answer(request).await?;
-        let link = body.response.headers().get(LINK).and_then(|link| link.to_str().ok()).and_then(next);
-        let link = link.map(str::to_owned);
+        let unfit = |why: &str| self.unfit(request, why.to_owned());
+        let links: Result<Vec<String>, _> =
+            body.response.headers().get_all(LINK).iter().map(|link| link.to_str().map(str::to_owned)).collect();
+        let links = links.map_err(|_| unfit("its next page of tags cannot be read"))?;
         let bytes = body.read(MAX_MANIFEST, &request.what).await?;
-        let page = serde_json::from_slice(&bytes);
-        let page = page.map_err(|_| self.unfit(request, "what it lists is no list of tags".to_owned()))?;
-        let next = link.map(|link| request.url.join(&link)).transpose();
-        // Where the next page is said to be on another host, that host would get what is meant for this one.
-        let next = next.ok().filter(|next| next.as_ref().is_none_or(|next| next.origin() == request.url.origin()));
-        match next {
-            Some(Some(next)) if next == request.url => {
-                Err(self.unfit(request, "its pages of tags go round in a circle".to_owned()).into())
-            }
-            Some(next) => Ok((page, next)),
-            None => Err(self.unfit(request, "its next page of tags is on another host".to_owned()).into()),
+        let page = serde_json::from_slice(&bytes).map_err(|_| unfit("what it lists is no list of tags"))?;
+        let Some(link) = links.iter().find_map(|link| next(link)) else { return Ok((page, None)) };
+        let next = request.url.join(link).map_err(|_| unfit("its next page of tags cannot be read"))?;
+        // Another host would get what is meant for this one.
+        if next.origin() != request.url.origin() {
+            return Err(unfit("its next page of tags is on another host").into());
         }
+        Ok((page, Some(next)))
     }
 
     fn unfit(&self, request: &Request, message: String) -> Error {
@@ -71,10 +77,17 @@ impl Remote {
     }
 }
 
-/// The address in a header `Link: <ADDRESS>; rel="next"` (RFC 8288).
+/// The address in a header `Link: <ADDRESS>; rel="next"`, which may have several (RFC 8288).
 fn next(header: &str) -> Option<&str> {
-    let link = header.split(',').find(|link| link.contains("rel=\"next\"") || link.contains("rel=next"))?;
-    link.trim().strip_prefix('<')?.split('>').next()
+    let mut rest = header;
+    while let Some((address, after)) = rest.split_once('<').and_then(|(_, rest)| rest.split_once('>')) {
+        let parameters = after.split('<').next().unwrap_or_default().replace([' ', '"'], "");
+        if parameters.split([';', ',']).any(|parameter| parameter.eq_ignore_ascii_case("rel=next")) {
+            return Some(address);
+        }
+        rest = after;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -86,5 +99,6 @@ mod tests {
         assert_eq!(next("</v2/a/tags/list?n=2&last=b>; rel=\"next\""), Some("/v2/a/tags/list?n=2&last=b"));
         assert_eq!(next("</x>; rel=\"prev\", </y>; rel=next"), Some("/y"));
         assert_eq!(next("</x>; rel=\"prev\""), None);
+        assert_eq!(next("</a,b?n=1>; title=\"x\"; rel = \"next\""), Some("/a,b?n=1"));
     }
 }

@@ -24,22 +24,27 @@ fn with_host(text: &str, registry: &Registry) -> String {
     text.replace("HOST", &registry.host())
 }
 
-/// The lines that one text has and the other has not.
+/// The lines that come in, where all others stay in their order.
 fn new_lines(before: &str, after: &str) -> Vec<String> {
-    let mut before: Vec<&str> = before.split_inclusive('\n').collect();
-    let mut new = Vec::new();
-    for line in after.split_inclusive('\n') {
-        match before.iter().position(|old| *old == line) {
-            Some(at) => drop(before.remove(at)),
-            None => new.push(line.to_owned()),
-        }
-    }
-    assert!(before.is_empty(), "these are gone: {before:?}");
+    let mut old = before.split_inclusive('\n').peekable();
+    let new = after.split_inclusive('\n').filter(|line| old.next_if(|old| old == line).is_none());
+    let new = new.map(str::to_owned).collect();
+    assert_eq!(old.next(), None, "{before}\n{after}");
     new
 }
 
 /// Manifests as people write them, what is added, and the lines that come in.
-const EDITS: [(&str, &[&str], &[&str]); 10] = [
+const EDITS: [(&str, &[&str], &[&str]); 12] = [
+    (
+        "[extensions]\n\"a\" = { oci = \"HOST/org/a:1.0.0\", capabilities = { env = [\n  \"A\", # one\n] } }\n# after it\n\n[config]\nx = 1\n",
+        &["HOST/org/new"],
+        &["new = \"HOST/org/new:1.0.0\"\n"],
+    ),
+    (
+        "[extensions]\na.oci = \"HOST/org/a:1.0.0\"\n\n[extensions.a.limits]\nmax_fuel = 5\n\n[[extensions.a.config.rule]]\nx = 1\n",
+        &["HOST/org/new"],
+        &["new = \"HOST/org/new:1.0.0\"\n"],
+    ),
     (
         "# mine\n[extensions]\na = \"HOST/org/a:1.0.0\"  # why\n\n# then\n[config]\nx = 1\n",
         &["HOST/org/new:0.9.0"],
@@ -129,7 +134,7 @@ fn what_cannot_be_written_without_loss_is_told_with_its_line() {
             65,
             &[
                 "sesame.toml cannot be changed",
-                &format!("write `new = \"{host}/org/new:1.0.0\"` into sesame.toml by hand"),
+                &format!("write `new = \"{host}/org/new:1.0.0\"` among the extensions in sesame.toml by hand"),
             ],
         );
         assert_eq!(sandbox.read("sesame.toml"), with_host(text, &registry));
@@ -158,7 +163,7 @@ fn what_is_added_is_live_and_what_is_removed_is_not() {
     assert_eq!(sandbox.ok(&["extension", "call", "tool", "run"]).stdout, "7\n");
     let text = std::fs::read_to_string(own.join("sesame.toml")).unwrap();
     assert!(text.contains(&format!("tool = {{ path = \"{tool}\" }}")), "{text}");
-    sandbox.run(&["remove", "tool", "nothing"]).fails(66, &["there is no extension `nothing`"]);
+    sandbox.run(&["remove", "granted", "nothing"]).fails(66, &["there is no extension `nothing`"]);
     assert_eq!(std::fs::read_to_string(own.join("sesame.toml")).unwrap(), text, "all or none");
     let said = sandbox.ok(&["remove", "tool", "granted"]).stderr;
     assert!(said.contains("removed granted from ") && said.contains("removed tool from "), "{said}");
@@ -180,4 +185,34 @@ fn a_manifest_that_is_a_link_stays_one() {
         assert!(sandbox.path("project").join(file).is_symlink(), "{file}");
         assert!(std::fs::read_to_string(sandbox.path("dotfiles").join(file)).unwrap().contains("org/new:1.0.0"));
     }
+}
+
+#[test]
+fn another_file_inherits_no_grants() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wasm", importing("a", &[CONFIG]));
+    sandbox.write("b.wasm", importing("b", &[CONFIG]));
+    sandbox.write("sesame.toml", "[extensions]\n");
+    sandbox.ok(&["add", "--path", "a.wasm", "--grant", "config-read"]);
+    let before = sandbox.read("sesame.toml");
+    assert_eq!(before, "[extensions]\na = { path = \"a.wasm\", capabilities = { config-read = true } }\n");
+    sandbox.run(&["add", "--path", "b.wasm", "--name", "a"]).fails(77, &["`a`", "config-read"]);
+    assert_eq!(sandbox.read("sesame.toml"), before);
+    sandbox.ok(&["add", "--path", "a.wasm"]);
+    assert_eq!(sandbox.read("sesame.toml"), before);
+    // A link is written as it is named: where it leads may be another file the next time.
+    symlink("b.wasm", sandbox.path("project/link.wasm")).unwrap();
+    sandbox.ok(&["add", "--path", "link.wasm", "--grant-all"]);
+    assert!(sandbox.read("sesame.toml").contains("link = { path = \"link.wasm\""));
+}
+
+#[test]
+fn an_edit_that_would_touch_other_lines_is_refused() {
+    let (sandbox, registry) = (Sandbox::new(), registry());
+    let text = "[ extensions . a ]\noci = \"HOST/org/a:1.0.0\"\n\n[extensions.\"new\"]\noci = \"HOST/org/new:0.9.0\"\n\n[extensions.z]\noci = \"HOST/org/a:1.0.0\"\n";
+    let text = with_host(text, &registry);
+    sandbox.write("sesame.toml", &text);
+    let run = sandbox.run(&["add", "--no-sync", &format!("{}/org/new:1.0.0", registry.host())]);
+    let after = sandbox.read("sesame.toml");
+    assert!(run.status == 0 && after == text.replace("0.9.0", "1.0.0") || run.status == 65 && after == text, "{after}");
 }

@@ -43,7 +43,7 @@ const MERGES: [(Wanted, Wanted, Wanted, Wanted, &[&str]); 5] = [
         &[("b", "1"), ("c", "2")],
         &[("a", "2"), ("b", "1"), ("c", "1")],
         &[("b", "1"), ("c", "2")],
-        &["merged a: only their side has it"],
+        &["locked: "],
     ),
     (
         &[("a", "1"), ("b", "1")],
@@ -52,7 +52,7 @@ const MERGES: [(Wanted, Wanted, Wanted, Wanted, &[&str]); 5] = [
         &[("a", "2"), ("b", "2")],
         &["merged b: the sides differ, so it was resolved again"],
     ),
-    (&[("a", "1")], &[("a", "2")], &[], &[], &["merged a: only our side has it"]),
+    (&[("a", "1")], &[("a", "2")], &[], &[], &["locked: "]),
 ];
 
 #[test]

@@ -94,6 +94,10 @@ fn registries_are_asked_only_if_they_are_meant() {
     sandbox.ok(&["lock", "-P", "a"]);
     sandbox.ok(&["sync"]);
     assert!(sandbox.ok(&["status", "--remote"]).stdout.starts_with("up to date: "));
+    registry.forget("/v2/org/a/manifests/1");
+    let said = differs(&sandbox, &["--remote"]);
+    assert!(said.contains("  a: the tag of ") && said.contains(" cannot be resolved: "), "{said}");
+    registry.push("org/a", "1", &second);
     // A mirror that has what is locked need not have tags; a registry that is down says nothing about either.
     sandbox.ok(&["bundle", "export", "set"]);
     let mirror = format!("mirrors = [\"oci-layout:set\"]\n[registries.\"{}\"]\n", registry.host());

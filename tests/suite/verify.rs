@@ -404,7 +404,7 @@ fn a_lock_that_cannot_be_read_is_named_and_left() {
     let lock = sandbox.path("project/sesame.lock").display().to_string();
     sandbox
         .run(&["verify", "--repair"])
-        .fails(76, &["left  lock ", &lock, "is a merge-conflict marker", "`sesame lock` merges"]);
+        .fails(76, &["left  lock ", &lock, "1:1: `<<<<<<<` is a merge-conflict marker", "finish the merge"]);
     assert_eq!(sandbox.read("sesame.lock"), "<<<<<<< ours\n");
 }
 

@@ -46,7 +46,7 @@ fn the_newest_that_fits_is_locked_and_stays_until_an_upgrade() {
     let run = sandbox.run(&["outdated"]);
     assert_eq!(run.status, 1);
     let row = "  a     v1.10.1  1.12.0  2.0.0\n";
-    assert!(run.stdout.contains(row) && run.stdout.contains("`sesame upgrade` takes what fits"), "{}", run.stdout);
+    assert!(run.stdout.contains(row) && run.stdout.contains("`sesame upgrade a` takes what fits"), "{}", run.stdout);
     assert_eq!(locked(&sandbox), "v1.10.1", "nothing is changed by looking");
     let said = sandbox.ok(&["upgrade"]).stderr;
     assert!(said.contains("org/a:v1.10.1 ") && said.contains("org/a:1.12.0 "), "{said}");
@@ -131,7 +131,7 @@ fn what_cannot_be_resolved_says_what_there_is() {
     for (fault, text) in [
         (Fault::Bytes(b"<html>".to_vec()), "no list of tags"),
         (Fault::Header("Link", "<https://evil.example/v2/>; rel=\"next\"".to_owned()), "on another host"),
-        (Fault::Header("Link", "</v2/org/a/tags/list?n=1000>; rel=\"next\"".to_owned()), "in a circle"),
+        (Fault::Header("Link", "</v2/org/a/tags/list?n=1000>; rel=\"next\"".to_owned()), "has no end"),
     ] {
         registry.misbehave("/v2/org/a/tags/list", fault);
         sandbox.run(&["lock"]).fails(69, &[text]);
@@ -156,4 +156,40 @@ fn a_layout_that_stands_for_a_registry_tells_its_tags() {
     sandbox.sync(None, &["--offline"]);
     assert_eq!(locked(&sandbox), "0.1.0");
     assert!(sandbox.run(&["outdated"]).stdout.contains("  a     0.1.0   0.1.0  1.0.0\n"));
+}
+
+#[test]
+fn only_what_is_newer_is_outdated_and_what_cannot_be_asked_is_no_news() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    push(&registry, &["2", "latest", "1.9.0", "2.0.0-rc.1", "v1.9.0"]);
+    let host = registry.host();
+    for tag in ["2", "latest", "2.0.0-rc.1", "v1.9.0"] {
+        let text = format!("[extensions]\na = \"{host}/org/a:{tag}\"\n\n[registries.\"{host}\"]\nplain-http = true\n");
+        sandbox.write("sesame.toml", text);
+        sandbox.ok(&["sync"]);
+        assert!(sandbox.ok(&["outdated"]).stdout.starts_with("up to date: "), "{tag}");
+    }
+    let text = sandbox.read("sesame.toml");
+    sandbox.write("sesame.toml", text.replace("plain-http = true", "plain-http = false"));
+    sandbox.run(&["outdated"]).fails(69, &[]);
+    assert!(sandbox.run(&["outdated"]).stdout.contains("warning: a: "));
+    sandbox.write("sesame.toml", text.replace("/org/a:", "/org/other:"));
+    registry.push("org/other", "1.9.0", &Artifact::wkg(&component("other")));
+    assert_eq!(sandbox.run(&["outdated"]).status, 1, "what is locked is of another repository");
+}
+
+#[test]
+fn a_range_is_not_made_a_pin_by_accident() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    push(&registry, &["1.0.0", "2.0.0"]);
+    want(&sandbox, &registry, "org/a", "^1", "");
+    sandbox.ok(&["sync"]);
+    let before = sandbox.read("sesame.toml");
+    let repository = format!("{}/org/a", registry.host());
+    let texts = ["`a` is there already, and takes what fits", "org/a ^1", "`sesame upgrade a`"];
+    sandbox.run(&["add", &repository]).fails(2, &texts);
+    assert_eq!(sandbox.read("sesame.toml"), before);
+    let said = sandbox.ok(&["add", &format!("{repository}:2.0.0")]).stderr;
+    assert!(said.contains(&format!("in the place of {repository} ^1")), "{said}");
+    assert!(sandbox.read("sesame.toml").contains("version = \"2.0.0\""));
 }
