@@ -134,6 +134,11 @@ pub enum Verb {
         #[command(subcommand)]
         command: Option<GenerationsCommand>,
     },
+    /// Look at what sesame stands on: folders, manifest, lock, policies, proxies, registries; exits with 1 if anything is wrong
+    Doctor {
+        #[command(flatten)]
+        means: Means,
+    },
     /// List extensions that have newer versions, and what those would want; exits with 1 if any
     Outdated {
         #[command(flatten)]
@@ -307,6 +312,7 @@ impl Verb {
             Self::Generations { .. } => "generations",
             Self::Rollback { .. } => "rollback",
             Self::Bundle(Below(command)) => command.name(),
+            Self::Doctor { .. } => "doctor",
             Self::Outdated { .. } => "outdated",
             Self::Upgrade { .. } => "upgrade",
             Self::Verify { .. } => "verify",
@@ -326,7 +332,7 @@ fn version() -> String {
 const EXIT_STATUS: &str = "\
 Exit status:
     0  done
-    1  something differs (--check, diff, status, outdated), the called function returned an error, or a registry does not let us in (check)
+    1  something differs (--check, diff, status, outdated, doctor), the called function returned an error, or a registry does not let us in (check)
     2  the command line is wrong
     3  the called extension trapped or met a limit
    65  a manifest, a lock or something fetched cannot be used

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sesame::model::bundle_report::{ExportReport, ImportReport};
 use sesame::model::cache_report::GcReport;
+use sesame::model::doctor_report::DoctorReport;
 use sesame::model::fault::Fault;
 use sesame::model::generation_report::{GenerationsReport, RemovedGenerationsReport};
 use sesame::model::lock::LockChange;
@@ -62,6 +63,7 @@ pub enum Data<'a> {
     Generations(&'a GenerationsReport),
     Export(&'a ExportReport),
     Import(&'a ImportReport),
+    Doctor(&'a DoctorReport),
     Outdated(&'a OutdatedReport),
     Verify(&'a VerifyReport),
     Status(&'a StatusReport),

@@ -11,6 +11,7 @@ mod extension_args;
 mod failure;
 mod human;
 mod human_cache;
+mod human_doctor;
 mod human_generations;
 mod human_live;
 mod human_registry;
@@ -41,7 +42,8 @@ use sesame::ops::project::Project;
 use sesame::ops::status::Remote;
 use sesame::ops::sync::{LockPolicy, Ownership};
 use sesame::ops::{
-    diff, gc, generations, glance, init, lock, outdated, pages, rollback, status, sync, upgrade, verify, wit, worker,
+    diff, doctor, gc, generations, glance, init, lock, outdated, pages, rollback, status, sync, upgrade, verify, wit,
+    worker,
 };
 use sesame::registry::mirror::Reach;
 
@@ -154,6 +156,12 @@ fn run_verb(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, 
             let profile = extension::live_profile(arguments, &Environment::read()?, profile)?;
             let report = rollback::rollback(&context, &profile, *generation)?;
             output.report("rollback", json::Data::Sync(&report), || human_generations::rollback(&report));
+        }
+        Verb::Doctor { means } => {
+            let context = any_context(arguments, "doctor", means, output)?;
+            let report = doctor::doctor(&context, &Environment::read()?.search(arguments.manifest.clone()));
+            output.result("doctor", json::Data::Doctor(&report), || human_doctor::doctor(&report));
+            return Ok(if report.is_wrong() { End::Differs } else { End::Done });
         }
         Verb::Outdated { means } => {
             let report = outdated::outdated(&context(arguments, "outdated", means, output)?)?;

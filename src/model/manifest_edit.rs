@@ -109,16 +109,18 @@ pub fn add_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<St
 
 /// `name = …`, as it stands in `[extensions]`.
 fn entry_line(name: &ExtensionName, change: &Change) -> Result<String, EditError> {
-    let value = match (&change.source, change.grants.is_empty()) {
-        (WrittenSource::Oci { reference, .. }, true) => Value::from(reference.as_str()),
-        _ => {
-            let mut table = InlineTable::new();
-            set_source(&mut table, &change.source);
-            grant(&mut table, &change.grants, Comments::No)?;
-            Value::InlineTable(table)
-        }
-    };
-    Ok(format!("{name} = {}", value.to_string().trim()))
+    Ok(format!("{name} = {}", entry_value(change)?.to_string().trim()))
+}
+
+/// A reference alone, or an inline table.
+fn entry_value(change: &Change) -> Result<Value, EditError> {
+    if let (WrittenSource::Oci { reference, .. }, true) = (&change.source, change.grants.is_empty()) {
+        return Ok(Value::from(reference.as_str()));
+    }
+    let mut table = InlineTable::new();
+    set_source(&mut table, &change.source);
+    grant(&mut table, &change.grants, Comments::No)?;
+    Ok(Value::InlineTable(table))
 }
 
 /// The same as the lines of a table of its own.
@@ -140,15 +142,7 @@ pub fn edit_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<S
     let entry = extensions(&mut document).and_then(|table| table.get_mut(name.as_str())).ok_or_else(form)?;
     if let Some(short) = entry.as_value_mut().filter(|value| value.is_str()) {
         let decor = short.decor().clone();
-        let mut value = match (&change.source, change.grants.is_empty()) {
-            (WrittenSource::Oci { reference, .. }, true) => Value::from(reference.as_str()),
-            _ => {
-                let mut table = InlineTable::new();
-                set_source(&mut table, &change.source);
-                grant(&mut table, &change.grants, Comments::No)?;
-                Value::InlineTable(table)
-            }
-        };
+        let mut value = entry_value(change)?;
         *value.decor_mut() = decor;
         *short = value;
     } else {

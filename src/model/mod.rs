@@ -13,6 +13,7 @@ pub mod capability;
 pub mod code;
 pub mod destination;
 pub mod digest;
+pub mod doctor_report;
 mod document;
 pub mod engine_key;
 pub mod event;

@@ -293,10 +293,15 @@ pub fn sweep(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// How many bytes the disk that a folder is on has left.
+pub fn free(folder: &Path) -> Result<u64, Error> {
+    let disk = rustix::fs::statvfs(folder).map_err(|error| Error::io("look at the disk of", folder)(error.into()))?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// Fails where the disk that a folder is on has not so many bytes left.
 pub fn leave_room(folder: &Path, bytes: u64) -> Result<(), Error> {
-    let disk = rustix::fs::statvfs(folder).map_err(|error| Error::io("look at the disk of", folder)(error.into()))?;
-    if disk.f_bavail.saturating_mul(disk.f_frsize) >= bytes {
+    if free(folder)? >= bytes {
         return Ok(());
     }
     let full = std::io::Error::from(std::io::ErrorKind::StorageFull);

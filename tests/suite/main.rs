@@ -15,6 +15,7 @@ mod crashes;
 mod credentials;
 mod crowd;
 mod demo;
+mod doctor;
 mod downloads;
 mod editing;
 mod faults;

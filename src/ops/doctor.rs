@@ -1,0 +1,216 @@
+//! `doctor`: looks at everything that sesame stands on, one thing after the other, and says what is so. Changes nothing, and
+//! shows no secret.
+
+use std::collections::BTreeSet;
+
+use super::context::Context;
+use super::error::Error;
+use super::lock::stale;
+use super::permission::{policy_files, read_policy};
+use super::project::{Project, Search};
+use super::registry;
+use crate::engine::key::{engine_keys, wasmtime_version};
+use crate::model::doctor_report::{Check, DoctorReport, State};
+use crate::model::fault::Fault;
+use crate::model::reference::OciRepository;
+use crate::model::registries::RegistryPattern;
+use crate::model::registry_report::{Access, Credentials};
+use crate::model::text::{count, size};
+use crate::registry::mirror::Reach;
+use crate::store::{check, generations, place, write};
+
+/// How much of a disk should be free, in bytes.
+const ROOM: u64 = 256 << 20;
+
+/// Looks at everything. `search` is how the manifest is looked for.
+pub fn doctor(context: &Context, search: &Search) -> DoctorReport {
+    let mut doctor = Doctor { context, checks: Vec::new() };
+    doctor.program();
+    doctor.folders();
+    doctor.policies();
+    doctor.project(search);
+    doctor.proxies();
+    doctor.registries();
+    DoctorReport { checks: doctor.checks }
+}
+
+struct Doctor<'a> {
+    context: &'a Context,
+    checks: Vec<Check>,
+}
+
+impl Doctor<'_> {
+    fn note(&mut self, about: impl Into<String>, state: State, what: impl Into<String>, remedy: Option<String>) {
+        self.checks.push(Check { about: about.into(), state, what: what.into(), remedy });
+    }
+
+    fn good(&mut self, about: impl Into<String>, what: impl Into<String>) {
+        self.note(about, State::Good, what, None);
+    }
+
+    /// Notes an error with its causes, and its hint.
+    fn wrong(&mut self, about: impl Into<String>, error: &Error) {
+        let Fault { message, causes, hint, .. } = error.fault();
+        let problems = match error {
+            Error::Problems(problems) | Error::Policy(problems) => problems
+                .iter()
+                .map(|problem| format!("{}:{}: {}", problem.file, problem.line, problem.message))
+                .collect(),
+            _ => causes,
+        };
+        let what = [vec![message], problems].concat().join(": ");
+        self.note(about, State::Wrong, what, hint);
+    }
+
+    fn program(&mut self) {
+        match engine_keys(|_| true) {
+            Ok(keys) => {
+                let key = keys.unmetered.map(|key| key.as_str().to_owned()).unwrap_or_default();
+                let (version, wasmtime) = (env!("CARGO_PKG_VERSION"), wasmtime_version());
+                self.good("sesame", format!("{version}, with wasmtime {wasmtime}; compiled code is kept as {key}"));
+            }
+            Err(error) => self.wrong("sesame", &error.into()),
+        }
+    }
+
+    fn folders(&mut self) {
+        let paths = &self.context.paths;
+        if let Err(error) = place::check_owner(paths) {
+            self.wrong("store", &error.into());
+            return;
+        }
+        for (about, folder) in [("data", &paths.data), ("cache", &paths.cache), ("state", &paths.state)] {
+            let there = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(folder);
+            let path = folder.display();
+            match write::free(there) {
+                Err(error) => self.wrong(about, &error.into()),
+                Ok(free) if free < ROOM => {
+                    let remedy = "make room on that disk".to_owned();
+                    self.note(about, State::Wrong, format!("{path}: only {} are free", size(free)), Some(remedy));
+                }
+                Ok(free) if folder.is_dir() => self.good(about, format!("{path}, {} free", size(free))),
+                Ok(_) => self.note(about, State::Absent, format!("{path} is made when it is needed"), None),
+            }
+        }
+        for (folder, wrong) in place::wrong(paths) {
+            let remedy = Some("sesame verify --repair".to_owned());
+            self.note("folder", State::Wrong, format!("{}: {wrong}", folder.display()), remedy);
+        }
+        match check::key(paths) {
+            Ok(None) if paths.key().exists() => self.good("key", paths.key().display().to_string()),
+            Ok(None) => self.note("key", State::Absent, "it is made with the first code".to_owned(), None),
+            Ok(Some(why)) => {
+                let remedy = Some("sesame verify --repair".to_owned());
+                self.note("key", State::Wrong, format!("{}: {why}", paths.key().display()), remedy);
+            }
+            Err(error) => self.wrong("key", &error.into()),
+        }
+    }
+
+    fn policies(&mut self) {
+        let there: Vec<String> = policy_files(&self.context.user)
+            .filter(|path| path.exists())
+            .map(|path| path.display().to_string())
+            .collect();
+        match read_policy(&self.context.user) {
+            Err(error) => self.wrong("policy", &error),
+            Ok(_) if there.is_empty() => self.note("policy", State::Absent, "this machine has none", None),
+            Ok(_) => self.good("policy", there.join(", ")),
+        }
+    }
+
+    fn project(&mut self, search: &Search) {
+        let project = match Project::find(search) {
+            Ok(project) => project,
+            Err(error) => return self.wrong("manifest", &error),
+        };
+        let path = project.manifest();
+        let why = if search.named.is_some() {
+            "--manifest names it"
+        } else if search.environment.is_some() {
+            "$SESAME_MANIFEST names it"
+        } else if path.parent().is_some_and(|folder| search.start.starts_with(folder)) {
+            "it is in this folder or above"
+        } else {
+            "it is your own; none is in this folder or above"
+        };
+        let manifest = match project.read_manifest() {
+            Ok(manifest) => manifest,
+            Err(error) => return self.wrong("manifest", &error),
+        };
+        let extensions = count(manifest.extensions.len(), "extension");
+        self.good("manifest", format!("{}, {extensions}; {why}", path.display()));
+        match project.read_lock() {
+            Err(error) => self.wrong("lock", &error),
+            Ok(None) => self.wrong("lock", &Error::NoLock),
+            Ok(Some(lock)) => match stale(self.context, &manifest, &lock) {
+                Err(error) => self.wrong("lock", &error),
+                Ok(stale) if stale.is_empty() => self.good("lock", project.lock_path().display().to_string()),
+                Ok(stale) => self.wrong("lock", &Error::StaleLock { stale: stale.into_iter().collect() }),
+            },
+        }
+        let profile = manifest.profile.unwrap_or_default();
+        match generations::live(&self.context.paths, &profile) {
+            Err(error) => self.wrong("live", &error.into()),
+            Ok(None) => {
+                let remedy = Some("sesame sync".to_owned());
+                self.note("live", State::Absent, format!("nothing in profile `{profile}`"), remedy);
+            }
+            Ok(Some((number, live))) => {
+                let extensions = count(live.extensions.len(), "extension");
+                self.good("live", format!("{extensions} in profile `{profile}` (generation {number})"));
+            }
+        }
+    }
+
+    fn proxies(&mut self) {
+        let proxies = &self.context.network.proxies;
+        let set = [("https", proxies.https.is_some()), ("http", proxies.http.is_some())];
+        let set: Vec<&str> = set.into_iter().filter(|(_, is_set)| *is_set).map(|(scheme, _)| scheme).collect();
+        match (set.is_empty(), &proxies.none_for) {
+            (true, _) => self.note("proxies", State::Absent, "none", None),
+            (false, None) => self.good("proxies", format!("for {}", set.join(" and "))),
+            (false, Some(none)) => self.good("proxies", format!("for {}, but not for {none}", set.join(" and "))),
+        }
+    }
+
+    /// Asks every registry that the manifest names.
+    fn registries(&mut self) {
+        let manifest = self.context.project.read_manifest().unwrap_or_default();
+        let sources = || manifest.extensions.values().filter_map(|extension| extension.source.repository());
+        let hosts: BTreeSet<&str> = sources().map(|repository| repository.registry()).collect();
+        for host in hosts {
+            let is_asked = |repository: &OciRepository| {
+                let settings = manifest.registries.settings_for(repository);
+                repository.registry() == host && !settings.is_some_and(|(_, settings)| settings.mirrors_only)
+            };
+            if !sources().any(is_asked) {
+                self.note(host, State::Absent, "only its mirrors are asked", None);
+                continue;
+            }
+            if self.context.reach == Reach::Offline {
+                self.note(host, State::Absent, "not asked, because of --offline", None);
+                continue;
+            }
+            let Ok(pattern) = host.parse::<RegistryPattern>() else { continue };
+            match registry::check(self.context, &pattern) {
+                Err(error) => self.wrong(host, &error),
+                Ok(report) => {
+                    let credentials = match report.credentials {
+                        Credentials::Found { place } => format!("credentials in {place}"),
+                        Credentials::None => "no credentials".to_owned(),
+                        Credentials::Withheld { setting } => format!("no credentials, because of `{setting}`"),
+                    };
+                    let what = format!("reached over {}, {credentials}", report.protocol);
+                    match (report.access, report.fault) {
+                        (Access::Refused, fault) => {
+                            let remedy = fault.and_then(|fault| fault.hint);
+                            self.note(host, State::Wrong, format!("{what}; it does not let us in"), remedy);
+                        }
+                        _ => self.good(host, what),
+                    }
+                }
+            }
+        }
+    }
+}
