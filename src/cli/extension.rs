@@ -9,7 +9,7 @@ use sesame::model::capability::{Grant, Grants, add};
 use sesame::model::manifest::Limits;
 use sesame::model::name::{ExtensionName, ProfileName};
 use sesame::model::reference::Named;
-use sesame::model::report::{CallOutcome, LogReport};
+use sesame::model::report::{CallOutcome, InstallReport, LogReport};
 use sesame::ops::call::{Call, call};
 use sesame::ops::change::Then;
 use sesame::ops::consent::{Asks, Consent};
@@ -26,7 +26,9 @@ use sesame::registry::package::Taken;
 use super::args::{Arguments, ProfileArgument};
 use super::backends::{Echo, Printed};
 use super::environment::Environment;
-use super::extension_args::{AddArguments, CallArguments, ExtensionCommand, InstallArguments, RemoveArguments};
+use super::extension_args::{
+    AddArguments, CallArguments, ExtensionCommand, InstallArguments, NewArguments, RemoveArguments,
+};
 use super::failure::Failure;
 use super::means::Means;
 use super::output::{Output, Volume};
@@ -74,27 +76,39 @@ pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -
 }
 
 fn run_install(arguments: &Arguments, options: &InstallArguments, output: &Output) -> Result<(), Failure> {
-    let environment = Environment::read()?;
-    let project = Project::find_or_own(&environment.search(arguments.manifest.clone()))?;
-    let file = environment.start.join(options.from_file.clone().unwrap_or_default());
-    let origin = options.reference.as_ref().map_or(Origin::File(file), origin);
-    let grants = options.grants.iter().map(|grant| environment.absolute(grant)).collect();
-    let context = context_of(environment, project, "install", &options.means, output)?;
-    let consent = |asks: &Asks<'_>| consent(asks, options.grant_all, output, &context.interrupt);
-    let report = install(
-        &context,
-        &Install {
-            origin,
-            name: options.name.clone(),
-            grants,
-            place: Place::DropIn,
-            then: Then::Sync,
-            consent: &consent,
-            profile: options.profile.profile.clone(),
-        },
-    )?;
+    let file = Origin::File(Environment::read()?.start.join(options.from_file.clone().unwrap_or_default()));
+    let origin = options.reference.as_ref().map_or(file, origin);
+    let report = run_new(arguments, "install", origin, (Place::DropIn, Then::Sync), &options.new, output)?;
     output.report("install", json::Data::Install(&report), || human::install(&report));
     Ok(())
+}
+
+/// Adds an extension to the manifest.
+pub fn run_add(arguments: &Arguments, options: &AddArguments, output: &Output) -> Result<(), Failure> {
+    let file = Origin::InPlace(Environment::read()?.start.join(options.path.clone().unwrap_or_default()));
+    let origin = options.reference.as_ref().map_or(file, origin);
+    let where_to = (Place::Manifest, then(options.no_sync));
+    let report = run_new(arguments, "add", origin, where_to, &options.new, output)?;
+    output.report("add", json::Data::Install(&report), || human::added(&report));
+    Ok(())
+}
+
+/// Installs what is new, or takes the place of what has its name.
+fn run_new(
+    arguments: &Arguments,
+    verb: &str,
+    origin: Origin,
+    (place, then): (Place, Then),
+    options: &NewArguments,
+    output: &Output,
+) -> Result<InstallReport, Failure> {
+    let environment = Environment::read()?;
+    let project = Project::find_or_own(&environment.search(arguments.manifest.clone()))?;
+    let grants = options.grants.iter().map(|grant| environment.absolute(grant)).collect();
+    let context = context_of(environment, project, verb, &options.means, output)?;
+    let consent = |asks: &Asks<'_>| consent(asks, options.grant_all, output, &context.interrupt);
+    let (name, profile) = (options.name.clone(), options.profile.profile.clone());
+    Ok(install(&context, &Install { origin, name, grants, place, then, consent: &consent, profile })?)
 }
 
 /// Where what is named comes from.
@@ -103,28 +117,6 @@ fn origin(named: &Named) -> Origin {
         Named::Revision(reference) => Origin::Registry(reference.clone()),
         Named::Repository(repository) => Origin::Newest(repository.clone()),
     }
-}
-
-/// Adds an extension to the manifest.
-pub fn run_add(arguments: &Arguments, options: &AddArguments, output: &Output) -> Result<(), Failure> {
-    let environment = Environment::read()?;
-    let project = Project::find_or_own(&environment.search(arguments.manifest.clone()))?;
-    let file = environment.start.join(options.path.clone().unwrap_or_default());
-    let grants = options.grants.iter().map(|grant| environment.absolute(grant)).collect();
-    let context = context_of(environment, project, "add", &options.means, output)?;
-    let consent = |asks: &Asks<'_>| consent(asks, options.grant_all, output, &context.interrupt);
-    let wanted = Install {
-        origin: options.reference.as_ref().map_or(Origin::InPlace(file), origin),
-        name: options.name.clone(),
-        grants,
-        place: Place::Manifest,
-        then: then(options.no_sync),
-        consent: &consent,
-        profile: options.profile.profile.clone(),
-    };
-    let report = install(&context, &wanted)?;
-    output.report("add", json::Data::Install(&report), || human::added(&report));
-    Ok(())
 }
 
 /// Takes extensions out of the manifest.

@@ -97,19 +97,8 @@ pub struct InstallArguments {
     /// Copy a component's file beside the manifest and install that
     #[arg(long, value_name = "FILE.wasm")]
     pub from_file: Option<PathBuf>,
-    /// What to call it [default: the last part of the reference, or the file's stem]
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<ExtensionName>,
-    /// Grant a capability, `config-read`, or a part of one, `secret-read=api-token`; may be given several times
-    #[arg(long = "grant", value_name = "CAPABILITY")]
-    pub grants: Vec<Grant>,
-    /// Grant everything that it asks for
-    #[arg(long)]
-    pub grant_all: bool,
     #[command(flatten)]
-    pub profile: ProfileArgument,
-    #[command(flatten)]
-    pub means: Means,
+    pub new: NewArguments,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -120,6 +109,16 @@ pub struct AddArguments {
     /// A component's file, which stays where it is
     #[arg(long, value_name = "FILE.wasm")]
     pub path: Option<PathBuf>,
+    /// Lock it, and leave what is live as it is
+    #[arg(long)]
+    pub no_sync: bool,
+    #[command(flatten)]
+    pub new: NewArguments,
+}
+
+/// What is said of an extension that is new, wherever it is written.
+#[derive(Debug, Clone, Args)]
+pub struct NewArguments {
     /// What to call it [default: the last part of the reference, or the file's stem]
     #[arg(long, value_name = "NAME")]
     pub name: Option<ExtensionName>,
@@ -129,9 +128,6 @@ pub struct AddArguments {
     /// Grant everything that it asks for
     #[arg(long)]
     pub grant_all: bool,
-    /// Lock it, and leave what is live as it is
-    #[arg(long)]
-    pub no_sync: bool,
     #[command(flatten)]
     pub profile: ProfileArgument,
     #[command(flatten)]
