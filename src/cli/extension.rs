@@ -76,19 +76,22 @@ pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -
 }
 
 fn run_install(arguments: &Arguments, options: &InstallArguments, output: &Output) -> Result<(), Failure> {
-    let file = Origin::File(Environment::read()?.start.join(options.from_file.clone().unwrap_or_default()));
+    let environment = Environment::read()?;
+    let file = Origin::File(environment.start.join(options.from_file.clone().unwrap_or_default()));
     let origin = options.reference.as_ref().map_or(file, origin);
-    let report = run_new(arguments, "install", origin, (Place::DropIn, Then::Sync), &options.new, output)?;
+    let where_to = (Place::DropIn, Then::Sync);
+    let report = run_new(arguments, "install", environment, origin, where_to, &options.new, output)?;
     output.report("install", json::Data::Install(&report), || human::install(&report));
     Ok(())
 }
 
 /// Adds an extension to the manifest.
 pub fn run_add(arguments: &Arguments, options: &AddArguments, output: &Output) -> Result<(), Failure> {
-    let file = Origin::InPlace(Environment::read()?.start.join(options.path.clone().unwrap_or_default()));
+    let environment = Environment::read()?;
+    let file = Origin::InPlace(environment.start.join(options.path.clone().unwrap_or_default()));
     let origin = options.reference.as_ref().map_or(file, origin);
     let where_to = (Place::Manifest, then(options.no_sync));
-    let report = run_new(arguments, "add", origin, where_to, &options.new, output)?;
+    let report = run_new(arguments, "add", environment, origin, where_to, &options.new, output)?;
     output.report("add", json::Data::Install(&report), || human::added(&report));
     Ok(())
 }
@@ -97,12 +100,12 @@ pub fn run_add(arguments: &Arguments, options: &AddArguments, output: &Output) -
 fn run_new(
     arguments: &Arguments,
     verb: &str,
+    environment: Environment,
     origin: Origin,
     (place, then): (Place, Then),
     options: &NewArguments,
     output: &Output,
 ) -> Result<InstallReport, Failure> {
-    let environment = Environment::read()?;
     let project = Project::find_or_own(&environment.search(arguments.manifest.clone()))?;
     let grants = options.grants.iter().map(|grant| environment.absolute(grant)).collect();
     let context = context_of(environment, project, verb, &options.means, output)?;

@@ -62,7 +62,9 @@ enum Part {
 #[derive(Debug, Clone, Default)]
 pub struct Merged {
     pub lock: Lock,
-    /// Empty if it was not merged, or the sides agree.
+    /// Whether it had two sides.
+    pub is_merged: bool,
+    /// Empty if it had not, or they agree.
     pub choices: BTreeMap<ExtensionName, Choice>,
 }
 
@@ -73,7 +75,7 @@ pub struct Merged {
 pub fn merge(file: &str, [ours, theirs]: &[String; 2]) -> Result<Merged, Vec<Problem>> {
     let ours = Lock::parse(&format!("{file} (ours)"), ours.as_bytes())?;
     let theirs = Lock::parse(&format!("{file} (theirs)"), theirs.as_bytes())?;
-    let mut merged = Merged::default();
+    let mut merged = Merged { is_merged: true, ..Merged::default() };
     let names: BTreeSet<&ExtensionName> = ours.entries.keys().chain(theirs.entries.keys()).collect();
     for name in names {
         let (entry, choice) = match (ours.entries.get(name), theirs.entries.get(name)) {

@@ -18,7 +18,7 @@ use crate::model::digest::Digest;
 use crate::model::event::Event;
 use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockChange, LockEntry, LockedSource, Staleness};
-use crate::model::lock_merge::{self, Merged};
+use crate::model::lock_merge::Merged;
 use crate::model::manifest::{ComponentSource, Manifest, OciRange};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::{Candidate, Origin, Plan};
@@ -75,8 +75,7 @@ pub(super) fn lock_silently(
     check_upgrade(context, &manifest, upgrade)?;
     let old = context.project.read_lock_or_merge()?;
     if let Some(glance) = glance
-        && let Some(Merged { lock: old, .. }) = &old
-        && lock_merge::sides(&context.project.lock_text()?).is_none()
+        && let Some(Merged { lock: old, is_merged: false, .. }) = &old
         && stale(context, &manifest, old)?.is_empty()
     {
         check_sources(&read_policy(&context.user)?.sources, &manifest, Some(old))?;
@@ -171,8 +170,8 @@ fn make(
     let old_text = context.project.lock_text()?;
     let found = context.project.read_lock_or_merge()?;
     // One that is still to be merged is written anew, whatever comes out.
-    let existed = found.is_some() && lock_merge::sides(&old_text).is_none();
-    let Merged { lock: old, choices: mut merged } = found.unwrap_or_default();
+    let existed = found.as_ref().is_some_and(|found| !found.is_merged);
+    let Merged { lock: old, choices: mut merged, .. } = found.unwrap_or_default();
     merged.retain(|name, _| manifest.extensions.contains_key(name));
     let mut new = old.clone();
     new.entries.extend(known);

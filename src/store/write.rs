@@ -18,6 +18,9 @@ const LINKS: usize = 16;
 /// How the names of files under way begin.
 const UNFINISHED: &str = ".sesame-unfinished-";
 
+/// Opens no link at the end of a path.
+const NOFOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+
 /// The mode of files in the store.
 const READ_ONLY: u32 = 0o400;
 
@@ -31,18 +34,31 @@ pub enum Durability {
 
 /// Creates a folder and what it lacks above, each with mode 0700.
 pub fn create_folder(path: &Path) -> Result<(), Error> {
-    if path.is_dir() {
-        return Ok(());
+    create_missing(path, Some(0o700)).map(drop)
+}
+
+/// Creates a folder of the user's and what it lacks above, with the modes of ordinary folders. Gives those that were
+/// created, the outermost first.
+pub fn create_user_folder(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    create_missing(path, None)
+}
+
+/// `mode` is that of an ordinary new folder, after the umask, where none is given.
+fn create_missing(path: &Path, mode: Option<u32>) -> Result<Vec<PathBuf>, Error> {
+    if path.is_dir() || path.as_os_str().is_empty() {
+        return Ok(Vec::new());
     }
-    if let Some(parent) = path.parent() {
-        create_folder(parent)?;
-    }
-    match DirBuilder::new().mode(0o700).create(path) {
+    let mut created = path.parent().map(|parent| create_missing(parent, mode)).transpose()?.unwrap_or_default();
+    match DirBuilder::new().mode(mode.unwrap_or(0o777)).create(path) {
         Ok(()) => {
-            fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(Error::io("set the mode of", path))?;
-            sync_parent(path)
+            if let Some(mode) = mode {
+                fs::set_permissions(path, Permissions::from_mode(mode)).map_err(Error::io("set the mode of", path))?;
+            }
+            sync_parent(path)?;
+            created.push(path.to_owned());
+            Ok(created)
         }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(created),
         Err(error) => Err(Error::io("create the folder", path)(error)),
     }
 }
@@ -52,8 +68,7 @@ pub fn open_staged(path: &Path) -> Result<File, Error> {
     if let Some(parent) = path.parent() {
         create_folder(parent)?;
     }
-    let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-    if let Ok(file) = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path) {
+    if let Ok(file) = OpenOptions::new().read(true).write(true).custom_flags(NOFOLLOW).open(path) {
         let metadata = file.metadata().map_err(Error::io("read", path))?;
         let own = metadata.uid() == rustix::process::geteuid().as_raw();
         if metadata.is_file() && own && metadata.mode() & 0o077 == 0 && metadata.nlink() == 1 {
@@ -124,24 +139,6 @@ pub fn create_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::io("create", path))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io("write", path))?;
     sync_parent(path)
-}
-
-/// Creates a folder of the user's and what it lacks above, with the modes of ordinary folders. Gives those that were
-/// created, the outermost first.
-pub fn create_user_folder(path: &Path) -> Result<Vec<PathBuf>, Error> {
-    if path.is_dir() || path.as_os_str().is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut created = path.parent().map(create_user_folder).transpose()?.unwrap_or_default();
-    match fs::create_dir(path) {
-        Ok(()) => {
-            sync_parent(path)?;
-            created.push(path.to_owned());
-            Ok(created)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(created),
-        Err(error) => Err(Error::io("create the folder", path)(error)),
-    }
 }
 
 /// Whether a folder holds nothing, or is not there.
@@ -284,8 +281,7 @@ pub fn sweep(folder: &Path) -> Result<(), Error> {
         Err(error) => return Err(Error::io("read the folder", folder)(error)),
     };
     for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
-        let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-        let opened = OpenOptions::new().read(true).custom_flags(flags).open(entry.path());
+        let opened = OpenOptions::new().read(true).custom_flags(NOFOLLOW).open(entry.path());
         if opened.is_ok_and(|file| file.try_lock().is_ok()) {
             let _ = fs::remove_file(entry.path());
         }
@@ -325,8 +321,7 @@ pub fn open_guard(path: &Path) -> Result<File, Error> {
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             // Its bytes are written over, so it must not be a link to something else.
-            let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-            OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)
+            OpenOptions::new().read(true).write(true).custom_flags(NOFOLLOW).open(path)
         }
         Err(error) => Err(error),
     };
@@ -350,9 +345,8 @@ pub fn open_log(path: &Path, old: &Path, most: u64) -> Result<File, Error> {
         let why = "it is a link, or has other names".to_owned();
         return Err(Error::Untrusted { path: path.to_owned(), why });
     }
-    let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
     let mut options = OpenOptions::new();
-    options.append(true).create(true).mode(0o600).custom_flags(flags);
+    options.append(true).create(true).mode(0o600).custom_flags(NOFOLLOW);
     options.open(path).map_err(Error::io("open", path))
 }
 

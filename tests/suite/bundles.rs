@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 use sesame::model::digest::Digest;
@@ -145,12 +144,9 @@ fn an_empty_home_gets_the_same_set_without_a_network() {
 fn an_import_opens_no_socket_to_anywhere() {
     let (one, other) = (Sandbox::new(), Sandbox::new());
     exported(&one);
-    let plain = other.command(&["bundle", "import", &archive(&one), "--grant-all"]);
     let log = other.path("strace");
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-e", "trace=%network", "-o"]).arg(&log).arg(plain.get_program()).args(plain.get_args());
-    strace.current_dir(other.path("project")).env_clear();
-    strace.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", "/usr/bin:/bin");
+    let before = ["-f", "-e", "trace=%network", "-o", &log.display().to_string()];
+    let mut strace = other.command_under("strace", &before, &["bundle", "import", &archive(&one), "--grant-all"]);
     assert_eq!(Run::of(&mut strace).status, 0);
     let log = fs::read_to_string(log).unwrap();
     assert!(log.contains("exited with 0") && !log.contains("AF_INET") && !log.contains("connect("), "{log}");

@@ -4,7 +4,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -53,17 +52,12 @@ struct Hit {
 
 /// Runs a command under strace, which does something at the `nth` of some call. None if there were not so many.
 fn hit(sandbox: &Sandbox, command: &[&str], call: &str, what: &str, nth: usize) -> Option<Hit> {
-    let plain = sandbox.command(command);
     let log = sandbox.path("strace");
+    let (patience, log_name) = (PATIENCE.as_secs().to_string(), log.display().to_string());
+    let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{what}:when={nth}"));
     // Where what wakes a thread was refused, which never happens, the thread may sleep for ever.
-    let mut strace = Command::new("timeout");
-    strace
-        .args(["-s", "KILL", &PATIENCE.as_secs().to_string(), "strace", "-f", "-y", "-o"])
-        .arg(&log)
-        .args(["-e", &format!("trace={call}")]);
-    strace.args(["-e", &format!("inject={call}:{what}:when={nth}")]).arg(plain.get_program()).args(plain.get_args());
-    strace.current_dir(sandbox.path("project")).env_clear();
-    strace.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", "/usr/bin:/bin");
+    let before = ["-s", "KILL", &patience, "strace", "-f", "-y", "-o", &log_name, "-e", &trace, "-e", &inject];
+    let mut strace = sandbox.command_under("timeout", &before, command);
     let begun = Instant::now();
     let run = Run::of(&mut strace);
     let mut calls: HashMap<&str, usize> = HashMap::new();

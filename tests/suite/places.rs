@@ -171,17 +171,11 @@ fn a_home_that_is_read_only_still_serves_what_is_live() {
 /// Runs a command in a mount namespace of its own, where a small disk is mounted over a folder. `None` where that is not
 /// allowed: root may, and CI is root.
 fn on_small_disk(sandbox: &Sandbox, folder: &Path, options: &str, arguments: &[&str]) -> Option<Run> {
-    let plain = sandbox.command(arguments);
     let script = format!(
         "mount -t tmpfs -o {options} tmpfs '{0}' && cp -a '{0}.before/.' '{0}' && shift && exec \"$@\"",
         folder.display()
     );
-    let mut command = Command::new("unshare");
-    command.args(["-m", "sh", "-c", &script, "sh", "x"]).arg(plain.get_program()).args(plain.get_args());
-    command.current_dir(sandbox.path("project")).env_clear();
-    command
-        .envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))))
-        .env("PATH", "/usr/sbin:/usr/bin:/bin");
+    let mut command = sandbox.command_under("unshare", &["-m", "sh", "-c", &script, "sh", "x"], arguments);
     let may = Command::new("unshare").args(["-m", "true"]).status().is_ok_and(|status| status.success());
     may.then(|| Run::of(&mut command))
 }
@@ -215,11 +209,8 @@ fn a_disk_without_locks_is_named_and_still_serves_what_is_live() {
     let (sandbox, registry) = (Sandbox::new(), Registry::start());
     upgrade_wanted(&sandbox, &registry);
     let without_locks = |error: &str, arguments: &[&str]| {
-        let plain = sandbox.command(arguments);
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-o", "/dev/null", "-e", &format!("inject=flock:error={error}")]);
-        strace.arg(plain.get_program()).args(plain.get_args()).current_dir(sandbox.path("project")).env_clear();
-        strace.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", "/usr/bin:/bin");
+        let before = ["-f", "-o", "/dev/null", "-e", &format!("inject=flock:error={error}")];
+        let mut strace = sandbox.command_under("strace", &before, arguments);
         Run::of(&mut strace)
     };
     for error in ["ENOLCK", "EOPNOTSUPP", "ENOSYS"] {

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::chance::Chance;
 use super::sandbox::{Run, Sandbox};
@@ -58,11 +57,10 @@ struct Disk {
 impl Trace {
     /// Runs a command and writes down what it does below the sandbox.
     pub fn of(sandbox: &Sandbox, command: &[&str]) -> (Self, Run) {
-        let (plain, log) = (sandbox.command(command), sandbox.path("strace"));
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-y", "-xx", "-s", "1000000000", "-o"]).arg(&log).args(["-e", &format!("trace={CALLS}")]);
-        strace.arg(plain.get_program()).args(plain.get_args()).current_dir(sandbox.path("project")).env_clear();
-        strace.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", "/usr/bin:/bin");
+        let log = sandbox.path("strace");
+        let (log_name, trace) = (log.display().to_string(), format!("trace={CALLS}"));
+        let before = ["-f", "-y", "-xx", "-s", "1000000000", "-o", &log_name, "-e", &trace];
+        let mut strace = sandbox.command_under("strace", &before, command);
         let run = Run::of(&mut strace);
         let (root, log) = (sandbox.path(""), fs::read_to_string(log).unwrap());
         let mut begun: BTreeMap<&str, String> = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! A sealed place to run the program in: its own home and folders, an empty environment, no network but loopback.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
@@ -121,6 +122,16 @@ impl Sandbox {
         command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.uid(NOBODY).gid(NOBODY);
         Some(command)
+    }
+
+    /// The same command, started by another program, such as strace, which is given `before`.
+    pub fn command_under<T: AsRef<OsStr>>(&self, program: &str, before: &[T], arguments: &[&str]) -> Command {
+        let plain = self.command(arguments);
+        let mut command = Command::new(program);
+        command.args(before).arg(plain.get_program()).args(plain.get_args()).current_dir(self.path("project"));
+        command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("PATH", "/usr/sbin:/usr/bin:/bin").stdin(Stdio::null());
+        command
     }
 
     pub fn run(&self, arguments: &[&str]) -> Run {
