@@ -19,7 +19,7 @@ use super::compiler::Compiler;
 use super::context::Context;
 use super::error::Error;
 use super::examined::Examined;
-use super::project::read_file;
+use super::files::read_file;
 use super::target::Target;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};

@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use super::context::Context;
 use super::error::Error;
+use super::files::read_file;
 use super::permission::policy_files;
-use super::project::read_file;
 use super::sync::Options;
 use crate::engine::key::engine_keys;
 use crate::model::MAX_FILE;

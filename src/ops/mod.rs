@@ -24,6 +24,7 @@ pub mod doctor;
 pub mod error;
 pub mod examined;
 pub mod export;
+mod files;
 pub mod folders;
 mod frames;
 pub mod gc;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::context::{Context, User};
 use super::error::Error;
+use super::files::read_file;
 use super::folders::{Places, folders};
-use super::project::read_file;
 use crate::host::grants;
 use crate::model::MAX_FILE;
 use crate::model::capability::{Capability, everything};

@@ -1,12 +1,13 @@
 //! The files of a person's project: finding `sesame.toml`, reading it, its drop-ins, its lock and local components.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _};
+use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
+use super::files::{ComponentFile, hash_component, read_file};
 use super::folders::canonical;
 use crate::model::digest::Digest;
 use crate::model::fault::Fault;
@@ -14,9 +15,6 @@ use crate::model::lock::Lock;
 use crate::model::lock_merge::{Merged, merge, sides};
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::MAX_COMPONENT;
-use crate::model::preamble::Kind;
-use crate::store::blobs::hash;
 use crate::store::write;
 
 /// The name of the manifest.
@@ -380,52 +378,6 @@ fn check_owner(path: &Path, manifest: &Path) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::ForeignFile { path: path.to_owned(), owner: metadata.uid(), manifest: manifest.to_owned() })
-}
-
-/// A component's file: its digest and size, or what else it is.
-pub(super) enum ComponentFile {
-    Component {
-        digest: Digest,
-        size: u64,
-    },
-    Other(Kind),
-    /// More bytes than any component may have.
-    TooLarge(u64),
-    Missing,
-}
-
-/// Looks at a file that should be a component, without taking more than its first bytes into memory.
-pub(super) fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
-    let fault = |source| Error::Read { path: path.to_owned(), source };
-    let Some(mut file) = open_file(path)? else { return Ok(ComponentFile::Missing) };
-    let length = file.metadata().map_err(fault)?.len();
-    if length > MAX_COMPONENT {
-        return Ok(ComponentFile::TooLarge(length));
-    }
-    let (digest, size, start) = hash(&mut file).map_err(fault)?;
-    match Kind::of(&start) {
-        Kind::Component => Ok(ComponentFile::Component { digest, size }),
-        other => Ok(ComponentFile::Other(other)),
-    }
-}
-
-/// At most `limit` bytes of a file; none if there is no such file.
-pub(super) fn read_file(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
-    let Some(file) = open_file(path)? else { return Ok(None) };
-    let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    Ok(Some(bytes))
-}
-
-/// Opens a regular file; whatever blocks or never ends is refused.
-fn open_file(path: &Path) -> Result<Option<File>, Error> {
-    let fault = |source| Error::Read { path: path.to_owned(), source };
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => File::open(path).map(Some).map_err(fault),
-        Ok(_) => Err(fault(std::io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"))),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(fault(error)),
-    }
 }
 
 /// A little more of a manifest or lock than its limit is enough to refuse it.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::context::Context;
 use super::error::Error;
-use super::project::read_file;
+use super::files::read_file;
 use crate::model::MAX_FILE;
 use crate::model::reference::RegistryHost;
 use crate::model::registries::{Registries, RegistryPattern};

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use toml_edit::{DocumentMut, Item};
 
 use super::error::Error;
-use super::project::read_file;
+use super::files::read_file;
 use crate::host::backends::{SecretRead, SecretWrite};
 use crate::model::MAX_FILE;
 use crate::store::write;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
-use super::project::read_file;
+use super::files::read_file;
 use crate::store::write::{self, Aside};
 
 /// The changes so far, in their order. Dropped without [`keep`](Self::keep), it puts everything back as well as it can.

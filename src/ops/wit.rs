@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::error::Error;
-use super::project::read_file;
+use super::files::read_file;
 use crate::model::report::WitReport;
 use crate::store::write;
 
