@@ -134,7 +134,7 @@ async fn upstream(context: &Context, registry: &Registry, lock: &Lock) -> Vec<Di
                 }
                 (Ok(_), Ok(found)) => format!("the tag of {reference} names {} by now", found.provenance.short()),
                 // Mirrors have what is locked, and need not have tags.
-                (Ok(_), Err(error)) if is_gone(&error) && is_of_layouts(&error) => return None,
+                (Ok(_), Err(error)) if is_gone_from_layouts(&error) => return None,
                 (Ok(_), Err(error)) => format!("the tag of {reference} cannot be resolved: {error}"),
             },
         };
@@ -144,11 +144,11 @@ async fn upstream(context: &Context, registry: &Registry, lock: &Lock) -> Vec<Di
     found.into_iter().flatten().collect()
 }
 
-/// Whether only layouts were asked.
-fn is_of_layouts(error: &RegistryError) -> bool {
+/// Whether only layouts were asked, and have it not.
+fn is_gone_from_layouts(error: &RegistryError) -> bool {
     match error {
         RegistryError::NotFound { source_name, .. } => source_name.starts_with("oci-layout:"),
-        RegistryError::All { tried, .. } => tried.iter().all(is_of_layouts),
+        RegistryError::All { tried, .. } => tried.iter().all(is_gone_from_layouts),
         _ => false,
     }
 }
