@@ -5,7 +5,7 @@
 //! this at once. What a pack is made of is in `pack`; functions are found by the BLAKE3 of the compiler's own
 //! keys.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -15,7 +15,8 @@ use super::key::Key;
 use super::pack::{Entry, Index, Name, Pack, Tags};
 use super::packs::{Found, list, trim};
 use super::paths::StorePaths;
-use super::write::{self, Durability, Unfinished};
+use super::unfiled::{Fresh, Unfiled};
+use super::write::{self, Durability};
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
 use crate::model::functions::{FunctionCounts, Functions};
@@ -26,12 +27,8 @@ const MAX_PACKS: usize = 64;
 /// How many functions are known at a time, so that very small ones do not take all memory.
 const MAX_FUNCTIONS: usize = 1 << 20;
 
-/// A pack has at most this part of the bound of the cache, so that what is dropped at a time is not too much.
+/// A pack is full with this part of the bound of the cache, so that what is dropped at a time is not too much.
 const PARTS: u64 = 8;
-
-/// How many bytes are left free on the disk, and after how many new ones that is looked at: compiled code goes first.
-const LEAVE: u64 = 256 << 20;
-const LOOK: u64 = 4 << 20;
 
 /// Of a component that was compiled before, so many in a hundred functions must be missing for the new ones to be kept: the
 /// compiler's keys differ a little from run to run, and would add some for ever.
@@ -50,7 +47,7 @@ pub struct FunctionCache {
     index: RwLock<HashMap<Name, Place>>,
     /// The components that were compiled with what is in the packs.
     known: HashSet<Digest>,
-    fresh: Mutex<Fresh>,
+    unfiled: Mutex<Unfiled>,
     /// Whether some functions found no room.
     is_short: AtomicBool,
 }
@@ -65,6 +62,8 @@ pub struct Compilation {
     /// What was asked for, each once, and whether it was there.
     asked: Mutex<HashMap<Name, bool>>,
     made: Mutex<Vec<(Arc<Pack>, Entry)>>,
+    /// How many bytes were put.
+    size: AtomicU64,
 }
 
 /// A pack that has its name.
@@ -73,17 +72,6 @@ struct Filed {
     path: PathBuf,
     size: u64,
     pack: Arc<Pack>,
-}
-
-/// The pack under way.
-#[derive(Debug, Default)]
-struct Fresh {
-    pack: Option<(Arc<Pack>, Unfinished)>,
-    size: u64,
-    kept: Vec<Entry>,
-    components: BTreeSet<Digest>,
-    /// Why nothing is kept any more.
-    fault: Option<Error>,
 }
 
 /// Where a function is.
@@ -129,16 +117,16 @@ impl FunctionCache {
             known.extend(components);
             packs.push(Filed { path, size, pack });
         }
-        let (index, fresh, paths) = (RwLock::new(index), Mutex::default(), paths.clone());
+        let (index, unfiled, paths) = (RwLock::new(index), Mutex::default(), paths.clone());
         let is_short = AtomicBool::new(false);
-        Ok(Arc::new(Self { paths, folder, bound, tags, packs, index, known, fresh, is_short }))
+        Ok(Arc::new(Self { paths, folder, bound, tags, packs, index, known, unfiled, is_short }))
     }
 
     /// Begins to compile a component.
     pub fn compilation(self: &Arc<Self>, component: Digest) -> Arc<Compilation> {
         let cache = Arc::clone(self);
-        let (found, missing, asked, made) = Default::default();
-        Arc::new(Compilation { cache, component, found, missing, asked, made })
+        let (found, missing, asked, made, size) = Default::default();
+        Arc::new(Compilation { cache, component, found, missing, asked, made, size })
     }
 
     /// Files what was compiled, together with old packs that are not larger, and keeps to the bound.
@@ -150,32 +138,37 @@ impl FunctionCache {
             write::mark_used(pack.file(), path)?;
         }
         let damaged = || self.packs.iter().filter(|filed| filed.pack.is_damaged());
-        let mut fresh = std::mem::take(&mut *self.fresh());
-        let filed = match fresh.fault.take() {
+        let mut unfiled = std::mem::take(&mut *self.unfiled());
+        damaged().for_each(|old| self.salvage(old, &mut unfiled));
+        let filed = match unfiled.fault.take() {
             Some(fault) => Err(fault),
-            None => {
-                damaged().for_each(|old| self.salvage(old, &mut fresh));
-                let taken_in = self.take_in(&mut fresh)?;
-                self.file(fresh)?;
-                taken_in.into_iter().try_for_each(write::remove)
-            }
+            None => self.file_all(unfiled.take()),
         };
         damaged().try_for_each(|old| write::remove(&old.path))?;
         filed.and_then(|()| trim(&self.paths, self.bound))
     }
 
+    /// Files the packs under way; the last of them together with old packs that are not larger.
+    fn file_all(&self, mut packs: Vec<Fresh>) -> Result<(), Error> {
+        let taken_in = packs.last_mut().map_or(Ok(Vec::new()), |last| self.take_in(last))?;
+        packs.into_iter().try_for_each(|fresh| self.file(fresh))?;
+        taken_in.into_iter().try_for_each(write::remove)
+    }
+
     /// Copies what is whole of a damaged pack.
-    fn salvage(&self, old: &Filed, fresh: &mut Fresh) {
+    fn salvage(&self, old: &Filed, unfiled: &mut Unfiled) {
         let Ok(Some((_, Index { entries, components }, _))) = Pack::open(&old.path, &self.tags) else { return };
+        let mut made = Vec::new();
         for entry in entries {
             let Some(function) = old.pack.read(&self.tags, &entry) else { continue };
-            let Some((pack, offset)) = fresh.reserve(&self.folder, Pack::room(entry.length), u64::MAX) else { return };
+            let room = Pack::room(entry.length);
+            let Some((pack, offset)) = unfiled.reserve(&self.folder, room, u64::MAX, None) else { return };
             let entry = Entry { offset, ..entry };
             if pack.write(&self.tags, &entry, &function).is_ok() {
-                fresh.kept.push(entry);
+                made.push((pack, entry));
             }
         }
-        fresh.components.extend(components);
+        unfiled.keep(&components, &made);
     }
 
     /// Whether something that was kept turned out to be damaged.
@@ -185,14 +178,13 @@ impl FunctionCache {
 
     /// How many bytes are kept of one component at most, if a component was compiled that has more.
     pub fn shortage(&self) -> Option<u64> {
-        self.is_short.load(Relaxed).then(|| most_of_one(self.bound))
+        self.is_short.load(Relaxed).then(|| self.most_of_one())
     }
 
     /// Copies the functions of old packs that are not much larger than the new one, so that packs grow fewer and larger. What
     /// is copied counts as used.
     fn take_in(&self, fresh: &mut Fresh) -> Result<Vec<&Path>, Error> {
         let mut taken = Vec::new();
-        let Some((new, unfinished)) = &fresh.pack else { return Ok(taken) };
         let mut smaller: Vec<&Filed> = self.packs.iter().filter(|filed| !filed.pack.is_damaged()).collect();
         smaller.sort_by_key(|filed| filed.size);
         let mut names: HashSet<Name> = fresh.kept.iter().map(|entry| entry.name).collect();
@@ -203,7 +195,8 @@ impl FunctionCache {
             let Ok(Some((_, Index { entries, components }, _))) = Pack::open(&old.path, &self.tags) else { continue };
             let mut is_whole = true;
             for entry in entries.into_iter().filter(|entry| names.insert(entry.name)) {
-                let copied = old.pack.copy(&entry, new, fresh.size).map_err(Error::io("write", unfinished.path()))?;
+                let copied = old.pack.copy(&entry, &fresh.pack, fresh.size);
+                let copied = copied.map_err(Error::io("write", fresh.unfinished.path()))?;
                 is_whole &= copied.is_some();
                 fresh.size += copied.as_ref().map_or(0, |copied| Pack::room(copied.length));
                 fresh.kept.extend(copied);
@@ -214,11 +207,11 @@ impl FunctionCache {
         Ok(taken)
     }
 
-    /// Writes the index of a new pack and gives it its name, if anything of it is kept.
+    /// Writes the index of a new pack and gives it its name.
     fn file(&self, fresh: Fresh) -> Result<(), Error> {
-        let Some((pack, unfinished)) = fresh.pack.filter(|_| !fresh.kept.is_empty()) else { return Ok(()) };
-        let index = Index { entries: fresh.kept, components: fresh.components.into_iter().collect() };
-        let finished = pack.finish(&self.tags, &index, fresh.size);
+        let Fresh { pack, unfinished, size, kept, components, .. } = fresh;
+        let index = Index { entries: kept, components: components.into_iter().collect() };
+        let finished = pack.finish(&self.tags, &index, size);
         let name = finished.map_err(Error::io("write", unfinished.path()))?;
         unfinished.finish(&self.folder.join(name), Durability::Disposable)
     }
@@ -230,18 +223,14 @@ impl FunctionCache {
         pack.read(&self.tags, &Entry { name: *name, offset, length })
     }
 
-    /// Appends a function to the pack under way; none if that failed once.
-    fn put(&self, name: Name, function: &[u8]) -> Option<(Arc<Pack>, Entry)> {
+    /// Appends a function of a component to the pack under way; none if that failed once.
+    fn put(&self, component: Digest, name: Name, function: &[u8]) -> Option<(Arc<Pack>, Entry)> {
         let length = u32::try_from(function.len()).ok()?;
-        let (pack, offset) = {
-            let mut fresh = self.fresh();
-            let place = fresh.reserve(&self.folder, Pack::room(length), self.bound);
-            self.is_short.fetch_or(place.is_none() && fresh.fault.is_none(), Relaxed);
-            place?
-        };
+        let room = Pack::room(length);
+        let (pack, offset) = self.unfiled().reserve(&self.folder, room, self.full(), Some(component))?;
         let entry = Entry { name, offset, length };
         if let Err(error) = pack.write(&self.tags, &entry, function) {
-            self.fresh().fault.get_or_insert(Error::io("write", &self.folder)(error));
+            self.unfiled().fault.get_or_insert(Error::io("write", &self.folder)(error));
             return None;
         }
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
@@ -251,57 +240,29 @@ impl FunctionCache {
         Some((pack, entry))
     }
 
-    fn fresh(&self) -> MutexGuard<'_, Fresh> {
-        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unfiled(&self) -> MutexGuard<'_, Unfiled> {
+        self.unfiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps what was compiled of a component. What went into a pack that was filed meanwhile is not in its index, and serves
-    /// this run only.
-    fn keep(&self, component: Digest, made: Vec<(Arc<Pack>, Entry)>) {
-        let mut fresh = self.fresh();
-        let Some(current) = fresh.pack.as_ref().map(|(pack, _)| Arc::clone(pack)) else { return };
-        fresh.kept.extend(made.into_iter().filter(|(pack, _)| Arc::ptr_eq(pack, &current)).map(|(_, entry)| entry));
-        fresh.components.insert(component);
+    /// How many bytes a full pack has.
+    fn full(&self) -> u64 {
+        self.bound / PARTS
     }
 
-    /// Files the pack under way once it is large, or drops it, if nothing of it is kept.
-    fn turn_over(&self) {
-        let mut fresh = self.fresh();
-        if fresh.size >= self.bound / PARTS && fresh.fault.is_none() {
-            let full = std::mem::take(&mut *fresh);
-            fresh.fault = self.file(full).and_then(|()| trim(&self.paths, self.bound)).err();
-        }
+    /// The most bytes that are kept of one component.
+    fn most_of_one(&self) -> u64 {
+        2 * self.full()
     }
-}
 
-/// The most bytes that are kept of one component.
-fn most_of_one(bound: u64) -> u64 {
-    2 * (bound / PARTS)
-}
-
-impl Fresh {
-    /// A place for so many bytes. None once the pack is much larger than one should be: only a component that is very large
-    /// for the bound comes so far.
-    fn reserve(&mut self, folder: &Path, bytes: u64, bound: u64) -> Option<(Arc<Pack>, u64)> {
-        if self.fault.is_some() || self.size + bytes > most_of_one(bound) {
-            return None;
+    /// A component has ended, of which these functions are kept. Files the packs that are full.
+    fn end(&self, component: Digest, made: &[(Arc<Pack>, Entry)]) {
+        let mut unfiled = self.unfiled();
+        unfiled.keep(&[component], made);
+        let full = unfiled.end(component, self.full());
+        if unfiled.fault.is_none() && !full.is_empty() {
+            let filed = full.into_iter().try_for_each(|fresh| self.file(fresh));
+            unfiled.fault = filed.and_then(|()| trim(&self.paths, self.bound)).err();
         }
-        let is_due = self.pack.is_none() || self.size / LOOK != (self.size + bytes) / LOOK;
-        if is_due && let Err(fault) = write::leave_room(folder, LEAVE) {
-            self.fault = Some(fault);
-            return None;
-        }
-        if self.pack.is_none() {
-            match write::begin(folder).and_then(|unfinished| Ok((Arc::new(Pack::new(unfinished.open()?)), unfinished)))
-            {
-                Ok(pack) => self.pack = Some(pack),
-                Err(fault) => self.fault = Some(fault),
-            }
-        }
-        let (pack, _) = self.pack.as_ref()?;
-        let offset = self.size;
-        self.size += bytes;
-        Some((Arc::clone(pack), offset))
     }
 }
 
@@ -312,10 +273,8 @@ impl Compilation {
         let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
         let all = FunctionCounts { found: self.found.load(Relaxed), compiled: self.missing.load(Relaxed) };
         let is_noise = self.cache.known.contains(&self.component) && all.percent() >= 100 - ENOUGH_NEW;
-        if !is_noise || self.cache.was_damaged() {
-            self.cache.keep(self.component, made);
-        }
-        self.cache.turn_over();
+        let is_kept = !is_noise || self.cache.was_damaged();
+        self.cache.end(self.component, if is_kept { &made } else { &[] });
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let found = asked.values().filter(|found| **found).count();
         FunctionCounts { found: found as u64, compiled: (asked.len() - found) as u64 }
@@ -333,7 +292,12 @@ impl Functions for Compilation {
     }
 
     fn put(&self, key: &[u8], function: &[u8]) {
-        if let Some(entry) = self.cache.put(blake3::hash(key).into(), function) {
+        let size = self.size.fetch_add(function.len() as u64, Relaxed) + function.len() as u64;
+        if size > self.cache.most_of_one() {
+            self.cache.is_short.store(true, Relaxed);
+            return;
+        }
+        if let Some(entry) = self.cache.put(self.component, blake3::hash(key).into(), function) {
             self.made.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
         }
     }
@@ -520,6 +484,26 @@ mod tests {
             compile(&cache, 1, 0..100, 10_000)
         };
         assert!(counts.found > 10 && counts.compiled > 10, "{counts:?}");
+    }
+
+    #[test]
+    fn what_one_component_fills_is_not_lost_when_others_end_before_it() {
+        let store = store();
+        let open = || FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
+        let cache = open();
+        let slow = cache.compilation(component(0));
+        for function in 0..20_u32 {
+            slow.put(&function.to_le_bytes(), &[function as u8; 10_000]);
+        }
+        for number in 1..4 {
+            compile(&cache, number, 0..20, 10_000);
+            compile(&cache, 10 + number, u32::from(number) * 20..u32::from(number + 1) * 20, 10_000);
+        }
+        slow.end();
+        cache.close().unwrap();
+        let cache = open();
+        assert_eq!(compile(&cache, 20, 0..80, 10_000), FunctionCounts { found: 80, compiled: 0 });
+        assert_eq!(cache.shortage(), None);
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub mod place;
 pub mod quarantine;
 pub mod scan;
 pub mod stamp;
+mod unfiled;
 mod verified;
 pub(crate) mod write;
 

@@ -34,7 +34,7 @@ const FOOTER: u64 = 8 + 8 + TAG as u64 + 8;
 pub(super) type Name = [u8; NAME];
 
 /// Where a function is in its pack.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     pub name: Name,
     pub offset: u64,

@@ -1,0 +1,113 @@
+//! The packs that a run is writing: which has room, whose functions are in it, and which of them are kept.
+//!
+//! A pack that is full is given away only once every component whose functions are in it has ended, so that none loses what
+//! it put there to one that ended sooner. Never reads what is filed already: that is for `functions`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Error;
+use super::pack::{Entry, Pack};
+use super::write::{self, Unfinished};
+use crate::model::digest::Digest;
+
+/// How many bytes are left free on the disk, and after how many new ones that is looked at: compiled code goes first.
+const LEAVE: u64 = 256 << 20;
+const LOOK: u64 = 4 << 20;
+
+/// The packs under way; functions go into the last.
+#[derive(Debug, Default)]
+pub(super) struct Unfiled {
+    packs: Vec<Fresh>,
+    /// Why nothing is kept any more.
+    pub fault: Option<Error>,
+}
+
+/// A pack under way.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    pub pack: Arc<Pack>,
+    pub unfinished: Unfinished,
+    /// How many bytes have a place in it.
+    pub size: u64,
+    /// The functions that are kept of it.
+    pub kept: Vec<Entry>,
+    /// The components that functions were kept of.
+    pub components: BTreeSet<Digest>,
+    /// The components under way that have functions in it.
+    writers: BTreeSet<Digest>,
+}
+
+impl Unfiled {
+    /// A place for so many bytes, in a pack that has less than `full`, which is not given away before the writer ends. None
+    /// once a disk is full or fails.
+    pub fn reserve(
+        &mut self,
+        folder: &Path,
+        bytes: u64,
+        full: u64,
+        writer: Option<Digest>,
+    ) -> Option<(Arc<Pack>, u64)> {
+        if self.fault.is_some() {
+            return None;
+        }
+        let place = self.place(folder, bytes, full, writer);
+        place.map_err(|fault| self.fault = Some(fault)).ok()
+    }
+
+    fn place(
+        &mut self,
+        folder: &Path,
+        bytes: u64,
+        full: u64,
+        writer: Option<Digest>,
+    ) -> Result<(Arc<Pack>, u64), Error> {
+        let open = self.packs.pop_if(|fresh| fresh.size < full);
+        if open.as_ref().is_none_or(|fresh| fresh.size / LOOK != (fresh.size + bytes) / LOOK) {
+            write::leave_room(folder, LEAVE)?;
+        }
+        let mut fresh = open.map_or_else(|| Fresh::begin(folder), Ok)?;
+        let offset = fresh.size;
+        fresh.size += bytes;
+        fresh.writers.extend(writer);
+        let pack = Arc::clone(&fresh.pack);
+        self.packs.push(fresh);
+        Ok((pack, offset))
+    }
+
+    /// Keeps these functions, of these components.
+    pub fn keep(&mut self, components: &[Digest], made: &[(Arc<Pack>, Entry)]) {
+        for fresh in &mut self.packs {
+            let before = fresh.kept.len();
+            fresh.kept.extend(made.iter().filter(|(pack, _)| Arc::ptr_eq(pack, &fresh.pack)).map(|(_, entry)| *entry));
+            if fresh.kept.len() > before {
+                fresh.components.extend(components);
+            }
+        }
+    }
+
+    /// A component has ended: gives the packs of at least `full` bytes that nobody writes any more, if something of them is
+    /// kept.
+    pub fn end(&mut self, component: Digest, full: u64) -> Vec<Fresh> {
+        for fresh in &mut self.packs {
+            fresh.writers.remove(&component);
+        }
+        let done = self.packs.extract_if(.., |fresh| fresh.size >= full && fresh.writers.is_empty());
+        done.filter(|fresh| !fresh.kept.is_empty()).collect()
+    }
+
+    /// All packs that something is kept of, for the end of the run.
+    pub fn take(&mut self) -> Vec<Fresh> {
+        self.packs.drain(..).filter(|fresh| !fresh.kept.is_empty()).collect()
+    }
+}
+
+impl Fresh {
+    fn begin(folder: &Path) -> Result<Self, Error> {
+        let unfinished = write::begin(folder)?;
+        let pack = Arc::new(Pack::new(unfinished.open()?));
+        let (size, kept, components, writers) = Default::default();
+        Ok(Self { pack, unfinished, size, kept, components, writers })
+    }
+}
