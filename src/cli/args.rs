@@ -9,6 +9,7 @@ use sesame::ops::context::Compiler;
 
 use super::bundle::BundleCommand;
 use super::extension_args::{AddArguments, ExtensionCommand, RegistryCommand, RemoveArguments};
+use super::graph::GraphFormat;
 use super::means::{Compiling, FunctionCacheArgument, Means};
 use super::shell::{Shell, live_names};
 
@@ -138,6 +139,12 @@ pub enum Verb {
     Doctor {
         #[command(flatten)]
         means: Means,
+    },
+    /// Draw what the extensions of the manifest import and export, and what is granted to them
+    Graph {
+        /// How
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: GraphFormat,
     },
     /// List extensions that have newer versions, and what those would want; exits with 1 if any
     Outdated {
@@ -313,6 +320,7 @@ impl Verb {
             Self::Rollback { .. } => "rollback",
             Self::Bundle(Below(command)) => command.name(),
             Self::Doctor { .. } => "doctor",
+            Self::Graph { .. } => "graph",
             Self::Outdated { .. } => "outdated",
             Self::Upgrade { .. } => "upgrade",
             Self::Verify { .. } => "verify",

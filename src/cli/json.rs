@@ -7,6 +7,7 @@ use sesame::model::cache_report::GcReport;
 use sesame::model::doctor_report::DoctorReport;
 use sesame::model::fault::Fault;
 use sesame::model::generation_report::{GenerationsReport, RemovedGenerationsReport};
+use sesame::model::graph_report::GraphReport;
 use sesame::model::lock::LockChange;
 use sesame::model::name::ExtensionName;
 use sesame::model::outdated_report::OutdatedReport;
@@ -64,6 +65,7 @@ pub enum Data<'a> {
     Export(&'a ExportReport),
     Import(&'a ImportReport),
     Doctor(&'a DoctorReport),
+    Graph(&'a GraphReport),
     Outdated(&'a OutdatedReport),
     Verify(&'a VerifyReport),
     Status(&'a StatusReport),

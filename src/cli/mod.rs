@@ -9,6 +9,7 @@ mod environment;
 mod extension;
 mod extension_args;
 mod failure;
+mod graph;
 mod human;
 mod human_cache;
 mod human_doctor;
@@ -42,8 +43,8 @@ use sesame::ops::project::Project;
 use sesame::ops::status::Remote;
 use sesame::ops::sync::{LockPolicy, Ownership};
 use sesame::ops::{
-    diff, doctor, gc, generations, glance, init, lock, outdated, pages, rollback, status, sync, upgrade, verify, wit,
-    worker,
+    diff, doctor, gc, generations, glance, graph as graphs, init, lock, outdated, pages, rollback, status, sync,
+    upgrade, verify, wit, worker,
 };
 use sesame::registry::mirror::Reach;
 
@@ -162,6 +163,11 @@ fn run_verb(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, 
             let report = doctor::doctor(&context, &Environment::read()?.search(arguments.manifest.clone()));
             output.result("doctor", json::Data::Doctor(&report), || human_doctor::doctor(&report));
             return Ok(if report.is_wrong() { End::Differs } else { End::Done });
+        }
+        Verb::Graph { format } => {
+            let project = Project::find(&Environment::read()?.search(arguments.manifest.clone()))?;
+            let report = graphs::graph(&project)?;
+            output.answer("graph", json::Data::Graph(&report), || graph::drawn(&report, *format));
         }
         Verb::Outdated { means } => {
             let report = outdated::outdated(&context(arguments, "outdated", means, output)?)?;

@@ -22,6 +22,7 @@ pub mod functions;
 pub mod generation;
 pub mod generation_report;
 mod grants_reader;
+pub mod graph_report;
 pub mod inventory;
 pub mod lock;
 pub mod lock_merge;

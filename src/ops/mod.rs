@@ -30,6 +30,7 @@ mod frames;
 pub mod gc;
 pub mod generations;
 pub mod glance;
+pub mod graph;
 pub mod import;
 pub mod init;
 pub mod install;

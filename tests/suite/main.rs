@@ -24,6 +24,7 @@ mod gc;
 mod generations;
 mod glance;
 mod grants;
+mod graph;
 mod hostile;
 mod install;
 mod instructions;

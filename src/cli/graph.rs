@@ -1,0 +1,258 @@
+//! What extensions are tied to, drawn: as a tree of text, as DOT and Mermaid for other programs, as SVG. Everything that others
+//! wrote is escaped here.
+//!
+//! WASI is one node: it has many interfaces, and needs no grant but for folders and variables.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
+
+use clap::ValueEnum;
+use layout::backends::svg::SVGWriter;
+use layout::core::base::Orientation;
+use layout::core::color::Color;
+use layout::core::style::{LineStyleKind, StyleAttr};
+use layout::std_shapes::render::get_shape_size;
+use layout::std_shapes::shapes::{Arrow, Element, LineEndKind, ShapeKind};
+use layout::topo::layout::VisualGraph;
+use petgraph::dot::{Config, Dot, RankDir};
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::{EdgeRef as _, IntoNodeReferences as _};
+use sesame::model::graph_report::{Access, GraphExtension, GraphImport, GraphReport};
+use sesame::model::text::{count, escape};
+
+use super::human::Style;
+
+/// How the graph is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// A tree, for reading
+    Text,
+    /// For Graphviz: `dot -Tpng`
+    Dot,
+    /// For Markdown, in a block of the language `mermaid`
+    Mermaid,
+    /// A picture
+    Svg,
+}
+
+/// The graph in a format.
+pub fn drawn(report: &GraphReport, format: GraphFormat) -> String {
+    match format {
+        GraphFormat::Text => tree(report),
+        GraphFormat::Dot => dot(&ties(report)),
+        GraphFormat::Mermaid => mermaid(&ties(report)),
+        GraphFormat::Svg => svg(&ties(report)),
+    }
+}
+
+/// What a node is.
+enum Node {
+    Extension { name: String, source: String },
+    Interface(String),
+    Export(String),
+}
+
+/// What an edge says.
+struct Edge {
+    words: String,
+    is_refused: bool,
+}
+
+type Ties = DiGraph<Node, Edge>;
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Extension { name, source } => write!(f, "{name}\n{source}"),
+            Self::Interface(name) | Self::Export(name) => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Display for Edge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+const WASI: &str = "wasi:";
+
+/// The size of letters in pictures, in pixels.
+const FONT: usize = 14;
+
+/// How many nodes a picture may have for lines to be untangled: that takes a second for so many, and a minute for four times so
+/// many.
+const MAX_TIDY: usize = 500;
+
+/// The graph: what is exported, the extensions, what is imported; edges go to what is used.
+fn ties(report: &GraphReport) -> Ties {
+    let mut ties = Ties::new();
+    let mut interfaces: BTreeMap<String, NodeIndex> = BTreeMap::new();
+    for extension in &report.extensions {
+        let (name, source) = (extension.name.to_string(), escape(&extension.source).into_owned());
+        let from = ties.add_node(Node::Extension { name, source });
+        for export in &extension.exports {
+            let export = ties.add_node(Node::Export(escape(export).into_owned()));
+            ties.add_edge(export, from, Edge { words: String::new(), is_refused: false });
+        }
+        let mut edges: BTreeMap<String, Edge> = BTreeMap::new();
+        for import in extension.imports.iter().filter(|import| !import.interface.starts_with(WASI)) {
+            let mut words = import_words(import);
+            if import.access == Access::Granted {
+                let _ = write!(words, "\n{}", escape(&extension.place));
+            }
+            let is_refused = matches!(import.access, Access::NotGranted | Access::NotOffered);
+            edges.insert(escape(&import.interface).into_owned(), Edge { words, is_refused });
+        }
+        if extension.imports.iter().any(|import| import.interface.starts_with(WASI)) {
+            let grants = escape(&extension.other_grants.join(", ")).into_owned();
+            let words = if grants.is_empty() { grants } else { format!("{grants}\n{}", escape(&extension.place)) };
+            edges.insert("WASI 0.2".to_owned(), Edge { words, is_refused: false });
+        }
+        for (interface, edge) in edges {
+            let node = Node::Interface(interface.clone());
+            let to = *interfaces.entry(interface).or_insert_with(|| ties.add_node(node));
+            ties.add_edge(from, to, edge);
+        }
+    }
+    ties
+}
+
+/// How an import is served; empty where it needs nothing.
+fn import_words(import: &GraphImport) -> String {
+    match import.access {
+        Access::Free => String::new(),
+        Access::Granted if import.items.is_empty() => "granted".to_owned(),
+        Access::Granted => format!("granted for {}", escape(&import.items.join(", "))),
+        Access::NotGranted => "not granted".to_owned(),
+        Access::NotOffered => "not offered by the host".to_owned(),
+    }
+}
+
+fn tree(report: &GraphReport) -> String {
+    let mut text = format!("{}\n", escape(&report.manifest));
+    let last = report.extensions.len().saturating_sub(1);
+    for (number, extension) in report.extensions.iter().enumerate() {
+        let (branch, trunk) = if number == last { ("└── ", "    ") } else { ("├── ", "│   ") };
+        let name = Style::strong(extension.name.as_str());
+        let _ = writeln!(text, "{branch}{name}  {}", escape(&extension.source));
+        let leaves = leaves(extension);
+        for (number, leaf) in leaves.iter().enumerate() {
+            let branch = if number + 1 == leaves.len() { "└── " } else { "├── " };
+            let _ = writeln!(text, "{trunk}{branch}{leaf}");
+        }
+    }
+    text
+}
+
+fn leaves(extension: &GraphExtension) -> Vec<String> {
+    let mut leaves: Vec<String> = Vec::new();
+    if !extension.is_locked {
+        leaves.push("not locked: `sesame lock` finds out what it imports and exports".to_owned());
+    }
+    leaves.extend(extension.exports.iter().map(|export| format!("exports {}", escape(export))));
+    let (wasi, own): (Vec<_>, Vec<_>) = extension.imports.iter().partition(|import| import.interface.starts_with(WASI));
+    leaves.extend(own.into_iter().map(|import| {
+        let interface = escape(&import.interface);
+        let words = import_words(import);
+        match import.access {
+            Access::Free => format!("imports {interface}"),
+            Access::Granted => format!("imports {interface}: {words}"),
+            Access::NotGranted | Access::NotOffered => format!("imports {interface}: {}", Style::error(&words)),
+        }
+    }));
+    if !wasi.is_empty() {
+        let package = |import: &&GraphImport| import.interface.split('/').next().unwrap_or_default().to_owned();
+        let packages: BTreeSet<String> = wasi.iter().map(package).collect();
+        let packages: Vec<String> = packages.iter().map(|package| escape(package).into_owned()).collect();
+        let interfaces = count(wasi.len(), "interface");
+        leaves.push(format!("imports {interfaces} of {}", packages.join(", ")));
+    }
+    leaves.extend(extension.other_grants.iter().map(|grant| format!("is granted {}", escape(grant))));
+    let unused = extension.unused_grants.iter();
+    leaves.extend(unused.map(|grant| format!("is granted {}, which it does not import", escape(grant))));
+    if !extension.other_grants.is_empty()
+        || !extension.unused_grants.is_empty()
+        || extension.imports.iter().any(|import| import.access == Access::Granted)
+    {
+        leaves.push(format!("grants are at {}", escape(&extension.place)));
+    }
+    leaves
+}
+
+fn dot(ties: &Ties) -> String {
+    let edge = |_, edge: petgraph::graph::EdgeReference<'_, Edge>| {
+        if edge.weight().is_refused { "color = red, fontcolor = red, style = dashed" } else { "" }.to_owned()
+    };
+    let node = |_, (_, node): (NodeIndex, &Node)| match node {
+        Node::Extension { .. } => "shape = box, style = bold".to_owned(),
+        Node::Interface(_) => "shape = box, style = rounded".to_owned(),
+        Node::Export(_) => "shape = plaintext".to_owned(),
+    };
+    Dot::with_attr_getters(ties, &[Config::RankDir(RankDir::LR)], &edge, &node).to_string()
+}
+
+fn mermaid(ties: &Ties) -> String {
+    let quote = |text: &dyn fmt::Display| {
+        let text = text.to_string().replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+        format!("\"{}\"", text.replace('\n', "<br>"))
+    };
+    let mut text = "flowchart LR\n".to_owned();
+    for (index, node) in ties.node_references() {
+        let (open, close) = match node {
+            Node::Extension { .. } => ("[", "]"),
+            Node::Interface(_) => ("(", ")"),
+            Node::Export(_) => (">", "]"),
+        };
+        let _ = writeln!(text, "    n{}{open}{}{close}", index.index(), quote(node));
+    }
+    for edge in ties.edge_references() {
+        let arrow = if edge.weight().is_refused { "-.->" } else { "-->" };
+        let words = &edge.weight().words;
+        let words = if words.is_empty() { String::new() } else { format!("|{}|", quote(words)) };
+        let _ = writeln!(text, "    n{} {arrow}{words} n{}", edge.source().index(), edge.target().index());
+    }
+    text
+}
+
+/// What an edge says is a node of its own here, because text along a line cannot be read.
+fn svg(ties: &Ties) -> String {
+    let mut graph = VisualGraph::new(Orientation::LeftToRight);
+    let nodes: Vec<_> = ties
+        .node_weights()
+        .map(|node| match node {
+            Node::Extension { .. } => graph.add_node(text_box(&node.to_string(), "black", 2, 0)),
+            Node::Interface(_) | Node::Export(_) => graph.add_node(text_box(&node.to_string(), "black", 1, 8)),
+        })
+        .collect();
+    for edge in ties.edge_references() {
+        let Edge { words, is_refused } = edge.weight();
+        let (from, to) = (nodes[edge.source().index()], nodes[edge.target().index()]);
+        let line = if *is_refused { LineStyleKind::Dashed } else { LineStyleKind::Normal };
+        let look = style(if *is_refused { "red" } else { "black" }, 1);
+        let arrow = |end| Arrow::new(LineEndKind::None, end, line, "", &look, &None, &None);
+        if words.is_empty() {
+            graph.add_edge(arrow(LineEndKind::Arrow), from, to);
+        } else {
+            let words = graph.add_node(text_box(words, "white", 0, 0));
+            graph.add_edge(arrow(LineEndKind::None), from, words);
+            graph.add_edge(arrow(LineEndKind::Arrow), words, to);
+        }
+    }
+    let mut writer = SVGWriter::new();
+    if ties.node_count() > 0 {
+        let is_large = graph.num_nodes() > MAX_TIDY;
+        graph.do_it(false, is_large, false, &mut writer);
+    }
+    format!("{}\n", writer.finalize())
+}
+
+fn text_box(text: &str, colour: &str, line: usize, rounded: usize) -> Element {
+    let (orientation, shape) = (Orientation::LeftToRight, ShapeKind::new_box(text));
+    let size = get_shape_size(orientation, &shape, FONT, false);
+    Element::create(shape, StyleAttr { rounded, ..style(colour, line) }, orientation, size)
+}
+
+fn style(colour: &str, line: usize) -> StyleAttr {
+    StyleAttr::new(Color::fast(colour), line, Some(Color::fast("white")), 0, FONT)
+}
