@@ -18,7 +18,8 @@ use super::shell::{Shell, live_names};
 /// sesame.toml says which extensions this machine should have, sesame.lock pins them, and `sesame sync` fetches,
 /// checks and compiles them and makes them live.
 #[derive(Debug, Parser)]
-#[command(name = "sesame", version = version(), max_term_width = 100, after_long_help = EXIT_STATUS)]
+#[command(name = "sesame", version = version(), max_term_width = 100, after_long_help = EXIT_STATUS,
+    disable_help_subcommand = true)]
 pub struct Arguments {
     /// The manifest, or the folder it is in [default: sesame.toml here or above, then the user's own]
     #[arg(long, short = 'm', global = true, value_name = "PATH")]
@@ -202,6 +203,12 @@ pub enum Verb {
         /// The folder
         folder: PathBuf,
     },
+    /// Explain a command, or a topic: the formats of files, capabilities, registries, the store
+    Help {
+        /// A command or a topic [default: a list of both]
+        #[arg(value_name = "TOPIC")]
+        names: Vec<String>,
+    },
     /// Print the JSON Schema of a file format
     Schema {
         /// Which format
@@ -327,6 +334,7 @@ impl Verb {
             Self::Gc { .. } => "gc",
             Self::Completions { .. } => "completions",
             Self::Man { .. } => "man",
+            Self::Help { .. } => "help",
             Self::Schema { .. } => "schema",
             Self::Wit { .. } => "wit",
         }

@@ -21,6 +21,12 @@ pub enum Failure {
     NoHome,
     #[error("`{0}` is neither the name of an extension nor a file")]
     NoTarget(String),
+    #[error("there is no command or topic `{name}`")]
+    NoTopic {
+        name: String,
+        /// The closest that there is.
+        closest: Option<String>,
+    },
     #[error("`--grant` is for a component's file; what is live has the grants of its manifest")]
     GrantToLive,
     #[error("there is nobody to ask for a name and a password")]
@@ -39,7 +45,9 @@ impl Failure {
             Self::Verb(error) => error.kind(),
             Self::CurrentFolder(_) | Self::Input(_) | Self::Worker(_) => FaultKind::Io,
             Self::NoHome => FaultKind::Configuration,
-            Self::GrantToLive | Self::NoTarget(_) | Self::NobodyToAsk | Self::NoLogin => FaultKind::Usage,
+            Self::GrantToLive | Self::NoTarget(_) | Self::NoTopic { .. } | Self::NobodyToAsk | Self::NoLogin => {
+                FaultKind::Usage
+            }
         }
     }
 
@@ -59,6 +67,10 @@ impl Failure {
             }
             Self::NoTarget(name) => {
                 Fault::new(self.kind(), self, Some(format!("write `./{name}` if it is a component's file")))
+            }
+            Self::NoTopic { closest, .. } => {
+                let guess = closest.as_ref().map_or(String::new(), |closest| format!("did you mean `{closest}`? "));
+                Fault::new(self.kind(), self, Some(format!("{guess}`sesame help` lists all")))
             }
             Self::GrantToLive => {
                 let hint = "grant it in the manifest and run `sesame sync`, or install it again with `--grant`";
@@ -100,13 +112,24 @@ pub fn status(kind: FaultKind) -> u8 {
     }
 }
 
+/// A problem, whose place leads to the file where the terminal shows such links.
+fn problem_words(problem: &Problem) -> String {
+    let (words, place) =
+        (problem.to_string(), format!("{}:{}:{}", escape(&problem.file), problem.line, problem.column));
+    let file = std::path::absolute(&problem.file).ok().filter(|file| file.is_file());
+    match (file.and_then(|file| url::Url::from_file_path(file).ok()), words.strip_prefix(&place)) {
+        (Some(url), Some(rest)) => format!("{}{rest}", Style::link(url.as_str(), &place)),
+        _ => words,
+    }
+}
+
 /// What is said of a failure: what was wrong, why, and what to do next.
 pub fn words(failure: &Failure) -> String {
     let mut text = String::new();
     match failure {
         Failure::Verb(Error::Problems(problems) | Error::Policy(problems)) => {
             for problem in problems {
-                text.push_str(&format!("{}{problem}\n", Style::error("error: ")));
+                text.push_str(&format!("{}{}\n", Style::error("error: "), problem_words(problem)));
             }
             return text;
         }

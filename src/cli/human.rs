@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style as Ansi};
 use sesame::host::grants::needed;
@@ -49,7 +50,19 @@ impl Style {
     pub fn strong(text: &str) -> String {
         paint(Ansi::new().bold(), text)
     }
+
+    /// A text that leads to a URL, where the terminal shows such links (OSC 8).
+    pub fn link(url: &str, text: &str) -> String {
+        let is_shown = *LINKS.get_or_init(|| {
+            supports_hyperlinks::on(supports_hyperlinks::Stream::Stdout)
+                || supports_hyperlinks::on(supports_hyperlinks::Stream::Stderr)
+        });
+        if is_shown { format!("\x1b]8;;{url}\x1b\\{text}\x1b]8;;\x1b\\") } else { text.to_owned() }
+    }
 }
+
+/// Whether a terminal is there that shows links.
+static LINKS: OnceLock<bool> = OnceLock::new();
 
 fn paint(style: Ansi, text: &str) -> String {
     format!("{style}{text}{style:#}")

@@ -10,6 +10,7 @@ mod extension;
 mod extension_args;
 mod failure;
 mod graph;
+mod help;
 mod human;
 mod human_cache;
 mod human_doctor;
@@ -20,6 +21,7 @@ mod human_status;
 mod human_verify;
 mod human_versions;
 mod json;
+mod markdown;
 mod means;
 mod output;
 mod progress;
@@ -115,6 +117,7 @@ fn run_verb(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, 
             output.report("wit", json::Data::Wit(&report), || human::wit(&report));
         }
         Verb::Schema { name } => output.text(&schema::text(*name)),
+        Verb::Help { names } => output.page(&help::help(names)?),
         Verb::Completions { shell } => output.text(&shell::script(*shell)),
         Verb::Man { folder } => {
             let pages = shell::pages();

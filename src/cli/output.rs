@@ -114,6 +114,11 @@ impl Output {
         self.print(&mut io::stdout(), text);
     }
 
+    /// Text on standard output, in colour where there is any.
+    pub fn page(&self, text: &str) {
+        self.print(&mut anstream::stdout(), text);
+    }
+
     /// Why a command failed.
     pub fn failure(&self, command: &str, failure: &Failure) {
         if self.json {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::schemas::validator;
 use crate::support::artifact::{Artifact, component};
 use crate::support::registry::Registry;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Run, Sandbox};
 
 #[test]
 fn without_a_manifest_it_says_where_it_looked_and_what_to_do() {
@@ -138,4 +138,36 @@ fn quiet_says_nothing_and_colour_is_asked_for() {
     assert!(!never.stderr.contains('\u{1b}'));
     sandbox.run(&["frobnicate"]).fails(2, &["unrecognized subcommand"]);
     assert!(sandbox.ok(&["--version"]).stdout.contains("(wasmtime 48.0.8)"));
+}
+
+#[test]
+fn help_is_there_for_commands_and_topics() {
+    let sandbox = Sandbox::new();
+    let all = sandbox.ok(&["help"]).stdout;
+    let topics: Vec<&str> = all.split_once("Topics").unwrap().1.lines().skip(1).collect();
+    assert!(topics.len() >= 8, "{all}");
+    for topic in topics {
+        let topic = topic.split_whitespace().next().unwrap();
+        let told = sandbox.ok(&["help", topic]).stdout;
+        assert!(told.len() > 300 && !told.contains("](") && !told.contains("|---"), "{topic}: {told}");
+        for line in told.lines().filter(|line| !line.starts_with("    ")) {
+            let widest = line.split_whitespace().map(str::len).max().unwrap_or(0);
+            assert!(line.chars().count() <= 100.max(widest + 6), "{topic}: {line}");
+        }
+    }
+    assert_eq!(sandbox.ok(&["help", "bundle", "import"]).stdout, sandbox.ok(&["bundle", "import", "--help"]).stdout);
+    sandbox.run(&["help", "capabilites"]).fails(2, &["did you mean `capabilities`?", "`sesame help`"]);
+    sandbox.run(&["help", "bundle", "x"]).fails(2, &["no command or topic `bundle x`"]);
+}
+
+#[test]
+fn links_are_for_terminals_that_show_them() {
+    let sandbox = Sandbox::new();
+    sandbox.write("sesame.toml", "extensions = 1\n");
+    let plain = sandbox.run(&["lock"]).stderr;
+    assert!(plain.starts_with("error: sesame.toml:1:14: ") && !plain.contains('\u{1b}'), "{plain}");
+    let mut command = sandbox.command(&["lock", "--color", "always"]);
+    let linked = Run::of(command.env("FORCE_HYPERLINK", "1")).stderr;
+    let start = format!("\u{1b}]8;;file://{}", sandbox.path("project/sesame.toml").display());
+    assert!(linked.contains(&format!("{start}\u{1b}\\sesame.toml:1:14\u{1b}]8;;\u{1b}\\: ")), "{linked:?}");
 }

@@ -1,0 +1,95 @@
+//! `sesame help`: of commands, what clap says; of topics, the chapter of the README.
+
+use clap::CommandFactory as _;
+use sesame::model::text::nearest;
+
+use super::args::Arguments;
+use super::failure::Failure;
+use super::markdown;
+
+const README: &str = include_str!("../../README.md");
+
+/// A page is not wider than this, because nobody reads longer lines.
+const MAX_WIDTH: usize = 100;
+
+/// The topics, each with the heading of its chapter and what it is about.
+const TOPICS: [(&str, &str, &str); 10] = [
+    ("sesame.toml", "## sesame.toml", "the manifest: which extensions, from where, with which settings"),
+    ("sesame.lock", "## sesame.lock", "the lock: its fields, and how it goes through git"),
+    ("capabilities", "## Capabilities and limits", "what an extension may do, and how much"),
+    ("registries", "## Registries", "credentials, mirrors, certificates, policies, publishing"),
+    ("calling", "## Calling", "how arguments and results are written"),
+    ("authors", "## Write an extension", "from nothing to a published extension"),
+    ("compiling", "## Compiling", "bounds of the compiler, and the function cache"),
+    ("store", "## The store", "generations, rollback, verify, gc, and where files are"),
+    ("bundles", "## Without a network", "carrying a set to a machine without a network"),
+    ("scripts", "## In scripts", "JSON, exit statuses, variables, fleets"),
+];
+
+/// The help of a command or a topic; of nothing, that of the program with the list of topics.
+///
+/// # Errors
+/// [`Failure::NoTopic`] if it is neither.
+pub fn help(names: &[String]) -> Result<String, Failure> {
+    let mut command = Arguments::command();
+    command.build();
+    let Some((first, rest)) = names.split_first() else {
+        return Ok(format!("{}\n{}", command.render_long_help().ansi(), topics()));
+    };
+    if rest.is_empty()
+        && let Some((_, heading, _)) = TOPICS.iter().find(|(topic, ..)| topic == first)
+    {
+        let width = terminal_width().unwrap_or(MAX_WIDTH).min(MAX_WIDTH);
+        return Ok(markdown::shown(chapter(heading), width));
+    }
+    let mut found = &mut command;
+    for name in names {
+        found = match found.find_subcommand_mut(name) {
+            Some(below) => below,
+            None => return Err(unknown(names)),
+        };
+    }
+    Ok(found.render_long_help().ansi().to_string())
+}
+
+fn unknown(names: &[String]) -> Failure {
+    let name = names.join(" ");
+    let command = Arguments::command();
+    let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(clap::Command::get_name);
+    let known = TOPICS.iter().map(|(topic, ..)| *topic).chain(verbs);
+    let closest = nearest(&name, known).map(str::to_owned);
+    Failure::NoTopic { name, closest }
+}
+
+fn topics() -> String {
+    let width = TOPICS.iter().map(|(topic, ..)| topic.len()).max().unwrap_or(0);
+    let rows = TOPICS.iter().map(|(topic, _, about)| format!("  {topic:width$}  {about}\n"));
+    format!("Topics, for `sesame help TOPIC`:\n{}", rows.collect::<String>())
+}
+
+/// The chapter of the README below a heading, which is part of it.
+fn chapter(heading: &str) -> &'static str {
+    let start = README.find(&format!("\n{heading}\n")).map_or(README.len(), |at| at + 1);
+    let text = &README[start..];
+    text[heading.len().min(text.len())..].find("\n## ").map_or(text, |end| &text[..heading.len() + end + 1])
+}
+
+/// How many columns the terminal has that standard output is, if it is one.
+fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_topic_is_a_chapter() {
+        for (topic, heading, _) in TOPICS {
+            let chapter = chapter(heading);
+            assert!(chapter.starts_with(heading) && chapter.len() > 300, "{topic}");
+            assert_eq!(chapter.matches("\n## ").count(), 0, "{topic}");
+        }
+    }
+}
