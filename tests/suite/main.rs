@@ -36,6 +36,7 @@ mod lock;
 mod merges;
 mod output;
 mod ownership;
+mod picture;
 mod places;
 mod plans;
 mod policies;
