@@ -15,10 +15,11 @@ use sesame::ops::project::Project;
 use super::args::{Arguments, ProfileArgument};
 use super::environment::Environment;
 use super::failure::Failure;
-use super::human::{Style, live, live_set, summary, table};
+use super::human::{Style, live, live_set, summary};
 use super::means::{Compiling, Means};
 use super::output::{Output, Volume};
 use super::prompt::agrees;
+use super::table::table;
 use super::{context, context_of, json};
 
 #[derive(Debug, Clone, Subcommand)]

@@ -120,6 +120,12 @@ fn normalized(path: &Path) -> PathBuf {
     normal
 }
 
+/// How many columns lines may have where there is no terminal to ask, if that is said.
+#[expect(clippy::disallowed_methods, reason = "this is the file that reads the environment")]
+pub fn said_columns() -> Option<usize> {
+    env::var("COLUMNS").ok()?.parse().ok()
+}
+
 /// Where podman and docker keep credentials, in the order in which podman looks.
 #[expect(clippy::disallowed_methods, reason = "this is the file that reads the environment")]
 fn credentials(xdg: &Xdg) -> Places {

@@ -9,6 +9,7 @@ use sesame::model::text::{count, escape};
 use sesame::ops::error::Error;
 
 use super::human::{self, Style};
+use super::table::table;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,8 @@ pub enum Failure {
     NoHome,
     #[error("`{0}` is neither the name of an extension nor a file")]
     NoTarget(String),
+    #[error("{0}")]
+    Usage(String),
     #[error("there is no command or topic `{name}`")]
     NoTopic {
         name: String,
@@ -45,9 +48,12 @@ impl Failure {
             Self::Verb(error) => error.kind(),
             Self::CurrentFolder(_) | Self::Input(_) | Self::Worker(_) => FaultKind::Io,
             Self::NoHome => FaultKind::Configuration,
-            Self::GrantToLive | Self::NoTarget(_) | Self::NoTopic { .. } | Self::NobodyToAsk | Self::NoLogin => {
-                FaultKind::Usage
-            }
+            Self::Usage(_)
+            | Self::GrantToLive
+            | Self::NoTarget(_)
+            | Self::NoTopic { .. }
+            | Self::NobodyToAsk
+            | Self::NoLogin => FaultKind::Usage,
         }
     }
 
@@ -57,6 +63,7 @@ impl Failure {
             Self::CurrentFolder(_) => Fault::new(self.kind(), self, Some("change to a folder that exists".to_owned())),
             Self::NoHome => Fault::new(self.kind(), self, Some("set it to your home folder".to_owned())),
             Self::Worker(_) => Fault::new(self.kind(), self, None),
+            Self::Usage(_) => Fault::new(self.kind(), self, Some("`sesame help COMMAND` has its options".to_owned())),
             Self::Input(_) => Fault::new(self.kind(), self, Some("hand over the password as UTF-8".to_owned())),
             Self::NoLogin => {
                 Fault::new(self.kind(), self, Some("look whether the variable that holds it is set".to_owned()))
@@ -223,7 +230,7 @@ fn incomplete(report: &SyncReport, whole: &Fault) -> String {
         };
         vec![extension.name.to_string(), status.to_owned(), escape(&extension.source).into_owned()]
     });
-    text.push_str(&human::table(rows));
+    text.push_str(&table(rows));
     text.push_str(&format!("{}{}; nothing was activated\n", Style::error("error: "), whole.message));
     if let Some(hint) = &whole.hint {
         text.push_str(&hint_words(hint));

@@ -6,6 +6,7 @@ use sesame::model::text::nearest;
 use super::args::Arguments;
 use super::failure::Failure;
 use super::markdown;
+use super::table::terminal_columns;
 
 const README: &str = include_str!("../../README.md");
 
@@ -39,7 +40,7 @@ pub fn help(names: &[String]) -> Result<String, Failure> {
     if rest.is_empty()
         && let Some((_, heading, _)) = TOPICS.iter().find(|(topic, ..)| topic == first)
     {
-        let width = terminal_width().unwrap_or(MAX_WIDTH).min(MAX_WIDTH);
+        let width = terminal_columns().unwrap_or(MAX_WIDTH).min(MAX_WIDTH);
         return Ok(markdown::shown(chapter(heading), width));
     }
     let mut found = &mut command;
@@ -72,12 +73,6 @@ fn chapter(heading: &str) -> &'static str {
     let start = README.find(&format!("\n{heading}\n")).map_or(README.len(), |at| at + 1);
     let text = &README[start..];
     text[heading.len().min(text.len())..].find("\n## ").map_or(text, |end| &text[..heading.len() + end + 1])
-}
-
-/// How many columns the terminal has that standard output is, if it is one.
-fn terminal_width() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 #[cfg(test)]

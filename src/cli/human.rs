@@ -5,17 +5,18 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use super::table::table;
 use anstyle::{AnsiColor, Style as Ansi};
 use sesame::host::grants::needed;
 use sesame::model::capability::{Capability, shown};
-use sesame::model::lock::{LockChange, LockedVersion, Staleness};
+use sesame::model::lock::{LockChange, LockedVersion};
 use sesame::model::lock_merge::Choice;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::{
     DiffReport, ExtensionReport, InitReport, InstallReport, LockOutcome, LockReport, RemoveReport, Removed,
     SyncOutcome, SyncReport, UpToDate, WitReport,
 };
-use sesame::model::text::{count, escape, size};
+use sesame::model::text::{count, escape, size, source_change};
 use sesame::ops::consent::Asks;
 use similar::{ChangeTag, TextDiff};
 
@@ -110,27 +111,33 @@ pub fn lock_preview(report: &LockReport) -> String {
     if report.outcome != LockOutcome::WouldChange {
         return lock(report);
     }
-    let stale = report.stale.iter().map(|(name, why)| format!("{name} {}\n", escape(&staleness(why))));
+    let stale = report.stale.iter().map(|(name, why)| format!("{name} {}\n", escape(&why.to_string())));
     let file = escape(&report.file);
     let words = format!("{} {file}; the same without `--check` writes it\n", Style::warning("would change:"));
     format!("{}{}{words}", stale.collect::<String>(), lock_text(report))
 }
 
-/// What a sync did.
+/// What a sync did. An extension that changes in the lock and in the live set is told of once.
 pub fn sync(report: &SyncReport) -> String {
     let mut text = String::new();
-    if let Some(lock) = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written) {
-        text.push_str(&locked(lock));
+    let lock = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
+    let changes = || lock.iter().flat_map(|lock| &lock.changes);
+    let is_of = |line: &str, name: &ExtensionName| line.split_whitespace().nth(1) == Some(name.as_str());
+    if let Some(lock) = lock {
+        text.push_str(&merged(lock));
+        let only_locked = changes().filter(|change| !report.changes.iter().any(|line| is_of(line, &change.name)));
+        text.extend(only_locked.map(lock_change));
     }
-    if report.outcome == SyncOutcome::UpToDate {
-        text.push_str(&up_to_date(&live_set(report)));
-    } else {
-        for change in &report.changes {
-            let _ = writeln!(text, "{}", escape(change));
-        }
+    for line in &report.changes {
+        let _ = writeln!(text, "{}", escape(line));
+        text.extend(changes().filter(|change| is_of(line, &change.name)).map(needs));
+    }
+    let is_done = report.outcome != SyncOutcome::UpToDate;
+    if is_done && text.is_empty() {
         text.push_str(&live(&report.extensions));
-        text.push_str(&summary(&live_set(report), "done:"));
     }
+    text.extend(lock.map(to_be_committed));
+    text.push_str(&summary(&live_set(report), if is_done { "done:" } else { "up to date:" }));
     text
 }
 
@@ -155,7 +162,11 @@ pub fn summary(live: &UpToDate, outcome: &str) -> String {
 /// What a sync has locked on its way.
 pub fn locked(lock: &LockReport) -> String {
     let changes: String = lock.changes.iter().map(lock_change).collect();
-    format!("{changes}{} {}, to be committed\n", Style::good("locked:"), escape(&lock.file))
+    format!("{changes}{}", to_be_committed(lock))
+}
+
+pub fn to_be_committed(lock: &LockReport) -> String {
+    format!("{} {}, to be committed\n", Style::good("locked:"), escape(&lock.file))
 }
 
 /// What a sync would do.
@@ -221,7 +232,7 @@ fn installed(report: &InstallReport, outcome: &str) -> String {
 fn ending(lock: &LockReport, sync: Option<&SyncReport>, names: &[&ExtensionName]) -> String {
     let locked = (lock.outcome == LockOutcome::Written).then(|| {
         let others = lock.changes.iter().filter(|change| !names.contains(&&change.name)).map(lock_change);
-        format!("{}{} {}, to be committed\n", others.collect::<String>(), Style::good("locked:"), escape(&lock.file))
+        format!("{}{}", others.collect::<String>(), to_be_committed(lock))
     });
     let live = sync.map(|sync| summary(&live_set(sync), "done:"));
     format!("{}{}{}", merged(lock), locked.unwrap_or_default(), live.unwrap_or_default())
@@ -283,26 +294,6 @@ pub fn asks(asks: &Asks<'_>) -> String {
     format!("{text}{question} [y/N] ")
 }
 
-/// Rows with their columns aligned, indented by two.
-pub fn table(rows: impl Iterator<Item = Vec<String>>) -> String {
-    let rows: Vec<Vec<String>> = rows.collect();
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for row in &rows {
-        let mut line = String::from(" ");
-        for (cell, width) in row.iter().zip(&widths) {
-            let _ = write!(line, " {cell:<width$} ");
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
 /// What is live, one row each.
 pub fn live(extensions: &[ExtensionReport]) -> String {
     table(extensions.iter().map(|extension| {
@@ -313,27 +304,28 @@ pub fn live(extensions: &[ExtensionReport]) -> String {
 
 /// One change of a lock in a few lines; what it imports stands out.
 pub fn lock_change(change: &LockChange) -> String {
-    let version = |version: &LockedVersion| format!("{} {}", escape(&version.source), version.digest.short());
+    let version = |version: &LockedVersion| format!("{}  {}", escape(&version.source), version.digest.short());
     let name = &change.name;
-    let mut text = match (&change.from, &change.to) {
+    let text = match (&change.from, &change.to) {
         (None, Some(to)) => format!("{} {name}  {}\n", Style::added("+"), version(to)),
         (Some(from), None) => format!("{} {name}  {}\n", Style::removed("-"), version(from)),
-        (Some(from), Some(to)) if from.source == to.source => {
-            format!("~ {name}  {}  {} → {}\n", escape(&to.source), from.digest.short(), to.digest.short())
+        (Some(from), Some(to)) => {
+            let source = escape(&source_change(&from.source, &to.source)).into_owned();
+            format!("~ {name}  {source}\n    {} → {}\n", from.digest.short(), to.digest.short())
         }
-        (Some(from), Some(to)) => format!("~ {name}  {} → {}\n", version(from), version(to)),
         (None, None) => String::new(),
     };
-    if change.to.is_some() {
-        let (needs, others) = imports(change);
-        if !needs.is_empty() {
-            let _ = writeln!(text, "    capabilities: {}", needs.join(" "));
-        }
-        if !others.is_empty() {
-            let _ = writeln!(text, "    imports: {}", others.join(" "));
-        }
+    text + &needs(change)
+}
+
+/// What a component wants more or less than the one before.
+fn needs(change: &LockChange) -> String {
+    if change.to.is_none() {
+        return String::new();
     }
-    text
+    let (needs, others) = imports(change);
+    let lines = [("capabilities", needs), ("imports", others)].into_iter().filter(|(_, list)| !list.is_empty());
+    lines.map(|(what, list)| format!("    {what}: {}\n", list.join(" "))).collect()
 }
 
 /// What a change adds and removes: capabilities, and what needs none, by its package.
@@ -375,13 +367,4 @@ fn lock_text(report: &LockReport) -> String {
         }
     }
     text
-}
-
-fn staleness(why: &Staleness) -> String {
-    match why {
-        Staleness::NotLocked => "is not locked".to_owned(),
-        Staleness::NotWanted => "is locked but no longer wanted".to_owned(),
-        Staleness::SourceChanged { locked, wanted } => format!("is locked as {locked}, wanted as {wanted}"),
-        Staleness::FileChanged { path } => format!("was changed: {path}"),
-    }
 }

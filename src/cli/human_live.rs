@@ -1,18 +1,20 @@
 //! Reports about what is live as words for people. Everything that others wrote is escaped here.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use sesame::model::report::{CodeState, InfoReport, ListReport};
-use sesame::model::text::{escape, size};
+use sesame::model::text::{duration, escape, size};
 
-use super::human::{Style, table};
+use super::human::Style;
+use super::table::{headed_table, table};
 
 /// What is live, one line each.
 pub fn list(report: &ListReport) -> String {
     if report.extensions.is_empty() {
         return format!("nothing is live in profile `{}`\n", report.profile);
     }
-    let head = ["name", "version", "provenance", "size", "state", "capabilities"].map(|head| head.to_uppercase());
+    let head = ["name", "version", "provenance", "size", "state", "capabilities"];
     let rows = report.extensions.iter().map(|extension| {
         vec![
             extension.name.to_string(),
@@ -23,7 +25,7 @@ pub fn list(report: &ListReport) -> String {
             escape(&extension.capabilities.join(", ")).into_owned(),
         ]
     });
-    table(std::iter::once(head.to_vec()).chain(rows))
+    headed_table(&head, rows)
 }
 
 fn code_state(state: CodeState) -> &'static str {
@@ -39,13 +41,14 @@ pub fn info(report: &InfoReport) -> String {
     let row = |name: &str, value: String| vec![name.to_owned(), escape(&value).into_owned()];
     let mut rows = vec![row("source", extension.source.clone())];
     rows.extend(extension.provenance.map(|provenance| row("provenance", provenance.to_string())));
-    rows.push(row("component", format!("{}  {}", extension.component, size(extension.size))));
+    rows.push(row("component", extension.component.to_string()));
+    rows.push(row("size", size(extension.size)));
     let code = extension.code_size.map(|bytes| format!("ready, {}", size(bytes)));
     rows.push(row("code", code.unwrap_or_else(|| "not compiled; run `sesame sync`".to_owned())));
     rows.push(row("live", format!("generation {} of profile `{}`", report.generation, report.profile)));
     rows.push(row("manifest", report.manifest.clone()));
     rows.push(row("memory", format!("at most {} MiB", report.memory_mib)));
-    rows.push(row("time", format!("at most {} ms a call", report.timeout_ms)));
+    rows.push(row("time", format!("at most {} a call", duration(Duration::from_millis(report.timeout_ms)))));
     rows.push(row(
         "fuel",
         report.fuel.map_or_else(|| "not limited".to_owned(), |fuel| format!("at most {fuel} a call")),

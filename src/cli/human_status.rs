@@ -5,6 +5,7 @@ use sesame::model::status_report::{Between, Difference, StatusReport};
 use sesame::model::text::escape;
 
 use super::human::{Style, summary};
+use super::table::fits;
 
 pub fn status(report: &StatusReport) -> String {
     let mut text = String::new();
@@ -18,7 +19,7 @@ pub fn status(report: &StatusReport) -> String {
     }
     let live =
         UpToDate { profile: report.profile.clone(), generation: report.generation, extensions: report.extensions };
-    text.push_str(&summary(&live, if report.differences.is_empty() { "up to date:" } else { "live:" }));
+    text.push_str(&summary(&live, if report.differences.is_empty() { "up to date:" } else { "differs:" }));
     text
 }
 
@@ -34,5 +35,8 @@ fn heading(between: Between) -> &'static str {
 
 fn line(difference: &Difference) -> String {
     let name = difference.extension.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
-    format!("  {name}{}  {} {}\n", escape(&difference.what), Style::hint("→"), escape(&difference.remedy))
+    let what = format!("  {name}{}", escape(&difference.what));
+    let remedy = format!("{} {}", Style::hint("→"), escape(&difference.remedy));
+    let line = format!("{what}  {remedy}\n");
+    if fits(&line) { line } else { format!("{what}\n      {remedy}\n") }
 }

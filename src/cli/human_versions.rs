@@ -4,7 +4,8 @@ use sesame::model::outdated_report::{Outdated, OutdatedReport};
 use sesame::model::report::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::model::text::{count, escape};
 
-use super::human::{Style, live_set, lock_change, merged, summary, table};
+use super::human::{Style, live_set, lock_change, merged, summary};
+use super::table::headed_table;
 
 /// Which extensions have newer versions.
 pub fn outdated(report: &OutdatedReport) -> String {
@@ -12,13 +13,14 @@ pub fn outdated(report: &OutdatedReport) -> String {
         let looked_at = count(report.looked_at, "extension");
         return format!("{} of {looked_at} none has a newer version\n", Style::good("up to date:"));
     }
-    let head = ["NAME", "LOCKED", "FITS", "NEWEST", "CAPABILITIES"].map(str::to_owned).to_vec();
+    let head = ["name", "locked", "fits", "newest", "capabilities"];
     let rows = report.extensions.iter().map(row);
     let fits = |row: &&Outdated| row.fits.is_some() && row.fits != row.locked;
     let fitting: Vec<&str> = report.extensions.iter().filter(fits).map(|row| row.name.as_str()).collect();
     let hint = match fitting[..] {
         [] if report.extensions.iter().any(|row| row.newest.is_some()) => {
-            format!("  {}`sesame add REPOSITORY:TAG` takes another tag\n", Style::hint("hint: "))
+            let words = "the manifest names tags; `sesame add REPOSITORY` takes the newest, `sesame add REPOSITORY:TAG` another";
+            format!("  {}{words}\n", Style::hint("hint: "))
         }
         [] => String::new(),
         _ => format!("  {}`sesame upgrade {}` takes what fits\n", Style::hint("hint: "), fitting.join(" ")),
@@ -27,7 +29,7 @@ pub fn outdated(report: &OutdatedReport) -> String {
         let fault = row.fault.as_ref()?;
         Some(format!("{}{}: {}\n", Style::warning("warning: "), row.name, escape(&fault.message)))
     });
-    format!("{}{}{hint}", table([head].into_iter().chain(rows)), faults.collect::<String>())
+    format!("{}{}{hint}", headed_table(&head, rows), faults.collect::<String>())
 }
 
 fn row(row: &Outdated) -> Vec<String> {

@@ -29,6 +29,7 @@ mod prompt;
 mod registry;
 mod schema;
 mod shell;
+mod table;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -70,7 +71,10 @@ pub fn main() -> ExitCode {
     if shell::answered() {
         return ExitCode::SUCCESS;
     }
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
     let output = Output::new(&arguments);
     let name = arguments.command.name();
     let status = match catch_unwind(AssertUnwindSafe(|| run(&arguments, &output))) {
@@ -92,6 +96,20 @@ pub fn main() -> ExitCode {
         return ExitCode::from(failure::status(FaultKind::Io));
     }
     ExitCode::from(status)
+}
+
+/// Says what is wrong with the command line, or what was asked for of it. Whoever wants JSON gets JSON.
+fn usage(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
+    if error.use_stderr() && wants_json {
+        let words = error.render().to_string();
+        let message = words.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        Output::json().failure("sesame", &failure::Failure::Usage(message.to_owned()));
+    } else {
+        // Where nobody can be told, there is nobody to tell that.
+        let _ = error.print();
+    }
+    ExitCode::from(if error.use_stderr() { failure::status(FaultKind::Usage) } else { 0 })
 }
 
 fn run(arguments: &Arguments, output: &Output) -> Result<End, failure::Failure> {

@@ -47,6 +47,11 @@ impl Output {
         Self { volume, json: arguments.json, lost: Arc::default() }
     }
 
+    /// Streams of a run that prints JSON.
+    pub fn json() -> Self {
+        Self { volume: Volume::Quiet, json: true, lost: Arc::default() }
+    }
+
     /// Whether lines may be drawn over.
     pub fn draws(&self) -> bool {
         self.volume > Volume::Quiet && !self.json && io::stderr().is_terminal()

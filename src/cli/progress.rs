@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sesame::model::event::{Event, Observer};
 use sesame::model::name::ExtensionName;
 use sesame::model::plan::{Action, Plan, Role, Step, StepId};
-use sesame::model::text::{count, escape, size};
+use sesame::model::text::{count, duration, escape, size};
 
 use super::human::Style;
 use super::output::{Output, Volume};
@@ -223,15 +223,6 @@ fn attempt(step: &Step) -> String {
 
 fn names(names: &[ExtensionName]) -> String {
     names.iter().map(ExtensionName::as_str).collect::<Vec<_>>().join(", ")
-}
-
-/// `8 ms`, `1.2 s`, `2 min 5 s`.
-fn duration(elapsed: Duration) -> String {
-    match elapsed.as_secs() {
-        0 => format!("{} ms", elapsed.as_millis()),
-        1..60 => format!("{:.1} s", elapsed.as_secs_f64()),
-        seconds => format!("{} min {} s", seconds / 60, seconds % 60),
-    }
 }
 
 fn style(template: &str) -> ProgressStyle {

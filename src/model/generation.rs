@@ -11,6 +11,7 @@ use super::lock::{Lock, LockedSource};
 use super::manifest::{ComponentSource, Config, Extension, Limits, Manifest};
 use super::name::{ExtensionName, ProfileName};
 use super::reference::OciReference;
+use super::text::source_change;
 
 /// The version of the file format.
 pub const VERSION: u32 = 2;
@@ -176,10 +177,12 @@ impl LiveExtension {
     fn difference(&self, new: &Self) -> Vec<String> {
         let mut parts = Vec::new();
         if self.source() != new.source() {
-            parts.push(format!("{} → {}", self.source(), new.source()));
+            parts.push(source_change(&self.source(), &new.source()));
         }
         if new.is_unlocked() {
             parts.push("not locked yet".to_owned());
+        } else if !parts.is_empty() {
+            // Another source says enough.
         } else if self.component != new.component {
             parts.push(format!("component {} → {}", self.component.short(), new.component.short()));
         } else if self.provenance != new.provenance {

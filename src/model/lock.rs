@@ -72,6 +72,18 @@ pub enum Staleness {
     FileChanged { path: String },
 }
 
+/// What is to be said of the extension: `is not locked`.
+impl std::fmt::Display for Staleness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotLocked => f.write_str("is not locked"),
+            Self::NotWanted => f.write_str("is locked, but no longer wanted"),
+            Self::SourceChanged { locked, wanted } => write!(f, "is locked as {locked}, and wanted as {wanted}"),
+            Self::FileChanged { path } => write!(f, "was changed since it was locked: {path}"),
+        }
+    }
+}
+
 /// One difference between two locks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct LockChange {

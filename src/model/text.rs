@@ -1,6 +1,7 @@
 //! Small pieces of wording: escaping what others wrote, counting, guessing what was meant, sizes.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// `text` with control characters (also those that reorder text on a terminal) written as escapes.
 ///
@@ -25,6 +26,15 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// How a reference or path becomes another: `ghcr.io/acme/clock:1.0.0 → 1.1.0` where only the tag is another.
+pub fn source_change(from: &str, to: &str) -> String {
+    match (from.rsplit_once(':'), to.rsplit_once(':')) {
+        _ if from == to => to.to_owned(),
+        (Some((before, _)), Some((after, tag))) if before == after && !tag.contains('/') => format!("{from} → {tag}"),
+        _ => format!("{from} → {to}"),
+    }
+}
+
 /// A size in bytes for people: `812 B`, `22.7 KiB`, `11.4 MiB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -41,6 +51,16 @@ pub fn size(bytes: u64) -> String {
         unit = next;
     }
     format!("{scaled:.1} {unit}")
+}
+
+/// A duration for people: `40 ms`, `2.1 s`, `3 min 5 s`.
+pub fn duration(elapsed: Duration) -> String {
+    match elapsed.as_secs() {
+        0 => format!("{} ms", elapsed.as_millis()),
+        1..60 if elapsed.subsec_millis() == 0 => format!("{} s", elapsed.as_secs()),
+        1..60 => format!("{:.1} s", elapsed.as_secs_f64()),
+        seconds => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
 }
 
 /// A time in seconds since 1970-01-01 UTC: `2026-11-22T16:48:25Z`.

@@ -321,12 +321,7 @@ impl Error {
 }
 
 fn stale_list(stale: &[(ExtensionName, Staleness)]) -> String {
-    let one = |(name, why): &(ExtensionName, Staleness)| match why {
-        Staleness::NotLocked => format!("`{name}` is not locked"),
-        Staleness::NotWanted => format!("`{name}` is locked but no longer wanted"),
-        Staleness::SourceChanged { locked, wanted } => format!("`{name}` is locked as {locked}, wanted as {wanted}"),
-        Staleness::FileChanged { path } => format!("the file of `{name}`, {path}, was changed"),
-    };
+    let one = |(name, why): &(ExtensionName, Staleness)| format!("`{name}` {why}");
     stale.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 

@@ -11,10 +11,10 @@ use super::permission::{apply_policy, read_policy, ungranted};
 use super::sync::wanted;
 use crate::model::generation::Generation;
 use crate::model::inventory::Inventory;
-use crate::model::lock::{Lock, LockedSource, Staleness};
+use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::{Action, Plan, Step};
+use crate::model::plan::{Action, Plan, Reason, Step};
 use crate::model::status_report::{Between, Difference, StatusReport};
 use crate::registry::Error as RegistryError;
 use crate::registry::mirror::Registry;
@@ -39,7 +39,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -
     let profile = profile.or_else(|| manifest.profile.clone()).unwrap_or_default();
     let mut differences = Vec::new();
     for (name, why) in stale(context, &manifest, &lock)? {
-        differences.push(difference(Between::ManifestAndLock, &name, staleness(&why), "sesame lock"));
+        differences.push(difference(Between::ManifestAndLock, &name, format!("it {why}"), "sesame lock"));
     }
     for (name, fault) in ungranted(&manifest, &lock) {
         let remedy = fault.hint.unwrap_or_else(|| "sesame lock".to_owned());
@@ -109,7 +109,13 @@ fn of_step(step: &Step) -> Vec<Difference> {
         Action::Fetch { blob, .. } => {
             (Between::LockAndStore, format!("its {} {} is {}", blob.role, blob.digest.short(), step.reason))
         }
-        Action::Compile { .. } => (Between::StoreAndCache, format!("its component is to be compiled: {}", step.reason)),
+        Action::Compile { .. } => {
+            let what = match &step.reason {
+                Reason::NotCompiled => "it is not compiled yet".to_owned(),
+                reason => format!("its compiled code is of no use: {reason}"),
+            };
+            (Between::StoreAndCache, what)
+        }
         Action::Verify { .. } | Action::Activate { .. } | Action::Rollback { .. } | Action::Prune { .. } => {
             return Vec::new();
         }
@@ -164,13 +170,4 @@ fn is_gone(error: &RegistryError) -> bool {
 
 fn difference(between: Between, name: &ExtensionName, what: String, remedy: &str) -> Difference {
     Difference { between, extension: Some(name.clone()), what, remedy: remedy.to_owned() }
-}
-
-fn staleness(why: &Staleness) -> String {
-    match why {
-        Staleness::NotLocked => "it is not locked".to_owned(),
-        Staleness::NotWanted => "it is locked, but no longer wanted".to_owned(),
-        Staleness::SourceChanged { locked, wanted } => format!("it is locked as {locked}, and wanted as {wanted}"),
-        Staleness::FileChanged { path } => format!("the file {path} was changed since it was locked"),
-    }
 }

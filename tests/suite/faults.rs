@@ -101,7 +101,7 @@ fn transport_rows() -> Vec<Row> {
         ("is down", vec![(M, 69, "answered 503"), (B, 69, "answered 503")], always([Fault::Status(503)])),
         ("is slow once", fine(), once([Fault::Status(408)])),
         ("is busy", vec![(T, 69, "answered 429")], always([Fault::Status(429)])),
-        ("is busy for a while", waits("1.0 s, 1 of 5: "), once([busy("50")])),
+        ("is busy for a while", waits("1 s, 1 of 5: "), once([busy("50")])),
         (
             "is busy until a date",
             waits("waiting    1."),

@@ -67,7 +67,7 @@ fn the_stricter_of_manifest_and_policies_holds() {
     let warned = "the `max_memory_mib` of `a` is 128 here, not 512";
     sandbox.ok(&["sync"]).fails(0, &[warned]);
     let info = sandbox.ok(&["extension", "info", "a"]).stdout;
-    assert!(info.contains("at most 128 MiB") && info.contains("at most 5000 ms a call"), "{info}");
+    assert!(info.contains("at most 128 MiB") && info.contains("at most 5 s a call"), "{info}");
     // A second policy, as `/etc/pds/policy.toml` is one: the stricter wins, without a sync where it can.
     let policy = |text: &str| {
         sandbox.write("../system/policy.toml", text);

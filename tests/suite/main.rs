@@ -52,3 +52,4 @@ mod sync;
 mod values;
 mod verify;
 mod versions;
+mod words;

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::sandbox::{Run, Sandbox};
-use crate::support::{expect_text, fixture};
+use crate::support::{expect_text, fixture, timeless};
 
 /// The terminal's size.
 const COLUMNS: &str = "92";
@@ -62,13 +62,6 @@ impl Drop for Terminal<'_> {
     fn drop(&mut self) {
         self.tmux(&["kill-server"]);
     }
-}
-
-/// The text with every time of the day, and every duration, made the same.
-fn timeless(text: &str) -> String {
-    let date = regex::Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ").unwrap();
-    let duration = regex::Regex::new(r"\b\d+(\.\d+)? (ms|s)\b").unwrap();
-    duration.replace_all(&date.replace_all(text, "2026-01-01T12:00:00Z"), "9 ms").into_owned()
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn each_difference_is_told_with_what_mends_it() {
     agrees();
     fs::remove_dir_all(sandbox.cache().join("cwasm")).unwrap();
     let said = differs(&sandbox, &[]);
-    assert!(said.contains("store and cache\n  a: its component is to be compiled: not compiled yet  → sesame sync\n"));
+    assert!(said.contains("store and cache\n  a: it is not compiled yet  → sesame sync\n"));
     fs::remove_dir_all(sandbox.data().join("blobs")).unwrap();
     let said = differs(&sandbox, &[]);
     assert!(
@@ -65,7 +65,7 @@ fn each_difference_is_told_with_what_mends_it() {
     sandbox.ok(&["rollback"]);
     let said = differs(&sandbox, &[]);
     assert!(said.contains("lock and live set\n  + b  ") && said.contains("  → sesame sync\n"), "{said}");
-    assert!(said.ends_with("live: 1 extension is live in profile `default` (generation 1)\n"), "{said}");
+    assert!(said.ends_with("differs: 1 extension is live in profile `default` (generation 1)\n"), "{said}");
     sandbox.ok(&["sync"]);
     agrees();
 }

@@ -337,7 +337,9 @@ fn a_component_from_a_file_follows_its_file() {
     sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\" }\n");
     sandbox.sync(None, &[]);
     sandbox.write("a.wasm", component("two"));
-    sandbox.run(&["sync", "--locked"]).fails(65, &["sesame.lock is stale: the file of `a`, a.wasm, was changed"]);
+    sandbox
+        .run(&["sync", "--locked"])
+        .fails(65, &["sesame.lock is stale: `a` was changed since it was locked: a.wasm"]);
     let run = sandbox.sync(None, &[]);
     assert!(run.stderr.contains("generation 2"), "{}", run.stderr);
     sandbox.write("a.wasm", component("three"));
