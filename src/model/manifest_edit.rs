@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use toml_edit::{Array, Document, DocumentMut, InlineTable, Item, Key, Table, TableLike, Value};
+use toml_parser::lexer::TokenKind;
 
 use super::capability::{Grants, Scope};
 use super::name::ExtensionName;
@@ -33,8 +34,14 @@ pub struct Change {
 pub enum EditError {
     #[error("it is not TOML: {0}")]
     Syntax(String),
-    #[error("`{0}` is written in a way that cannot be edited")]
-    Form(String),
+    #[error("`{name}` is written in a way that cannot be edited")]
+    Form {
+        name: String,
+        /// What to write, if something is to be.
+        line: Option<String>,
+    },
+    #[error("the comment `{comment}` would be lost")]
+    Comment { comment: String, line: String },
     #[error("its extensions are written in a way that none can be added to")]
     NoPlace {
         /// What to write.
@@ -64,9 +71,12 @@ pub fn edit_drop_in(text: &str, change: &Change) -> Result<String, EditError> {
     let mut document = parse(text)?;
     let root = document.as_table_mut();
     let head = root.get_mut("extension").and_then(Item::as_table_like_mut);
-    set_source(head.ok_or_else(|| EditError::Form("extension".to_owned()))?, &change.source);
+    let form = || EditError::Form { name: "extension".to_owned(), line: None };
+    set_source(head.ok_or_else(form)?, &change.source);
     grant(root, &change.grants, Comments::Yes)?;
-    Ok(written_like(text, &document))
+    let edited = written_like(text, &document);
+    keeps_comments(text, &edited, || Ok(table_lines(change)?.join("`, `")))?;
+    Ok(edited)
 }
 
 /// Adds an extension to `sesame.toml`, where the others stand: one line, or a table at the end. Nothing else is changed.
@@ -136,7 +146,8 @@ fn table_lines(change: &Change) -> Result<Vec<String>, EditError> {
 /// # Errors
 /// [`EditError`] if it does not, or not in a form that can be changed.
 pub fn edit_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<String, EditError> {
-    let form = || EditError::Form(name.to_string());
+    let line = entry_line(name, change)?;
+    let form = || EditError::Form { name: name.to_string(), line: Some(line.clone()) };
     let kept = remove_entry(text, name).ok();
     let mut document = parse(text)?;
     let entry = extensions(&mut document).and_then(|table| table.get_mut(name.as_str())).ok_or_else(form)?;
@@ -154,7 +165,29 @@ pub fn edit_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<S
     // Whatever is not of the entry stays as it was written, and in its order.
     let mut new = edited.lines();
     let is_kept = kept.is_none_or(|kept| kept.lines().all(|line| new.any(|new| new == line)));
-    if is_kept { Ok(edited) } else { Err(form()) }
+    if !is_kept {
+        return Err(form());
+    }
+    keeps_comments(text, &edited, || Ok(line))?;
+    Ok(edited)
+}
+
+/// Refuses an edit that loses a comment; `line` is what to write instead.
+fn keeps_comments(text: &str, edited: &str, line: impl FnOnce() -> Result<String, EditError>) -> Result<(), EditError> {
+    let mut left = comments(edited);
+    for comment in comments(text) {
+        match left.iter().position(|other| *other == comment) {
+            Some(at) => drop(left.swap_remove(at)),
+            None => return Err(EditError::Comment { comment: comment.to_owned(), line: line()? }),
+        }
+    }
+    Ok(())
+}
+
+fn comments(text: &str) -> Vec<&str> {
+    let tokens = toml_parser::Source::new(text).lex();
+    let comments = tokens.filter(|token| token.kind() == TokenKind::Comment);
+    comments.filter_map(|token| text.get(token.span().start()..token.span().end())).map(str::trim_end).collect()
 }
 
 /// Takes an extension out of `sesame.toml`: its lines go, every comment of its own line stays.
@@ -162,7 +195,7 @@ pub fn edit_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<S
 /// # Errors
 /// [`EditError`] if it is not there.
 pub fn remove_entry(text: &str, name: &ExtensionName) -> Result<String, EditError> {
-    let form = || EditError::Form(name.to_string());
+    let form = || EditError::Form { name: name.to_string(), line: None };
     let document = Document::parse(text).map_err(|error| EditError::Syntax(error.message().to_owned()))?;
     let extensions = document.get("extensions").and_then(Item::as_table_like).ok_or_else(form)?;
     let (key, item) = extensions.get_key_value(name.as_str()).ok_or_else(form)?;
@@ -291,7 +324,11 @@ fn grant(table: &mut dyn TableLike, grants: &Grants, comments: Comments) -> Resu
         _ => Comments::No,
     };
     let capabilities = capabilities.and_then(Item::as_table_like_mut);
-    add_grants(capabilities.ok_or_else(|| EditError::Form("capabilities".to_owned()))?, grants, comments);
+    add_grants(
+        capabilities.ok_or_else(|| EditError::Form { name: "capabilities".to_owned(), line: None })?,
+        grants,
+        comments,
+    );
     Ok(())
 }
 
@@ -401,7 +438,7 @@ mod tests {
         let dotted = "extensions.clock.oci = \"r.io/o/clock:1\" # x\nextensions.a = \"r.io/o/a:1\"\nextensions.clock.limits.max_fuel = 1\n";
         assert_eq!(remove_entry(dotted, &name()).unwrap(), "extensions.a = \"r.io/o/a:1\"\n");
         for text in ["x = 1\n", "extensions = { clock = \"r.io/o/clock:1\", b = \"r.io/o/b:1\" }\n"] {
-            assert_eq!(remove_entry(text, &name()), Err(EditError::Form("clock".to_owned())));
+            assert_eq!(remove_entry(text, &name()), Err(EditError::Form { name: "clock".to_owned(), line: None }));
         }
     }
 }

@@ -97,6 +97,12 @@ impl Error {
             Self::Edit { file, source: EditError::NoPlace { line } } => {
                 format!("write `{line}` among the extensions in {file} by hand and run `sesame sync`")
             }
+            Self::Edit { file, source: EditError::Form { line: Some(line), .. } | EditError::Comment { line, .. } } => {
+                format!("write `{line}` in {file} by hand and run `sesame sync`")
+            }
+            Self::Edit { file, source: EditError::Form { name, line: None } } => {
+                format!("take `{name}` out of {file} by hand and run `sesame sync`")
+            }
             Self::Edit { file, .. } => format!("change {file} by hand and run `sesame sync`"),
             Self::NoConsent { capabilities, .. } => {
                 format!("if you trust it with that, add `{}`, or `--grant-all`", grant_options(capabilities))

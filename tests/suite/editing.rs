@@ -118,28 +118,97 @@ fn an_edit_adds_only_the_line_that_is_meant() {
     }
 }
 
-#[test]
-fn what_cannot_be_written_without_loss_is_told_with_its_line() {
-    let registry = registry();
-    let host = registry.host();
-    for text in [
+/// What cannot be done without loss: the file, its text, the command, and what is said of it.
+const REFUSED: [(&str, &str, &[&str], &[&str]); 12] = [
+    (
+        "sesame.toml",
         "extensions = { a = \"HOST/org/a:1.0.0\" }\n",
-        "extensions = {}\n",
+        &["add", "HOST/org/new"],
+        &["write `new = \"HOST/org/new:1.0.0\"` among the extensions in sesame.toml by hand"],
+    ),
+    ("sesame.toml", "extensions = {}\n", &["add", "HOST/org/new"], &["write `new = \"HOST/org/new:1.0.0\"`"]),
+    (
+        "sesame.toml",
+        "extensions = { a.oci = \"HOST/org/a:1.0.0\" } # all\r\n",
+        &["add", "HOST/org/new", "--grant", "config-read"],
+        &["write `new = { oci = \"HOST/org/new:1.0.0\", capabilities = { config-read = true } }`"],
+    ),
+    (
+        "sesame.toml",
+        "extensions = { a = \"HOST/org/a:1.0.0\" }\n",
+        &["remove", "a"],
+        &["take `a` out of sesame.toml by hand"],
+    ),
+    (
+        "sesame.toml",
         "extensions = { a = { oci = \"HOST/org/a:1.0.0\" }, b = \"HOST/org/a:1.0.0\" } # all\n",
-    ] {
+        &["remove", "a", "b"],
+        &["take `a` out of sesame.toml by hand"],
+    ),
+    (
+        "sesame.toml",
+        "[extensions.new]\npath = \"new.wasm\" # built here\n",
+        &["add", "HOST/org/new", "--grant-all"],
+        &["the comment `# built here` would be lost", "write `new = \"HOST/org/new:1.0.0\"` in sesame.toml by hand"],
+    ),
+    (
+        "sesame.toml",
+        "[extensions.new]\noci = \"HOST/org/new:0.9.0\" # from them\n",
+        &["add", "--path", "new.wasm", "--name", "new", "--grant-all"],
+        &["the comment `# from them` would be lost", "write `new = { path = \"new.wasm\" }` in sesame.toml by hand"],
+    ),
+    (
+        "sesame.toml",
+        "[extensions.granted]\noci = \"HOST/org/granted:1.0.0\"\ncapabilities.config-read = [\n  \"ui\", # its colours\n]\n",
+        &["add", "HOST/org/granted:1.0.0", "--grant", "config-read"],
+        &["the comment `# its colours` would be lost", "capabilities = { config-read = true }"],
+    ),
+    (
+        "sesame.toml",
+        "[extensions]\ngranted = { oci = \"HOST/org/granted:1.0.0\", capabilities = { config-read = [ # few\n  \"ui\" ] } }\n",
+        &["add", "HOST/org/granted:1.0.0", "--grant", "config-read"],
+        &["the comment `# few` would be lost"],
+    ),
+    (
+        "sesame.toml",
+        "[extensions.granted]\noci = \"HOST/org/granted:1.0.0\"\n\n[extensions.granted.capabilities]\nconfig-read = [\n  # the # of \"colours\"\n  \"ui\",\n]\n",
+        &["add", "HOST/org/granted:1.0.0", "--grant", "config-read"],
+        &["the comment `# the # of \"colours\"` would be lost"],
+    ),
+    (
+        "extensions/new.toml",
+        "[extension]\nname = \"new\"\npath = \"../new.wasm\" # built here\n",
+        &["add", "HOST/org/new", "--grant-all"],
+        &[
+            "the comment `# built here` would be lost",
+            "write `oci = \"HOST/org/new:1.0.0\"` in extensions/new.toml by hand",
+        ],
+    ),
+    (
+        "extensions/granted.toml",
+        "[extension]\nname = \"granted\"\noci = \"HOST/org/granted:1.0.0\"\n\n[capabilities]\nconfig-read = [\n  \"ui\", # its colours\n]\n",
+        &["add", "HOST/org/granted:1.0.0", "--grant", "config-read"],
+        &["the comment `# its colours` would be lost", "in extensions/granted.toml by hand"],
+    ),
+];
+
+#[test]
+fn what_cannot_be_done_without_loss_is_refused_with_the_line_to_write() {
+    let registry = registry();
+    for (file, text, arguments, said) in REFUSED {
         let sandbox = Sandbox::new();
-        sandbox.write("sesame.toml", with_host(text, &registry));
-        let run = sandbox.run(&["add", &format!("{host}/org/new")]);
-        run.fails(
-            65,
-            &[
-                "sesame.toml cannot be changed",
-                &format!("write `new = \"{host}/org/new:1.0.0\"` among the extensions in sesame.toml by hand"),
-            ],
-        );
-        assert_eq!(sandbox.read("sesame.toml"), with_host(text, &registry));
-        sandbox.run(&["remove", "a"]).fails(if text.contains("a =") { 65 } else { 66 }, &[]);
-        assert_eq!(sandbox.read("sesame.toml"), with_host(text, &registry));
+        sandbox.write("new.wasm", component("new"));
+        if file != "sesame.toml" {
+            sandbox.write("sesame.toml", "# nothing\n");
+        }
+        let text = with_host(text, &registry);
+        sandbox.write(file, &text);
+        let arguments: Vec<String> = arguments.iter().map(|argument| with_host(argument, &registry)).collect();
+        let run = sandbox.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let said: Vec<String> = said.iter().map(|said| with_host(said, &registry)).collect();
+        run.fails(65, &said.iter().map(String::as_str).chain([" cannot be changed"]).collect::<Vec<_>>());
+        assert_eq!(sandbox.read(file), text, "nothing is changed");
+        assert!(!sandbox.path("project/sesame.lock").exists());
     }
 }
 
