@@ -7,7 +7,7 @@ use super::sync::{LockPolicy, Options, Ownership, sync_guarded};
 use super::undo::Undo;
 use crate::model::manifest::Manifest;
 use crate::model::name::ProfileName;
-use crate::model::report::{LockReport, SyncReport};
+use crate::model::report::SyncReport;
 use crate::store::{generations, write};
 
 /// What comes after an edit of the person's files.
@@ -19,29 +19,14 @@ pub enum Then {
     Leave,
 }
 
-/// Edits the person's files and then makes the set live. If a step fails, the files are put back; if the process is killed,
-/// the next `sync` completes what the files say by then. For whoever holds the store's guard.
-pub(super) fn change<T>(
-    context: &Context,
-    profile: Option<&ProfileName>,
-    then: Then,
-    edit: impl FnOnce(&mut Undo) -> Result<(T, LockReport), Error>,
-) -> Result<(T, LockReport, Option<SyncReport>), Error> {
+/// Takes steps that edit the person's files, and may end with [`make_live`]. If one fails, the files are put back; if the
+/// process is killed, the next `sync` completes what the files say by then. For whoever holds the store's guard.
+pub(super) fn change<T>(context: &Context, steps: impl FnOnce(&mut Undo) -> Result<T, Error>) -> Result<T, Error> {
     for folder in context.project.folders() {
         write::sweep(&folder)?;
     }
     let mut undo = Undo::default();
-    let options = Options {
-        mode: Mode::Write,
-        policy: LockPolicy::Locked,
-        ownership: Ownership::Respect,
-        profile: profile.cloned(),
-    };
-    let done = edit(&mut undo).and_then(|(edited, lock)| match then {
-        Then::Sync => Ok((edited, lock, Some(sync_guarded(context, &options)?))),
-        Then::Leave => Ok((edited, lock, None)),
-    });
-    match done {
+    match steps(&mut undo) {
         Ok(done) => {
             // What is left over is untidy, no more: the next change sweeps it.
             if let Err(error) = undo.keep() {
@@ -56,6 +41,29 @@ pub(super) fn change<T>(
             }),
             Err(second) => Err(Error::NotPutBack { error: Box::new(error), second: second.to_string() }),
         },
+    }
+}
+
+/// Makes live what manifest and lock say by now.
+pub(super) fn make_live(context: &Context, profile: Option<&ProfileName>) -> Result<SyncReport, Error> {
+    let options = Options {
+        mode: Mode::Write,
+        policy: LockPolicy::Locked,
+        ownership: Ownership::Respect,
+        profile: profile.cloned(),
+    };
+    sync_guarded(context, &options)
+}
+
+/// The same, if that is what comes then.
+pub(super) fn then_live(
+    context: &Context,
+    then: Then,
+    profile: Option<&ProfileName>,
+) -> Result<Option<SyncReport>, Error> {
+    match then {
+        Then::Sync => make_live(context, profile).map(Some),
+        Then::Leave => Ok(None),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::change::{Then, change, check_owner};
+use super::change::{change, check_owner, make_live};
 use super::consent::Consent;
 use super::context::Context;
 use super::error::Error;
@@ -110,18 +110,17 @@ pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Er
         let bytes = bundle.blob(blob.digest)?.ok_or(Error::Bug("a blob of the bundle is gone"))?;
         blobs.take(bytes, &import.bundle, blob).map_err(|error| bad_blob(&import.bundle, error))?;
     }
-    let ((files, removed), lock, sync) = change(context, import.profile.as_ref(), Then::Sync, |undo| {
+    change(context, |undo| {
         let there = context.project.committed()?;
         set.check_existing(context, import.existing, &there)?;
-        let written = set.write(context, import.existing, &blobs, &there, undo)?;
+        let (files, removed) = set.write(context, import.existing, &blobs, &there, undo)?;
         let outcome =
             if there.get(LOCK) == set.texts.get(LOCK) { LockOutcome::Satisfied } else { LockOutcome::Written };
-        Ok((written, set.lock_report(context, outcome)))
-    })?;
-    let sync = sync.ok_or(Error::Bug("an import made nothing live"))?;
-    let sync = SyncReport { lock: Some(lock), ..sync };
-    let (name, digest) = (import.bundle.display().to_string(), bundle.digest());
-    Ok(ImportReport { bundle: name, digest, files, removed, blobs: lacking.len(), sync })
+        let lock = Some(set.lock_report(context, outcome));
+        let sync = SyncReport { lock, ..make_live(context, import.profile.as_ref())? };
+        let (name, digest) = (import.bundle.display().to_string(), bundle.digest());
+        Ok(ImportReport { bundle: name, digest, files, removed, blobs: lacking.len(), sync })
+    })
 }
 
 /// The desired state of a bundle, and its lock.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::change::{Then, change, check_owner};
+use super::change::{Then, change, check_owner, then_live};
 use super::consent::{Asks, Before, Consent, agree};
 use super::context::Context;
 use super::error::Error;
@@ -103,7 +103,7 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
     let granted = agree(&name, &source, &entry, before, granted, install.consent)?;
     // Somebody else may have worked on the store and the manifest while the person thought.
     let _guard = context.guard()?;
-    let ((file, capabilities), lock, sync) = change(context, install.profile.as_ref(), install.then, |undo| {
+    change(context, |undo| {
         let manifest = start_manifest(context, undo)?;
         check_copy(context, &name, origin, &manifest)?;
         let new = New { name: &name, origin, place: install.place, granted: &granted, entry: &entry };
@@ -121,10 +121,11 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
             Form::DropIn => context.project.drop_in(&name).1,
             Form::Short | Form::Table => context.project.shown_manifest(),
         };
-        Ok(((file, shown(&written.capabilities)), lock))
-    })?;
-    let replaced = existing.map(|existing| existing.source.to_string()).filter(|replaced| *replaced != source);
-    Ok(InstallReport { name, source, replaced, file, capabilities, lock, sync })
+        let sync = then_live(context, install.then, install.profile.as_ref())?;
+        let (source, capabilities) = (written.source.to_string(), shown(&written.capabilities));
+        let replaced = existing.map(|existing| existing.source.to_string()).filter(|replaced| *replaced != source);
+        Ok(InstallReport { name: name.clone(), source, replaced, file, capabilities, lock, sync })
+    })
 }
 
 /// Takes extensions away, wherever they are written. A component's file stays where it is.
@@ -138,16 +139,15 @@ pub fn remove(
     then: Then,
 ) -> Result<RemoveReport, Error> {
     let _guard = context.guard()?;
-    let (removed, lock, sync) = change(context, profile, then, |undo| {
+    change(context, |undo| {
         let manifest = context.project.read_manifest()?;
         let names: BTreeSet<&ExtensionName> = names.iter().collect();
         let removed: Vec<Removed> =
             names.into_iter().map(|name| remove_one(context, undo, &manifest, name)).collect::<Result<_, _>>()?;
         undo.remember(&context.project.lock_path())?;
         let (_, lock) = write_with(context, &context.project.read_manifest()?, &Upgrade::Nothing, None)?;
-        Ok((removed, lock))
-    })?;
-    Ok(RemoveReport { removed, lock, sync })
+        Ok(RemoveReport { removed, lock, sync: then_live(context, then, profile)? })
+    })
 }
 
 fn remove_one(context: &Context, undo: &mut Undo, manifest: &Manifest, name: &ExtensionName) -> Result<Removed, Error> {

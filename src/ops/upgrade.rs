@@ -1,6 +1,6 @@
 //! `upgrade`: resolves extensions again and makes the set live, or leaves both as they were.
 
-use super::change::{Then, change, check_owner};
+use super::change::{change, check_owner, make_live};
 use super::context::Context;
 use super::error::Error;
 use super::lock::{Upgrade, check_upgrade, write};
@@ -16,11 +16,9 @@ pub fn upgrade(context: &Context, upgrade: &Upgrade, profile: Option<&ProfileNam
     let manifest = context.project.read_manifest()?;
     check_upgrade(context, &manifest, upgrade)?;
     check_owner(context, profile, &manifest)?;
-    let ((), lock, sync) = change(context, profile, Then::Sync, |undo| {
+    change(context, |undo| {
         undo.remember(&context.project.lock_path())?;
         let (_, lock) = write(context, &manifest, upgrade)?;
-        Ok(((), lock))
-    })?;
-    let sync = sync.ok_or(Error::Bug("an upgrade made nothing live"))?;
-    Ok(SyncReport { lock: Some(lock), ..sync })
+        Ok(SyncReport { lock: Some(lock), ..make_live(context, profile)? })
+    })
 }
