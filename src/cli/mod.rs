@@ -36,6 +36,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser as _;
+use clap::error::{ContextKind, ContextValue};
 use sesame::model::fault::FaultKind;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::{LockOutcome, SyncOutcome, WitReport};
@@ -73,7 +74,7 @@ pub fn main() -> ExitCode {
     }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(error),
     };
     let output = Output::new(&arguments);
     let name = arguments.command.name();
@@ -99,7 +100,14 @@ pub fn main() -> ExitCode {
 }
 
 /// Says what is wrong with the command line, or what was asked for of it. Whoever wants JSON gets JSON.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(mut error: clap::Error) -> ExitCode {
+    // `sesame list` is a good guess.
+    let guess = error.get(ContextKind::InvalidSubcommand).map(|name| format!("extension {name}"));
+    if let Some(guess) =
+        guess.filter(|guess| help::help(&guess.split(' ').map(str::to_owned).collect::<Vec<_>>()).is_ok())
+    {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![guess]));
+    }
     let wants_json = std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
     if error.use_stderr() && wants_json {
         let words = error.render().to_string();

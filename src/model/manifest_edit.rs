@@ -103,7 +103,11 @@ pub fn add_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<St
             own_spans(table, &mut spans);
             let header = table.span().filter(|_| !table.is_dotted());
             let last = spans.iter().map(|span| span.end).max().or(header.map(|span| span.end)).ok_or_else(no_place)?;
-            let at = text[last..].find('\n').map_or(text.len(), |newline| last + newline + 1);
+            let mut at = text[last..].find('\n').map_or(text.len(), |newline| last + newline + 1);
+            // The first entry of a table goes below what is said of the table.
+            while spans.is_empty() && text[at..].starts_with('#') {
+                at = text[at..].find('\n').map_or(text.len(), |newline| at + newline + 1);
+            }
             let close = if text[..at].ends_with('\n') { "" } else { end };
             let prefix = if table.is_dotted() { "extensions." } else { "" };
             format!("{}{close}{prefix}{line}{end}{}", &text[..at], &text[at..])

@@ -165,7 +165,7 @@ impl Source for Layout {
             None => (self.bare_tags && !name.contains(['/', ':'])).then(|| name.clone()),
         };
         let tags: Vec<String> = names.filter_map(tag).collect();
-        let none = || Error::NotFound { source_name: self.name(), what: format!("the tags of {repository}") };
+        let none = || Error::NotFound { source_name: self.name(), what: format!("the tag list of {repository}") };
         if tags.is_empty() { Err(none()) } else { Ok(tags) }
     }
 

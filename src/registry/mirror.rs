@@ -94,7 +94,7 @@ impl Question<'_> {
     fn names(self, repository: &OciRepository) -> String {
         match self {
             Self::Tag(reference) => reference.without_provenance().to_string(),
-            Self::Tags => format!("the tags of {repository}"),
+            Self::Tags => format!("the tag list of {repository}"),
             Self::Digest(digest) => digest.to_string(),
         }
     }

@@ -162,7 +162,7 @@ impl Source for Remote {
 
     async fn tags(&self, repository: &OciRepository) -> Result<Vec<String>, Error> {
         let name = format!("{}{}", self.prefix, repository.name());
-        self.list_tags(&name, &format!("the tags of {repository}")).await
+        self.list_tags(&name, &format!("the tag list of {repository}")).await
     }
 
     async fn tagged(&self, reference: &OciReference) -> Result<Document, Error> {

@@ -34,7 +34,7 @@ fn new_lines(before: &str, after: &str) -> Vec<String> {
 }
 
 /// Manifests as people write them, what is added, and the lines that come in.
-const EDITS: [(&str, &[&str], &[&str]); 12] = [
+const EDITS: [(&str, &[&str], &[&str]); 13] = [
     (
         "[extensions]\n\"a\" = { oci = \"HOST/org/a:1.0.0\", capabilities = { env = [\n  \"A\", # one\n] } }\n# after it\n\n[config]\nx = 1\n",
         &["HOST/org/new"],
@@ -65,6 +65,11 @@ const EDITS: [(&str, &[&str], &[&str]); 12] = [
         "[extensions.a]\noci = \"HOST/org/a:1.0.0\"\n# last\n",
         &["HOST/org/new"],
         &["\n", "[extensions.new]\n", "oci = \"HOST/org/new:1.0.0\"\n"],
+    ),
+    (
+        "[extensions]\n# How they are named:\n# name = \"reference\"\n\n# more\n",
+        &["HOST/org/new"],
+        &["new = \"HOST/org/new:1.0.0\"\n"],
     ),
     ("# nothing\n", &["HOST/org/new"], &["\n", "[extensions]\n", "new = \"HOST/org/new:1.0.0\"\n"]),
     (

@@ -157,6 +157,7 @@ fn help_is_there_for_commands_and_topics() {
     }
     assert_eq!(sandbox.ok(&["help", "bundle", "import"]).stdout, sandbox.ok(&["bundle", "import", "--help"]).stdout);
     sandbox.run(&["help", "capabilites"]).fails(2, &["did you mean `capabilities`?", "`sesame help`"]);
+    sandbox.run(&["list"]).fails(2, &["a similar subcommand exists: 'extension list'"]);
     sandbox.run(&["help", "bundle", "x"]).fails(2, &["no command or topic `bundle x`"]);
 }
 

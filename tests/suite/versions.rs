@@ -125,7 +125,7 @@ fn what_cannot_be_resolved_says_what_there_is() {
     sandbox.run(&["lock"]).fails(65, &["sesame.toml:3:11", "`newest` is no version requirement"]);
     want(&sandbox, &registry, "org/nothing", "1", "");
     registry.misbehave("/v2/org/nothing/tags/list", Fault::Status(404));
-    sandbox.run(&["lock"]).fails(69, &["the tags of ", "org/nothing"]);
+    sandbox.run(&["lock"]).fails(69, &["the tag list of ", "org/nothing"]);
     registry.behave();
     want(&sandbox, &registry, "org/a", "2", "");
     for (fault, text) in [
