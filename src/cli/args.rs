@@ -11,7 +11,7 @@ use super::bundle::BundleCommand;
 use super::extension_args::{AddArguments, ExtensionCommand, RegistryCommand, RemoveArguments};
 use super::graph::GraphFormat;
 use super::means::{Compiling, FunctionCacheArgument, Means};
-use super::shell::{Shell, live_names};
+use super::shell::{Shell, help_names, live_names};
 
 /// Provisions WebAssembly-component extensions for the Open Sesame desktop host.
 ///
@@ -142,6 +142,7 @@ pub enum Verb {
         means: Means,
     },
     /// Draw what the extensions of the manifest import and export, and what is granted to them
+    #[command(alias = "tree")]
     Graph {
         /// How
         #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -206,7 +207,7 @@ pub enum Verb {
     /// Explain a command, or a topic: the formats of files, capabilities, registries, the store
     Help {
         /// A command or a topic [default: a list of both]
-        #[arg(value_name = "TOPIC")]
+        #[arg(value_name = "TOPIC", add = ArgValueCandidates::new(help_names))]
         names: Vec<String>,
     },
     /// Print the JSON Schema of a file format

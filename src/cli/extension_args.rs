@@ -12,7 +12,7 @@ use sesame::model::registries::RegistryPattern;
 
 use super::args::{ProfileArgument, Verb};
 use super::means::{Compiling, Means, number};
-use super::shell::{live_names, live_names_and_files};
+use super::shell::{capabilities, live_names, live_names_and_files};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum ExtensionCommand {
@@ -21,6 +21,7 @@ pub enum ExtensionCommand {
     /// Install an extension, or another revision of it: manifest, lock and live set
     Install(InstallArguments),
     /// List what is live
+    #[command(alias = "ls")]
     List {
         #[command(flatten)]
         profile: ProfileArgument,
@@ -123,7 +124,7 @@ pub struct NewArguments {
     #[arg(long, value_name = "NAME")]
     pub name: Option<ExtensionName>,
     /// Grant a capability, `config-read`, or a part of one, `secret-read=api-token`; may be given several times
-    #[arg(long = "grant", value_name = "CAPABILITY")]
+    #[arg(long = "grant", value_name = "CAPABILITY", add = ArgValueCandidates::new(capabilities))]
     pub grants: Vec<Grant>,
     /// Grant everything that it asks for
     #[arg(long)]
@@ -162,7 +163,7 @@ pub struct CallArguments {
     #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
     pub config: Vec<(String, String)>,
     /// Grant a capability to a component's file
-    #[arg(long = "grant", value_name = "CAPABILITY")]
+    #[arg(long = "grant", value_name = "CAPABILITY", add = ArgValueCandidates::new(capabilities))]
     pub grants: Vec<Grant>,
     /// Secrets for development: a TOML file of strings, mode 0600
     #[arg(long, value_name = "FILE")]

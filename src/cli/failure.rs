@@ -22,8 +22,8 @@ pub enum Failure {
     NoHome,
     #[error("`{0}` is neither the name of an extension nor a file")]
     NoTarget(String),
-    #[error("{0}")]
-    Usage(String),
+    #[error("{message}")]
+    Usage { message: String, tip: Option<String> },
     #[error("there is no command or topic `{name}`")]
     NoTopic {
         name: String,
@@ -48,7 +48,7 @@ impl Failure {
             Self::Verb(error) => error.kind(),
             Self::CurrentFolder(_) | Self::Input(_) | Self::Worker(_) => FaultKind::Io,
             Self::NoHome => FaultKind::Configuration,
-            Self::Usage(_)
+            Self::Usage { .. }
             | Self::GrantToLive
             | Self::NoTarget(_)
             | Self::NoTopic { .. }
@@ -63,7 +63,10 @@ impl Failure {
             Self::CurrentFolder(_) => Fault::new(self.kind(), self, Some("change to a folder that exists".to_owned())),
             Self::NoHome => Fault::new(self.kind(), self, Some("set it to your home folder".to_owned())),
             Self::Worker(_) => Fault::new(self.kind(), self, None),
-            Self::Usage(_) => Fault::new(self.kind(), self, Some("`sesame help COMMAND` has its options".to_owned())),
+            Self::Usage { tip, .. } => {
+                let other = || "`sesame help COMMAND` has its options".to_owned();
+                Fault::new(self.kind(), self, Some(tip.clone().unwrap_or_else(other)))
+            }
             Self::Input(_) => Fault::new(self.kind(), self, Some("hand over the password as UTF-8".to_owned())),
             Self::NoLogin => {
                 Fault::new(self.kind(), self, Some("look whether the variable that holds it is set".to_owned()))

@@ -148,7 +148,7 @@ fn tree(report: &GraphReport) -> String {
 fn leaves(extension: &GraphExtension) -> Vec<String> {
     let mut leaves: Vec<String> = Vec::new();
     if !extension.is_locked {
-        leaves.push("not locked: `sesame lock` finds out what it imports and exports".to_owned());
+        leaves.push("not locked as it is wanted: `sesame lock` finds out what it imports and exports".to_owned());
     }
     leaves.extend(extension.exports.iter().map(|export| format!("exports {}", escape(export))));
     let (wasi, own): (Vec<_>, Vec<_>) = extension.imports.iter().partition(|import| import.interface.starts_with(WASI));

@@ -35,7 +35,7 @@ pub fn help(names: &[String]) -> Result<String, Failure> {
     let mut command = Arguments::command();
     command.build();
     let Some((first, rest)) = names.split_first() else {
-        return Ok(format!("{}\n{}", command.render_long_help().ansi(), topics()));
+        return Ok(format!("{}\n{}", command.render_long_help().ansi(), list_of_topics()));
     };
     if rest.is_empty()
         && let Some((_, heading, _)) = TOPICS.iter().find(|(topic, ..)| topic == first)
@@ -62,7 +62,12 @@ fn unknown(names: &[String]) -> Failure {
     Failure::NoTopic { name, closest }
 }
 
-fn topics() -> String {
+/// The names of the topics.
+pub fn topics() -> impl Iterator<Item = &'static str> {
+    TOPICS.iter().map(|(topic, ..)| *topic)
+}
+
+fn list_of_topics() -> String {
     let width = TOPICS.iter().map(|(topic, ..)| topic.len()).max().unwrap_or(0);
     let rows = TOPICS.iter().map(|(topic, _, about)| format!("  {topic:width$}  {about}\n"));
     format!("Topics, for `sesame help TOPIC`:\n{}", rows.collect::<String>())

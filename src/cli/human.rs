@@ -122,7 +122,6 @@ pub fn sync(report: &SyncReport) -> String {
     let mut text = String::new();
     let lock = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
     let changes = || lock.iter().flat_map(|lock| &lock.changes);
-    let is_of = |line: &str, name: &ExtensionName| line.split_whitespace().nth(1) == Some(name.as_str());
     if let Some(lock) = lock {
         text.push_str(&merged(lock));
         let only_locked = changes().filter(|change| !report.changes.iter().any(|line| is_of(line, &change.name)));
@@ -234,8 +233,20 @@ fn ending(lock: &LockReport, sync: Option<&SyncReport>, names: &[&ExtensionName]
         let others = lock.changes.iter().filter(|change| !names.contains(&&change.name)).map(lock_change);
         format!("{}{}", others.collect::<String>(), to_be_committed(lock))
     });
+    let told = |line: &str| names.iter().any(|name| is_of(line, name));
+    let changes = sync.map(|sync| live_changes(sync, told)).unwrap_or_default();
     let live = sync.map(|sync| summary(&live_set(sync), "done:"));
-    format!("{}{}{}", merged(lock), locked.unwrap_or_default(), live.unwrap_or_default())
+    format!("{}{changes}{}{}", merged(lock), locked.unwrap_or_default(), live.unwrap_or_default())
+}
+
+/// What changes in the live set, but for what was told already.
+pub fn live_changes(report: &SyncReport, told: impl Fn(&str) -> bool) -> String {
+    report.changes.iter().filter(|line| !told(line)).map(|line| format!("{}\n", escape(line))).collect()
+}
+
+/// Whether a line about the live set is of this extension.
+pub fn is_of(line: &str, name: &ExtensionName) -> bool {
+    line.split_whitespace().nth(1) == Some(name.as_str())
 }
 
 /// What was taken away.

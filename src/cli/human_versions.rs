@@ -4,7 +4,7 @@ use sesame::model::outdated_report::{Outdated, OutdatedReport};
 use sesame::model::report::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::model::text::{count, escape};
 
-use super::human::{Style, live_set, lock_change, merged, summary};
+use super::human::{Style, is_of, live_changes, live_set, lock_change, merged, summary};
 use super::table::headed_table;
 
 /// Which extensions have newer versions.
@@ -19,7 +19,7 @@ pub fn outdated(report: &OutdatedReport) -> String {
     let fitting: Vec<&str> = report.extensions.iter().filter(fits).map(|row| row.name.as_str()).collect();
     let hint = match fitting[..] {
         [] if report.extensions.iter().any(|row| row.newest.is_some()) => {
-            let words = "the manifest names tags; `sesame add REPOSITORY` takes the newest, `sesame add REPOSITORY:TAG` another";
+            let words = "the manifest does not allow them: change `version` there, or take a tag with `sesame add REPOSITORY:TAG`";
             format!("  {}{words}\n", Style::hint("hint: "))
         }
         [] => String::new(),
@@ -43,9 +43,17 @@ fn row(row: &Outdated) -> Vec<String> {
 /// What was upgraded.
 pub fn upgrade(report: &SyncReport) -> String {
     let lock = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
-    let changes: String = lock.iter().flat_map(|lock| &lock.changes).map(lock_change).collect();
+    let locked_changes = || lock.iter().flat_map(|lock| &lock.changes);
+    let told = |line: &str| locked_changes().any(|change| is_of(line, &change.name));
+    let changes = locked_changes().map(lock_change).collect::<String>() + &live_changes(report, told);
     let locked = lock.map(|lock| format!("{} {}, to be committed\n", Style::good("locked:"), escape(&lock.file)));
     let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
     let merged = lock.map(merged).unwrap_or_default();
-    format!("{merged}{changes}{}{}", locked.unwrap_or_default(), summary(&live_set(report), outcome))
+    let hint = match lock {
+        Some(_) => String::new(),
+        None => {
+            format!("  {}`sesame outdated` tells of versions that the manifest does not allow\n", Style::hint("hint: "))
+        }
+    };
+    format!("{merged}{changes}{}{}{hint}", locked.unwrap_or_default(), summary(&live_set(report), outcome))
 }

@@ -111,8 +111,9 @@ fn usage(mut error: clap::Error) -> ExitCode {
     let wants_json = std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
     if error.use_stderr() && wants_json {
         let words = error.render().to_string();
-        let message = words.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        Output::json().failure("sesame", &failure::Failure::Usage(message.to_owned()));
+        let message = words.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let tip = words.lines().find_map(|line| line.trim().strip_prefix("tip: ")).map(str::to_owned);
+        Output::json().failure("sesame", &failure::Failure::Usage { message, tip });
     } else {
         // Where nobody can be told, there is nobody to tell that.
         let _ = error.print();

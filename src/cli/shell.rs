@@ -7,11 +7,13 @@ use clap::{CommandFactory as _, ValueEnum};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
 use clap_complete::env::Shells;
+use sesame::model::capability::Capability;
 use sesame::ops::list::list;
 use sesame::ops::project::Project;
 
 use super::args::Arguments;
 use super::environment::Environment;
+use super::help::topics;
 
 /// The variable by which a shell asks for completions.
 const VARIABLE: &str = "COMPLETE";
@@ -83,6 +85,18 @@ pub fn live_names() -> Vec<CompletionCandidate> {
     };
     let live = names().map(|report| report.extensions).unwrap_or_default();
     live.into_iter().map(|extension| CompletionCandidate::new(extension.name.to_string())).collect()
+}
+
+/// The capabilities that can be granted.
+pub fn capabilities() -> Vec<CompletionCandidate> {
+    Capability::ALL.into_iter().map(|capability| CompletionCandidate::new(capability.as_str())).collect()
+}
+
+/// What there is help for.
+pub fn help_names() -> Vec<CompletionCandidate> {
+    let command = Arguments::command();
+    let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(|verb| verb.get_name().to_owned());
+    verbs.chain(topics().map(str::to_owned)).map(CompletionCandidate::new).collect()
 }
 
 /// The names of what is live, and components' files.

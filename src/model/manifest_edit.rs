@@ -345,7 +345,14 @@ fn add_grants(table: &mut dyn TableLike, grants: &Grants, comments: Comments) {
             continue;
         }
         let is_new = !table.contains_key(key);
+        // The space before the `}` of an inline table is of its last value.
+        let last = table.iter_mut().last().and_then(|(_, item)| item.as_value_mut()).map(Value::decor_mut);
+        let space = last.filter(|decor| is_new && decor.suffix().and_then(|raw| raw.as_str()) == Some(" "));
+        let space = space.map(|decor| decor.set_suffix(""));
         set(table, key, written(scope));
+        if let (Some(()), Some(value)) = (space, table.get_mut(key).and_then(Item::as_value_mut)) {
+            value.decor_mut().set_suffix(" ");
+        }
         let value = table.get_mut(key).and_then(Item::as_value_mut);
         if let Some(value) = value.filter(|_| is_new && comments == Comments::Yes) {
             value.decor_mut().set_suffix(format!("  # {}", capability.allows_of(scope)));

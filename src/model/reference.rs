@@ -66,7 +66,7 @@ pub enum ReferenceError {
     RevisionLength(usize),
     #[error("`{revision}` is not a tag: {why}")]
     Revision { revision: String, why: &'static str },
-    #[error("what follows `@` is no digest, `sha256:` and 64 hexadecimal digits; a tag follows `:`")]
+    #[error("the digest after `@` cannot be used")]
     Provenance(#[source] DigestError),
 }
 

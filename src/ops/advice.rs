@@ -59,7 +59,7 @@ impl Error {
                     .to_owned()
             }
             Self::OtherManifest { .. } => {
-                "`--profile NAME` makes another live set; `sesame sync --adopt` replaces what is live by this manifest's set"
+                "`profile = \"NAME\"` in sesame.toml, or `--profile NAME`, makes another live set; `sesame sync --adopt` replaces what is live by this manifest's set"
                     .to_owned()
             }
             Self::NoGeneration { known, .. } if known.is_empty() => "`sesame sync` makes the first".to_owned(),

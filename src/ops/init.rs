@@ -32,12 +32,12 @@ pub const TEMPLATE: &str = r#"# The extensions that this machine should have. `s
 # mirrors = ["oci-layout:./vendor"]
 "#;
 
-/// Writes the template to `path`, or into the folder `path`.
+/// Writes the template to `path`, or into the folder `path`: what is one, or is not named as a TOML file is.
 ///
 /// # Errors
 /// [`Error::AlreadyThere`] if there is a file already.
 pub fn init(path: &Path, shown: &Path) -> Result<InitReport, Error> {
-    let named_as_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let named_as_folder = path.extension().is_none_or(|extension| extension != "toml");
     let (path, shown) = if path.is_dir() || named_as_folder {
         (path.join(MANIFEST), shown.join(MANIFEST))
     } else {
