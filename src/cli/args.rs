@@ -308,6 +308,7 @@ impl Command {
                 RegistryCommand::Login { .. } => "login",
                 RegistryCommand::Logout { .. } => "logout",
                 RegistryCommand::Check { .. } => "check",
+                RegistryCommand::Help { .. } => "help",
             },
             Self::CompileWorker => Compiler::COMMAND,
         }

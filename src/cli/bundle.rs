@@ -15,6 +15,7 @@ use sesame::ops::project::Project;
 use super::args::{Arguments, ProfileArgument};
 use super::environment::Environment;
 use super::failure::Failure;
+use super::help::help_below;
 use super::human::{Style, live, live_set, summary};
 use super::means::{Compiling, Means};
 use super::output::{Output, Volume};
@@ -24,6 +25,12 @@ use super::{context, context_of, json};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum BundleCommand {
+    /// Explain one of these commands
+    #[command(hide = true)]
+    Help {
+        /// Which
+        names: Vec<String>,
+    },
     /// Write manifest, lock and all that the lock needs into one archive or folder
     Export {
         /// An archive, FILE.tar, or a folder of its own
@@ -58,6 +65,7 @@ impl BundleCommand {
         match self {
             Self::Export { .. } => "bundle export",
             Self::Import { .. } => "bundle import",
+            Self::Help { .. } => "help",
         }
     }
 }
@@ -65,6 +73,7 @@ impl BundleCommand {
 pub fn run(arguments: &Arguments, command: &BundleCommand, output: &Output) -> Result<(), Failure> {
     let environment = Environment::read()?;
     match command {
+        BundleCommand::Help { names } => output.page(&help_below("bundle", names)?),
         BundleCommand::Export { to, means } => {
             let context = context(arguments, command.name(), means, output)?;
             let mut report = export(&context, &environment.start.join(to))?;

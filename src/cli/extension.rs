@@ -23,13 +23,14 @@ use sesame::ops::push::{Push, push};
 use sesame::ops::secrets::SecretsFile;
 use sesame::registry::package::Taken;
 
-use super::args::{Arguments, ProfileArgument};
+use super::args::{Arguments, ProfileArgument, Verb};
 use super::backends::{Echo, Printed};
 use super::environment::Environment;
 use super::extension_args::{
     AddArguments, CallArguments, ExtensionCommand, InstallArguments, NewArguments, RemoveArguments,
 };
 use super::failure::Failure;
+use super::help::help_below;
 use super::means::Means;
 use super::output::{Output, Volume};
 use super::progress::Working;
@@ -39,6 +40,7 @@ use super::{End, any_context, context, context_of, human, human_live, human_regi
 /// Runs a command that is only there under `sesame extension`.
 pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -> Result<End, Failure> {
     match command {
+        ExtensionCommand::Verb(Verb::Help { names }) => output.page(&help_below("extension", names)?),
         ExtensionCommand::Verb(verb) => return run_verb(arguments, verb, output),
         ExtensionCommand::Install(options) => run_install(arguments, options, output)?,
         ExtensionCommand::List { profile } => {

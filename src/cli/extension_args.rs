@@ -66,6 +66,12 @@ pub enum ExtensionCommand {
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum RegistryCommand {
+    /// Explain one of these commands
+    #[command(hide = true)]
+    Help {
+        /// Which
+        names: Vec<String>,
+    },
     /// Check a name and a password, and keep them where docker does
     Login {
         /// host[:port]

@@ -7,6 +7,7 @@ use sesame::model::problem::Problem;
 use sesame::model::report::{ExtensionStatus, LockOutcome, StepOutcome, SyncReport};
 use sesame::model::text::{count, escape};
 use sesame::ops::error::Error;
+use supports_hyperlinks::Stream;
 
 use super::human::{self, Style};
 use super::table::table;
@@ -128,7 +129,7 @@ fn problem_words(problem: &Problem) -> String {
         (problem.to_string(), format!("{}:{}:{}", escape(&problem.file), problem.line, problem.column));
     let file = std::path::absolute(&problem.file).ok().filter(|file| file.is_file());
     match (file.and_then(|file| url::Url::from_file_path(file).ok()), words.strip_prefix(&place)) {
-        (Some(url), Some(rest)) => format!("{}{rest}", Style::link(url.as_str(), &place)),
+        (Some(url), Some(rest)) => format!("{}{rest}", Style::link(Stream::Stderr, url.as_str(), &place)),
         _ => words,
     }
 }

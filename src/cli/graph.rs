@@ -75,7 +75,10 @@ impl fmt::Display for Edge {
     }
 }
 
-const WASI: &str = "wasi:";
+/// Whether an import is of the WASI that the host has.
+fn is_wasi(import: &GraphImport) -> bool {
+    import.access == Access::Free && import.interface.starts_with("wasi:")
+}
 
 /// The size of letters in pictures, in pixels.
 const FONT: usize = 14;
@@ -89,14 +92,17 @@ fn ties(report: &GraphReport) -> Ties {
     let mut ties = Ties::new();
     let mut interfaces: BTreeMap<String, NodeIndex> = BTreeMap::new();
     for extension in &report.extensions {
-        let (name, source) = (extension.name.to_string(), escape(&extension.source).into_owned());
+        let (name, mut source) = (extension.name.to_string(), escape(&extension.source).into_owned());
+        if !extension.is_locked {
+            source.push_str("\nnot locked");
+        }
         let from = ties.add_node(Node::Extension { name, source });
         for export in &extension.exports {
             let export = ties.add_node(Node::Export(escape(export).into_owned()));
             ties.add_edge(export, from, Edge { words: String::new(), is_refused: false });
         }
         let mut edges: BTreeMap<String, Edge> = BTreeMap::new();
-        for import in extension.imports.iter().filter(|import| !import.interface.starts_with(WASI)) {
+        for import in extension.imports.iter().filter(|import| !is_wasi(import)) {
             let mut words = import_words(import);
             if import.access == Access::Granted {
                 let _ = write!(words, "\n{}", escape(&extension.place));
@@ -104,7 +110,7 @@ fn ties(report: &GraphReport) -> Ties {
             let is_refused = matches!(import.access, Access::NotGranted | Access::NotOffered);
             edges.insert(escape(&import.interface).into_owned(), Edge { words, is_refused });
         }
-        if extension.imports.iter().any(|import| import.interface.starts_with(WASI)) {
+        if extension.imports.iter().any(is_wasi) {
             let grants = escape(&extension.other_grants.join(", ")).into_owned();
             let words = if grants.is_empty() { grants } else { format!("{grants}\n{}", escape(&extension.place)) };
             edges.insert("WASI 0.2".to_owned(), Edge { words, is_refused: false });
@@ -151,7 +157,7 @@ fn leaves(extension: &GraphExtension) -> Vec<String> {
         leaves.push("not locked as it is wanted: `sesame lock` finds out what it imports and exports".to_owned());
     }
     leaves.extend(extension.exports.iter().map(|export| format!("exports {}", escape(export))));
-    let (wasi, own): (Vec<_>, Vec<_>) = extension.imports.iter().partition(|import| import.interface.starts_with(WASI));
+    let (wasi, own): (Vec<_>, Vec<_>) = extension.imports.iter().partition(|import| is_wasi(import));
     leaves.extend(own.into_iter().map(|import| {
         let interface = escape(&import.interface);
         let words = import_words(import);
@@ -175,7 +181,7 @@ fn leaves(extension: &GraphExtension) -> Vec<String> {
         || !extension.unused_grants.is_empty()
         || extension.imports.iter().any(|import| import.access == Access::Granted)
     {
-        leaves.push(format!("grants are at {}", escape(&extension.place)));
+        leaves.push(format!("declared at {}", escape(&extension.place)));
     }
     leaves
 }
@@ -194,7 +200,8 @@ fn dot(ties: &Ties) -> String {
 
 fn mermaid(ties: &Ties) -> String {
     let quote = |text: &dyn fmt::Display| {
-        let text = text.to_string().replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+        let text =
+            text.to_string().replace('#', "#35;").replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
         format!("\"{}\"", text.replace('\n', "<br>"))
     };
     let mut text = "flowchart LR\n".to_owned();

@@ -1,11 +1,11 @@
 //! Reports as words for people. Everything that others wrote is escaped here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use super::table::table;
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style as Ansi};
 use sesame::host::grants::needed;
 use sesame::model::capability::{Capability, shown};
@@ -19,6 +19,7 @@ use sesame::model::report::{
 use sesame::model::text::{count, escape, size, source_change};
 use sesame::ops::consent::Asks;
 use similar::{ChangeTag, TextDiff};
+use supports_hyperlinks::Stream;
 
 /// The few styles. They are written always; the stream drops them where no colour is wanted.
 pub struct Style;
@@ -52,18 +53,19 @@ impl Style {
         paint(Ansi::new().bold(), text)
     }
 
-    /// A text that leads to a URL, where the terminal shows such links (OSC 8).
-    pub fn link(url: &str, text: &str) -> String {
-        let is_shown = *LINKS.get_or_init(|| {
-            supports_hyperlinks::on(supports_hyperlinks::Stream::Stdout)
-                || supports_hyperlinks::on(supports_hyperlinks::Stream::Stderr)
-        });
-        if is_shown { format!("\x1b]8;;{url}\x1b\\{text}\x1b]8;;\x1b\\") } else { text.to_owned() }
+    /// A text that leads to a URL, where the terminal that a stream is shows such links (OSC 8).
+    pub fn link(stream: Stream, url: &str, text: &str) -> String {
+        let choice = match stream {
+            Stream::Stdout => AutoStream::choice(&std::io::stdout()),
+            Stream::Stderr => AutoStream::choice(&std::io::stderr()),
+        };
+        if choice != ColorChoice::Never && supports_hyperlinks::on(stream) {
+            format!("\x1b]8;;{url}\x1b\\{text}\x1b]8;;\x1b\\")
+        } else {
+            text.to_owned()
+        }
     }
 }
-
-/// Whether a terminal is there that shows links.
-static LINKS: OnceLock<bool> = OnceLock::new();
 
 fn paint(style: Ansi, text: &str) -> String {
     format!("{style}{text}{style:#}")
@@ -122,14 +124,16 @@ pub fn sync(report: &SyncReport) -> String {
     let mut text = String::new();
     let lock = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
     let changes = || lock.iter().flat_map(|lock| &lock.changes);
+    let by_name: BTreeMap<&str, &LockChange> = changes().map(|change| (change.name.as_str(), change)).collect();
+    let live_names: BTreeSet<&str> = report.changes.iter().filter_map(|line| name_of(line)).collect();
     if let Some(lock) = lock {
         text.push_str(&merged(lock));
-        let only_locked = changes().filter(|change| !report.changes.iter().any(|line| is_of(line, &change.name)));
+        let only_locked = changes().filter(|change| !live_names.contains(change.name.as_str()));
         text.extend(only_locked.map(lock_change));
     }
     for line in &report.changes {
         let _ = writeln!(text, "{}", escape(line));
-        text.extend(changes().filter(|change| is_of(line, &change.name)).map(needs));
+        text.extend(name_of(line).and_then(|name| by_name.get(name)).map(|change| needs(change)));
     }
     let is_done = report.outcome != SyncOutcome::UpToDate;
     if is_done && text.is_empty() {
@@ -233,20 +237,21 @@ fn ending(lock: &LockReport, sync: Option<&SyncReport>, names: &[&ExtensionName]
         let others = lock.changes.iter().filter(|change| !names.contains(&&change.name)).map(lock_change);
         format!("{}{}", others.collect::<String>(), to_be_committed(lock))
     });
-    let told = |line: &str| names.iter().any(|name| is_of(line, name));
-    let changes = sync.map(|sync| live_changes(sync, told)).unwrap_or_default();
+    let told = names.iter().map(|name| name.as_str()).collect();
+    let changes = sync.map(|sync| live_changes(sync, &told)).unwrap_or_default();
     let live = sync.map(|sync| summary(&live_set(sync), "done:"));
     format!("{}{changes}{}{}", merged(lock), locked.unwrap_or_default(), live.unwrap_or_default())
 }
 
-/// What changes in the live set, but for what was told already.
-pub fn live_changes(report: &SyncReport, told: impl Fn(&str) -> bool) -> String {
-    report.changes.iter().filter(|line| !told(line)).map(|line| format!("{}\n", escape(line))).collect()
+/// What changes in the live set, but for the extensions that were told of already.
+pub fn live_changes(report: &SyncReport, told: &BTreeSet<&str>) -> String {
+    let lines = report.changes.iter().filter(|line| name_of(line).is_none_or(|name| !told.contains(name)));
+    lines.map(|line| format!("{}\n", escape(line))).collect()
 }
 
-/// Whether a line about the live set is of this extension.
-pub fn is_of(line: &str, name: &ExtensionName) -> bool {
-    line.split_whitespace().nth(1) == Some(name.as_str())
+/// Whose line about the live set it is: `~ NAME  …`; nobody's if it is about the whole set.
+fn name_of(line: &str) -> Option<&str> {
+    line.get(2..)?.split_once("  ").map(|(name, _)| name)
 }
 
 /// What was taken away.

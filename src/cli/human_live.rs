@@ -1,10 +1,9 @@
 //! Reports about what is live as words for people. Everything that others wrote is escaped here.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use sesame::model::report::{CodeState, InfoReport, ListReport};
-use sesame::model::text::{duration, escape, size};
+use sesame::model::text::{escape, size};
 
 use super::human::Style;
 use super::table::{headed_table, table};
@@ -28,6 +27,11 @@ pub fn list(report: &ListReport) -> String {
     headed_table(&head, rows)
 }
 
+/// A limit of time, not rounded.
+fn exact(milliseconds: u64) -> String {
+    if milliseconds.is_multiple_of(1000) { format!("{} s", milliseconds / 1000) } else { format!("{milliseconds} ms") }
+}
+
 fn code_state(state: CodeState) -> &'static str {
     match state {
         CodeState::Ready => "ready",
@@ -48,7 +52,7 @@ pub fn info(report: &InfoReport) -> String {
     rows.push(row("live", format!("generation {} of profile `{}`", report.generation, report.profile)));
     rows.push(row("manifest", report.manifest.clone()));
     rows.push(row("memory", format!("at most {} MiB", report.memory_mib)));
-    rows.push(row("time", format!("at most {} a call", duration(Duration::from_millis(report.timeout_ms)))));
+    rows.push(row("time", format!("at most {} a call", exact(report.timeout_ms))));
     rows.push(row(
         "fuel",
         report.fuel.map_or_else(|| "not limited".to_owned(), |fuel| format!("at most {fuel} a call")),

@@ -2,6 +2,7 @@
 //! through as plain text.
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use supports_hyperlinks::Stream;
 use textwrap::wrap;
 
 use super::human::Style;
@@ -22,7 +23,6 @@ struct Page {
     words: String,
     /// Where the link under way leads to, and where its words begin.
     link: Option<(String, usize)>,
-    is_code: bool,
     is_item: bool,
     head: Vec<String>,
     row: Vec<String>,
@@ -31,7 +31,6 @@ struct Page {
 impl Page {
     fn take(&mut self, event: Event<'_>) {
         match event {
-            Event::Start(Tag::CodeBlock(_)) => self.is_code = true,
             Event::Start(Tag::Link { dest_url, .. }) => self.link = Some((dest_url.into_string(), self.words.len())),
             Event::Start(Tag::Strong) | Event::End(TagEnd::Strong) => self.words.push('\0'),
             Event::Start(Tag::Item) => self.is_item = true,
@@ -40,7 +39,7 @@ impl Page {
             Event::Code(code) => self.words.extend(["`", &code, "`"]),
             Event::SoftBreak | Event::HardBreak => self.words.push(' '),
             Event::End(TagEnd::Heading(_)) => {
-                let words = std::mem::take(&mut self.words);
+                let words = self.taken();
                 self.block(&Style::strong(&words), "", "");
                 self.text.push('\n');
             }
@@ -56,7 +55,6 @@ impl Page {
                 let code = std::mem::take(&mut self.words);
                 self.text.extend(code.lines().flat_map(|line| ["    ", line, "\n"]));
                 self.text.push('\n');
-                self.is_code = false;
             }
             Event::End(TagEnd::Link) => self.end_of_link(),
             Event::End(TagEnd::TableCell) => {
@@ -89,7 +87,7 @@ impl Page {
         let Some((target, start)) = self.link.take() else { return };
         if target.starts_with("http") {
             let words = self.words.split_off(start);
-            let link = Style::link(&target, &words);
+            let link = Style::link(Stream::Stdout, &target, &words);
             // Where it cannot be followed, it can be read.
             self.words.push_str(&if link == words { format!("{words} ({target})") } else { link });
         }

@@ -111,7 +111,8 @@ fn usage(mut error: clap::Error) -> ExitCode {
     let wants_json = std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
     if error.use_stderr() && wants_json {
         let words = error.render().to_string();
-        let message = words.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let message: Vec<&str> = words.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+        let message = message.join(" ").trim_start_matches("error: ").to_owned();
         let tip = words.lines().find_map(|line| line.trim().strip_prefix("tip: ")).map(str::to_owned);
         Output::json().failure("sesame", &failure::Failure::Usage { message, tip });
     } else {

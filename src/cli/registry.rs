@@ -12,6 +12,7 @@ use sesame::registry::secret::Secret;
 use super::args::Arguments;
 use super::extension_args::RegistryCommand;
 use super::failure::Failure;
+use super::help::help_below;
 use super::means::Means;
 use super::output::{Output, Volume};
 use super::prompt::{hidden_line, line};
@@ -22,6 +23,7 @@ const MAX_PASSWORD: u64 = 64 << 10;
 
 pub fn run(arguments: &Arguments, command: &RegistryCommand, output: &Output) -> Result<End, Failure> {
     match command {
+        RegistryCommand::Help { names } => output.page(&help_below("registry", names)?),
         RegistryCommand::Login { host, username, password_stdin } => {
             let context = any_context(arguments, "registry login", &Means::default(), output)?;
             let (user, password) = ask(host, username.as_deref(), *password_stdin, &context, output)?;

@@ -3,7 +3,6 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::os::fd::AsFd;
 
 use anstream::adapter::strip_str;
 use unicode_width::UnicodeWidthStr as _;
@@ -25,11 +24,10 @@ pub fn headed_table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> S
     if fits(&aligned) { aligned } else { rows.iter().map(|row| stacked(row, head)).collect() }
 }
 
-/// How many columns the terminal has that somebody reads at; without a terminal, what `$COLUMNS` says, if anything.
+/// How many columns the terminal has that standard output is; without one, what `$COLUMNS` says, if anything.
 pub fn terminal_columns() -> Option<usize> {
-    let size =
-        |stream: &dyn AsFd| rustix::termios::tcgetwinsize(stream.as_fd()).ok().map(|size| usize::from(size.ws_col));
-    let columns = size(&io::stdout()).or_else(|| size(&io::stderr())).or_else(said_columns);
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+    let columns = size.map(|size| usize::from(size.ws_col)).or_else(said_columns);
     columns.filter(|columns| *columns > 0)
 }
 

@@ -40,6 +40,8 @@ pub enum EditError {
         /// What to write, if something is to be.
         line: Option<String>,
     },
+    #[error("`{0}` stands where it cannot be taken away")]
+    Removal(String),
     #[error("the comment `{comment}` would be lost")]
     Comment { comment: String, line: String },
     #[error("its extensions are written in a way that none can be added to")]
@@ -75,7 +77,7 @@ pub fn edit_drop_in(text: &str, change: &Change) -> Result<String, EditError> {
     set_source(head.ok_or_else(form)?, &change.source);
     grant(root, &change.grants, Comments::Yes)?;
     let edited = written_like(text, &document);
-    keeps_comments(text, &edited, || Ok(table_lines(change)?.join("`, `")))?;
+    keeps_comments(text, &edited, change)?;
     Ok(edited)
 }
 
@@ -150,8 +152,7 @@ fn table_lines(change: &Change) -> Result<Vec<String>, EditError> {
 /// # Errors
 /// [`EditError`] if it does not, or not in a form that can be changed.
 pub fn edit_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<String, EditError> {
-    let line = entry_line(name, change)?;
-    let form = || EditError::Form { name: name.to_string(), line: Some(line.clone()) };
+    let form = || EditError::Form { name: name.to_string(), line: Some(keys(change)) };
     let kept = remove_entry(text, name).ok();
     let mut document = parse(text)?;
     let entry = extensions(&mut document).and_then(|table| table.get_mut(name.as_str())).ok_or_else(form)?;
@@ -172,17 +173,27 @@ pub fn edit_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<S
     if !is_kept {
         return Err(form());
     }
-    keeps_comments(text, &edited, || Ok(line))?;
+    keeps_comments(text, &edited, change)?;
     Ok(edited)
 }
 
-/// Refuses an edit that loses a comment; `line` is what to write instead.
-fn keeps_comments(text: &str, edited: &str, line: impl FnOnce() -> Result<String, EditError>) -> Result<(), EditError> {
+/// What an entry is to say, key by key, for a person who writes it.
+fn keys(change: &Change) -> String {
+    let source = match &change.source {
+        WrittenSource::Oci { reference, .. } => format!("oci = {}", Value::from(reference.as_str())),
+        WrittenSource::Path(path) => format!("path = {}", Value::from(path.as_str())),
+    };
+    let grants = change.grants.iter().map(|(capability, scope)| format!("{capability} = {}", written(scope)));
+    [source].into_iter().chain(grants).collect::<Vec<_>>().join("`, `")
+}
+
+/// Refuses an edit that loses a comment.
+fn keeps_comments(text: &str, edited: &str, change: &Change) -> Result<(), EditError> {
     let mut left = comments(edited);
     for comment in comments(text) {
         match left.iter().position(|other| *other == comment) {
             Some(at) => drop(left.swap_remove(at)),
-            None => return Err(EditError::Comment { comment: comment.to_owned(), line: line()? }),
+            None => return Err(EditError::Comment { comment: comment.to_owned(), line: keys(change) }),
         }
     }
     Ok(())
@@ -199,7 +210,7 @@ fn comments(text: &str) -> Vec<&str> {
 /// # Errors
 /// [`EditError`] if it is not there.
 pub fn remove_entry(text: &str, name: &ExtensionName) -> Result<String, EditError> {
-    let form = || EditError::Form { name: name.to_string(), line: None };
+    let form = || EditError::Removal(name.to_string());
     let document = Document::parse(text).map_err(|error| EditError::Syntax(error.message().to_owned()))?;
     let extensions = document.get("extensions").and_then(Item::as_table_like).ok_or_else(form)?;
     let (key, item) = extensions.get_key_value(name.as_str()).ok_or_else(form)?;
@@ -449,7 +460,7 @@ mod tests {
         let dotted = "extensions.clock.oci = \"r.io/o/clock:1\" # x\nextensions.a = \"r.io/o/a:1\"\nextensions.clock.limits.max_fuel = 1\n";
         assert_eq!(remove_entry(dotted, &name()).unwrap(), "extensions.a = \"r.io/o/a:1\"\n");
         for text in ["x = 1\n", "extensions = { clock = \"r.io/o/clock:1\", b = \"r.io/o/b:1\" }\n"] {
-            assert_eq!(remove_entry(text, &name()), Err(EditError::Form { name: "clock".to_owned(), line: None }));
+            assert_eq!(remove_entry(text, &name()), Err(EditError::Removal("clock".to_owned())));
         }
     }
 }

@@ -98,9 +98,9 @@ impl Error {
                 format!("write `{line}` among the extensions in {file} by hand and run `sesame sync`")
             }
             Self::Edit { file, source: EditError::Form { line: Some(line), .. } | EditError::Comment { line, .. } } => {
-                format!("write `{line}` in {file} by hand and run `sesame sync`")
+                format!("write `{line}` into its entry in {file} by hand and run `sesame sync`")
             }
-            Self::Edit { file, source: EditError::Form { name, line: None } } => {
+            Self::Edit { file, source: EditError::Removal(name) } => {
                 format!("take `{name}` out of {file} by hand and run `sesame sync`")
             }
             Self::Edit { file, .. } => format!("change {file} by hand and run `sesame sync`"),

@@ -1,6 +1,7 @@
 //! The function cache: compiled functions of one engine, in packs, `functions/<engine key>/<tag>.pack`.
 //!
-//! A run appends what it compiles to one new pack and gives that its name when it ends; what has an index is never changed.
+//! A run appends what it compiles to new packs, and gives each its name once it is full or the run ends; what has an index is
+//! never changed.
 //! Nothing is fsynced: what is torn, cut or flipped is not found, and its pack is removed. Several processes may do all of
 //! this at once. What a pack is made of is in `pack`; functions are found by the BLAKE3 of the compiler's own
 //! keys.
@@ -139,10 +140,12 @@ impl FunctionCache {
         }
         let damaged = || self.packs.iter().filter(|filed| filed.pack.is_damaged());
         let mut unfiled = std::mem::take(&mut *self.unfiled());
-        damaged().for_each(|old| self.salvage(old, &mut unfiled));
         let filed = match unfiled.fault.take() {
             Some(fault) => Err(fault),
-            None => self.file_all(unfiled.take()),
+            None => {
+                damaged().for_each(|old| self.salvage(old, &mut unfiled));
+                self.file_all(unfiled.take())
+            }
         };
         damaged().try_for_each(|old| write::remove(&old.path))?;
         filed.and_then(|()| trim(&self.paths, self.bound))
@@ -223,7 +226,7 @@ impl FunctionCache {
         pack.read(&self.tags, &Entry { name: *name, offset, length })
     }
 
-    /// Appends a function of a component to the pack under way; none if that failed once.
+    /// Appends a function of a component to a pack under way; none if that failed once.
     fn put(&self, component: Digest, name: Name, function: &[u8]) -> Option<(Arc<Pack>, Entry)> {
         let length = u32::try_from(function.len()).ok()?;
         let room = Pack::room(length);
@@ -281,6 +284,13 @@ impl Compilation {
     }
 }
 
+/// What was not ended, because the component cannot be compiled, keeps nothing, and keeps no pack waiting.
+impl Drop for Compilation {
+    fn drop(&mut self) {
+        self.cache.end(self.component, &[]);
+    }
+}
+
 impl Functions for Compilation {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
         let name: Name = blake3::hash(key).into();
@@ -292,8 +302,9 @@ impl Functions for Compilation {
     }
 
     fn put(&self, key: &[u8], function: &[u8]) {
-        let size = self.size.fetch_add(function.len() as u64, Relaxed) + function.len() as u64;
-        if size > self.cache.most_of_one() {
+        let (length, most) = (function.len() as u64, self.cache.most_of_one());
+        let room = |size: u64| Some(size + length).filter(|size| *size <= most);
+        if self.size.try_update(Relaxed, Relaxed, room).is_err() {
             self.cache.is_short.store(true, Relaxed);
             return;
         }
@@ -499,11 +510,25 @@ mod tests {
             compile(&cache, number, 0..20, 10_000);
             compile(&cache, 10 + number, u32::from(number) * 20..u32::from(number + 1) * 20, 10_000);
         }
+        let before = packs(&store.1).len();
         slow.end();
+        assert!(before > 0 && packs(&store.1).len() > before, "what nobody writes any more has its name");
         cache.close().unwrap();
         let cache = open();
         assert_eq!(compile(&cache, 20, 0..80, 10_000), FunctionCounts { found: 80, compiled: 0 });
         assert_eq!(cache.shortage(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_compiled_keeps_no_pack_waiting() {
+        let store = store();
+        let cache = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
+        let broken = cache.compilation(component(0));
+        broken.put(b"broken", &[0; 10_000]);
+        compile(&cache, 1, 0..20, 10_000);
+        assert_eq!(packs(&store.1).len(), 0);
+        drop(broken);
+        assert_eq!(packs(&store.1).len(), 1);
     }
 
     #[test]

@@ -63,11 +63,15 @@ impl Unfiled {
         full: u64,
         writer: Option<Digest>,
     ) -> Result<(Arc<Pack>, u64), Error> {
-        let open = self.packs.pop_if(|fresh| fresh.size < full);
-        if open.as_ref().is_none_or(|fresh| fresh.size / LOOK != (fresh.size + bytes) / LOOK) {
+        let open = self.packs.last().filter(|fresh| fresh.size < full);
+        if open.is_none_or(|fresh| fresh.size / LOOK != (fresh.size + bytes) / LOOK) {
             write::leave_room(folder, LEAVE)?;
         }
-        let mut fresh = open.map_or_else(|| Fresh::begin(folder), Ok)?;
+        // What is taken out goes back: nothing can fail with it.
+        let mut fresh = match self.packs.pop_if(|fresh| fresh.size < full) {
+            Some(fresh) => fresh,
+            None => Fresh::begin(folder)?,
+        };
         let offset = fresh.size;
         fresh.size += bytes;
         fresh.writers.extend(writer);

@@ -154,19 +154,25 @@ const REFUSED: [(&str, &str, &[&str], &[&str]); 12] = [
         "sesame.toml",
         "[extensions.new]\npath = \"new.wasm\" # built here\n",
         &["add", "HOST/org/new", "--grant-all"],
-        &["the comment `# built here` would be lost", "write `new = \"HOST/org/new:1.0.0\"` in sesame.toml by hand"],
+        &[
+            "the comment `# built here` would be lost",
+            "write `oci = \"HOST/org/new:1.0.0\"` into its entry in sesame.toml by hand",
+        ],
     ),
     (
         "sesame.toml",
         "[extensions.new]\noci = \"HOST/org/new:0.9.0\" # from them\n",
         &["add", "--path", "new.wasm", "--name", "new", "--grant-all"],
-        &["the comment `# from them` would be lost", "write `new = { path = \"new.wasm\" }` in sesame.toml by hand"],
+        &[
+            "the comment `# from them` would be lost",
+            "write `path = \"new.wasm\"` into its entry in sesame.toml by hand",
+        ],
     ),
     (
         "sesame.toml",
         "[extensions.granted]\noci = \"HOST/org/granted:1.0.0\"\ncapabilities.config-read = [\n  \"ui\", # its colours\n]\n",
         &["add", "HOST/org/granted:1.0.0", "--grant", "config-read"],
-        &["the comment `# its colours` would be lost", "capabilities = { config-read = true }"],
+        &["the comment `# its colours` would be lost", "`, `config-read = true` into its entry in sesame.toml"],
     ),
     (
         "sesame.toml",
@@ -186,14 +192,17 @@ const REFUSED: [(&str, &str, &[&str], &[&str]); 12] = [
         &["add", "HOST/org/new", "--grant-all"],
         &[
             "the comment `# built here` would be lost",
-            "write `oci = \"HOST/org/new:1.0.0\"` in extensions/new.toml by hand",
+            "write `oci = \"HOST/org/new:1.0.0\"` into its entry in extensions/new.toml by hand",
         ],
     ),
     (
         "extensions/granted.toml",
         "[extension]\nname = \"granted\"\noci = \"HOST/org/granted:1.0.0\"\n\n[capabilities]\nconfig-read = [\n  \"ui\", # its colours\n]\n",
         &["add", "HOST/org/granted:1.0.0", "--grant", "config-read"],
-        &["the comment `# its colours` would be lost", "in extensions/granted.toml by hand"],
+        &[
+            "the comment `# its colours` would be lost",
+            "`config-read = true` into its entry in extensions/granted.toml by hand",
+        ],
     ),
 ];
 

@@ -9,7 +9,7 @@ use crate::support::{expect_text, fixture};
 const MANIFEST: &str = r#"[extensions]
 clock = { oci = "ghcr.io/acme/clock:1.4.2", capabilities = { config-read = ["ui", "clock"], secret-read = true, env = ["LANG"] } }
 later = "ghcr.io/acme/later:1.0.0"
-notes = { path = "a <\"quoted\"> & odd.wasm" }
+notes = { path = "a <\"quoted\"> & #35; odd.wasm" }
 "#;
 
 const LOCK: &str = r#"version = 1
@@ -25,6 +25,7 @@ imports = [
     "open-sesame:host/config-read@0.1.0",
     "open-sesame:host/log@0.1.0",
     "wasi:cli/environment@0.2.3",
+    "wasi:http/types@0.2.0",
     "wasi:io/streams@0.2.3",
 ]
 exports = [
@@ -34,7 +35,7 @@ exports = [
 
 [[extension]]
 name = "notes"
-path = "a <\"quoted\"> & odd.wasm"
+path = "a <\"quoted\"> & #35; odd.wasm"
 component = "sha256:0000000000000000000000000000000000000000000000000000000000000003"
 size = 800
 imports = [
@@ -65,7 +66,7 @@ fn a_set_is_drawn_in_each_format() {
     let dot = sandbox.ok(&["graph", "--format", "dot"]).stdout;
     assert!(layout::gv::DotParser::new(&dot).process().is_ok(), "{dot}");
     let svg = sandbox.ok(&["graph", "--format", "svg"]).stdout;
-    assert!(svg.contains("a &lt;&quot;quoted&quot;&gt; &amp; odd.wasm"), "{svg}");
+    assert!(svg.contains("a &lt;&quot;quoted&quot;&gt; &amp; #35; odd.wasm"), "{svg}");
     let json: Value = serde_json::from_str(&sandbox.ok(&["graph", "--json"]).stdout).unwrap();
     assert!(validator("output.json").is_valid(&json), "{json}");
     let clock = &json["data"]["extensions"][0];

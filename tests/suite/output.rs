@@ -157,8 +157,32 @@ fn help_is_there_for_commands_and_topics() {
     }
     assert_eq!(sandbox.ok(&["help", "bundle", "import"]).stdout, sandbox.ok(&["bundle", "import", "--help"]).stdout);
     sandbox.run(&["help", "capabilites"]).fails(2, &["did you mean `capabilities`?", "`sesame help`"]);
+    for below in [["registry", "login"], ["bundle", "import"], ["extension", "install"], ["extension", "sync"]] {
+        let told = sandbox.ok(&[below[0], "help", below[1]]).stdout;
+        assert!(told.contains(&format!("{} [OPTIONS]", below[1])), "{told}");
+    }
     sandbox.run(&["list"]).fails(2, &["a similar subcommand exists: 'extension list'"]);
     sandbox.run(&["help", "bundle", "x"]).fails(2, &["no command or topic `bundle x`"]);
+}
+
+#[test]
+fn a_wrong_command_line_is_json_where_json_is_asked_for() {
+    let sandbox = Sandbox::new();
+    for (arguments, message, hint) in [
+        (
+            &["extension", "info"][..],
+            "the following required arguments were not provided: <NAME>",
+            "`sesame help COMMAND`",
+        ),
+        (&["sycn"], "unrecognized subcommand 'sycn'", "'sync'"),
+        (&["sync", "--color", "red"], "invalid value 'red' for '--color <WHEN>'", "`sesame help COMMAND`"),
+    ] {
+        let Run { status, stdout, stderr } = sandbox.run(&[arguments, &["--json"]].concat());
+        let json: Value = serde_json::from_str(&stdout).unwrap();
+        assert!(status == 2 && stderr.is_empty() && validator("output.json").is_valid(&json), "{stdout}{stderr}");
+        let said = |key: &str| json["error"][key].as_str().unwrap();
+        assert!(said("message").starts_with(message) && said("hint").contains(hint), "{stdout}");
+    }
 }
 
 #[test]
