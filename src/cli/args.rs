@@ -144,7 +144,7 @@ pub enum Verb {
     /// Draw what the extensions of the manifest import and export, and what is granted to them
     #[command(alias = "tree")]
     Graph {
-        /// How
+        /// In which format
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: GraphFormat,
     },
@@ -155,7 +155,7 @@ pub enum Verb {
     },
     /// Take the newest versions that the manifest allows, and make them live
     Upgrade {
-        /// Their names [default: all]
+        /// Names of extensions [default: all]
         #[arg(value_name = "NAME", add = ArgValueCandidates::new(live_names))]
         names: Vec<ExtensionName>,
         #[command(flatten)]
@@ -163,9 +163,9 @@ pub enum Verb {
         #[command(flatten)]
         means: Means,
     },
-    /// Make an earlier generation live again, without a network
+    /// Make another generation live again, without a network
     Rollback {
-        /// Its number [default: the one before the live one]
+        /// Its number [default: the next one below the live one's]
         #[arg(value_name = "N")]
         generation: Option<u64>,
         #[command(flatten)]

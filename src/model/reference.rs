@@ -42,7 +42,7 @@ pub enum ReferenceError {
     Empty,
     #[error("`{0}` stands before the host; remove it")]
     Scheme(String),
-    #[error("`{0}` is a file; write `{{ path = \"{0}\" }}`")]
+    #[error("`{0}` is a file; a manifest names it with `path = \"{0}\"`, the command line with `--path {0}`")]
     File(String),
     #[error("`{0}` names no registry; put its host first, as in `ghcr.io/{0}`")]
     NoRegistry(String),

@@ -15,6 +15,7 @@ pub const TEMPLATE: &str = r#"# The extensions that this machine should have. `s
 [extensions]
 # A name of your choice, and a reference: registry/principal/scope:revision
 # greeting = "ghcr.io/my-org/greeting-extension:0.1.0"
+# notes = { oci = "ghcr.io/my-org/notes", version = "^1.2" }     # the newest that fits; `sesame upgrade` moves it
 
 # The long form grants capabilities, sets limits and passes settings:
 # [extensions.clock]

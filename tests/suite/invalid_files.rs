@@ -62,7 +62,7 @@ fn the_template_of_init_is_a_manifest_also_with_its_examples() {
         let source =
             ManifestSource { file: "sesame.toml".into(), folder: "/".into(), bytes: text.clone().into_bytes() };
         let manifest = Manifest::parse(&source, &[]).unwrap_or_else(|problems| panic!("{text}\n{}", render(&problems)));
-        assert_eq!(manifest.extensions.len(), if text == template { 0 } else { 2 });
+        assert_eq!(manifest.extensions.len(), if text == template { 0 } else { 3 });
     }
 }
 
