@@ -13,7 +13,7 @@ use crate::engine::key::{engine_keys, wasmtime_version};
 use crate::model::doctor_report::{Check, DoctorReport, State};
 use crate::model::fault::Fault;
 use crate::model::reference::OciRepository;
-use crate::model::registries::RegistryPattern;
+use crate::model::registries::{Mirror, RegistryPattern};
 use crate::model::registry_report::{Access, Credentials};
 use crate::model::text::{count, size};
 use crate::registry::mirror::Reach;
@@ -30,6 +30,7 @@ pub fn doctor(context: &Context, search: &Search) -> DoctorReport {
     doctor.policies();
     doctor.project(search);
     doctor.proxies();
+    doctor.mirrors();
     doctor.registries();
     DoctorReport { checks: doctor.checks }
 }
@@ -171,6 +172,26 @@ impl Doctor<'_> {
             (true, _) => self.note("proxies", State::Absent, "none", None),
             (false, None) => self.good("proxies", format!("for {}", set.join(" and "))),
             (false, Some(none)) => self.good("proxies", format!("for {}, but not for {none}", set.join(" and "))),
+        }
+    }
+
+    /// Looks whether the folders are there that mirror what the manifest names.
+    fn mirrors(&mut self) {
+        let manifest = self.context.project.read_manifest().unwrap_or_default();
+        let sources = manifest.extensions.values().filter_map(|extension| extension.source.repository());
+        let settings = sources.filter_map(|repository| manifest.registries.settings_for(repository));
+        let mirrors = settings.flat_map(|(_, settings)| &settings.mirrors).filter_map(|mirror| match mirror {
+            Mirror::Layout(folder) => Some(folder.clone()),
+            Mirror::Registry { .. } => None,
+        });
+        for folder in mirrors.collect::<BTreeSet<_>>() {
+            let about = format!("mirror {}", folder.display());
+            if folder.join("oci-layout").is_file() {
+                self.good(about, "an OCI image layout");
+            } else {
+                let remedy = "bring the folder here, or change `mirrors` in the manifest".to_owned();
+                self.note(about, State::Wrong, "there is no OCI image layout", Some(remedy));
+            }
         }
     }
 

@@ -42,8 +42,12 @@ fn where_all_is_well_everything_is_named() {
     let settings = "plain-http = true\nmirrors = [\"oci-layout:set\"]\nmirrors-only = true";
     sandbox.write("sesame.toml", text.replace("plain-http = true", settings));
     registry.take_log();
-    assert!(sandbox.ok(&["doctor"]).stdout.contains("only its mirrors are asked"));
+    let said = sandbox.ok(&["doctor"]).stdout;
+    assert!(said.contains("only its mirrors are asked") && said.contains("project/set: an OCI image layout"), "{said}");
     assert_eq!(registry.take_log(), Vec::<String>::new());
+    fs::rename(sandbox.path("project/set"), sandbox.path("project/away")).unwrap();
+    let Run { status, stdout, .. } = sandbox.run(&["doctor"]);
+    assert!(status == 1 && stdout.contains("project/set: there is no OCI image layout\n"), "{stdout}");
 }
 
 #[test]
