@@ -36,7 +36,7 @@ fn heading(between: Between) -> &'static str {
 fn line(difference: &Difference) -> String {
     let name = difference.extension.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
     let what = format!("  {name}{}", escape(&difference.what));
-    let remedy = format!("{} {}", Style::hint("→"), escape(&difference.remedy));
+    let remedy = format!("{} {}", Style::hint("⇒"), escape(&difference.remedy));
     let line = format!("{what}  {remedy}\n");
     if fits(&line) { line } else { format!("{what}\n      {remedy}\n") }
 }

@@ -159,7 +159,14 @@ impl Doctor<'_> {
             }
             Ok(Some((number, live))) => {
                 let extensions = count(live.extensions.len(), "extension");
-                self.good("live", format!("{extensions} in profile `{profile}` (generation {number})"));
+                let what = format!("{extensions} in profile `{profile}` (generation {number})");
+                if live.manifest == path.display().to_string() {
+                    self.good("live", what);
+                } else {
+                    let other =
+                        Error::OtherManifest { profile, made_by: live.manifest.clone(), differences: Vec::new() };
+                    self.note("live", State::Wrong, format!("{what}, made by {}", live.manifest), other.fault().hint);
+                }
             }
         }
     }

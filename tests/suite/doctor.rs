@@ -36,6 +36,11 @@ fn where_all_is_well_everything_is_named() {
     let before = sandbox.trace(&sandbox.path("home"));
     sandbox.ok(&["doctor"]);
     assert_eq!(sandbox.trace(&sandbox.path("home")), before, "looking changes nothing");
+    // A set that another manifest made is not this one's.
+    fs::create_dir_all(sandbox.path("project/other")).unwrap();
+    sandbox.write("other/sesame.toml", "");
+    let Run { status, stdout, .. } = sandbox.run(&["doctor", "-m", "other"]);
+    assert!(status == 1 && stdout.contains("made by ") && stdout.contains("`profile = \"NAME\"`"), "{stdout}");
     // A registry that only mirrors stand for is not asked.
     let text = sandbox.read("sesame.toml");
     sandbox.ok(&["bundle", "export", "set"]);

@@ -40,31 +40,31 @@ fn each_difference_is_told_with_what_mends_it() {
     };
     manifest(&sandbox, &registry, &format!("a = \"{a}\"\n"));
     let said = differs(&sandbox, &[]);
-    assert!(said.contains("manifest and lock\n  a: it is not locked  → sesame lock\n"), "{said}");
+    assert!(said.contains("manifest and lock\n  a: it is not locked  ⇒ sesame lock\n"), "{said}");
     sandbox.ok(&["lock"]);
     let said = differs(&sandbox, &[]);
     assert!(said.contains("lock and store\n  a: its manifest") || said.contains("store and cache\n"), "{said}");
-    assert!(said.contains("lock and live set\n  nothing is live yet  → sesame sync\n"), "{said}");
+    assert!(said.contains("lock and live set\n  nothing is live yet  ⇒ sesame sync\n"), "{said}");
     sandbox.ok(&["sync"]);
     agrees();
     manifest(&sandbox, &registry, &format!("a = \"{a}\"\nb = \"{b}\"\n"));
-    assert!(differs(&sandbox, &[]).contains("  b: it is not locked  → sesame lock\n"));
+    assert!(differs(&sandbox, &[]).contains("  b: it is not locked  ⇒ sesame lock\n"));
     sandbox.ok(&["sync"]);
     agrees();
     fs::remove_dir_all(sandbox.cache().join("cwasm")).unwrap();
     let said = differs(&sandbox, &[]);
-    assert!(said.contains("store and cache\n  a: it is not compiled yet  → sesame sync\n"));
+    assert!(said.contains("store and cache\n  a: it is not compiled yet  ⇒ sesame sync\n"));
     fs::remove_dir_all(sandbox.data().join("blobs")).unwrap();
     let said = differs(&sandbox, &[]);
     assert!(
-        said.contains("lock and store\n  a: its ") && said.contains(" is not in the store  → sesame sync"),
+        said.contains("lock and store\n  a: its ") && said.contains(" is not in the store  ⇒ sesame sync"),
         "{said}"
     );
     sandbox.ok(&["sync"]);
     agrees();
     sandbox.ok(&["rollback"]);
     let said = differs(&sandbox, &[]);
-    assert!(said.contains("lock and live set\n  + b  ") && said.contains("  → sesame sync\n"), "{said}");
+    assert!(said.contains("lock and live set\n  + b  ") && said.contains("  ⇒ sesame sync\n"), "{said}");
     assert!(said.ends_with("differs: 1 extension is live in profile `default` (generation 1)\n"), "{said}");
     sandbox.ok(&["sync"]);
     agrees();
@@ -84,13 +84,13 @@ fn registries_are_asked_only_if_they_are_meant() {
     assert_eq!(registry.take_log(), Vec::<String>::new());
     let said = differs(&sandbox, &["--remote"]);
     let moved = format!(
-        "lock and registry\n  a: the tag of {a} names {} by now  → sesame lock -P a\n",
+        "lock and registry\n  a: the tag of {a} names {} by now  ⇒ sesame lock -P a\n",
         second.digest().short()
     );
     assert!(said.contains(&moved), "{said}");
     registry.forget(&format!("/v2/org/a/manifests/{}", first.digest()));
     let said = differs(&sandbox, &["--remote"]);
-    assert!(said.contains("  a: what is locked: ") && said.contains("→ sesame lock -P a"), "{said}");
+    assert!(said.contains("  a: what is locked: ") && said.contains("⇒ sesame lock -P a"), "{said}");
     sandbox.ok(&["lock", "-P", "a"]);
     sandbox.ok(&["sync"]);
     assert!(sandbox.ok(&["status", "--remote"]).stdout.starts_with("up to date: "));
@@ -104,7 +104,7 @@ fn registries_are_asked_only_if_they_are_meant() {
     let text = sandbox.read("sesame.toml");
     sandbox.write("sesame.toml", text.replace("plain-http = true", "plain-http = false"));
     let said = differs(&sandbox, &["--remote"]);
-    let check = format!("→ sesame registry check {}", registry.host());
+    let check = format!("⇒ sesame registry check {}", registry.host());
     assert!(said.contains("cannot be reached") && said.contains(&check), "{said}");
     let settings = format!("plain-http = true\nmirrors-only = true\n{}", mirror.lines().next().unwrap());
     sandbox.write("sesame.toml", text.replace("plain-http = true", &settings));
