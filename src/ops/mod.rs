@@ -2,7 +2,8 @@
 //!
 //! `manifest → resolution → lock → (with inventory) plan → apply → report`: [`lock`] makes the lock, [`sync`] plans
 //! and applies, [`diff`] and [`init`] are small. async and compute meet in [`apply`] alone. [`install`] changes a manifest
-//! and then does the same, and [`upgrade`](mod@upgrade) a lock; `change` is what makes both all or nothing. [`outdated`](mod@outdated), [`status`](mod@status) and [`doctor`](mod@doctor) only tell.
+//! and then does the same, and [`upgrade`](mod@upgrade) a lock; `change` is what makes both all or nothing. [`outdated`](mod@outdated), [`status`](mod@status),
+//! [`graph`](mod@graph) and [`doctor`](mod@doctor) only tell.
 //!
 //! What is live is run from [`live`], which loads it into the host: [`call`] calls one function, and [`list`] only looks.
 //! `compiler` hands components to the process that [`worker`] is. [`gc`] throws away. [`export`](mod@export) and
