@@ -3,7 +3,7 @@
 //!
 //! WASI is one node: it has many interfaces, and needs no grant but for folders and variables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use clap::ValueEnum;
@@ -20,7 +20,7 @@ use petgraph::visit::{EdgeRef as _, IntoNodeReferences as _};
 use sesame::model::graph_report::{Access, GraphExtension, GraphImport, GraphReport};
 use sesame::model::text::{count, escape};
 
-use super::human::Style;
+use super::human::{Style, packages};
 
 /// How the graph is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -168,9 +168,7 @@ fn leaves(extension: &GraphExtension) -> Vec<String> {
         }
     }));
     if !wasi.is_empty() {
-        let package = |import: &&GraphImport| import.interface.split('/').next().unwrap_or_default().to_owned();
-        let packages: BTreeSet<String> = wasi.iter().map(package).collect();
-        let packages: Vec<String> = packages.iter().map(|package| escape(package).into_owned()).collect();
+        let packages: Vec<String> = packages(wasi.iter().map(|import| &import.interface)).into_iter().collect();
         let interfaces = count(wasi.len(), "interface");
         leaves.push(format!("imports {interfaces} of {}", packages.join(", ")));
     }

@@ -43,14 +43,19 @@ pub fn help(names: &[String]) -> Result<String, Failure> {
         let width = terminal_columns().unwrap_or(MAX_WIDTH).min(MAX_WIDTH);
         return Ok(markdown::shown(chapter(heading), width));
     }
-    let mut found = &mut command;
-    for name in names {
-        found = match found.find_subcommand_mut(name) {
-            Some(below) => below,
-            None => return Err(unknown(names)),
-        };
-    }
+    let found = find(&mut command, names).ok_or_else(|| unknown(names))?;
     Ok(found.render_long_help().ansi().to_string())
+}
+
+/// Whether there is such a command.
+pub fn is_command(names: &[&str]) -> bool {
+    let mut command = Arguments::command();
+    command.build();
+    find(&mut command, names).is_some()
+}
+
+fn find<'a>(command: &'a mut clap::Command, names: &[impl AsRef<str>]) -> Option<&'a mut clap::Command> {
+    names.iter().try_fold(command, |found, name| found.find_subcommand_mut(name.as_ref()))
 }
 
 /// The help of a command below another, or of what [`help`] knows.
@@ -63,17 +68,16 @@ pub fn help_below(command: &str, names: &[String]) -> Result<String, Failure> {
 }
 
 fn unknown(names: &[String]) -> Failure {
-    let name = names.join(" ");
-    let command = Arguments::command();
-    let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(clap::Command::get_name);
-    let known = TOPICS.iter().map(|(topic, ..)| *topic).chain(verbs);
-    let closest = nearest(&name, known).map(str::to_owned);
+    let (name, known) = (names.join(" "), known());
+    let closest = nearest(&name, known.iter().map(String::as_str)).map(str::to_owned);
     Failure::NoTopic { name, closest }
 }
 
-/// The names of the topics.
-pub fn topics() -> impl Iterator<Item = &'static str> {
-    TOPICS.iter().map(|(topic, ..)| *topic)
+/// What there is help for: commands and topics.
+pub fn known() -> Vec<String> {
+    let command = Arguments::command();
+    let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(clap::Command::get_name);
+    verbs.chain(TOPICS.iter().map(|(topic, ..)| *topic)).map(str::to_owned).collect()
 }
 
 fn list_of_topics() -> String {

@@ -360,7 +360,7 @@ fn imports(change: &LockChange) -> (Vec<String>, Vec<String>) {
 }
 
 /// The packages that imports are of.
-fn packages<'a>(imports: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
+pub fn packages<'a>(imports: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
     imports.map(|import| escape(import.split('/').next().unwrap_or(import)).into_owned()).collect()
 }
 

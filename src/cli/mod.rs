@@ -102,11 +102,9 @@ pub fn main() -> ExitCode {
 /// Says what is wrong with the command line, or what was asked for of it. Whoever wants JSON gets JSON.
 fn usage(mut error: clap::Error) -> ExitCode {
     // `sesame list` is a good guess.
-    let guess = error.get(ContextKind::InvalidSubcommand).map(|name| format!("extension {name}"));
-    if let Some(guess) =
-        guess.filter(|guess| help::help(&guess.split(' ').map(str::to_owned).collect::<Vec<_>>()).is_ok())
-    {
-        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![guess]));
+    let guess = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
+    if let Some(guess) = guess.filter(|name| help::is_command(&["extension", name])) {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![format!("extension {guess}")]));
     }
     let wants_json = std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
     if error.use_stderr() && wants_json {

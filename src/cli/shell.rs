@@ -13,7 +13,7 @@ use sesame::ops::project::Project;
 
 use super::args::Arguments;
 use super::environment::Environment;
-use super::help::topics;
+use super::help::known;
 
 /// The variable by which a shell asks for completions.
 const VARIABLE: &str = "COMPLETE";
@@ -94,9 +94,7 @@ pub fn capabilities() -> Vec<CompletionCandidate> {
 
 /// What there is help for.
 pub fn help_names() -> Vec<CompletionCandidate> {
-    let command = Arguments::command();
-    let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(|verb| verb.get_name().to_owned());
-    verbs.chain(topics().map(str::to_owned)).map(CompletionCandidate::new).collect()
+    known().into_iter().map(CompletionCandidate::new).collect()
 }
 
 /// The names of what is live, and components' files.

@@ -12,6 +12,7 @@ use super::registry;
 use crate::engine::key::{engine_keys, wasmtime_version};
 use crate::model::doctor_report::{Check, DoctorReport, State};
 use crate::model::fault::Fault;
+use crate::model::manifest::Manifest;
 use crate::model::reference::OciRepository;
 use crate::model::registries::{Mirror, RegistryPattern};
 use crate::model::registry_report::{Access, Credentials};
@@ -30,8 +31,9 @@ pub fn doctor(context: &Context, search: &Search) -> DoctorReport {
     doctor.policies();
     doctor.project(search);
     doctor.proxies();
-    doctor.mirrors();
-    doctor.registries();
+    let manifest = context.project.read_manifest().unwrap_or_default();
+    doctor.mirrors(&manifest);
+    doctor.registries(&manifest);
     DoctorReport { checks: doctor.checks }
 }
 
@@ -183,8 +185,7 @@ impl Doctor<'_> {
     }
 
     /// Looks whether the folders are there that mirror what the manifest names.
-    fn mirrors(&mut self) {
-        let manifest = self.context.project.read_manifest().unwrap_or_default();
+    fn mirrors(&mut self, manifest: &Manifest) {
         let sources = manifest.extensions.values().filter_map(|extension| extension.source.repository());
         let settings = sources.filter_map(|repository| manifest.registries.settings_for(repository));
         let mirrors = settings.flat_map(|(_, settings)| &settings.mirrors).filter_map(|mirror| match mirror {
@@ -203,8 +204,7 @@ impl Doctor<'_> {
     }
 
     /// Asks every registry that the manifest names.
-    fn registries(&mut self) {
-        let manifest = self.context.project.read_manifest().unwrap_or_default();
+    fn registries(&mut self, manifest: &Manifest) {
         let sources = || manifest.extensions.values().filter_map(|extension| extension.source.repository());
         let hosts: BTreeSet<&str> = sources().map(|repository| repository.registry()).collect();
         for host in hosts {

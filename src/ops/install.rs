@@ -340,17 +340,15 @@ fn edit_failed(file: &str) -> impl FnOnce(EditError) -> Error {
     move |source| Error::Edit { file: file.to_owned(), source }
 }
 
+fn last_part(repository: &str) -> String {
+    repository.rsplit('/').next().unwrap_or(repository).to_owned()
+}
+
 /// The last part of the repository, or the stem of the file.
 fn default_name(origin: &Origin) -> Result<ExtensionName, Error> {
     let text = match origin {
-        Origin::Registry(reference) => {
-            let repository = reference.repository();
-            repository.rsplit('/').next().unwrap_or(&repository).to_owned()
-        }
-        Origin::Newest(repository) => {
-            let repository = repository.name();
-            repository.rsplit('/').next().unwrap_or(&repository).to_owned()
-        }
+        Origin::Registry(reference) => last_part(&reference.repository()),
+        Origin::Newest(repository) => last_part(&repository.name()),
         Origin::File(file) | Origin::InPlace(file) => {
             file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
         }
