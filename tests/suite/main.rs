@@ -20,6 +20,7 @@ mod downloads;
 mod editing;
 mod faults;
 mod figures;
+mod formats;
 mod gc;
 mod generations;
 mod glance;
