@@ -51,7 +51,8 @@ fn a_check_on_an_empty_home_creates_nothing() {
     sandbox.want(&registry, &[("a", &a)]);
     for arguments in [&["sync", "--check"][..], &["diff"], &["lock", "--check"]] {
         assert_eq!(sandbox.run(arguments).status, 1);
-        assert_eq!(fs::read_dir(sandbox.path("home")).unwrap().count(), 0, "{arguments:?}");
+        let created = ["data", "cache", "state", "config"].map(|folder| sandbox.path("home").join(folder).exists());
+        assert_eq!(created, [false; 4], "{arguments:?}");
     }
     sandbox.run(&["sync", "--locked"]).fails(65, &["there is no sesame.lock"]);
     sandbox.run(&["sync", "--frozen"]).fails(65, &["there is no sesame.lock"]);
@@ -63,7 +64,7 @@ fn the_plan_that_is_shown_is_the_plan_that_is_run() {
     let a = registry.push("org/a", "1", &Artifact::wkg(&component("a")));
     sandbox.want(&registry, &[("a", &a)]);
     sandbox.ok(&["lock"]);
-    fs::remove_dir_all(sandbox.path("home")).unwrap();
+    sandbox.empty_home();
     let steps = |run: &str| -> Vec<(String, String)> {
         let document: serde_json::Value = serde_json::from_str(run).unwrap();
         let steps = document["data"]["steps"].as_array().unwrap().clone();

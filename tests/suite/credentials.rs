@@ -69,13 +69,13 @@ fn the_first_place_that_has_credentials_for_the_host_is_taken() {
         // A place that is not there, or has nothing for the host, is passed over.
         match at % 2 {
             0 => sandbox.write(path, auths(&[("elsewhere.test", "x")])),
-            _ => fs::remove_file(sandbox.path("project").join(path)).unwrap(),
+            _ => fs::remove_file(sandbox.path(path.trim_start_matches("../"))).unwrap(),
         }
     }
     taken(&mut command, "variable", "$DOCKER_AUTH_CONFIG");
     command.env_remove("DOCKER_CONFIG");
     taken(&mut command, "home", "home/.docker/config.json");
-    fs::remove_file(sandbox.path("project").join(DOCKER)).unwrap();
+    fs::remove_file(sandbox.path("home/.docker/config.json")).unwrap();
     taken(&mut command, "variable", "$DOCKER_AUTH_CONFIG");
     command.env_remove("DOCKER_AUTH_CONFIG");
     let (sent, run) = sent(&registry, &mut command);

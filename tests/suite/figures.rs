@@ -135,7 +135,7 @@ fn a_sync_of_fifty_components_of_a_mebibyte_from_a_slow_registry() {
     sandbox.ok(&["lock", "-q"]);
     registry.misbehave("", Fault::Delay(Duration::from_millis(50)));
     let times = (0..5).map(|_| {
-        std::fs::remove_dir_all(sandbox.path("home")).unwrap();
+        sandbox.empty_home();
         registry.take_log();
         let start = Instant::now();
         sandbox.ok(&["sync", "-q", "--locked"]);

@@ -53,7 +53,7 @@ fn an_index_is_pinned_with_the_manifest_below_it() {
     sandbox.sync(Some(&registry), &[]);
     let lock = sandbox.read("sesame.lock");
     assert!(lock.contains(&format!("provenance = \"{}\"\nmanifest = \"{}\"", above.digest(), wasm.digest())), "{lock}");
-    fs::remove_dir_all(sandbox.path("home")).unwrap();
+    sandbox.empty_home();
     registry.take_log();
     sandbox.sync(Some(&registry), &["--locked"]);
     assert_eq!(registry.take_log().len(), 3);

@@ -35,6 +35,7 @@ mod layers;
 mod load;
 mod lock;
 mod merges;
+mod other_users;
 mod output;
 mod ownership;
 mod picture;

@@ -86,7 +86,7 @@ fn json_is_one_document_of_the_schema_on_standard_output() {
     sandbox.want(&registry, &[("a", &a), ("b", &format!("{}/org/b:1", registry.host()))]);
     assert_eq!(check(&["lock", "--json"], 69, "error")["error"]["extensions"][0]["name"], "b");
     sandbox.want(&registry, &[("a", &a)]);
-    std::fs::remove_dir_all(sandbox.path("home")).unwrap();
+    sandbox.empty_home();
     registry.misbehave("", crate::support::registry::Fault::Status(503));
     let failed = check(&["sync", "--json"], 69, "error");
     assert_eq!(failed["error"]["report"]["steps"][0]["outcome"]["failed"]["kind"], "unavailable");

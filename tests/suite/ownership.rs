@@ -48,18 +48,6 @@ fn a_clone_of_somebody_elses_dotfiles_is_refused_and_shows_what_it_would_change(
 }
 
 #[test]
-fn a_manifest_of_another_user_is_not_come_across() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
-    let sandbox = Sandbox::new();
-    sandbox.write("sesame.toml", "");
-    std::os::unix::fs::chown(sandbox.path("project/sesame.toml"), Some(12345), None).unwrap();
-    sandbox.run(&["sync"]).fails(77, &["belongs to another user (12345)", "--manifest"]);
-    sandbox.ok(&["sync", "--manifest", "sesame.toml"]);
-}
-
-#[test]
 fn another_component_in_a_copied_folder_shows() {
     let sandbox = Sandbox::new();
     sandbox.write("a.wasm", component("mine"));

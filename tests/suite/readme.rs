@@ -60,7 +60,7 @@ impl Person {
     }
 
     fn home(&self) -> PathBuf {
-        self.sandbox.path("person")
+        self.sandbox.path("home")
     }
 
     fn write(&self, path: &str, text: &str) {

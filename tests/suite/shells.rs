@@ -1,7 +1,6 @@
 //! What shells complete, typed at a terminal, and what `man` and `mandoc` say of the manual pages. Needs bash, zsh, man and
 //! mandoc; CI installs them and runs the ignored tests.
 
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -92,7 +91,7 @@ fn completions_are_made_for_each_shell() {
         assert!(script.contains("sesame") && script.contains("COMPLETE"), "{shell}: {script}");
     }
     // Where nothing is live, and nothing can be read, there is nothing to complete, and nothing is said.
-    fs::remove_dir_all(sandbox.path("home")).unwrap();
+    sandbox.empty_home();
     let mut command = sandbox.command(&["--", "sesame", "remove", ""]);
     let output = command.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", "2").output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty());

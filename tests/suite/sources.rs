@@ -124,7 +124,7 @@ fn mirrors_serve_digests_and_the_registry_its_tags() {
     sandbox.ok(&["lock"]);
     assert_eq!(registry.take_log(), ["GET /v2/org/a/manifests/1"]);
     assert_eq!(mirror.take_log().len(), 1);
-    fs::remove_dir_all(sandbox.path("home")).unwrap();
+    sandbox.empty_home();
     sandbox.ok(&["sync"]);
     assert_eq!(registry.take_log(), Vec::<String>::new());
     assert_eq!(mirror.take_log().len(), 2);
@@ -146,11 +146,11 @@ fn a_mirror_without_the_bytes_or_with_wrong_ones_is_passed_over() {
         &Digest::of(&bytes).to_string(),
         Fault::Bytes(b"<html>A portal asks for your name.</html>".repeat(50)[..bytes.len()].to_vec()),
     );
-    fs::remove_dir_all(sandbox.path("home")).unwrap();
+    sandbox.empty_home();
     let run = sandbox.ok(&["sync"]);
     assert!(run.stderr.contains("warning: ") && run.stderr.contains("gives other bytes"), "{}", run.stderr);
     registry.misbehave(&Digest::of(&bytes).to_string(), Fault::Status(500));
-    fs::remove_dir_all(sandbox.path("home")).unwrap();
+    sandbox.empty_home();
     sandbox.run(&["sync"]).fails(76, &["no source gives sha256:", "gives other bytes", "answered 500"]);
 }
 
@@ -165,7 +165,7 @@ fn a_mirror_that_does_not_work_is_soon_passed_over_and_told_once() {
     for (mirror, fault) in [(other.as_str(), "answered 503"), ("oci-layout:nothere", "there is no such folder")] {
         let settings = format!("[registries.\"{}\"]\nmirrors = [\"{mirror}\"]\n", registry.host());
         sandbox.write("sesame.toml", format!("{extensions}{settings}"));
-        let _ = fs::remove_dir_all(sandbox.path("home"));
+        sandbox.empty_home();
         let run = sandbox.ok(&["sync"]);
         let told = run.stderr.lines().filter(|line| line.starts_with("warning: a mirror is passed over: ")).count();
         assert!(told == 1 && run.stderr.contains(fault), "{}", run.stderr);
@@ -207,7 +207,7 @@ fn offline_asks_nobody_and_says_what_it_lacks() {
         .run(&["sync", "--offline"])
         .fails(69, &["--offline forbids asking 127.0.0.1", "hint: run it once without `--offline`"]);
     sandbox.ok(&["lock"]);
-    fs::remove_dir_all(sandbox.path("home")).unwrap();
+    sandbox.empty_home();
     registry.take_log();
     sandbox.run(&["sync", "--offline"]).fails(69, &["--offline forbids asking"]);
     assert_eq!(registry.take_log(), Vec::<String>::new());

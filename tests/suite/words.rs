@@ -22,7 +22,7 @@ impl Scene {
         let Run { status, stdout, stderr } = Run::of(&mut command);
         let status = if status == 0 { String::new() } else { format!("[{status}]\n") };
         let place = self.sandbox.path("x").display().to_string();
-        let text = format!("{stderr}{stdout}{status}").replace(place.trim_end_matches("/x"), "/tmp");
+        let text = format!("{stderr}{stdout}{status}").replace(place.trim_end_matches("/x"), "/home/me");
         self.told.push_str(&format!("$ sesame {line}\n{}\n", sizeless(&timeless(&text))));
     }
 

@@ -17,7 +17,8 @@ use super::sandbox::Sandbox;
 
 /// What verbs are given to work in a sandbox as the program does.
 pub fn context(sandbox: &Sandbox) -> Context {
-    let search = Search { named: None, start: sandbox.path("project"), ..Search::default() };
+    let search =
+        Search { named: None, start: sandbox.path("project"), home: Some(sandbox.path("home")), ..Search::default() };
     Context {
         project: Project::find(&search).unwrap(),
         paths: paths(sandbox),

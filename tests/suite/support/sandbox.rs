@@ -27,15 +27,30 @@ pub type Trace = BTreeMap<PathBuf, (u64, u64, i64, i64, u32)>;
 
 impl Sandbox {
     pub fn new() -> Self {
-        let root = tempfile::Builder::new().prefix("sesame-test-").tempdir().unwrap();
+        let sandbox = Self { root: tempfile::Builder::new().prefix("sesame-test-").tempdir().unwrap() };
         for folder in ["home", "project", "tmp"] {
-            fs::create_dir(root.path().join(folder)).unwrap();
+            fs::create_dir(sandbox.path(folder)).unwrap();
         }
-        Self { root }
+        sandbox
     }
 
+    /// A path of the sandbox. All but `tmp` is in the home folder, above which no manifest is looked for: whatever stands
+    /// above the sandbox on this machine is not seen.
     pub fn path(&self, path: &str) -> PathBuf {
-        self.root.path().join(path)
+        let home = self.root.path().join("home");
+        match path.split_once('/').unwrap_or((path, "")) {
+            ("home", "") => home,
+            ("home", inside) => home.join(inside),
+            ("tmp", _) => self.root.path().join(path),
+            _ => home.join(path),
+        }
+    }
+
+    /// Makes this the machine of somebody who has the project, and never ran the program.
+    pub fn empty_home(&self) {
+        for folder in ["data", "cache", "state", "config"] {
+            let _ = fs::remove_dir_all(self.path("home").join(folder));
+        }
     }
 
     /// `$XDG_DATA_HOME/pds`
@@ -50,7 +65,10 @@ impl Sandbox {
 
     /// Writes a file of the project.
     pub fn write(&self, path: &str, text: impl AsRef<[u8]>) {
-        let path = self.path("project").join(path);
+        let path = match path.strip_prefix("../") {
+            Some(outside) => self.path(outside),
+            None => self.path("project").join(path),
+        };
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
@@ -102,13 +120,9 @@ impl Sandbox {
         command
     }
 
-    /// Hands the whole sandbox to a user without rights, and gives a command that runs as that user. `None` where we are
-    /// not root and cannot: CI is.
-    pub fn command_of_nobody(&self, arguments: &[&str]) -> Option<Command> {
+    /// Hands the whole sandbox to a user without rights, and gives a command that runs as that user. Only root can.
+    pub fn command_of_nobody(&self, arguments: &[&str]) -> Command {
         const NOBODY: u32 = 65534;
-        if !rustix::process::geteuid().is_root() {
-            return None;
-        }
         let program = self.path("sesame");
         if !program.exists() {
             fs::copy(env!("CARGO_BIN_EXE_sesame"), &program).unwrap();
@@ -121,7 +135,7 @@ impl Sandbox {
         command.args(arguments).current_dir(self.path("project")).env_clear();
         command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.uid(NOBODY).gid(NOBODY);
-        Some(command)
+        command
     }
 
     /// The same command, started by another program, such as strace, which is given `before`.
