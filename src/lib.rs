@@ -127,3 +127,4 @@ pub mod model;
 pub mod ops;
 pub mod registry;
 pub mod store;
+mod user_files;

@@ -47,7 +47,7 @@ pub enum BundleCommand {
         /// An archive, or a folder
         #[arg(value_name = "FILE.tar|FOLDER")]
         bundle: PathBuf,
-        /// Grant everything that the bundle grants, without asking
+        /// Write its files and grant everything that it grants, without asking
         #[arg(long)]
         grant_all: bool,
         /// Put its files in the place of the manifest, the lock and the drop-ins that are there; drop-ins that it has not go
@@ -86,10 +86,15 @@ pub fn run(arguments: &Arguments, command: &BundleCommand, output: &Output) -> R
             let path = environment.start.join(bundle);
             let context = context_of(environment, project, command.name(), &means, output)?;
             let consent = |asked: &BundleAsks<'_>| match (grant_all, output.asks()) {
-                (true, _) => Consent::Granted,
+                (true, _) => {
+                    output.say(Volume::Normal, &brings(asked));
+                    Consent::Granted
+                }
                 (false, false) => Consent::Nobody,
                 (false, true) => {
-                    output.say(Volume::Quiet, &asks(asked));
+                    output.say(Volume::Quiet, &brings(asked));
+                    let folder = escape(&asked.folder);
+                    output.say(Volume::Quiet, &format!("write them to {folder} and grant them that? [y/N] "));
                     agrees(output, &context.interrupt)
                 }
             };
@@ -118,8 +123,8 @@ fn exported(report: &ExportReport) -> String {
     )
 }
 
-/// What a bundle brings, and the question.
-fn asks(asks: &BundleAsks<'_>) -> String {
+/// What a bundle brings.
+fn brings(asks: &BundleAsks<'_>) -> String {
     let mut text = String::new();
     let shown = escape(&asks.bundle.display().to_string()).into_owned();
     let _ = writeln!(text, "{} has {}:", Style::strong(&shown), count(asks.extensions.len(), "extension"));
@@ -127,10 +132,12 @@ fn asks(asks: &BundleAsks<'_>) -> String {
         let grants = if extension.grants.is_empty() { "no grants".to_owned() } else { extension.grants.join(", ") };
         vec![extension.name.to_string(), escape(&extension.source).into_owned(), escape(&grants).into_owned()]
     })));
+    for file in &asks.files {
+        let _ = writeln!(text, "  writes {}", escape(file));
+    }
     if !asks.replaced.is_empty() {
         let _ = writeln!(text, "in the place of {}", escape(&asks.replaced.join(", ")));
     }
-    let _ = write!(text, "write them to {} and grant them that? [y/N] ", escape(&asks.folder));
     text
 }
 
@@ -147,7 +154,7 @@ fn imported(report: &ImportReport) -> String {
         let _ = writeln!(text, "{}", escape(change));
     }
     let is_new = report.sync.outcome != SyncOutcome::UpToDate;
-    if is_new {
+    if is_new && report.sync.changes.is_empty() {
         text.push_str(&live(&report.sync.extensions));
     }
     text.push_str(&summary(&live_set(&report.sync), if is_new { "done:" } else { "up to date:" }));

@@ -101,10 +101,12 @@ impl Environment {
     }
 }
 
-/// Where this program is. Its file may have been replaced since it was started.
+/// Where this program is. Its file may have been replaced since it was started. Without `/proc` it is what it was started
+/// as, which is looked for as the shell has.
 fn program() -> PathBuf {
     let named = env::current_exe().ok().filter(|path| path.exists());
-    named.unwrap_or_else(|| PathBuf::from("/proc/self/exe"))
+    let open = || Some(PathBuf::from("/proc/self/exe")).filter(|path| path.exists());
+    named.or_else(open).or_else(|| env::args_os().next().map(PathBuf::from)).unwrap_or_else(|| PathBuf::from("sesame"))
 }
 
 /// A path without `.` and `..`, by its text.

@@ -250,7 +250,7 @@ pub fn live_changes(report: &SyncReport, told: &BTreeSet<&str>) -> String {
 }
 
 /// Whose line about the live set it is: `~ NAME  …`; nobody's if it is about the whole set.
-fn name_of(line: &str) -> Option<&str> {
+pub fn name_of(line: &str) -> Option<&str> {
     line.get(2..)?.split_once("  ").map(|(name, _)| name)
 }
 

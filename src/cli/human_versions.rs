@@ -4,7 +4,7 @@ use sesame::model::outdated_report::{Outdated, OutdatedReport};
 use sesame::model::report::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::model::text::{count, escape};
 
-use super::human::{Style, live_changes, live_set, lock_change, merged, summary, to_be_committed};
+use super::human::{Style, live_changes, live_set, lock_change, merged, name_of, summary, to_be_committed};
 use super::table::headed_table;
 
 /// Which extensions have newer versions.
@@ -44,7 +44,10 @@ fn row(row: &Outdated) -> Vec<String> {
 pub fn upgrade(report: &SyncReport) -> String {
     let lock = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
     let locked_changes = || lock.iter().flat_map(|lock| &lock.changes);
-    let told = locked_changes().map(|change| change.name.as_str()).collect();
+    // What is granted is said of the live set alone.
+    let grants =
+        |name: &str| report.changes.iter().any(|line| name_of(line) == Some(name) && line.contains("grants: "));
+    let told = locked_changes().map(|change| change.name.as_str()).filter(|name| !grants(name)).collect();
     let changes = locked_changes().map(lock_change).collect::<String>() + &live_changes(report, &told);
     let locked = lock.map(to_be_committed);
     let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::ColorChoice;
-use sesame::model::text::escape;
+use sesame::model::text::{escape, is_unsafe};
 
 use super::args::{Arguments, Color};
 use super::failure::{self, Failure};
@@ -163,7 +163,7 @@ impl Output {
     fn document(&self, document: &Document<'_>) {
         let text = serde_json::to_string_pretty(document)
             .unwrap_or_else(|error| format!("{{\"version\": {VERSION}, \"error\": \"{error}\"}}"));
-        self.print(&mut io::stdout(), &format!("{text}\n"));
+        self.print(&mut io::stdout(), &format!("{}\n", visible(&text)));
     }
 
     /// Writes a result. A reader that left wanted no more of it; any other failure is said.
@@ -188,6 +188,19 @@ impl Output {
     }
 }
 
+/// A JSON document in which whatever is not seen as itself is written with JSON's own escapes. It says the same.
+fn visible(document: &str) -> String {
+    let mut text = String::with_capacity(document.len());
+    for c in document.chars() {
+        if c != '\n' && is_unsafe(c) {
+            text.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
 /// Text that others wrote, made harmless for a terminal.
 fn on_terminal(text: &str, terminal: bool) -> String {
     if !terminal {
@@ -203,6 +216,15 @@ fn on_terminal(text: &str, terminal: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_document_is_harmless_and_says_the_same() {
+        let said = "a\u{9b}2J\u{202e}\u{e0041}\u{7f}é\n";
+        let document = serde_json::to_string_pretty(&serde_json::json!({ "said": said })).unwrap();
+        let shown = visible(&document);
+        assert_eq!(shown, "{\n  \"said\": \"a\\u009b2J\\u202e\\udb40\\udc41\\u007fé\\n\"\n}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap()["said"], said);
+    }
 
     #[test]
     fn only_a_terminal_needs_protection() {

@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sesame::model::event::{Event, Observer};
 use sesame::model::name::ExtensionName;
 use sesame::model::plan::{Action, Plan, Role, Step, StepId};
-use sesame::model::text::{count, duration, escape, size};
+use sesame::model::text::{count, duration, escape, list, size};
 
 use super::human::Style;
 use super::output::{Output, Volume};
@@ -128,6 +128,9 @@ impl Observer for Progress {
             }
             Event::Resolved { name, reference, provenance } => {
                 self.line(Volume::Verbose, &format!("  resolved   {name}  {} to {provenance}", escape(reference)));
+            }
+            Event::PassedOver { name, tags } => {
+                self.line(Volume::Verbose, &format!("  passed over {name}  no versions: {}", escape(&list(*tags))));
             }
             Event::Warning { message } => {
                 self.line(Volume::Normal, &format!("{}{}", Style::warning("warning: "), escape(message)))

@@ -5,13 +5,19 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
+use wasmparser::types::Types;
 use wasmparser::{
     BinaryReaderError, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
-    FuncValidatorAllocations, InstanceTypeDeclaration, Parser, Payload, TypeBounds, ValidPayload, Validator,
+    FuncToValidate, FuncValidatorAllocations, FunctionBody, InstanceTypeDeclaration, Parser, Payload, TypeBounds,
+    ValidPayload, Validator, ValidatorResources, WasmFeatures,
 };
 
+use super::bounds::{check_interface, check_weight};
 use super::config::FEATURES;
-use super::weight::check_weight;
+use super::features::missing;
+use crate::model::preamble::Kind;
+use crate::model::text::shorten;
 
 /// The outer names of a component, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,38 +31,87 @@ pub struct Interface {
 /// Why a component cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum InspectError {
+    #[error("it is {0}")]
+    NotAComponent(Kind),
     #[error("it is not a valid component: {0}")]
     Invalid(String),
     #[error("it imports {what} `{name}`, which no host can give it")]
     Import { what: Cow<'static, str>, name: String },
-    #[error("it makes {found} {what} of itself, and at most {most} are allowed")]
+    #[error("it exports {what} `{name}`, which no host can run")]
+    Export { what: Cow<'static, str>, name: String },
+    #[error("it is a WIT package: interfaces without the code of an extension")]
+    WitPackage,
+    #[error("it needs {}, which this host does not have", features.join(" and "))]
+    Features { features: Vec<String> },
+    #[error("it has {found} {what}, and at most {most} are allowed")]
     TooMany { what: Cow<'static, str>, found: u64, most: u64 },
+    #[error("it imports or exports a name of {length} bytes, and at most {most} are allowed: `{name}`")]
+    LongName {
+        /// Its beginning.
+        name: String,
+        length: u64,
+        most: u64,
+    },
 }
 
 impl From<BinaryReaderError> for InspectError {
     fn from(error: BinaryReaderError) -> Self {
-        Self::Invalid(error.to_string())
+        Self::Invalid(shorten(&error.to_string()).into_owned())
     }
 }
 
 /// Validates a component's bytes and reads its interface.
 ///
 /// # Errors
-/// [`InspectError`] if wasmtime would not compile it, or if it wants another component or a core module from its host.
+/// [`InspectError`] if wasmtime would not compile it, if it wants another component or a core module from its host, or if it
+/// is more than the [bounds](super::bounds) allow.
 pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
-    validate(bytes)?;
-    read_interface(bytes)
+    check_kind(bytes)?;
+    check_weight(bytes)?;
+    let outline = match Outline::read(bytes, FEATURES).and_then(|outline| outline.validated()) {
+        Ok(outline) => outline,
+        Err(error) => return Err(missing(bytes, error)),
+    };
+    read(bytes, &outline)
 }
 
-/// Validates a component; the bodies of its functions on the rayon pool that it is called from.
-fn validate(bytes: &[u8]) -> Result<(), BinaryReaderError> {
-    let mut validator = Validator::new_with_features(FEATURES);
-    let mut bodies = Vec::new();
-    for payload in Parser::new(0).parse_all(bytes) {
-        if let ValidPayload::Func(function, body) = validator.payload(&payload?)? {
-            bodies.push((function, body));
+/// Whether bytes are a valid component under some features.
+pub(super) fn validate(bytes: &[u8], features: WasmFeatures) -> Result<(), BinaryReaderError> {
+    Outline::read(bytes, features)?.validated().map(drop)
+}
+
+/// A component whose sections are valid, and the bodies of functions that are still to be.
+struct Outline<'a> {
+    /// None only if there is no end, which is an error before.
+    types: Option<Types>,
+    bodies: Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'a>)>,
+}
+
+impl<'a> Outline<'a> {
+    fn read(bytes: &'a [u8], features: WasmFeatures) -> Result<Self, BinaryReaderError> {
+        let mut validator = Validator::new_with_features(features);
+        let (mut bodies, mut types) = (Vec::new(), None);
+        for payload in Parser::new(0).parse_all(bytes) {
+            match validator.payload(&payload?)? {
+                ValidPayload::Func(function, body) => bodies.push((function, body)),
+                // The last one is that of the component itself.
+                ValidPayload::End(ended) => types = Some(ended),
+                _ => {}
+            }
         }
+        Ok(Self { types, bodies })
     }
+
+    /// Validates the bodies on the rayon pool that it is called from.
+    fn validated(mut self) -> Result<Self, BinaryReaderError> {
+        validate_bodies(std::mem::take(&mut self.bodies))?;
+        Ok(self)
+    }
+}
+
+fn validate_bodies(
+    bodies: Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'_>)>,
+) -> Result<(), BinaryReaderError> {
     bodies.into_par_iter().try_for_each_init(FuncValidatorAllocations::default, |allocations, (function, body)| {
         let mut validator = function.into_validator(std::mem::take(allocations));
         validator.validate(&body)?;
@@ -69,11 +124,26 @@ fn validate(bytes: &[u8]) -> Result<(), BinaryReaderError> {
 /// ask nothing of the host and are left out.
 ///
 /// # Errors
-/// [`InspectError`] if its sections cannot be read, or if it would make too much of itself when it is instantiated.
+/// [`InspectError`] if its sections are not valid, or if it is more than the [bounds](super::bounds) allow.
 pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
+    check_kind(bytes)?;
+    check_weight(bytes)?;
+    let outline = Outline::read(bytes, FEATURES).map_err(|error| missing(bytes, error))?;
+    read(bytes, &outline)
+}
+
+fn check_kind(bytes: &[u8]) -> Result<(), InspectError> {
+    match Kind::of(bytes) {
+        Kind::Component => Ok(()),
+        kind => Err(InspectError::NotAComponent(kind)),
+    }
+}
+
+fn read(bytes: &[u8], outline: &Outline<'_>) -> Result<Interface, InspectError> {
     let mut interface = Interface::default();
     // For each type of the outer component, whether an instance of it has anything but types in it.
     let mut types: Vec<Needs> = Vec::new();
+    let mut names = Names::default();
     for payload in outer_sections(bytes) {
         match payload? {
             Payload::ComponentTypeSection(section) => {
@@ -92,13 +162,13 @@ pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
                 for import in section {
                     let import = import?;
                     let name = import.name.name.to_owned();
+                    names.imports.push(import.name.name);
+                    let refused = |what: &'static str| {
+                        Err(InspectError::Import { what: what.into(), name: shorten(import.name.name).into_owned() })
+                    };
                     match import.ty {
-                        ComponentTypeRef::Module(_) => {
-                            return Err(InspectError::Import { what: "the core module".into(), name });
-                        }
-                        ComponentTypeRef::Component(_) => {
-                            return Err(InspectError::Import { what: "the component".into(), name });
-                        }
+                        ComponentTypeRef::Module(_) => return refused("the core module"),
+                        ComponentTypeRef::Component(_) => return refused("the component"),
                         ComponentTypeRef::Type(TypeBounds::Eq(_)) => types.push(Needs::Host),
                         ComponentTypeRef::Type(TypeBounds::SubResource) => {
                             types.push(Needs::Host);
@@ -112,8 +182,15 @@ pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
             Payload::ComponentExportSection(section) => {
                 for export in section {
                     let export = export?;
-                    if export.kind == ComponentExternalKind::Type {
-                        types.push(Needs::Host);
+                    names.exports.push(export.name.name);
+                    let refused = |what: &'static str| {
+                        Err(InspectError::Export { what: what.into(), name: shorten(export.name.name).into_owned() })
+                    };
+                    match export.kind {
+                        ComponentExternalKind::Type => types.push(Needs::Host),
+                        ComponentExternalKind::Module => return refused("the core module"),
+                        ComponentExternalKind::Component => return refused("the component"),
+                        _ => {}
                     }
                     interface.exports.insert(export.name.name.to_owned());
                 }
@@ -121,8 +198,26 @@ pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
             _ => {}
         }
     }
-    check_weight(bytes)?;
+    let Some(known) = outline.types.as_ref().map(Types::as_ref) else {
+        return Err(InspectError::Invalid("it has no end".to_owned()));
+    };
+    check_interface(known, names.imports.iter().copied(), names.exports.iter().copied())?;
+    // As `wasm-tools component wit --wasm` writes one: https://github.com/WebAssembly/component-model/blob/main/design/mvp/WIT.md
+    let is_world = |name: &&str| {
+        let item = known.component_item_for_export(name).map(|item| &item.ty);
+        matches!(item, Some(ComponentEntityType::Type { created: ComponentAnyTypeId::Component(_), .. }))
+    };
+    if !names.exports.is_empty() && names.exports.iter().all(is_world) {
+        return Err(InspectError::WitPackage);
+    }
     Ok(interface)
+}
+
+/// The outer names of a component, as they stand in it.
+#[derive(Default)]
+struct Names<'a> {
+    imports: Vec<&'a str>,
+    exports: Vec<&'a str>,
 }
 
 /// The sections of the component itself, without those of what is nested in it.
@@ -261,7 +356,24 @@ mod tests {
     fn a_cut_component_is_invalid() {
         let bytes = include_bytes!("../../fixtures/guests/built/wordcount-1.0.0.wasm");
         assert!(matches!(inspect(&bytes[..bytes.len() - 9]), Err(InspectError::Invalid(_))));
-        let shared = wat::parse_str("(component (core module (memory 1 1 shared)))").unwrap();
-        assert!(matches!(inspect(&shared), Err(InspectError::Invalid(_))), "threads are off");
+    }
+
+    #[test]
+    fn what_is_no_extension_is_refused_by_name() {
+        let inspect = |text: &str| inspect(&wat::parse_str(text).unwrap());
+        for (text, what) in [
+            ("(component (core module $m) (export \"m\" (core module $m)))", "the core module"),
+            ("(component (component $c) (export \"c\" (component $c)))", "the component"),
+        ] {
+            assert!(matches!(inspect(text), Err(InspectError::Export { what: found, .. }) if found == what), "{text}");
+        }
+        // A WIT package of two interfaces, and a component that exports types beside a function, which is one.
+        let package = "(component
+            (type (component (type (component (type (instance)) (export \"a:b/c\" (instance (type 0))))) (export \"x\" (type 0))))
+            (export \"c\" (type 0)) (type (component)) (export \"d\" (type 2)))";
+        assert_eq!(inspect(package), Err(InspectError::WitPackage));
+        assert!(inspect("(component (type $t (enum \"a\")) (export \"t\" (type $t)))").is_ok());
+        assert!(inspect("(component)").is_ok());
+        assert_eq!(super::inspect(b"\0asm\x01\0\0\0"), Err(InspectError::NotAComponent(Kind::CoreModule)));
     }
 }

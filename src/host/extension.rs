@@ -8,11 +8,11 @@ use wasmtime::component::{Component, InstancePre, Val};
 use wasmtime::{Engine, Store};
 
 use super::backends::Backends;
-use super::functions::{Function, NoFunction, find, functions};
+use super::functions::{Exports, Function, NoFunction, exports};
 use super::grants::{Refusal, refused};
 use super::limits::{MAX_HANDLES, MAX_HOSTCALL};
 use super::linker::{LinkError, imports_wasi, linker};
-use super::load::{LoadError, load};
+use super::load::{LoadError, Residence, load};
 use super::state::{Given, Settings, State};
 use super::stop::Stop;
 use super::ticker::Ticker;
@@ -72,7 +72,7 @@ pub struct Extension(Arc<Loaded>);
 
 struct Loaded {
     pre: InstancePre<State>,
-    functions: Vec<Function>,
+    exports: Exports,
     settings: Arc<Settings>,
     ticker: Arc<Ticker>,
 }
@@ -105,8 +105,17 @@ impl Host {
     /// # Errors
     /// [`HostError`] if this machine did not make it for this engine, or it imports what it is not granted.
     pub fn load(&self, code: &SealedCode, given: Given) -> Result<Extension, HostError> {
+        self.try_load(code, given).map(|(extension, _)| extension)
+    }
+
+    /// The same, and where the code is.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn try_load(&self, code: &SealedCode, given: Given) -> Result<(Extension, Residence), HostError> {
         let (engine, ticker) = self.ready(given.limits.metering())?;
-        self.link(&load(engine, code)?, given, ticker)
+        let (component, residence) = load(engine, code)?;
+        Ok((self.link(&component, given, ticker)?, residence))
     }
 
     fn link(&self, component: &Component, given: Given, ticker: &Arc<Ticker>) -> Result<Extension, HostError> {
@@ -120,8 +129,8 @@ impl Host {
             .and_then(|linker| linker.instantiate_pre(component));
         let pre = linked.map_err(|error| LinkError::Type(format!("{error:#}")))?;
         let settings = Arc::new(Settings { given, backends: self.backends.clone() });
-        let functions = functions(component);
-        Ok(Extension(Arc::new(Loaded { pre, functions, settings, ticker: ticker.clone() })))
+        let exports = exports(component);
+        Ok(Extension(Arc::new(Loaded { pre, exports, settings, ticker: ticker.clone() })))
     }
 
     fn ready(&self, metering: Metering) -> Result<&(Engine, Arc<Ticker>), EngineError> {
@@ -141,7 +150,7 @@ impl Host {
 impl Extension {
     /// What it exports.
     pub fn functions(&self) -> &[Function] {
-        &self.0.functions
+        &self.0.exports.functions
     }
 
     /// The function of this name: `greet`, `counts.count` or `my-org:wordcount/counts.count`.
@@ -149,7 +158,7 @@ impl Extension {
     /// # Errors
     /// [`NoFunction`] with the nearest name.
     pub fn function(&self, name: &str) -> Result<&Function, NoFunction> {
-        find(&self.0.functions, name)
+        self.0.exports.find(name)
     }
 
     /// Makes an instance, within the limits of one call.

@@ -1,12 +1,13 @@
 //! The functions that a component exports: finding one by the name that a person gives, and its signature.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::wasm_wave::wasm::DisplayType;
 use wasmtime::component::{Component, ComponentExportIndex, Type};
 
-use crate::model::text::nearest;
+use crate::model::text::{SHOWN_NAMES, nearest, shorten};
 
 /// A function that can be called.
 #[derive(Clone)]
@@ -23,15 +24,30 @@ pub struct Function {
 
 /// Why a text names no function.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} `{name}`", if *several { "it exports several functions of the name" } else { "it exports no function" })]
+#[error("{} `{}`", if *several { "it exports several functions of the name" } else { "it exports no function" }, shorten(name))]
 pub struct NoFunction {
     pub name: String,
     /// Whether it names more than one.
     pub several: bool,
-    /// What was most likely meant.
+    /// The signature of what was most likely meant.
     pub closest: Option<String>,
-    /// Every function with its signature.
+    /// Whether it is an interface, whose functions `known` has.
+    pub is_interface: bool,
+    /// The first functions, each with its signature.
     pub known: Vec<String>,
+    /// How many more there are.
+    pub more: usize,
+    /// What is exported of resources of this name, or of any if there are no functions: none of it can be called by name,
+    /// since a resource lives only as long as the instance that made it.
+    pub of_resources: Vec<String>,
+}
+
+/// What a component exports that can be called.
+pub(super) struct Exports {
+    /// By name.
+    pub functions: Vec<Function>,
+    /// Constructors, methods and static functions of resources.
+    of_resources: Vec<String>,
 }
 
 impl Function {
@@ -55,14 +71,47 @@ impl Function {
     }
 }
 
-/// The signature: `greet: func(name: string) -> string`.
+/// The signature: `greet: func(name: string) -> string`. One that is too long to be read is cut.
 impl fmt::Display for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parameters = self.parameters().map(|(name, ty)| format!("{name}: {}", DisplayType(&ty)));
-        write!(f, "{}: func({})", self.call_name, parameters.collect::<Vec<_>>().join(", "))?;
-        self.result().map_or(Ok(()), |ty| write!(f, " -> {}", DisplayType(&ty)))
+        let mut cut = Cut { text: String::new(), left: SHOWN_SIGNATURE };
+        let whole = self.write_signature(&mut cut).is_ok();
+        f.write_str(&cut.text)?;
+        if whole { Ok(()) } else { f.write_str("…") }
     }
 }
+
+impl Function {
+    fn write_signature(&self, to: &mut impl fmt::Write) -> fmt::Result {
+        write!(to, "{}: func(", self.call_name)?;
+        for (at, (name, ty)) in self.parameters().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(to, "{comma}{name}: {}", DisplayType(&ty))?;
+        }
+        to.write_str(")")?;
+        self.result().map_or(Ok(()), |ty| write!(to, " -> {}", DisplayType(&ty)))
+    }
+}
+
+/// Takes text up to a number of characters, and then fails, so that whoever writes it stops: a few lines can name a type of
+/// a million parts.
+struct Cut {
+    text: String,
+    left: usize,
+}
+
+impl fmt::Write for Cut {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;
+            self.text.push(c);
+        }
+        Ok(())
+    }
+}
+
+/// How much of a signature is shown, in characters.
+const SHOWN_SIGNATURE: usize = 1_000;
 
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,14 +119,15 @@ impl fmt::Debug for Function {
     }
 }
 
-/// Every function of a component that can be called by name; methods of resources cannot.
-pub(super) fn functions(component: &Component) -> Vec<Function> {
+/// Every function of a component.
+pub(super) fn exports(component: &Component) -> Exports {
     let engine = component.engine();
-    let mut functions = Vec::new();
+    let (mut functions, mut of_resources) = (Vec::new(), Vec::new());
     let mut add = |interface: Option<&str>, name: &str, ty: ComponentFunc, index: Option<ComponentExportIndex>| {
-        if let Some(index) = index.filter(|_| !name.starts_with('[')) {
-            let call_name =
-                interface.map_or_else(|| name.to_owned(), |interface| format!("{}.{name}", bare(interface)));
+        let call_name = interface.map_or_else(|| name.to_owned(), |interface| format!("{}.{name}", bare(interface)));
+        if name.starts_with('[') {
+            of_resources.push(call_name);
+        } else if let Some(index) = index {
             let (interface, name) = (interface.map(str::to_owned), name.to_owned());
             functions.push(Function { interface, name, call_name, ty, index });
         }
@@ -96,29 +146,54 @@ pub(super) fn functions(component: &Component) -> Vec<Function> {
             _ => {}
         }
     }
-    let names: Vec<String> = functions.iter().map(|function| function.call_name.clone()).collect();
+    let mut times: HashMap<String, usize> = HashMap::new();
+    for function in &functions {
+        *times.entry(function.call_name.clone()).or_default() += 1;
+    }
     for function in &mut functions {
         if let Some(interface) = &function.interface
-            && names.iter().filter(|name| **name == function.call_name).count() > 1
+            && times.get(&function.call_name).is_some_and(|times| *times > 1)
         {
             function.call_name = format!("{interface}.{}", function.name);
         }
     }
-    functions
+    Exports { functions, of_resources }
 }
 
-/// The one function that `name` names.
-pub(super) fn find<'a>(functions: &'a [Function], name: &str) -> Result<&'a Function, NoFunction> {
-    let named: Vec<&Function> = functions.iter().filter(|function| function.is_named(name)).collect();
-    if let [function] = named[..] {
-        return Ok(function);
+impl Exports {
+    /// The one function that `name` names.
+    pub(super) fn find(&self, name: &str) -> Result<&Function, NoFunction> {
+        let named: Vec<&Function> = self.functions.iter().filter(|function| function.is_named(name)).collect();
+        if let [function] = named[..] {
+            return Ok(function);
+        }
+        Err(self.none(name, !named.is_empty()))
     }
-    let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
-    let whole = nearest(name, functions.iter().map(|function| function.call_name.as_str())).map(str::to_owned);
-    let part = functions.iter().find(|function| function.name == last(name)).map(|function| function.call_name.clone());
-    let closest = if named.is_empty() { whole.or(part) } else { None };
-    let known = functions.iter().map(ToString::to_string).collect();
-    Err(NoFunction { name: name.to_owned(), several: !named.is_empty(), closest, known })
+
+    /// Why a name names no function, or more than one.
+    fn none(&self, name: &str, several: bool) -> NoFunction {
+        let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
+        let within =
+            |function: &&Function| function.call_name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        let is_interface = self.functions.iter().any(|function| within(&function));
+        let shown = || self.functions.iter().filter(move |function| !is_interface || within(function));
+        let whole = nearest(name, self.functions.iter().map(|function| function.call_name.as_str()));
+        let named = |wanted: &str| self.functions.iter().find(|function| function.call_name == wanted);
+        let part = || self.functions.iter().find(|function| function.name == last(name));
+        let closest = if several { None } else { whole.and_then(named).or_else(part) };
+        // `counter` is meant by `c.counter` and `c.[method]counter.get`.
+        let is_meant = |of_resource: &&String| of_resource.contains(&format!("]{}", last(name)));
+        let of_resources = self.of_resources.iter().filter(|one| self.functions.is_empty() || is_meant(one));
+        NoFunction {
+            name: name.to_owned(),
+            several,
+            closest: closest.map(ToString::to_string),
+            is_interface,
+            known: shown().take(SHOWN_NAMES).map(ToString::to_string).collect(),
+            more: shown().count().saturating_sub(SHOWN_NAMES),
+            of_resources: of_resources.take(SHOWN_NAMES).cloned().collect(),
+        }
+    }
 }
 
 fn unversioned(interface: &str) -> &str {

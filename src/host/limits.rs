@@ -4,7 +4,7 @@ use wasmtime::ResourceLimiter;
 
 use crate::model::manifest::Limits;
 
-pub use crate::engine::weight::MAX_INSTANCES;
+use crate::engine::bounds::CORE_INSTANCES;
 
 /// Linear memories of one component instance.
 pub const MAX_MEMORIES: usize = 100;
@@ -24,6 +24,8 @@ pub const MAX_RANDOM: u64 = 1 << 20;
 pub(super) enum Refused {
     Memory,
     Table,
+    /// Its limits allow it, and this machine does not.
+    Machine,
 }
 
 /// Counts what an instance holds.
@@ -62,8 +64,11 @@ impl Count {
         allowed
     }
 
-    fn undo(&mut self) {
-        self.held -= std::mem::take(&mut self.added);
+    /// Takes back what the growth that has failed after all had added; says whether it was anything.
+    fn undo(&mut self) -> bool {
+        let added = std::mem::take(&mut self.added);
+        self.held -= added;
+        added > 0
     }
 }
 
@@ -85,7 +90,9 @@ impl ResourceLimiter for Meter {
     }
 
     fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.memory.undo();
+        if self.memory.undo() {
+            self.refused = Some(Refused::Machine);
+        }
         Ok(())
     }
 
@@ -99,16 +106,18 @@ impl ResourceLimiter for Meter {
     }
 
     fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.elements.undo();
+        if self.elements.undo() {
+            self.refused = Some(Refused::Machine);
+        }
         Ok(())
     }
 
     fn instances(&self) -> usize {
-        MAX_INSTANCES as usize
+        CORE_INSTANCES.most as usize
     }
 
     fn tables(&self) -> usize {
-        MAX_INSTANCES as usize
+        CORE_INSTANCES.most as usize
     }
 
     fn memories(&self) -> usize {
@@ -133,6 +142,8 @@ mod tests {
             assert!(meter.memory_growing(mib, 2 * mib, None).unwrap());
             meter.memory_grow_failed(wasmtime::Error::msg("no more")).unwrap();
         }
+        assert_eq!(meter.refused, Some(Refused::Machine), "the machine could not follow");
+        meter.refused = None;
         assert!(meter.memory_growing(mib, 2 * mib, None).unwrap());
         assert_eq!(meter.refused, None);
         assert!(!meter.memory_growing(2 * mib, 2 * mib + 1, None).unwrap());

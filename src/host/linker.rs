@@ -9,7 +9,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::state::State;
 use crate::model::capability::{Capability, Grants, everything};
-use crate::model::text::nearest;
+use crate::model::text::{nearest, shorten};
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "wit", world: "extension", imports: { default: async } });
@@ -22,7 +22,7 @@ use bindings::open_sesame::host::{
 /// Why a component cannot be linked, although its imports have the right names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum LinkError {
-    #[error("`{interface}` has no function `{function}`{}", closest(found.as_ref()))]
+    #[error("`{}` has no function `{}`{}", shorten(interface), shorten(function), closest(found.as_ref()))]
     NoFunction { interface: String, function: String, found: Option<String> },
     #[error("what it imports is not what the host has: {0}")]
     Type(String),
@@ -66,7 +66,7 @@ pub(super) fn imports_wasi(component: &Component) -> bool {
 /// # Errors
 /// [`LinkError`] names the first that the host has not, or has with another type.
 pub fn check(engine: &Engine, imports: &[u8]) -> Result<(), LinkError> {
-    let failed = |error: wasmtime::Error| LinkError::Type(format!("{error:#}"));
+    let failed = |error: wasmtime::Error| LinkError::Type(shorten(&format!("{error:#}")).into_owned());
     let component = Component::new(engine, imports).map_err(failed)?;
     for (interface, import) in component.component_type().imports(engine) {
         let path = interface.split('@').next().unwrap_or(interface);

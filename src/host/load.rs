@@ -3,7 +3,7 @@
 
 use std::os::fd::AsRawFd as _;
 
-use memmap2::MmapOptions;
+use memmap2::{Mmap, MmapOptions};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -14,35 +14,110 @@ use crate::model::code::{Seal, SealedCode};
 pub enum LoadError {
     #[error("the code cannot be mapped")]
     Map(#[source] std::io::Error),
+    #[error("the code cannot be read")]
+    Read(#[source] std::io::Error),
     #[error("its tag does not match its bytes")]
     Seal,
+    #[error("this machine refuses to run code that a program has made: {0}")]
+    Refused(String),
     #[error("wasmtime does not load it: {0}")]
     Wasmtime(String),
+}
+
+/// Where code is that was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Residence {
+    /// In its file.
+    Mapped,
+    /// In memory, and why.
+    Copied(String),
 }
 
 /// Checks the seal of code that was compiled by an engine of the same Config, and maps it. Nothing is copied: memories that
 /// a component begins with are shared between its instances until they are written to.
 ///
+/// Where a file cannot be mapped to be run, since its disk is mounted `noexec` or there is no `/proc` to name the open file
+/// by, the code is read into memory of its own instead.
+///
 /// # Errors
 /// [`LoadError`] if this machine did not make it, or it is of another engine.
-#[expect(unsafe_code, reason = "wasmtime cannot check machine code; see the argument inside")]
-pub fn load(engine: &Engine, code: &SealedCode) -> Result<Component, LoadError> {
+pub fn load(engine: &Engine, code: &SealedCode) -> Result<(Component, Residence), LoadError> {
+    let mapped = check(code)?;
     // The path leads to the open file itself, whatever stands under its name by now.
     let path = format!("/proc/self/fd/{}", code.file().as_raw_fd());
-    // SAFETY: Both calls need a file that nobody changes while it is mapped. `store::cwasm` has opened it, without
-    // following links, as a read-only file of this user that nobody else can write to, and this program replaces such files
-    // and never changes them. `deserialize_file` also runs the bytes as machine code, so they must be what wasmtime made:
-    // it is called only after the bytes matched a tag keyed with this machine's secret, and that tag is made only over bytes
-    // that this program has just compiled. Whoever can do otherwise is this user, who can run machine code anyway.
-    unsafe {
-        let map = MmapOptions::new().len(code.length()).map(&code.file()).map_err(LoadError::Map)?;
-        let matches = || code.seal().matches(&map);
-        // From outside the pool of threads that hash much, each part of it would wait for one of them anew.
-        if !(if code.length() < Seal::MANY { matches() } else { rayon::scope(|_| matches()) }) {
-            return Err(LoadError::Seal);
+    let why = if std::path::Path::new(&path).exists() {
+        drop(mapped);
+        match load_file(engine, &path) {
+            Ok(component) => return Ok((component, Residence::Mapped)),
+            Err(error) if is_refusal(&error) => root(&error),
+            Err(error) => return Err(LoadError::Wasmtime(format!("{error:#}"))),
         }
-        drop(map);
-        Component::deserialize_file(engine, path)
+    } else {
+        "/proc is not mounted".to_owned()
+    };
+    load_copy(engine, code).map(|component| (component, Residence::Copied(why)))
+}
+
+/// Maps code to check its seal.
+#[expect(unsafe_code, reason = "a file is mapped; see the argument inside")]
+fn check(code: &SealedCode) -> Result<Mmap, LoadError> {
+    // SAFETY: It needs a file that nobody changes while it is mapped. `store::cwasm` has opened it, without following links,
+    // as a read-only file of this user that nobody else can write to, and this program replaces such files and never changes
+    // them. Programs of the same user are outside of what is defended against.
+    let map = unsafe { MmapOptions::new().len(code.length()).map(&code.file()) }.map_err(LoadError::Map)?;
+    let matches = || code.seal().matches(&map);
+    // From outside the pool of threads that hash much, each part of it would wait for one of them anew.
+    if !(if code.length() < Seal::MANY { matches() } else { rayon::scope(|_| matches()) }) {
+        return Err(LoadError::Seal);
     }
-    .map_err(|error| LoadError::Wasmtime(format!("{error:#}")))
+    Ok(map)
+}
+
+/// Loads code from its file. Its seal must match.
+#[expect(unsafe_code, reason = "wasmtime cannot check machine code; see the argument inside")]
+fn load_file(engine: &Engine, path: &str) -> wasmtime::Result<Component> {
+    // SAFETY: As for the map in `check`, which was called before, on the same open file. The bytes are run as machine code, so
+    // they must be what wasmtime made: they matched a tag keyed with this machine's secret, and that tag is made only over
+    // bytes that this program has just compiled. Whoever can do otherwise is this user, who can run machine code anyway.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
+/// Loads code from memory of its own, with the seal checked on the very bytes that are run.
+#[expect(unsafe_code, reason = "wasmtime cannot check machine code; see the argument inside")]
+fn load_copy(engine: &Engine, code: &SealedCode) -> Result<Component, LoadError> {
+    let bytes = read(code).map_err(LoadError::Read)?;
+    if !code.seal().matches(&bytes) {
+        return Err(LoadError::Seal);
+    }
+    // SAFETY: As in `load_file`; nobody else has these bytes.
+    unsafe { Component::deserialize(engine, bytes) }.map_err(|error| {
+        if is_refusal(&error) { LoadError::Refused(root(&error)) } else { LoadError::Wasmtime(format!("{error:#}")) }
+    })
+}
+
+/// The code's bytes.
+fn read(code: &SealedCode) -> std::io::Result<Vec<u8>> {
+    let (mut bytes, mut at) = (vec![0; code.length()], 0);
+    while at < bytes.len() {
+        match rustix::io::retry_on_intr(|| rustix::io::pread(code.file(), &mut bytes[at..], at as u64))? {
+            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            read => at += read,
+        }
+    }
+    Ok(bytes)
+}
+
+/// Whether the system did not allow memory to be mapped so.
+fn is_refusal(error: &wasmtime::Error) -> bool {
+    let refused = |cause: &(dyn std::error::Error + 'static)| {
+        let io = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+        let errno = cause.downcast_ref::<rustix::io::Errno>().map(|errno| errno.raw_os_error());
+        let refusals = [rustix::io::Errno::PERM, rustix::io::Errno::ACCESS].map(rustix::io::Errno::raw_os_error);
+        io.or(errno).is_some_and(|errno| refusals.contains(&errno))
+    };
+    error.chain().any(refused)
+}
+
+fn root(error: &wasmtime::Error) -> String {
+    error.chain().last().map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -35,6 +35,8 @@ pub enum Cause {
     Trap(String),
     /// It called `wasi:cli/exit` with this status.
     Exit(i32),
+    /// This machine gives less memory than its limits allow, in the system's words.
+    Machine(String),
     /// What wasmtime says of anything else.
     Other(String),
 }
@@ -62,6 +64,8 @@ impl Stop {
             (None, ..) if words.contains("fuel allocated for hostcalls") => Cause::Transfer,
             (_, _, Some(Refused::Memory)) => Cause::Memory(limits.memory_mib(), words),
             (_, _, Some(Refused::Table)) => Cause::Tables,
+            (_, _, Some(Refused::Machine)) => Cause::Machine(words),
+            (None, ..) if is_out_of_memory(error) => Cause::Machine(words),
             (Some(_), ..) => Cause::Trap(words),
             (None, ..) => Cause::Other(words),
         };
@@ -91,6 +95,7 @@ impl fmt::Display for Stop {
             Cause::Trap(what) => write!(f, "it trapped: {what}"),
             Cause::Exit(0) => write!(f, "it ended itself"),
             Cause::Exit(_) => write!(f, "it ended itself, with a failure"),
+            Cause::Machine(what) => write!(f, "this machine has no memory for it: {what}"),
             Cause::Other(what) => f.write_str(what),
         }
     }
@@ -119,6 +124,16 @@ fn shortened(frames: impl Iterator<Item = String>) -> Vec<String> {
     let shown =
         runs.into_iter().map(|(frame, times)| if times == 1 { frame } else { format!("{frame} ({times} times)") });
     shown.collect()
+}
+
+/// Whether the system had no memory, or no room for it among addresses.
+fn is_out_of_memory(error: &wasmtime::Error) -> bool {
+    let no_memory = rustix::io::Errno::NOMEM;
+    error.chain().any(|cause| {
+        cause.downcast_ref::<rustix::io::Errno>() == Some(&no_memory)
+            || cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error)
+                == Some(no_memory.raw_os_error())
+    })
 }
 
 fn innermost(error: &wasmtime::Error) -> String {

@@ -27,7 +27,7 @@ pub enum DigestError {
     Length(usize),
     #[error("it contains upper-case letters; write them in lower case")]
     UpperCase,
-    #[error("it contains {0:?}, which is not a hexadecimal digit")]
+    #[error("it contains '{0}', which is not a hexadecimal digit")]
     NotHex(char),
 }
 

@@ -101,15 +101,14 @@ impl<'a> Text<'a> {
     }
 
     fn conflict_marker(&self) -> Option<Problem> {
-        if !self.text.lines().any(|line| line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>")) {
+        // A line of `=` alone may be anything.
+        let opens = |line: &str| conflict_marker(line).is_some_and(|marker| marker.starts_with(['<', '>']));
+        if !self.text.lines().any(opens) {
             return None;
         }
         let mut at = 0;
         for line in self.text.split_inclusive('\n') {
-            let marker = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().find(|marker| {
-                line.strip_prefix(**marker).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\r', '\n']))
-            });
-            if let Some(marker) = marker {
+            if let Some(marker) = conflict_marker(line) {
                 let message = format!("`{marker}` is a merge-conflict marker");
                 return Some(self.problem(at..at + line.trim_end().len(), message).help(FINISH_THE_MERGE));
             }
@@ -117,6 +116,15 @@ impl<'a> Text<'a> {
         }
         None
     }
+}
+
+/// The merge-conflict marker that a line begins with: seven or more of one sign (`conflict-marker-size` in
+/// gitattributes(5)), alone or before a space.
+pub(super) fn conflict_marker(line: &str) -> Option<&str> {
+    let sign = line.chars().next().filter(|sign| "<|=>".contains(*sign))?;
+    let rest = line.trim_start_matches(sign);
+    let marker = &line[..line.len() - rest.len()];
+    (marker.len() >= 7 && (rest.is_empty() || rest.starts_with([' ', '\r', '\n']))).then_some(marker)
 }
 
 /// One table, whose keys are taken one by one; [`Fields::finish`] reports what nobody took.

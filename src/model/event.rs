@@ -23,6 +23,11 @@ pub enum Event<'a> {
         reference: &'a str,
         provenance: Digest,
     },
+    /// Tags of a repository are no versions, so that none of them can be chosen.
+    PassedOver {
+        name: &'a ExtensionName,
+        tags: &'a [&'a str],
+    },
     /// A plan begins to run.
     Started {
         plan: &'a Plan,

@@ -13,14 +13,20 @@ use super::name::{ExtensionName, ProfileName};
 use super::reference::OciReference;
 use super::text::source_change;
 
-/// The version of the file format.
-pub const VERSION: u32 = 2;
+/// The version of the file format that is written.
+pub const VERSION: u32 = 3;
+
+/// The oldest version that is read. Version 2 does not say its number.
+pub const OLDEST_VERSION: u32 = 2;
 
 /// What is, or was, live in a profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Generation {
     pub version: u32,
+    /// Its number, so that a file under another one's name is noticed. Set where it is activated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
     pub profile: ProfileName,
     /// The absolute path of the `sesame.toml` that made it.
     pub manifest: String,
@@ -82,6 +88,7 @@ impl Generation {
         });
         Self {
             version: VERSION,
+            number: None,
             profile: profile.clone(),
             manifest: path.to_owned(),
             activated: 0,
@@ -90,11 +97,16 @@ impl Generation {
         }
     }
 
-    /// Whether both describe the same set, made by the same manifest, whenever they were activated.
+    /// A generation of the same profile, manifest and settings with nothing in it.
+    pub fn emptied(&self) -> Self {
+        Self { extensions: Vec::new(), ..self.clone() }
+    }
+
+    /// Whether both describe the same set, made by the same manifest, whenever they were activated, and in whatever
+    /// version they are written.
     pub fn same_set(&self, other: &Self) -> bool {
-        let Self { version, profile, manifest, activated: _, config, extensions } = self;
-        (*version, profile, manifest, config, extensions)
-            == (other.version, &other.profile, &other.manifest, &other.config, &other.extensions)
+        let Self { version: _, number: _, profile, manifest, activated: _, config, extensions } = self;
+        (profile, manifest, config, extensions) == (&other.profile, &other.manifest, &other.config, &other.extensions)
     }
 
     /// Differences in what is live, for people: one line each.

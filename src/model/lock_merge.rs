@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::document::conflict_marker;
 use super::lock::Lock;
 use super::name::ExtensionName;
 use super::problem::Problem;
@@ -26,15 +27,12 @@ pub fn sides(text: &str) -> Option<[String; 2]> {
     let mut part = Part::Both;
     let mut found = false;
     for line in text.split_inclusive('\n') {
-        let is = |marker: &str| {
-            let rest = line.strip_prefix(marker);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\r', '\n']))
-        };
+        let is = |sign: char| conflict_marker(line).is_some_and(|marker| marker.starts_with(sign));
         part = match part {
-            Part::Both if is("<<<<<<<") => Part::Ours,
-            Part::Ours if is("|||||||") => Part::Base,
-            Part::Ours | Part::Base if is("=======") => Part::Theirs,
-            Part::Theirs if is(">>>>>>>") => Part::Both,
+            Part::Both if is('<') => Part::Ours,
+            Part::Ours if is('|') => Part::Base,
+            Part::Ours | Part::Base if is('=') => Part::Theirs,
+            Part::Theirs if is('>') => Part::Both,
             part => {
                 if matches!(part, Part::Both | Part::Ours) {
                     ours.push_str(line);
@@ -99,7 +97,11 @@ mod tests {
         let text = "a\n<<<<<<< HEAD\nb\n||||||| 1234\nbase\n=======\nc\n>>>>>>> other\nd\n";
         assert_eq!(sides(text).unwrap(), ["a\nb\nd\n".to_owned(), "a\nc\nd\n".to_owned()]);
         assert_eq!(sides("a\r\n<<<<<<< x\r\nb\r\n=======\r\n>>>>>>> y\r\n").unwrap()[0], "a\r\nb\r\n");
-        for text in ["a\nb\n", "<<<<<<< HEAD\na\n=======\nb\n", "# <<<<<<< HEAD\n"] {
+        let wide = "a\n<<<<<<<<<<<<<<<< HEAD\nb\n================\nc\n>>>>>>>>>>>>>>>> other\n";
+        assert_eq!(sides(wide).unwrap(), ["a\nb\n".to_owned(), "a\nc\n".to_owned()]);
+        for text in
+            ["<<<<<< HEAD\nb\n======\nc\n>>>>>> other\n", "a\nb\n", "<<<<<<< HEAD\na\n=======\nb\n", "# <<<<<<< HEAD\n"]
+        {
             assert_eq!(sides(text), None, "{text}");
         }
     }

@@ -15,7 +15,7 @@ pub enum NameError {
     Empty,
     #[error("the name has {found} characters, at most {MAX_NAME} are allowed")]
     TooLong { found: usize },
-    #[error("`{name}` contains {character:?}; a name is made of a-z, 0-9 and `-`, and begins with a letter or digit")]
+    #[error("`{name}` contains '{character}'; a name is made of a-z, 0-9 and `-`, and begins with a letter or digit")]
     Character { name: String, character: char },
 }
 

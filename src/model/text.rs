@@ -3,7 +3,17 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// `text` with control characters (also those that reorder text on a terminal) written as escapes.
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
+
+/// How much of a name that others chose is shown, in characters.
+pub const SHOWN_NAME: usize = 200;
+
+/// How many of many names are shown.
+pub const SHOWN_NAMES: usize = 20;
+
+/// `text` with every character written as an escape that is not seen as itself: controls, what reorders text or breaks
+/// lines, and what is invisible (the general categories Cc, Cf, Zl and Zp of Unicode, and its default ignorable characters).
 ///
 /// Everything that comes from a registry, a component, a guest or a file goes through this before it is shown.
 pub fn escape(text: &str) -> Cow<'_, str> {
@@ -19,6 +29,35 @@ pub fn escape(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
+}
+
+/// A name that others chose, cut where it is too long to be read.
+pub fn shorten(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(SHOWN_NAME) {
+        None => Cow::Borrowed(name),
+        Some((end, _)) => Cow::Owned(format!("{}…", &name[..end])),
+    }
+}
+
+/// The first of some names, each cut, and how many more there are: `a, b and 3 more`.
+pub fn list<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
+    list_by(", ", names)
+}
+
+/// The same, with something else between the names.
+pub fn list_by<T: AsRef<str>>(between: &str, names: impl IntoIterator<Item = T>) -> String {
+    let mut names = names.into_iter();
+    let mut text = String::new();
+    for name in names.by_ref().take(SHOWN_NAMES) {
+        if !text.is_empty() {
+            text.push_str(between);
+        }
+        text.push_str(&shorten(name.as_ref()));
+    }
+    match names.count() {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
 }
 
 /// `1 extension`, `2 extensions`.
@@ -71,18 +110,34 @@ pub fn time(seconds: u64) -> String {
 
 /// The candidate that `word` was most likely meant to be, if one is near.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (word.chars().count() / 3).max(1);
+    let length = word.chars().count();
+    // Comparing takes time with the product of both lengths, and nobody mistypes a name that long.
+    if length > SHOWN_NAME {
+        return None;
+    }
+    let allowed = (length / 3).max(1);
     candidates
         .into_iter()
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed)
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= allowed || candidate.replace('_', "-") == word.replace('_', "-"))
         .min()
         .map(|(_, candidate)| candidate)
 }
 
-fn is_unsafe(c: char) -> bool {
-    let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || reorders || c == '\u{feff}'
+/// Whether a character is not seen as itself.
+pub fn is_unsafe(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
+    let category = CodePointMapData::<GeneralCategory>::new().get(c);
+    let hides = [
+        GeneralCategory::Control,
+        GeneralCategory::Format,
+        GeneralCategory::LineSeparator,
+        GeneralCategory::ParagraphSeparator,
+    ];
+    hides.contains(&category) || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
 #[cfg(test)]
@@ -93,6 +148,31 @@ mod tests {
     fn terminal_escapes_are_made_visible() {
         assert_eq!(escape("plain é"), "plain é");
         assert_eq!(escape("\u{1b}[2J\u{202e}x\n"), "\\u{1b}[2J\\u{202e}x\\n");
+    }
+
+    #[test]
+    fn whatever_is_not_seen_as_itself_is_made_visible() {
+        // A control of ISO 6429, what Arabic numbers begin with, both line ends of Unicode, the soft hyphen, spaces and joiners
+        // of no width, a tag, a variation selector, a filler of Hangul, the byte order mark.
+        for c in "\u{9b}\u{61c}\u{600}\u{2028}\u{2029}\u{ad}\u{200b}\u{200d}\u{2060}\u{e0041}\u{fe0f}\u{3164}\u{feff}"
+            .chars()
+        {
+            assert_eq!(escape(&format!("~/no{c}tes")), format!("~/no\\u{{{:x}}}tes", u32::from(c)));
+        }
+        for plain in ["naïve 日本語 ~/Мои заметки", "e\u{301}", "→ …", "\u{a0}"] {
+            assert_eq!(escape(plain), plain);
+        }
+    }
+
+    #[test]
+    fn long_names_and_many_are_cut() {
+        assert_eq!(list(["a", "b"]), "a, b");
+        let many: Vec<String> = (0..25).map(|n| n.to_string()).collect();
+        assert!(list(&many).ends_with("18, 19 and 5 more"), "{}", list(&many));
+        let long = "é".repeat(300);
+        assert_eq!(shorten(&long), "é".repeat(200) + "…");
+        assert_eq!(shorten("short"), "short");
+        assert_eq!(nearest(&"a".repeat(201), ["a".repeat(201).as_str()]), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Versions in tags, and requirements of them as cargo means them
 //! (<https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html>; versions are those of
-//! <https://semver.org>). `1.2.3` and `v1.2.3` are the same version.
+//! <https://semver.org>). `1.2.3` and `v1.2.3` are the same version, and the tag `1.2.3_4` is the version `1.2.3+4`.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -39,9 +39,15 @@ impl Requirement {
     }
 }
 
-/// The version that a tag is, if it is one.
+/// The version that a tag is, if it is one. No tag can have a `+`, so build metadata stands behind a `_` in tags, as helm
+/// and others write it.
 pub fn version(tag: &str) -> Option<Version> {
-    Version::parse(tag.strip_prefix('v').unwrap_or(tag)).ok()
+    Version::parse(&tag.strip_prefix('v').unwrap_or(tag).replacen('_', "+", 1)).ok()
+}
+
+/// The tags that are no versions, and so are passed over where a range is resolved.
+pub fn passed_over<'a>(tags: impl IntoIterator<Item = &'a String>) -> impl Iterator<Item = &'a str> {
+    tags.into_iter().map(String::as_str).filter(|tag| version(tag).is_none())
 }
 
 impl FromStr for Requirement {
@@ -87,6 +93,16 @@ mod tests {
         assert_eq!(highest("^1", &tags).unwrap(), "1.10.0");
         assert_eq!(highest("^1.11.0-rc", &tags).unwrap(), "1.11.0-rc.2");
         assert_eq!(highest("*", &tags[..2]), None);
+    }
+
+    #[test]
+    fn an_underscore_in_a_tag_is_the_plus_of_a_version() {
+        let tags = ["1.0.0", "1.1.0_2026-01-14", "v1.0.5_a.b", "1.2.0-rc.1_7", "1_2", "_"];
+        assert_eq!(highest("^1", &tags).unwrap(), "1.1.0_2026-01-14");
+        assert_eq!(highest("~1.0", &tags).unwrap(), "v1.0.5_a.b");
+        assert_eq!(highest("=1.2.0-rc.1", &tags).unwrap(), "1.2.0-rc.1_7");
+        let tags = tags.map(str::to_owned);
+        assert_eq!(passed_over(&tags).collect::<Vec<_>>(), ["1_2", "_"]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::model::manifest_edit::EditError;
 use crate::model::name::ExtensionName;
 use crate::model::preamble::Kind;
 use crate::model::report::{ExtensionStatus, StepOutcome, SyncReport};
+use crate::model::text::list;
 use crate::store::Error as Store;
 
 impl Error {
@@ -114,6 +115,7 @@ impl Error {
             Self::OutsideFile { name, .. } => {
                 format!("copy it below that folder, or publish it with `sesame extension push`, and mend the source of `{name}`")
             }
+            Self::UncarriedFile { name, .. } => format!("give the file another name, and change the source of `{name}`"),
             Self::BundlePath(_) => "name an archive, FILE.tar, or a folder; bundles are not compressed".to_owned(),
             Self::Taken(_) => "name a file or folder of its own".to_owned(),
             Self::ComponentThere(_) => {
@@ -124,7 +126,10 @@ impl Error {
                 "`--replace` puts the bundle's files in their place; `--manifest FOLDER` writes them into another folder"
                     .to_owned()
             }
-            Self::BundleNoConsent { .. } => "if you trust them with that, add `--grant-all`".to_owned(),
+            Self::BundleNoConsent { .. } => "if you trust it with that, add `--grant-all`".to_owned(),
+            Self::LinkInTheWay { .. } => {
+                "move the link away, or name the folder that it leads to with `--manifest FOLDER`".to_owned()
+            }
             Self::Secrets { path, .. } => {
                 format!("write `NAME = \"VALUE\"` lines into it, and `chmod 600 {}`", path.display())
             }
@@ -147,7 +152,8 @@ impl Error {
             Self::Stopped { name, stop } => return stopped(name, &stop.cause),
             Self::Call { .. } => return None,
             Self::Bug(_) => "please report it, with what you ran".to_owned(),
-            Self::Engine(_) | Self::Load(_) => return None,
+            Self::Load(_) => "`sesame doctor` tries what this machine allows".to_owned(),
+            Self::Engine(_) => return None,
             Self::Registry(error) => return registry(error),
             Self::Store(error) => return store(error),
         };
@@ -180,7 +186,15 @@ fn incomplete(report: &SyncReport) -> String {
 
 fn unusable(why: &Unusable) -> String {
     match why {
-        Unusable::Inspect(InspectError::TooMany { .. }) => "ask its author for a simpler build".to_owned(),
+        Unusable::Inspect(InspectError::TooMany { .. } | InspectError::LongName { .. }) => {
+            "ask its author for a simpler build".to_owned()
+        }
+        Unusable::Inspect(InspectError::Features { .. }) => {
+            "build it without that; the README lists what this host has".to_owned()
+        }
+        Unusable::Inspect(InspectError::WitPackage) => {
+            "name the component that implements it; a WIT package is for those who build one".to_owned()
+        }
         Unusable::Inspect(_) => "build it again, or ask its author for a build with current tools".to_owned(),
         Unusable::Compile(CompileError::NotAComponent(kind)) => kind.advice().to_owned(),
         Unusable::Compile(CompileError::Failed(_)) => "ask its author for a build with current tools".to_owned(),
@@ -207,35 +221,41 @@ pub(super) fn grant_options(capabilities: &[Capability]) -> String {
 }
 
 fn no_function(error: &NoFunction) -> String {
-    let prefix = format!("{}.", error.name);
-    let inside: Vec<String> =
-        error.known.iter().filter(|known| known.starts_with(&prefix)).map(|known| format!("`{known}`")).collect();
-    if !inside.is_empty() {
-        return format!("it is an interface, with {}", inside.join(", "));
+    let quoted = |names: &[String]| list(names.iter().map(|name| format!("`{name}`")));
+    let more = if error.more == 0 { String::new() } else { format!(" and {} more", error.more) };
+    if error.is_interface {
+        return format!("it is an interface, with {}{more}", quoted(&error.known));
+    }
+    if !error.of_resources.is_empty() {
+        return format!(
+            "it exports {}, which cannot be called from here: a resource lives no longer than one call; call it from a program",
+            quoted(&error.of_resources)
+        );
     }
     match (&error.closest, error.known.as_slice()) {
-        (Some(closest), known) => {
-            let signature = known.iter().find(|known| known.starts_with(&format!("{closest}:")));
-            format!("did you mean `{}`?", signature.unwrap_or(closest))
-        }
+        (Some(closest), _) => format!("did you mean `{closest}`?"),
         (None, []) => "it exports no functions".to_owned(),
         (None, known) if known.len() > 4 => {
-            let names: Vec<&str> = known.iter().filter_map(|known| known.split(": func").next()).collect();
-            format!("it exports {}", names.join(", "))
+            format!("it exports {}{more}", list(known.iter().filter_map(|known| known.split(": func").next())))
         }
-        (None, known) => {
-            format!("it exports {}", known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", "))
-        }
+        (None, known) => format!("it exports {}", quoted(known)),
     }
 }
 
 /// A component's file has no manifest whose limits could be raised.
 fn stopped(name: &str, cause: &Cause) -> Option<String> {
-    name.parse::<ExtensionName>().ok()?;
+    let is_installed = name.parse::<ExtensionName>().is_ok();
     let limit = match cause {
+        cause if !is_installed && !matches!(cause, Cause::Machine(_)) => return None,
         Cause::Time(_) => "timeout_ms",
         Cause::Fuel(_) => "max_fuel",
         Cause::Memory(..) => "max_memory_mib",
+        Cause::Machine(_) => {
+            return Some(
+                "the host sets 4 GiB of addresses aside for each memory: `ulimit -v` and the memory of the container must allow that; `sesame doctor` tries it"
+                    .to_owned(),
+            );
+        }
         Cause::Tables | Cause::Transfer | Cause::Trap(_) | Cause::Exit(_) | Cause::Other(_) => {
             return Some(format!("`sesame extension log {name}` shows what it has printed"));
         }

@@ -29,16 +29,16 @@ const ARCHITECTURE: TargetArch = TargetArch::riscv64;
 /// Must be called before any thread is started.
 ///
 /// # Errors
-/// If the memory cannot be bounded. A kernel without seccomp leaves the calls as they are: nothing here makes them.
-pub(super) fn confine(memory: u64) -> io::Result<()> {
+/// If the memory cannot be bounded. Where the calls cannot be refused, as by a kernel without seccomp, the reason is given
+/// instead: nothing here makes them.
+pub(super) fn confine(memory: u64) -> io::Result<Option<String>> {
     bound(Resource::Data, memory)?;
     bound(Resource::Core, 0)?;
     let rules: BTreeMap<_, _> = REFUSED.into_iter().map(|call| (call, Vec::new())).collect();
     let refuse = SeccompAction::Errno(libc::EPERM as u32);
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, ARCHITECTURE).map_err(io::Error::other)?;
     let program: BpfProgram = filter.try_into().map_err(io::Error::other)?;
-    let _ = apply_filter(&program);
-    Ok(())
+    Ok(apply_filter(&program).err().map(|error| error.to_string()))
 }
 
 /// Lowers a limit, never raises it.

@@ -9,6 +9,7 @@ use super::lock::stale;
 use super::permission::{policy_files, read_policy};
 use super::project::{Project, Search};
 use super::registry;
+use super::trial::trials;
 use crate::engine::key::{engine_keys, wasmtime_version};
 use crate::model::doctor_report::{Check, DoctorReport, State};
 use crate::model::fault::Fault;
@@ -28,6 +29,7 @@ pub fn doctor(context: &Context, search: &Search) -> DoctorReport {
     let mut doctor = Doctor { context, checks: Vec::new() };
     doctor.program();
     doctor.folders();
+    doctor.checks.extend(trials(context));
     doctor.policies();
     doctor.project(search);
     doctor.proxies();

@@ -12,7 +12,7 @@ use crate::host::functions::NoFunction;
 use crate::host::grants::Refusal;
 use crate::host::linker::LinkError;
 use crate::host::load::LoadError;
-use crate::host::stop::Stop;
+use crate::host::stop::{Cause, Stop};
 use crate::host::values::ValueError;
 use crate::model::capability::Capability;
 use crate::model::digest::Digest;
@@ -24,8 +24,17 @@ use crate::model::name::{ExtensionName, NameError, ProfileName};
 use crate::model::plan::MAX_COMPONENT;
 use crate::model::problem::Problem;
 use crate::model::report::SyncReport;
-use crate::model::text::{count, nearest};
+use crate::model::text::{count, list, list_by, nearest, shorten};
 use crate::{registry, store};
+
+/// Why a file that was come across is not this user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Foreign {
+    #[error("belongs to another user ({0})")]
+    Owner(u32),
+    #[error("can be written to by every user of this machine")]
+    Open,
+}
 
 /// The error of every verb.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +43,8 @@ pub enum Error {
     NoManifest { looked: Vec<PathBuf> },
     #[error("there is no manifest at {}", .0.display())]
     NoSuchManifest(PathBuf),
-    #[error("{} belongs to another user ({owner})", path.display())]
-    ForeignFile { path: PathBuf, owner: u32, manifest: PathBuf },
+    #[error("{} {why}", path.display())]
+    ForeignFile { path: PathBuf, why: Foreign, manifest: PathBuf },
     #[error("{} already exists", .0.display())]
     AlreadyThere(PathBuf),
     #[error("{} is there already, and is another text", .0.display())]
@@ -62,7 +71,7 @@ pub enum Error {
         /// What the lock would have changed for them, as far as that is known.
         changes: Vec<LockChange>,
     },
-    #[error("`{name}` needs what {place} does not grant: {}", list(capabilities))]
+    #[error("`{name}` needs what {place} does not grant: {}", capability_list(capabilities))]
     NotGranted { name: String, place: String, capabilities: Vec<Capability>, remedy: String },
     #[error("`{name}` imports {}, which this host does not have", imports(refusals))]
     NotOffered { name: String, refusals: Vec<Refusal> },
@@ -120,9 +129,9 @@ pub enum Error {
     NoName { text: String, source: NameError },
     #[error("{file} cannot be changed")]
     Edit { file: String, source: EditError },
-    #[error("`{name}` needs what is not granted: {}", list(capabilities))]
+    #[error("`{name}` needs what is not granted: {}", capability_list(capabilities))]
     NoConsent { name: ExtensionName, capabilities: Vec<Capability> },
-    #[error("`{name}` would inherit grants from {from}, which is something else: {}", list(capabilities))]
+    #[error("`{name}` would inherit grants from {from}, which is something else: {}", capability_list(capabilities))]
     Inherits { name: ExtensionName, from: String, capabilities: Vec<Capability> },
     #[error("`{name}` was not installed")]
     Declined { name: ExtensionName },
@@ -138,6 +147,8 @@ pub enum Error {
     CopyThere { path: PathBuf },
     #[error("`{name}` is made from {}, which is not below the folder of the manifest", path.display())]
     OutsideFile { name: ExtensionName, path: PathBuf },
+    #[error("`{name}` is made from {}, and a bundle carries files named *.wasm alone, and none in hidden folders", path.display())]
+    UncarriedFile { name: ExtensionName, path: PathBuf },
     #[error("{} is not where a bundle can be written", .0.display())]
     BundlePath(PathBuf),
     #[error("{} is there already, and is another file than the bundle's", .0.display())]
@@ -146,10 +157,12 @@ pub enum Error {
     Taken(PathBuf),
     #[error("{} is not a bundle that can be used: {why}", path.display())]
     BadBundle { path: PathBuf, why: String },
-    #[error("there already, with other content than the bundle's: {}", files.join(", "))]
+    #[error("there already, with other content than the bundle's: {}", list(files))]
     DesiredStateThere { files: Vec<String> },
-    #[error("the bundle grants what nobody has agreed to: {}", grants.join("; "))]
-    BundleNoConsent { grants: Vec<String> },
+    #[error("the bundle writes {}{}, and nobody has agreed to that", list(files), granting(grants))]
+    BundleNoConsent { files: Vec<String>, grants: Vec<String> },
+    #[error("{} is a link, which may lead outside of {}", link.display(), folder.display())]
+    LinkInTheWay { link: PathBuf, folder: PathBuf },
     #[error("the bundle was not imported")]
     BundleDeclined,
     /// A sync that failed in part, after which manifest and lock were put back.
@@ -228,7 +241,11 @@ impl Error {
                 FaultKind::Usage
             }
             Self::HeldGeneration { .. } => FaultKind::Denied,
+            Self::Stopped { stop: Stop { cause: Cause::Machine(_), .. }, .. } => FaultKind::Io,
             Self::Stopped { .. } => FaultKind::Guest,
+            Self::Load(LoadError::Map(_) | LoadError::Read(_) | LoadError::Refused(_)) => FaultKind::Io,
+            // Its tag has matched.
+            Self::Load(LoadError::Wasmtime(_)) => FaultKind::Bug,
             Self::NotPutBack { error, .. } => error.kind().min(FaultKind::Io),
             Self::ChangedMeanwhile(_) | Self::Call { .. } => FaultKind::Io,
             Self::Folder { source, .. } if source.is_refusal() => FaultKind::Denied,
@@ -240,6 +257,7 @@ impl Error {
             | Self::Secrets { .. }
             | Self::CopyThere { .. }
             | Self::Taken(_)
+            | Self::LinkInTheWay { .. }
             | Self::ComponentThere(_) => FaultKind::Configuration,
             Self::Read { .. } | Self::Runtime(_) | Self::NoCodeFolder { .. } => FaultKind::Io,
             Self::Problems(_)
@@ -259,6 +277,7 @@ impl Error {
             | Self::Result { .. }
             | Self::LockTooLarge { .. }
             | Self::OutsideFile { .. }
+            | Self::UncarriedFile { .. }
             | Self::BadBundle { .. }
             | Self::DesiredStateThere { .. }
             | Self::ComponentTooLarge { .. }
@@ -267,7 +286,7 @@ impl Error {
             | Self::ChangedFile { .. }
             | Self::NotAsLocked { .. }
             | Self::BadCode { .. }
-            | Self::Load(_) => FaultKind::Integrity,
+            | Self::Load(LoadError::Seal) => FaultKind::Integrity,
             Self::Extensions { faults, .. } => {
                 faults.iter().map(|(_, fault)| fault.kind).min().unwrap_or(FaultKind::Bug)
             }
@@ -322,7 +341,7 @@ impl Error {
 
 fn stale_list(stale: &[(ExtensionName, Staleness)]) -> String {
     let one = |(name, why): &(ExtensionName, Staleness)| format!("`{name}` {why}");
-    stale.iter().map(one).collect::<Vec<_>>().join("; ")
+    list_by("; ", stale.iter().map(one))
 }
 
 fn failed_list(report: &SyncReport) -> String {
@@ -334,19 +353,25 @@ fn failed_list(report: &SyncReport) -> String {
     }
 }
 
-fn names(names: &[ExtensionName]) -> String {
-    names.iter().map(ExtensionName::as_str).collect::<Vec<_>>().join(", ")
+fn granting(grants: &[String]) -> String {
+    if grants.is_empty() { String::new() } else { format!(" and grants {}", list_by("; ", grants)) }
 }
 
-fn list(capabilities: &[Capability]) -> String {
+fn names(names: &[ExtensionName]) -> String {
+    list(names.iter().map(ExtensionName::as_str))
+}
+
+fn capability_list(capabilities: &[Capability]) -> String {
     capabilities.iter().map(|capability| capability.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn imports(refusals: &[Refusal]) -> String {
     let import = |refusal: &Refusal| match refusal {
-        Refusal::NotOffered { import, closest: Some(closest) } => format!("{import} (the closest is {closest})"),
+        Refusal::NotOffered { import, closest: Some(closest) } => {
+            format!("{} (the closest is {closest})", shorten(import))
+        }
         Refusal::NotOffered { import, closest: None } => import.clone(),
         Refusal::NotGranted(capability) => capability.to_string(),
     };
-    refusals.iter().map(import).collect::<Vec<_>>().join(", ")
+    list(refusals.iter().map(import))
 }

@@ -28,7 +28,8 @@ use crate::store::{self, write};
 /// Writes the bundle of a project whose lock is current. What the store lacks is fetched into it first.
 ///
 /// # Errors
-/// [`Error::NoLock`], [`Error::StaleLock`]; [`Error::OutsideFile`] for a component that the other machine has no place for;
+/// [`Error::NoLock`], [`Error::StaleLock`]; [`Error::OutsideFile`] and
+/// [`Error::UncarriedFile`] for a component that the other machine has no place for;
 /// [`Error::Extensions`] with all that cannot be fetched; [`Error::BundlePath`] for what is neither `FILE.tar` nor a folder.
 pub fn export(context: &Context, to: &Path) -> Result<ExportReport, Error> {
     check_path(to)?;
@@ -118,22 +119,30 @@ fn check_path(to: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses components that are not below the folder of the manifest: the other machine has no place for them.
+/// Refuses components for which the other machine has no place.
 fn check_files(lock: &Lock) -> Result<(), Error> {
     let outside = lock.entries.iter().filter_map(|(name, entry)| match &entry.source {
-        LockedSource::Path(path) if !is_inside(path) => Some((name, path)),
+        LockedSource::Path(path) if !is_carried(path) => Some((name, path)),
         _ => None,
     });
-    let faults = outside.map(|(name, path)| {
-        let error = Error::OutsideFile { name: name.clone(), path: path.into() };
-        (name.clone(), error.fault())
+    let faults = outside.map(|(extension, file)| {
+        let (name, path) = (extension.clone(), file.into());
+        let error =
+            if is_inside(file) { Error::UncarriedFile { name, path } } else { Error::OutsideFile { name, path } };
+        (extension.clone(), error.fault())
     });
     refuse(faults.collect())
 }
 
 /// Whether a component's path in a lock stays below the folder of the manifest.
-pub(super) fn is_inside(path: &str) -> bool {
+fn is_inside(path: &str) -> bool {
     !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// Whether a bundle may have a component of this path: below the folder of the manifest, and nothing that another program
+/// would take for its own, such as a makefile, or what stands in a hidden folder.
+pub(super) fn is_carried(path: &str) -> bool {
+    is_inside(path) && path.ends_with(".wasm") && path.split('/').all(|part| !part.starts_with('.'))
 }
 
 /// Gets into the store what it lacks.

@@ -1,8 +1,6 @@
-//! Reads the files of people, which may be anything: nothing that blocks or never ends is opened, nothing is read past its
-//! limit.
+//! Reads the files that people name, for the verbs: components by their digest, everything else as bytes. Opening them is
+//! for [`user_files`].
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use super::error::Error;
@@ -10,6 +8,7 @@ use crate::model::digest::Digest;
 use crate::model::plan::MAX_COMPONENT;
 use crate::model::preamble::Kind;
 use crate::store::blobs::hash;
+use crate::user_files;
 
 /// A component's file: its digest and size, or what else it is.
 pub(super) enum ComponentFile {
@@ -26,7 +25,7 @@ pub(super) enum ComponentFile {
 /// Looks at a file that should be a component, without taking more than its first bytes into memory.
 pub(super) fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
     let fault = |source| Error::Read { path: path.to_owned(), source };
-    let Some(mut file) = open_file(path)? else { return Ok(ComponentFile::Missing) };
+    let Some(mut file) = user_files::open(path).map_err(fault)? else { return Ok(ComponentFile::Missing) };
     let length = file.metadata().map_err(fault)?.len();
     if length > MAX_COMPONENT {
         return Ok(ComponentFile::TooLarge(length));
@@ -38,21 +37,12 @@ pub(super) fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
     }
 }
 
-/// At most `limit` bytes of a file; none if there is no such file.
+/// The first `limit` bytes of a file, or all of them; none if there is no such file.
 pub(super) fn read_file(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
-    let Some(file) = open_file(path)? else { return Ok(None) };
-    let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    Ok(Some(bytes))
+    user_files::read(path, limit).map_err(|source| Error::Read { path: path.to_owned(), source })
 }
 
-/// Opens a regular file; whatever blocks or never ends is refused.
-fn open_file(path: &Path) -> Result<Option<File>, Error> {
-    let fault = |source| Error::Read { path: path.to_owned(), source };
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => File::open(path).map(Some).map_err(fault),
-        Ok(_) => Err(fault(std::io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"))),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(fault(error)),
-    }
+/// All bytes of a file that may be as large as a component; none if there is no such file.
+pub(super) fn read_whole(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    user_files::read_whole(path, MAX_COMPONENT).map_err(|source| Error::Read { path: path.to_owned(), source })
 }

@@ -1,13 +1,14 @@
 //! From granted folders to folders on this machine, and which of them are never given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::context::User;
-use super::project::{DROP_INS, LOCK};
+use super::error::Error;
+use super::readers::Readers;
 use crate::host::state::Folder;
 use crate::model::capability::{Capability, Grants};
 use crate::store::paths::StorePaths;
@@ -22,6 +23,17 @@ pub enum FolderError {
     Missing { path: PathBuf, source: std::io::Error },
     #[error("the granted folder {} holds or lies in {}, which is sesame's own", path.display(), own.display())]
     Own { path: PathBuf, own: PathBuf },
+    #[error("the granted folder {} can be used to change {}, {what} of {}", path.display(), read.display(), by.display())]
+    Read {
+        path: PathBuf,
+        /// What it holds or lies in.
+        read: PathBuf,
+        what: String,
+        /// The manifest or policy that reads it.
+        by: PathBuf,
+    },
+    #[error("the granted folder {} cannot be checked, because /proc is not mounted", .0.display())]
+    NoProc(PathBuf),
     #[error("the granted folder {} holds or lies in {}, which is the system's", path.display(), system.display())]
     System { path: PathBuf, system: PathBuf },
     #[error("the granted folder {} lies in {}, which is granted for writing", path.display(), outer.display())]
@@ -33,72 +45,55 @@ pub enum FolderError {
 impl FolderError {
     /// Whether the folder may never be given, on this machine or another.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Own { .. } | Self::System { .. } | Self::Nested { .. })
+        matches!(self, Self::Own { .. } | Self::Read { .. } | Self::System { .. } | Self::Nested { .. })
     }
 }
 
 /// Where granted folders are looked for, and which are never given.
 #[derive(Debug, Clone, Default)]
-pub struct Places {
+pub(super) struct Places {
     /// What `~` stands for.
     home: Option<PathBuf>,
     /// What relative folders are relative to.
     base: PathBuf,
-    /// Folders that a granted one must neither hold nor lie in.
+    /// Folders that a granted one must neither hold nor lie in, links followed.
     own: Vec<PathBuf>,
-    /// The same for folders that are granted for writing: the files that do the granting.
-    unwritable: Vec<PathBuf>,
+    /// What must not lie in one that is granted for writing.
+    readers: Readers,
+    /// The folders that any extension of the set may write to, links followed.
+    written: BTreeSet<PathBuf>,
 }
 
 impl Places {
-    /// The places of a user. Relative folders are relative to `base`.
-    pub fn new(paths: &StorePaths, user: &User, base: &Path) -> Self {
-        Self {
+    /// The places of a user, for extensions that are granted `grants`. Relative folders are relative to `base`; `readers` is
+    /// asked for only if there is anything to write to.
+    ///
+    /// # Errors
+    /// Those of `readers`.
+    pub(super) fn new<'a>(
+        paths: &StorePaths,
+        user: &User,
+        base: &Path,
+        grants: impl IntoIterator<Item = &'a Grants>,
+        readers: impl FnOnce() -> Result<Readers, Error>,
+    ) -> Result<Self, Error> {
+        let own = [&paths.data, &paths.cache, &paths.state, &user.configuration];
+        let mut places = Self {
             home: user.home.clone(),
             base: base.to_owned(),
-            own: vec![paths.data.clone(), paths.cache.clone(), paths.state.clone(), user.configuration.clone()],
-            unwritable: Vec::new(),
+            own: own.into_iter().map(|folder| canonical(folder)).collect(),
+            ..Self::default()
+        };
+        let written: BTreeSet<&str> =
+            grants.into_iter().flat_map(|grants| named(grants, Capability::FsWrite)).collect();
+        if !written.is_empty() {
+            places.readers = readers()?;
         }
+        let written = written.into_iter().filter_map(|folder| fs::canonicalize(places.path(folder).ok()?).ok());
+        places.written = written.collect();
+        Ok(places)
     }
 
-    /// The places of a project: nobody may write where its manifest is.
-    pub fn of_project(paths: &StorePaths, user: &User, manifest: &Path) -> Self {
-        let folder = manifest.parent().unwrap_or(manifest);
-        let unwritable = vec![manifest.to_owned(), folder.join(LOCK), folder.join(DROP_INS)];
-        Self { unwritable, ..Self::new(paths, user, folder) }
-    }
-}
-
-/// The folders that `grants` name. One that is granted for both reading and writing is there once. None may lie in one
-/// that is granted for writing, here or by `others`: whoever writes there could put a link in its place.
-pub fn folders<'a>(
-    grants: &'a Grants,
-    others: impl IntoIterator<Item = &'a Grants>,
-    places: &Places,
-) -> Vec<Result<Folder, FolderError>> {
-    let mut wanted: BTreeMap<&str, bool> = BTreeMap::new();
-    for (capability, writable) in [(Capability::FsRead, false), (Capability::FsWrite, true)] {
-        for folder in named(grants, capability) {
-            *wanted.entry(folder).or_default() |= writable;
-        }
-    }
-    let written = others.into_iter().chain([grants]).flat_map(|grants| named(grants, Capability::FsWrite));
-    let written: Vec<PathBuf> = written.filter_map(|folder| fs::canonicalize(places.path(folder).ok()?).ok()).collect();
-    let open = |(guest, writable): (&str, bool)| {
-        let folder = folder(guest, writable, places)?;
-        match written.iter().find(|outer| folder.path != **outer && folder.path.starts_with(outer)) {
-            Some(outer) => Err(FolderError::Nested { path: folder.path, outer: outer.clone() }),
-            None => Ok(folder),
-        }
-    };
-    wanted.into_iter().map(open).collect()
-}
-
-fn named(grants: &Grants, capability: Capability) -> impl Iterator<Item = &str> {
-    grants.get(&capability).into_iter().flat_map(|scope| scope.items())
-}
-
-impl Places {
     /// A folder as it is granted, as a path of this machine.
     fn path(&self, folder: &str) -> Result<PathBuf, FolderError> {
         match folder.strip_prefix('~') {
@@ -111,24 +106,47 @@ impl Places {
     }
 }
 
+/// The folders that `grants` name. One that is granted for both reading and writing is there once. None may lie in one
+/// that is granted for writing: whoever writes there could put a link in its place.
+pub(super) fn folders(grants: &Grants, places: &Places) -> Vec<Result<Folder, FolderError>> {
+    let mut wanted: BTreeMap<&str, bool> = BTreeMap::new();
+    for (capability, writable) in [(Capability::FsRead, false), (Capability::FsWrite, true)] {
+        for folder in named(grants, capability) {
+            *wanted.entry(folder).or_default() |= writable;
+        }
+    }
+    wanted.into_iter().map(|(guest, writable)| folder(guest, writable, places)).collect()
+}
+
+fn named(grants: &Grants, capability: Capability) -> impl Iterator<Item = &str> {
+    grants.get(&capability).into_iter().flat_map(|scope| scope.items())
+}
+
 /// Opens a folder and then looks where it is, so that what is checked is what the guest gets.
 fn folder(guest: &str, writable: bool, places: &Places) -> Result<Folder, FolderError> {
     let named = places.path(guest)?;
     let missing = |source| FolderError::Missing { path: named.clone(), source };
     let flags = rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
     let opened = rustix::fs::open(&named, flags, rustix::fs::Mode::empty()).map_err(|error| missing(error.into()))?;
-    let path = fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd())).map_err(missing)?;
-    let touches = |other: &Path| path.starts_with(other) || other.starts_with(&path);
+    let path =
+        fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd())).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => FolderError::NoProc(named.clone()),
+            _ => missing(source),
+        })?;
     // What holds `/proc` is `/`, which holds everything else as well.
     if let Some(system) = SYSTEM.iter().map(Path::new).find(|system| path.starts_with(system)) {
         return Err(FolderError::System { path: named, system: system.to_owned() });
     }
-    let unwritable = places.unwritable.iter().filter(|_| writable);
-    for own in places.own.iter().chain(unwritable) {
-        let own = canonical(own);
-        if touches(&own) {
-            return Err(FolderError::Own { path: named, own });
-        }
+    if let Some(own) = places.own.iter().find(|own| path.starts_with(own) || own.starts_with(&path)) {
+        return Err(FolderError::Own { path: named, own: own.clone() });
+    }
+    if writable && let Some((read, reader)) = places.readers.of(&path) {
+        let (read, what, by) = (read.to_owned(), reader.what.clone(), reader.by.clone());
+        return Err(FolderError::Read { path: named, read, what, by });
+    }
+    if let Some(outer) = path.ancestors().skip(1).find(|outer| places.written.contains(*outer)) {
+        let outer = outer.to_owned();
+        return Err(FolderError::Nested { path, outer });
     }
     Ok(Folder { path, opened: Arc::new(opened), guest: guest.to_owned(), writable })
 }
@@ -146,6 +164,8 @@ pub(super) fn canonical(path: &Path) -> PathBuf {
 mod tests {
     use super::*;
     use crate::model::capability::Scope;
+    use crate::model::manifest::Manifest;
+    use crate::ops::project::Project;
 
     #[test]
     fn sesames_own_folders_are_never_given() {
@@ -157,10 +177,15 @@ mod tests {
         std::os::unix::fs::symlink(at("home/data"), at("home/link")).unwrap();
         let paths = StorePaths { data: at("home/data/pds"), cache: at("home/cache/pds"), state: at("home/state/pds") };
         let user = User { home: Some(at("home")), configuration: at("home/config/pds"), policies: Vec::new() };
-        let places = Places::of_project(&paths, &user, &at("home/project/sesame.toml"));
         let given = |capability, folder: &str| {
-            let grants = [(capability, Scope::only([folder.to_owned()]).unwrap())].into();
-            folders(&grants, [], &places).remove(0)
+            let grants: Grants = [(capability, Scope::only([folder.to_owned()]).unwrap())].into();
+            let readers = || {
+                let mut readers = Readers::default();
+                readers.project(&Project::of_generation(&at("home/project/sesame.toml")), &Manifest::default());
+                Ok(readers)
+            };
+            let places = Places::new(&paths, &user, &at("home/project"), [&grants], readers).unwrap();
+            folders(&grants, &places).remove(0)
         };
         for folder in ["~/notes", "data", "~/project"] {
             assert!(given(Capability::FsRead, folder).is_ok(), "{folder}");
@@ -173,7 +198,7 @@ mod tests {
             assert!(matches!(given(Capability::FsRead, folder), Err(FolderError::Own { .. })), "{folder}");
         }
         for folder in [".", "extensions", "~/project"] {
-            assert!(matches!(given(Capability::FsWrite, folder), Err(FolderError::Own { .. })), "{folder}");
+            assert!(matches!(given(Capability::FsWrite, folder), Err(FolderError::Read { .. })), "{folder}");
         }
         for folder in ["/proc", "/proc/self", "/dev", "/sys"] {
             assert!(matches!(given(Capability::FsRead, folder), Err(FolderError::System { .. })), "{folder}");
@@ -188,7 +213,7 @@ mod tests {
         let places = Places { base: top.path().to_owned(), ..Places::default() };
         let scope = || Scope::only(["notes".to_owned()]).unwrap();
         let grants = [(Capability::FsRead, scope()), (Capability::FsWrite, scope())].into();
-        let given: Vec<Folder> = folders(&grants, [], &places).into_iter().map(Result::unwrap).collect();
+        let given: Vec<Folder> = folders(&grants, &places).into_iter().map(Result::unwrap).collect();
         assert!(given.len() == 1 && given[0].writable, "{given:?}");
     }
 
@@ -196,14 +221,20 @@ mod tests {
     fn no_folder_is_given_within_one_that_can_be_written_to() {
         let top = tempfile::tempdir().unwrap();
         fs::create_dir_all(top.path().join("x/sub")).unwrap();
-        let places = Places { base: top.path().to_owned(), ..Places::default() };
         let grants =
             |capability, folder: &str| -> Grants { [(capability, Scope::only([folder.to_owned()]).unwrap())].into() };
         let (outer, inner) = (grants(Capability::FsWrite, "x"), grants(Capability::FsRead, "x/sub"));
-        let given = |others: &[Grants]| folders(&inner, others, &places).remove(0);
-        assert!(given(&[]).is_ok() && given(&[grants(Capability::FsRead, "x")]).is_ok());
-        assert!(matches!(given(std::slice::from_ref(&outer)), Err(FolderError::Nested { .. })));
-        let both: Grants = outer.into_iter().chain(inner.clone()).collect();
-        assert_eq!(folders(&both, [], &places).iter().filter(|folder| folder.is_err()).count(), 1);
+        let given = |all: &[&Grants], grants: &Grants| {
+            let (paths, user) =
+                (StorePaths { data: "/d".into(), cache: "/c".into(), state: "/s".into() }, User::default());
+            let places =
+                Places::new(&paths, &user, top.path(), all.iter().copied(), || Ok(Readers::default())).unwrap();
+            folders(grants, &places)
+        };
+        assert!(given(&[&inner], &inner)[0].is_ok() && given(&[&grants(Capability::FsRead, "x")], &inner)[0].is_ok());
+        assert!(matches!(given(&[&outer, &inner], &inner)[0], Err(FolderError::Nested { .. })));
+        assert!(given(&[&outer, &inner], &outer)[0].is_ok());
+        let both: Grants = outer.into_iter().chain(inner).collect();
+        assert_eq!(given(&[&both], &both).iter().filter(|folder| folder.is_err()).count(), 1);
     }
 }

@@ -1,7 +1,8 @@
 //! `bundle import`: makes the desired state of a bundle this machine's, from the bundle alone.
 //!
-//! A bundle may come from anybody. Its files are written under the names that a project has and no others, its blobs are
-//! admitted by digest, and what it grants is shown before anything is written.
+//! A bundle may come from anybody. Its files are written under the names that a project has and no others, below the folder
+//! of the manifest and through no link, its blobs are admitted by digest, and every file and what it grants are shown before
+//! anything is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use super::change::{change, check_owner, make_live};
 use super::consent::Consent;
 use super::context::Context;
 use super::error::Error;
-use super::export::is_inside;
+use super::export::is_carried;
 use super::files::{ComponentFile, hash_component};
 use super::permission::{check_sources, read_policy};
 use super::project::{DROP_INS, LOCK, MANIFEST};
@@ -46,7 +47,7 @@ pub struct Import<'a> {
     /// The archive or folder.
     pub bundle: PathBuf,
     pub existing: Existing,
-    /// Asked when the bundle grants anything, or files are replaced.
+    /// Asked when anything is to be written.
     pub consent: &'a dyn Fn(&BundleAsks<'_>) -> Consent,
     /// Instead of the manifest's profile.
     pub profile: Option<ProfileName>,
@@ -59,6 +60,8 @@ pub struct BundleAsks<'a> {
     /// Where its files are to be written.
     pub folder: String,
     pub extensions: Vec<BundledExtension>,
+    /// The files that are to be written, components among them.
+    pub files: Vec<String>,
     /// The files that are there and are replaced or removed.
     pub replaced: Vec<String>,
 }
@@ -77,9 +80,9 @@ pub struct BundledExtension {
 /// is asked.
 ///
 /// # Errors
-/// [`Error::DesiredStateThere`] if other files name extensions there already; [`Error::BundleNoConsent`] if it grants
-/// something and there is nobody to ask; [`Error::BadBundle`] if it contradicts itself or lacks something. Then the files and
-/// the live set are as before.
+/// [`Error::DesiredStateThere`] if other files name extensions there already; [`Error::BundleNoConsent`] if there is nobody to
+/// ask; [`Error::BadBundle`] if it contradicts itself or lacks something; [`Error::LinkInTheWay`] if a link would lead what is
+/// written elsewhere. Then the files and the live set are as before.
 pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Error> {
     let context = &Context { reach: Reach::Offline, ..context.clone() };
     if !import.bundle.exists() {
@@ -96,9 +99,7 @@ pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Er
     let there = context.project.committed()?;
     set.check_existing(context, import.existing, &there)?;
     set.lacking(context, import, &bundle)?;
-    if there != set.texts {
-        set.agree(context, import, &there)?;
-    }
+    set.agree(context, import, &there)?;
     // Somebody else may have worked on the store and the files while the person thought.
     let _guard = context.guard()?;
     let blobs = Blobs::new(&context.paths);
@@ -153,7 +154,7 @@ impl Set {
         let mut files = BTreeMap::new();
         for (name, entry) in &lock.entries {
             let LockedSource::Path(path) = &entry.source else { continue };
-            if !is_inside(path) || texts.contains_key(path) {
+            if !is_carried(path) {
                 return Err(bad(format!("it would write the component of `{name}` to {path}")));
             }
             if files.insert(path.clone(), entry.component).is_some_and(|other| other != entry.component) {
@@ -173,6 +174,9 @@ impl Set {
         existing: Existing,
         there: &BTreeMap<String, Vec<u8>>,
     ) -> Result<(), Error> {
+        for name in self.texts.keys().map(String::as_str).chain(self.components().map(|(name, _)| name)) {
+            check_links(context, name)?;
+        }
         let files = self.others(context, there);
         if existing == Existing::Keep && !files.is_empty() {
             return Err(Error::DesiredStateThere { files });
@@ -224,7 +228,20 @@ impl Set {
         Ok(lacking)
     }
 
-    /// Asks whether the extensions may have what the bundle grants them.
+    /// The files that are not there as the bundle has them.
+    fn files_to_write(&self, context: &Context, there: &BTreeMap<String, Vec<u8>>) -> Result<Vec<String>, Error> {
+        let mut files = Vec::new();
+        for (name, digest) in self.components() {
+            if !is_there(context, name, digest)? {
+                files.push(context.project.shown_file(name));
+            }
+        }
+        let texts = self.texts.iter().filter(|(name, bytes)| there.get(*name) != Some(bytes));
+        files.extend(texts.map(|(name, _)| context.project.shown_file(name)));
+        Ok(files)
+    }
+
+    /// Asks whether the files may be written, and the extensions may have what the bundle grants them.
     fn agree(&self, context: &Context, import: &Import<'_>, there: &BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
         let extensions = self.manifest.extensions.iter().map(|(name, extension)| BundledExtension {
             name: name.clone(),
@@ -235,22 +252,20 @@ impl Set {
             bundle: &import.bundle,
             folder: context.project.shown_folder(),
             extensions: extensions.collect(),
+            files: self.files_to_write(context, there)?,
             replaced: self.others(context, there),
         };
-        let grants_nothing = asks.extensions.iter().all(|extension| extension.grants.is_empty());
-        if grants_nothing && asks.replaced.is_empty() {
+        if asks.files.is_empty() && asks.replaced.is_empty() {
             return Ok(());
         }
         match (import.consent)(&asks) {
             Consent::Granted => Ok(()),
             Consent::Refused => Err(Error::BundleDeclined),
-            // Who asks for files to be replaced has agreed to that.
-            Consent::Nobody if grants_nothing => Ok(()),
             Consent::Nobody => {
                 let granted = asks.extensions.iter().filter(|extension| !extension.grants.is_empty());
                 let grants =
                     granted.map(|extension| format!("{} to `{}`", extension.grants.join(", "), extension.name));
-                Err(Error::BundleNoConsent { grants: grants.collect() })
+                Err(Error::BundleNoConsent { files: asks.files, grants: grants.collect() })
             }
             Consent::Interrupted => Err(Error::Interrupted),
         }
@@ -269,9 +284,8 @@ impl Set {
         let project = &context.project;
         let (mut written, mut removed) = (Vec::new(), Vec::new());
         for (name, digest) in self.components() {
-            let (path, bytes) = (project.component(name), blobs.read(digest)?);
-            if !matches!(hash_component(&path)?, ComponentFile::Component { digest: found, .. } if found == digest) {
-                undo.write(&path, &bytes)?;
+            if !is_there(context, name, digest)? {
+                undo.write(&project.component(name), &blobs.read(digest)?)?;
                 written.push(project.shown_file(name));
             }
         }
@@ -307,6 +321,23 @@ impl Set {
             extensions: self.lock.entries.len(),
             texts: None,
         }
+    }
+}
+
+/// Whether a component's file has these bytes.
+fn is_there(context: &Context, name: &str, digest: Digest) -> Result<bool, Error> {
+    let found = hash_component(&context.project.component(name))?;
+    Ok(matches!(found, ComponentFile::Component { digest: found, .. } if found == digest))
+}
+
+/// Refuses to write through a link below the folder of the manifest.
+fn check_links(context: &Context, name: &str) -> Result<(), Error> {
+    let path = context.project.committed_path(name);
+    let folder = context.project.manifest().parent().unwrap_or(Path::new("/"));
+    let below = path.ancestors().take_while(|part| *part != folder);
+    match below.filter(|part| part.is_symlink()).last() {
+        Some(link) => Err(Error::LinkInTheWay { link: link.to_owned(), folder: folder.to_owned() }),
+        None => Ok(()),
     }
 }
 

@@ -10,7 +10,7 @@ use super::change::{Then, change, check_owner, then_live};
 use super::consent::{Asks, Before, Consent, agree};
 use super::context::Context;
 use super::error::Error;
-use super::files::read_file;
+use super::files::{read_file, read_whole};
 use super::init::TEMPLATE;
 use super::live::read_component;
 use super::lock::{Resolved, Upgrade, newest, resolve_all, write_with};
@@ -194,7 +194,7 @@ fn check_copy(context: &Context, name: &ExtensionName, origin: &Origin, manifest
     let path = context.project.component(&copied(name));
     let is_free = match users[..] {
         // What is in the store as well, such as a copy that an earlier install made, is not lost.
-        [] => read_file(&path, u64::MAX)?.is_none_or(|bytes| {
+        [] => read_whole(&path)?.is_none_or(|bytes| {
             Blobs::new(&context.paths).read(Digest::of(&bytes)).is_ok()
                 || read_component(file).is_ok_and(|new| new == bytes)
         }),
@@ -332,7 +332,7 @@ fn write_entry(
 }
 
 fn read_text(path: &Path) -> Result<String, Error> {
-    let bytes = read_file(path, u64::MAX)?.unwrap_or_default();
+    let bytes = read_whole(path)?.unwrap_or_default();
     String::from_utf8(bytes).map_err(|_| Error::NotUtf8(path.to_owned()))
 }
 

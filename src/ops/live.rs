@@ -11,6 +11,7 @@ use super::error::Error;
 use super::files::read_file;
 use super::folders::{Places, folders};
 use super::permission::{check_offered, read_policy};
+use super::readers::Readers;
 use crate::engine::key::engine_key;
 use crate::host::backends::{Backends, Log, Source};
 use crate::host::extension::{Extension, Host, HostError};
@@ -148,7 +149,11 @@ impl Live {
             capabilities: extension.capabilities.clone(),
             limits,
             config,
-            folders: self.folders(name.as_str(), &extension.capabilities, &self.project_places(generation))?,
+            folders: self.folders(
+                name.as_str(),
+                &extension.capabilities,
+                folder_of(Path::new(&generation.manifest)),
+            )?,
             environment: self.environment(&extension.capabilities),
         };
         self.host.load(&code, given).map_err(|error| match error {
@@ -193,7 +198,7 @@ impl Live {
             capabilities: capabilities.clone(),
             limits,
             config: vec![adjustment.config.clone()],
-            folders: self.folders(&name, capabilities, &self.file_places(folder))?,
+            folders: self.folders(&name, capabilities, folder)?,
             environment: self.environment(capabilities),
         };
         self.host.load(&code, given).map_err(|error| host_error(&name, GrantedBy::Command, error))
@@ -204,18 +209,21 @@ impl Live {
         generation.extensions.iter().find(|extension| extension.name == *name).map(|extension| (generation, extension))
     }
 
-    fn project_places(&self, generation: &Generation) -> Places {
-        Places::of_project(&self.surroundings.paths, &self.surroundings.user, Path::new(&generation.manifest))
-    }
-
-    fn file_places(&self, folder: &Path) -> Places {
-        Places::new(&self.surroundings.paths, &self.surroundings.user, folder)
-    }
-
-    fn folders(&self, name: &str, grants: &Grants, places: &Places) -> Result<Vec<Folder>, Error> {
-        let others = self.extensions().iter().map(|other| &other.capabilities);
+    /// The folders of an extension; relative ones are relative to `base`.
+    fn folders(&self, name: &str, grants: &Grants, base: &Path) -> Result<Vec<Folder>, Error> {
+        if !grants.contains_key(&Capability::FsRead) && !grants.contains_key(&Capability::FsWrite) {
+            return Ok(Vec::new());
+        }
+        let Surroundings { paths, user, .. } = &self.surroundings;
+        let all = self.extensions().iter().map(|other| &other.capabilities).chain([grants]);
+        let readers = || {
+            let mut readers = Readers::of_machine(paths, user, Some(self.profile.as_str()))?;
+            self.generation.iter().for_each(|(generation, _)| readers.generation(generation));
+            Ok(readers)
+        };
+        let places = Places::new(paths, user, base, all, readers)?;
         let failed = |source| Error::Folder { name: name.to_owned(), source };
-        folders(grants, others, places).into_iter().collect::<Result<_, _>>().map_err(failed)
+        folders(grants, &places).into_iter().collect::<Result<_, _>>().map_err(failed)
     }
 
     fn environment(&self, grants: &Grants) -> Vec<(String, String)> {
@@ -227,6 +235,11 @@ impl Live {
 /// The live generation, held for as long as its extensions may be called.
 fn held(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(Generation, Hold)>, Error> {
     Ok(generations::hold_live(paths, profile)?.map(|(_, generation, hold)| (generation, hold)))
+}
+
+/// The folder that a manifest is in.
+fn folder_of(manifest: &Path) -> &Path {
+    manifest.parent().unwrap_or(manifest)
 }
 
 /// What a component's file is called in messages.
@@ -248,12 +261,12 @@ pub(super) fn read_component(file: &Path) -> Result<Vec<u8>, Error> {
 
 /// Where the grants of an extension come from.
 #[derive(Clone, Copy)]
-enum GrantedBy {
+pub(super) enum GrantedBy {
     Generation,
     Command,
 }
 
-fn host_error(name: &str, granted_by: GrantedBy, error: HostError) -> Error {
+pub(super) fn host_error(name: &str, granted_by: GrantedBy, error: HostError) -> Error {
     let name = name.to_owned();
     match error {
         HostError::Engine(error) => error.into(),

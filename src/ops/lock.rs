@@ -25,7 +25,7 @@ use crate::model::plan::{Candidate, Origin, Plan};
 use crate::model::reference::OciReference;
 use crate::model::registries::Registries;
 use crate::model::report::{LockOutcome, LockReport, UpToDate};
-use crate::model::version::Requirement;
+use crate::model::version::{Requirement, passed_over};
 use crate::registry::mirror::Registry;
 use crate::store::blobs::Blobs;
 use crate::store::scan::{Notes, Wanted, scan};
@@ -279,7 +279,14 @@ async fn resolve(
 ) -> Result<(LockedSource, Candidate), Error> {
     let reference = match source {
         ComponentSource::Oci(reference) => reference.clone(),
-        ComponentSource::Range(range) => newest(registry, name, range).await?,
+        ComponentSource::Range(range) => {
+            let tags = registry.tags(&range.repository).await?;
+            let passed_over: Vec<&str> = passed_over(tags.iter()).collect();
+            if !passed_over.is_empty() {
+                context.observer.notice(&Event::PassedOver { name, tags: &passed_over });
+            }
+            newest(registry, name, range).await?
+        }
         ComponentSource::Path(path) => {
             let (digest, size) = context.project.component_digest(name, &context.project.shown_manifest(), path)?;
             return Ok((LockedSource::Path(path.clone()), candidate(name, digest, size, Origin::Path(path.clone()))));

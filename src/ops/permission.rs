@@ -8,6 +8,7 @@ use super::context::{Context, User};
 use super::error::Error;
 use super::files::read_file;
 use super::folders::{Places, folders};
+use super::readers::Readers;
 use crate::host::grants;
 use crate::model::MAX_FILE;
 use crate::model::capability::{Capability, everything};
@@ -15,7 +16,7 @@ use crate::model::fault::Fault;
 use crate::model::generation::LiveExtension;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
-use crate::model::name::ExtensionName;
+use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::policy::{Policy, SourceRules};
 use crate::model::reference::OciRepository;
 
@@ -70,13 +71,25 @@ pub(super) fn unused_grants(manifest: &Manifest, lock: &Lock) -> Vec<String> {
     warnings
 }
 
-/// Refuses grants of sesame's own folders. Folders that are not there give warnings: another machine may have them.
-pub(super) fn check_folders(context: &Context, manifest: &Manifest) -> Result<Vec<String>, Error> {
-    let places = Places::of_project(&context.paths, &context.user, context.project.manifest());
+/// Refuses grants of sesame's own folders, and of writing where anything that this machine's projects read is; the manifest
+/// is to be active in `profile`. Folders that are not there give warnings: another machine may have them.
+pub(super) fn check_folders(
+    context: &Context,
+    manifest: &Manifest,
+    profile: &ProfileName,
+) -> Result<Vec<String>, Error> {
+    let project = &context.project;
+    let readers = || {
+        let mut readers = Readers::of_machine(&context.paths, &context.user, Some(profile.as_str()))?;
+        readers.project(project, manifest);
+        Ok(readers)
+    };
+    let grants = manifest.extensions.values().map(|extension| &extension.capabilities);
+    let base = project.manifest().parent().unwrap_or(project.manifest());
+    let places = Places::new(&context.paths, &context.user, base, grants, readers)?;
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
     for (name, extension) in &manifest.extensions {
-        let others = manifest.extensions.values().map(|other| &other.capabilities);
-        for folder in folders(&extension.capabilities, others, &places) {
+        for folder in folders(&extension.capabilities, &places) {
             match folder {
                 Ok(_) => {}
                 Err(source) if source.is_refusal() => {

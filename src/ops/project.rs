@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::error::Error;
+use super::error::{Error, Foreign};
 use super::files::{ComponentFile, hash_component, read_file};
 use super::folders::canonical;
 use crate::model::digest::Digest;
@@ -75,7 +75,7 @@ impl Project {
                 break;
             }
             let path = folder.join(MANIFEST);
-            if path.is_file() {
+            if path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink() || metadata.is_file()) {
                 check_owner(&path, &path)?;
                 return Self::at(&path, &search.start, false);
             }
@@ -205,7 +205,7 @@ impl Project {
     /// # Errors
     /// [`Error::Problems`] if it is no lock of this version.
     pub fn read_lock(&self) -> Result<Option<Lock>, Error> {
-        let Some(bytes) = self.read(&self.lock_path())? else { return Ok(None) };
+        let Some(bytes) = self.lock_bytes()? else { return Ok(None) };
         Lock::parse(&self.shown_lock(), &bytes).map(Some).map_err(Error::Problems)
     }
 
@@ -214,7 +214,7 @@ impl Project {
     /// # Errors
     /// As [`read_lock`](Self::read_lock), for each side.
     pub(super) fn read_lock_or_merge(&self) -> Result<Option<Merged>, Error> {
-        let Some(bytes) = self.read(&self.lock_path())? else { return Ok(None) };
+        let Some(bytes) = self.lock_bytes()? else { return Ok(None) };
         let read = match std::str::from_utf8(&bytes).ok().and_then(sides) {
             Some(sides) => merge(&self.shown_lock(), &sides),
             None => Lock::parse(&self.shown_lock(), &bytes).map(|lock| Merged { lock, ..Merged::default() }),
@@ -224,7 +224,7 @@ impl Project {
 
     /// The text of the lock as it is, for a diff; empty where there is none.
     pub(super) fn lock_text(&self) -> Result<String, Error> {
-        let bytes = self.read(&self.lock_path())?.unwrap_or_default();
+        let bytes = self.lock_bytes()?.unwrap_or_default();
         Ok(String::from_utf8_lossy(&bytes).replace("\r\n", "\n"))
     }
 
@@ -237,7 +237,7 @@ impl Project {
     pub(super) fn committed(&self) -> Result<BTreeMap<String, Vec<u8>>, Error> {
         let mut files = BTreeMap::new();
         files.extend(self.read(&self.manifest)?.map(|bytes| (MANIFEST.to_owned(), bytes)));
-        files.extend(self.read(&self.lock_path())?.map(|bytes| (LOCK.to_owned(), bytes)));
+        files.extend(self.lock_bytes()?.map(|bytes| (LOCK.to_owned(), bytes)));
         let drop_ins = self.drop_ins()?.into_iter();
         files.extend(drop_ins.map(|DropIn { stem, source }| (format!("{DROP_INS}/{stem}.toml"), source.bytes)));
         Ok(files)
@@ -265,7 +265,7 @@ impl Project {
 
     /// The bytes of manifest and lock, each if it is there.
     pub(super) fn texts(&self) -> Result<[Option<Vec<u8>>; 2], Error> {
-        Ok([self.read(&self.manifest)?, self.read(&self.lock_path())?])
+        Ok([self.read(&self.manifest)?, self.lock_bytes()?])
     }
 
     /// The folder of drop-in manifests, which may be absent, and what is in it.
@@ -323,8 +323,11 @@ impl Project {
         place: &str,
         path: &str,
     ) -> Result<(Digest, u64), Error> {
-        let (name, shown) = (name.clone(), self.shown.join(path));
-        match hash_component(&self.component(path))? {
+        let (name, shown, file) = (name.clone(), self.shown.join(path), self.component(path));
+        if !self.trusted && file.exists() {
+            check_component_owner(&file, &self.manifest)?;
+        }
+        match hash_component(&file)? {
             ComponentFile::Component { digest, size } => Ok((digest, size)),
             ComponentFile::Other(kind) => Err(Error::NotAComponentFile { name, path: shown, kind }),
             ComponentFile::TooLarge(size) => Err(Error::ComponentTooLarge { name, path: shown, size }),
@@ -332,9 +335,18 @@ impl Project {
         }
     }
 
+    /// The bytes of the lock. A link to where none is yet is as good as none: the first lock is written through it.
+    fn lock_bytes(&self) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.lock_path();
+        if path.is_symlink() && !path.exists() {
+            return Ok(None);
+        }
+        self.read(&path)
+    }
+
     /// Reads a file of the project; one that was come across must be this user's.
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, Error> {
-        if !self.trusted && path.exists() {
+        if !self.trusted && path.symlink_metadata().is_ok() {
             check_owner(path, &self.manifest)?;
         }
         read_file(path, READ)
@@ -371,13 +383,39 @@ impl Project {
     }
 }
 
-/// Refuses a file of another user, in the project of a manifest.
+/// Refuses a file of a project that was come across and not named, unless it is this user's: the file, the link that leads
+/// to it, and the folder that it is in. A link of somebody else, or their folder, would lend them what this user trusts.
 fn check_owner(path: &Path, manifest: &Path) -> Result<(), Error> {
-    let metadata = fs::metadata(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    if metadata.uid() == rustix::process::geteuid().as_raw() {
-        return Ok(());
+    check_owners(path, manifest, &[user()])
+}
+
+/// The same for a component, which may also be the system's.
+fn check_component_owner(path: &Path, manifest: &Path) -> Result<(), Error> {
+    check_owners(path, manifest, &[user(), 0])
+}
+
+fn check_owners(path: &Path, manifest: &Path, owners: &[u32]) -> Result<(), Error> {
+    let unread = |source| Error::Read { path: path.to_owned(), source };
+    let foreign = |path: &Path, why| Error::ForeignFile { path: path.to_owned(), why, manifest: manifest.to_owned() };
+    for metadata in [path.symlink_metadata(), fs::metadata(path)] {
+        let owner = metadata.map_err(unread)?.uid();
+        if !owners.contains(&owner) {
+            return Err(foreign(path, Foreign::Owner(owner)));
+        }
     }
-    Err(Error::ForeignFile { path: path.to_owned(), owner: metadata.uid(), manifest: manifest.to_owned() })
+    let Some(folder) = path.parent() else { return Ok(()) };
+    let metadata = fs::metadata(folder).map_err(|source| Error::Read { path: folder.to_owned(), source })?;
+    if metadata.uid() != user() && metadata.uid() != 0 {
+        return Err(foreign(folder, Foreign::Owner(metadata.uid())));
+    }
+    if metadata.mode() & 0o002 != 0 {
+        return Err(foreign(folder, Foreign::Open));
+    }
+    Ok(())
+}
+
+fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 /// A little more of a manifest or lock than its limit is enough to refuse it.

@@ -105,7 +105,9 @@ fn first_place(context: &Context, host: &str) -> Result<Option<Place>, Error> {
 }
 
 fn docker_file(path: &Path) -> Result<DockerFile, Error> {
-    let bytes = read_file(path, MAX_FILE as u64)?.unwrap_or_default();
+    // Where a link leads nowhere yet, the file is written where it leads.
+    let is_begun = !path.is_symlink() || path.exists();
+    let bytes = if is_begun { read_file(path, MAX_FILE as u64)?.unwrap_or_default() } else { Vec::new() };
     Ok(DockerFile::parse(path, &bytes)?)
 }
 

@@ -22,11 +22,14 @@ pub(super) fn registry(error: &Error) -> Option<String> {
                 "look at the network and the name `{host}`; a mirror can stand in (for tags only with `mirrors-only = true`)"
             ));
         }
-        Error::NotFound { source_name, what }
+        Error::NotFound { source_name, what, .. }
             if source_name.starts_with("oci-layout:") && !what.starts_with("sha256:") =>
         {
             "name its entries by the full reference, or use a `[registries]` key that names this one repository"
         }
+        Error::NoRepository { .. } => "create the repository there first; not every registry makes one for a push",
+        Error::EndlessTags { .. } => "name a tag in the reference, so that no list is needed",
+        Error::Tls { .. } => "look whether a proxy or another server answers in its place, and what TLS it speaks",
         Error::NotFound { .. } => "look whether the reference is right, and whether it is still published",
         Error::Certificate { host, why } => {
             return Some(match why {
@@ -34,9 +37,18 @@ pub(super) fn registry(error: &Error) -> Option<String> {
                     "look at the clock of this machine; if it is right, tell whoever runs the registry".to_owned()
                 }
                 Distrust::OtherName => "look at the name; a certificate counts only for the names in it".to_owned(),
-                _ => format!(
-                    "if it has a CA of its own, add `ca = \"FILE.pem\"` under `[registries.\"{host}\"]` in {POLICY}"
-                ),
+                Distrust::NoName => {
+                    "make it again with the name in it: `openssl req -x509 -addext subjectAltName=DNS:NAME …`"
+                        .to_owned()
+                }
+                Distrust::Malformed | Distrust::Algorithm | Distrust::OldVersion | Distrust::Unsupported => {
+                    "have whoever runs the registry make another one".to_owned()
+                }
+                Distrust::UnknownIssuer | Distrust::Signature | Distrust::CaItself | Distrust::NotSignedByCa => {
+                    format!(
+                        "if it has a CA of its own, add `ca = \"FILE.pem\"` under `[registries.\"{host}\"]` in {POLICY}"
+                    )
+                }
             });
         }
         Error::Busy { .. } => "try again then; with credentials, registries often allow more",

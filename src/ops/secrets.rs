@@ -1,7 +1,7 @@
 //! Secrets for development: a TOML file of strings, which only its owner can read. No replacement for a keyring.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use toml_edit::{DocumentMut, Item};
 
 use super::error::Error;
-use super::files::read_file;
 use crate::host::backends::{SecretRead, SecretWrite};
 use crate::model::MAX_FILE;
 use crate::store::write;
+use crate::user_files;
 
 /// A file of secrets: `name = "value"`, dotted names also as tables.
 pub struct SecretsFile {
@@ -28,7 +28,9 @@ impl SecretsFile {
     /// [`Error::Secrets`] if it is not there, is open to others, or is no TOML of strings.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let bad = |why: String| Error::Secrets { path: path.to_owned(), why };
-        let metadata = fs::metadata(path).map_err(|error| bad(error.to_string()))?;
+        let opened = user_files::open(path).map_err(|error| bad(error.to_string()))?;
+        let file = opened.ok_or_else(|| bad("there is no such file".to_owned()))?;
+        let metadata = file.metadata().map_err(|error| bad(error.to_string()))?;
         if metadata.uid() != rustix::process::geteuid().as_raw() {
             return Err(bad(format!("it belongs to the user {}", metadata.uid())));
         }
@@ -38,7 +40,8 @@ impl SecretsFile {
                 metadata.mode() & 0o7777
             )));
         }
-        let bytes = read_file(path, MAX_FILE as u64 + 1)?.unwrap_or_default();
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(|error| bad(error.to_string()))?;
         if bytes.len() > MAX_FILE {
             return Err(bad(format!("it has more than {MAX_FILE} bytes")));
         }

@@ -118,9 +118,9 @@ fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
     let mut manifest = context.project.read_manifest()?;
     let policy = read_policy(&context.user)?;
     let mut warnings = apply_policy(&policy, &mut manifest);
-    warnings.extend(check_folders(context, &manifest)?);
-    let found = context.project.read_lock()?;
     let profile = options.profile.clone().or_else(|| manifest.profile.clone()).unwrap_or_default();
+    warnings.extend(check_folders(context, &manifest, &profile)?);
+    let found = context.project.read_lock()?;
     if found.is_none() && options.policy != LockPolicy::Update {
         return Err(Error::NoLock);
     }
@@ -323,8 +323,9 @@ impl Work {
         let wanted = self.generation.extensions.iter();
         let extensions = wanted.map(|extension| self.extension(extension, outcome, own(extension))).collect();
         let live = self.inventory.live.as_ref().map(|(_, live)| live);
+        let nothing = self.generation.emptied();
         SyncReport {
-            changes: live.map(|live| live.differences(&self.generation)).unwrap_or_default(),
+            changes: live.unwrap_or(&nothing).differences(&self.generation),
             profile: self.generation.profile.clone(),
             manifest: context.project.shown_manifest(),
             outcome,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
-use super::files::read_file;
+use super::files::read_whole;
 use crate::store::write::{self, Aside};
 
 /// The changes so far, in their order. Dropped without [`keep`](Self::keep), it puts everything back as well as it can.
@@ -23,7 +23,7 @@ enum Change {
 impl Undo {
     /// Remembers a file as it is now, for a change that somebody else makes.
     pub(super) fn remember(&mut self, path: &Path) -> Result<(), Error> {
-        self.0.push(Change::Written { path: path.to_owned(), old: read_file(path, u64::MAX)?, new: None });
+        self.0.push(Change::Written { path: path.to_owned(), old: read_whole(path)?, new: None });
         Ok(())
     }
 
@@ -32,7 +32,7 @@ impl Undo {
         if let Some(folder) = path.parent() {
             self.0.extend(write::create_user_folder(folder)?.into_iter().map(Change::Folder));
         }
-        let old = read_file(path, u64::MAX)?;
+        let old = read_whole(path)?;
         self.0.push(Change::Written { path: path.to_owned(), old, new: Some(bytes.to_vec()) });
         Ok(write::replace_user_file(path, bytes)?)
     }
@@ -83,7 +83,7 @@ impl Change {
     fn put_back(self) -> Result<(), Error> {
         match self {
             Self::Written { path, old, new } => {
-                let now = read_file(&path, u64::MAX)?;
+                let now = read_whole(&path)?;
                 if now == old {
                     return Ok(());
                 }

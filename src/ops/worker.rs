@@ -40,7 +40,7 @@ pub fn serve(mut input: impl Read, output: impl Write + Send + 'static) -> io::R
     let Some((Request::Begin { cache, state, memory, functions }, _)) = read_frame(&mut input)? else {
         return Ok(());
     };
-    confine(memory)?;
+    let unconfined = confine(memory)?;
     // What a panic says goes into the answer.
     std::panic::set_hook(Box::new(|_| {}));
     let paths = StorePaths { data: PathBuf::new(), cache: cache.into(), state: state.into() };
@@ -53,6 +53,11 @@ pub fn serve(mut input: impl Read, output: impl Write + Send + 'static) -> io::R
         turn: RwLock::default(),
         output: Mutex::new(output),
     });
+    if let Some(why) = unconfined {
+        worker.note(format!(
+            "the compiler runs without seccomp, which would keep it from the network and other programs: {why}"
+        ));
+    }
     while let Some((request, payload)) = read_frame(&mut input).map_err(out_of_memory)? {
         match request {
             Request::Begin { .. } => return Err(io::ErrorKind::InvalidData.into()),

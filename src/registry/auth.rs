@@ -26,7 +26,10 @@ use super::secret::{Credential, Secret};
 const MAX_ANSWER: u64 = 64 << 10;
 
 /// How long a token lasts that does not say it, in seconds, as the specification has it.
-const LIFETIME: u64 = 60;
+const LIFETIME: f64 = 60.0;
+
+/// What no token lasts, in seconds: some 30 years.
+const MAX_LIFETIME: f64 = 1e9;
 
 /// What a token allows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -146,7 +149,7 @@ impl Tokens {
             Challenge::Bearer(server) => {
                 let url = realm::check(host, &server.realm, found.is_some()).await?;
                 let answer = token(host, scope, what, url, server.service.as_deref(), found.as_ref()).await?;
-                let lifetime = Duration::from_secs(answer.expires_in.unwrap_or(LIFETIME)).mul_f64(0.9);
+                let lifetime = Duration::from_secs_f64(answer.lifetime() * 0.9);
                 let until = Instant::now().checked_add(host.pace().of(lifetime));
                 let header = Secret::new(format!("Bearer {}", answer.visible(host)?));
                 *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
@@ -234,13 +237,24 @@ fn none(host: &Host, what: &str) -> Error {
 struct Answer {
     token: Option<String>,
     access_token: Option<String>,
-    expires_in: Option<u64>,
+    /// In seconds. Servers write it as they like.
+    #[serde(default)]
+    expires_in: serde_json::Value,
 }
 
 impl Answer {
+    /// How long the token lasts, in seconds. What is no such number is as good as none.
+    fn lifetime(&self) -> f64 {
+        let seconds = match &self.expires_in {
+            serde_json::Value::String(text) => text.trim().parse().ok(),
+            other => other.as_f64(),
+        };
+        seconds.filter(|seconds| (0.0..MAX_LIFETIME).contains(seconds) && *seconds > 0.0).unwrap_or(LIFETIME)
+    }
+
     fn visible(self, host: &Host) -> Result<String, Error> {
         let fault = |why: &str| Error::Token { host: host.name.clone(), why: why.to_owned() };
-        let token = self.token.or(self.access_token).filter(|token| !token.is_empty());
+        let token = [self.token, self.access_token].into_iter().flatten().find(|token| !token.is_empty());
         let token = token.ok_or_else(|| fault("the answer holds none"))?;
         let visible = token.bytes().all(|b| b.is_ascii_graphic());
         if visible { Ok(token) } else { Err(fault("it holds characters that no header can")) }

@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -17,6 +16,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use super::helper::{self, HelperError};
 use super::secret::{Credential, Secret};
 use crate::model::event::{Event, Observer};
+use crate::user_files;
 
 /// The most that is read of a file with credentials, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -92,8 +92,6 @@ struct Asked {
 struct File {
     place: Place,
     json: Value,
-    /// Its text without the helpers, which are run here and not by who reads it.
-    entries: String,
 }
 
 impl Keyring {
@@ -134,7 +132,10 @@ impl Keyring {
         let variable = self.places.variable.iter();
         let texts = files.chain(variable.map(|text| (Place::Variable, text.reveal().to_owned())));
         let parsed = texts.filter_map(|(place, text)| match serde_json::from_str::<Value>(&text) {
-            Ok(json) => Some(File { place, entries: json!({ "auths": json["auths"] }).to_string(), json }),
+            Ok(mut json) => {
+                normalize(&mut json);
+                Some(File { place, json })
+            }
             Err(_) => {
                 self.warn(&format!("{place} is no JSON, so no credentials are taken from it"));
                 None
@@ -145,7 +146,8 @@ impl Keyring {
 
     /// What a file, or the helper that it names, has under a name.
     async fn look(&self, file: &File, key: &str, slow: &mut HashSet<String>) -> Option<Found> {
-        let entry = if file.json["credHelpers"][key].is_string() { Ok(None) } else { file.entry(key) };
+        let has_helper = file.json["credHelpers"][key].as_str().is_some_and(|name| !name.is_empty());
+        let entry = if has_helper { Ok(None) } else { file.entry(key) };
         let (place, looked) = match (entry, helper_for(&file.json, key)) {
             (Ok(None), Some(name)) => {
                 let answer = ask(&name, key, slow).await.map_err(|error| error.to_string());
@@ -170,7 +172,14 @@ impl Keyring {
 impl File {
     /// What the file itself has under a name.
     fn entry(&self, key: &str) -> Result<Option<Credential>, &'static str> {
-        match get_credential_from_reader(self.entries.as_bytes(), key) {
+        let Some(entry) = self.named(key) else { return Ok(None) };
+        // Alone, so that no other of its names is taken, and no helper is run by who reads it.
+        let entry = json!({ "auths": { key: entry } }).to_string();
+        match get_credential_from_reader(entry.as_bytes(), key) {
+            // As docker does, which writes such an entry beside a helper's.
+            Ok(DockerCredential::UsernamePassword(user, password)) if user.is_empty() && password.is_empty() => {
+                Ok(None)
+            }
             Ok(DockerCredential::UsernamePassword(user, password)) => {
                 Ok(Some(Credential::Password { user, password: Secret::new(password) }))
             }
@@ -182,6 +191,13 @@ impl File {
             }
             Err(_) => Err("they are not in docker's format"),
         }
+    }
+
+    /// The entry of a name; or the first that is filed under a URL of that host, as docker has it.
+    fn named(&self, key: &str) -> Option<&Value> {
+        let entries = self.json["auths"].as_object()?;
+        let of_host = |url: &str| url.split_once("://").and_then(|(_, rest)| rest.split('/').next()) == Some(key);
+        entries.get(key).or_else(|| entries.iter().find(|(url, _)| of_host(url)).map(|(_, entry)| entry))
     }
 
     /// The names under which something may be kept for a repository, the most specific first.
@@ -206,6 +222,24 @@ impl File {
     }
 }
 
+/// Makes entries as docker reads them: white space in base64 means nothing, an empty value is none, and a URL of a whole
+/// registry (`https://HOST/v1/`) names its host.
+pub(super) fn normalize(json: &mut Value) {
+    for table in ["auths", "credHelpers"] {
+        let Some(entries) = json.get_mut(table).and_then(Value::as_object_mut) else { continue };
+        for entry in entries.values_mut().filter_map(Value::as_object_mut) {
+            if let Some(Value::String(auth)) = entry.get_mut("auth") {
+                auth.retain(|c| !c.is_ascii_whitespace());
+            }
+            entry.retain(|key, value| !["auth", "identitytoken"].contains(&key.as_str()) || value != "");
+        }
+        let of_hosts = entries.iter().map(|(key, entry)| (whole_host(key).to_owned(), entry.clone()));
+        for (host, entry) in of_hosts.collect::<Vec<_>>() {
+            entries.entry(host).or_insert(entry);
+        }
+    }
+}
+
 /// Asks a helper; one that did not answer in time is not asked again.
 async fn ask(name: &str, key: &str, slow: &mut HashSet<String>) -> Result<Option<Credential>, HelperError> {
     if slow.contains(name) {
@@ -219,6 +253,8 @@ async fn ask(name: &str, key: &str, slow: &mut HashSet<String>) -> Result<Option
 }
 
 /// The helper that a file of docker's names for a host.
+///
+/// An empty one in `credHelpers` means that the file itself has the entry, whatever `credsStore` says.
 pub(super) fn helper_for(json: &Value, host: &str) -> Option<String> {
     let named = json["credHelpers"][host].as_str().or(json["credsStore"].as_str());
     named.filter(|name| !name.is_empty()).map(str::to_owned)
@@ -231,19 +267,18 @@ pub(super) fn docker_key(host: &str) -> &str {
 
 /// Whether a name under which something is kept is of a host as a whole: docker has written URLs, too.
 pub(super) fn is_key_of(key: &str, host: &str) -> bool {
-    let bare = key.trim_start_matches("https://").trim_start_matches("http://");
-    let bare = bare.trim_end_matches('/').trim_end_matches("/v1").trim_end_matches("/v2");
-    bare == host || (host == "docker.io" && DOCKER_HUB.contains(&key))
+    whole_host(key) == host || (host == "docker.io" && DOCKER_HUB.contains(&key))
+}
+
+/// A name without what URLs of a whole registry have around its host: `https://HOST/v1/`, `HOST/`.
+fn whole_host(key: &str) -> &str {
+    let bare = key.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
+    bare.strip_suffix("/v1").or_else(|| bare.strip_suffix("/v2")).unwrap_or(bare)
 }
 
 /// A file's text; none if there is no such file.
 fn read(path: &Path) -> std::io::Result<Option<String>> {
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut text = String::new();
-    file.take(MAX_FILE).read_to_string(&mut text)?;
-    Ok(Some(text))
+    let Some(bytes) = user_files::read_whole(path, MAX_FILE)? else { return Ok(None) };
+    let not_text = |_| std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8");
+    String::from_utf8(bytes).map(Some).map_err(not_text)
 }

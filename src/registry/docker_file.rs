@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::credentials::{docker_key, helper_for, is_key_of};
+use super::credentials::{docker_key, helper_for, is_key_of, normalize};
 use super::error::Error;
 use super::helper::{self, HelperError};
 use super::secret::Secret;
@@ -29,7 +29,9 @@ impl DockerFile {
 
     /// The helper that keeps the credentials of a host, by its name without `docker-credential-`.
     pub fn helper(&self, host: &str) -> Option<String> {
-        helper_for(&self.0, docker_key(host))
+        let mut read = self.0.clone();
+        normalize(&mut read);
+        helper_for(&read, docker_key(host))
     }
 
     /// Notes a credential; with a helper only that there is one.

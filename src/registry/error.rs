@@ -20,12 +20,21 @@ pub enum Error {
     BrokenOff { host: String, why: String },
     #[error("{host} cannot be reached: it does not speak TLS")]
     NoTls { host: String },
+    #[error("{host} cannot be spoken to over TLS: {why}")]
+    Tls { host: String, why: &'static str },
     #[error("the certificate of {host} is not trusted: {why}")]
     Certificate { host: String, why: Distrust },
     #[error("{host} asks us to wait {seconds} s, and at most {limit} s are waited")]
     Busy { host: String, seconds: u64, limit: u64 },
-    #[error("{source_name} does not have {what}")]
-    NotFound { source_name: String, what: String },
+    #[error("{source_name} does not have {what}{}", said(message))]
+    NotFound {
+        source_name: String,
+        what: String,
+        /// The registry's own words; empty if it has none.
+        message: String,
+    },
+    #[error("{host} has no repository to push {what} to{}", said(message))]
+    NoRepository { host: String, what: String, message: String },
     #[error("{host} does not let us {doing} {what} ({status}){}", said(message))]
     Denied { host: String, doing: Doing, what: String, status: u16, message: String },
     #[error("{host} answered {status} when asked for {what}{}", said(message))]
@@ -38,6 +47,8 @@ pub enum Error {
     Rejected { host: String, place: Place },
     #[error("{host} sends us to {realm} for a token, {why}")]
     Realm { host: String, realm: String, why: RealmRefusal },
+    #[error("{host} has not listed all tags of {what} within {seconds} s; {pages} pages were read")]
+    EndlessTags { host: String, what: String, seconds: u64, pages: usize },
     #[error("{host} gives no token: {why}")]
     Token { host: String, why: String },
     #[error("{host} sends our own credentials back in {what}")]
@@ -130,8 +141,22 @@ pub enum Distrust {
     UnknownIssuer,
     #[error("it is for another name")]
     OtherName,
-    #[error("{0}")]
-    Other(String),
+    #[error("no name is in it as a subject alternative name")]
+    NoName,
+    #[error("it is not signed with the key of the CA that it names")]
+    Signature,
+    #[error("it is malformed")]
+    Malformed,
+    #[error("it is signed in a way that is not supported, such as SHA-1")]
+    Algorithm,
+    #[error("it is a CA's own, and not one of those named as `ca`")]
+    CaItself,
+    #[error("it is signed by a certificate that is no CA's")]
+    NotSignedByCa,
+    #[error("it is an X.509 certificate of version 1 or 2")]
+    OldVersion,
+    #[error("it has, or lacks, what does not go with a server")]
+    Unsupported,
 }
 
 impl Error {
@@ -140,9 +165,12 @@ impl Error {
             Self::Unreachable { .. }
             | Self::BrokenOff { .. }
             | Self::NoTls { .. }
+            | Self::Tls { .. }
+            | Self::EndlessTags { .. }
             | Self::Certificate { .. }
             | Self::Busy { .. }
             | Self::NotFound { .. }
+            | Self::NoRepository { .. }
             | Self::Status { .. }
             | Self::Token { .. }
             | Self::Ambiguous { .. }

@@ -1,20 +1,24 @@
 //! Docker's credential helpers: programs that keep secrets, one question a run.
 //!
 //! Their protocol: <https://github.com/docker/docker-credential-helpers>. A helper has a minute, may answer 64 KiB, and is
-//! killed after either (what it has started itself is not). What it prints besides credentials is not shown: it may hold what must not be seen.
+//! killed after either (what it has started itself is not). What it prints is not shown, since it may hold what must not be
+//! seen; but where it fails to keep what it was given, it is, without that.
 
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
-use super::secret::{Credential, Secret};
+use super::secret::{Credential, Secret, Sent};
 
 /// The time that a helper has: it may ask the person to unlock something.
 const TIME: Duration = Duration::from_secs(60);
+
+/// How long is waited for the end of what a helper says on standard error, once it has ended itself.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// The most that a helper may answer, in bytes.
 const MAX_ANSWER: u64 = 64 << 10;
@@ -31,10 +35,23 @@ pub enum HelperError {
     NotRun(String),
     #[error("it has not answered for a minute")]
     Slow,
-    #[error("it failed")]
-    Failed,
+    #[error("it failed{}", said(.0))]
+    Failed(String),
     #[error("it answers what is no credential")]
     Answer,
+}
+
+fn said(words: &str) -> String {
+    if words.is_empty() { String::new() } else { format!(": {words}") }
+}
+
+/// How a helper ended.
+enum Ended {
+    Answered(Vec<u8>),
+    /// It says that it has nothing.
+    Nothing,
+    /// It failed, with what it has printed.
+    Failed(Vec<u8>),
 }
 
 #[derive(Deserialize)]
@@ -46,8 +63,16 @@ struct Answer {
 
 /// What a helper has under a name; nothing if it says so.
 pub(super) async fn get(helper: &str, key: &str) -> Result<Option<Credential>, HelperError> {
-    let Some(answer) = run(helper, "get", key).await? else { return Ok(None) };
+    let answer = match run(helper, "get", key).await? {
+        Ended::Answered(answer) => answer,
+        Ended::Nothing => return Ok(None),
+        // It may hold what the helper keeps.
+        Ended::Failed(_) => return Err(HelperError::Failed(String::new())),
+    };
     let answer: Answer = serde_json::from_slice(&answer).map_err(|_| HelperError::Answer)?;
+    if answer.username.is_empty() && answer.secret.is_empty() {
+        return Ok(None);
+    }
     let secret = Secret::new(answer.secret);
     Ok(Some(match answer.username.as_str() {
         TOKEN => Credential::Identity(secret),
@@ -58,46 +83,73 @@ pub(super) async fn get(helper: &str, key: &str) -> Result<Option<Credential>, H
 /// Hands a credential to a helper.
 pub(super) async fn store(helper: &str, key: &str, user: &str, password: &Secret) -> Result<(), HelperError> {
     let input = json!({ "ServerURL": key, "Username": user, "Secret": password.reveal() });
-    let stored = run(helper, "store", &input.to_string()).await?;
-    stored.map(drop).ok_or(HelperError::Failed)
+    match run(helper, "store", &input.to_string()).await? {
+        Ended::Answered(_) => Ok(()),
+        Ended::Nothing => Err(HelperError::Failed(String::new())),
+        Ended::Failed(printed) => {
+            let given = Sent::default();
+            given.note(&Credential::basic(user, password));
+            // As it stood in what the helper was given.
+            let quoted = json!(password.reveal()).to_string();
+            given.note(&Secret::new(quoted.trim_matches('"').to_owned()));
+            Err(HelperError::Failed(given.shown(&String::from_utf8_lossy(&printed))))
+        }
+    }
 }
 
 /// Lets a helper forget a credential. Whether it had one.
 pub(super) async fn erase(helper: &str, key: &str) -> Result<bool, HelperError> {
-    Ok(run(helper, "erase", key).await?.is_some())
+    match run(helper, "erase", key).await? {
+        Ended::Answered(_) => Ok(true),
+        Ended::Nothing => Ok(false),
+        Ended::Failed(_) => Err(HelperError::Failed(String::new())),
+    }
 }
 
-/// What a helper answers; nothing if it says that there is nothing.
-async fn run(helper: &str, action: &str, input: &str) -> Result<Option<Vec<u8>>, HelperError> {
+/// Runs a helper. Its standard output is its answer; why it failed it says there, or on standard error.
+async fn run(helper: &str, action: &str, input: &str) -> Result<Ended, HelperError> {
     let mut command = Command::new(format!("docker-credential-{helper}"));
-    command.arg(action).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    command.arg(action).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let cannot = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => HelperError::Missing,
         _ => HelperError::NotRun(error.to_string()),
     };
     let mut child = command.spawn().map_err(cannot)?;
-    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let talk = async {
         if let Some(mut stdin) = stdin {
             // A helper that reads nothing says with its status whether that is right.
             let _ = stdin.write_all(input.as_bytes()).await;
         }
-        let mut answer = Vec::new();
-        if let Some(stdout) = stdout {
-            stdout.take(MAX_ANSWER + 1).read_to_end(&mut answer).await?;
-        }
+        let answer = read(stdout).await?;
         if answer.len() as u64 > MAX_ANSWER {
             return Ok(None);
         }
         Ok(Some((answer, child.wait().await?)))
     };
+    // Read meanwhile, so that the helper is not held up by it.
+    let complaint = tokio::spawn(read(stderr));
     let ended = tokio::time::timeout(TIME, talk).await.map_err(|_| HelperError::Slow)?;
     let (answer, status) = ended.map_err(cannot)?.ok_or(HelperError::Answer)?;
     // What docker's own helpers print where they have nothing.
     let nothing = String::from_utf8_lossy(&answer).contains("credentials not found");
-    match status.success() {
-        true => Ok(Some(answer)),
-        false if nothing => Ok(None),
-        false => Err(HelperError::Failed),
+    Ok(match status.success() {
+        true => Ended::Answered(answer),
+        false if nothing => Ended::Nothing,
+        false if !answer.trim_ascii().is_empty() => Ended::Failed(answer),
+        // What the helper has started may keep the pipe open.
+        false => match tokio::time::timeout(LAST_WORDS, complaint).await {
+            Ok(Ok(Ok(complaint))) => Ended::Failed(complaint),
+            _ => Ended::Failed(Vec::new()),
+        },
+    })
+}
+
+/// What comes through a pipe, as far as anything of it may be used.
+async fn read(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(pipe) = pipe {
+        pipe.take(MAX_ANSWER + 1).read_to_end(&mut bytes).await?;
     }
+    Ok(bytes)
 }

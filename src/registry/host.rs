@@ -237,12 +237,13 @@ impl Host {
         let name = self.named(response.url());
         let message = self.message(response, turn).await;
         let (host, what, number) = (name.clone(), request.what.clone(), status.as_u16());
+        let reads = matches!(request.method, Method::GET | Method::HEAD);
         let error = match status {
-            StatusCode::NOT_FOUND => Error::NotFound { source_name: host, what },
+            StatusCode::NOT_FOUND if reads => Error::NotFound { source_name: host, what, message },
+            StatusCode::NOT_FOUND => Error::NoRepository { host, what, message },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match self.contact.withheld {
                 Some(setting) => Error::Withheld { host, setting },
                 None => {
-                    let reads = matches!(request.method, Method::GET | Method::HEAD);
                     let doing = if reads { Doing::Reading } else { Doing::Writing };
                     Error::Denied { host, doing, what, status: number, message }
                 }

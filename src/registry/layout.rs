@@ -2,7 +2,7 @@
 //! skopeo, oras and podman write it.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -18,6 +18,7 @@ use super::source::{Document, Sink, Source};
 use crate::model::digest::Digest;
 use crate::model::plan::MAX_MANIFEST;
 use crate::model::reference::{OciReference, OciRepository};
+use crate::user_files;
 
 /// The annotation that names what an entry is.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -87,22 +88,18 @@ impl Layout {
     }
 
     fn open(&self, path: &Path, what: &str) -> Result<File, Error> {
-        // A layout may come from anybody: nothing that blocks or never ends is opened.
-        match std::fs::metadata(path) {
-            Ok(metadata) if metadata.is_file() => {}
-            Ok(_) => {
-                return Err(Error::NotALayout { path: path.to_owned(), why: "it is not a regular file".to_owned() });
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !self.folder.is_dir() => {
+        match user_files::open(path) {
+            Ok(Some(file)) => Ok(file),
+            Ok(None) if self.folder.is_dir() => Err(not_found(self.name(), what.to_owned())),
+            Ok(None) => {
                 let why = "there is no such folder".to_owned();
-                return Err(Error::NotALayout { path: self.folder.clone(), why });
+                Err(Error::NotALayout { path: self.folder.clone(), why })
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Error::NotFound { source_name: self.name(), what: what.to_owned() });
+            Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                Err(Error::NotALayout { path: path.to_owned(), why: error.to_string() })
             }
-            Err(error) => return Err(io(path)(error)),
+            Err(error) => Err(io(path)(error)),
         }
-        File::open(path).map_err(io(path))
     }
 
     fn read(&self, path: &Path, what: &str) -> Result<Vec<u8>, Error> {
@@ -144,6 +141,11 @@ fn io(path: &Path) -> impl Fn(std::io::Error) -> Error {
     move |error| Error::Io { path: path.clone(), why: error.to_string() }
 }
 
+/// A folder has no words of its own.
+fn not_found(source_name: String, what: String) -> Error {
+    Error::NotFound { source_name, what, message: String::new() }
+}
+
 #[derive(Deserialize)]
 struct Marker {
     #[serde(rename = "imageLayoutVersion")]
@@ -165,7 +167,7 @@ impl Source for Layout {
             None => (self.bare_tags && !name.contains(['/', ':'])).then(|| name.clone()),
         };
         let tags: Vec<String> = names.filter_map(tag).collect();
-        let none = || Error::NotFound { source_name: self.name(), what: format!("the tag list of {repository}") };
+        let none = || not_found(self.name(), format!("the tag list of {repository}"));
         if tags.is_empty() { Err(none()) } else { Ok(tags) }
     }
 
@@ -186,7 +188,7 @@ impl Source for Layout {
                     digest.map_err(|source| Error::LayoutDigest { path: self.folder.join("index.json"), source })?;
                 self.document(reference, digest).await
             }
-            [] => Err(Error::NotFound { source_name: self.name(), what: full }),
+            [] => Err(not_found(self.name(), full)),
             several => Err(Error::Ambiguous {
                 path: self.folder.join("index.json"),
                 reference: reference.without_provenance(),

@@ -21,6 +21,7 @@ pub mod helper;
 mod host;
 pub mod layout;
 pub mod mirror;
+mod named_certificates;
 pub mod pace;
 pub mod package;
 pub mod probe;

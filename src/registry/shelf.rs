@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{Read, Seek as _, SeekFrom};
+use std::io::{ErrorKind, Read, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use tar::{Archive, EntryType};
 
 use super::error::Error;
 use crate::model::digest::Digest;
+use crate::user_files;
 
 /// The most files that an archive may have. A set of ten thousand extensions has thirty thousand.
 const MOST_FILES: usize = 200_000;
@@ -41,15 +42,19 @@ impl Shelf {
     /// # Errors
     /// [`Error::NotABundle`] if it is neither, or has what no layout has.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let metadata = std::fs::metadata(path).map_err(io(path))?;
-        if metadata.is_dir() {
+        if path.is_dir() {
             return Ok(Self { path: path.to_owned(), files: Files::Folder });
         }
-        if !metadata.is_file() {
-            return Err(bad(path, "it is neither a folder nor a regular file"));
-        }
-        let mut file = File::open(path).map_err(io(path))?;
-        let places = look_through(path, &mut file, metadata.len())?;
+        let mut file = match user_files::open(path) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Err(io(path)(ErrorKind::NotFound.into())),
+            Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                return Err(bad(path, "it is neither a folder nor a regular file"));
+            }
+            Err(error) => return Err(io(path)(error)),
+        };
+        let length = file.metadata().map_err(io(path))?.len();
+        let places = look_through(path, &mut file, length)?;
         Ok(Self { path: path.to_owned(), files: Files::Archive(file, places) })
     }
 
@@ -77,13 +82,15 @@ impl Shelf {
         match &self.files {
             Files::Folder => {
                 let path = self.path.join(name);
-                match std::fs::metadata(&path) {
-                    Ok(metadata) if metadata.is_file() => {
-                        let file = File::open(&path).map_err(io(&path))?;
-                        Ok(Some(Opened { bytes: Box::new(file), size: metadata.len() }))
+                match user_files::open(&path) {
+                    Ok(Some(file)) => {
+                        let size = file.metadata().map_err(io(&path))?.len();
+                        Ok(Some(Opened { bytes: Box::new(file), size }))
                     }
-                    Ok(_) => Err(bad(&self.path, &format!("its `{name}` is no regular file"))),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                    Ok(None) => Ok(None),
+                    Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                        Err(bad(&self.path, &format!("its `{name}` is no regular file")))
+                    }
                     Err(error) => Err(io(&path)(error)),
                 }
             }

@@ -1,6 +1,7 @@
 //! Lists the tags of a repository, page after page, as the distribution specification says ("Listing Tags").
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use reqwest::header::LINK;
 use reqwest::{Method, Url};
@@ -16,6 +17,9 @@ use crate::model::plan::MAX_MANIFEST;
 /// How many tags are asked for at once. A registry may give fewer.
 const PAGE: usize = 1000;
 
+/// How long all pages together may take.
+const MOST_TIME: Duration = Duration::from_secs(120);
+
 /// The most pages that are read, and the most bytes of tags that are kept.
 const MOST_PAGES: usize = 1000;
 const MOST_BYTES: usize = 32 << 20;
@@ -30,6 +34,17 @@ struct Page {
 impl Remote {
     /// All tags of a repository; `what` names them in messages.
     pub(super) async fn list_tags(&self, repository: &str, what: &str) -> Result<Vec<String>, Error> {
+        let mut pages = 0;
+        let listed =
+            tokio::time::timeout(self.host.pace().of(MOST_TIME), self.pages(repository, what, &mut pages)).await;
+        listed.unwrap_or_else(|_| {
+            let (host, what, seconds) = (self.host.name.clone(), what.to_owned(), MOST_TIME.as_secs());
+            Err(Error::EndlessTags { host, what, seconds, pages })
+        })
+    }
+
+    /// The same, page after page; `pages` counts them.
+    async fn pages(&self, repository: &str, what: &str, pages: &mut usize) -> Result<Vec<String>, Error> {
         let (mut tags, mut bytes, mut seen) = (Vec::new(), 0, HashSet::new());
         let mut request = self.request(Method::GET, repository, &format!("tags/list?n={PAGE}"), Action::Pull, what)?;
         while seen.insert(request.url.clone()) && seen.len() <= MOST_PAGES && bytes <= MOST_BYTES {
@@ -40,13 +55,15 @@ impl Remote {
                     Err(failure) => retries.after(failure).await?,
                 }
             };
+            *pages += 1;
             let page = page.tags.unwrap_or_default();
             bytes += page.iter().map(|tag| tag.len() + size_of::<String>()).sum::<usize>();
             tags.extend(page);
             match next {
                 Some(next) => request.url = next,
                 None if tags.is_empty() => {
-                    return Err(Error::NotFound { source_name: self.host.name.clone(), what: what.to_owned() });
+                    let (source_name, what) = (self.host.name.clone(), what.to_owned());
+                    return Err(Error::NotFound { source_name, what, message: String::new() });
                 }
                 None => return Ok(tags),
             }
@@ -64,11 +81,12 @@ impl Remote {
         let bytes = body.read(MAX_MANIFEST, &request.what).await?;
         let page = serde_json::from_slice(&bytes).map_err(|_| unfit("what it lists is no list of tags"))?;
         let Some(link) = links.iter().find_map(|link| next(link)) else { return Ok((page, None)) };
-        let next = request.url.join(link).map_err(|_| unfit("its next page of tags cannot be read"))?;
-        // Another host would get what is meant for this one.
-        if next.origin() != request.url.origin() {
-            return Err(unfit("its next page of tags is on another host").into());
-        }
+        let linked = request.url.join(link).map_err(|_| unfit("its next page of tags cannot be read"))?;
+        // Registries behind a proxy often name another scheme or host than they are reached by. What is asked next is the
+        // host that was asked before: so no other gets what is meant for this one.
+        let mut next = request.url.clone();
+        next.set_path(linked.path());
+        next.set_query(linked.query());
         Ok((page, Some(next)))
     }
 

@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
+use reqwest::{Client, ClientBuilder, NoProxy, Proxy};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use super::error::{Distrust, Error, line, root};
 use super::gate::Gate;
+use super::named_certificates;
 use super::pace::{Pace, SILENCE};
 use super::secret::Secret;
+use crate::user_files;
 
 /// The proxies to go through, as the person's environment names them. Their URLs may hold passwords.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +27,9 @@ pub struct Proxies {
     /// Hosts to reach directly, separated by commas.
     pub none_for: Option<String>,
 }
+
+/// The most that is read of a file with CA certificates, in bytes. The system's own list has a quarter of that.
+const MAX_CA: u64 = 1 << 20;
 
 /// This machine, which no proxy can reach.
 const THIS_MACHINE: &str = "localhost,127.0.0.0/8,::1";
@@ -74,7 +81,12 @@ impl Transport {
         let mut builder = match trust {
             Trust::Plain => Client::builder().tls_certs_only([]),
             Trust::System => Client::builder().https_only(true),
-            Trust::And(path) => Client::builder().https_only(true).tls_certs_merge(certificates(path)?),
+            Trust::And(path) => {
+                let malformed =
+                    |_| Error::Ca { path: path.clone(), why: "one of its certificates is malformed".to_owned() };
+                let trusting = named_certificates::trusting(certificates(path)?).map_err(malformed)?;
+                Client::builder().https_only(true).tls_backend_preconfigured(trusting)
+            }
             Trust::Everybody => Client::builder().https_only(true).tls_danger_accept_invalid_certs(true),
         };
         builder = builder
@@ -106,9 +118,10 @@ impl Transport {
 pub(super) fn unanswered(host: &str, error: reqwest::Error) -> Error {
     let error = error.without_url();
     let (host, why) = (host.to_owned(), root(&error));
-    match distrust(&error) {
-        Some(why) => Error::Certificate { host, why },
-        None if why.contains("InvalidContentType") => Error::NoTls { host },
+    match tls_fault(&error) {
+        Some(rustls::Error::InvalidCertificate(fault)) => Error::Certificate { host, why: distrust(fault) },
+        Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => Error::NoTls { host },
+        Some(fault) => Error::Tls { host, why: tls_words(fault) },
         None => Error::Unreachable { host, why },
     }
 }
@@ -118,31 +131,62 @@ pub(super) fn silent(host: &str) -> Error {
     Error::Unreachable { host: host.to_owned(), why: format!("it sent nothing for {} s", SILENCE.as_secs()) }
 }
 
-/// What is wrong with a certificate, if that is what stopped a request.
-fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<Distrust> {
-    use rustls::CertificateError as Fault;
+/// What was wrong with TLS, if that is what stopped a request.
+fn tls_fault<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     // An I/O error does not count what it holds among its sources.
     let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    let held = held.and_then(|held| distrust(held));
-    if held.is_some() {
-        return held;
-    }
-    let Some(rustls::Error::InvalidCertificate(fault)) = error.downcast_ref() else {
-        return error.source().and_then(distrust);
-    };
-    Some(match fault {
-        Fault::Expired | Fault::ExpiredContext { .. } => Distrust::Expired,
-        Fault::NotValidYet | Fault::NotValidYetContext { .. } => Distrust::NotYet,
-        Fault::UnknownIssuer | Fault::BadSignature => Distrust::UnknownIssuer,
-        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => Distrust::OtherName,
-        other => Distrust::Other(other.to_string()),
-    })
+    let held = held.and_then(|held| tls_fault(held));
+    held.or_else(|| error.downcast_ref()).or_else(|| error.source().and_then(tls_fault))
 }
 
-fn certificates(path: &Path) -> Result<Vec<Certificate>, Error> {
+/// What is wrong with TLS, besides certificates. rustls itself quotes its own types.
+fn tls_words(fault: &rustls::Error) -> &'static str {
+    match fault {
+        rustls::Error::AlertReceived(_) => "it refuses the connection",
+        rustls::Error::PeerIncompatible(_) => "it speaks no version of TLS, or no cipher, that is safe",
+        rustls::Error::PeerMisbehaved(_)
+        | rustls::Error::InappropriateMessage { .. }
+        | rustls::Error::InappropriateHandshakeMessage { .. }
+        | rustls::Error::InvalidMessage(_)
+        | rustls::Error::DecryptError => "what it sends is no TLS that can be understood",
+        rustls::Error::NoCertificatesPresented => "it shows no certificate",
+        _ => "the connection cannot be made safe",
+    }
+}
+
+/// What is wrong with a certificate.
+fn distrust(fault: &rustls::CertificateError) -> Distrust {
+    use rustls::CertificateError as Fault;
+    match fault {
+        Fault::Expired | Fault::ExpiredContext { .. } => Distrust::Expired,
+        Fault::NotValidYet | Fault::NotValidYetContext { .. } => Distrust::NotYet,
+        Fault::UnknownIssuer => Distrust::UnknownIssuer,
+        Fault::BadSignature => Distrust::Signature,
+        Fault::NotValidForNameContext { presented, .. } if presented.is_empty() => Distrust::NoName,
+        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => Distrust::OtherName,
+        Fault::BadEncoding => Distrust::Malformed,
+        #[expect(deprecated, reason = "what rustls may still say")]
+        Fault::UnsupportedSignatureAlgorithm
+        | Fault::UnsupportedSignatureAlgorithmContext { .. }
+        | Fault::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Distrust::Algorithm,
+        Fault::Other(other) => match other.0.downcast_ref() {
+            Some(webpki::Error::CaUsedAsEndEntity) => Distrust::CaItself,
+            Some(webpki::Error::EndEntityUsedAsCa) => Distrust::NotSignedByCa,
+            Some(webpki::Error::UnsupportedCertVersion) => Distrust::OldVersion,
+            _ => Distrust::Unsupported,
+        },
+        _ => Distrust::Unsupported,
+    }
+}
+
+/// The certificates of a PEM file.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let fault = |why: String| Error::Ca { path: path.to_owned(), why };
-    let pem = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| fault(root(&error)))?;
+    let pem = user_files::read_whole(path, MAX_CA).map_err(|error| fault(error.to_string()))?;
+    let pem = pem.ok_or_else(|| fault("there is no such file".to_owned()))?;
+    // What the parser says of a bad one quotes its bytes.
+    let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+    let certificates = certificates.map_err(|_| fault("it is not in the PEM format".to_owned()))?;
     if certificates.is_empty() { Err(fault("it has none in the PEM format".to_owned())) } else { Ok(certificates) }
 }
 

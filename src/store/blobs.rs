@@ -5,7 +5,7 @@ use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::paths::StorePaths;
-use super::{Error, open_trusted, quarantine, write};
+use super::{Error, open_any, open_trusted, quarantine, write};
 use crate::model::digest::{Digest, Hasher};
 use crate::model::plan::{Blob, Role};
 use crate::model::preamble::{Kind, SNIFF};
@@ -157,8 +157,8 @@ impl Staging {
     }
 }
 
-fn check_staged(path: &PathBuf, blob: &Blob) -> Result<(), Error> {
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
+fn check_staged(path: &Path, blob: &Blob) -> Result<(), Error> {
+    let mut file = open_any(path).map_err(Error::io("open", path))?;
     let (found, size, start) = hash(&mut file).map_err(Error::io("read", path))?;
     if let Role::Component { size: expected } = blob.role
         && size != expected

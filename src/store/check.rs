@@ -2,7 +2,7 @@
 //!
 //! Files that are not named as sesame names its own are not looked at. What is found is for `ops::verify` to mend.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::cache::engine_folders;
 use super::key::{self, Key};
 use super::pack::{Pack, Tags};
 use super::paths::StorePaths;
-use super::{Error, cwasm, distrust, entries, open_trusted};
+use super::{Error, cwasm, distrust, entries, open_any, open_trusted};
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
 
@@ -109,7 +109,7 @@ fn look(stored: &Stored, key: Option<&Key>) -> Result<Option<Wrong>, Error> {
     if let Some(Exposure::NotOurs(why)) = exposed {
         return Ok(Some(Wrong::Damaged(why)));
     }
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    let mut file = open_any(path).map_err(Error::io("open", path))?;
     let damage = match &stored.kind {
         StoredKind::Partial => None,
         StoredKind::Blob(digest) => {

@@ -64,10 +64,24 @@ pub fn prepare<'a>(paths: &StorePaths, engines: impl IntoIterator<Item = &'a Eng
 /// Code that was just compiled, to be loaded once, in a file that is only in memory.
 pub fn in_memory(engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<SealedCode, Error> {
     let place = Path::new("compiled code in memory");
-    let key = key::random(place)?;
     let file =
         memfd_create("compiled code", MemfdFlags::CLOEXEC).map_err(|error| Error::io("create", place)(error.into()))?;
-    let mut file = File::from(file);
+    once(File::from(file), place, engine, component, code)
+}
+
+/// The same in a file without a name on the disk of a folder, to see whether code runs from there.
+pub fn trial(folder: &Path, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<SealedCode, Error> {
+    once(write::unnamed(folder)?, folder, engine, component, code)
+}
+
+fn once(
+    mut file: File,
+    place: &Path,
+    engine: &EngineKey,
+    component: &Digest,
+    code: &[u8],
+) -> Result<SealedCode, Error> {
+    let key = key::random(place)?;
     file.write_all(code).map_err(Error::io("write", place))?;
     let hasher = hasher(&key, engine, component, code.len() as u64);
     let tag = Seal::tag(hasher.clone(), code);

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use super::check::{is_damage, unread};
 use super::paths::StorePaths;
 use super::write::{self, Durability};
-use super::{Error, entries, open_trusted, place};
-use crate::model::generation::{Generation, VERSION};
+use super::{Error, entries, open_any, open_trusted, place};
+use crate::model::generation::{Generation, OLDEST_VERSION, VERSION};
 use crate::model::name::ProfileName;
 
 /// The profiles that there are. Folders with other names are not profiles.
@@ -105,7 +105,7 @@ pub fn current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<u64>,
 /// Reads one generation.
 pub fn read(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<Generation, Error> {
     let path = paths.generation(profile, number);
-    parse(&open(&path)?, path, profile)
+    parse(&open(&path)?, path, profile, number)
 }
 
 /// Reads one generation and holds it. Where files cannot be locked, nothing can be held; nothing can be removed there
@@ -115,7 +115,7 @@ fn hold(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(Gener
     let file = open(&path)?;
     // Others only try for the blink of an eye whether it is held.
     let _ = file.lock_shared();
-    Ok((parse(&file, path, profile)?, Hold(file)))
+    Ok((parse(&file, path, profile, number)?, Hold(file)))
 }
 
 fn open(path: &Path) -> Result<File, Error> {
@@ -135,22 +135,27 @@ fn why_unusable(error: Error) -> Result<String, Error> {
     }
 }
 
-fn parse(mut file: &File, path: PathBuf, profile: &ProfileName) -> Result<Generation, Error> {
+fn parse(mut file: &File, path: PathBuf, profile: &ProfileName, number: u64) -> Result<Generation, Error> {
     let bad = |why: String| Error::BadGeneration { path: path.clone(), why, is_other: false };
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
     let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
+    let is_read = |version: i64| (i64::from(OLDEST_VERSION)..=i64::from(VERSION)).contains(&version);
     match toml::from_str::<Generation>(&text) {
-        Ok(generation) if generation.version == VERSION && generation.profile != *profile => {
-            Err(bad(format!("it is of the profile `{}`", generation.profile)))
-        }
-        Ok(generation) if generation.version == VERSION => Ok(generation),
+        Ok(generation) if is_read(generation.version.into()) => match generation.number {
+            _ if generation.profile != *profile => Err(bad(format!("it is of the profile `{}`", generation.profile))),
+            Some(own) if own != number => Err(bad(format!("it is generation {own}"))),
+            None if generation.version > OLDEST_VERSION => Err(bad("it does not say its number".to_owned())),
+            _ => Ok(generation),
+        },
         read => {
             let version = text.parse::<toml::Table>().ok().and_then(|table| table.get("version")?.as_integer());
-            let is_other = version.is_some_and(|version| version != i64::from(VERSION));
+            let is_other = version.is_some_and(|version| !is_read(version));
             let why = match (version, read) {
                 (Some(version), _) if is_other => {
-                    format!("another sesame wrote it, in version {version}; this one reads version {VERSION}")
+                    format!(
+                        "another sesame wrote it, in version {version}; this one reads versions {OLDEST_VERSION} to {VERSION}"
+                    )
                 }
                 (_, Err(error)) => error.message().to_owned(),
                 (_, Ok(generation)) => format!("its version is {}", generation.version),
@@ -166,7 +171,8 @@ fn parse(mut file: &File, path: PathBuf, profile: &ProfileName) -> Result<Genera
 /// [`Error::Io`]; then the one that was live still is.
 pub fn activate(paths: &StorePaths, number: u64, generation: &Generation) -> Result<(), Error> {
     let path = paths.generation(&generation.profile, number);
-    let text = toml::to_string(generation).map_err(|error| Error::BadGeneration {
+    let numbered = Generation { number: Some(number), ..generation.clone() };
+    let text = toml::to_string(&numbered).map_err(|error| Error::BadGeneration {
         path: path.clone(),
         why: error.to_string(),
         is_other: false,
@@ -199,7 +205,7 @@ pub fn remove(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<
 /// Whether somebody holds the generation in a file, or that cannot be told just now. Of one that is not live nobody can begin
 /// to. One that somebody has made unreadable is held by nobody.
 pub fn is_held(path: &Path) -> bool {
-    match File::open(path) {
+    match open_any(path) {
         Ok(file) => file.try_lock().is_err(),
         Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied),
     }

@@ -1,7 +1,7 @@
 //! One writer at a time: the advisory lock on a store. The kernel frees it when its process ends.
 
-use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
+use std::fs::{File, TryLockError};
+use std::io::{ErrorKind, Read as _, Seek as _};
 use std::time::Duration;
 
 use super::paths::StorePaths;
@@ -12,6 +12,9 @@ const ROUND: Duration = Duration::from_millis(20);
 
 /// How many rounds somebody may hold the lock without having signed.
 const ROUNDS_TO_SIGN: u32 = 10;
+
+/// The most that is read of the name of who holds it, in bytes.
+const MAX_HOLDER: u64 = 1 << 10;
 
 /// The right to change a store, until it is dropped.
 pub struct Guard(#[expect(dead_code, reason = "the lock is on the open file")] File);
@@ -40,7 +43,7 @@ pub fn acquire(
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
         }
         // Whoever holds it signs a moment after it was locked.
-        let signed = fs::read_to_string(&path).ok().filter(|text| !text.is_empty());
+        let signed = signature(&file).ok().filter(|text| !text.is_empty());
         if signed.is_some() || round >= ROUNDS_TO_SIGN {
             other = signed.unwrap_or(other);
             if let Some(wait) = wait.take() {
@@ -55,6 +58,14 @@ pub fn acquire(
     write::sign_guard(&file, holder);
     sweep(paths);
     Ok(Guard(file))
+}
+
+/// Who has signed the guard's file.
+fn signature(mut file: &File) -> std::io::Result<String> {
+    let mut text = String::new();
+    file.rewind()?;
+    file.take(MAX_HOLDER).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Removes what processes that were killed have left, but for what is among blobs, compiled code and functions, which are many. That something stays

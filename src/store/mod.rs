@@ -30,6 +30,8 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
 use crate::model::digest::Digest;
 use crate::model::fault::FaultKind;
 use crate::model::preamble::Kind;
@@ -118,9 +120,7 @@ fn open_trusted(path: &Path) -> Result<Option<(File, Metadata)>, Error> {
         }
         Err(error) => return Err(Error::io("look at", path)(error)),
     }
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
-    let opened = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path);
-    let file = match opened {
+    let file = match open_with(path, OFlags::NOFOLLOW) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io("open", path)(error)),
@@ -130,6 +130,17 @@ fn open_trusted(path: &Path) -> Result<Option<(File, Metadata)>, Error> {
         Some(why) => Err(Error::Untrusted { path: path.to_owned(), why }),
         None => Ok(Some((file, metadata))),
     }
+}
+
+/// Opens whatever has a name in the store, without waiting for anybody at the other end of it.
+fn open_any(path: &Path) -> io::Result<File> {
+    open_with(path, OFlags::empty())
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is how the store's own files are opened")]
+fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
+    let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)
 }
 
 /// Why a file with this metadata must not be believed, if so.

@@ -1,12 +1,11 @@
 //! What is wrong with the store is put aside here, never thrown away: `quarantine/NAME`, with a number where there is one already.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::Error;
 use super::paths::StorePaths;
 use super::write::{self, Durability};
+use super::{Error, open_any};
 use crate::model::digest::Digest;
 
 /// Moves a file, a link or a folder out of the way; says where it is now.
@@ -51,7 +50,8 @@ pub fn make_way(paths: &StorePaths, path: &Path) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Damaged`] if it has other bytes by now, [`Error::Io`] if it cannot be written.
 pub fn make_own(path: &Path, digest: &Digest) -> Result<(), Error> {
-    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    let mut bytes = Vec::new();
+    open_any(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(Error::io("read", path))?;
     let found = Digest::of(&bytes);
     if found != *digest {
         return Err(Error::Damaged { path: path.to_owned(), found });

@@ -4,6 +4,8 @@
 //! renamed, its folder fsynced (invariant 1). Folders are private and stored files are read-only, whatever
 //! the umask.
 
+#![expect(clippy::disallowed_methods, reason = "this is the one writer, which opens what it writes")]
+
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -207,6 +209,11 @@ pub fn remove_user_folder(path: &Path) -> Result<(), Error> {
 pub fn temporary_folder() -> Result<tempfile::TempDir, Error> {
     let path = Path::new("a temporary folder");
     tempfile::Builder::new().prefix("sesame-").tempdir().map_err(Error::io("create", path))
+}
+
+/// A file in a folder that has no name, and is gone with the value.
+pub fn unnamed(folder: &Path) -> Result<File, Error> {
+    tempfile::tempfile_in(folder).map_err(Error::io("create a file in", folder))
 }
 
 /// A file under way. It is removed where it does not get its name, and locked, so that [`sweep`] tells it from what a

@@ -104,7 +104,7 @@ pub fn bare(arguments: &[String]) {
     let key = key::read(&paths).unwrap().unwrap();
     let component: Digest = component.parse().unwrap();
     let code = cwasm::open(&paths, &key, &engine_key(&engine), &component).unwrap().unwrap();
-    let component = load(&engine, &code).unwrap();
+    let (component, _) = load(&engine, &code).unwrap();
     let mut linker: Linker<State> = Linker::new(&engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
     let mut config = linker.instance("open-sesame:host/config-read@0.1.0").unwrap();

@@ -17,7 +17,7 @@ use crate::support::registry::Registry;
 use crate::support::sandbox::{Run, Sandbox};
 
 /// Files of an archive, by name.
-type Files = BTreeMap<String, Vec<u8>>;
+pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// A machine with the greeting of a registry, a component of a file in a drop-in, and what an index leads to; and the archive
 /// of them. The registry is gone by then.
@@ -44,7 +44,7 @@ fn set(sandbox: &Sandbox) -> Value {
     list["data"]["extensions"].clone()
 }
 
-fn read(path: &Path) -> Files {
+pub fn read(path: &Path) -> Files {
     let mut archive = tar::Archive::new(File::open(path).unwrap());
     let entries = archive.entries().unwrap().map(|entry| {
         let mut entry = entry.unwrap();
@@ -68,7 +68,7 @@ fn entry(kind: EntryType, name: &str, bytes: &[u8]) -> (Header, Vec<u8>) {
     (header, bytes.to_vec())
 }
 
-fn write(path: &Path, files: &Files, more: Vec<(Header, Vec<u8>)>) {
+pub fn write(path: &Path, files: &Files, more: Vec<(Header, Vec<u8>)>) {
     let mut archive = tar::Builder::new(File::create(path).unwrap());
     let files = files.iter().map(|(name, bytes)| entry(EntryType::Regular, name, bytes));
     for (header, bytes) in files.chain(more) {
@@ -103,7 +103,7 @@ fn layer<'a>(manifest: &'a mut Value, title: &str) -> &'a mut Value {
 }
 
 /// Changes one of the person's files in a bundle.
-fn with_text(files: &Files, title: &str, change: impl FnOnce(&str) -> String) -> Files {
+pub fn with_text(files: &Files, title: &str, change: impl FnOnce(&str) -> String) -> Files {
     with_manifest(files, |manifest, files| {
         let layer = layer(manifest, title);
         let named = layer["digest"].as_str().unwrap().replace("sha256:", "blobs/sha256/");
@@ -257,7 +257,7 @@ fn nothing_is_granted_without_consent_and_nothing_written_before() {
     let (one, other) = (Sandbox::new(), Sandbox::new());
     exported(&one);
     let run = other.run(&["bundle", "import", &archive(&one)]);
-    run.fails(77, &["grants what nobody has agreed to: config-read to `greeting`", "--grant-all"]);
+    run.fails(77, &["and grants config-read to `greeting`, and nobody has agreed to that", "--grant-all"]);
     assert_eq!(other.files(&other.path("home")), Vec::<std::path::PathBuf>::new());
 }
 

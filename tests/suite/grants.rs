@@ -168,6 +168,11 @@ fn a_grant_that_nothing_imports_is_a_warning_told_once() {
     }
 }
 
+/// A guest that writes a file into each folder that it is granted.
+pub fn writer() -> Vec<u8> {
+    wat::parse_str(fs::read_to_string(crate::support::fixture("hostile/write-file.wat")).unwrap()).unwrap()
+}
+
 /// The guests of `fixtures/hostile` look for folders and variables.
 fn hostile(sandbox: &Sandbox, name: &str, grants: &str) -> Run {
     let text = fs::read_to_string(crate::support::fixture(&format!("hostile/{name}.wat"))).unwrap();
@@ -206,7 +211,7 @@ fn sesames_own_folders_are_refused_and_missing_ones_told() {
             .fails(77, &["a folder that `a` is granted cannot be given to it", "which is sesame's own"]);
     }
     hostile(&sandbox, "write-file", "capabilities.fs-write = [\".\"]")
-        .fails(77, &["sesame.toml, which is sesame's own"]);
+        .fails(77, &["can be used to change", "project/a.wasm, the component of `a` of", "project/sesame.toml"]);
     sandbox.write("sesame.toml", manifest("capabilities.fs-read = [\"nowhere\"]"));
     sandbox.ok(&["sync"]).fails(0, &["warning: `a` cannot be called on this machine", "nowhere cannot be used"]);
     sandbox.run(&["extension", "call", "a", "run"]).fails(78, &["nowhere cannot be used", "make the folder"]);

@@ -231,3 +231,99 @@ fn a_cwasm_of_another_user_is_compiled_again() {
     std::os::unix::fs::chown(synced.code(), Some(12345), None).unwrap();
     synced.is_mended(&["cannot be trusted: it belongs to the user 12345"], 0);
 }
+
+/// Runs a command as a user in whose place the machine was changed by a script: in a mount namespace of its own.
+fn on_changed_machine(sandbox: &Sandbox, change: &str, arguments: &[&str]) -> Run {
+    let script = format!("{change} && shift && exec \"$@\"");
+    Run::of(&mut sandbox.command_under("unshare", &["-m", "sh", "-c", &script, "sh", "x"], arguments))
+}
+
+/// A machine where an extension is live that prints its number.
+fn with_extension() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wasm", component("a"));
+    sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\" }\nextensions.g = { path = \"g.wasm\", capabilities.config-read = true, limits.max_memory_mib = 4 }\n");
+    sandbox.write("g.wasm", crate::support::guest("greeting-0.1.0"));
+    sandbox.ok(&["sync"]);
+    sandbox
+}
+
+#[test]
+#[ignore = "needs root; .ci/run runs it"]
+fn a_project_in_the_folder_of_another_user_is_not_ours_because_a_link_in_it_is() {
+    let (sandbox, theirs) = (with_extension(), Sandbox::new());
+    let own = sandbox.path("project/sesame.toml");
+    let folder = theirs.path("project");
+    let in_folder = |arguments: &[&str]| Run::of(sandbox.command(arguments).current_dir(&folder));
+    theirs.write("a.wasm", component("theirs"));
+    theirs.write("g.wasm", component("theirs too"));
+    let make = [
+        |own: &Path, new: &Path| std::os::unix::fs::symlink(own, new).unwrap(),
+        |own: &Path, new: &Path| fs::hard_link(own, new).unwrap(),
+    ];
+    for make in make {
+        let link = folder.join("sesame.toml");
+        make(&own, &link);
+        for path in theirs.trace(&folder).into_keys() {
+            if path != link || link.is_symlink() {
+                std::os::unix::fs::lchown(&path, Some(12345), Some(12345)).unwrap();
+            }
+        }
+        for command in [&["sync"][..], &["lock"], &["status"]] {
+            in_folder(command).fails(77, &["belongs to another user (12345)", "--manifest"]);
+        }
+        fs::remove_file(&link).unwrap();
+    }
+    // In a folder that anybody may write to, anybody may have put it.
+    let open = sandbox.path("open");
+    fs::create_dir(&open).unwrap();
+    fs::hard_link(&own, open.join("sesame.toml")).unwrap();
+    set_mode(&open, 0o1777);
+    let run = Run::of(sandbox.command(&["sync"]).current_dir(&open));
+    run.fails(77, &["open can be written to by every user of this machine", "--manifest"]);
+    // A component of somebody else's is not taken either, unless the manifest was named.
+    std::os::unix::fs::chown(sandbox.path("project/a.wasm"), Some(12345), None).unwrap();
+    sandbox.run(&["sync"]).fails(77, &["a.wasm belongs to another user (12345)"]);
+    sandbox.ok(&["sync", "--manifest", "sesame.toml"]);
+}
+
+#[test]
+#[ignore = "needs root; .ci/run runs it"]
+fn on_a_disk_that_runs_nothing_extensions_run_from_memory() {
+    let sandbox = with_extension();
+    let cache = sandbox.path("home/cache");
+    fs::rename(&cache, sandbox.path("cache.before")).unwrap();
+    fs::create_dir(&cache).unwrap();
+    let noexec = format!(
+        "mount -t tmpfs -o noexec tmpfs '{}' && cp -a '{}/.' '{0}'",
+        cache.display(),
+        sandbox.path("cache.before").display()
+    );
+    for function in [&["extension", "call", "a", "run"][..], &["extension", "call", "g", "greet", "you"]] {
+        let run = on_changed_machine(&sandbox, &noexec, function);
+        assert_eq!(run.status, 0, "{function:?}: {}", run.stderr);
+    }
+    let doctor = on_changed_machine(&sandbox, &noexec, &["doctor"]);
+    assert!(doctor.stdout.contains("cannot be run (Permission denied"), "{}{}", doctor.stdout, doctor.stderr);
+    assert!(doctor.stdout.contains("so code is copied into memory"), "{}", doctor.stdout);
+    // What was changed is still never run.
+    let code = &sandbox.files(&sandbox.path("cache.before/pds/cwasm"))[0];
+    crate::integrity::change(code, |bytes| bytes[100] ^= 1);
+    let both = [["extension", "call", "a", "run"], ["extension", "call", "g", "greet"]];
+    let statuses = both.map(|call| on_changed_machine(&sandbox, &noexec, &call).status);
+    assert!(statuses.contains(&76), "{statuses:?}");
+}
+
+#[test]
+#[ignore = "needs root; .ci/run runs it"]
+fn without_proc_extensions_run_and_folders_are_named_as_what_needs_it() {
+    let sandbox = with_extension();
+    let run = on_changed_machine(&sandbox, "umount -l /proc", &["extension", "call", "a", "run"]);
+    assert_eq!((run.status, run.stdout.as_str()), (0, "7\n"), "{}", run.stderr);
+    sandbox.write("notes/x", "");
+    let call = ["extension", "call", "./a.wasm", "run", "--grant", "fs-read=notes"];
+    let run = on_changed_machine(&sandbox, "umount -l /proc", &call);
+    assert!(run.status != 0 && run.stderr.contains("/proc is not mounted"), "{}", run.stderr);
+    let doctor = on_changed_machine(&sandbox, "umount -l /proc", &["doctor"]);
+    assert!(doctor.stdout.contains("/proc: it is not mounted"), "{}{}", doctor.stdout, doctor.stderr);
+}

@@ -164,7 +164,7 @@ const DAMAGES: [Damage; 19] = [
     },
     Damage {
         what: "an older generation was changed",
-        damage: |s| done(generation(s, 1), |path| change(path, |bytes| bytes.truncate(30))),
+        damage: |s| done(generation(s, 1), |path| change(path, |bytes| bytes.truncate(60))),
         said: "invalid basic string",
     },
     Damage {
@@ -333,7 +333,7 @@ fn without_a_network_what_is_lost_is_named_and_the_rest_goes_on() {
 fn what_says_what_is_live_is_not_guessed() {
     let registry = Registry::start();
     let sandbox = synced(&registry);
-    change(&generation(&sandbox, 2), |bytes| bytes.truncate(30));
+    change(&generation(&sandbox, 2), |bytes| bytes.truncate(60));
     let run = sandbox.run(&["verify", "--repair"]);
     run.fails(76, &["left  generation ", "generations/2.toml"]);
     assert!(generation(&sandbox, 2).exists());
@@ -382,14 +382,14 @@ fn what_another_sesame_wrote_and_what_runs_is_not_put_aside() {
     let sandbox = synced(&registry);
     let first = generation(&sandbox, 1);
     let text = fs::read_to_string(&first).unwrap();
-    change(&first, |bytes| *bytes = text.replacen("version = 2", "version = 99", 1).into_bytes());
+    change(&first, |bytes| *bytes = text.replacen("version = 3", "version = 99", 1).into_bytes());
     sandbox.run(&["verify", "--repair"]).fails(76, &["left  generation ", "version 99"]);
     assert!(first.exists());
     change(&first, |bytes| *bytes = text.clone().into_bytes());
     sandbox.ok(&["rollback", "1"]);
     let held = crate::support::host::live(&sandbox);
     sandbox.ok(&["rollback", "2"]);
-    change(&first, |bytes| bytes.truncate(30));
+    change(&first, |bytes| bytes.truncate(60));
     sandbox.run(&["verify", "--repair"]).fails(76, &["left  generation "]);
     drop(held);
     sandbox.ok(&["verify", "--repair"]);

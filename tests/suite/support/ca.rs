@@ -38,11 +38,13 @@ impl Ca {
 
     /// A server with a valid certificate for these names, which may be addresses. It speaks HTTP/1.1 alone.
     pub fn server_config(&self, names: &[&str]) -> Arc<ServerConfig> {
+        self.server(names).0
+    }
+
+    /// The same, and its certificate in PEM.
+    pub fn server(&self, names: &[&str]) -> (Arc<ServerConfig>, String) {
         let (certificate, key) = self.sign(names, Validity::Now);
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-        let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-        Arc::new(builder.with_single_cert(vec![certificate.der().clone()], key).unwrap())
+        (server(&certificate, &key), certificate.pem())
     }
 
     /// A certificate and its key in PEM, for a server that reads files.
@@ -69,4 +71,45 @@ impl Ca {
         let key = KeyPair::generate().unwrap();
         (params.signed_by(&key, &self.issuer).unwrap(), key)
     }
+}
+
+/// A certificate that signed itself and says that it is a CA's, as `openssl req -x509` makes one.
+pub struct SelfSigned {
+    certificate: Certificate,
+    key: KeyPair,
+}
+
+impl SelfSigned {
+    /// For these names, which may be addresses.
+    pub fn new(names: &[&str]) -> Self {
+        Self::valid_until(names, 2100)
+    }
+
+    /// The same, until the beginning of a year.
+    pub fn valid_until(names: &[&str], year: i32) -> Self {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "own server of a sesame test");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(year, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        Self { certificate: params.self_signed(&key).unwrap(), key }
+    }
+
+    pub fn pem(&self) -> String {
+        self.certificate.pem()
+    }
+
+    /// A server that shows it.
+    pub fn server_config(&self) -> Arc<ServerConfig> {
+        server(&self.certificate, &self.key)
+    }
+}
+
+fn server(certificate: &Certificate, key: &KeyPair) -> Arc<ServerConfig> {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    Arc::new(builder.with_single_cert(vec![certificate.der().clone()], key).unwrap())
 }

@@ -13,7 +13,7 @@ use rustls::ServerConfig;
 use sesame::model::digest::Digest;
 
 use super::artifact::Artifact;
-use super::ca::Ca;
+use super::ca::{Ca, SelfSigned};
 use super::registry_server::accept;
 
 /// A running registry. It stops with the test process.
@@ -71,6 +71,8 @@ pub enum Fault {
     EchoManifest,
     /// Sends a manifest with one space more each time; what was sent is there by its digest too.
     Rotate,
+    /// Lists tags, with another page behind each, and takes its time.
+    EndlessTags,
     /// Asks for a token, whatever was sent.
     Unauthorized,
 }
@@ -166,6 +168,17 @@ impl Registry {
     /// Speaks HTTPS, with a certificate for `127.0.0.1`.
     pub fn start_tls(ca: &Ca) -> Self {
         Self::serve("https", Some(ca.server_config(&["127.0.0.1"])))
+    }
+
+    /// The same, and the server's own certificate in PEM.
+    pub fn start_named(ca: &Ca) -> (Self, String) {
+        let (config, pem) = ca.server(&["127.0.0.1"]);
+        (Self::serve("https", Some(config)), pem)
+    }
+
+    /// Speaks HTTPS, with a certificate of its own.
+    pub fn start_self_signed(certificate: &SelfSigned) -> Self {
+        Self::serve("https", Some(certificate.server_config()))
     }
 
     fn serve(scheme: &str, tls: Option<Arc<ServerConfig>>) -> Self {

@@ -273,6 +273,12 @@ fn spoiled(mut answer: Answer, fault: Fault, request: &Request, shared: &Shared)
             answer.body =
                 format!("{{\"schemaVersion\":2,\"config\":{layer},\"layers\":[{layer},{layer}]}}").into_bytes();
         }
+        Fault::EndlessTags => {
+            std::thread::sleep(Duration::from_millis(20));
+            shared.lock().rotations += 1;
+            let next = format!("<{}?n=1000&last={}>; rel=\"next\"", request.path, shared.lock().rotations);
+            answer = answer.with("Link", next);
+        }
         Fault::Rotate => {
             let mut state = shared.lock();
             state.rotations += 1;

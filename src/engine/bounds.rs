@@ -1,0 +1,518 @@
+//! How much a component may be, and may make of itself, told from its bytes before anything is compiled.
+//!
+//! Nested components multiply: some lines can stand for millions of instances, which would be compiled one by one, and for
+//! gigabytes of wasmtime's own records, which no limit of memory counts. What is listed, shown or looked up by name takes
+//! time outside every limit of a guest. So each has a bound here, in one table, and the README has the same.
+
+use wasmparser::component_types::{ComponentEntityType, ComponentItem};
+use wasmparser::types::TypesRef;
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentType,
+    ComponentTypeDeclaration, ComponentTypeRef, CoreType, Instance, InstanceTypeDeclaration, Parser, Payload,
+};
+
+use super::inspect::InspectError;
+use crate::model::text::shorten;
+
+/// One bound: what is counted, as messages say it, and how many of it there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound {
+    pub what: &'static str,
+    pub most: u64,
+}
+
+/// Core instances of one component, nested ones multiplied out.
+pub const CORE_INSTANCES: Bound = Bound { what: "core instances", most: 1_000 };
+/// Instances of components, nested ones multiplied out.
+pub const COMPONENT_INSTANCES: Bound = Bound { what: "component instances", most: 1_000 };
+/// Functions, globals, tables and memories of all core instances, as if each were of the largest module. wasmtime keeps a
+/// few dozen bytes for each.
+pub const CORE_ITEMS: Bound = Bound { what: "functions and globals of core instances", most: 2_000_000 };
+/// Aliases, canonical functions, and what is handed to and exported by instances, nested ones multiplied out.
+pub const COMPONENT_ITEMS: Bound = Bound { what: "aliases, lifted and lowered functions", most: 100_000 };
+/// Functions of all core modules together, each once.
+pub const FUNCTIONS: Bound = Bound { what: "functions", most: 1_000_000 };
+/// Types of the component and all that is nested in it, with what is in them.
+pub const TYPES: Bound = Bound { what: "types", most: 100_000 };
+/// Custom sections of the component and all that is nested in it.
+pub const CUSTOM_SECTIONS: Bound = Bound { what: "custom sections", most: 10_000 };
+/// What is imported, with what is in imported instances.
+pub const IMPORTS: Bound = Bound { what: "imports", most: 10_000 };
+/// What is exported, with what is in exported instances.
+pub const EXPORTS: Bound = Bound { what: "exports", most: 10_000 };
+/// Bytes of a name that is imported or exported.
+pub const NAME: Bound = Bound { what: "bytes in a name", most: 1_000 };
+
+/// Every bound but that of the size of a component, which is [`MAX_COMPONENT`](crate::model::plan::MAX_COMPONENT).
+pub const BOUNDS: [Bound; 10] = [
+    CORE_INSTANCES,
+    COMPONENT_INSTANCES,
+    CORE_ITEMS,
+    COMPONENT_ITEMS,
+    FUNCTIONS,
+    TYPES,
+    CUSTOM_SECTIONS,
+    IMPORTS,
+    EXPORTS,
+    NAME,
+];
+
+impl Bound {
+    fn check(self, found: u64) -> Result<(), InspectError> {
+        let Self { what, most } = self;
+        if found <= most { Ok(()) } else { Err(InspectError::TooMany { what: what.into(), found, most }) }
+    }
+}
+
+/// Counts what a component makes of itself. The bytes need not be valid.
+///
+/// # Errors
+/// [`InspectError::TooMany`] over one of the bounds above, but for those of [`check_interface`]; [`InspectError::Invalid`] if
+/// its sections cannot be read.
+pub(super) fn check_weight(bytes: &[u8]) -> Result<(), InspectError> {
+    let mut open: Vec<Part> = Vec::new();
+    let mut all = All::default();
+    let mut whole = Made::default();
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload?;
+        match payload {
+            Payload::Version { encoding, .. } => open.push(Part::new(encoding == wasmparser::Encoding::Component)),
+            Payload::End(_) => {
+                let Some(part) = open.pop() else { continue };
+                match open.last_mut() {
+                    Some(outer) if part.is_component => outer.components.push(part.made),
+                    None => whole = part.made,
+                    Some(_) => {}
+                }
+                if !part.is_component {
+                    all.largest_module = all.largest_module.max(part.core_items);
+                }
+            }
+            payload => {
+                // What is around it, for aliases that lead out.
+                if let Some((part, around)) = open.split_last_mut() {
+                    part.take(payload, around, &mut all)?;
+                }
+            }
+        }
+    }
+    let core_items = whole.core_instances.saturating_mul(all.largest_module);
+    CORE_INSTANCES.check(whole.core_instances)?;
+    COMPONENT_INSTANCES.check(whole.component_instances)?;
+    COMPONENT_ITEMS.check(whole.items)?;
+    CORE_ITEMS.check(core_items)?;
+    FUNCTIONS.check(all.functions)?;
+    TYPES.check(all.types)?;
+    CUSTOM_SECTIONS.check(all.custom_sections)
+}
+
+/// Counts what a validated component imports and exports: the names of its own, and of what is in its instances.
+///
+/// # Errors
+/// [`InspectError::TooMany`], or [`InspectError::LongName`].
+pub(super) fn check_interface<'a>(
+    types: TypesRef<'_>,
+    imports: impl Iterator<Item = &'a str>,
+    exports: impl Iterator<Item = &'a str>,
+) -> Result<(), InspectError> {
+    let imports = imports.map(|name| (name, types.component_item_for_import(name)));
+    let exports = exports.map(|name| (name, types.component_item_for_export(name)));
+    IMPORTS.check(count_names(types, imports)?)?;
+    EXPORTS.check(count_names(types, exports)?)
+}
+
+fn count_names<'a, 'b>(
+    types: TypesRef<'b>,
+    items: impl Iterator<Item = (&'a str, Option<&'b ComponentItem>)>,
+) -> Result<u64, InspectError> {
+    let mut count = 0_u64;
+    for (name, item) in items {
+        check_name(name)?;
+        count += 1;
+        if let Some(ComponentItem { ty: ComponentEntityType::Instance(instance), .. }) = item {
+            for name in types[*instance].exports.keys() {
+                check_name(name)?;
+                count += 1;
+            }
+        }
+    }
+    Ok(count)
+}
+
+fn check_name(name: &str) -> Result<(), InspectError> {
+    let length = name.len() as u64;
+    if length <= NAME.most {
+        return Ok(());
+    }
+    Err(InspectError::LongName { name: shorten(name).into_owned(), length, most: NAME.most })
+}
+
+/// What is counted in all parts together, each of them once.
+#[derive(Default)]
+struct All {
+    largest_module: u64,
+    functions: u64,
+    types: u64,
+    custom_sections: u64,
+}
+
+/// What one instance of a component makes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Made {
+    core_instances: u64,
+    component_instances: u64,
+    items: u64,
+}
+
+impl Made {
+    /// What a component counts for that is only known once it runs.
+    const UNKNOWN: Self = Self {
+        core_instances: CORE_INSTANCES.most,
+        component_instances: COMPONENT_INSTANCES.most,
+        items: COMPONENT_ITEMS.most,
+    };
+
+    /// Adds an instance of a component.
+    fn instantiate(&mut self, component: Self) {
+        self.core_instances = self.core_instances.saturating_add(component.core_instances);
+        self.component_instances =
+            self.component_instances.saturating_add(component.component_instances).saturating_add(1);
+        self.items = self.items.saturating_add(component.items);
+    }
+
+    fn add_items(&mut self, items: usize) {
+        self.items = self.items.saturating_add(items as u64);
+    }
+}
+
+/// A module or component that is being read.
+struct Part {
+    is_component: bool,
+    /// What a module holds.
+    core_items: u64,
+    made: Made,
+    /// What an instance of each component of its index space makes.
+    components: Vec<Made>,
+}
+
+impl Part {
+    fn new(is_component: bool) -> Self {
+        Self { is_component, core_items: 0, made: Made::default(), components: Vec::new() }
+    }
+
+    fn component(&self, index: u32) -> Made {
+        self.components.get(index as usize).copied().unwrap_or_default()
+    }
+
+    /// Counts one section; `around` are the parts that this one is nested in, the outermost first.
+    fn take(&mut self, payload: Payload<'_>, around: &[Self], all: &mut All) -> Result<(), InspectError> {
+        match payload {
+            Payload::CustomSection(_) => all.custom_sections += 1,
+            Payload::TypeSection(section) => {
+                for group in section {
+                    all.types += group?.types().len() as u64;
+                }
+            }
+            Payload::ImportSection(section) => {
+                // Groups of imports count at least their entries.
+                for import in section.into_imports() {
+                    import?;
+                    self.core_items += 1;
+                }
+            }
+            Payload::FunctionSection(section) => {
+                all.functions += u64::from(section.count());
+                self.core_items += u64::from(section.count());
+            }
+            Payload::GlobalSection(section) => self.core_items += u64::from(section.count()),
+            Payload::TableSection(section) => self.core_items += u64::from(section.count()),
+            Payload::MemorySection(section) => self.core_items += u64::from(section.count()),
+            Payload::InstanceSection(section) => {
+                for instance in section {
+                    match instance? {
+                        Instance::Instantiate { args, .. } => {
+                            self.made.core_instances = self.made.core_instances.saturating_add(1);
+                            self.made.add_items(args.len());
+                        }
+                        Instance::FromExports(exports) => self.made.add_items(exports.len()),
+                    }
+                }
+            }
+            Payload::ComponentInstanceSection(section) => {
+                for instance in section {
+                    match instance? {
+                        ComponentInstance::Instantiate { component_index, args } => {
+                            self.made.instantiate(self.component(component_index));
+                            self.made.add_items(args.len());
+                        }
+                        ComponentInstance::FromExports(exports) => self.made.add_items(exports.len()),
+                    }
+                }
+            }
+            Payload::ComponentCanonicalSection(section) => self.made.add_items(section.count() as usize),
+            Payload::ComponentAliasSection(section) => {
+                for alias in section {
+                    self.made.add_items(1);
+                    match alias? {
+                        ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, count, index } => {
+                            // 0 is this part itself.
+                            let outer = (count as usize).checked_sub(1).and_then(|up| around.iter().rev().nth(up));
+                            let made = if count == 0 { Some(&*self) } else { outer }.map(|part| part.component(index));
+                            self.components.push(made.unwrap_or_default());
+                        }
+                        ComponentAlias::InstanceExport { kind: ComponentExternalKind::Component, .. } => {
+                            self.components.push(Made::UNKNOWN);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Payload::ComponentImportSection(section) => {
+                for import in section {
+                    if let ComponentTypeRef::Component(_) = import?.ty {
+                        self.components.push(Made::UNKNOWN);
+                    }
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section {
+                    let export = export?;
+                    self.made.add_items(1);
+                    if export.kind == ComponentExternalKind::Component {
+                        self.components.push(self.component(export.index));
+                    }
+                }
+            }
+            Payload::CoreTypeSection(section) => {
+                for ty in section {
+                    all.types += core_type(&ty?);
+                }
+            }
+            Payload::ComponentTypeSection(section) => {
+                for ty in section {
+                    all.types += component_type(&ty?);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A core type, and what is declared in it.
+fn core_type(ty: &CoreType<'_>) -> u64 {
+    match ty {
+        CoreType::Rec(group) => group.types().len() as u64,
+        CoreType::Module(declarations) => 1 + declarations.len() as u64,
+    }
+}
+
+/// A type, and what is declared in it.
+fn component_type(ty: &ComponentType<'_>) -> u64 {
+    1 + match ty {
+        ComponentType::Component(declarations) => {
+            let inner = declarations.iter().map(|declaration| match declaration {
+                ComponentTypeDeclaration::CoreType(ty) => core_type(ty),
+                ComponentTypeDeclaration::Type(ty) => component_type(ty),
+                _ => 1,
+            });
+            inner.sum()
+        }
+        ComponentType::Instance(declarations) => {
+            let inner = declarations.iter().map(|declaration| match declaration {
+                InstanceTypeDeclaration::CoreType(ty) => core_type(ty),
+                InstanceTypeDeclaration::Type(ty) => component_type(ty),
+                _ => 1,
+            });
+            inner.sum()
+        }
+        ComponentType::Defined(_) | ComponentType::Func(_) | ComponentType::Resource { .. } => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weigh(text: &str) -> Result<(), InspectError> {
+        check_weight(&wat::parse_str(text).unwrap())
+    }
+
+    #[test]
+    fn real_guests_are_light() {
+        check_weight(include_bytes!("../../fixtures/guests/built/greeting-0.3.0.wasm")).unwrap();
+    }
+
+    fn too_many(bound: Bound, found: u64) -> Result<(), InspectError> {
+        Err(InspectError::TooMany { what: bound.what.into(), found, most: bound.most })
+    }
+
+    /// `$a` is ten instances of what is named `$m`, `$b` ten of `$a`, `$c` ten of `$b`.
+    fn nested(innermost: &str, outer: &str) -> String {
+        let ten = |name: &str| format!("(instance (instantiate ${name}))").repeat(10);
+        format!(
+            "(component
+                (component $a {innermost})
+                (component $b (alias outer 1 $a (component $a)) {})
+                (component $c (alias outer 1 $b (component $b)) {})
+                {outer})",
+            ten("a"),
+            ten("b"),
+        )
+    }
+
+    #[test]
+    fn core_instances_are_multiplied_out() {
+        let innermost = format!("(core module $m) {}", "(core instance (instantiate $m))".repeat(10));
+        assert_eq!(weigh(&nested(&innermost, "(instance (instantiate $c))")), Ok(()));
+        let twice = nested(&innermost, "(instance (instantiate $c)) (instance (instantiate $a))");
+        assert_eq!(weigh(&twice), too_many(CORE_INSTANCES, 1010));
+    }
+
+    #[test]
+    fn component_instances_are_multiplied_out() {
+        // 1 + 10 + 100 for each `$c`, so nine of them are 999.
+        let outer = |more: &str| format!("{}{more}", "(instance (instantiate $c))".repeat(9));
+        assert_eq!(weigh(&nested("", &outer("(instance (instantiate $a))"))), Ok(()));
+        let one_more = nested("", &outer("(instance (instantiate $a)) (instance (instantiate $a))"));
+        assert_eq!(weigh(&one_more), too_many(COMPONENT_INSTANCES, 1001));
+        let levels = (0..30).map(|level| {
+            let inner = format!("$c{level}");
+            format!(
+                "(component $c{} (alias outer 1 {inner} (component {inner})) {})",
+                level + 1,
+                format!("(instance (instantiate {inner}))").repeat(10)
+            )
+        });
+        let bomb = format!("(component (component $c0) {} (instance (instantiate $c30)))", levels.collect::<String>());
+        assert_eq!(weigh(&bomb), too_many(COMPONENT_INSTANCES, u64::MAX));
+    }
+
+    #[test]
+    fn what_comes_from_elsewhere_counts_for_as_much_as_it_may_be() {
+        let imported = "(component (import \"c\" (component $c)) (instance (instantiate $c)))";
+        assert_eq!(weigh(imported), too_many(COMPONENT_INSTANCES, 1001));
+        let exported = "(component (component $o (component $i) (export \"i\" (component $i)))
+            (instance $o (instantiate $o)) (alias export $o \"i\" (component $c)) (instance (instantiate $c)))";
+        assert_eq!(weigh(exported), too_many(COMPONENT_INSTANCES, 1002));
+    }
+
+    #[test]
+    fn items_of_components_are_multiplied_out() {
+        // An instance of `$i` has 99 exports and a lifted function; with its own, each makes 101 items.
+        let exports: String = (0..99).map(|n| format!("(export \"f{n}\" (func $f))")).collect();
+        let text = |instances: usize| {
+            format!(
+                "(component (core module $m (func (export \"f\"))) (core instance $m (instantiate $m))
+                  (component $i (core module $m (func (export \"f\"))) (core instance $m (instantiate $m))
+                    (alias core export $m \"f\" (core func $c)) (func $f (canon lift (core func $c))) (instance {exports}))
+                  {})",
+                "(instance (instantiate $i))".repeat(instances)
+            )
+        };
+        assert_eq!(weigh(&text(990)), Ok(()));
+        assert_eq!(weigh(&text(991)), too_many(COMPONENT_ITEMS, 991 * 101));
+    }
+
+    #[test]
+    fn many_instances_of_a_large_module_are_too_many_items() {
+        let globals = "(global i32 (i32.const 0))".repeat(10_000);
+        let text = |instances: usize| {
+            format!("(component (core module $m {globals}) {})", "(core instance (instantiate $m))".repeat(instances))
+        };
+        assert_eq!(weigh(&text(200)), Ok(()));
+        assert_eq!(weigh(&text(201)), too_many(CORE_ITEMS, 2_010_000));
+    }
+
+    /// A component of one core module with a section of this many entries, each these bytes.
+    fn with_section(modules: &[(u8, u32, &[u8])]) -> Vec<u8> {
+        use wasm_encoder::{Component, ModuleSection, RawSection};
+        let mut component = Component::new();
+        for (id, count, entry) in modules {
+            let mut data = Vec::new();
+            wasm_encoder::Encode::encode(count, &mut data);
+            data.extend(entry.repeat(*count as usize));
+            let mut module = wasm_encoder::Module::new();
+            module.section(&RawSection { id: *id, data: &data });
+            component.section(&ModuleSection(&module));
+        }
+        component.finish()
+    }
+
+    #[test]
+    fn functions_of_all_modules_are_counted_together() {
+        assert_eq!(check_weight(&with_section(&[(3, 500_000, &[0]), (3, 500_000, &[0])])), Ok(()));
+        let more = with_section(&[(3, 500_000, &[0]), (3, 500_001, &[0])]);
+        assert_eq!(check_weight(&more), too_many(FUNCTIONS, 1_000_001));
+    }
+
+    #[test]
+    fn types_are_counted_with_what_is_in_them() {
+        let function = [0x60, 0, 0];
+        assert_eq!(check_weight(&with_section(&[(1, 50_000, &function), (1, 50_000, &function)])), Ok(()));
+        let more = with_section(&[(1, 50_000, &function), (1, 50_001, &function)]);
+        assert_eq!(check_weight(&more), too_many(TYPES, 100_001));
+        let text = |inner: usize| {
+            let inner = "(type u8)".repeat(inner);
+            format!("(component (type (component (type (instance {inner})))) (core type (module (type (func)))))")
+        };
+        assert_eq!(weigh(&text(99_996)), Ok(()));
+        assert_eq!(weigh(&text(99_997)), too_many(TYPES, 100_001));
+    }
+
+    #[test]
+    fn custom_sections_are_counted_everywhere() {
+        let text = |own: usize| {
+            let own = "(@custom \"x\" \"\")".repeat(own);
+            format!("(component {own} (core module (@custom \"y\" \"\")) (component (@custom \"z\" \"\")))")
+        };
+        assert_eq!(weigh(&text(9_998)), Ok(()));
+        assert_eq!(weigh(&text(9_999)), too_many(CUSTOM_SECTIONS, 10_001));
+    }
+
+    /// A component that exports an instance with so many functions, and imports one.
+    fn interface(functions: usize, name: &str) -> Result<super::super::inspect::Interface, InspectError> {
+        let functions = |kind: &str| (0..functions).map(|n| format!("(export \"f{n}\" {kind})")).collect::<String>();
+        let (exports, imports) = (functions("(func $f)"), functions("(func)"));
+        let text = format!(
+            "(component (import \"a:b/{name}\" (instance {imports}))
+              (core module $m (func (export \"f\"))) (core instance $i (instantiate $m))
+              (func $f (canon lift (core func $i \"f\"))) (instance $x {exports}) (export \"a:b/c\" (instance $x)))"
+        );
+        super::super::inspect::inspect(&wat::parse_str(text).unwrap())
+    }
+
+    #[test]
+    fn imports_and_exports_are_counted_with_what_is_in_their_instances() {
+        assert!(interface(9_999, "i").is_ok());
+        assert_eq!(interface(10_000, "i").map(drop), too_many(IMPORTS, 10_001));
+        let exports: String = (0..10_001).map(|n| format!("(export \"f{n}\" (func $f))")).collect();
+        let text = format!(
+            "(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m))
+              (func $f (canon lift (core func $i \"f\"))) {exports})"
+        );
+        let inspected = super::super::inspect::inspect(&wat::parse_str(text).unwrap());
+        assert_eq!(inspected.map(drop), too_many(EXPORTS, 10_001));
+    }
+
+    #[test]
+    fn names_are_short() {
+        assert!(interface(1, &"n".repeat(996)).is_ok());
+        let name = "n".repeat(997);
+        let shown = format!("a:b/{}…", &name[..196]);
+        let error = InspectError::LongName { name: shown, length: 1_001, most: 1_000 };
+        assert_eq!(interface(1, &name), Err(error));
+    }
+
+    #[test]
+    fn the_readme_has_the_table() {
+        let readme = include_str!("../../README.md");
+        for Bound { what, most } in BOUNDS {
+            let most = most.to_string();
+            let grouped: Vec<&str> =
+                most.as_bytes().rchunks(3).rev().map(|part| std::str::from_utf8(part).unwrap()).collect();
+            let row = format!("| {what} | {} |", grouped.join(","));
+            assert!(readme.contains(&row), "no row `{row}`");
+        }
+    }
+}

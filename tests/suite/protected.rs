@@ -1,0 +1,325 @@
+//! What a guest may write to, and what a bundle may: nothing that any project of this machine reads.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::bundles;
+use crate::grants::writer;
+use crate::support::artifact::component;
+use crate::support::sandbox::{Run, Sandbox};
+
+/// A project of a guest that writes files, granted one folder, beside other entries.
+fn granted(sandbox: &Sandbox, folder: &str, others: &str) {
+    sandbox.write("notes.wasm", writer());
+    let entry = format!("notes = {{ path = \"notes.wasm\", capabilities.fs-write = [\"{folder}\"] }}");
+    sandbox.write("sesame.toml", format!("[extensions]\n{entry}\n{others}"));
+}
+
+#[test]
+fn nothing_that_this_project_reads_is_given_for_writing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("build/clock.wasm", component("clock"));
+    sandbox.write("vendor/oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}");
+    sandbox.write("vendor/index.json", "{\"schemaVersion\":2,\"manifests\":[]}");
+    sandbox.write("trust/ca.pem", "");
+    sandbox.write(".git/hooks/x", "");
+    sandbox.write("notes/x", "");
+    fs::create_dir_all(sandbox.path("project/vendor/blobs/sha256")).unwrap();
+    symlink("build", sandbox.path("project/linked")).unwrap();
+    let others = "clock = { path = \"linked/clock.wasm\" }\n[registries.\"ghcr.io\"]\nmirrors = [\"oci-layout:vendor\"]\nca = \"trust/ca.pem\"\n";
+    for (folder, read) in [
+        (".", "project/"),
+        ("build", "build/clock.wasm, the component of `clock` of"),
+        ("vendor", "vendor, a mirror of"),
+        ("vendor/blobs", "vendor, a mirror of"),
+        ("trust", "trust/ca.pem, the certificates of"),
+        (".git", ".git, the repository of"),
+        (".git/hooks", ".git, the repository of"),
+    ] {
+        granted(&sandbox, folder, others);
+        let run = sandbox.run(&["sync"]);
+        run.fails(77, &["a folder that `notes` is granted cannot be given to it", "can be used to change", read]);
+        run.fails(77, &["project/sesame.toml", "grant a folder beside it"]);
+    }
+    granted(&sandbox, "notes", others);
+    sandbox.ok(&["sync"]);
+}
+
+#[test]
+fn nothing_that_another_active_manifest_or_a_policy_reads_is_given_for_writing() {
+    let sandbox = Sandbox::new();
+    // The dotfiles have a profile of their own; the manifest that is found leads to them.
+    sandbox.write("../dotfiles/parts/tool.wasm", component("tool"));
+    sandbox.write("../dotfiles/sesame.toml", "profile = \"mine\"\nextensions.tool = { path = \"parts/tool.wasm\" }\n");
+    sandbox.write("../dotfiles/.git/config", "");
+    sandbox.write("../policies/policy.toml", "[registries.\"ghcr.io\"]\nca = \"../trust/ca.pem\"\n");
+    sandbox.write("../trust/ca.pem", "");
+    fs::create_dir_all(sandbox.path("home/config/pds")).unwrap();
+    symlink(sandbox.path("policies/policy.toml"), sandbox.path("home/config/pds/policy.toml")).unwrap();
+    let dotfiles = sandbox.path("dotfiles");
+    sandbox.ok(&["sync", "--manifest", dotfiles.to_str().unwrap()]);
+    for (folder, read) in [
+        ("~/dotfiles", "dotfiles/"),
+        ("~/dotfiles/parts", "the component of `tool` of"),
+        ("~/dotfiles/.git", "the repository of"),
+        ("~/policies", "policies/policy.toml, a policy of"),
+    ] {
+        granted(&sandbox, folder, "");
+        sandbox.run(&["sync"]).fails(77, &["can be used to change", read]);
+        let call = ["extension", "call", "./notes.wasm", "run", "--grant", &format!("fs-write={folder}")[..]]
+            .map(str::to_owned);
+        let call: Vec<&str> = call.iter().map(String::as_str).collect();
+        sandbox.run(&call).fails(77, &["can be used to change", read]);
+    }
+    // Also where it became so after it was granted.
+    sandbox.write("../elsewhere/x", "");
+    granted(&sandbox, "~/elsewhere", "");
+    sandbox.ok(&["sync"]);
+    sandbox.ok(&["extension", "call", "notes", "run"]);
+    sandbox.write("../elsewhere/late.wasm", component("late"));
+    sandbox.write(
+        "../dotfiles/sesame.toml",
+        "profile = \"mine\"\nextensions.tool = { path = \"../elsewhere/late.wasm\" }\n",
+    );
+    sandbox.ok(&["sync", "--manifest", dotfiles.to_str().unwrap()]);
+    sandbox.run(&["extension", "call", "notes", "run"]).fails(77, &["late.wasm, the component of `tool` of"]);
+}
+
+/// A bundle of one extension of a file, which is then said to be of this path.
+fn bundle_with(path: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("tool.wasm", component("tool"));
+    sandbox.write("sesame.toml", "extensions.tool = { path = \"tool.wasm\" }\n");
+    sandbox.ok(&["lock"]);
+    sandbox.ok(&["bundle", "export", "../set.tar"]);
+    let set = sandbox.path("set.tar");
+    let files = ["sesame.toml", "sesame.lock"].into_iter().fold(bundles::read(&set), |files, text| {
+        bundles::with_text(&files, text, |text| text.replace("tool.wasm", path))
+    });
+    bundles::write(&set, &files, Vec::new());
+    sandbox
+}
+
+#[test]
+fn a_bundle_writes_components_alone_and_none_in_hidden_folders() {
+    for path in ["GNUmakefile", ".bashrc", ".git/hooks/x.wasm", "policy.toml", "extensions", "a/.b/c.wasm", "x.wasm/y"]
+    {
+        let from = bundle_with(path);
+        let machine = Sandbox::new();
+        let run = machine.run(&["bundle", "import", from.path("set.tar").to_str().unwrap(), "--grant-all"]);
+        run.fails(65, &[&format!("it would write the component of `tool` to {path}")]);
+        assert!(!machine.path("home/config").exists(), "{path}");
+    }
+    let from = bundle_with("build/tool.wasm");
+    let machine = Sandbox::new();
+    machine.ok(&["bundle", "import", from.path("set.tar").to_str().unwrap(), "--grant-all"]);
+    assert!(machine.path("home/config/pds/build/tool.wasm").is_file());
+}
+
+#[test]
+fn an_export_refuses_what_no_import_would_take() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tool", component("tool"));
+    sandbox.write("sesame.toml", "extensions.tool = { path = \"tool\" }\n");
+    sandbox.ok(&["lock"]);
+    sandbox
+        .run(&["bundle", "export", "../set"])
+        .fails(65, &["`tool` is made from tool, and a bundle carries files named *.wasm"]);
+}
+
+#[test]
+fn what_a_bundle_writes_is_shown_and_agreed_to_even_where_it_grants_nothing() {
+    let from = bundle_with("tool.wasm");
+    let set = from.path("set.tar");
+    let machine = Sandbox::new();
+    let run = machine.run(&["bundle", "import", set.to_str().unwrap()]);
+    run.fails(77, &["the bundle writes ", "config/pds/tool.wasm", "config/pds/sesame.toml", "add `--grant-all`"]);
+    assert!(!machine.path("home/config").exists() && !machine.data().join("profiles").exists());
+    let run = machine.ok(&["bundle", "import", set.to_str().unwrap(), "--grant-all"]);
+    for file in ["tool.wasm", "sesame.toml", "sesame.lock"] {
+        let written = format!("  writes {}", machine.path("home/config/pds").join(file).display());
+        assert!(run.stderr.contains(&written), "no `{written}` in {}", run.stderr);
+    }
+    // The same one again writes nothing, and asks nothing.
+    machine.ok(&["bundle", "import", set.to_str().unwrap()]).fails(0, &["up to date"]);
+}
+
+#[test]
+fn a_bundle_is_not_written_through_links() {
+    let from = bundle_with("build/tool.wasm");
+    let set = from.path("set.tar");
+    for (link, leads) in [
+        ("build", "../../outside"),
+        ("extensions", "../../outside"),
+        ("sesame.toml", "../../outside/z"),
+        ("build/tool.wasm", "../../../outside/z"),
+    ] {
+        let machine = Sandbox::new();
+        machine.write("../outside/z", "");
+        let path = machine.path("home/config/pds").join(link);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        symlink(leads, &path).unwrap();
+        let imported = ["bundle", "import", set.to_str().unwrap(), "--grant-all", "--replace"];
+        let run = machine.run(&imported);
+        if link == "extensions" {
+            // It brings no drop-ins, so nothing goes there.
+            assert_eq!(run.status, 0, "{}", run.stderr);
+        } else {
+            run.fails(78, &[&path.display().to_string(), "is a link, which may lead outside of"]);
+        }
+        assert_eq!(fs::read_dir(machine.path("outside")).unwrap().count(), 1, "{link}");
+    }
+}
+
+#[test]
+fn what_is_granted_is_shown_so_that_nothing_in_it_is_hidden() {
+    for (item, shown) in [
+        ("~/no\u{200b}tes", "~/no\\u{200b}tes"),
+        ("~/a\u{61c}b", "~/a\\u{61c}b"),
+        ("~/a\u{2028}b", "~/a\\u{2028}b"),
+        ("~/a\u{ad}b", "~/a\\u{ad}b"),
+        ("~/a\u{e0041}b", "~/a\\u{e0041}b"),
+        ("~/a\u{202e}b", "~/a\\u{202e}b"),
+    ] {
+        let sandbox = Sandbox::new();
+        granted(&sandbox, item, "");
+        for command in [
+            &["sync", "--dry-run"][..],
+            &["lock"],
+            &["sync"],
+            &["extension", "info", "notes"],
+            &["extension", "list"],
+            &["graph"],
+        ] {
+            let run = sandbox.run(command);
+            let said = run.stdout + &run.stderr;
+            assert!(!said.contains(item), "{command:?} shows {item:?} as it is:\n{said}");
+            let grants = !matches!(command[0], "lock" | "graph");
+            assert!(!grants || said.contains(shown), "{command:?} does not show {shown}:\n{said}");
+        }
+    }
+}
+
+#[test]
+fn a_document_has_no_raw_controls_wherever_it_goes() {
+    let sandbox = Sandbox::new();
+    let text = "(component (core module $m (memory (export \"memory\") 1)
+          (data (i32.const 0) \"\\08\\00\\00\\00\\09\\00\\00\\00\\c2\\9b2J\\e2\\80\\aex!\")
+          (func (export \"run\") (result i32) i32.const 0))
+        (core instance $i (instantiate $m))
+        (func (export \"run\") (result string) (canon lift (core func $i \"run\") (memory $i \"memory\"))))";
+    sandbox.write("a.wasm", wat::parse_str(text).unwrap());
+    let document = sandbox.ok(&["extension", "call", "./a.wasm", "run", "--json"]).stdout;
+    assert!(document.contains("\\u009b2J\\u202ex!"), "{document}");
+    let parsed: serde_json::Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(parsed["data"]["value"], "\u{9b}2J\u{202e}x!");
+}
+
+/// What a sync from nothing says; and with a lock there already.
+fn said_by_syncs(sandbox: &Sandbox) -> [String; 2] {
+    let unlocked = sandbox.ok(&["sync"]).stderr;
+    fs::remove_dir_all(sandbox.data().join("profiles")).unwrap();
+    [unlocked, sandbox.ok(&["sync"]).stderr]
+}
+
+#[test]
+fn every_way_to_make_grants_active_shows_them() {
+    let grants = "env=AWS_SECRET_ACCESS_KEY, fs-write=~/.ssh";
+    let sandbox = Sandbox::new();
+    sandbox.write("../home/.ssh/x", "");
+    sandbox.write("notes.wasm", writer());
+    let entry = "notes = { path = \"notes.wasm\", capabilities.fs-write = [\"~/.ssh\"], capabilities.env = [\"AWS_SECRET_ACCESS_KEY\"] }\n";
+    sandbox.write("sesame.toml", format!("[extensions]\n{entry}"));
+    let planned = sandbox.ok(&["sync", "--dry-run"]).stdout;
+    for (way, said) in ["a first sync", "a first sync with a lock"].into_iter().zip(said_by_syncs(&sandbox)) {
+        assert!(said.contains(&format!("+ notes  notes.wasm  grants: {grants}")), "{way}: {said}");
+    }
+    assert!(planned.contains(grants), "{planned}");
+    // More is granted later: by hand, and by the command that adds.
+    sandbox.write("other.wasm", component("other"));
+    sandbox.write("sesame.toml", format!("[extensions]\n{entry}other = {{ path = \"other.wasm\" }}\n"));
+    sandbox.ok(&["sync"]).fails(0, &["+ other  other.wasm"]);
+    let granted = format!("[extensions]\n{entry}other = {{ path = \"other.wasm\", capabilities.env = [\"TOKEN\"] }}\n");
+    sandbox.write("sesame.toml", granted);
+    sandbox.ok(&["sync"]).fails(0, &["~ other  grants: +env=TOKEN"]);
+    sandbox.ok(&["rollback"]).fails(0, &["~ other  grants: -env=TOKEN"]);
+    sandbox.ok(&["rollback", "3"]).fails(0, &["~ other  grants: +env=TOKEN"]);
+    let add = ["add", "--path", "other.wasm", "--name", "third", "--grant", "env=HOME"];
+    sandbox.ok(&add).fails(0, &["added third  other.wasm  env=HOME"]);
+    // A change of the manifest that an upgrade brings along.
+    sandbox.write("notes.wasm", component("new notes"));
+    sandbox.write("sesame.toml", sandbox.read("sesame.toml").replace("[\"TOKEN\"]", "[\"TOKEN\", \"LANG\"]"));
+    sandbox.ok(&["upgrade"]).fails(0, &["~ notes", "~ other  grants: +env=LANG,TOKEN -env=TOKEN"]);
+    sandbox.ok(&["bundle", "export", "../set.tar"]);
+    let machine = Sandbox::new();
+    let imported =
+        ["bundle", "import", &sandbox.path("set.tar").display().to_string(), "--grant-all"].map(str::to_owned);
+    let imported: Vec<&str> = imported.iter().map(String::as_str).collect();
+    machine.ok(&imported).fails(0, &[grants, "+ other  other.wasm  grants: env=LANG,TOKEN"]);
+}
+
+#[test]
+fn a_generation_under_the_number_of_another_is_noticed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\" }\n");
+    for seed in ["one", "two"] {
+        sandbox.write("a.wasm", component(seed));
+        sandbox.ok(&["sync"]);
+    }
+    let file = |number: u32| sandbox.data().join(format!("profiles/default/generations/{number}.toml"));
+    fs::rename(file(1), sandbox.path("x")).unwrap();
+    fs::rename(file(2), file(1)).unwrap();
+    fs::rename(sandbox.path("x"), file(2)).unwrap();
+    sandbox.run(&["verify"]).fails(76, &["1.toml", "it is generation 2", "2.toml", "it is generation 1"]);
+    sandbox.run(&["extension", "call", "a", "run"]).fails(74, &["cannot tell what is live", "it is generation 1"]);
+    sandbox.run(&["rollback", "1"]).fails(74, &["it is generation 2"]);
+    fs::copy(file(1), file(3)).unwrap();
+    let listed = sandbox.ok(&["generations"]).stdout;
+    assert!(listed.contains("damaged: it is generation 2"), "{listed}");
+}
+
+#[test]
+fn an_interface_is_granted_in_every_version_and_spelling_or_not_at_all() {
+    let secret = |import: &str| {
+        let sandbox = Sandbox::new();
+        let text = format!(
+            "(component (import \"{import}\" (instance (export \"get\" (func (param \"name\" string) (result (result (option string) (error string))))))))"
+        );
+        sandbox.write("a.wasm", wat::parse_str(text).unwrap());
+        let run = |grants: &str| -> Run {
+            sandbox.write("sesame.toml", format!("extensions.a = {{ path = \"a.wasm\", {grants} }}\n"));
+            let _ = fs::remove_file(sandbox.path("project/sesame.lock"));
+            sandbox.run(&["sync"])
+        };
+        (run(""), run("capabilities.config-read = true"), run("capabilities.secret-read = true"))
+    };
+    for served in [
+        "open-sesame:host/secret-read@0.1.0",
+        "open-sesame:host/secret-read@0.1.1",
+        "open-sesame:host/secret-read@0.1.99",
+    ] {
+        let (nothing, other, granted) = secret(served);
+        nothing.fails(77, &["needs", "secret-read"]);
+        other.fails(77, &["secret-read"]);
+        assert_eq!(granted.status, 0, "{served}: {}", granted.stderr);
+    }
+    for refused in [
+        "open-sesame:host/secret-read@0.2.0",
+        "open-sesame:host/secret-read@0.0.1",
+        "open-sesame:host/secret-read@1.0.0",
+        "open-sesame:host/secret-read@0.1.0-rc.1",
+        "open-sesame:host/secret-read",
+        "open-sesame:host/SECRET-READ@0.1.0",
+        "open-sesame:host/secret-READ@0.1.0",
+        "OPEN-SESAME:host/secret-read@0.1.0",
+        "secret-read",
+    ] {
+        let Ok(_) = wat::parse_str(format!("(component (import \"{refused}\" (instance)))")) else {
+            panic!("{refused} is no name")
+        };
+        for run in <[Run; 3]>::from(secret(refused)) {
+            let said = ["which this host does not have", "is not a valid extern name"];
+            assert!(run.status == 65 && said.iter().any(|said| run.stderr.contains(said)), "{refused}: {}", run.stderr);
+        }
+    }
+}
