@@ -9,6 +9,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
+use super::text::shorten;
+
 /// A SHA-256 digest. `Display` gives `sha256:<64 hex digits>`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "String", into = "String")]
@@ -88,10 +90,10 @@ impl FromStr for Digest {
             return Err(DigestError::Empty);
         }
         let Some((algorithm, digits)) = text.split_once(':') else {
-            return Err(DigestError::NoAlgorithm(text.to_owned()));
+            return Err(DigestError::NoAlgorithm(shorten(text).into_owned()));
         };
         if algorithm != "sha256" {
-            return Err(DigestError::Algorithm(algorithm.to_owned()));
+            return Err(DigestError::Algorithm(shorten(algorithm).into_owned()));
         }
         if let Some(other) = digits.chars().find(|c| !c.is_ascii_hexdigit()) {
             return Err(DigestError::NotHex(other));

@@ -49,8 +49,7 @@ impl fmt::Display for Reason {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.extensions.iter().map(ExtensionName::as_str).collect();
-        let names = names.join(", ");
+        let names = text::list(self.extensions.iter().map(ExtensionName::as_str));
         write!(f, "{:<9}", self.action.verb())?;
         match &self.action {
             Action::Fetch { blob, .. } | Action::Verify { blob } => {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::model::digest::{Digest, DigestError};
 use crate::model::plan::MAX_COMPONENT;
+use crate::model::text::shorten;
 
 /// The media types that say that a layer is wasm. A lone layer of another type is told by its first bytes.
 pub const WASM_LAYERS: [&str; 4] = [
@@ -92,12 +93,17 @@ impl Refusal {
     }
 }
 
+/// A document that is none. The parser quotes what it has found, however long that is.
+fn json(error: serde_json::Error) -> Refusal {
+    Refusal::Json(shorten(&error.to_string()).into_owned())
+}
+
 /// Reads a manifest or index.
 ///
 /// # Errors
 /// [`Refusal`] if it leads to no single component.
 pub fn read(bytes: &[u8]) -> Result<Artifact, Refusal> {
-    let shape: Shape = serde_json::from_slice(bytes).map_err(|error| Refusal::Json(error.to_string()))?;
+    let shape: Shape = serde_json::from_slice(bytes).map_err(json)?;
     let is_index = shape.manifests.is_some();
     let of_other_kind = match shape.media_type.as_deref() {
         Some(media_type) if INDEXES.contains(&media_type) => !is_index,
@@ -142,7 +148,7 @@ struct Shape {
 }
 
 fn read_index(bytes: &[u8]) -> Result<Artifact, Refusal> {
-    let index: OciImageIndex = serde_json::from_slice(bytes).map_err(|error| Refusal::Json(error.to_string()))?;
+    let index: OciImageIndex = serde_json::from_slice(bytes).map_err(json)?;
     let mut fitting = Vec::new();
     let mut others = Vec::new();
     for entry in index.manifests {
@@ -164,7 +170,7 @@ fn read_index(bytes: &[u8]) -> Result<Artifact, Refusal> {
 }
 
 fn read_manifest(bytes: &[u8]) -> Result<Artifact, Refusal> {
-    let manifest: OciImageManifest = serde_json::from_slice(bytes).map_err(|error| Refusal::Json(error.to_string()))?;
+    let manifest: OciImageManifest = serde_json::from_slice(bytes).map_err(json)?;
     if manifest.config.media_type == SPIN_CONFIG {
         return Err(Refusal::Spin);
     }

@@ -15,6 +15,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 
 use super::body::Body;
+use super::challenge::{self, Challenge, TokenServer};
 use super::credentials::Found;
 use super::error::{Error, line};
 use super::host::{Host, Request};
@@ -72,24 +73,6 @@ struct Pass {
     /// The value of an `Authorization` header.
     header: Secret,
     until: Option<Instant>,
-}
-
-/// What a registry wants to see.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Challenge {
-    /// A token from this server.
-    Bearer(TokenServer),
-    /// A name and a password.
-    Basic,
-    /// Nothing that we understand.
-    Unknown,
-}
-
-/// Where tokens are, as a registry says it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TokenServer {
-    pub realm: String,
-    service: Option<String>,
 }
 
 impl Tokens {
@@ -193,24 +176,7 @@ impl Pass {
 
 /// The challenge in the headers of a 401.
 pub(super) fn challenge(headers: &HeaderMap) -> Challenge {
-    let values = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-    let challenges: Vec<_> = values.filter_map(|value| http_auth::parse_challenges(value).ok()).flatten().collect();
-    for challenge in &challenges {
-        if challenge.scheme.eq_ignore_ascii_case("bearer") {
-            let param = |name: &str| {
-                challenge
-                    .params
-                    .iter()
-                    .find(|(key, _)| key.eq_ignore_ascii_case(name))
-                    .map(|(_, value)| value.to_unescaped())
-            };
-            if let Some(realm) = param("realm") {
-                return Challenge::Bearer(TokenServer { realm, service: param("service") });
-            }
-        }
-    }
-    let basic = challenges.iter().any(|challenge| challenge.scheme.eq_ignore_ascii_case("basic"));
-    if basic { Challenge::Basic } else { Challenge::Unknown }
+    challenge::read(headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()))
 }
 
 fn basic(host: &Host, what: &str, found: Option<Found>, refused: Option<&Secret>) -> Result<Secret, Error> {
@@ -321,21 +287,6 @@ async fn read(host: &Host, response: Response, fault: &impl Fn(String) -> Error)
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn challenges_are_told_apart() {
-        let read = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(WWW_AUTHENTICATE, value.parse().unwrap());
-            challenge(&headers)
-        };
-        let server = TokenServer { realm: "https://auth.example/token".into(), service: Some("reg".into()) };
-        let bearer = "Bearer realm=\"https://auth.example/token\",service=\"reg\",scope=\"x\"";
-        assert_eq!(read(bearer), Challenge::Bearer(server));
-        assert_eq!(read("Basic realm=\"x\""), Challenge::Basic);
-        assert_eq!(read("Negotiate"), Challenge::Unknown);
-        assert_eq!(challenge(&HeaderMap::new()), Challenge::Unknown);
-    }
 
     #[test]
     fn a_scope_is_written_as_token_servers_name_it() {

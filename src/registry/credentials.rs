@@ -88,8 +88,8 @@ struct Asked {
     slow: HashSet<String>,
 }
 
-/// A place, parsed.
-struct File {
+/// What a place holds, parsed.
+pub struct File {
     place: Place,
     json: Value,
 }
@@ -131,15 +131,12 @@ impl Keyring {
         });
         let variable = self.places.variable.iter();
         let texts = files.chain(variable.map(|text| (Place::Variable, text.reveal().to_owned())));
-        let parsed = texts.filter_map(|(place, text)| match serde_json::from_str::<Value>(&text) {
-            Ok(mut json) => {
-                normalize(&mut json);
-                Some(File { place, json })
-            }
-            Err(_) => {
+        let parsed = texts.filter_map(|(place, text)| {
+            let file = File::parse(place.clone(), &text);
+            if file.is_none() {
                 self.warn(&format!("{place} is no JSON, so no credentials are taken from it"));
-                None
             }
+            file
         });
         parsed.collect()
     }
@@ -170,8 +167,18 @@ impl Keyring {
 }
 
 impl File {
+    /// Reads the text of a file; none if it is no JSON.
+    pub fn parse(place: Place, text: &str) -> Option<Self> {
+        let mut json: Value = serde_json::from_str(text).ok()?;
+        normalize(&mut json);
+        Some(Self { place, json })
+    }
+
     /// What the file itself has under a name.
-    fn entry(&self, key: &str) -> Result<Option<Credential>, &'static str> {
+    ///
+    /// # Errors
+    /// What is wrong with it, without a word of it.
+    pub fn entry(&self, key: &str) -> Result<Option<Credential>, &'static str> {
         let Some(entry) = self.named(key) else { return Ok(None) };
         // Alone, so that no other of its names is taken, and no helper is run by who reads it.
         let entry = json!({ "auths": { key: entry } }).to_string();
@@ -201,7 +208,7 @@ impl File {
     }
 
     /// The names under which something may be kept for a repository, the most specific first.
-    fn keys(&self, host: &str, repository: &str) -> Vec<String> {
+    pub fn keys(&self, host: &str, repository: &str) -> Vec<String> {
         let has = |key: &str| ["auths", "credHelpers"].iter().any(|table| self.json[table].get(key).is_some());
         let mut keys = Vec::new();
         let mut name = format!("{host}/{repository}");

@@ -7,8 +7,9 @@ use oci_client::errors::OciEnvelope;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, Version};
 
-use super::auth::{Challenge, Scope, Tokens, challenge};
+use super::auth::{Scope, Tokens, challenge};
 use super::body::Body;
+use super::challenge::Challenge;
 use super::credentials::{Found, Keyring};
 use super::error::{Doing, Error};
 use super::gate::{Gate, Turn};

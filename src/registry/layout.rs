@@ -18,6 +18,7 @@ use super::source::{Document, Sink, Source};
 use crate::model::digest::Digest;
 use crate::model::plan::MAX_MANIFEST;
 use crate::model::reference::{OciReference, OciRepository};
+use crate::model::text::shorten;
 use crate::user_files;
 
 /// The annotation that names what an entry is.
@@ -128,7 +129,8 @@ impl Layout {
             Error::NotFound { .. } => missing("index.json"),
             other => other,
         })?;
-        serde_json::from_slice(&index).map_err(|error| bad(format!("its `index.json` is no image index: {error}")))
+        serde_json::from_slice(&index)
+            .map_err(|error| bad(format!("its `index.json` is no image index: {}", shorten(&error.to_string()))))
     }
 
     fn blob_path(&self, digest: Digest) -> PathBuf {

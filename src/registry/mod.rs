@@ -13,6 +13,7 @@ pub mod artifact;
 mod auth;
 mod body;
 pub mod bundle;
+pub mod challenge;
 pub mod credentials;
 pub mod docker_file;
 pub mod error;

@@ -3,7 +3,8 @@
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, StatusCode};
 
-use super::auth::{Action, Challenge, Scope, challenge};
+use super::auth::{Action, Scope, challenge};
+use super::challenge::Challenge;
 use super::credentials::Place;
 use super::error::Error;
 use super::host::{Host, Request};

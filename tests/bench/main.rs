@@ -6,12 +6,14 @@
 #![allow(clippy::disallowed_methods, reason = "the bans are the program's")]
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, reason = "a benchmark prints, and stops")]
 
+mod bounds;
 mod calls;
 mod guests;
 mod idle;
 mod loads;
 mod measure;
 mod peers;
+mod scale;
 mod syncs;
 mod table;
 
@@ -39,6 +41,12 @@ fn main() {
     }
     if wanted(7) {
         rows.extend(calls::rows());
+    }
+    if wanted(9) {
+        rows.extend(scale::rows());
+    }
+    if wanted(10) {
+        rows.extend(bounds::rows());
     }
     rows.sort_by_key(|row| row.number);
     let text = table::markdown(&rows);

@@ -22,6 +22,7 @@ mod editing;
 mod faults;
 mod figures;
 mod formats;
+mod fuzz_seeds;
 mod gc;
 mod generations;
 mod glance;
