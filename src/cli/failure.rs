@@ -5,7 +5,7 @@ use std::io;
 use sesame::model::fault::{Fault, FaultKind};
 use sesame::model::problem::Problem;
 use sesame::model::report::{ExtensionStatus, LockOutcome, StepOutcome, SyncReport};
-use sesame::model::text::{count, escape};
+use sesame::model::text::{SHOWN_NAMES, count, escape, list};
 use sesame::ops::error::Error;
 use supports_hyperlinks::Stream;
 
@@ -139,17 +139,23 @@ pub fn words(failure: &Failure) -> String {
     let mut text = String::new();
     match failure {
         Failure::Verb(Error::Problems(problems) | Error::Policy(problems)) => {
-            for problem in problems {
+            for problem in problems.iter().take(SHOWN_NAMES) {
                 text.push_str(&format!("{}{}\n", Style::error("error: "), problem_words(problem)));
+            }
+            if problems.len() > SHOWN_NAMES {
+                text.push_str(&format!("and {} more, which `--json` lists\n", problems.len() - SHOWN_NAMES));
             }
             return text;
         }
         Failure::Verb(Error::Extensions { faults, changes }) => {
-            text.extend(changes.iter().map(human::lock_change));
-            for (name, fault) in faults {
+            text.extend(changes.iter().take(SHOWN_NAMES).map(human::lock_change));
+            for (name, fault) in faults.iter().take(SHOWN_NAMES) {
                 let named = fault.message.contains(&format!("`{name}`"));
                 let prefix = if named { String::new() } else { format!("{name}: ") };
                 text.push_str(&fault_words(&prefix, fault));
+            }
+            if faults.len() > SHOWN_NAMES {
+                text.push_str(&format!("and {} more, which `--json` lists\n", faults.len() - SHOWN_NAMES));
             }
             if faults.len() > 1 {
                 text.push_str(&format!("{}; nothing was changed\n", failure.fault().message));
@@ -217,8 +223,12 @@ fn incomplete(report: &SyncReport, whole: &Fault) -> String {
             None => faults.push((fault, vec![name])),
         }
     }
-    for (fault, names) in faults {
-        text.push_str(&fault_words(&format!("{}: ", names.join(", ")), fault));
+    let more = faults.len().saturating_sub(SHOWN_NAMES);
+    for (fault, names) in faults.into_iter().take(SHOWN_NAMES) {
+        text.push_str(&fault_words(&format!("{}: ", list(names)), fault));
+    }
+    if more > 0 {
+        text.push_str(&format!("and {more} more, which `--json` lists\n"));
     }
     for step in report.steps.iter().filter(|step| ["activate", "rollback", "prune"].contains(&step.action)) {
         if let StepOutcome::Failed(fault) = &step.outcome {

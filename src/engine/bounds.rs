@@ -28,8 +28,9 @@ pub const COMPONENT_INSTANCES: Bound = Bound { what: "component instances", most
 /// Functions, globals, tables and memories of all core instances, as if each were of the largest module. wasmtime keeps a
 /// few dozen bytes for each.
 pub const CORE_ITEMS: Bound = Bound { what: "functions and globals of core instances", most: 2_000_000 };
-/// Aliases, canonical functions, and what is handed to and exported by instances, nested ones multiplied out.
-pub const COMPONENT_ITEMS: Bound = Bound { what: "aliases, lifted and lowered functions", most: 100_000 };
+/// Aliases, canonical functions, resources, modules and components, and what is handed to and exported by instances, nested
+/// ones multiplied out: all that wasmtime goes through for each instance.
+pub const COMPONENT_ITEMS: Bound = Bound { what: "definitions, aliases and arguments", most: 100_000 };
 /// Functions of all core modules together, each once.
 pub const FUNCTIONS: Bound = Bound { what: "functions", most: 1_000_000 };
 /// Types of the component and all that is nested in it, with what is in them.
@@ -208,6 +209,7 @@ impl Part {
     fn take(&mut self, payload: Payload<'_>, around: &[Self], all: &mut All) -> Result<(), InspectError> {
         match payload {
             Payload::CustomSection(_) => all.custom_sections += 1,
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => self.made.add_items(1),
             Payload::TypeSection(section) => {
                 for group in section {
                     all.types += group?.types().len() as u64;
@@ -290,7 +292,10 @@ impl Part {
             }
             Payload::ComponentTypeSection(section) => {
                 for ty in section {
-                    all.types += component_type(&ty?);
+                    let ty = ty?;
+                    all.types += component_type(&ty);
+                    // Each instance has resources of its own.
+                    self.made.add_items(usize::from(matches!(ty, ComponentType::Resource { .. })));
                 }
             }
             _ => {}
@@ -399,7 +404,7 @@ mod tests {
 
     #[test]
     fn items_of_components_are_multiplied_out() {
-        // An instance of `$i` has 99 exports and a lifted function; with its own, each makes 101 items.
+        // Each `$i` makes 102 items: 99 exports, an alias, a lifted function and a module.
         let exports: String = (0..99).map(|n| format!("(export \"f{n}\" (func $f))")).collect();
         let text = |instances: usize| {
             format!(
@@ -410,8 +415,14 @@ mod tests {
                 "(instance (instantiate $i))".repeat(instances)
             )
         };
-        assert_eq!(weigh(&text(990)), Ok(()));
-        assert_eq!(weigh(&text(991)), too_many(COMPONENT_ITEMS, 991 * 101));
+        assert_eq!(weigh(&text(980)), Ok(()));
+        assert_eq!(weigh(&text(981)), too_many(COMPONENT_ITEMS, 981 * 102 + 2));
+        let resources = format!(
+            "(component (component $r {}) {})",
+            "(type (resource (rep i32)))".repeat(101),
+            "(instance (instantiate $r))".repeat(991)
+        );
+        assert_eq!(weigh(&resources), too_many(COMPONENT_ITEMS, 991 * 101 + 1));
     }
 
     #[test]
@@ -424,16 +435,18 @@ mod tests {
         assert_eq!(weigh(&text(201)), too_many(CORE_ITEMS, 2_010_000));
     }
 
-    /// A component of one core module with a section of this many entries, each these bytes.
-    fn with_section(modules: &[(u8, u32, &[u8])]) -> Vec<u8> {
+    /// A component of core modules, each with sections of so many entries, which are all these bytes.
+    fn with_sections(modules: &[&[(u8, u32, &[u8])]]) -> Vec<u8> {
         use wasm_encoder::{Component, ModuleSection, RawSection};
         let mut component = Component::new();
-        for (id, count, entry) in modules {
-            let mut data = Vec::new();
-            wasm_encoder::Encode::encode(count, &mut data);
-            data.extend(entry.repeat(*count as usize));
+        for sections in modules {
             let mut module = wasm_encoder::Module::new();
-            module.section(&RawSection { id: *id, data: &data });
+            for (id, count, entry) in *sections {
+                let mut data = Vec::new();
+                wasm_encoder::Encode::encode(count, &mut data);
+                data.extend(entry.repeat(*count as usize));
+                module.section(&RawSection { id: *id, data: &data });
+            }
             component.section(&ModuleSection(&module));
         }
         component.finish()
@@ -441,16 +454,19 @@ mod tests {
 
     #[test]
     fn functions_of_all_modules_are_counted_together() {
-        assert_eq!(check_weight(&with_section(&[(3, 500_000, &[0]), (3, 500_000, &[0])])), Ok(()));
-        let more = with_section(&[(3, 500_000, &[0]), (3, 500_001, &[0])]);
-        assert_eq!(check_weight(&more), too_many(FUNCTIONS, 1_000_001));
+        fn functions(count: u32) -> [(u8, u32, &'static [u8]); 2] {
+            [(3, count, &[0]), (10, count, &[2, 0, 0x0b])]
+        }
+        let both = |more: u32| check_weight(&with_sections(&[&functions(500_000), &functions(500_000 + more)]));
+        assert_eq!(both(0), Ok(()));
+        assert_eq!(both(1), too_many(FUNCTIONS, 1_000_001));
     }
 
     #[test]
     fn types_are_counted_with_what_is_in_them() {
         let function = [0x60, 0, 0];
-        assert_eq!(check_weight(&with_section(&[(1, 50_000, &function), (1, 50_000, &function)])), Ok(()));
-        let more = with_section(&[(1, 50_000, &function), (1, 50_001, &function)]);
+        assert_eq!(check_weight(&with_sections(&[&[(1, 50_000, &function)], &[(1, 50_000, &function)]])), Ok(()));
+        let more = with_sections(&[&[(1, 50_000, &function)], &[(1, 50_001, &function)]]);
         assert_eq!(check_weight(&more), too_many(TYPES, 100_001));
         let text = |inner: usize| {
             let inner = "(type u8)".repeat(inner);

@@ -368,9 +368,12 @@ mod tests {
             assert!(matches!(inspect(text), Err(InspectError::Export { what: found, .. }) if found == what), "{text}");
         }
         // A WIT package of two interfaces, and a component that exports types beside a function, which is one.
-        let package = "(component
-            (type (component (type (component (type (instance)) (export \"a:b/c\" (instance (type 0))))) (export \"x\" (type 0))))
-            (export \"c\" (type 0)) (type (component)) (export \"d\" (type 2)))";
+        let world = "(component (type (component
+            (type (instance (type (func)) (export \"f\" (func (type 0)))))
+            (export \"a:b/c@1.0.0\" (instance (type 0))))) (export \"a:b/w@1.0.0\" (component (type 0))))";
+        let package =
+            format!("(component (type {world}) (export \"c\" (type 0)) (type {world}) (export \"d\" (type 2)))");
+        let package = package.as_str();
         assert_eq!(inspect(package), Err(InspectError::WitPackage));
         assert!(inspect("(component (type $t (enum \"a\")) (export \"t\" (type $t)))").is_ok());
         assert!(inspect("(component)").is_ok());

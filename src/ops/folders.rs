@@ -225,8 +225,8 @@ mod tests {
             |capability, folder: &str| -> Grants { [(capability, Scope::only([folder.to_owned()]).unwrap())].into() };
         let (outer, inner) = (grants(Capability::FsWrite, "x"), grants(Capability::FsRead, "x/sub"));
         let given = |all: &[&Grants], grants: &Grants| {
-            let (paths, user) =
-                (StorePaths { data: "/d".into(), cache: "/c".into(), state: "/s".into() }, User::default());
+            let paths = StorePaths { data: "/d".into(), cache: "/c".into(), state: "/s".into() };
+            let user = User { configuration: "/f".into(), ..User::default() };
             let places =
                 Places::new(&paths, &user, top.path(), all.iter().copied(), || Ok(Readers::default())).unwrap();
             folders(grants, &places)

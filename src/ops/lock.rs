@@ -193,8 +193,10 @@ fn make(
     let failed: BTreeSet<ExtensionName> = faults.iter().map(|(name, _)| name.clone()).collect();
     faults.extend(ungranted(manifest, &new).into_iter().filter(|(name, _)| !failed.contains(name)));
     if !faults.is_empty() {
-        let is_faulty = |change: &LockChange| faults.iter().any(|(name, _)| *name == change.name);
+        let faulty: BTreeSet<&ExtensionName> = faults.iter().map(|(name, _)| name).collect();
+        let is_faulty = |change: &LockChange| faulty.contains(&change.name);
         let changes = old.changes(&new).into_iter().filter(is_faulty).collect();
+        drop(faulty);
         faults.sort_by(|a, b| a.0.cmp(&b.0));
         return Err(Error::Extensions { faults, changes });
     }
@@ -250,7 +252,8 @@ pub(super) fn resolve_all(
     }
     let fetched: Vec<Candidate> = candidates.iter().map(|(_, candidate)| candidate.clone()).collect();
     faults.extend(fetch(context, &registry, &fetched, blobs)?);
-    candidates.retain(|(_, candidate)| !faults.iter().any(|(name, _)| *name == candidate.name));
+    let failed: BTreeSet<&ExtensionName> = faults.iter().map(|(name, _)| name).collect();
+    candidates.retain(|(_, candidate)| !failed.contains(&candidate.name));
     let compiler = Compiler::new(&context.compiler, &context.paths);
     let inspected = context.block_on(async {
         let inspections = candidates.into_iter().map(|(source, candidate)| {

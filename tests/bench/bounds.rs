@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sesame::engine::bounds::{COMPONENT_INSTANCES, COMPONENT_ITEMS, CORE_INSTANCES, CORE_ITEMS, EXPORTS};
 
-use crate::measure::{cost, in_turns, time};
+use crate::measure::{high_water, in_turns, time};
 use crate::support::sandbox::Sandbox;
 use crate::table::{Row, shown};
 
@@ -33,7 +33,7 @@ fn row(what: &str, text: &str) -> Row {
     sandbox.ok(&["sync", "-q"]);
     let commands: [&[&str]; 2] = [&["extension", "call", "c", "run"], &["--version"]];
     let [call, start] = in_turns::<2>(11, |which| time(&mut sandbox.command(commands[which])));
-    let peak = (0..5).map(|_| cost(&mut sandbox.command(commands[0])).peak).max().unwrap_or(0) >> 20;
+    let peak = (0..5).map(|_| high_water(&mut sandbox.command(commands[0]))).max().unwrap_or(0) >> 20;
     let took = call.saturating_sub(start);
     Row {
         number: 10,
@@ -48,11 +48,12 @@ fn row(what: &str, text: &str) -> Row {
 const RUN: &str = "(core module $r (func (export \"run\"))) (core instance $r (instantiate $r)) (func (export \"run\") (canon lift (core func $r \"run\")))";
 
 fn component_instances() -> String {
-    // `$a` in 30 of `$b`, 32 of which are made: 32 * (1 + 30) = 992.
+    // `$a` in 30 of `$b`, 32 of which are made: 32 * (1 + 30) = 992. Each `$a` has a hundred resources.
     let many = |name: &str, times: usize| format!("(instance (instantiate ${name}))").repeat(times);
     assert_eq!(COMPONENT_INSTANCES.most, 1_000);
+    let resources = "(type (resource (rep i32)))".repeat(100);
     format!(
-        "(component (component $a (type (resource (rep i32)))) (component $b (alias outer 1 $a (component $a)) {}) {} {RUN})",
+        "(component (component $a {resources}) (component $b (alias outer 1 $a (component $a)) {}) {} {RUN})",
         many("a", 30),
         many("b", 32)
     )

@@ -42,12 +42,31 @@ pub fn cost(command: &mut Command) -> Cost {
     Cost { wall, cpu: cpu_of_children() - before, peak }
 }
 
+/// The most memory that the process of a short command ever held, in bytes, as the kernel notes it.
+pub fn high_water(command: &mut Command) -> u64 {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let [program, status] = ["exe", "status"].map(|file| format!("/proc/{}/{file}", child.id()));
+    let mut most = 0;
+    loop {
+        // Before it is the program, it is a copy of this process.
+        let is_it = fs::read_link(&program).is_ok_and(|program| program.ends_with("sesame"));
+        let text = fs::read_to_string(&status).ok().filter(|_| is_it).unwrap_or_default();
+        let kib = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        most = most.max(kib.unwrap_or(0_u64));
+        if child.try_wait().unwrap().is_some() {
+            return most << 10;
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
 /// How long a short command takes, without looking at it meanwhile.
 pub fn time(command: &mut Command) -> Duration {
     let start = Instant::now();
     let output = command.stdin(Stdio::null()).output().unwrap();
     let elapsed = start.elapsed();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let said: String = String::from_utf8_lossy(&output.stderr).chars().take(2_000).collect();
+    assert!(output.status.success(), "{command:?}: {said}");
     elapsed
 }
 

@@ -65,20 +65,36 @@ fn measure(extensions: u32) -> [Duration; COMMANDS.len()] {
     times
 }
 
-/// A project of extensions whose manifests are all different, in an OCI layout beside it.
+/// How many extensions come from one OCI layout, whose index has a bound.
+const LAYOUT: u32 = 5_000;
+
+/// A project of extensions whose manifests are all different, in OCI layouts beside it.
 fn project(extensions: u32) -> Sandbox {
     let sandbox = Sandbox::new();
-    let blobs = sandbox.path("project/vendor/blobs/sha256");
+    let components: Vec<Vec<u8>> = (0..COMPONENTS).map(|number| component(&format!("{number}"))).collect();
+    let mut manifest = "[extensions]\n".to_owned();
+    let mut registries = String::new();
+    for layout in 0..extensions.div_ceil(LAYOUT) {
+        let numbers = layout * LAYOUT..extensions.min((layout + 1) * LAYOUT);
+        manifest += &layout_of(&sandbox, layout, numbers, &components);
+        registries += &format!(
+            "[registries.\"example.com/l{layout}\"]\nmirrors = [\"oci-layout:vendor{layout}\"]\nmirrors-only = true\n"
+        );
+    }
+    sandbox.write("sesame.toml", manifest + &registries);
+    sandbox
+}
+
+/// Writes a layout of some extensions; their entries in the manifest.
+fn layout_of(sandbox: &Sandbox, layout: u32, numbers: std::ops::Range<u32>, components: &[Vec<u8>]) -> String {
+    let folder = format!("vendor{layout}");
+    let blobs = sandbox.path("project").join(&folder).join("blobs/sha256");
     fs::create_dir_all(&blobs).unwrap();
     let put = |bytes: &[u8]| fs::write(blobs.join(Digest::of(bytes).hex()), bytes).unwrap();
-    let components: Vec<Vec<u8>> = (0..COMPONENTS).map(|number| component(&format!("{number}"))).collect();
-    let mut manifest =
-        "[registries.\"example.com\"]\nmirrors = [\"oci-layout:vendor\"]\nmirrors-only = true\n\n[extensions]\n"
-            .to_owned();
-    let mut entries: Vec<Value> = Vec::new();
-    for number in 0..extensions {
+    let (mut manifest, mut entries): (String, Vec<Value>) = (String::new(), Vec::new());
+    for number in numbers {
         let name = format!("e{number:05}");
-        let reference = format!("example.com/org/{name}:1.0.0");
+        let reference = format!("example.com/l{layout}/{name}:1.0.0");
         let mut artifact = Artifact::wkg(&components[(number % COMPONENTS) as usize]);
         let mut document: Value = serde_json::from_slice(&artifact.manifest).unwrap();
         document["annotations"] = json!({ "org.opencontainers.image.title": name });
@@ -97,8 +113,8 @@ fn project(extensions: u32) -> Sandbox {
             manifest += &format!("{name} = \"{reference}\"\n");
         }
     }
-    sandbox.write("sesame.toml", manifest);
-    sandbox.write("vendor/oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}");
-    sandbox.write("vendor/index.json", json!({ "schemaVersion": 2, "manifests": entries }).to_string());
-    sandbox
+    sandbox.write(&format!("{folder}/oci-layout"), "{\"imageLayoutVersion\":\"1.0.0\"}");
+    let index = json!({ "schemaVersion": 2, "manifests": entries }).to_string();
+    sandbox.write(&format!("{folder}/index.json"), index);
+    manifest
 }
