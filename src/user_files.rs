@@ -15,8 +15,21 @@ use std::path::Path;
 use rustix::fs::{OFlags, fstatfs};
 
 /// File systems of the kernel, whose regular files are none that a person keeps: reading one may block for ever or change
-/// something. From `linux/magic.h`: proc, sysfs, tracefs, debugfs, securityfs.
-const KERNEL: [u32; 5] = [0x9fa0, 0x6265_6572, 0x7472_6163, 0x6462_6720, 0x7363_6673];
+/// something. From `linux/magic.h`; configfs has its number in `fs/configfs/mount.c`.
+const KERNEL: [(&str, u32); 12] = [
+    ("proc", 0x9fa0),
+    ("sysfs", 0x6265_6572),
+    ("tracefs", 0x7472_6163),
+    ("debugfs", 0x6462_6720),
+    ("securityfs", 0x7363_6673),
+    ("selinuxfs", 0xf97c_ff8c),
+    ("cgroup2", 0x6367_7270),
+    ("configfs", 0x6265_6570),
+    ("efivarfs", 0xde5e_81e4),
+    ("pstore", 0x6165_676c),
+    ("bpf", 0xcafe_4a11),
+    ("binfmt_misc", 0x4249_4e4d),
+];
 
 /// Opens a regular file for reading; none if there is no such name. A link is followed.
 ///
@@ -37,7 +50,7 @@ pub(crate) fn open(path: &Path) -> io::Result<Option<File>> {
     // And again, since something else may have its name by now.
     check_kind(&file.metadata()?)?;
     let system = fstatfs(&file)?.f_type;
-    if KERNEL.iter().any(|kernel| i64::from(*kernel) == system as i64) {
+    if KERNEL.iter().any(|(_, kernel)| *kernel == system as u32) {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is a file of the kernel, not one on a disk"));
     }
     Ok(Some(file))
@@ -75,9 +88,12 @@ fn check_kind(metadata: &Metadata) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"))
 }
 
-/// Whether an error means that there is no such name. A link that leads nowhere is one: what it should lead to is meant to
-/// be there.
-fn absent(path: &Path, error: io::Error) -> io::Result<()> {
+/// Whether an error means that there is no such name. A link that leads nowhere is a name: what it leads to is meant to be
+/// there.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] naming such a link, or the error itself if it means something else.
+pub(crate) fn absent(path: &Path, error: io::Error) -> io::Result<()> {
     if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) {
         return Err(error);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::ColorChoice;
-use sesame::model::text::{escape, is_unsafe};
+use sesame::model::text::{is_control, is_unsafe};
 
 use super::args::{Arguments, Color};
 use super::failure::{self, Failure};
@@ -201,16 +201,20 @@ fn visible(document: &str) -> String {
     text
 }
 
-/// Text that others wrote, made harmless for a terminal.
+/// Text that others wrote, made harmless for a terminal. What is only invisible stays, since scripts and emoji need it.
 fn on_terminal(text: &str, terminal: bool) -> String {
     if !terminal {
         return text.to_owned();
     }
-    let pieces = text.split_inclusive(['\n', '\t']).map(|piece| match piece.strip_suffix(['\n', '\t']) {
-        Some(words) => format!("{}{}", escape(words), &piece[words.len()..]),
-        None => escape(piece).into_owned(),
-    });
-    pieces.collect()
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_control(c) && !matches!(c, '\n' | '\t') {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -228,8 +232,8 @@ mod tests {
 
     #[test]
     fn only_a_terminal_needs_protection() {
-        let text = "a\tb\n\u{1b}[2J\u{202e}c\r";
+        let text = "a\tb\n\u{1b}[2J\u{202e}c\r👩\u{200d}🌾";
         assert_eq!(on_terminal(text, false), text);
-        assert_eq!(on_terminal(text, true), "a\tb\n\\u{1b}[2J\\u{202e}c\\r");
+        assert_eq!(on_terminal(text, true), "a\tb\n\\u{1b}[2J\\u{202e}c\\r👩\u{200d}🌾");
     }
 }

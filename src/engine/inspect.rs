@@ -17,7 +17,7 @@ use super::bounds::{check_interface, check_weight};
 use super::config::FEATURES;
 use super::features::missing;
 use crate::model::preamble::Kind;
-use crate::model::text::shorten;
+use crate::model::text::{shorten, shorten_message};
 
 /// The outer names of a component, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ pub enum InspectError {
 
 impl From<BinaryReaderError> for InspectError {
     fn from(error: BinaryReaderError) -> Self {
-        Self::Invalid(shorten(&error.to_string()).into_owned())
+        Self::Invalid(format!("{} (at offset {:#x})", shorten_message(error.message()), error.offset()))
     }
 }
 

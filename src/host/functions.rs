@@ -182,8 +182,13 @@ impl Exports {
         let part = || self.functions.iter().find(|function| function.name == last(name));
         let closest = if several { None } else { whole.and_then(named).or_else(part) };
         // `counter` is meant by `c.counter` and `c.[method]counter.get`.
-        let is_meant = |of_resource: &&String| of_resource.contains(&format!("]{}", last(name)));
-        let of_resources = self.of_resources.iter().filter(|one| self.functions.is_empty() || is_meant(one));
+        let is_meant = |of_resource: &&String| {
+            let name = last(name);
+            let item = of_resource.rsplit(']').next().unwrap_or(of_resource);
+            item.split('.').any(|part| part == name)
+        };
+        let of_resources =
+            self.of_resources.iter().filter(|one| self.functions.is_empty() || closest.is_none() && is_meant(one));
         NoFunction {
             name: name.to_owned(),
             several,

@@ -9,7 +9,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::state::State;
 use crate::model::capability::{Capability, Grants, everything};
-use crate::model::text::{nearest, shorten};
+use crate::model::text::{nearest, shorten, shorten_message};
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "wit", world: "extension", imports: { default: async } });
@@ -66,7 +66,7 @@ pub(super) fn imports_wasi(component: &Component) -> bool {
 /// # Errors
 /// [`LinkError`] names the first that the host has not, or has with another type.
 pub fn check(engine: &Engine, imports: &[u8]) -> Result<(), LinkError> {
-    let failed = |error: wasmtime::Error| LinkError::Type(shorten(&format!("{error:#}")).into_owned());
+    let failed = |error: wasmtime::Error| LinkError::Type(shorten_message(&format!("{error:#}")).into_owned());
     let component = Component::new(engine, imports).map_err(failed)?;
     for (interface, import) in component.component_type().imports(engine) {
         let path = interface.split('@').next().unwrap_or(interface);

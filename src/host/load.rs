@@ -4,6 +4,7 @@
 use std::os::fd::AsRawFd as _;
 
 use memmap2::{Mmap, MmapOptions};
+use rustix::io::Errno;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -20,6 +21,8 @@ pub enum LoadError {
     Seal,
     #[error("this machine refuses to run code that a program has made: {0}")]
     Refused(String),
+    #[error("this machine has no memory for it: {0}")]
+    NoMemory(String),
     #[error("wasmtime does not load it: {0}")]
     Wasmtime(String),
 }
@@ -50,7 +53,7 @@ pub fn load(engine: &Engine, code: &SealedCode) -> Result<(Component, Residence)
         match load_file(engine, &path) {
             Ok(component) => return Ok((component, Residence::Mapped)),
             Err(error) if is_refusal(&error) => root(&error),
-            Err(error) => return Err(LoadError::Wasmtime(format!("{error:#}"))),
+            Err(error) => return Err(unloaded(&error)),
         }
     } else {
         "/proc is not mounted".to_owned()
@@ -90,9 +93,17 @@ fn load_copy(engine: &Engine, code: &SealedCode) -> Result<Component, LoadError>
         return Err(LoadError::Seal);
     }
     // SAFETY: As in `load_file`; nobody else has these bytes.
-    unsafe { Component::deserialize(engine, bytes) }.map_err(|error| {
-        if is_refusal(&error) { LoadError::Refused(root(&error)) } else { LoadError::Wasmtime(format!("{error:#}")) }
-    })
+    unsafe { Component::deserialize(engine, bytes) }.map_err(|error| unloaded(&error))
+}
+
+fn unloaded(error: &wasmtime::Error) -> LoadError {
+    if is_refusal(error) {
+        LoadError::Refused(root(error))
+    } else if is_of_system(error, &[Errno::NOMEM]) {
+        LoadError::NoMemory(root(error))
+    } else {
+        LoadError::Wasmtime(format!("{error:#}"))
+    }
 }
 
 /// The code's bytes.
@@ -109,13 +120,17 @@ fn read(code: &SealedCode) -> std::io::Result<Vec<u8>> {
 
 /// Whether the system did not allow memory to be mapped so.
 fn is_refusal(error: &wasmtime::Error) -> bool {
-    let refused = |cause: &(dyn std::error::Error + 'static)| {
+    is_of_system(error, &[Errno::PERM, Errno::ACCESS])
+}
+
+/// Whether an error comes from one of these of the system.
+pub(super) fn is_of_system(error: &wasmtime::Error, any: &[Errno]) -> bool {
+    let is_any = |cause: &(dyn std::error::Error + 'static)| {
         let io = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
-        let errno = cause.downcast_ref::<rustix::io::Errno>().map(|errno| errno.raw_os_error());
-        let refusals = [rustix::io::Errno::PERM, rustix::io::Errno::ACCESS].map(rustix::io::Errno::raw_os_error);
-        io.or(errno).is_some_and(|errno| refusals.contains(&errno))
+        let errno = cause.downcast_ref::<Errno>().copied().or(io.map(Errno::from_raw_os_error));
+        errno.is_some_and(|errno| any.contains(&errno))
     };
-    error.chain().any(refused)
+    error.chain().any(is_any)
 }
 
 fn root(error: &wasmtime::Error) -> String {

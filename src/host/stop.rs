@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use rustix::io::Errno;
 use wasmtime::{Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::limits::{MAX_HOSTCALL, MAX_TABLE_ELEMENTS, Refused};
+use super::load::is_of_system;
 use super::state::State;
 use crate::model::manifest::Limits;
 use crate::model::text::escape;
@@ -65,7 +67,8 @@ impl Stop {
             (_, _, Some(Refused::Memory)) => Cause::Memory(limits.memory_mib(), words),
             (_, _, Some(Refused::Table)) => Cause::Tables,
             (_, _, Some(Refused::Machine)) => Cause::Machine(words),
-            (None, ..) if is_out_of_memory(error) => Cause::Machine(words),
+            // Or no room for it among addresses.
+            (None, ..) if is_of_system(error, &[Errno::NOMEM]) => Cause::Machine(words),
             (Some(_), ..) => Cause::Trap(words),
             (None, ..) => Cause::Other(words),
         };
@@ -124,16 +127,6 @@ fn shortened(frames: impl Iterator<Item = String>) -> Vec<String> {
     let shown =
         runs.into_iter().map(|(frame, times)| if times == 1 { frame } else { format!("{frame} ({times} times)") });
     shown.collect()
-}
-
-/// Whether the system had no memory, or no room for it among addresses.
-fn is_out_of_memory(error: &wasmtime::Error) -> bool {
-    let no_memory = rustix::io::Errno::NOMEM;
-    error.chain().any(|cause| {
-        cause.downcast_ref::<rustix::io::Errno>() == Some(&no_memory)
-            || cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error)
-                == Some(no_memory.raw_os_error())
-    })
 }
 
 fn innermost(error: &wasmtime::Error) -> String {

@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::props::{BidiControl, DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
 /// How much of a name that others chose is shown, in characters.
 pub const SHOWN_NAME: usize = 200;
+
+/// How much of another program's explanation is shown, in characters.
+const SHOWN_MESSAGE: usize = 1_000;
 
 /// How many of many names are shown.
 pub const SHOWN_NAMES: usize = 20;
@@ -33,9 +36,18 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 
 /// A name that others chose, cut where it is too long to be read.
 pub fn shorten(name: &str) -> Cow<'_, str> {
-    match name.char_indices().nth(SHOWN_NAME) {
-        None => Cow::Borrowed(name),
-        Some((end, _)) => Cow::Owned(format!("{}…", &name[..end])),
+    cut(name, SHOWN_NAME)
+}
+
+/// An explanation that holds names that others chose, cut where it is too long to be read.
+pub fn shorten_message(message: &str) -> Cow<'_, str> {
+    cut(message, SHOWN_MESSAGE)
+}
+
+fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
     }
 }
 
@@ -123,6 +135,11 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .filter(|(distance, candidate)| *distance <= allowed || candidate.replace('_', "-") == word.replace('_', "-"))
         .min()
         .map(|(_, candidate)| candidate)
+}
+
+/// Whether a character does something to a terminal, or to the order of what is shown on it.
+pub fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || CodePointSetData::new::<BidiControl>().contains(c)
 }
 
 /// Whether a character is not seen as itself.

@@ -10,6 +10,7 @@ use super::registry_advice::registry;
 use crate::engine::compile::CompileError;
 use crate::engine::inspect::InspectError;
 use crate::host::functions::NoFunction;
+use crate::host::load::LoadError;
 use crate::host::stop::Cause;
 use crate::model::capability::Capability;
 use crate::model::digest::Digest;
@@ -47,6 +48,12 @@ impl Error {
             Self::StaleLock { .. } => "run `sesame lock` and commit the file".to_owned(),
             Self::NotGranted { name, remedy, .. } => format!("if you trust `{name}` with it, {remedy}"),
             Self::LockTooLarge { .. } => "leave out the extension with the many imports or exports".to_owned(),
+            Self::UnknownReader { .. } => {
+                "repair it, or remove `fs-write` from the manifest; `sesame verify` names what is damaged".to_owned()
+            }
+            Self::WrittenByOther { name, .. } => {
+                format!("move the file out of that folder, or grant `{name}` a folder beside it")
+            }
             Self::Folder { source, .. } if source.is_refusal() => "grant a folder beside it".to_owned(),
             Self::Folder { .. } => "make the folder, or take the grant away".to_owned(),
             Self::Policy(_) => return None,
@@ -152,7 +159,11 @@ impl Error {
             Self::Stopped { name, stop } => return stopped(name, &stop.cause),
             Self::Call { .. } => return None,
             Self::Bug(_) => "please report it, with what you ran".to_owned(),
-            Self::Load(_) => "`sesame doctor` tries what this machine allows".to_owned(),
+            Self::Load(LoadError::Map(_) | LoadError::Read(_) | LoadError::Refused(_)) => {
+                "`sesame doctor` tries what this machine allows".to_owned()
+            }
+            Self::Load(LoadError::NoMemory(_)) => "close other programs, or give the container more memory".to_owned(),
+            Self::Load(_) => return None,
             Self::Engine(_) => return None,
             Self::Registry(error) => return registry(error),
             Self::Store(error) => return store(error),

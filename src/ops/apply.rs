@@ -84,7 +84,7 @@ pub(super) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutc
     let mut outcomes = vec![StepOutcome::Interrupted; plan.len()];
     let run = context.block_on(async {
         run(workshop, plan, &mut outcomes).await?;
-        context.warn(&workshop.compiler.end().await);
+        context.warn(&workshop.compiler.end().await.into_warnings());
         Ok(())
     });
     context.observer.notice(&Event::Ended);

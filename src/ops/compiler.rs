@@ -14,7 +14,7 @@ use super::compiler_process::{Answer, Listener, Process};
 use super::context::Compiler as Settings;
 use super::error::Error;
 use super::examined::{Examined, Unusable};
-use super::frames::Request;
+use super::frames::{EndReport, Request};
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
 use crate::store::paths::StorePaths;
@@ -63,16 +63,17 @@ impl Compiler {
         self.ask(Some((component, engine.clone(), metering)), bytes).await
     }
 
-    /// Ends the worker, if there is one, and gives its warnings.
-    pub async fn end(&self) -> Vec<String> {
-        let Some(worker) = self.worker().take() else { return Vec::new() };
-        let Some(receive) = worker.end() else { return Vec::new() };
+    /// Ends the worker, if there is one, and gives its report.
+    pub async fn end(&self) -> EndReport {
+        let Some(worker) = self.worker().take() else { return EndReport::default() };
+        let Some(receive) = worker.end() else { return EndReport::default() };
         let why = match tokio::time::timeout(END, receive).await {
-            Ok(Ok(warnings)) => return warnings,
+            Ok(Ok(report)) => return report,
             Ok(Err(_)) => "ended without filing them".to_owned(),
             Err(_) => format!("took longer than {} s to file them", END.as_secs()),
         };
-        vec![format!("compiled functions are not kept: the compiler {why}")]
+        let warnings = vec![format!("compiled functions are not kept: the compiler {why}")];
+        EndReport { warnings, unconfined: None }
     }
 
     async fn ask(&self, compile: Option<Work>, bytes: Vec<u8>) -> Result<(Examined, Vec<u8>), Error> {

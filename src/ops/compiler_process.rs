@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::context::Compiler as Settings;
 use super::error::Error;
 use super::examined::{Examined, Unusable};
-use super::frames::{Reply, Request, read_frame, write_frame};
+use super::frames::{EndReport, Reply, Request, read_frame, write_frame};
 use crate::store::paths::StorePaths;
 
 /// How long one look at a worker that ends is apart from the next, and how many there are before it is killed.
@@ -49,7 +49,7 @@ pub(super) struct Process {
 struct Listeners {
     /// By the numbers of their requests.
     waiting: HashMap<u64, Listener>,
-    ended: Option<oneshot::Sender<Vec<String>>>,
+    ended: Option<oneshot::Sender<EndReport>>,
     /// Whether it has answered anything: what it holds since may be others' doing.
     has_answered: bool,
     is_lost: bool,
@@ -145,8 +145,8 @@ impl Process {
         Ok(())
     }
 
-    /// Asks the worker to file what the function cache got, and gives where its warnings will come; none if it is lost.
-    pub fn end(&self) -> Option<oneshot::Receiver<Vec<String>>> {
+    /// Asks the worker to file what the function cache got, and gives where its report will come; none if it is lost.
+    pub fn end(&self) -> Option<oneshot::Receiver<EndReport>> {
         let (send, receive) = oneshot::channel();
         {
             let mut listeners = self.listeners();
@@ -227,9 +227,9 @@ impl Reader {
                     let answer = Answer::Examined(result.map(Box::new), payload);
                     let _ = listener.map(|listener| listener.answer.send(answer));
                 }
-                Reply::Ended { warnings } => {
+                Reply::Ended(report) => {
                     let listener = self.listeners().ended.take();
-                    let _ = listener.map(|listener| listener.send(warnings));
+                    let _ = listener.map(|listener| listener.send(report));
                 }
             }
         }

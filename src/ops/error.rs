@@ -77,6 +77,10 @@ pub enum Error {
     NotOffered { name: String, refusals: Vec<Refusal> },
     #[error("`{name}` cannot be linked with this host")]
     Link { name: String, source: LinkError },
+    #[error("no folder can be granted for writing while {} cannot be read", by.display())]
+    UnknownReader { by: PathBuf, source: Box<Error> },
+    #[error("`{name}` of profile `{profile}` may write to {}, and could change {}, {what}", folder.display(), read.display())]
+    WrittenByOther { profile: ProfileName, name: ExtensionName, folder: PathBuf, read: PathBuf, what: String },
     #[error("a folder that `{name}` is granted cannot be given to it")]
     Folder { name: String, source: FolderError },
     #[error("{} in the policy of this machine", count(.0.len(), "problem"))]
@@ -233,7 +237,8 @@ impl Error {
             | Self::NotGranted { .. }
             | Self::OtherManifest { .. } => FaultKind::Denied,
             Self::NoConsent { .. } | Self::Inherits { .. } | Self::Declined { .. } => FaultKind::Denied,
-            Self::BundleNoConsent { .. } | Self::BundleDeclined => FaultKind::Denied,
+            Self::BundleNoConsent { .. } | Self::BundleDeclined | Self::WrittenByOther { .. } => FaultKind::Denied,
+            Self::UnknownReader { source, .. } => source.kind(),
             Self::NoName { .. } | Self::NoFunction { .. } | Self::Arguments { .. } | Self::Argument { .. } => {
                 FaultKind::Usage
             }
@@ -243,7 +248,9 @@ impl Error {
             Self::HeldGeneration { .. } => FaultKind::Denied,
             Self::Stopped { stop: Stop { cause: Cause::Machine(_), .. }, .. } => FaultKind::Io,
             Self::Stopped { .. } => FaultKind::Guest,
-            Self::Load(LoadError::Map(_) | LoadError::Read(_) | LoadError::Refused(_)) => FaultKind::Io,
+            Self::Load(LoadError::Map(_) | LoadError::Read(_) | LoadError::Refused(_) | LoadError::NoMemory(_)) => {
+                FaultKind::Io
+            }
             // Its tag has matched.
             Self::Load(LoadError::Wasmtime(_)) => FaultKind::Bug,
             Self::NotPutBack { error, .. } => error.kind().min(FaultKind::Io),

@@ -11,6 +11,8 @@ use super::error::Error;
 use super::readers::Readers;
 use crate::host::state::Folder;
 use crate::model::capability::{Capability, Grants};
+use crate::model::generation::{Generation, LiveExtension};
+use crate::model::name::ExtensionName;
 use crate::store::paths::StorePaths;
 
 /// Folders of the system through which a guest could reach into processes and devices.
@@ -66,7 +68,7 @@ pub(super) struct Places {
 
 impl Places {
     /// The places of a user, for extensions that are granted `grants`. Relative folders are relative to `base`; `readers` is
-    /// asked for only if there is anything to write to.
+    /// called only if there is anything to write to.
     ///
     /// # Errors
     /// Those of `readers`.
@@ -92,6 +94,24 @@ impl Places {
         let written = written.into_iter().filter_map(|folder| fs::canonicalize(places.path(folder).ok()?).ok());
         places.written = written.collect();
         Ok(places)
+    }
+
+    /// The folders that an active generation may write to, each with the extension that may.
+    pub(super) fn written_by(generation: &Generation, user: &User) -> Vec<(ExtensionName, PathBuf)> {
+        let manifest = Path::new(&generation.manifest);
+        let base = manifest.parent().unwrap_or(manifest).to_owned();
+        let places = Self { home: user.home.clone(), base, ..Self::default() };
+        let of_extension = |extension: &LiveExtension| -> Vec<(ExtensionName, PathBuf)> {
+            let folders = named(&extension.capabilities, Capability::FsWrite);
+            let there = folders.filter_map(|folder| fs::canonicalize(places.path(folder).ok()?).ok());
+            there.map(|folder| (extension.name.clone(), folder)).collect()
+        };
+        generation.extensions.iter().flat_map(of_extension).collect()
+    }
+
+    /// Takes the folders that others may write to into account.
+    pub(super) fn add_written(&mut self, folders: impl IntoIterator<Item = PathBuf>) {
+        self.written.extend(folders);
     }
 
     /// A folder as it is granted, as a path of this machine.
@@ -140,7 +160,7 @@ fn folder(guest: &str, writable: bool, places: &Places) -> Result<Folder, Folder
     if let Some(own) = places.own.iter().find(|own| path.starts_with(own) || own.starts_with(&path)) {
         return Err(FolderError::Own { path: named, own: own.clone() });
     }
-    if writable && let Some((read, reader)) = places.readers.of(&path) {
+    if writable && let Some((read, reader)) = places.readers.reader_of(&path) {
         let (read, what, by) = (read.to_owned(), reader.what.clone(), reader.by.clone());
         return Err(FolderError::Read { path: named, read, what, by });
     }

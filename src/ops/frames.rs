@@ -42,13 +42,34 @@ pub enum Request {
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Reply {
     /// A component has its turn.
-    Begun { number: u64 },
-    /// The payload is the compiled code, if it was asked for.
-    Examined { number: u64, result: Result<Examined, Unusable> },
-    Ended {
-        /// What of the function cache could not be kept, and why.
-        warnings: Vec<String>,
+    Begun {
+        number: u64,
     },
+    /// The payload is the compiled code, if it was asked for.
+    Examined {
+        number: u64,
+        result: Result<Examined, Unusable>,
+    },
+    Ended(EndReport),
+}
+
+/// What a worker says when it ends.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct EndReport {
+    /// What of the function cache could not be kept, and why.
+    pub warnings: Vec<String>,
+    /// Why it could not be kept from the network and other programs.
+    pub unconfined: Option<String>,
+}
+
+impl EndReport {
+    /// All of it in words for people.
+    pub fn into_warnings(self) -> Vec<String> {
+        let unconfined = self.unconfined.map(|why| {
+            format!("the compiler runs without seccomp, which would keep it from the network and other programs: {why}")
+        });
+        self.warnings.into_iter().chain(unconfined).collect()
+    }
 }
 
 pub fn write_frame(output: &mut impl Write, header: &impl Serialize, payload: &[u8]) -> io::Result<()> {

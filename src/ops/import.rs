@@ -174,7 +174,9 @@ impl Set {
         existing: Existing,
         there: &BTreeMap<String, Vec<u8>>,
     ) -> Result<(), Error> {
-        for name in self.texts.keys().map(String::as_str).chain(self.components().map(|(name, _)| name)) {
+        let removed = there.keys().filter(|_| existing == Existing::Replace);
+        let named = self.texts.keys().chain(removed).map(String::as_str).chain(self.components().map(|(name, _)| name));
+        for name in named {
             check_links(context, name)?;
         }
         let files = self.others(context, there);

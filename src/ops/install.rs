@@ -285,7 +285,7 @@ fn chosen(context: &Context, name: &ExtensionName, origin: &Origin, registries: 
     let Origin::Newest(repository) = origin else { return Ok(origin.clone()) };
     let registry = context.registry(registries)?;
     let any = OciRange { repository: repository.clone(), requirement: Requirement::any() };
-    Ok(Origin::Registry(context.block_on(newest(&registry, name, &any))?))
+    Ok(Origin::Registry(context.block_on(newest(context, &registry, name, &any))?))
 }
 
 /// The manifest, which is begun where there is none.

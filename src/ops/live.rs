@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::advice::grant_options;
 use super::compiler::Compiler;
@@ -11,7 +11,7 @@ use super::error::Error;
 use super::files::read_file;
 use super::folders::{Places, folders};
 use super::permission::{check_offered, read_policy};
-use super::readers::Readers;
+use super::readers::{Readers, other_generations};
 use crate::engine::key::engine_key;
 use crate::host::backends::{Backends, Log, Source};
 use crate::host::extension::{Extension, Host, HostError};
@@ -58,6 +58,8 @@ pub struct Live {
     policy: Policy,
     profile: ProfileName,
     generation: Option<(Generation, Hold)>,
+    /// Where the folders of the set are, looked up once.
+    places: OnceLock<Places>,
 }
 
 impl Live {
@@ -87,7 +89,7 @@ impl Live {
         let mut backends = surroundings.backends.clone();
         backends.log.get_or_insert_with(|| Arc::new(StoreLog::new(&surroundings.paths)));
         let host = Arc::new(Host::new(backends));
-        Ok(Self { surroundings, host, policy, profile, generation })
+        Ok(Self { surroundings, host, policy, profile, generation, places: OnceLock::new() })
     }
 
     /// What is live by now, on the same engines. What was loaded before goes on as it was.
@@ -98,7 +100,8 @@ impl Live {
         let generation = held(&self.surroundings.paths, &self.profile)?;
         let policy = read_policy(&self.surroundings.user)?;
         let (surroundings, host) = (self.surroundings.clone(), self.host.clone());
-        Ok(Self { surroundings, host, policy, profile: self.profile.clone(), generation })
+        let profile = self.profile.clone();
+        Ok(Self { surroundings, host, policy, profile, generation, places: OnceLock::new() })
     }
 
     /// The live extensions, by name.
@@ -149,11 +152,11 @@ impl Live {
             capabilities: extension.capabilities.clone(),
             limits,
             config,
-            folders: self.folders(
-                name.as_str(),
-                &extension.capabilities,
-                folder_of(Path::new(&generation.manifest)),
-            )?,
+            folders: if names_folders(&extension.capabilities) {
+                folders_of(name.as_str(), &extension.capabilities, self.places()?)?
+            } else {
+                Vec::new()
+            },
             environment: self.environment(&extension.capabilities),
         };
         self.host.load(&code, given).map_err(|error| match error {
@@ -198,7 +201,11 @@ impl Live {
             capabilities: capabilities.clone(),
             limits,
             config: vec![adjustment.config.clone()],
-            folders: self.folders(&name, capabilities, folder)?,
+            folders: if names_folders(capabilities) {
+                folders_of(&name, capabilities, &self.places_with(folder, [capabilities])?)?
+            } else {
+                Vec::new()
+            },
             environment: self.environment(capabilities),
         };
         self.host.load(&code, given).map_err(|error| host_error(&name, GrantedBy::Command, error))
@@ -209,21 +216,32 @@ impl Live {
         generation.extensions.iter().find(|extension| extension.name == *name).map(|extension| (generation, extension))
     }
 
-    /// The folders of an extension; relative ones are relative to `base`.
-    fn folders(&self, name: &str, grants: &Grants, base: &Path) -> Result<Vec<Folder>, Error> {
-        if !grants.contains_key(&Capability::FsRead) && !grants.contains_key(&Capability::FsWrite) {
-            return Ok(Vec::new());
+    /// Where the folders of the live set are.
+    fn places(&self) -> Result<&Places, Error> {
+        if let Some(places) = self.places.get() {
+            return Ok(places);
         }
+        let manifest = self.generation.as_ref().map_or("", |(generation, _)| &generation.manifest);
+        let grants = self.extensions().iter().map(|extension| &extension.capabilities);
+        let places = self.places_with(folder_of(Path::new(manifest)), grants)?;
+        Ok(self.places.get_or_init(|| places))
+    }
+
+    /// Where folders are that are granted so, relative ones in `base`, beside all that is active.
+    fn places_with<'a>(&self, base: &Path, grants: impl IntoIterator<Item = &'a Grants>) -> Result<Places, Error> {
         let Surroundings { paths, user, .. } = &self.surroundings;
-        let all = self.extensions().iter().map(|other| &other.capabilities).chain([grants]);
+        let others = other_generations(paths, &self.profile)?;
+        let own = self.generation.as_ref().map(|(generation, _)| generation);
+        let active = others.iter().flatten().chain(own);
+        let written: Vec<_> = active.flat_map(|generation| Places::written_by(generation, user)).collect();
         let readers = || {
-            let mut readers = Readers::of_machine(paths, user, Some(self.profile.as_str()))?;
-            self.generation.iter().for_each(|(generation, _)| readers.generation(generation));
+            let mut readers = Readers::of_machine(user, others)?;
+            own.map_or(Ok(()), |own| readers.generation(own))?;
             Ok(readers)
         };
-        let places = Places::new(paths, user, base, all, readers)?;
-        let failed = |source| Error::Folder { name: name.to_owned(), source };
-        folders(grants, &places).into_iter().collect::<Result<_, _>>().map_err(failed)
+        let mut places = Places::new(paths, user, base, grants, readers)?;
+        places.add_written(written.into_iter().map(|(_, folder)| folder));
+        Ok(places)
     }
 
     fn environment(&self, grants: &Grants) -> Vec<(String, String)> {
@@ -235,6 +253,16 @@ impl Live {
 /// The live generation, held for as long as its extensions may be called.
 fn held(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(Generation, Hold)>, Error> {
     Ok(generations::hold_live(paths, profile)?.map(|(_, generation, hold)| (generation, hold)))
+}
+
+fn names_folders(grants: &Grants) -> bool {
+    [Capability::FsRead, Capability::FsWrite].iter().any(|capability| grants.contains_key(capability))
+}
+
+/// The folders of the extension `name`.
+fn folders_of(name: &str, grants: &Grants, places: &Places) -> Result<Vec<Folder>, Error> {
+    let failed = |source| Error::Folder { name: name.to_owned(), source };
+    folders(grants, places).into_iter().collect::<Result<_, _>>().map_err(failed)
 }
 
 /// The folder that a manifest is in.

@@ -282,14 +282,7 @@ async fn resolve(
 ) -> Result<(LockedSource, Candidate), Error> {
     let reference = match source {
         ComponentSource::Oci(reference) => reference.clone(),
-        ComponentSource::Range(range) => {
-            let tags = registry.tags(&range.repository).await?;
-            let passed_over: Vec<&str> = passed_over(tags.iter()).collect();
-            if !passed_over.is_empty() {
-                context.observer.notice(&Event::PassedOver { name, tags: &passed_over });
-            }
-            newest(registry, name, range).await?
-        }
+        ComponentSource::Range(range) => newest(context, registry, name, range).await?,
         ComponentSource::Path(path) => {
             let (digest, size) = context.project.component_digest(name, &context.project.shown_manifest(), path)?;
             return Ok((LockedSource::Path(path.clone()), candidate(name, digest, size, Origin::Path(path.clone()))));
@@ -308,8 +301,17 @@ async fn resolve(
 }
 
 /// The newest revision that fits a requirement.
-pub(super) async fn newest(registry: &Registry, name: &ExtensionName, range: &OciRange) -> Result<OciReference, Error> {
+pub(super) async fn newest(
+    context: &Context,
+    registry: &Registry,
+    name: &ExtensionName,
+    range: &OciRange,
+) -> Result<OciReference, Error> {
     let tags = registry.tags(&range.repository).await?;
+    let passed_over: Vec<&str> = passed_over(tags.iter()).collect();
+    if !passed_over.is_empty() {
+        context.observer.notice(&Event::PassedOver { name, tags: &passed_over });
+    }
     let newest = || Requirement::any().highest(tags.iter()).map(str::to_owned);
     let none = || Error::NoVersion { name: name.clone(), range: range.to_string(), newest: newest() };
     let tag = range.requirement.highest(tags.iter()).ok_or_else(none)?;

@@ -8,7 +8,7 @@ use super::context::{Context, User};
 use super::error::Error;
 use super::files::read_file;
 use super::folders::{Places, folders};
-use super::readers::Readers;
+use super::readers::{Readers, other_generations};
 use crate::host::grants;
 use crate::model::MAX_FILE;
 use crate::model::capability::{Capability, everything};
@@ -79,14 +79,40 @@ pub(super) fn check_folders(
     profile: &ProfileName,
 ) -> Result<Vec<String>, Error> {
     let project = &context.project;
+    let others = other_generations(&context.paths, profile)?;
+    let written_by_others: Vec<(ProfileName, ExtensionName, PathBuf)> = others
+        .iter()
+        // What is active there and cannot be read cannot be called either.
+        .flatten()
+        .flat_map(|other| {
+            let written = Places::written_by(other, &context.user).into_iter();
+            written.map(|(name, folder)| (other.profile.clone(), name, folder))
+        })
+        .collect();
+    if !written_by_others.is_empty() {
+        let mut own = Readers::default();
+        own.project(project, manifest);
+        for (profile, name, folder) in &written_by_others {
+            if let Some((read, reader)) = own.reader_of(folder) {
+                return Err(Error::WrittenByOther {
+                    profile: profile.clone(),
+                    name: name.clone(),
+                    folder: folder.clone(),
+                    read: read.to_owned(),
+                    what: reader.what.clone(),
+                });
+            }
+        }
+    }
     let readers = || {
-        let mut readers = Readers::of_machine(&context.paths, &context.user, Some(profile.as_str()))?;
+        let mut readers = Readers::of_machine(&context.user, others)?;
         readers.project(project, manifest);
         Ok(readers)
     };
     let grants = manifest.extensions.values().map(|extension| &extension.capabilities);
     let base = project.manifest().parent().unwrap_or(project.manifest());
-    let places = Places::new(&context.paths, &context.user, base, grants, readers)?;
+    let mut places = Places::new(&context.paths, &context.user, base, grants, readers)?;
+    places.add_written(written_by_others.into_iter().map(|(_, _, folder)| folder));
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
     for (name, extension) in &manifest.extensions {
         for folder in folders(&extension.capabilities, &places) {
@@ -175,19 +201,29 @@ fn host_file(user: &User) -> PathBuf {
 /// # Errors
 /// [`Error::Policy`] if one cannot be read.
 pub fn read_policy(user: &User) -> Result<Policy, Error> {
+    Ok(read_policies(user)?.into_iter().fold(Policy::default(), |all, (_, policy)| all.and(policy)))
+}
+
+/// The same, file by file.
+///
+/// # Errors
+/// As [`read_policy`].
+pub(super) fn read_policies(user: &User) -> Result<Vec<(PathBuf, Policy)>, Error> {
     let read = |path: &Path| read_file(path, MAX_FILE as u64 + 1);
-    let mut policy = Policy::default();
+    let mut policies = Vec::new();
     for path in &user.policies {
         if let Some(bytes) = read(path)? {
             let folder = path.parent().unwrap_or(path);
-            policy = policy.and(Policy::parse(&path.display().to_string(), folder, &bytes).map_err(Error::Policy)?);
+            let policy = Policy::parse(&path.display().to_string(), folder, &bytes).map_err(Error::Policy)?;
+            policies.push((path.clone(), policy));
         }
     }
     let host = host_file(user);
     if let Some(bytes) = read(&host)? {
-        policy = policy.and(Policy::parse_host(&host.display().to_string(), &bytes).map_err(Error::Policy)?);
+        let policy = Policy::parse_host(&host.display().to_string(), &bytes).map_err(Error::Policy)?;
+        policies.push((host, policy));
     }
-    Ok(policy)
+    Ok(policies)
 }
 
 /// What to write to grant capabilities, in the form that the extension is written in.

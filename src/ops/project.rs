@@ -16,6 +16,7 @@ use crate::model::lock_merge::{Merged, merge, sides};
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::store::write;
+use crate::user_files;
 
 /// The name of the manifest.
 pub const MANIFEST: &str = "sesame.toml";
@@ -85,7 +86,7 @@ impl Project {
             }
         }
         let own = search.configuration.join(MANIFEST);
-        if own.is_file() {
+        if own.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink() || metadata.is_file()) {
             return Self::at(&own, &search.start, false);
         }
         looked.push(own);
@@ -356,10 +357,10 @@ impl Project {
         let folder = self.folder.join(DROP_INS);
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(Vec::new());
+            Err(error) => {
+                let unread = |source| Error::Read { path: folder.clone(), source };
+                return user_files::absent(&folder, error).map(|()| Vec::new()).map_err(unread);
             }
-            Err(source) => return Err(Error::Read { path: folder, source }),
         };
         let mut names: Vec<String> = Vec::new();
         for entry in entries {
@@ -408,7 +409,8 @@ fn check_owners(path: &Path, manifest: &Path, owners: &[u32]) -> Result<(), Erro
     if metadata.uid() != user() && metadata.uid() != 0 {
         return Err(foreign(folder, Foreign::Owner(metadata.uid())));
     }
-    if metadata.mode() & 0o002 != 0 {
+    // One's own is left to oneself: some file systems show every folder as open.
+    if metadata.uid() != user() && metadata.mode() & 0o002 != 0 {
         return Err(foreign(folder, Foreign::Open));
     }
     Ok(())

@@ -1,22 +1,23 @@
-//! Who reads a path? What the projects of this machine, its policies and its active generations read, and no guest may write:
-//! whoever can change it decides what is made active next time, with which grants.
+//! Which paths the projects, policies and active generations of this machine read, and who reads each. A guest that could
+//! change one of them would decide what is activated next, with which grants.
 //!
-//! Nothing here decides about a grant; see [`folders`](super::folders).
+//! Nothing here decides about a grant: see [`folders`](super::folders).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::context::User;
 use super::error::Error;
 use super::files::read_file;
-use super::permission::{policy_files, read_policy};
-use super::project::{DROP_INS, LOCK, Project};
+use super::permission::{policy_files, read_policies};
+use super::project::{LOCK, Project};
 use crate::model::generation::Generation;
 use crate::model::manifest::{ComponentSource, Manifest};
+use crate::model::name::ProfileName;
 use crate::model::registries::{Mirror, Registries};
-use crate::store::generations;
 use crate::store::paths::StorePaths;
+use crate::store::{self, generations};
 
 /// How many links in a row are followed, as Linux does.
 const LINKS: usize = 40;
@@ -26,12 +27,16 @@ const GIT_FILE: u64 = 4 << 10;
 
 /// Everything that is read, by its path with links followed, and each link on the way to it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Readers(BTreeMap<PathBuf, Reader>);
+pub(super) struct Readers {
+    paths: BTreeMap<PathBuf, Reader>,
+    /// The folders above which repositories were looked for.
+    searched: BTreeSet<PathBuf>,
+}
 
 /// Who reads a path, and as what.
 #[derive(Debug, Clone)]
 pub(super) struct Reader {
-    /// `the component of `clock``, `a policy`
+    /// ``the component of `clock` ``, `a policy`
     pub what: String,
     /// The manifest or policy that names it.
     pub by: PathBuf,
@@ -39,25 +44,45 @@ pub(super) struct Reader {
     is_folder: bool,
 }
 
+/// The active generations of all profiles but one, about which the caller knows better. One that cannot be read is an
+/// [`Error::UnknownReader`].
+///
+/// # Errors
+/// [`Error::Store`] if it cannot be found out which profiles there are.
+pub(super) fn other_generations(
+    paths: &StorePaths,
+    but: &ProfileName,
+) -> Result<Vec<Result<Generation, Error>>, Error> {
+    let mut others = Vec::new();
+    for profile in generations::profiles(paths)?.into_iter().filter(|profile| profile != but) {
+        let unknown = |source: store::Error| Error::UnknownReader {
+            by: paths.current(&profile),
+            source: Box::new(source.into()),
+        };
+        let other = generations::live(paths, &profile).map_err(unknown).transpose();
+        others.extend(other.map(|other| other.map(|(_, generation)| generation)));
+    }
+    Ok(others)
+}
+
 impl Readers {
-    /// What this machine's policies read, and the manifests of all active generations, but for one profile, about which the
-    /// caller knows better.
+    /// What this machine's policies read, and the manifests of active generations.
     ///
     /// # Errors
-    /// [`Error::Store`] if it cannot be told what is active, [`Error::Policy`] if a policy cannot be read.
-    pub(super) fn of_machine(paths: &StorePaths, user: &User, but: Option<&str>) -> Result<Self, Error> {
+    /// [`Error::Policy`] if a policy cannot be read, [`Error::UnknownReader`] if a generation or its manifest cannot.
+    pub(super) fn of_machine(
+        user: &User,
+        active: impl IntoIterator<Item = Result<Generation, Error>>,
+    ) -> Result<Self, Error> {
         let mut readers = Self::default();
-        for policy in policy_files(user) {
-            readers.file(&policy, "a policy", &policy);
+        for file in policy_files(user) {
+            readers.file(&file, "a policy", &file);
         }
-        let policy = read_policy(user)?;
-        if let Some(own) = user.policies.first() {
-            readers.registries(&policy.registries, own);
+        for (file, policy) in read_policies(user)? {
+            readers.registries(&policy.registries, &file);
         }
-        for profile in generations::profiles(paths)?.into_iter().filter(|profile| Some(profile.as_str()) != but) {
-            if let Some((_, generation)) = generations::live(paths, &profile)? {
-                readers.generation(&generation);
-            }
+        for generation in active {
+            readers.generation(&generation?)?;
         }
         Ok(readers)
     }
@@ -65,7 +90,7 @@ impl Readers {
     /// Adds what a manifest reads.
     pub(super) fn project(&mut self, project: &Project, manifest: &Manifest) {
         let path = project.manifest();
-        self.files(path);
+        self.files(project);
         for (name, extension) in &manifest.extensions {
             if let ComponentSource::Path(component) = &extension.source {
                 self.file(&project.component(component), &format!("the component of `{name}`"), path);
@@ -74,8 +99,11 @@ impl Readers {
         self.registries(&manifest.registries, path);
     }
 
-    /// Adds what an active generation is made from, and what its manifest reads by now, if that can be read.
-    pub(super) fn generation(&mut self, generation: &Generation) {
+    /// Adds what an active generation is made from, and what its manifest reads now.
+    ///
+    /// # Errors
+    /// [`Error::UnknownReader`] if there is a manifest and it cannot be read.
+    pub(super) fn generation(&mut self, generation: &Generation) -> Result<(), Error> {
         let project = Project::of_generation(Path::new(&generation.manifest));
         for extension in &generation.extensions {
             if let Some(component) = &extension.path {
@@ -85,35 +113,35 @@ impl Readers {
         }
         match project.read_manifest() {
             Ok(manifest) => self.project(&project, &manifest),
-            Err(_) => self.files(project.manifest()),
+            Err(Error::NoSuchManifest(_)) => self.files(&project),
+            Err(error) => {
+                let by = project.manifest().to_owned();
+                return Err(Error::UnknownReader { by, source: Box::new(error) });
+            }
         }
+        Ok(())
     }
 
-    /// Who reads what is in a folder, or the folder as a part of something: the path and its reader.
-    pub(super) fn of(&self, folder: &Path) -> Option<(&Path, &Reader)> {
+    /// The reader of anything in a folder, or of something that the folder is a part of, with the path that it reads.
+    pub(super) fn reader_of(&self, folder: &Path) -> Option<(&Path, &Reader)> {
         // What is below a folder comes right behind it.
-        let below = self.0.range(folder.to_owned()..).next().filter(|(path, _)| path.starts_with(folder));
+        let below = self.paths.range(folder.to_owned()..).next().filter(|(path, _)| path.starts_with(folder));
         let around = || {
-            let mut around = folder.ancestors().filter_map(|outer| self.0.get_key_value(outer));
+            let mut around = folder.ancestors().filter_map(|outer| self.paths.get_key_value(outer));
             around.find(|(_, reader)| reader.is_folder)
         };
         below.or_else(around).map(|(path, reader)| (path.as_path(), reader))
     }
 
-    /// The files that every project has, and the repository that they are in.
-    fn files(&mut self, manifest: &Path) {
-        let folder = manifest.parent().unwrap_or(manifest);
+    /// The files that every project has.
+    fn files(&mut self, project: &Project) {
+        let manifest = project.manifest();
         self.file(manifest, "the manifest", manifest);
-        self.file(&folder.join(LOCK), "the lock", manifest);
-        self.folder(&folder.join(DROP_INS), "the drop-ins", manifest);
-        for git in folder.ancestors().map(|above| above.join(".git")).filter(|git| git.symlink_metadata().is_ok()) {
-            self.folder(&git, "the repository", manifest);
-            // In a worktree or submodule it is a file that leads to the repository (gitrepository-layout(5)).
-            let leads = git.is_file().then(|| read_file(&git, GIT_FILE).ok().flatten()).flatten();
-            let text = leads.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-            if let (Some(target), Some(parent)) = (text.strip_prefix("gitdir:"), git.parent()) {
-                self.folder(&parent.join(target.trim()), "the repository", manifest);
-            }
+        self.file(&manifest.with_file_name(LOCK), "the lock", manifest);
+        let (folder, drop_ins) = project.drop_in_paths();
+        self.folder(&folder, "the drop-ins", manifest);
+        for drop_in in drop_ins {
+            self.file(&drop_in, "a drop-in", manifest);
         }
     }
 
@@ -123,9 +151,12 @@ impl Readers {
                 self.file(ca, "the certificates", by);
             }
             for mirror in &settings.mirrors {
-                if let Mirror::Layout(folder) = mirror {
-                    self.folder(folder, "a mirror", by);
+                let Mirror::Layout(folder) = mirror else { continue };
+                self.folder(folder, "a mirror", by);
+                for part in ["oci-layout", "index.json"] {
+                    self.file(&folder.join(part), "a mirror", by);
                 }
+                self.folder(&folder.join("blobs").join("sha256"), "a mirror", by);
             }
         }
     }
@@ -141,13 +172,44 @@ impl Readers {
     fn add(&mut self, path: &Path, what: &str, by: &Path, is_folder: bool) {
         let (links, end) = followed(path);
         let reader = |is_folder| Reader { what: what.to_owned(), by: by.to_owned(), is_folder };
+        for link in links.iter().chain([&end]) {
+            self.repositories(link, by);
+        }
         for link in links {
-            self.0.entry(link).or_insert_with(|| reader(false));
+            self.paths.entry(link).or_insert_with(|| reader(false));
         }
         // What is read as a folder by one and named by another is read as a folder.
-        let kept = self.0.entry(end).or_insert_with(|| reader(is_folder));
+        let kept = self.paths.entry(end).or_insert_with(|| reader(is_folder));
         kept.is_folder |= is_folder;
     }
+
+    /// Adds the repositories that a path is in: a hook runs programs, and a checkout writes files.
+    fn repositories(&mut self, path: &Path, by: &Path) {
+        for folder in path.ancestors().skip(1) {
+            if !self.searched.insert(folder.to_owned()) {
+                return;
+            }
+            let git = folder.join(".git");
+            if git.symlink_metadata().is_err() {
+                continue;
+            }
+            self.folder(&git, "the repository", by);
+            // In a worktree or submodule it is a file that leads on (gitrepository-layout(5)).
+            let Some(leads) = line_of(&git) else { continue };
+            let Some(target) = leads.strip_prefix("gitdir:") else { continue };
+            let target = folder.join(target.trim());
+            self.folder(&target, "the repository", by);
+            if let Some(common) = line_of(&target.join("commondir")) {
+                self.folder(&target.join(common.trim()), "the repository", by);
+            }
+        }
+    }
+}
+
+/// The text of a small file of git's.
+fn line_of(path: &Path) -> Option<String> {
+    let bytes = if path.is_file() { read_file(path, GIT_FILE).ok()?? } else { return None };
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Where a path leads, as far as it is there, and the links on the way, each at the place where it really is.
@@ -201,7 +263,7 @@ mod tests {
         let mut readers = Readers::default();
         readers.file(Path::new("/p/build/clock.wasm"), "the component of `clock`", Path::new("/p/sesame.toml"));
         readers.folder(Path::new("/p/vendor"), "a mirror", Path::new("/p/sesame.toml"));
-        let of = |folder: &str| readers.of(Path::new(folder)).map(|(path, _)| path.to_str().unwrap());
+        let of = |folder: &str| readers.reader_of(Path::new(folder)).map(|(path, _)| path.to_str().unwrap());
         assert_eq!(of("/p/build"), Some("/p/build/clock.wasm"));
         assert_eq!(of("/p"), Some("/p/build/clock.wasm"));
         assert_eq!(of("/p/vendor/blobs"), Some("/p/vendor"));

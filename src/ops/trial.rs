@@ -32,24 +32,27 @@ pub(super) fn trials(context: &Context) -> Vec<Check> {
     let component = Digest::of(PROBE);
     let compiled = host.engine(Metering::Unmetered).map_err(Error::from).and_then(|engine| {
         let (key, compiler) = (engine_key(engine), Compiler::new(&context.compiler, &context.paths));
-        let (code, warnings) = context.block_on(async {
+        let (code, unconfined) = context.block_on(async {
             let (_, code) = compiler.compile(component, &key, Metering::Unmetered, PROBE.to_vec()).await?;
-            Ok((code, compiler.end().await))
+            Ok((code, compiler.end().await.unconfined))
         })?;
-        Ok((key, code, warnings))
+        Ok((key, code, unconfined))
     });
     let (key, code) = match compiled {
         Err(error) => {
             checks.push(failed("compiler", &error));
             return checks;
         }
-        Ok((key, code, warnings)) => {
-            checks.push(match warnings.is_empty() {
-                true => check("compiler", State::Good, "it starts and compiles, kept from network and programs"),
-                false => Check {
-                    remedy: Some("use a kernel, or a container, that allows seccomp filters".to_owned()),
-                    ..check("compiler", State::Wrong, &warnings.join("; "))
-                },
+        Ok((key, code, unconfined)) => {
+            checks.push(match unconfined {
+                None => {
+                    check("compiler", State::Good, "it starts and compiles, kept from the network and other programs")
+                }
+                Some(why) => {
+                    let what = format!("it compiles, but nothing keeps it from the network and other programs: {why}");
+                    let remedy = "use a kernel, or a container, that allows seccomp filters".to_owned();
+                    Check { remedy: Some(remedy), ..check("compiler", State::Wrong, &what) }
+                }
             });
             (key, code)
         }
@@ -77,7 +80,7 @@ pub(super) fn trials(context: &Context) -> Vec<Check> {
     let run = Call { function: "run".to_owned(), arguments: Vec::new(), syntax: Syntax::Wave };
     checks.push(match call(&extension, "trial", &run, &context.interrupt) {
         Err(error) => failed("memory", &error),
-        Ok(_) => check("memory", State::Good, "an extension can be given a memory"),
+        Ok(_) => check("memory", State::Good, "4 GiB of addresses can be reserved for an extension's memory"),
     });
     checks
 }

@@ -13,7 +13,7 @@ use wasmtime::Engine;
 
 use super::confine::confine;
 use super::examined::{Examined, Unusable};
-use super::frames::{Reply, Request, read_frame, write_frame};
+use super::frames::{EndReport, Reply, Request, read_frame, write_frame};
 use crate::engine::compile::{CompileError, compile};
 use crate::engine::config::{EngineError, caching_engine, engine};
 use crate::engine::inspect::{import_part, inspect, read_interface};
@@ -40,12 +40,13 @@ pub fn serve(mut input: impl Read, output: impl Write + Send + 'static) -> io::R
     let Some((Request::Begin { cache, state, memory, functions }, _)) = read_frame(&mut input)? else {
         return Ok(());
     };
-    let unconfined = confine(memory)?;
+    let unconfined = confine(memory)?.map(|why| why.to_string());
     // What a panic says goes into the answer.
     std::panic::set_hook(Box::new(|_| {}));
     let paths = StorePaths { data: PathBuf::new(), cache: cache.into(), state: state.into() };
     let worker = Arc::new(Worker {
         paths,
+        unconfined,
         bound: functions,
         engines: Default::default(),
         caches: Default::default(),
@@ -53,11 +54,6 @@ pub fn serve(mut input: impl Read, output: impl Write + Send + 'static) -> io::R
         turn: RwLock::default(),
         output: Mutex::new(output),
     });
-    if let Some(why) = unconfined {
-        worker.note(format!(
-            "the compiler runs without seccomp, which would keep it from the network and other programs: {why}"
-        ));
-    }
     while let Some((request, payload)) = read_frame(&mut input).map_err(out_of_memory)? {
         match request {
             Request::Begin { .. } => return Err(io::ErrorKind::InvalidData.into()),
@@ -76,6 +72,7 @@ pub fn serve(mut input: impl Read, output: impl Write + Send + 'static) -> io::R
 struct Worker<W> {
     paths: StorePaths,
     bound: u64,
+    unconfined: Option<String>,
     /// Without and with fuel; made when they are first needed.
     engines: [OnceLock<Result<Engine, EngineError>>; 2],
     caches: [OnceLock<Option<Arc<FunctionCache>>>; 2],
@@ -174,7 +171,7 @@ impl<W: Write> Worker<W> {
             }
         }
         let warnings = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
-        self.reply(&Reply::Ended { warnings }, &[]);
+        self.reply(&Reply::Ended(EndReport { warnings, unconfined: self.unconfined.clone() }), &[]);
     }
 
     fn warn(&self, error: &dyn std::error::Error) {

@@ -240,7 +240,7 @@ pub(super) fn normalize(json: &mut Value) {
             }
             entry.retain(|key, value| !["auth", "identitytoken"].contains(&key.as_str()) || value != "");
         }
-        let of_hosts = entries.iter().map(|(key, entry)| (whole_host(key).to_owned(), entry.clone()));
+        let of_hosts = entries.iter().filter_map(|(key, entry)| Some((whole_host(key)?.to_owned(), entry.clone())));
         for (host, entry) in of_hosts.collect::<Vec<_>>() {
             entries.entry(host).or_insert(entry);
         }
@@ -274,13 +274,15 @@ pub(super) fn docker_key(host: &str) -> &str {
 
 /// Whether a name under which something is kept is of a host as a whole: docker has written URLs, too.
 pub(super) fn is_key_of(key: &str, host: &str) -> bool {
-    whole_host(key) == host || (host == "docker.io" && DOCKER_HUB.contains(&key))
+    whole_host(key) == Some(host) || (host == "docker.io" && DOCKER_HUB.contains(&key))
 }
 
-/// A name without what URLs of a whole registry have around its host: `https://HOST/v1/`, `HOST/`.
-fn whole_host(key: &str) -> &str {
+/// The host of a name that is of a whole registry, with or without what its URLs have around it: `https://HOST/v1/`,
+/// `HOST/`. None for a name of a part of one.
+fn whole_host(key: &str) -> Option<&str> {
     let bare = key.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
-    bare.strip_suffix("/v1").or_else(|| bare.strip_suffix("/v2")).unwrap_or(bare)
+    let bare = bare.strip_suffix("/v1").or_else(|| bare.strip_suffix("/v2")).unwrap_or(bare);
+    (!bare.contains('/')).then_some(bare)
 }
 
 /// A file's text; none if there is no such file.

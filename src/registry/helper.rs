@@ -20,7 +20,7 @@ const TIME: Duration = Duration::from_secs(60);
 /// How long is waited for the end of what a helper says on standard error, once it has ended itself.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// The most that a helper may answer, in bytes.
+/// The most that a helper may answer, and that is kept of its complaint, in bytes.
 const MAX_ANSWER: u64 = 64 << 10;
 
 /// The name that stands for an identity token.
@@ -89,9 +89,7 @@ pub(super) async fn store(helper: &str, key: &str, user: &str, password: &Secret
         Ended::Failed(printed) => {
             let given = Sent::default();
             given.note(&Credential::basic(user, password));
-            // As it stood in what the helper was given.
-            let quoted = json!(password.reveal()).to_string();
-            given.note(&Secret::new(quoted.trim_matches('"').to_owned()));
+            given.note_password(password);
             Err(HelperError::Failed(given.shown(&String::from_utf8_lossy(&printed))))
         }
     }
@@ -109,7 +107,9 @@ pub(super) async fn erase(helper: &str, key: &str) -> Result<bool, HelperError> 
 /// Runs a helper. Its standard output is its answer; why it failed it says there, or on standard error.
 async fn run(helper: &str, action: &str, input: &str) -> Result<Ended, HelperError> {
     let mut command = Command::new(format!("docker-credential-{helper}"));
-    command.arg(action).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    // Only of a helper that stores something is it shown.
+    let stderr = if action == "store" { Stdio::piped() } else { Stdio::null() };
+    command.arg(action).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).kill_on_drop(true);
     let cannot = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => HelperError::Missing,
         _ => HelperError::NotRun(error.to_string()),
@@ -127,8 +127,8 @@ async fn run(helper: &str, action: &str, input: &str) -> Result<Ended, HelperErr
         }
         Ok(Some((answer, child.wait().await?)))
     };
-    // Read meanwhile, so that the helper is not held up by it.
-    let complaint = tokio::spawn(read(stderr));
+    // Read meanwhile and to the end, so that the helper is not held up by it.
+    let complaint = tokio::spawn(drain(stderr));
     let ended = tokio::time::timeout(TIME, talk).await.map_err(|_| HelperError::Slow)?;
     let (answer, status) = ended.map_err(cannot)?.ok_or(HelperError::Answer)?;
     // What docker's own helpers print where they have nothing.
@@ -139,7 +139,7 @@ async fn run(helper: &str, action: &str, input: &str) -> Result<Ended, HelperErr
         false if !answer.trim_ascii().is_empty() => Ended::Failed(answer),
         // What the helper has started may keep the pipe open.
         false => match tokio::time::timeout(LAST_WORDS, complaint).await {
-            Ok(Ok(Ok(complaint))) => Ended::Failed(complaint),
+            Ok(Ok(complaint)) => Ended::Failed(complaint),
             _ => Ended::Failed(Vec::new()),
         },
     })
@@ -152,4 +152,14 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> 
         pipe.take(MAX_ANSWER + 1).read_to_end(&mut bytes).await?;
     }
     Ok(bytes)
+}
+
+/// Reads a pipe to its end, and gives the beginning of what came.
+async fn drain(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
+    let Some(mut pipe) = pipe else { return Vec::new() };
+    let mut bytes = Vec::new();
+    // What was read before an error still says something.
+    let _ = (&mut pipe).take(MAX_ANSWER).read_to_end(&mut bytes).await;
+    let _ = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await;
+    bytes
 }

@@ -69,6 +69,16 @@ impl Sent {
         {
             parts.extend(decoded.split_once(':').map(|(_, password)| password.to_owned()));
         }
+        self.add(parts);
+    }
+
+    /// Notes a password by itself, and as JSON writes it.
+    pub(super) fn note_password(&self, password: &Secret) {
+        let quoted = serde_json::Value::from(password.reveal()).to_string();
+        self.add(vec![password.reveal().to_owned(), quoted[1..quoted.len() - 1].to_owned()]);
+    }
+
+    fn add(&self, parts: Vec<String>) {
         let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for part in parts.into_iter().filter(|part| !part.is_empty()).map(Secret) {
             if !sent.contains(&part) {
@@ -122,6 +132,13 @@ mod tests {
         assert!(sent.are_in(b"{\"x\": \"hunter:2-and-2\"}") && !sent.are_in(b"hunter:2 abc.def"));
         assert!(sent.are_in(br#"{"x": "\u0068unter:2-and-2"}"#));
         assert!(!format!("{sent:?}").contains("hunter"));
+    }
+
+    #[test]
+    fn a_password_of_any_characters_is_found_in_json_too() {
+        let sent = Sent::default();
+        sent.note_password(&Secret::new("pass \"word\"".into()));
+        assert_eq!(sent.shown(r#"got pass "word" of {"Secret":"pass \"word\""}"#), "got … of {\"Secret\":\"…\"}");
     }
 
     #[test]

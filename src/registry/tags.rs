@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::header::LINK;
 use reqwest::{Method, Url};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::auth::Action;
 use super::error::Error;
@@ -17,7 +18,7 @@ use crate::model::plan::MAX_MANIFEST;
 /// How many tags are asked for at once. A registry may give fewer.
 const PAGE: usize = 1000;
 
-/// How long all pages together may take.
+/// How long all pages after the first may take together.
 const MOST_TIME: Duration = Duration::from_secs(120);
 
 /// The most pages that are read, and the most bytes of tags that are kept.
@@ -34,28 +35,19 @@ struct Page {
 impl Remote {
     /// All tags of a repository; `what` names them in messages.
     pub(super) async fn list_tags(&self, repository: &str, what: &str) -> Result<Vec<String>, Error> {
-        let mut pages = 0;
-        let listed =
-            tokio::time::timeout(self.host.pace().of(MOST_TIME), self.pages(repository, what, &mut pages)).await;
-        listed.unwrap_or_else(|_| {
-            let (host, what, seconds) = (self.host.name.clone(), what.to_owned(), MOST_TIME.as_secs());
-            Err(Error::EndlessTags { host, what, seconds, pages })
-        })
-    }
-
-    /// The same, page after page; `pages` counts them.
-    async fn pages(&self, repository: &str, what: &str, pages: &mut usize) -> Result<Vec<String>, Error> {
         let (mut tags, mut bytes, mut seen) = (Vec::new(), 0, HashSet::new());
+        let mut end = None;
         let mut request = self.request(Method::GET, repository, &format!("tags/list?n={PAGE}"), Action::Pull, what)?;
         while seen.insert(request.url.clone()) && seen.len() <= MOST_PAGES && bytes <= MOST_BYTES {
-            let mut retries = Retries::new(&self.host);
-            let (page, next) = loop {
-                match self.page(&request).await {
-                    Ok(page) => break page,
-                    Err(failure) => retries.after(failure).await?,
-                }
+            let page = self.page_or_retry(&request);
+            let (page, next) = match end {
+                None => page.await?,
+                Some(end) => tokio::time::timeout_at(end, page).await.unwrap_or_else(|_| {
+                    let (host, what, seconds) = (self.host.name.clone(), what.to_owned(), MOST_TIME.as_secs());
+                    Err(Error::EndlessTags { host, what, seconds, pages: seen.len() - 1 })
+                })?,
             };
-            *pages += 1;
+            end.get_or_insert_with(|| Instant::now() + self.host.pace().of(MOST_TIME));
             let page = page.tags.unwrap_or_default();
             bytes += page.iter().map(|tag| tag.len() + size_of::<String>()).sum::<usize>();
             tags.extend(page);
@@ -69,6 +61,16 @@ impl Remote {
             }
         }
         Err(self.unfit(&request, "its list of tags has no end".to_owned()))
+    }
+
+    async fn page_or_retry(&self, request: &Request) -> Result<(Page, Option<Url>), Error> {
+        let mut retries = Retries::new(&self.host);
+        loop {
+            match self.page(request).await {
+                Ok(page) => return Ok(page),
+                Err(failure) => retries.after(failure).await?,
+            }
+        }
     }
 
     /// One page, and where the next one is.

@@ -24,7 +24,7 @@ fn lock(text: &str) -> (Sandbox, Run, Duration) {
 fn refused(text: &str, words: &[&str]) -> Run {
     let (_, run, took) = lock(text);
     run.fails(65, words);
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
     assert!(run.stderr.len() < 8 << 10, "{} bytes of message", run.stderr.len());
     run
 }
@@ -73,7 +73,7 @@ fn many_functions_are_listed_in_time_with_their_number() {
     sandbox.ok(&["sync"]);
     let began = Instant::now();
     sandbox.ok(&["extension", "call", "c", "y.f00000001"]);
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     let wrong = sandbox.run(&["extension", "call", "c", "z.f"]);
     wrong.fails(2, &["it exports y.f00000000, y.f00000001", " and 9979 more"]);
     assert!(wrong.stderr.len() < 2_000, "{}", wrong.stderr);

@@ -11,6 +11,10 @@ const INSTRUCTIONS: u64 = 11_415_000;
 
 const EXTENSIONS: usize = 100;
 
+/// Valgrind's options to run a command, and to count its instructions.
+const RUN: [&str; 2] = ["--tool=none", "--trace-children=yes"];
+const COUNT: [&str; 2] = ["--tool=callgrind", "--callgrind-out-file=/dev/null"];
+
 #[test]
 #[ignore = "needs valgrind; .ci/run runs it"]
 fn a_sync_with_nothing_to_do_takes_no_more_instructions_than_it_did() {
@@ -22,21 +26,46 @@ fn a_sync_with_nothing_to_do_takes_no_more_instructions_than_it_did() {
     }
     sandbox.write("sesame.toml", manifest);
     // The processor that valgrind plays has other features, so nothing is up to date that was not compiled under it.
-    valgrind(&sandbox, &["--tool=none", "--trace-children=yes"]);
+    valgrind(&sandbox, &RUN, &["sync"]);
     std::thread::sleep(Duration::from_millis(2_200));
-    valgrind(&sandbox, &["--tool=none", "--trace-children=yes"]);
-    let said = valgrind(&sandbox, &["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    valgrind(&sandbox, &RUN, &["sync"]);
+    let said = valgrind(&sandbox, &COUNT, &["sync"]);
     assert!(said.contains("up to date: 100 extensions"), "{said}");
-    let counted = said.lines().find_map(|line| line.split_once("Collected : ")).expect("valgrind says what it counted");
-    let found: u64 = counted.1.trim().parse().unwrap();
+    let found = counted(&said);
     println!("a sync with nothing to do of {EXTENSIONS} extensions: {found} instructions");
     let part = found as f64 / INSTRUCTIONS as f64;
     assert!((0.90..1.05).contains(&part), "{found} instructions, {part:.3} of what is written down");
 }
 
-/// What a sync under valgrind says.
-fn valgrind(sandbox: &Sandbox, options: &[&str]) -> String {
-    let plain = sandbox.command(&["sync"]);
+#[test]
+#[ignore = "needs valgrind; .ci/run runs it"]
+fn a_manifest_of_four_times_the_extensions_takes_about_four_times_the_instructions() {
+    let counts = [500, 2_000].map(|extensions| {
+        let sandbox = Sandbox::new();
+        let mut manifest = "[extensions]\n".to_owned();
+        sandbox.write("c.wasm", component("c"));
+        for number in 0..extensions {
+            sandbox.write(&format!("notes/{number}/x"), "");
+            manifest += &format!("e{number} = {{ path = \"c.wasm\", capabilities.fs-write = [\"notes/{number}\"] }}\n");
+        }
+        sandbox.write("sesame.toml", manifest);
+        sandbox.ok(&["lock"]);
+        let found = counted(&valgrind(&sandbox, &COUNT, &["sync", "--dry-run"]));
+        println!("a plan of {extensions} extensions: {found} instructions");
+        found
+    });
+    assert!(counts[1] < counts[0] * 5, "{counts:?}");
+}
+
+/// The instructions that valgrind says it counted.
+fn counted(said: &str) -> u64 {
+    let counted = said.lines().find_map(|line| line.split_once("Collected : ")).expect("valgrind says what it counted");
+    counted.1.trim().parse().unwrap()
+}
+
+/// What a command under valgrind says.
+fn valgrind(sandbox: &Sandbox, options: &[&str], arguments: &[&str]) -> String {
+    let plain = sandbox.command(arguments);
     let mut command = Command::new("valgrind");
     command.args(options).arg(plain.get_program()).args(plain.get_args());
     command.current_dir(sandbox.path("project")).env_clear();

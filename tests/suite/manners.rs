@@ -156,6 +156,17 @@ fn credentials_are_read_as_docker_reads_them() {
 }
 
 #[test]
+fn the_credentials_of_a_part_of_a_registry_are_not_those_of_all_of_it() {
+    let registry = Registry::start();
+    registry.want_token("anybody");
+    for part in ["HOST/team", "HOST/team/v1", "HOST/org/b/v2"] {
+        let text = format!("{{\"auths\":{{\"{part}\":{{\"auth\":\"AUTH\"}}}}}}");
+        let (sent, run) = with_docker_file(&registry, &text);
+        assert_eq!((run.status, sent), (0, vec!["Bearer anybody".to_owned()]), "{text}: {}", run.stderr);
+    }
+}
+
+#[test]
 fn empty_credentials_are_none() {
     let registry = Registry::start();
     registry.want_token("anybody");
@@ -208,11 +219,13 @@ fn a_token_is_read_in_every_form_that_servers_give_it() {
 #[test]
 fn why_a_helper_does_not_keep_a_login_is_told_without_what_it_was_given() {
     let registry = Registry::start();
-    registry.want_basic("me", "canary\"pass-1");
+    registry.want_basic("me", "can ary\"pass-1");
     let says = [
-        "cat > /dev/null; echo 'the keychain is locked: canary\"pass-1'; exit 3",
+        "cat > /dev/null; echo 'the keychain is locked: can ary\"pass-1'; exit 3",
         "input=$(cat); echo \"the keychain is locked: $input\" >&2; exit 3",
-        "cat > /dev/null; printf 'the keychain is locked: bWU6Y2FuYXJ5InBhc3MtMQ==\\033[2J' >&2; exit 3",
+        "cat > /dev/null; printf 'the keychain is locked: bWU6Y2FuIGFyeSJwYXNzLTE=\\033[2J' >&2; exit 3",
+        // Much of it, after which the helper still ends by itself.
+        "cat > /dev/null; echo 'the keychain is locked: ' >&2; head -c 1000000 /dev/zero | tr '\\0' x >&2; exit 3",
     ];
     for script in says {
         let sandbox = Sandbox::new();
@@ -226,10 +239,10 @@ fn why_a_helper_does_not_keep_a_login_is_told_without_what_it_was_given() {
             "me",
             "--password-stdin",
         ]);
-        sandbox.write("../tmp/password", "canary\"pass-1");
+        sandbox.write("../tmp/password", "can ary\"pass-1");
         let run = Run::of(command.stdin(fs::File::open(sandbox.path("tmp/password")).unwrap()));
         run.fails(78, &["`docker-credential-own` cannot change what it keeps", "it failed: the keychain is locked: "]);
-        for secret in ["canary", "pass-1", "bWU6Y2FuYXJ5", "\u{1b}"] {
+        for secret in ["can ary", "pass-1", "bWU6Y2Fu", "\u{1b}"] {
             assert!(!run.stderr.contains(secret), "{script}: {}", run.stderr);
         }
     }

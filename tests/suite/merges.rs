@@ -63,10 +63,11 @@ fn a_merged_lock_is_that_of_a_fresh_resolve() {
             registry.push(&format!("org/{name}"), tag, &Artifact::wkg(&component(&format!("{name}{tag}"))));
         }
     }
-    for style in ["merge", "diff3"] {
+    for (style, attributes) in [("merge", ""), ("diff3", ""), ("merge", "sesame.lock conflict-marker-size=16\n")] {
         for (base, ours, theirs, both, said) in MERGES {
             let sandbox = Sandbox::new();
             assert!(git(&sandbox, &["init", "-q", "-b", "ours"]));
+            sandbox.write(".gitattributes", attributes);
             for (branch, wanted) in [("ours", base), ("theirs", theirs), ("ours", ours)] {
                 git(&sandbox, &["checkout", "-q", "-B", branch, "ours"]);
                 want(&sandbox, &registry, wanted);

@@ -33,7 +33,7 @@ fn fifo(sandbox: &Sandbox) -> PathBuf {
 /// Each thing that is no file of a person's, and why.
 fn odd_files(sandbox: &Sandbox) -> [(String, &'static str); 4] {
     let fifo = fifo(sandbox).display().to_string();
-    [(fifo, REGULAR), ("/dev/zero".into(), REGULAR), ("/dev/tty".into(), REGULAR), ("/proc/kmsg".into(), KERNEL)]
+    [(fifo, REGULAR), ("/dev/zero".into(), REGULAR), ("/dev/tty".into(), REGULAR), ("/proc/version".into(), KERNEL)]
 }
 
 #[test]
@@ -85,6 +85,22 @@ fn manifests_drop_ins_locks_and_components_are_regular_files() {
     symlink("gone.toml", sandbox.path("project/sesame.toml")).unwrap();
     sandbox.write("../home/sesame.toml", "");
     refused(&sandbox, &["lock"], 74, &["sesame.toml"]);
+    // The folder of drop-ins, and the user's own manifest.
+    sandbox.write("sesame.toml", "");
+    std::fs::remove_dir_all(sandbox.path("project/extensions")).unwrap();
+    symlink("gone", sandbox.path("project/extensions")).unwrap();
+    refused(
+        &sandbox,
+        &["lock", "--manifest", "sesame.toml"],
+        74,
+        &["extensions", "a link to gone, which does not exist"],
+    );
+    for manifest in ["project/sesame.toml", "home/sesame.toml"] {
+        std::fs::remove_file(sandbox.path(manifest)).unwrap();
+    }
+    std::fs::create_dir_all(sandbox.path("home/config/pds")).unwrap();
+    symlink("gone", sandbox.path("home/config/pds/sesame.toml")).unwrap();
+    refused(&sandbox, &["lock"], 74, &["config/pds/sesame.toml", "No such file"]);
 }
 
 #[test]

@@ -238,6 +238,31 @@ fn on_changed_machine(sandbox: &Sandbox, change: &str, arguments: &[&str]) -> Ru
     Run::of(&mut sandbox.command_under("unshare", &["-m", "sh", "-c", &script, "sh", "x"], arguments))
 }
 
+#[test]
+#[ignore = "needs root; .ci/run runs it"]
+fn what_is_in_the_systems_folder_for_everybody_is_not_come_across() {
+    let sandbox = Sandbox::new();
+    sandbox.write("sesame.toml", "");
+    let mut nobody = sandbox.command_of_nobody(&["sync"]);
+    // The system's, as /tmp: anybody may have put there what is somebody's.
+    let project = sandbox.path("project");
+    std::os::unix::fs::chown(&project, Some(0), None).unwrap();
+    set_mode(&project, 0o1777);
+    Run::of(&mut nobody).fails(77, &["project can be written to by every user of this machine", "--manifest"]);
+    // One's own, as every folder of a mounted Windows disk.
+    std::os::unix::fs::chown(&project, Some(NOBODY), None).unwrap();
+    set_mode(&project, 0o777);
+    assert_eq!(Run::of(&mut nobody).status, 0);
+}
+
+#[test]
+#[ignore = "needs root; .ci/run runs it"]
+fn the_kernels_log_which_never_ends_is_not_read() {
+    let sandbox = Sandbox::new();
+    sandbox.write("sesame.toml", "extensions.a = { path = \"/proc/kmsg\" }\n");
+    sandbox.run(&["lock"]).fails(74, &["/proc/kmsg", "it is a file of the kernel, not one on a disk"]);
+}
+
 /// A machine where an extension is live that prints its number.
 fn with_extension() -> Sandbox {
     let sandbox = Sandbox::new();
@@ -274,13 +299,6 @@ fn a_project_in_the_folder_of_another_user_is_not_ours_because_a_link_in_it_is()
         }
         fs::remove_file(&link).unwrap();
     }
-    // In a folder that anybody may write to, anybody may have put it.
-    let open = sandbox.path("open");
-    fs::create_dir(&open).unwrap();
-    fs::hard_link(&own, open.join("sesame.toml")).unwrap();
-    set_mode(&open, 0o1777);
-    let run = Run::of(sandbox.command(&["sync"]).current_dir(&open));
-    run.fails(77, &["open can be written to by every user of this machine", "--manifest"]);
     // A component of somebody else's is not taken either, unless the manifest was named.
     std::os::unix::fs::chown(sandbox.path("project/a.wasm"), Some(12345), None).unwrap();
     sandbox.run(&["sync"]).fails(77, &["a.wasm belongs to another user (12345)"]);

@@ -31,7 +31,7 @@ fn nothing_that_this_project_reads_is_given_for_writing() {
         (".", "project/"),
         ("build", "build/clock.wasm, the component of `clock` of"),
         ("vendor", "vendor, a mirror of"),
-        ("vendor/blobs", "vendor, a mirror of"),
+        ("vendor/blobs", "vendor/blobs/sha256, a mirror of"),
         ("trust", "trust/ca.pem, the certificates of"),
         (".git", ".git, the repository of"),
         (".git/hooks", ".git, the repository of"),
@@ -81,8 +81,56 @@ fn nothing_that_another_active_manifest_or_a_policy_reads_is_given_for_writing()
         "../dotfiles/sesame.toml",
         "profile = \"mine\"\nextensions.tool = { path = \"../elsewhere/late.wasm\" }\n",
     );
-    sandbox.ok(&["sync", "--manifest", dotfiles.to_str().unwrap()]);
+    let late = sandbox.run(&["sync", "--manifest", dotfiles.to_str().unwrap()]);
+    late.fails(77, &["`notes` of profile `default` may write to", "elsewhere/late.wasm, the component of `tool`"]);
     sandbox.run(&["extension", "call", "notes", "run"]).fails(77, &["late.wasm, the component of `tool` of"]);
+}
+
+#[test]
+fn repositories_and_drop_ins_are_found_through_links_and_worktrees() {
+    let sandbox = Sandbox::new();
+    // A manifest linked from a repository of dotfiles, as stow does it: a hook there could change the file.
+    sandbox.write("../dotfiles/.git/hooks/x", "");
+    sandbox.write("tool.wasm", component("tool"));
+    let drop_in = |name: &str| format!("[extension]\nname = \"{name}\"\npath = \"../tool.wasm\"\n");
+    sandbox.write("../dotfiles/sesame/tool.toml", drop_in("tool"));
+    sandbox.write("../worktrees/main/.git/hooks/x", "");
+    sandbox.write("../worktrees/main/.git/worktrees/side/commondir", "../..\n");
+    sandbox.write("../worktrees/side/.git", "gitdir: ../main/.git/worktrees/side\n");
+    sandbox.write("../worktrees/side/other.toml", drop_in("other"));
+    fs::create_dir_all(sandbox.path("project/extensions")).unwrap();
+    symlink("../../dotfiles/sesame/tool.toml", sandbox.path("project/extensions/tool.toml")).unwrap();
+    symlink("../../worktrees/side/other.toml", sandbox.path("project/extensions/other.toml")).unwrap();
+    sandbox.write("notes.wasm", writer());
+    for (folder, read) in [
+        ("../dotfiles/sesame", "dotfiles/sesame/tool.toml, a drop-in of"),
+        ("../dotfiles/.git/hooks", "dotfiles/.git, the repository of"),
+        ("../worktrees/side", "worktrees/side/"),
+        ("../worktrees/main/.git/hooks", "worktrees/main/.git, the repository of"),
+    ] {
+        granted(&sandbox, folder, "");
+        sandbox.run(&["sync"]).fails(77, &["can be used to change", read]);
+    }
+}
+
+#[test]
+fn nothing_is_given_for_writing_while_an_active_manifest_cannot_be_read() {
+    let sandbox = Sandbox::new();
+    sandbox.write("../dotfiles/sesame.toml", "profile = \"mine\"\n");
+    let dotfiles = sandbox.path("dotfiles");
+    sandbox.ok(&["sync", "--manifest", dotfiles.to_str().unwrap()]);
+    sandbox.write("../dotfiles/sesame.toml", "profile = \"mine\"\n[extensions\n");
+    sandbox.write("notes/x", "");
+    granted(&sandbox, "notes", "");
+    sandbox
+        .run(&["sync"])
+        .fails(65, &["no folder can be granted for writing while ", "dotfiles/sesame.toml", "repair it"]);
+    sandbox.write("sesame.toml", "extensions.notes = { path = \"notes.wasm\", capabilities.fs-read = [\"notes\"] }\n");
+    sandbox.run(&["sync", "--dry-run"]).fails(0, &[]);
+    // A manifest that is gone reads nothing.
+    fs::remove_file(dotfiles.join("sesame.toml")).unwrap();
+    granted(&sandbox, "notes", "");
+    sandbox.ok(&["sync"]);
 }
 
 /// A bundle of one extension of a file, which is then said to be of this path.
@@ -162,8 +210,12 @@ fn a_bundle_is_not_written_through_links() {
         let imported = ["bundle", "import", set.to_str().unwrap(), "--grant-all", "--replace"];
         let run = machine.run(&imported);
         if link == "extensions" {
-            // It brings no drop-ins, so nothing goes there.
+            // It brings no drop-ins, so nothing goes there; but what is there may be taken away.
             assert_eq!(run.status, 0, "{}", run.stderr);
+            machine.write("../outside/mine.toml", "[extension]\npath = \"/nowhere.wasm\"\n");
+            let run = machine.run(&imported);
+            run.fails(78, &[&path.display().to_string(), "is a link, which may lead outside of"]);
+            fs::remove_file(machine.path("outside/mine.toml")).expect("it is still there");
         } else {
             run.fails(78, &[&path.display().to_string(), "is a link, which may lead outside of"]);
         }

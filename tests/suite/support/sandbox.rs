@@ -220,5 +220,20 @@ impl Run {
         for text in texts {
             assert!(self.stderr.contains(text), "no `{text}` in:\n{}", self.stderr);
         }
+        if let Some(name) = debug_text(&self.stderr) {
+            panic!("`{name}(` is for programmers:\n{}", self.stderr);
+        }
     }
+}
+
+/// The name in something as `Kind(Other(…))`, which people have no use for.
+fn debug_text(text: &str) -> Option<&str> {
+    text.match_indices('(').find_map(|(at, _)| {
+        let name = text[..at].rsplit(|c: char| !c.is_alphanumeric()).next()?;
+        let is_camel = |word: &str| {
+            word.starts_with(|c: char| c.is_ascii_uppercase()) && word.chars().any(|c| c.is_ascii_lowercase())
+        };
+        let inner = text[at + 1..].split(|c: char| !c.is_alphanumeric()).next()?;
+        (is_camel(name) && (is_camel(inner) || text[at + 1..].starts_with('"'))).then_some(name)
+    })
 }
