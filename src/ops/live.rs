@@ -230,7 +230,7 @@ impl Live {
     /// Where folders are that are granted so, relative ones in `base`, beside all that is active.
     fn places_with<'a>(&self, base: &Path, grants: impl IntoIterator<Item = &'a Grants>) -> Result<Places, Error> {
         let Surroundings { paths, user, .. } = &self.surroundings;
-        let others = other_generations(paths, &self.profile)?;
+        let others = other_generations(paths, &self.profile);
         let own = self.generation.as_ref().map(|(generation, _)| generation);
         let active = others.iter().flatten().chain(own);
         let written: Vec<_> = active.flat_map(|generation| Places::written_by(generation, user)).collect();

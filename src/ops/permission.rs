@@ -79,7 +79,7 @@ pub(super) fn check_folders(
     profile: &ProfileName,
 ) -> Result<Vec<String>, Error> {
     let project = &context.project;
-    let others = other_generations(&context.paths, profile)?;
+    let others = other_generations(&context.paths, profile);
     let written_by_others: Vec<(ProfileName, ExtensionName, PathBuf)> = others
         .iter()
         // What is active there and cannot be read cannot be called either.

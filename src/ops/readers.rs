@@ -44,25 +44,20 @@ pub(super) struct Reader {
     is_folder: bool,
 }
 
-/// The active generations of all profiles but one, about which the caller knows better. One that cannot be read is an
-/// [`Error::UnknownReader`].
-///
-/// # Errors
-/// [`Error::Store`] if it cannot be found out which profiles there are.
-pub(super) fn other_generations(
-    paths: &StorePaths,
-    but: &ProfileName,
-) -> Result<Vec<Result<Generation, Error>>, Error> {
-    let mut others = Vec::new();
-    for profile in generations::profiles(paths)?.into_iter().filter(|profile| profile != but) {
-        let unknown = |source: store::Error| Error::UnknownReader {
-            by: paths.current(&profile),
-            source: Box::new(source.into()),
-        };
-        let other = generations::live(paths, &profile).map_err(unknown).transpose();
-        others.extend(other.map(|other| other.map(|(_, generation)| generation)));
-    }
-    Ok(others)
+/// The active generations of all profiles but one, about which the caller knows better. Each that cannot be read is an
+/// [`Error::UnknownReader`], and so are all together if it cannot be found out which there are.
+pub(super) fn other_generations(paths: &StorePaths, but: &ProfileName) -> Vec<Result<Generation, Error>> {
+    let unknown =
+        |by: PathBuf| move |source: store::Error| Error::UnknownReader { by, source: Box::new(source.into()) };
+    let profiles = match generations::profiles(paths).map_err(unknown(paths.profiles())) {
+        Ok(profiles) => profiles,
+        Err(error) => return vec![Err(error)],
+    };
+    let live = |profile: ProfileName| {
+        let live = generations::live(paths, &profile).map_err(unknown(paths.current(&profile))).transpose()?;
+        Some(live.map(|(_, generation)| generation))
+    };
+    profiles.into_iter().filter(|profile| profile != but).filter_map(live).collect()
 }
 
 impl Readers {

@@ -100,7 +100,7 @@ fn upgrade(registry: &Registry) -> Row {
     std::fs::write(&file, new).unwrap();
     let sandbox = set.sandbox();
     sandbox.ok(&["sync", "-q", "--locked"]);
-    let kept = sandbox.path("kept");
+    let kept = sandbox.path("tmp/kept");
     copy(&sandbox.path("home"), &kept);
     let old = sandbox.read("sesame.toml");
     let lock = sandbox.read("sesame.lock");

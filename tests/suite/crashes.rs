@@ -52,7 +52,7 @@ struct Hit {
 
 /// Runs a command under strace, which does something at the `nth` of some call. None if there were not so many.
 fn hit(sandbox: &Sandbox, command: &[&str], call: &str, what: &str, nth: usize) -> Option<Hit> {
-    let log = sandbox.path("strace");
+    let log = sandbox.path("tmp/strace");
     let (patience, log_name) = (PATIENCE.as_secs().to_string(), log.display().to_string());
     let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{what}:when={nth}"));
     // Where what wakes a thread was refused, which never happens, the thread may sleep for ever.

@@ -22,7 +22,7 @@ fn relied_on(sandbox: &Sandbox) -> BTreeMap<PathBuf, Vec<u8>> {
         let is_begun = name.starts_with(".sesame-");
         named && !is_begun && !path.starts_with(sandbox.data()) || name == "key"
     };
-    let files = ["home", "project"].iter().flat_map(|folder| sandbox.files(&sandbox.path(folder)));
+    let files = sandbox.files(&sandbox.path("home")).into_iter();
     files.filter(|path| ours(path)).map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
@@ -36,15 +36,15 @@ fn cut(times: usize) -> usize {
     for (seed, scenario) in (1..).zip(SCENARIOS) {
         let sandbox = Sandbox::new();
         (scenario.prepare)(&sandbox, &Wishes { registry: &registry, others: 1 });
-        let folders = ["home", "project"].map(|folder| sandbox.path(folder));
+        let home = sandbox.path("home");
         let (copy, before) = (Copy::of(&sandbox), relied_on(&sandbox));
         let (trace, run) = Trace::of(&sandbox, scenario.command);
         assert_eq!(run.status, 0, "{}: {}", scenario.name, run.stderr);
         let after = relied_on(&sandbox);
-        let files = ["home", "project"].iter().flat_map(|folder| sandbox.files(&sandbox.path(folder)));
+        let files = sandbox.files(&sandbox.path("home")).into_iter();
         let files: BTreeMap<PathBuf, Vec<u8>> = files.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
         copy.put_back();
-        let model = undisturbed(&folders, &trace);
+        let model = undisturbed(&home, &trace);
         for path in files.keys().chain(model.keys()) {
             let is_right = files.get(path) == model.get(path);
             assert!(is_right, "{}: the model has {} wrong", scenario.name, path.display());
@@ -53,7 +53,7 @@ fn cut(times: usize) -> usize {
         for time in 0..times {
             let moment = if time < STAYS { trace.len() } else { chance.below(trace.len() as u64 + 1) as usize };
             copy.put_back();
-            power_cut(&folders, &trace, moment, &mut chance);
+            power_cut(&home, &trace, moment, &mut chance);
             let told = format!("{}, after {moment} of {} calls", scenario.name, trace.len());
             for blob in sandbox.files(&sandbox.data().join("blobs")) {
                 let bytes = fs::read(&blob).unwrap();

@@ -3,7 +3,7 @@
 //! The model is the weakest that POSIX allows: a name is safe once its folder was synced, bytes are once their file was, and
 //! what is not safe may be lost, kept, cut short or turned to zeros, each for itself and in no order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ struct Disk {
 impl Trace {
     /// Runs a command and writes down what it does below the sandbox.
     pub fn of(sandbox: &Sandbox, command: &[&str]) -> (Self, Run) {
-        let log = sandbox.path("strace");
+        let log = sandbox.path("tmp/strace");
         let (log_name, trace) = (log.display().to_string(), format!("trace={CALLS}"));
         let before = ["-f", "-y", "-xx", "-s", "1000000000", "-o", &log_name, "-e", &trace];
         let mut strace = sandbox.command_under("strace", &before, command);
@@ -145,10 +145,10 @@ fn event(line: &str, root: &Path) -> Option<Event> {
 }
 
 impl Disk {
-    /// Everything below some folders, all of it safe.
-    fn of(folders: &[PathBuf]) -> Self {
+    /// Everything below a folder, all of it safe.
+    fn of(folder: &Path) -> Self {
         let mut disk = Self { nodes: Vec::new(), now: BTreeMap::new(), safe: BTreeMap::new(), pending: Vec::new() };
-        let mut paths = folders.to_vec();
+        let mut paths = vec![folder.to_owned()];
         while let Some(path) = paths.pop() {
             let metadata = fs::metadata(&path).unwrap();
             let is_folder = metadata.is_dir();
@@ -244,15 +244,12 @@ impl Disk {
     }
 
     /// Writes what is safe to the real disk.
-    fn write(&self, folders: &[PathBuf]) {
-        let tops: BTreeSet<&Path> = folders.iter().map(|folder| folder.parent().unwrap()).collect();
-        for folder in folders {
-            fs::remove_dir_all(folder).unwrap();
-        }
+    fn write(&self, folder: &Path) {
+        fs::remove_dir_all(folder).unwrap();
         for (path, node) in &self.safe {
             let (node, parent) = (&self.nodes[*node], path.parent().unwrap());
             // What was in a folder that is lost is lost with it.
-            if !tops.contains(parent) && !self.safe.contains_key(parent) || !parent.exists() {
+            if path != folder && !self.safe.contains_key(parent) || !parent.exists() {
                 continue;
             }
             if node.is_folder {
@@ -266,21 +263,21 @@ impl Disk {
 }
 
 /// The files that a traced command leaves where nothing is cut.
-pub fn undisturbed(folders: &[PathBuf], trace: &Trace) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut disk = Disk::of(folders);
+pub fn undisturbed(folder: &Path, trace: &Trace) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut disk = Disk::of(folder);
     trace.0.iter().for_each(|event| disk.happens(event));
     let files = disk.now.iter().filter(|(_, node)| !disk.nodes[**node].is_folder);
     files.map(|(path, node)| (path.clone(), disk.nodes[*node].now.bytes.clone())).collect()
 }
 
-/// Puts on the disk what is left of a traced command if the power goes after so many of its events. `folders` hold what was
+/// Puts on the disk what is left of a traced command if the power goes after so many of its events. `folder` holds what was
 /// there before it.
-pub fn power_cut(folders: &[PathBuf], trace: &Trace, after: usize, chance: &mut Chance) {
-    let mut disk = Disk::of(folders);
+pub fn power_cut(folder: &Path, trace: &Trace, after: usize, chance: &mut Chance) {
+    let mut disk = Disk::of(folder);
     for event in &trace.0[..after] {
         disk.happens(event);
     }
     let kept = [0, 5, 10][chance.below(3) as usize];
     disk.cut(chance, kept);
-    disk.write(folders);
+    disk.write(folder);
 }

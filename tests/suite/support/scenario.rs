@@ -70,8 +70,7 @@ impl Wishes<'_> {
             fs::remove_dir_all(sandbox.path("project")).unwrap();
             fs::create_dir(sandbox.path("project")).unwrap();
         }
-        fs::remove_dir_all(sandbox.path("home")).unwrap();
-        fs::create_dir(sandbox.path("home")).unwrap();
+        sandbox.empty_home();
     }
 }
 
@@ -169,17 +168,13 @@ pub struct Copy<'a>(&'a Sandbox);
 
 impl<'a> Copy<'a> {
     pub fn of(sandbox: &'a Sandbox) -> Self {
-        for folder in ["home", "project"] {
-            copy(&sandbox.path(folder), &sandbox.path(&format!("{folder}.copy")));
-        }
+        copy(&sandbox.path("home"), &sandbox.path("tmp/home.copy"));
         Self(sandbox)
     }
 
     pub fn put_back(&self) {
-        for folder in ["home", "project"] {
-            fs::remove_dir_all(self.0.path(folder)).unwrap();
-            copy(&self.0.path(&format!("{folder}.copy")), &self.0.path(folder));
-        }
+        fs::remove_dir_all(self.0.path("home")).unwrap();
+        copy(&self.0.path("tmp/home.copy"), &self.0.path("home"));
     }
 }
 
@@ -189,7 +184,9 @@ fn copy(from: &Path, to: &Path) {
 
 /// The files under way that nobody goes on with.
 pub fn left(sandbox: &Sandbox) -> BTreeSet<String> {
-    let files = sandbox.files(&sandbox.path("home")).into_iter().chain(sandbox.files(&sandbox.path("project")));
-    let names = files.filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned()));
+    let names = sandbox
+        .files(&sandbox.path("home"))
+        .into_iter()
+        .filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned()));
     names.filter(|name| name.starts_with(".sesame-")).collect()
 }
