@@ -163,7 +163,7 @@ pub enum Error {
     BadBundle { path: PathBuf, why: String },
     #[error("there already, with other content than the bundle's: {}", list(files))]
     DesiredStateThere { files: Vec<String> },
-    #[error("the bundle writes {}{}, and nobody has agreed to that", list(files), granting(grants))]
+    #[error("the bundle writes {}{}, which needs your consent", list(files), granting(grants))]
     BundleNoConsent { files: Vec<String>, grants: Vec<String> },
     #[error("{} is a link, which may lead outside of {}", link.display(), folder.display())]
     LinkInTheWay { link: PathBuf, folder: PathBuf },

@@ -28,21 +28,24 @@ pub(super) fn registry(error: &Error) -> Option<String> {
             "name its entries by the full reference, or use a `[registries]` key that names this one repository"
         }
         Error::NoRepository { .. } => "create the repository there first; not every registry makes one for a push",
-        Error::EndlessTags { .. } => "name a tag in the reference, so that no list is needed",
-        Error::Tls { .. } => "look whether a proxy or another server answers in its place, and what TLS it speaks",
+        Error::EndlessTags { .. } => "name an exact tag in the reference, which needs no list of tags",
+        Error::Tls { .. } => {
+            "check whether a proxy or another server answers in its place, and which TLS versions it supports"
+        }
         Error::NotFound { .. } => "look whether the reference is right, and whether it is still published",
         Error::Certificate { host, why } => {
             return Some(match why {
                 Distrust::Expired | Distrust::NotYet => {
-                    "look at the clock of this machine; if it is right, tell whoever runs the registry".to_owned()
+                    "check the clock of this machine; if it is right, ask the registry's operator for a new certificate"
+                        .to_owned()
                 }
-                Distrust::OtherName => "look at the name; a certificate counts only for the names in it".to_owned(),
+                Distrust::OtherName => "check the name; a certificate is valid only for the names in it".to_owned(),
                 Distrust::NoName => {
                     "make it again with the name in it: `openssl req -x509 -addext subjectAltName=DNS:NAME …`"
                         .to_owned()
                 }
                 Distrust::Malformed | Distrust::Algorithm | Distrust::OldVersion | Distrust::Unsupported => {
-                    "have whoever runs the registry make another one".to_owned()
+                    "ask the registry's operator for a new certificate".to_owned()
                 }
                 Distrust::UnknownIssuer | Distrust::Signature | Distrust::CaItself | Distrust::NotSignedByCa => {
                     format!(

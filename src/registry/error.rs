@@ -20,7 +20,7 @@ pub enum Error {
     BrokenOff { host: String, why: String },
     #[error("{host} cannot be reached: it does not speak TLS")]
     NoTls { host: String },
-    #[error("{host} cannot be spoken to over TLS: {why}")]
+    #[error("the TLS handshake with {host} failed: {why}")]
     Tls { host: String, why: &'static str },
     #[error("the certificate of {host} is not trusted: {why}")]
     Certificate { host: String, why: Distrust },
@@ -137,11 +137,11 @@ pub enum Distrust {
     Expired,
     #[error("it is not valid yet")]
     NotYet,
-    #[error("nobody that this machine trusts has signed it")]
+    #[error("it is not signed by a CA that this machine trusts")]
     UnknownIssuer,
     #[error("it is for another name")]
     OtherName,
-    #[error("no name is in it as a subject alternative name")]
+    #[error("it has no subject alternative name")]
     NoName,
     #[error("it is not signed with the key of the CA that it names")]
     Signature,
@@ -151,11 +151,11 @@ pub enum Distrust {
     Algorithm,
     #[error("it is a CA's own, and not one of those named as `ca`")]
     CaItself,
-    #[error("it is signed by a certificate that is no CA's")]
+    #[error("it is signed with a certificate that is not a CA's")]
     NotSignedByCa,
     #[error("it is an X.509 certificate of version 1 or 2")]
     OldVersion,
-    #[error("it has, or lacks, what does not go with a server")]
+    #[error("it is not valid for a server")]
     Unsupported,
 }
 

@@ -143,14 +143,14 @@ fn tls_fault<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rus
 fn tls_words(fault: &rustls::Error) -> &'static str {
     match fault {
         rustls::Error::AlertReceived(_) => "it refuses the connection",
-        rustls::Error::PeerIncompatible(_) => "it speaks no version of TLS, or no cipher, that is safe",
+        rustls::Error::PeerIncompatible(_) => "it has no TLS version or cipher suite in common with this machine",
         rustls::Error::PeerMisbehaved(_)
         | rustls::Error::InappropriateMessage { .. }
         | rustls::Error::InappropriateHandshakeMessage { .. }
         | rustls::Error::InvalidMessage(_)
-        | rustls::Error::DecryptError => "what it sends is no TLS that can be understood",
-        rustls::Error::NoCertificatesPresented => "it shows no certificate",
-        _ => "the connection cannot be made safe",
+        | rustls::Error::DecryptError => "it sent an invalid TLS message",
+        rustls::Error::NoCertificatesPresented => "it sent no certificate",
+        _ => "no secure connection could be made",
     }
 }
 

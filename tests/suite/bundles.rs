@@ -257,7 +257,7 @@ fn nothing_is_granted_without_consent_and_nothing_written_before() {
     let (one, other) = (Sandbox::new(), Sandbox::new());
     exported(&one);
     let run = other.run(&["bundle", "import", &archive(&one)]);
-    run.fails(77, &["and grants config-read to `greeting`, and nobody has agreed to that", "--grant-all"]);
+    run.fails(77, &["and grants config-read to `greeting`, which needs your consent", "--grant-all"]);
     assert_eq!(other.files(&other.path("home")), Vec::<std::path::PathBuf>::new());
 }
 

@@ -36,7 +36,7 @@ fn a_certificate_that_signed_itself_is_trusted_where_it_is_named_and_fits() {
     for names in [&["elsewhere.test"][..], &[]] {
         let elsewhere = SelfSigned::new(names);
         let registry = Registry::start_self_signed(&elsewhere);
-        let why = if names.is_empty() { "no name is in it" } else { "it is for another name" };
+        let why = if names.is_empty() { "it has no subject alternative name" } else { "it is for another name" };
         trusting(&registry, &elsewhere.pem()).run(&["lock"]).fails(69, &["is not trusted: ", why]);
     }
 }
@@ -48,7 +48,7 @@ fn a_certificate_of_a_server_is_trusted_where_it_is_named_without_its_issuer() {
     trusting(&registry, &ca.pem()).ok(&["sync"]);
     trusting(&registry, &own).ok(&["sync"]);
     let stranger = SelfSigned::new(&["127.0.0.1"]).pem();
-    trusting(&registry, &stranger).run(&["lock"]).fails(69, &["nobody that this machine trusts has signed it"]);
+    trusting(&registry, &stranger).run(&["lock"]).fails(69, &["it is not signed by a CA that this machine trusts"]);
     // Another CA of the same name.
     let why = "it is not signed with the key of the CA that it names";
     trusting(&registry, &Ca::new().pem()).run(&["lock"]).fails(69, &[why]);
@@ -80,7 +80,7 @@ fn a_list_of_tags_that_takes_for_ever_is_given_up_by_its_time() {
     registry.misbehave("/tags/list", Fault::EndlessTags);
     let began = std::time::Instant::now();
     let run = Run::of(sandbox.command(&["lock"]).env("SESAME_TEST_PACE", "0.01"));
-    run.fails(69, &["has not listed all tags of", "org/a", "within 120 s", "pages were read", "name a tag"]);
+    run.fails(69, &["has not listed all tags of", "org/a", "within 120 s", "pages were read", "name an exact tag"]);
     assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
 }
 

@@ -70,12 +70,14 @@ fn manifests_drop_ins_locks_and_components_are_regular_files() {
             std::fs::create_dir_all(link.parent().unwrap()).unwrap();
             let _ = std::fs::remove_file(link);
             symlink(&path, link).unwrap();
-            refused(&sandbox, &["sync"], 74, &[&link.file_name().unwrap().to_string_lossy()[..], why]);
+            // Named, since what is come across must be this user's own.
+            let sync = ["sync", "--manifest", "sesame.toml"];
+            refused(&sandbox, &sync, 74, &[&link.file_name().unwrap().to_string_lossy()[..], why]);
             std::fs::remove_file(link).unwrap();
             before.into_iter().for_each(|bytes| std::fs::write(link, bytes).unwrap());
         }
         sandbox.write("sesame.toml", format!("extensions.a = {{ path = \"{path}\" }}\n"));
-        refused(&sandbox, &["sync"], 74, &[&path, why]);
+        refused(&sandbox, &["sync", "--manifest", "sesame.toml"], 74, &[&path, why]);
     }
     // One that is named, as well as one that is come across.
     std::fs::remove_file(sandbox.path("project/sesame.toml")).unwrap();
