@@ -28,9 +28,10 @@
 //! ```
 //!
 //! Imports point right only, the four middle rooms do not know each other (but `host` and `store` may use the engine's
-//! key and Config), and only types of [`model`] cross between them. `cli` belongs to the program, not to this library: the
-//! library prints nothing, never ends the process, and its code reads no environment. Whoever calls it fills in a
-//! [`ops::context::Context`] and listens with an [`model::event::Observer`].
+//! key and Config), and only types of [`model`] cross between them. Beside them all is `user_files`, which alone
+//! opens the files that people name. `cli` belongs to the program, not to this library: the library prints nothing, never ends
+//! the process, and its code reads no environment. The caller fills in a [`ops::context::Context`] and listens with an
+//! [`model::event::Observer`].
 //!
 //! # On disk
 //!
