@@ -16,19 +16,22 @@ use rustix::fs::{OFlags, fstatfs};
 
 /// File systems of the kernel, whose regular files are none that a person keeps: reading one may block for ever or change
 /// something. From `linux/magic.h`; configfs has its number in `fs/configfs/mount.c`.
-const KERNEL: [(&str, u32); 12] = [
-    ("proc", 0x9fa0),
-    ("sysfs", 0x6265_6572),
-    ("tracefs", 0x7472_6163),
-    ("debugfs", 0x6462_6720),
-    ("securityfs", 0x7363_6673),
-    ("selinuxfs", 0xf97c_ff8c),
-    ("cgroup2", 0x6367_7270),
-    ("configfs", 0x6265_6570),
-    ("efivarfs", 0xde5e_81e4),
-    ("pstore", 0x6165_676c),
-    ("bpf", 0xcafe_4a11),
-    ("binfmt_misc", 0x4249_4e4d),
+const KERNEL: [u32; 15] = [
+    0x9fa0,      // proc
+    0x6265_6572, // sysfs
+    0x7472_6163, // tracefs
+    0x6462_6720, // debugfs
+    0x7363_6673, // securityfs
+    0xf97c_ff8c, // selinuxfs
+    0x6367_7270, // cgroup2
+    0x6265_6570, // configfs
+    0xde5e_81e4, // efivarfs
+    0x6165_676c, // pstore
+    0xcafe_4a11, // bpf
+    0x4249_4e4d, // binfmt_misc
+    0x0027_e0eb, // cgroup
+    0x6573_5543, // fusectl
+    0x4341_5d53, // smackfs
 ];
 
 /// Opens a regular file for reading; none if there is no such name. A link is followed.
@@ -50,7 +53,7 @@ pub(crate) fn open(path: &Path) -> io::Result<Option<File>> {
     // And again, since something else may have its name by now.
     check_kind(&file.metadata()?)?;
     let system = fstatfs(&file)?.f_type;
-    if KERNEL.iter().any(|(_, kernel)| *kernel == system as u32) {
+    if KERNEL.contains(&(system as u32)) {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is a file of the kernel, not one on a disk"));
     }
     Ok(Some(file))

@@ -126,8 +126,8 @@ fn is_refusal(error: &wasmtime::Error) -> bool {
 /// Whether an error comes from one of these of the system.
 pub(super) fn is_of_system(error: &wasmtime::Error, any: &[Errno]) -> bool {
     let is_any = |cause: &(dyn std::error::Error + 'static)| {
-        let io = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
-        let errno = cause.downcast_ref::<Errno>().copied().or(io.map(Errno::from_raw_os_error));
+        let io = cause.downcast_ref::<std::io::Error>();
+        let errno = cause.downcast_ref::<Errno>().copied().or_else(|| Errno::from_io_error(io?));
         errno.is_some_and(|errno| any.contains(&errno))
     };
     error.chain().any(is_any)

@@ -67,7 +67,7 @@ impl Stop {
             (_, _, Some(Refused::Memory)) => Cause::Memory(limits.memory_mib(), words),
             (_, _, Some(Refused::Table)) => Cause::Tables,
             (_, _, Some(Refused::Machine)) => Cause::Machine(words),
-            // Or no room for it among addresses.
+            // Also if the address space is exhausted.
             (None, ..) if is_of_system(error, &[Errno::NOMEM]) => Cause::Machine(words),
             (Some(_), ..) => Cause::Trap(words),
             (None, ..) => Cause::Other(words),

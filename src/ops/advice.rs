@@ -49,10 +49,10 @@ impl Error {
             Self::NotGranted { name, remedy, .. } => format!("if you trust `{name}` with it, {remedy}"),
             Self::LockTooLarge { .. } => "leave out the extension with the many imports or exports".to_owned(),
             Self::UnknownReader { .. } => {
-                "repair it, or remove `fs-write` from the manifest; `sesame verify` names what is damaged".to_owned()
+                "repair it, or remove the grant of `fs-write`; `sesame verify` names what is damaged".to_owned()
             }
-            Self::WrittenByOther { name, .. } => {
-                format!("move the file out of that folder, or grant `{name}` a folder beside it")
+            Self::WrittenByOther { name, manifest, .. } => {
+                format!("move the file out of that folder, or grant `{name}` a folder beside it in {manifest}")
             }
             Self::Folder { source, .. } if source.is_refusal() => "grant a folder beside it".to_owned(),
             Self::Folder { .. } => "make the folder, or take the grant away".to_owned(),

@@ -79,8 +79,18 @@ pub enum Error {
     Link { name: String, source: LinkError },
     #[error("no folder can be granted for writing while {} cannot be read", by.display())]
     UnknownReader { by: PathBuf, source: Box<Error> },
-    #[error("`{name}` of profile `{profile}` may write to {}, and could change {}, {what}", folder.display(), read.display())]
-    WrittenByOther { profile: ProfileName, name: ExtensionName, folder: PathBuf, read: PathBuf, what: String },
+    #[error("`{name}` of profile `{profile}` may write to {}, and could change {}, {what} of {}", folder.display(), read.display(), by.display())]
+    WrittenByOther {
+        profile: ProfileName,
+        name: ExtensionName,
+        /// The manifest that grants it.
+        manifest: String,
+        folder: PathBuf,
+        read: PathBuf,
+        what: String,
+        /// The manifest that reads it.
+        by: PathBuf,
+    },
     #[error("a folder that `{name}` is granted cannot be given to it")]
     Folder { name: String, source: FolderError },
     #[error("{} in the policy of this machine", count(.0.len(), "problem"))]

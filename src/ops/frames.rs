@@ -58,7 +58,7 @@ pub enum Reply {
 pub struct EndReport {
     /// What of the function cache could not be kept, and why.
     pub warnings: Vec<String>,
-    /// Why it could not be kept from the network and other programs.
+    /// Why seccomp could not be applied to the worker.
     pub unconfined: Option<String>,
 }
 

@@ -174,10 +174,12 @@ impl Set {
         existing: Existing,
         there: &BTreeMap<String, Vec<u8>>,
     ) -> Result<(), Error> {
-        let removed = there.keys().filter(|_| existing == Existing::Replace);
-        let named = self.texts.keys().chain(removed).map(String::as_str).chain(self.components().map(|(name, _)| name));
-        for name in named {
-            check_links(context, name)?;
+        for name in self.texts.keys().map(String::as_str).chain(self.components().map(|(name, _)| name)) {
+            check_links(context, &context.project.committed_path(name))?;
+        }
+        // A link itself may be removed, but nothing behind one.
+        for name in there.keys().filter(|_| existing == Existing::Replace) {
+            context.project.committed_path(name).parent().map_or(Ok(()), |folder| check_links(context, folder))?;
         }
         let files = self.others(context, there);
         if existing == Existing::Keep && !files.is_empty() {
@@ -333,8 +335,7 @@ fn is_there(context: &Context, name: &str, digest: Digest) -> Result<bool, Error
 }
 
 /// Refuses to write through a link below the folder of the manifest.
-fn check_links(context: &Context, name: &str) -> Result<(), Error> {
-    let path = context.project.committed_path(name);
+fn check_links(context: &Context, path: &Path) -> Result<(), Error> {
     let folder = context.project.manifest().parent().unwrap_or(Path::new("/"));
     let below = path.ancestors().take_while(|part| *part != folder);
     match below.filter(|part| part.is_symlink()).last() {

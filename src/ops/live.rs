@@ -1,8 +1,8 @@
 //! What is live on this machine, ready to be called. What `sync` did not make live is not loaded.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::advice::grant_options;
 use super::compiler::Compiler;
@@ -11,7 +11,7 @@ use super::error::Error;
 use super::files::read_file;
 use super::folders::{Places, folders};
 use super::permission::{check_offered, read_policy};
-use super::readers::{Readers, other_generations};
+use super::readers::{Readers, active_generations};
 use crate::engine::key::engine_key;
 use crate::host::backends::{Backends, Log, Source};
 use crate::host::extension::{Extension, Host, HostError};
@@ -58,8 +58,13 @@ pub struct Live {
     policy: Policy,
     profile: ProfileName,
     generation: Option<(Generation, Hold)>,
-    /// Where the folders of the set are, looked up once.
-    places: OnceLock<Places>,
+}
+
+/// What a manifest, or a generation of another profile, that cannot be read means for a folder to write to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unread {
+    Refused,
+    Skipped,
 }
 
 impl Live {
@@ -89,7 +94,7 @@ impl Live {
         let mut backends = surroundings.backends.clone();
         backends.log.get_or_insert_with(|| Arc::new(StoreLog::new(&surroundings.paths)));
         let host = Arc::new(Host::new(backends));
-        Ok(Self { surroundings, host, policy, profile, generation, places: OnceLock::new() })
+        Ok(Self { surroundings, host, policy, profile, generation })
     }
 
     /// What is live by now, on the same engines. What was loaded before goes on as it was.
@@ -101,7 +106,7 @@ impl Live {
         let policy = read_policy(&self.surroundings.user)?;
         let (surroundings, host) = (self.surroundings.clone(), self.host.clone());
         let profile = self.profile.clone();
-        Ok(Self { surroundings, host, policy, profile, generation, places: OnceLock::new() })
+        Ok(Self { surroundings, host, policy, profile, generation })
     }
 
     /// The live extensions, by name.
@@ -113,7 +118,8 @@ impl Live {
     ///
     /// # Errors
     /// [`Error::NoExtension`] if it is not live; [`Error::NoCode`] if its code is missing, [`Error::BadCode`] if it is not what
-    /// was compiled; [`Error::NotGranted`] if it imports what it is not granted.
+    /// was compiled; [`Error::NotGranted`] if it imports what it is not granted; [`Error::Folder`] if it cannot be given a
+    /// folder that it is granted.
     pub fn load(&self, name: &ExtensionName) -> Result<Extension, Error> {
         self.load_with(name, &Adjustment::default())
     }
@@ -152,11 +158,13 @@ impl Live {
             capabilities: extension.capabilities.clone(),
             limits,
             config,
-            folders: if names_folders(&extension.capabilities) {
-                folders_of(name.as_str(), &extension.capabilities, self.places()?)?
-            } else {
-                Vec::new()
-            },
+            // What sync has agreed to does not stop where a manifest is being edited: the next sync looks at it again.
+            folders: self.folders(
+                name.as_str(),
+                &extension.capabilities,
+                folder_of(Path::new(&generation.manifest)),
+                Unread::Skipped,
+            )?,
             environment: self.environment(&extension.capabilities),
         };
         self.host.load(&code, given).map_err(|error| match error {
@@ -201,11 +209,7 @@ impl Live {
             capabilities: capabilities.clone(),
             limits,
             config: vec![adjustment.config.clone()],
-            folders: if names_folders(capabilities) {
-                folders_of(&name, capabilities, &self.places_with(folder, [capabilities])?)?
-            } else {
-                Vec::new()
-            },
+            folders: self.folders(&name, capabilities, folder, Unread::Refused)?,
             environment: self.environment(capabilities),
         };
         self.host.load(&code, given).map_err(|error| host_error(&name, GrantedBy::Command, error))
@@ -216,32 +220,30 @@ impl Live {
         generation.extensions.iter().find(|extension| extension.name == *name).map(|extension| (generation, extension))
     }
 
-    /// Where the folders of the live set are.
-    fn places(&self) -> Result<&Places, Error> {
-        if let Some(places) = self.places.get() {
-            return Ok(places);
+    /// The folders that an extension is granted, relative ones in `base`, beside all that is active.
+    fn folders(&self, name: &str, grants: &Grants, base: &Path, unread: Unread) -> Result<Vec<Folder>, Error> {
+        if ![Capability::FsRead, Capability::FsWrite].iter().any(|capability| grants.contains_key(capability)) {
+            return Ok(Vec::new());
         }
-        let manifest = self.generation.as_ref().map_or("", |(generation, _)| &generation.manifest);
-        let grants = self.extensions().iter().map(|extension| &extension.capabilities);
-        let places = self.places_with(folder_of(Path::new(manifest)), grants)?;
-        Ok(self.places.get_or_init(|| places))
-    }
-
-    /// Where folders are that are granted so, relative ones in `base`, beside all that is active.
-    fn places_with<'a>(&self, base: &Path, grants: impl IntoIterator<Item = &'a Grants>) -> Result<Places, Error> {
         let Surroundings { paths, user, .. } = &self.surroundings;
-        let others = other_generations(paths, &self.profile);
         let own = self.generation.as_ref().map(|(generation, _)| generation);
-        let active = others.iter().flatten().chain(own);
-        let written: Vec<_> = active.flat_map(|generation| Places::written_by(generation, user)).collect();
+        let active = active_generations(paths, own.map(|_| &self.profile));
+        let written: Vec<(ExtensionName, PathBuf)> =
+            active.iter().flatten().chain(own).flat_map(|generation| Places::written_by(generation, user)).collect();
         let readers = || {
-            let mut readers = Readers::of_machine(user, others)?;
-            own.map_or(Ok(()), |own| readers.generation(own))?;
+            let mut readers = Readers::of_policies(user)?;
+            for generation in active.into_iter().chain(own.cloned().map(Ok)) {
+                match generation.and_then(|generation| readers.generation(&generation)) {
+                    Err(Error::UnknownReader { .. }) if unread == Unread::Skipped => {}
+                    read => read?,
+                }
+            }
             Ok(readers)
         };
-        let mut places = Places::new(paths, user, base, grants, readers)?;
+        let mut places = Places::new(paths, user, base, [grants], readers)?;
         places.add_written(written.into_iter().map(|(_, folder)| folder));
-        Ok(places)
+        let failed = |source| Error::Folder { name: name.to_owned(), source };
+        folders(grants, &places).into_iter().collect::<Result<_, _>>().map_err(failed)
     }
 
     fn environment(&self, grants: &Grants) -> Vec<(String, String)> {
@@ -253,16 +255,6 @@ impl Live {
 /// The live generation, held for as long as its extensions may be called.
 fn held(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(Generation, Hold)>, Error> {
     Ok(generations::hold_live(paths, profile)?.map(|(_, generation, hold)| (generation, hold)))
-}
-
-fn names_folders(grants: &Grants) -> bool {
-    [Capability::FsRead, Capability::FsWrite].iter().any(|capability| grants.contains_key(capability))
-}
-
-/// The folders of the extension `name`.
-fn folders_of(name: &str, grants: &Grants, places: &Places) -> Result<Vec<Folder>, Error> {
-    let failed = |source| Error::Folder { name: name.to_owned(), source };
-    folders(grants, places).into_iter().collect::<Result<_, _>>().map_err(failed)
 }
 
 /// The folder that a manifest is in.

@@ -8,11 +8,12 @@ use super::context::{Context, User};
 use super::error::Error;
 use super::files::read_file;
 use super::folders::{Places, folders};
-use super::readers::{Readers, other_generations};
+use super::readers::{Readers, active_generations};
 use crate::host::grants;
 use crate::model::MAX_FILE;
 use crate::model::capability::{Capability, everything};
 use crate::model::fault::Fault;
+use crate::model::generation::Generation;
 use crate::model::generation::LiveExtension;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
@@ -79,40 +80,20 @@ pub(super) fn check_folders(
     profile: &ProfileName,
 ) -> Result<Vec<String>, Error> {
     let project = &context.project;
-    let others = other_generations(&context.paths, profile);
-    let written_by_others: Vec<(ProfileName, ExtensionName, PathBuf)> = others
-        .iter()
-        // What is active there and cannot be read cannot be called either.
-        .flatten()
-        .flat_map(|other| {
-            let written = Places::written_by(other, &context.user).into_iter();
-            written.map(|(name, folder)| (other.profile.clone(), name, folder))
-        })
-        .collect();
-    if !written_by_others.is_empty() {
-        let mut own = Readers::default();
-        own.project(project, manifest);
-        for (profile, name, folder) in &written_by_others {
-            if let Some((read, reader)) = own.reader_of(folder) {
-                return Err(Error::WrittenByOther {
-                    profile: profile.clone(),
-                    name: name.clone(),
-                    folder: folder.clone(),
-                    read: read.to_owned(),
-                    what: reader.what.clone(),
-                });
-            }
-        }
-    }
+    let others = active_generations(&context.paths, Some(profile));
+    let written = written_by_others(context, manifest, &others)?;
     let readers = || {
-        let mut readers = Readers::of_machine(&context.user, others)?;
+        let mut readers = Readers::of_policies(&context.user)?;
+        for other in others {
+            readers.generation(&other?)?;
+        }
         readers.project(project, manifest);
         Ok(readers)
     };
     let grants = manifest.extensions.values().map(|extension| &extension.capabilities);
     let base = project.manifest().parent().unwrap_or(project.manifest());
     let mut places = Places::new(&context.paths, &context.user, base, grants, readers)?;
-    places.add_written(written_by_others.into_iter().map(|(_, _, folder)| folder));
+    places.add_written(written);
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
     for (name, extension) in &manifest.extensions {
         for folder in folders(&extension.capabilities, &places) {
@@ -128,6 +109,39 @@ pub(super) fn check_folders(
         }
     }
     refuse(faults).map(|()| warnings)
+}
+
+/// The folders that extensions of other profiles may write to.
+///
+/// # Errors
+/// [`Error::WrittenByOther`] if one of them holds what this manifest reads.
+fn written_by_others(
+    context: &Context,
+    manifest: &Manifest,
+    others: &[Result<Generation, Error>],
+) -> Result<Vec<PathBuf>, Error> {
+    // What is active there and cannot be read cannot be called either.
+    let of = |other| Places::written_by(other, &context.user).into_iter().map(move |written| (other, written));
+    let written: Vec<(&Generation, (ExtensionName, PathBuf))> = others.iter().flatten().flat_map(of).collect();
+    if written.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut own = Readers::default();
+    own.project(&context.project, manifest);
+    for (other, (name, folder)) in &written {
+        if let Some((read, reader)) = own.reader_of(folder) {
+            return Err(Error::WrittenByOther {
+                profile: other.profile.clone(),
+                manifest: other.manifest.clone(),
+                name: name.clone(),
+                folder: folder.clone(),
+                read: read.to_owned(),
+                what: reader.what.clone(),
+                by: reader.by.clone(),
+            });
+        }
+    }
+    Ok(written.into_iter().map(|(_, (_, folder))| folder).collect())
 }
 
 /// Lowers limits to what the machine allows, with a warning for each that was set higher.

@@ -409,8 +409,9 @@ fn check_owners(path: &Path, manifest: &Path, owners: &[u32]) -> Result<(), Erro
     if metadata.uid() != user() && metadata.uid() != 0 {
         return Err(foreign(folder, Foreign::Owner(metadata.uid())));
     }
-    // One's own is left to oneself: some file systems show every folder as open.
-    if metadata.uid() != user() && metadata.mode() & 0o002 != 0 {
+    // Some file systems show every folder of one's own as open. One that is meant for everyone is sticky, as `/tmp`.
+    let is_shared = metadata.uid() != user() || metadata.mode() & 0o1000 != 0;
+    if is_shared && metadata.mode() & 0o002 != 0 {
         return Err(foreign(folder, Foreign::Open));
     }
     Ok(())

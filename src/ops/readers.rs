@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use super::context::User;
 use super::error::Error;
 use super::files::read_file;
 use super::permission::{policy_files, read_policies};
-use super::project::{LOCK, Project};
+use super::project::Project;
 use crate::model::generation::Generation;
 use crate::model::manifest::{ComponentSource, Manifest};
 use crate::model::name::ProfileName;
@@ -44,40 +45,34 @@ pub(super) struct Reader {
     is_folder: bool,
 }
 
-/// The active generations of all profiles but one, about which the caller knows better. Each that cannot be read is an
+/// The active generations of all profiles, except one that the caller adds itself. Each that cannot be read is an
 /// [`Error::UnknownReader`], and so are all together if it cannot be found out which there are.
-pub(super) fn other_generations(paths: &StorePaths, but: &ProfileName) -> Vec<Result<Generation, Error>> {
+pub(super) fn active_generations(paths: &StorePaths, except: Option<&ProfileName>) -> Vec<Result<Generation, Error>> {
     let unknown =
         |by: PathBuf| move |source: store::Error| Error::UnknownReader { by, source: Box::new(source.into()) };
     let profiles = match generations::profiles(paths).map_err(unknown(paths.profiles())) {
         Ok(profiles) => profiles,
         Err(error) => return vec![Err(error)],
     };
-    let live = |profile: ProfileName| {
-        let live = generations::live(paths, &profile).map_err(unknown(paths.current(&profile))).transpose()?;
-        Some(live.map(|(_, generation)| generation))
+    let active = |profile: ProfileName| {
+        let active = generations::live(paths, &profile).map_err(unknown(paths.current(&profile))).transpose()?;
+        Some(active.map(|(_, generation)| generation))
     };
-    profiles.into_iter().filter(|profile| profile != but).filter_map(live).collect()
+    profiles.into_iter().filter(|profile| Some(profile) != except).filter_map(active).collect()
 }
 
 impl Readers {
-    /// What this machine's policies read, and the manifests of active generations.
+    /// What this machine's policies read.
     ///
     /// # Errors
-    /// [`Error::Policy`] if a policy cannot be read, [`Error::UnknownReader`] if a generation or its manifest cannot.
-    pub(super) fn of_machine(
-        user: &User,
-        active: impl IntoIterator<Item = Result<Generation, Error>>,
-    ) -> Result<Self, Error> {
+    /// [`Error::Policy`] if one cannot be read.
+    pub(super) fn of_policies(user: &User) -> Result<Self, Error> {
         let mut readers = Self::default();
         for file in policy_files(user) {
             readers.file(&file, "a policy", &file);
         }
         for (file, policy) in read_policies(user)? {
             readers.registries(&policy.registries, &file);
-        }
-        for generation in active {
-            readers.generation(&generation?)?;
         }
         Ok(readers)
     }
@@ -94,7 +89,7 @@ impl Readers {
         self.registries(&manifest.registries, path);
     }
 
-    /// Adds what an active generation is made from, and what its manifest reads now.
+    /// Adds what an active generation is made from, and what its manifest reads now: without that, if it cannot be read.
     ///
     /// # Errors
     /// [`Error::UnknownReader`] if there is a manifest and it cannot be read.
@@ -107,20 +102,29 @@ impl Readers {
             }
         }
         match project.read_manifest() {
-            Ok(manifest) => self.project(&project, &manifest),
-            Err(Error::NoSuchManifest(_)) => self.files(&project),
+            Ok(manifest) => {
+                self.project(&project, &manifest);
+                Ok(())
+            }
             Err(error) => {
+                self.files(&project);
+                // As where its disk is not mounted.
+                let is_gone = match &error {
+                    Error::NoSuchManifest(_) => true,
+                    Error::Read { source, .. } => source.kind() == ErrorKind::NotFound,
+                    _ => false,
+                };
                 let by = project.manifest().to_owned();
-                return Err(Error::UnknownReader { by, source: Box::new(error) });
+                if is_gone { Ok(()) } else { Err(Error::UnknownReader { by, source: Box::new(error) }) }
             }
         }
-        Ok(())
     }
 
     /// The reader of anything in a folder, or of something that the folder is a part of, with the path that it reads.
     pub(super) fn reader_of(&self, folder: &Path) -> Option<(&Path, &Reader)> {
-        // What is below a folder comes right behind it.
-        let below = self.paths.range(folder.to_owned()..).next().filter(|(path, _)| path.starts_with(folder));
+        // What is below a folder comes right behind it. Best named is what exists by now.
+        let below = || self.paths.range(folder.to_owned()..).take_while(|(path, _)| path.starts_with(folder));
+        let below = below().find(|(path, _)| path.exists()).or_else(|| below().next());
         let around = || {
             let mut around = folder.ancestors().filter_map(|outer| self.paths.get_key_value(outer));
             around.find(|(_, reader)| reader.is_folder)
@@ -132,7 +136,7 @@ impl Readers {
     fn files(&mut self, project: &Project) {
         let manifest = project.manifest();
         self.file(manifest, "the manifest", manifest);
-        self.file(&manifest.with_file_name(LOCK), "the lock", manifest);
+        self.file(&project.lock_path(), "the lock", manifest);
         let (folder, drop_ins) = project.drop_in_paths();
         self.folder(&folder, "the drop-ins", manifest);
         for drop_in in drop_ins {

@@ -5,6 +5,7 @@
 //! seen; but where it fails to keep what it was given, it is, without that.
 
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -128,7 +129,8 @@ async fn run(helper: &str, action: &str, input: &str) -> Result<Ended, HelperErr
         Ok(Some((answer, child.wait().await?)))
     };
     // Read meanwhile and to the end, so that the helper is not held up by it.
-    let complaint = tokio::spawn(drain(stderr));
+    let complaint = Arc::new(Mutex::new(Vec::new()));
+    let reading = tokio::spawn(drain(stderr, complaint.clone()));
     let ended = tokio::time::timeout(TIME, talk).await.map_err(|_| HelperError::Slow)?;
     let (answer, status) = ended.map_err(cannot)?.ok_or(HelperError::Answer)?;
     // What docker's own helpers print where they have nothing.
@@ -137,11 +139,13 @@ async fn run(helper: &str, action: &str, input: &str) -> Result<Ended, HelperErr
         true => Ended::Answered(answer),
         false if nothing => Ended::Nothing,
         false if !answer.trim_ascii().is_empty() => Ended::Failed(answer),
-        // What the helper has started may keep the pipe open.
-        false => match tokio::time::timeout(LAST_WORDS, complaint).await {
-            Ok(Ok(complaint)) => Ended::Failed(complaint),
-            _ => Ended::Failed(Vec::new()),
-        },
+        false => {
+            // What the helper has started may keep the pipe open.
+            let abort = reading.abort_handle();
+            let _ = tokio::time::timeout(LAST_WORDS, reading).await;
+            abort.abort();
+            Ended::Failed(std::mem::take(&mut *complaint.lock().unwrap_or_else(PoisonError::into_inner)))
+        }
     })
 }
 
@@ -154,12 +158,13 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> 
     Ok(bytes)
 }
 
-/// Reads a pipe to its end, and gives the beginning of what came.
-async fn drain(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
-    let Some(mut pipe) = pipe else { return Vec::new() };
-    let mut bytes = Vec::new();
-    // What was read before an error still says something.
-    let _ = (&mut pipe).take(MAX_ANSWER).read_to_end(&mut bytes).await;
-    let _ = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await;
-    bytes
+/// Reads a pipe to its end, and keeps the beginning of what comes.
+async fn drain(pipe: Option<impl AsyncRead + Unpin>, kept: Arc<Mutex<Vec<u8>>>) {
+    let Some(mut pipe) = pipe else { return };
+    let mut chunk = vec![0; 4 << 10];
+    while let Ok(read @ 1..) = pipe.read(&mut chunk).await {
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = (MAX_ANSWER as usize).saturating_sub(kept.len());
+        kept.extend_from_slice(&chunk[..read.min(room)]);
+    }
 }

@@ -75,7 +75,10 @@ impl Sent {
     /// Notes a password by itself, and as JSON writes it.
     pub(super) fn note_password(&self, password: &Secret) {
         let quoted = serde_json::Value::from(password.reveal()).to_string();
-        self.add(vec![password.reveal().to_owned(), quoted[1..quoted.len() - 1].to_owned()]);
+        let quoted = &quoted[1..quoted.len() - 1];
+        // Docker's helpers are written in Go, whose JSON escapes what HTML would read.
+        let in_go = quoted.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
+        self.add(vec![password.reveal().to_owned(), quoted.to_owned(), in_go]);
     }
 
     fn add(&self, parts: Vec<String>) {

@@ -253,6 +253,9 @@ fn what_is_in_the_systems_folder_for_everybody_is_not_come_across() {
     std::os::unix::fs::chown(&project, Some(NOBODY), None).unwrap();
     set_mode(&project, 0o777);
     assert_eq!(Run::of(&mut nobody).status, 0);
+    // One's own for everyone, as /tmp is for root.
+    set_mode(&project, 0o1777);
+    Run::of(&mut nobody).fails(77, &["project can be written to by every user of this machine"]);
 }
 
 #[test]

@@ -71,10 +71,14 @@ fn nothing_that_another_active_manifest_or_a_policy_reads_is_given_for_writing()
         let call: Vec<&str> = call.iter().map(String::as_str).collect();
         sandbox.run(&call).fails(77, &["can be used to change", read]);
     }
-    // Also where it became so after it was granted.
+    // And for what the default profile reads.
     sandbox.write("../elsewhere/x", "");
     granted(&sandbox, "~/elsewhere", "");
     sandbox.ok(&["sync"]);
+    let call = ["extension", "call", "./notes.wasm", "run", "--grant", "fs-write=."];
+    let run = Run::of(sandbox.command(&call).current_dir(sandbox.path("project")));
+    run.fails(77, &["can be used to change", "project/"]);
+    // Also where it became so after it was granted.
     sandbox.ok(&["extension", "call", "notes", "run"]);
     sandbox.write("../elsewhere/late.wasm", component("late"));
     sandbox.write(
@@ -94,9 +98,9 @@ fn repositories_and_drop_ins_are_found_through_links_and_worktrees() {
     sandbox.write("tool.wasm", component("tool"));
     let drop_in = |name: &str| format!("[extension]\nname = \"{name}\"\npath = \"../tool.wasm\"\n");
     sandbox.write("../dotfiles/sesame/tool.toml", drop_in("tool"));
-    sandbox.write("../worktrees/main/.git/hooks/x", "");
-    sandbox.write("../worktrees/main/.git/worktrees/side/commondir", "../..\n");
-    sandbox.write("../worktrees/side/.git", "gitdir: ../main/.git/worktrees/side\n");
+    sandbox.write("../repositories/bare/hooks/x", "");
+    sandbox.write("../repositories/bare/worktrees/side/commondir", "../..\n");
+    sandbox.write("../worktrees/side/.git", "gitdir: ../../repositories/bare/worktrees/side\n");
     sandbox.write("../worktrees/side/other.toml", drop_in("other"));
     fs::create_dir_all(sandbox.path("project/extensions")).unwrap();
     symlink("../../dotfiles/sesame/tool.toml", sandbox.path("project/extensions/tool.toml")).unwrap();
@@ -106,7 +110,8 @@ fn repositories_and_drop_ins_are_found_through_links_and_worktrees() {
         ("../dotfiles/sesame", "dotfiles/sesame/tool.toml, a drop-in of"),
         ("../dotfiles/.git/hooks", "dotfiles/.git, the repository of"),
         ("../worktrees/side", "worktrees/side/"),
-        ("../worktrees/main/.git/hooks", "worktrees/main/.git, the repository of"),
+        ("../repositories/bare/worktrees/side", "repositories/bare/worktrees/side, the repository of"),
+        ("../repositories/bare/hooks", "repositories/bare, the repository of"),
     ] {
         granted(&sandbox, folder, "");
         sandbox.run(&["sync"]).fails(77, &["can be used to change", read]);
@@ -127,10 +132,20 @@ fn nothing_is_given_for_writing_while_an_active_manifest_cannot_be_read() {
         .fails(65, &["no folder can be granted for writing while ", "dotfiles/sesame.toml", "repair it"]);
     sandbox.write("sesame.toml", "extensions.notes = { path = \"notes.wasm\", capabilities.fs-read = [\"notes\"] }\n");
     sandbox.run(&["sync", "--dry-run"]).fails(0, &[]);
-    // A manifest that is gone reads nothing.
+    // A manifest that is gone, or on a disk that is not mounted, reads nothing.
     fs::remove_file(dotfiles.join("sesame.toml")).unwrap();
     granted(&sandbox, "notes", "");
     sandbox.ok(&["sync"]);
+    symlink("/mnt/gone/sesame.toml", dotfiles.join("sesame.toml")).unwrap();
+    sandbox.ok(&["sync"]);
+    // What is active stays so while manifests are edited; what was never agreed to waits.
+    fs::remove_file(dotfiles.join("sesame.toml")).unwrap();
+    for manifest in ["../dotfiles/sesame.toml", "sesame.toml"] {
+        sandbox.write(manifest, "[extensions\n");
+        sandbox.ok(&["extension", "call", "notes", "run"]);
+        let call = ["extension", "call", "./notes.wasm", "run", "--grant", "fs-write=notes"];
+        sandbox.run(&call).fails(65, &["no folder can be granted for writing while "]);
+    }
 }
 
 /// A bundle of one extension of a file, which is then said to be of this path.
@@ -216,6 +231,15 @@ fn a_bundle_is_not_written_through_links() {
             let run = machine.run(&imported);
             run.fails(78, &[&path.display().to_string(), "is a link, which may lead outside of"]);
             fs::remove_file(machine.path("outside/mine.toml")).expect("it is still there");
+            // A drop-in that is a link itself, as stow makes them, is one to remove.
+            fs::remove_file(&path).unwrap();
+            machine.write("../outside/z.toml", "");
+            let drop_in = machine.path("home/config/pds/extensions/z.toml");
+            fs::create_dir_all(drop_in.parent().unwrap()).unwrap();
+            symlink("../../../outside/z.toml", &drop_in).unwrap();
+            machine.ok(&imported);
+            assert!(!drop_in.is_symlink());
+            fs::remove_file(machine.path("outside/z.toml")).expect("what it leads to is still there");
         } else {
             run.fails(78, &[&path.display().to_string(), "is a link, which may lead outside of"]);
         }
