@@ -16,7 +16,7 @@ use super::args::{Arguments, ProfileArgument};
 use super::environment::Environment;
 use super::failure::Failure;
 use super::help::help_below;
-use super::human::{Style, live, live_set, summary};
+use super::human::{Style, active_change, live, live_set, summary};
 use super::means::{Compiling, Means};
 use super::output::{Output, Volume};
 use super::prompt::agrees;
@@ -151,7 +151,7 @@ fn imported(report: &ImportReport) -> String {
         let _ = writeln!(text, "{} {}", Style::good("removed"), escape(file));
     }
     for change in &report.sync.changes {
-        let _ = writeln!(text, "{}", escape(change));
+        text.push_str(&active_change(change));
     }
     let is_new = report.sync.outcome != SyncOutcome::UpToDate;
     if is_new && report.sync.changes.is_empty() {

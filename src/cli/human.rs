@@ -132,7 +132,7 @@ pub fn sync(report: &SyncReport) -> String {
         text.extend(only_locked.map(lock_change));
     }
     for line in &report.changes {
-        let _ = writeln!(text, "{}", escape(line));
+        text.push_str(&active_change(line));
         text.extend(name_of(line).and_then(|name| by_name.get(name)).map(|change| needs(change)));
     }
     let is_done = report.outcome != SyncOutcome::UpToDate;
@@ -188,7 +188,7 @@ pub fn plan(report: &SyncReport) -> String {
 
 /// What changes in the live set, and the plan that gets there.
 fn steps(report: &SyncReport) -> String {
-    let changes = report.changes.iter().map(|change| format!("{}\n", escape(change)));
+    let changes = report.changes.iter().map(|change| active_change(change));
     changes.chain(report.steps.iter().map(|step| format!("{}\n", escape(&step.line)))).collect()
 }
 
@@ -246,7 +246,16 @@ fn ending(lock: &LockReport, sync: Option<&SyncReport>, names: &[&ExtensionName]
 /// What changes in the live set, but for the extensions that were told of already.
 pub fn live_changes(report: &SyncReport, told: &BTreeSet<&str>) -> String {
     let lines = report.changes.iter().filter(|line| name_of(line).is_none_or(|name| !told.contains(name)));
-    lines.map(|line| format!("{}\n", escape(line))).collect()
+    lines.map(|line| active_change(line)).collect()
+}
+
+/// One change of the active set, its sign in colour.
+pub fn active_change(line: &str) -> String {
+    match line.split_at_checked(1) {
+        Some(("+", rest)) => format!("{}{}\n", Style::added("+"), escape(rest)),
+        Some(("-", rest)) => format!("{}{}\n", Style::removed("-"), escape(rest)),
+        _ => format!("{}\n", escape(line)),
+    }
 }
 
 /// Whose line about the live set it is: `~ NAME  …`; nobody's if it is about the whole set.

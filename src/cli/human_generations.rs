@@ -4,7 +4,7 @@ use sesame::model::generation_report::{GenerationReport, GenerationsReport, Remo
 use sesame::model::report::{SyncOutcome, SyncReport};
 use sesame::model::text::{count, escape, time};
 
-use super::human::{Style, live_set, summary};
+use super::human::{Style, active_change, live_set, summary};
 
 /// The generations of a profile, each with what it changed.
 pub fn list(report: &GenerationsReport) -> String {
@@ -22,13 +22,13 @@ fn generation(generation: &GenerationReport) -> String {
     }
     let when = generation.activated.map(time).unwrap_or_default();
     let extensions = count(generation.extensions.len(), "extension");
-    let changes = generation.changes.iter().map(|change| format!("    {}\n", escape(change)));
+    let changes = generation.changes.iter().map(|change| format!("    {}", active_change(change)));
     format!("{number}  {when}  {extensions}{live}\n{}", changes.collect::<String>())
 }
 
 /// What a rollback did.
 pub fn rollback(report: &SyncReport) -> String {
-    let changes: String = report.changes.iter().map(|change| format!("{}\n", escape(change))).collect();
+    let changes: String = report.changes.iter().map(|change| active_change(change)).collect();
     let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
     format!("{changes}{}", summary(&live_set(report), outcome))
 }

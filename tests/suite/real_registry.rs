@@ -127,7 +127,7 @@ fn a_private_registry_over_tls_is_logged_in_to_pushed_to_and_synced_from() {
     let host = &server.host;
     trust(&sandbox, host, &Ca::new());
     login(&sandbox, host, PASSWORD)
-        .fails(69, &["is not trusted: it is not signed by a CA that this machine trusts", "ca = "]);
+        .fails(69, &["is not trusted: it is not signed with the key of the CA that it names", "ca = "]);
     trust(&sandbox, host, &ca);
     login(&sandbox, host, "wrong").fails(77, &["does not accept the credentials of this login"]);
     assert!(!sandbox.path("home/.docker").exists());
