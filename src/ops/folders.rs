@@ -147,28 +147,39 @@ fn folder(guest: &str, writable: bool, places: &Places) -> Result<Folder, Folder
     let named = places.path(guest)?;
     let missing = |source| FolderError::Missing { path: named.clone(), source };
     let flags = rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
-    let opened = rustix::fs::open(&named, flags, rustix::fs::Mode::empty()).map_err(|error| missing(error.into()))?;
+    let opened = match rustix::fs::open(&named, flags, rustix::fs::Mode::empty()) {
+        Ok(opened) => opened,
+        // What will never be given is refused before it is there, too.
+        Err(error) => {
+            return Err(refusal(&named, &canonical(&named), writable, places).unwrap_or_else(|| missing(error.into())));
+        }
+    };
     let path =
         fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd())).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => FolderError::NoProc(named.clone()),
             _ => missing(source),
         })?;
+    match refusal(&named, &path, writable, places) {
+        Some(refusal) => Err(refusal),
+        None => Ok(Folder { path, opened: Arc::new(opened), guest: guest.to_owned(), writable }),
+    }
+}
+
+/// Why the folder that a grant calls `named` is never given; `path` is where it is, links followed.
+fn refusal(named: &Path, path: &Path, writable: bool, places: &Places) -> Option<FolderError> {
     // What holds `/proc` is `/`, which holds everything else as well.
     if let Some(system) = SYSTEM.iter().map(Path::new).find(|system| path.starts_with(system)) {
-        return Err(FolderError::System { path: named, system: system.to_owned() });
+        return Some(FolderError::System { path: named.to_owned(), system: system.to_owned() });
     }
-    if let Some(own) = places.own.iter().find(|own| path.starts_with(own) || own.starts_with(&path)) {
-        return Err(FolderError::Own { path: named, own: own.clone() });
+    if let Some(own) = places.own.iter().find(|own| path.starts_with(own) || own.starts_with(path)) {
+        return Some(FolderError::Own { path: named.to_owned(), own: own.clone() });
     }
-    if writable && let Some((read, reader)) = places.readers.reader_of(&path) {
+    if writable && let Some((read, reader)) = places.readers.reader_of(path) {
         let (read, what, by) = (read.to_owned(), reader.what.clone(), reader.by.clone());
-        return Err(FolderError::Read { path: named, read, what, by });
+        return Some(FolderError::Read { path: named.to_owned(), read, what, by });
     }
-    if let Some(outer) = path.ancestors().skip(1).find(|outer| places.written.contains(*outer)) {
-        let outer = outer.to_owned();
-        return Err(FolderError::Nested { path, outer });
-    }
-    Ok(Folder { path, opened: Arc::new(opened), guest: guest.to_owned(), writable })
+    let outer = path.ancestors().skip(1).find(|outer| places.written.contains(*outer))?;
+    Some(FolderError::Nested { path: path.to_owned(), outer: outer.to_owned() })
 }
 
 /// A path with its links followed, as far as it exists.
@@ -224,6 +235,11 @@ mod tests {
             assert!(matches!(given(Capability::FsRead, folder), Err(FolderError::System { .. })), "{folder}");
         }
         assert!(matches!(given(Capability::FsRead, "nowhere"), Err(FolderError::Missing { .. })));
+        // Not there yet.
+        for folder in ["~/config", "~/config/pds", "~/cache/pds/cwasm", "../state"] {
+            assert!(matches!(given(Capability::FsRead, folder), Err(FolderError::Own { .. })), "{folder}");
+        }
+        assert!(matches!(given(Capability::FsWrite, "sesame.toml"), Err(FolderError::Read { .. })));
     }
 
     #[test]
