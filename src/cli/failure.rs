@@ -142,9 +142,7 @@ pub fn words(failure: &Failure) -> String {
             for problem in problems.iter().take(SHOWN_NAMES) {
                 text.push_str(&format!("{}{}\n", Style::error("error: "), problem_words(problem)));
             }
-            if problems.len() > SHOWN_NAMES {
-                text.push_str(&format!("and {} more, which `--json` lists\n", problems.len() - SHOWN_NAMES));
-            }
+            text.push_str(&unshown(problems.len()));
             return text;
         }
         Failure::Verb(Error::Extensions { faults, changes }) => {
@@ -154,9 +152,7 @@ pub fn words(failure: &Failure) -> String {
                 let prefix = if named { String::new() } else { format!("{name}: ") };
                 text.push_str(&fault_words(&prefix, fault));
             }
-            if faults.len() > SHOWN_NAMES {
-                text.push_str(&format!("and {} more, which `--json` lists\n", faults.len() - SHOWN_NAMES));
-            }
+            text.push_str(&unshown(faults.len()));
             if faults.len() > 1 {
                 text.push_str(&format!("{}; nothing was changed\n", failure.fault().message));
             }
@@ -223,13 +219,11 @@ fn incomplete(report: &SyncReport, whole: &Fault) -> String {
             None => faults.push((fault, vec![name])),
         }
     }
-    let more = faults.len().saturating_sub(SHOWN_NAMES);
+    let total = faults.len();
     for (fault, names) in faults.into_iter().take(SHOWN_NAMES) {
         text.push_str(&fault_words(&format!("{}: ", list(names)), fault));
     }
-    if more > 0 {
-        text.push_str(&format!("and {more} more, which `--json` lists\n"));
-    }
+    text.push_str(&unshown(total));
     for step in report.steps.iter().filter(|step| ["activate", "rollback", "prune"].contains(&step.action)) {
         if let StepOutcome::Failed(fault) = &step.outcome {
             text.push_str(&fault_words("", fault));
@@ -265,4 +259,12 @@ fn fault_words(prefix: &str, fault: &Fault) -> String {
 
 fn hint_words(hint: &str) -> String {
     format!("  {}{}\n", Style::hint("hint: "), escape(hint))
+}
+
+/// How many of `total` were left out after the first [`SHOWN_NAMES`]; empty if none were.
+fn unshown(total: usize) -> String {
+    match total.saturating_sub(SHOWN_NAMES) {
+        0 => String::new(),
+        more => format!("and {more} more, which `--json` lists\n"),
+    }
 }
