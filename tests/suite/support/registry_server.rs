@@ -46,7 +46,7 @@ fn converse<S: Read + Write>(stream: S, socket: &TcpStream, shared: &Shared) -> 
         answer.send(&request, stream.get_mut(), service, shared)?;
         match answer.then {
             Then::GoOn => {}
-            Then::Close => return Ok(()),
+            Then::Close => { std::thread::sleep(Duration::from_millis(300)); return Ok(()) }
             Then::Wait => {
                 io::copy(&mut stream, &mut io::sink())?;
                 return Ok(());
@@ -251,7 +251,8 @@ fn spoiled(mut answer: Answer, fault: Fault, request: &Request, shared: &Shared)
         Fault::Redirect(to) => answer = Answer::new(307, "text/plain", Vec::new()).with("Location", to).closing(),
         Fault::Answer { status, headers, body } => {
             answer = Answer::new(status, "", body);
-            (answer.headers, answer.ranges, answer.then) = (headers, Ranges::Ignored, Then::Close);
+            (answer.headers, answer.ranges) = (headers, Ranges::Ignored);
+            answer = answer.closing();
         }
         Fault::WrongRange => answer.ranges = Ranges::Wrong,
         Fault::IgnoreRange => answer.ranges = Ranges::Ignored,
