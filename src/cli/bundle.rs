@@ -133,10 +133,11 @@ fn brings(asks: &BundleAsks<'_>) -> String {
         vec![extension.name.to_string(), escape(&extension.source).into_owned(), escape(&grants).into_owned()]
     })));
     for file in &asks.files {
-        let _ = writeln!(text, "  writes {}", escape(file));
+        let verb = if asks.replaced.contains(file) { "replaces" } else { "writes" };
+        let _ = writeln!(text, "  {verb} {}", escape(file));
     }
-    if !asks.replaced.is_empty() {
-        let _ = writeln!(text, "in the place of {}", escape(&asks.replaced.join(", ")));
+    for file in &asks.removed {
+        let _ = writeln!(text, "  removes {}", escape(file));
     }
     text
 }

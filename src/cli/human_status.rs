@@ -25,6 +25,7 @@ pub fn status(report: &StatusReport) -> String {
 
 fn heading(between: Between) -> &'static str {
     match between {
+        Between::ManifestAndMachine => "manifest and this machine",
         Between::ManifestAndLock => "manifest and lock",
         Between::LockAndRegistry => "lock and registry",
         Between::LockAndStore => "lock and store",

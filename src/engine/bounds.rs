@@ -42,7 +42,7 @@ pub const IMPORTS: Bound = Bound { what: "imports", most: 10_000 };
 /// What is exported, with what is in exported instances.
 pub const EXPORTS: Bound = Bound { what: "exports", most: 10_000 };
 /// Bytes of a name that is imported or exported.
-pub const NAME: Bound = Bound { what: "bytes in a name", most: 1_000 };
+pub const NAME: Bound = Bound { what: "bytes in the name of an import or export", most: 1_000 };
 
 /// Every bound but that of the size of a component, which is [`MAX_COMPONENT`](crate::model::plan::MAX_COMPONENT).
 pub const BOUNDS: [Bound; 10] = [

@@ -1,6 +1,7 @@
 //! A generation: one activated set of a profile, as its file holds it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +96,12 @@ impl Generation {
             config: manifest.config.clone(),
             extensions: extensions.collect(),
         }
+    }
+
+    /// The folder of its manifest, to which relative folders in grants are relative.
+    pub fn folder(&self) -> &Path {
+        let manifest = Path::new(&self.manifest);
+        manifest.parent().unwrap_or(manifest)
     }
 
     /// A generation of the same profile, manifest and settings with nothing in it.

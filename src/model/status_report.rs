@@ -33,6 +33,8 @@ pub struct Difference {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Between {
+    /// What the manifest grants, and what this machine allows.
+    ManifestAndMachine,
     /// What the manifest wants, and what is locked.
     ManifestAndLock,
     /// What is locked, and what the registry has by now.

@@ -54,8 +54,7 @@ impl Error {
             Self::WrittenByOther { name, manifest, .. } => {
                 format!("move the file out of that folder, or grant `{name}` a folder beside it in {manifest}")
             }
-            Self::Folder { source, .. } if source.is_refusal() => "grant a folder beside it".to_owned(),
-            Self::Folder { .. } => "make the folder, or take the grant away".to_owned(),
+            Self::Folder { source, .. } => source.hint().to_owned(),
             Self::Policy(_) => return None,
             Self::NotOffered { .. } | Self::Link { .. } => {
                 "`sesame wit` prints what this host has; ask its author for a build against it, or update sesame"

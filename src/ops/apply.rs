@@ -239,15 +239,16 @@ fn copy(
     mut sink: StagingSink<'_>,
 ) -> Result<(), Error> {
     let project = &workshop.context.project;
-    let path = project.component(path);
-    let name = || plan.step(id).extensions.first().cloned().ok_or(Error::Bug("a step is for nobody"));
-    let Some(bytes) = read_file(&path, blob.role.limit() + 1)? else {
-        return Err(Error::MissingFile { name: name()?, place: project.shown_lock(), path });
+    let bytes = read_file(&project.component(path), blob.role.limit() + 1)?;
+    let bytes = match bytes {
+        Some(bytes) if Digest::of(&bytes) == blob.digest => bytes,
+        // Of a file that has grown not all was read.
+        _ => {
+            let name = plan.step(id).extensions.first().cloned().ok_or(Error::Bug("a step is for nobody"))?;
+            let (found, _) = project.component_digest(&name, &project.shown_lock(), path)?;
+            return Err(Error::ChangedFile { name, expected: blob.digest, found });
+        }
     };
-    let found = Digest::of(&bytes);
-    if found != blob.digest {
-        return Err(Error::ChangedFile { name: name()?, expected: blob.digest, found });
-    }
     match (sink.replace(&bytes), sink.fault) {
         (Err(Stopped), Some(fault)) => Err(fault.into()),
         _ => Ok(()),

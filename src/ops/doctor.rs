@@ -5,15 +5,18 @@ use std::collections::BTreeSet;
 
 use super::context::Context;
 use super::error::Error;
+use super::folders;
 use super::lock::stale;
 use super::permission::{policy_files, read_policy};
 use super::project::{Project, Search};
 use super::registry;
 use super::trial::trials;
 use crate::engine::key::{engine_keys, wasmtime_version};
+use crate::model::capability::Capability;
 use crate::model::doctor_report::{Check, DoctorReport, State};
 use crate::model::fault::Fault;
 use crate::model::manifest::Manifest;
+use crate::model::name::ProfileName;
 use crate::model::reference::OciRepository;
 use crate::model::registries::{Mirror, RegistryPattern};
 use crate::model::registry_report::{Access, Credentials};
@@ -154,7 +157,8 @@ impl Doctor<'_> {
                 Ok(stale) => self.wrong("lock", &Error::StaleLock { stale: stale.into_iter().collect() }),
             },
         }
-        let profile = manifest.profile.unwrap_or_default();
+        let profile = manifest.profile.clone().unwrap_or_default();
+        self.granted_folders(&manifest, &profile);
         match generations::live(&self.context.paths, &profile) {
             Err(error) => self.wrong("live", &error.into()),
             Ok(None) => {
@@ -172,6 +176,29 @@ impl Doctor<'_> {
                     self.note("live", State::Wrong, format!("{what}, made by {}", live.manifest), other.fault().hint);
                 }
             }
+        }
+    }
+
+    fn granted_folders(&mut self, manifest: &Manifest, profile: &ProfileName) {
+        let of_folders = [Capability::FsRead, Capability::FsWrite];
+        let mut granted = manifest.extensions.values().flat_map(|extension| extension.capabilities.keys());
+        match folders::check_manifest(self.context, manifest, profile) {
+            Ok(warnings) if warnings.is_empty() => {
+                if granted.any(|capability| of_folders.contains(capability)) {
+                    self.good("granted folders", "they are there, and can be given");
+                }
+            }
+            Ok(warnings) => {
+                let remedy = "make the folders, or take the grants away".to_owned();
+                self.note("granted folders", State::Absent, warnings.join("; "), Some(remedy));
+            }
+            Err(Error::Extensions { faults, .. }) => {
+                for (_, fault) in faults {
+                    let what = [vec![fault.message], fault.causes].concat().join(": ");
+                    self.note("granted folders", State::Wrong, what, fault.hint);
+                }
+            }
+            Err(error) => self.wrong("granted folders", &error),
         }
     }
 

@@ -6,13 +6,15 @@ use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::context::User;
+use super::context::{Context, User};
 use super::error::Error;
-use super::readers::Readers;
+use super::permission::refuse;
+use super::readers::{Readers, Unread, active_generations};
 use crate::host::state::Folder;
 use crate::model::capability::{Capability, Grants};
 use crate::model::generation::{Generation, LiveExtension};
-use crate::model::name::ExtensionName;
+use crate::model::manifest::Manifest;
+use crate::model::name::{ExtensionName, ProfileName};
 use crate::store::paths::StorePaths;
 
 /// Folders of the system through which a guest could reach into processes and devices.
@@ -38,8 +40,13 @@ pub enum FolderError {
     NoProc(PathBuf),
     #[error("the granted folder {} holds or lies in {}, which is the system's", path.display(), system.display())]
     System { path: PathBuf, system: PathBuf },
-    #[error("the granted folder {} lies in {}, which is granted for writing", path.display(), outer.display())]
-    Nested { path: PathBuf, outer: PathBuf },
+    #[error("the granted folder {} lies in {}, which {writer}", path.display(), outer.display())]
+    Nested {
+        path: PathBuf,
+        outer: PathBuf,
+        /// ``is granted for writing``, or which extension of which profile may write to it.
+        writer: String,
+    },
     #[error("the granted folder {} is below the home folder, and there is none", .0.display())]
     NoHome(PathBuf),
 }
@@ -48,6 +55,20 @@ impl FolderError {
     /// Whether the folder may never be given, on this machine or another.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Own { .. } | Self::Read { .. } | Self::System { .. } | Self::Nested { .. })
+    }
+
+    /// What to do about it.
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "make the folder, or take the grant away",
+            Self::Own { .. } | Self::Read { .. } => {
+                "grant a folder that neither holds it nor lies in it, such as one made for this extension"
+            }
+            Self::System { .. } => "take the grant away: extensions are given no folder of the system's",
+            Self::Nested { .. } => "grant that outer folder instead, or one that lies elsewhere",
+            Self::NoProc(_) => "mount it: `mount -t proc proc /proc`",
+            Self::NoHome(_) => "set `HOME`, or grant an absolute path",
+        }
     }
 }
 
@@ -62,8 +83,19 @@ pub(super) struct Places {
     own: Vec<PathBuf>,
     /// What must not lie in one that is granted for writing.
     readers: Readers,
-    /// The folders that any extension of the set may write to, links followed.
-    written: BTreeSet<PathBuf>,
+    /// The folders that may be written to, links followed, each with who may: see [`FolderError::Nested`].
+    written: BTreeMap<PathBuf, String>,
+}
+
+/// A folder that an active extension may write to.
+#[derive(Debug)]
+struct Written {
+    profile: ProfileName,
+    /// The manifest that grants it.
+    manifest: String,
+    name: ExtensionName,
+    /// Links followed.
+    folder: PathBuf,
 }
 
 impl Places {
@@ -92,26 +124,36 @@ impl Places {
             places.readers = readers()?;
         }
         let written = written.into_iter().filter_map(|folder| fs::canonicalize(places.path(folder).ok()?).ok());
-        places.written = written.collect();
+        places.written = written.map(|folder| (folder, "is granted for writing".to_owned())).collect();
         Ok(places)
     }
 
-    /// The folders that an active generation may write to, each with the extension that may.
-    pub(super) fn written_by(generation: &Generation, user: &User) -> Vec<(ExtensionName, PathBuf)> {
-        let manifest = Path::new(&generation.manifest);
-        let base = manifest.parent().unwrap_or(manifest).to_owned();
-        let places = Self { home: user.home.clone(), base, ..Self::default() };
-        let of_extension = |extension: &LiveExtension| -> Vec<(ExtensionName, PathBuf)> {
-            let folders = named(&extension.capabilities, Capability::FsWrite);
-            let there = folders.filter_map(|folder| fs::canonicalize(places.path(folder).ok()?).ok());
-            there.map(|folder| (extension.name.clone(), folder)).collect()
-        };
-        generation.extensions.iter().flat_map(of_extension).collect()
+    /// The same beside everything that is active. `set` is what is active, or is to be, in its own profile.
+    ///
+    /// # Errors
+    /// Those of [`Readers::of_machine`].
+    pub(super) fn beside_active<'a>(
+        paths: &StorePaths,
+        user: &User,
+        set: Option<&Generation>,
+        base: &Path,
+        grants: impl IntoIterator<Item = &'a Grants>,
+        unread: Unread,
+    ) -> Result<Self, Error> {
+        let mut active = active_generations(paths, set.map(|set| &set.profile));
+        active.extend(set.cloned().map(Ok));
+        let written: Vec<Written> = active.iter().flatten().flat_map(|set| written_by(set, user)).collect();
+        let mut places = Self::new(paths, user, base, grants, || Readers::of_machine(user, active, unread))?;
+        places.add_written(&written);
+        Ok(places)
     }
 
     /// Takes the folders that others may write to into account.
-    pub(super) fn add_written(&mut self, folders: impl IntoIterator<Item = PathBuf>) {
-        self.written.extend(folders);
+    fn add_written(&mut self, written: &[Written]) {
+        for Written { profile, name, folder, .. } in written {
+            let writer = || format!("`{name}` of profile `{profile}` may write to");
+            self.written.entry(folder.clone()).or_insert_with(writer);
+        }
     }
 
     /// A folder as it is granted, as a path of this machine.
@@ -124,6 +166,96 @@ impl Places {
             _ => Ok(self.base.join(folder)),
         }
     }
+}
+
+/// Refuses grants of sesame's own folders, and of writing where anything that this machine's projects read is; the manifest
+/// is to be active in `profile`. Folders that are not there give warnings: another machine may have them.
+pub(super) fn check_manifest(
+    context: &Context,
+    manifest: &Manifest,
+    profile: &ProfileName,
+) -> Result<Vec<String>, Error> {
+    let (paths, user, project) = (&context.paths, &context.user, &context.project);
+    let others = active_generations(paths, Some(profile));
+    // What is active there and cannot be read cannot be called either.
+    let written: Vec<Written> = others.iter().flatten().flat_map(|other| written_by(other, user)).collect();
+    if !written.is_empty() {
+        let mut own = Readers::default();
+        own.project(project, manifest);
+        refuse_written(&written, &own)?;
+    }
+    let readers = || {
+        let mut readers = Readers::of_machine(user, others, Unread::Refuse)?;
+        readers.project(project, manifest);
+        Ok(readers)
+    };
+    let grants = || manifest.extensions.iter().map(|(name, extension)| (name, &extension.capabilities));
+    let base = project.manifest().parent().unwrap_or(project.manifest());
+    let mut places = Places::new(paths, user, base, grants().map(|(_, grants)| grants), readers)?;
+    places.add_written(&written);
+    check(grants(), &places)
+}
+
+/// The same for a generation that is to be active again. It was agreed to before, so that a manifest which cannot be read
+/// now does not stand in its way.
+pub(super) fn check_generation(context: &Context, set: &Generation) -> Result<Vec<String>, Error> {
+    let grants = || set.extensions.iter().map(|extension| (&extension.name, &extension.capabilities));
+    let all = grants().map(|(_, grants)| grants);
+    let places = Places::beside_active(&context.paths, &context.user, Some(set), set.folder(), all, Unread::Skip)?;
+    check(grants(), &places)
+}
+
+/// Refuses folders that are never given, and warns of those that are not there.
+fn check<'a>(
+    extensions: impl Iterator<Item = (&'a ExtensionName, &'a Grants)>,
+    places: &Places,
+) -> Result<Vec<String>, Error> {
+    let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+    for (name, grants) in extensions {
+        for error in folders(grants, places).into_iter().filter_map(Result::err) {
+            if error.is_refusal() {
+                faults.push((name.clone(), Error::Folder { name: name.to_string(), source: error }.fault()));
+            } else {
+                warnings.push(format!("`{name}` cannot be called on this machine: {error}"));
+            }
+        }
+    }
+    refuse(faults).map(|()| warnings)
+}
+
+/// The folders that an active generation may write to.
+fn written_by(generation: &Generation, user: &User) -> Vec<Written> {
+    let places = Places { home: user.home.clone(), base: generation.folder().to_owned(), ..Places::default() };
+    let of_extension = |extension: &LiveExtension| -> Vec<Written> {
+        let folders = named(&extension.capabilities, Capability::FsWrite);
+        let there = folders.filter_map(|folder| fs::canonicalize(places.path(folder).ok()?).ok());
+        let written = |folder| Written {
+            profile: generation.profile.clone(),
+            manifest: generation.manifest.clone(),
+            name: extension.name.clone(),
+            folder,
+        };
+        there.map(written).collect()
+    };
+    generation.extensions.iter().flat_map(of_extension).collect()
+}
+
+/// Refuses a set that reads what an extension of another profile may write to.
+fn refuse_written(written: &[Written], own: &Readers) -> Result<(), Error> {
+    for Written { profile, manifest, name, folder } in written {
+        if let Some((read, reader)) = own.reader_of(folder) {
+            return Err(Error::WrittenByOther {
+                profile: profile.clone(),
+                manifest: manifest.clone(),
+                name: name.clone(),
+                folder: folder.clone(),
+                read: read.to_owned(),
+                what: reader.what.clone(),
+                by: reader.by.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The folders that `grants` name. One that is granted for both reading and writing is there once. None may lie in one
@@ -178,8 +310,8 @@ fn refusal(named: &Path, path: &Path, writable: bool, places: &Places) -> Option
         let (read, what, by) = (read.to_owned(), reader.what.clone(), reader.by.clone());
         return Some(FolderError::Read { path: named.to_owned(), read, what, by });
     }
-    let outer = path.ancestors().skip(1).find(|outer| places.written.contains(*outer))?;
-    Some(FolderError::Nested { path: path.to_owned(), outer: outer.to_owned() })
+    let (outer, writer) = path.ancestors().skip(1).find_map(|outer| places.written.get_key_value(outer))?;
+    Some(FolderError::Nested { path: path.to_owned(), outer: outer.clone(), writer: writer.clone() })
 }
 
 /// A path with its links followed, as far as it exists.
@@ -195,7 +327,6 @@ pub(super) fn canonical(path: &Path) -> PathBuf {
 mod tests {
     use super::*;
     use crate::model::capability::Scope;
-    use crate::model::manifest::Manifest;
     use crate::ops::project::Project;
 
     #[test]

@@ -62,8 +62,10 @@ pub struct BundleAsks<'a> {
     pub extensions: Vec<BundledExtension>,
     /// The files that are to be written, components among them.
     pub files: Vec<String>,
-    /// The files that are there and are replaced or removed.
+    /// The files that are there and are replaced by those of the bundle.
     pub replaced: Vec<String>,
+    /// The files that are there and are removed.
+    pub removed: Vec<String>,
 }
 
 /// An extension of a bundle.
@@ -124,6 +126,12 @@ pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Er
     })
 }
 
+/// The files of a project that a bundle has otherwise, and those that it does not have.
+struct Others {
+    replaced: Vec<String>,
+    removed: Vec<String>,
+}
+
 /// The desired state of a bundle, and its lock.
 struct Set {
     texts: BTreeMap<String, Vec<u8>>,
@@ -181,7 +189,8 @@ impl Set {
         for name in there.keys().filter(|_| existing == Existing::Replace) {
             context.project.committed_path(name).parent().map_or(Ok(()), |folder| check_links(context, folder))?;
         }
-        let files = self.others(context, there);
+        let Others { replaced, removed } = self.others(context, there);
+        let files = [replaced, removed].concat();
         if existing == Existing::Keep && !files.is_empty() {
             return Err(Error::DesiredStateThere { files });
         }
@@ -207,10 +216,12 @@ impl Set {
         Ok(())
     }
 
-    /// The files that are there and that the bundle has not, or not so.
-    fn others(&self, context: &Context, there: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
-        let other = there.iter().filter(|(name, bytes)| self.texts.get(*name) != Some(bytes));
-        other.map(|(name, _)| context.project.shown_file(name)).collect()
+    /// The files that are there, and are not so in the bundle.
+    fn others(&self, context: &Context, there: &BTreeMap<String, Vec<u8>>) -> Others {
+        let other = there.iter().filter(|(name, bytes)| self.texts.get(*name) != Some(bytes)).map(|(name, _)| name);
+        let (replaced, removed): (Vec<_>, Vec<_>) = other.partition(|name| self.texts.contains_key(*name));
+        let shown = |names: Vec<&String>| names.into_iter().map(|name| context.project.shown_file(name)).collect();
+        Others { replaced: shown(replaced), removed: shown(removed) }
     }
 
     /// What the store has to take from the bundle.
@@ -252,14 +263,16 @@ impl Set {
             source: extension.source.to_string(),
             grants: shown(&extension.capabilities),
         });
+        let Others { replaced, removed } = self.others(context, there);
         let asks = BundleAsks {
             bundle: &import.bundle,
             folder: context.project.shown_folder(),
             extensions: extensions.collect(),
             files: self.files_to_write(context, there)?,
-            replaced: self.others(context, there),
+            replaced,
+            removed,
         };
-        if asks.files.is_empty() && asks.replaced.is_empty() {
+        if asks.files.is_empty() && asks.removed.is_empty() {
             return Ok(());
         }
         match (import.consent)(&asks) {

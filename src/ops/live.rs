@@ -1,7 +1,7 @@
 //! What is live on this machine, ready to be called. What `sync` did not make live is not loaded.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::advice::grant_options;
@@ -11,7 +11,7 @@ use super::error::Error;
 use super::files::read_file;
 use super::folders::{Places, folders};
 use super::permission::{check_offered, read_policy};
-use super::readers::{Readers, active_generations};
+use super::readers::Unread;
 use crate::engine::key::engine_key;
 use crate::host::backends::{Backends, Log, Source};
 use crate::host::extension::{Extension, Host, HostError};
@@ -58,13 +58,6 @@ pub struct Live {
     policy: Policy,
     profile: ProfileName,
     generation: Option<(Generation, Hold)>,
-}
-
-/// What a manifest, or a generation of another profile, that cannot be read means for a folder to write to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unread {
-    Refused,
-    Skipped,
 }
 
 impl Live {
@@ -159,12 +152,7 @@ impl Live {
             limits,
             config,
             // What sync has agreed to does not stop where a manifest is being edited: the next sync looks at it again.
-            folders: self.folders(
-                name.as_str(),
-                &extension.capabilities,
-                folder_of(Path::new(&generation.manifest)),
-                Unread::Skipped,
-            )?,
+            folders: self.folders(name.as_str(), &extension.capabilities, generation.folder(), Unread::Skip)?,
             environment: self.environment(&extension.capabilities),
         };
         self.host.load(&code, given).map_err(|error| match error {
@@ -209,7 +197,7 @@ impl Live {
             capabilities: capabilities.clone(),
             limits,
             config: vec![adjustment.config.clone()],
-            folders: self.folders(&name, capabilities, folder, Unread::Refused)?,
+            folders: self.folders(&name, capabilities, folder, Unread::Refuse)?,
             environment: self.environment(capabilities),
         };
         self.host.load(&code, given).map_err(|error| host_error(&name, GrantedBy::Command, error))
@@ -227,21 +215,7 @@ impl Live {
         }
         let Surroundings { paths, user, .. } = &self.surroundings;
         let own = self.generation.as_ref().map(|(generation, _)| generation);
-        let active = active_generations(paths, own.map(|_| &self.profile));
-        let written: Vec<(ExtensionName, PathBuf)> =
-            active.iter().flatten().chain(own).flat_map(|generation| Places::written_by(generation, user)).collect();
-        let readers = || {
-            let mut readers = Readers::of_policies(user)?;
-            for generation in active.into_iter().chain(own.cloned().map(Ok)) {
-                match generation.and_then(|generation| readers.generation(&generation)) {
-                    Err(Error::UnknownReader { .. }) if unread == Unread::Skipped => {}
-                    read => read?,
-                }
-            }
-            Ok(readers)
-        };
-        let mut places = Places::new(paths, user, base, [grants], readers)?;
-        places.add_written(written.into_iter().map(|(_, folder)| folder));
+        let places = Places::beside_active(paths, user, own, base, [grants], unread)?;
         let failed = |source| Error::Folder { name: name.to_owned(), source };
         folders(grants, &places).into_iter().collect::<Result<_, _>>().map_err(failed)
     }
@@ -255,11 +229,6 @@ impl Live {
 /// The live generation, held for as long as its extensions may be called.
 fn held(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(Generation, Hold)>, Error> {
     Ok(generations::hold_live(paths, profile)?.map(|(_, generation, hold)| (generation, hold)))
-}
-
-/// The folder that a manifest is in.
-fn folder_of(manifest: &Path) -> &Path {
-    manifest.parent().unwrap_or(manifest)
 }
 
 /// What a component's file is called in messages.

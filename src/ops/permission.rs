@@ -1,23 +1,20 @@
-//! What extensions may do, held against what they want: imports against grants, folders against sesame's own, limits
-//! against the machine's policy.
+//! What extensions may do, held against what they want: imports against grants, limits and sources against the machine's
+//! policy. Granted folders are checked in [`folders`](super::folders).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::context::{Context, User};
+use super::context::User;
 use super::error::Error;
 use super::files::read_file;
-use super::folders::{Places, folders};
-use super::readers::{Readers, active_generations};
 use crate::host::grants;
 use crate::model::MAX_FILE;
 use crate::model::capability::{Capability, everything};
 use crate::model::fault::Fault;
-use crate::model::generation::Generation;
 use crate::model::generation::LiveExtension;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
-use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::name::ExtensionName;
 use crate::model::policy::{Policy, SourceRules};
 use crate::model::reference::OciRepository;
 
@@ -70,78 +67,6 @@ pub(super) fn unused_grants(manifest: &Manifest, lock: &Lock) -> Vec<String> {
         }
     }
     warnings
-}
-
-/// Refuses grants of sesame's own folders, and of writing where anything that this machine's projects read is; the manifest
-/// is to be active in `profile`. Folders that are not there give warnings: another machine may have them.
-pub(super) fn check_folders(
-    context: &Context,
-    manifest: &Manifest,
-    profile: &ProfileName,
-) -> Result<Vec<String>, Error> {
-    let project = &context.project;
-    let others = active_generations(&context.paths, Some(profile));
-    let written = written_by_others(context, manifest, &others)?;
-    let readers = || {
-        let mut readers = Readers::of_policies(&context.user)?;
-        for other in others {
-            readers.generation(&other?)?;
-        }
-        readers.project(project, manifest);
-        Ok(readers)
-    };
-    let grants = manifest.extensions.values().map(|extension| &extension.capabilities);
-    let base = project.manifest().parent().unwrap_or(project.manifest());
-    let mut places = Places::new(&context.paths, &context.user, base, grants, readers)?;
-    places.add_written(written);
-    let (mut faults, mut warnings) = (Vec::new(), Vec::new());
-    for (name, extension) in &manifest.extensions {
-        for folder in folders(&extension.capabilities, &places) {
-            match folder {
-                Ok(_) => {}
-                Err(source) if source.is_refusal() => {
-                    faults.push((name.clone(), Error::Folder { name: name.to_string(), source }.fault()));
-                }
-                Err(error) => {
-                    warnings.push(format!("`{name}` cannot be called on this machine: {error}"));
-                }
-            }
-        }
-    }
-    refuse(faults).map(|()| warnings)
-}
-
-/// The folders that extensions of other profiles may write to.
-///
-/// # Errors
-/// [`Error::WrittenByOther`] if one of them holds what this manifest reads.
-fn written_by_others(
-    context: &Context,
-    manifest: &Manifest,
-    others: &[Result<Generation, Error>],
-) -> Result<Vec<PathBuf>, Error> {
-    // What is active there and cannot be read cannot be called either.
-    let of = |other| Places::written_by(other, &context.user).into_iter().map(move |written| (other, written));
-    let written: Vec<(&Generation, (ExtensionName, PathBuf))> = others.iter().flatten().flat_map(of).collect();
-    if written.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut own = Readers::default();
-    own.project(&context.project, manifest);
-    for (other, (name, folder)) in &written {
-        if let Some((read, reader)) = own.reader_of(folder) {
-            return Err(Error::WrittenByOther {
-                profile: other.profile.clone(),
-                manifest: other.manifest.clone(),
-                name: name.clone(),
-                folder: folder.clone(),
-                read: read.to_owned(),
-                what: reader.what.clone(),
-                by: reader.by.clone(),
-            });
-        }
-    }
-    Ok(written.into_iter().map(|(_, (_, folder))| folder).collect())
 }
 
 /// Lowers limits to what the machine allows, with a warning for each that was set higher.

@@ -45,6 +45,15 @@ pub(super) struct Reader {
     is_folder: bool,
 }
 
+/// What a manifest or a generation that cannot be read means for a folder to write to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// None is given.
+    Refuse,
+    /// It is given beside what can be read: it was agreed to before.
+    Skip,
+}
+
 /// The active generations of all profiles, except one that the caller adds itself. Each that cannot be read is an
 /// [`Error::UnknownReader`], and so are all together if it cannot be found out which there are.
 pub(super) fn active_generations(paths: &StorePaths, except: Option<&ProfileName>) -> Vec<Result<Generation, Error>> {
@@ -62,11 +71,27 @@ pub(super) fn active_generations(paths: &StorePaths, except: Option<&ProfileName
 }
 
 impl Readers {
-    /// What this machine's policies read.
+    /// What this machine's policies and these generations read.
     ///
     /// # Errors
-    /// [`Error::Policy`] if one cannot be read.
-    pub(super) fn of_policies(user: &User) -> Result<Self, Error> {
+    /// [`Error::Policy`] if a policy cannot be read, [`Error::UnknownReader`] if a generation or its manifest cannot be and
+    /// that is refused.
+    pub(super) fn of_machine(
+        user: &User,
+        generations: impl IntoIterator<Item = Result<Generation, Error>>,
+        unread: Unread,
+    ) -> Result<Self, Error> {
+        let mut readers = Self::of_policies(user)?;
+        for generation in generations {
+            match generation.and_then(|generation| readers.generation(&generation)) {
+                Err(Error::UnknownReader { .. }) if unread == Unread::Skip => {}
+                read => read?,
+            }
+        }
+        Ok(readers)
+    }
+
+    fn of_policies(user: &User) -> Result<Self, Error> {
         let mut readers = Self::default();
         for file in policy_files(user) {
             readers.file(&file, "a policy", &file);
@@ -93,7 +118,7 @@ impl Readers {
     ///
     /// # Errors
     /// [`Error::UnknownReader`] if there is a manifest and it cannot be read.
-    pub(super) fn generation(&mut self, generation: &Generation) -> Result<(), Error> {
+    fn generation(&mut self, generation: &Generation) -> Result<(), Error> {
         let project = Project::of_generation(Path::new(&generation.manifest));
         for extension in &generation.extensions {
             if let Some(component) = &extension.path {

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::error::Error;
+use super::folders;
 use super::permission::{check_live_sources, read_policy};
 use super::sync::{Work, wanted};
 use crate::model::generation::Generation;
@@ -37,12 +38,13 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
     };
     let target = generations::read(paths, profile, number)?;
     check_policy(context, &target)?;
+    let warnings = folders::check_generation(context, &target)?;
     let is_live = live.as_ref().is_some_and(|(live, _)| *live == number);
     let stock = scan(paths, wanted(&target, &Lock::default())?, Notes::Write)?;
     let inventory = Inventory { live, generations: known, ..stock };
     let plan = Plan::for_rollback(number, is_live, &target, &inventory);
     check_whole(number, &plan, &target, &inventory)?;
-    Work::of_generation(target, inventory, plan).run(context, None)
+    Work::of_generation(target, inventory, plan, warnings).run(context, None)
 }
 
 /// Holds a generation against what the machine's policy says by now.

@@ -6,9 +6,11 @@ use futures_util::stream;
 
 use super::context::Context;
 use super::error::Error;
+use super::folders;
 use super::lock::stale;
 use super::permission::{apply_policy, read_policy, ungranted};
 use super::sync::wanted;
+use crate::model::fault::Fault;
 use crate::model::generation::Generation;
 use crate::model::inventory::Inventory;
 use crate::model::lock::{Lock, LockedSource};
@@ -38,6 +40,9 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -
     let lock = context.project.read_lock()?.unwrap_or_default();
     let profile = profile.or_else(|| manifest.profile.clone()).unwrap_or_default();
     let mut differences = Vec::new();
+    if let Err(error) = folders::check_manifest(context, &manifest, &profile) {
+        differences.extend(of_machine(error));
+    }
     for (name, why) in stale(context, &manifest, &lock)? {
         differences.push(difference(Between::ManifestAndLock, &name, format!("it {why}"), "sesame lock"));
     }
@@ -71,6 +76,21 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -
     differences.extend(planned);
     differences.sort_by(|a, b| (a.between, &a.extension).cmp(&(b.between, &b.extension)));
     Ok(StatusReport { profile, generation, extensions, differences })
+}
+
+/// What a sync would be refused for.
+fn of_machine(error: Error) -> Vec<Difference> {
+    let faults = match error {
+        Error::Extensions { faults, .. } => faults.into_iter().map(|(name, fault)| (Some(name), fault)).collect(),
+        error => vec![(None, error.fault())],
+    };
+    let told = |(extension, fault): (Option<ExtensionName>, Fault)| Difference {
+        between: Between::ManifestAndMachine,
+        extension,
+        what: [vec![fault.message], fault.causes].concat().join(": "),
+        remedy: fault.hint.unwrap_or_else(|| "sesame sync".to_owned()),
+    };
+    faults.into_iter().map(told).collect()
 }
 
 /// What the next sync would do with the lock as it stands.

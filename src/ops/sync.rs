@@ -9,9 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::apply::{Workshop, apply};
 use super::context::Context;
 use super::error::Error;
+use super::folders;
 use super::glance::Glance;
 use super::lock::{self, Mode, Upgrade};
-use super::permission::{apply_policy, check_folders, check_grants, check_sources, read_policy, unused_grants};
+use super::permission::{apply_policy, check_grants, check_sources, read_policy, unused_grants};
 use super::target::Target;
 use crate::engine::key::engine_keys;
 use crate::model::capability::shown;
@@ -119,7 +120,7 @@ fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
     let policy = read_policy(&context.user)?;
     let mut warnings = apply_policy(&policy, &mut manifest);
     let profile = options.profile.clone().or_else(|| manifest.profile.clone()).unwrap_or_default();
-    warnings.extend(check_folders(context, &manifest, &profile)?);
+    warnings.extend(folders::check_manifest(context, &manifest, &profile)?);
     let found = context.project.read_lock()?;
     if found.is_none() && options.policy != LockPolicy::Update {
         return Err(Error::NoLock);
@@ -212,8 +213,8 @@ pub(super) struct Work {
 
 impl Work {
     /// A generation that is there already, and the plan that makes it live again.
-    pub fn of_generation(generation: Generation, inventory: Inventory, plan: Plan) -> Self {
-        let (lock, manifest, warnings) = Default::default();
+    pub fn of_generation(generation: Generation, inventory: Inventory, plan: Plan, warnings: Vec<String>) -> Self {
+        let (lock, manifest) = Default::default();
         Self { generation, lock, inventory, plan, manifest, warnings }
     }
 

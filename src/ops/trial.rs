@@ -32,19 +32,23 @@ pub(super) fn trials(context: &Context) -> Vec<Check> {
     let component = Digest::of(PROBE);
     let compiled = host.engine(Metering::Unmetered).map_err(Error::from).and_then(|engine| {
         let (key, compiler) = (engine_key(engine), Compiler::new(&context.compiler, &context.paths));
-        let (code, unconfined) = context.block_on(async {
+        let (code, report) = context.block_on(async {
             let (_, code) = compiler.compile(component, &key, Metering::Unmetered, PROBE.to_vec()).await?;
-            Ok((code, compiler.end().await.unconfined))
+            Ok((code, compiler.end().await))
         })?;
-        Ok((key, code, unconfined))
+        Ok((key, code, report))
     });
     let (key, code) = match compiled {
         Err(error) => {
             checks.push(failed("compiler", &error));
             return checks;
         }
-        Ok((key, code, unconfined)) => {
-            checks.push(match unconfined {
+        Ok((key, code, report)) => {
+            checks.push(match report.unconfined {
+                // Without its last report nothing is known of what it was kept from.
+                None if !report.warnings.is_empty() => {
+                    check("compiler", State::Wrong, &format!("it compiles, but {}", report.warnings.join("; ")))
+                }
                 None => {
                     check("compiler", State::Good, "it starts and compiles, kept from the network and other programs")
                 }

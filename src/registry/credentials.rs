@@ -179,7 +179,7 @@ impl File {
     /// # Errors
     /// What is wrong with it, without a word of it.
     pub fn entry(&self, key: &str) -> Result<Option<Credential>, &'static str> {
-        let Some(entry) = self.named(key) else { return Ok(None) };
+        let Some(entry) = self.json["auths"].get(key) else { return Ok(None) };
         // Alone, so that no other of its names is taken, and no helper is run by who reads it.
         let entry = json!({ "auths": { key: entry } }).to_string();
         match get_credential_from_reader(entry.as_bytes(), key) {
@@ -198,13 +198,6 @@ impl File {
             }
             Err(_) => Err("they are not in docker's format"),
         }
-    }
-
-    /// The entry of a name; or the first that is filed under a URL of that host, as docker has it.
-    fn named(&self, key: &str) -> Option<&Value> {
-        let entries = self.json["auths"].as_object()?;
-        let of_host = |url: &str| url.split_once("://").and_then(|(_, rest)| rest.split('/').next()) == Some(key);
-        entries.get(key).or_else(|| entries.iter().find(|(url, _)| of_host(url)).map(|(_, entry)| entry))
     }
 
     /// The names under which something may be kept for a repository, the most specific first.
@@ -229,8 +222,8 @@ impl File {
     }
 }
 
-/// Makes entries as docker reads them: white space in base64 means nothing, an empty value is none, and a URL of a whole
-/// registry (`https://HOST/v1/`) names its host.
+/// Makes entries as docker reads them: white space in base64 means nothing, an empty value is none, the name of a whole
+/// registry (`https://HOST/v1/`) is that of its host, and so is any other URL where credentials are.
 pub(super) fn normalize(json: &mut Value) {
     for table in ["auths", "credHelpers"] {
         let Some(entries) = json.get_mut(table).and_then(Value::as_object_mut) else { continue };
@@ -240,9 +233,13 @@ pub(super) fn normalize(json: &mut Value) {
             }
             entry.retain(|key, value| !["auth", "identitytoken"].contains(&key.as_str()) || value != "");
         }
-        let of_hosts = entries.iter().filter_map(|(key, entry)| Some((whole_host(key)?.to_owned(), entry.clone())));
-        for (host, entry) in of_hosts.collect::<Vec<_>>() {
-            entries.entry(host).or_insert(entry);
+        let rules: &[fn(&str) -> Option<&str>] =
+            if table == "auths" { &[whole_host, host_of_url] } else { &[whole_host] };
+        for host_of in rules {
+            let of_hosts = entries.iter().filter_map(|(key, entry)| Some((host_of(key)?.to_owned(), entry.clone())));
+            for (host, entry) in of_hosts.collect::<Vec<_>>() {
+                entries.entry(host).or_insert(entry);
+            }
         }
     }
 }
@@ -274,7 +271,8 @@ pub(super) fn docker_key(host: &str) -> &str {
 
 /// Whether a name under which something is kept is of a host as a whole: docker has written URLs, too.
 pub(super) fn is_key_of(key: &str, host: &str) -> bool {
-    whole_host(key) == Some(host) || (host == "docker.io" && DOCKER_HUB.contains(&key))
+    let is_host = whole_host(key) == Some(host) || host_of_url(key) == Some(host);
+    is_host || (host == "docker.io" && DOCKER_HUB.contains(&key))
 }
 
 /// The host of a name that is of a whole registry, with or without what its URLs have around it: `https://HOST/v1/`,
@@ -283,6 +281,11 @@ fn whole_host(key: &str) -> Option<&str> {
     let bare = key.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
     let bare = bare.strip_suffix("/v1").or_else(|| bare.strip_suffix("/v2")).unwrap_or(bare);
     (!bare.contains('/')).then_some(bare)
+}
+
+/// The host of a URL, whatever its path is. None for what is no URL.
+fn host_of_url(key: &str) -> Option<&str> {
+    key.split_once("://")?.1.split('/').next()
 }
 
 /// A file's text; none if there is no such file.

@@ -233,7 +233,10 @@ fn a_desired_state_that_is_there_is_replaced_only_if_asked() {
     assert_eq!(other.trace(&own), before);
     assert_eq!(other.files(&other.data().join("blobs")), Vec::<std::path::PathBuf>::new());
     let run = other.ok(&["bundle", "import", &archive(&other), "--grant-all", "--replace"]);
-    assert!(run.stderr.contains("removed ") && run.stderr.contains("extensions/mine.toml"), "{}", run.stderr);
+    let mine = own.join("extensions/mine.toml");
+    for said in [format!("  removes {}\n", mine.display()), format!("removed {}\n", mine.display())] {
+        assert!(run.stderr.contains(&said), "no `{said}` in {}", run.stderr);
+    }
     assert_eq!(set(&other), set(&one));
     assert!(own.join("mine.wasm").exists() && !own.join("extensions/mine.toml").exists());
     assert_eq!(other.trace(&own.join("extensions")).len(), 2, "nothing is left of what was removed");
@@ -248,7 +251,10 @@ fn a_desired_state_that_is_there_is_replaced_only_if_asked() {
     }
     assert_eq!(fs::read(elsewhere.join("built/tool.wasm")).unwrap(), b"mine");
     fs::remove_file(elsewhere.join("built/tool.wasm")).unwrap();
-    other.ok(&["bundle", "import", &archive(&other), "--grant-all", "-m", &folder, "--profile", "p"]);
+    fs::write(elsewhere.join("sesame.toml"), "profile = \"p\"\n").unwrap();
+    let replace =
+        other.ok(&["bundle", "import", &archive(&other), "--grant-all", "--replace", "-m", &folder, "--profile", "p"]);
+    replace.fails(0, &["  replaces ", "  writes ", "elsewhere/built/tool.wasm"]);
     assert!(elsewhere.join("sesame.toml").exists() && elsewhere.join("extensions/tool.toml").exists());
 }
 

@@ -39,7 +39,7 @@ fn nothing_that_this_project_reads_is_given_for_writing() {
         granted(&sandbox, folder, others);
         let run = sandbox.run(&["sync"]);
         run.fails(77, &["a folder that `notes` is granted cannot be given to it", "can be used to change", read]);
-        run.fails(77, &["project/sesame.toml", "grant a folder beside it"]);
+        run.fails(77, &["project/sesame.toml", "grant a folder that neither holds it nor lies in it"]);
     }
     granted(&sandbox, "notes", others);
     sandbox.ok(&["sync"]);
@@ -146,6 +146,59 @@ fn nothing_is_given_for_writing_while_an_active_manifest_cannot_be_read() {
         let call = ["extension", "call", "./notes.wasm", "run", "--grant", "fs-write=notes"];
         sandbox.run(&call).fails(65, &["no folder can be granted for writing while "]);
     }
+}
+
+#[test]
+fn a_folder_that_sync_refuses_is_told_by_every_command_that_could_hide_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("notes/x", "");
+    granted(&sandbox, "notes", "");
+    sandbox.ok(&["sync"]);
+    sandbox.ok(&["doctor", "--offline"]).fails(0, &[]);
+    // What another set reads by now is in the folder.
+    sandbox.write("../project/notes/tool.wasm", component("tool"));
+    sandbox.write("../dotfiles/sesame.toml", "profile = \"mine\"\n");
+    let dotfiles = sandbox.path("dotfiles");
+    let of_dotfiles = |command: &[&str]| sandbox.run(&[command, &["-m", dotfiles.to_str().unwrap()]].concat());
+    of_dotfiles(&["sync"]).fails(0, &[]);
+    let tool = "profile = \"mine\"\nextensions.tool = { path = \"../project/notes/tool.wasm\" }\n";
+    sandbox.write("../dotfiles/sesame.toml", tool);
+    let reads = "notes/tool.wasm, the component of `tool` of";
+    for (command, status) in [(&["sync"][..], 77), (&["status"], 1), (&["doctor", "--offline"], 1)] {
+        let run = sandbox.run(command);
+        let said = run.stdout + &run.stderr;
+        assert!(said.contains("can be used to change") && said.contains(reads), "{command:?}: {said}");
+        assert_eq!(run.status, status, "{command:?}: {said}");
+    }
+    let writes = "`notes` of profile `default` may write to";
+    of_dotfiles(&["sync"]).fails(77, &[writes, reads]);
+    for command in [&["status"][..], &["doctor", "--offline"]] {
+        let run = of_dotfiles(command);
+        assert!(run.status == 1 && run.stdout.contains(writes), "{command:?}: {}", run.stdout);
+    }
+    // Nor is an earlier set made active that could.
+    sandbox.write("sesame.toml", "extensions.notes = { path = \"notes.wasm\", capabilities.fs-read = [\"notes\"] }\n");
+    sandbox.ok(&["sync"]);
+    of_dotfiles(&["sync"]).fails(0, &[]);
+    sandbox.run(&["rollback"]).fails(77, &["can be used to change", reads]);
+    sandbox.ok(&["status"]);
+}
+
+#[test]
+fn a_folder_below_one_that_another_set_may_write_to_is_not_given() {
+    let sandbox = Sandbox::new();
+    sandbox.write("notes/sub/x", "");
+    granted(&sandbox, "notes", "");
+    sandbox.ok(&["sync"]);
+    sandbox.write("../other/reader.wasm", writer());
+    let entry = "reader = { path = \"reader.wasm\", capabilities.fs-read = [\"../project/notes/sub\"] }";
+    sandbox.write("../other/sesame.toml", format!("profile = \"mine\"\n[extensions]\n{entry}\n"));
+    let other = sandbox.path("other");
+    let run = sandbox.run(&["sync", "-m", other.to_str().unwrap()]);
+    run.fails(
+        77,
+        &["project/notes, which `notes` of profile `default` may write to", "grant that outer folder instead"],
+    );
 }
 
 /// A bundle of one extension of a file, which is then said to be of this path.

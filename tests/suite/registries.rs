@@ -97,10 +97,12 @@ fn a_login_and_a_logout_leave_the_rest_of_the_file_as_it_is() {
     logout(&sandbox, &registry).fails(0, &["docker's file has no credentials for"]);
     assert_eq!(docker(&sandbox), before);
     // The names under which docker kept them once let in, too.
-    let old = json!({ "auths": { format!("https://{}/v1/", registry.host()): { "auth": "bWU6bWU=" } } });
-    sandbox.write(&format!("../{DOCKER}"), old.to_string());
-    logout(&sandbox, &registry).fails(0, &["logged out"]);
-    assert_eq!(docker(&sandbox), json!({ "auths": {} }));
+    for path in ["v1/", "v2", "", "of/a/part"] {
+        let old = json!({ "auths": { format!("https://{}/{path}", registry.host()): { "auth": "bWU6bWU=" } } });
+        sandbox.write(&format!("../{DOCKER}"), old.to_string());
+        logout(&sandbox, &registry).fails(0, &["logged out"]);
+        assert_eq!(docker(&sandbox), json!({ "auths": {} }), "{path}");
+    }
 }
 
 #[test]

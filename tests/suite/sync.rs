@@ -326,9 +326,14 @@ fn a_component_from_a_file_follows_its_file() {
     sandbox.write("a.wasm", component("three"));
     sandbox.ok(&["sync", "--frozen"]);
     fs::remove_dir_all(sandbox.data().join("blobs")).unwrap();
-    sandbox
-        .run(&["sync", "--frozen"])
-        .fails(76, &["the file of `a` was changed since it was locked", "hint: run `sesame lock`"]);
+    let changed = "the file of `a` was changed since it was locked";
+    let found = |bytes: &[u8]| format!("found {}", Digest::of(bytes));
+    let three = found(&component("three"));
+    sandbox.run(&["sync", "--frozen"]).fails(76, &[changed, &three, "hint: run `sesame lock`"]);
+    // All of it counts, also where there is more of it than was locked.
+    let longer = component(&"longer".repeat(100));
+    sandbox.write("a.wasm", &longer);
+    sandbox.run(&["sync", "--frozen"]).fails(76, &[changed, &found(&longer)]);
     sandbox.write("a.wasm", "\u{7f}ELF");
     sandbox.run(&["sync"]).fails(65, &["`a` is made from a.wasm, which is an ELF file"]);
     fs::remove_file(sandbox.path("project/a.wasm")).unwrap();

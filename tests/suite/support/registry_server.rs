@@ -46,7 +46,7 @@ fn converse<S: Read + Write>(stream: S, socket: &TcpStream, shared: &Shared) -> 
         answer.send(&request, stream.get_mut(), service, shared)?;
         match answer.then {
             Then::GoOn => {}
-            Then::Close => { std::thread::sleep(Duration::from_millis(300)); return Ok(()) }
+            Then::Close => return Ok(()),
             Then::Wait => {
                 io::copy(&mut stream, &mut io::sink())?;
                 return Ok(());
