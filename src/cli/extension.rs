@@ -205,7 +205,9 @@ fn run_call(arguments: &Arguments, options: &CallArguments, output: &Output) -> 
             let Grant { capability, scope } = environment.absolute(grant);
             add(&mut grants, capability, scope);
         }
-        let live = Live::empty(surroundings)?;
+        // One that is not to be used is not in the way of a component that needs none.
+        let project = Project::find(&environment.search(arguments.manifest.clone())).ok();
+        let live = Live::empty(surroundings, project)?;
         let compiler = options.compiling.compiler(environment.program.clone());
         let target = environment.start.join(&options.target);
         let _working = Working::new(output, "compiling", &name);

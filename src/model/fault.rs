@@ -43,6 +43,11 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// The message with its causes, in one line.
+    pub fn line(&self) -> String {
+        std::iter::once(&self.message).chain(&self.causes).map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+
     /// A fault made from an error and its sources.
     pub fn new(kind: FaultKind, error: &dyn std::error::Error, hint: Option<String>) -> Self {
         let mut causes = Vec::new();

@@ -48,6 +48,11 @@ impl Lines {
 }
 
 impl Problem {
+    /// Where it is and what is wrong, in one line.
+    pub fn line(&self) -> String {
+        format!("{}:{}: {}", self.file, self.line, self.message)
+    }
+
     /// A problem with `span`, a byte range of `text`, which is the whole content of `file` and has these `lines`.
     pub(crate) fn at(file: &str, text: &str, lines: &Lines, span: Range<usize>, message: impl Into<String>) -> Self {
         let start = floor_boundary(text, span.start);

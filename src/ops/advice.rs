@@ -48,11 +48,15 @@ impl Error {
             Self::StaleLock { .. } => "run `sesame lock` and commit the file".to_owned(),
             Self::NotGranted { name, remedy, .. } => format!("if you trust `{name}` with it, {remedy}"),
             Self::LockTooLarge { .. } => "leave out the extension with the many imports or exports".to_owned(),
-            Self::UnknownReader { .. } => {
-                "repair it, or remove the grant of `fs-write`; `sesame verify` names what is damaged".to_owned()
+            Self::UnknownReader { source, .. } => {
+                let also = match **source {
+                    Self::Store(_) => "; `sesame verify` names what is damaged",
+                    _ => "",
+                };
+                format!("repair it, or remove the grant of `fs-write`{also}")
             }
-            Self::WrittenByOther { name, manifest, .. } => {
-                format!("move the file out of that folder, or grant `{name}` a folder beside it in {manifest}")
+            Self::WrittenByOther { name, manifest, read, .. } => {
+                format!("in {manifest}, grant `{name}` a folder that neither holds {} nor lies in it, and run `sesame sync` there", read.display())
             }
             Self::Folder { source, .. } => source.hint().to_owned(),
             Self::Policy(_) => return None,

@@ -19,7 +19,7 @@ use super::compiler::Compiler;
 use super::context::Context;
 use super::error::Error;
 use super::examined::Examined;
-use super::files::read_file;
+use super::files::{digest_of, read_file};
 use super::target::Target;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
@@ -84,7 +84,7 @@ pub(super) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutc
     let mut outcomes = vec![StepOutcome::Interrupted; plan.len()];
     let run = context.block_on(async {
         run(workshop, plan, &mut outcomes).await?;
-        context.warn(&workshop.compiler.end().await.into_warnings());
+        context.warn(&workshop.compiler.end().await.unwrap_or_default().into_warnings());
         Ok(())
     });
     context.observer.notice(&Event::Ended);
@@ -239,14 +239,16 @@ fn copy(
     mut sink: StagingSink<'_>,
 ) -> Result<(), Error> {
     let project = &workshop.context.project;
-    let bytes = read_file(&project.component(path), blob.role.limit() + 1)?;
-    let bytes = match bytes {
+    let file = project.component(path);
+    let bytes = match read_file(&file, blob.role.limit() + 1)? {
         Some(bytes) if Digest::of(&bytes) == blob.digest => bytes,
-        // Of a file that has grown not all was read.
         _ => {
             let name = plan.step(id).extensions.first().cloned().ok_or(Error::Bug("a step is for nobody"))?;
-            let (found, _) = project.component_digest(&name, &project.shown_lock(), path)?;
-            return Err(Error::ChangedFile { name, expected: blob.digest, found });
+            // Of a file that has grown not all was read.
+            return Err(match digest_of(&file)? {
+                Some(found) => Error::ChangedFile { name, expected: blob.digest, found },
+                None => Error::MissingFile { name, place: project.shown_lock(), path: file },
+            });
         }
     };
     match (sink.replace(&bytes), sink.fault) {

@@ -63,17 +63,18 @@ impl Compiler {
         self.ask(Some((component, engine.clone(), metering)), bytes).await
     }
 
-    /// Ends the worker, if there is one, and gives its report.
-    pub async fn end(&self) -> EndReport {
-        let Some(worker) = self.worker().take() else { return EndReport::default() };
-        let Some(receive) = worker.end() else { return EndReport::default() };
+    /// Ends the worker, and gives its report: none if there is no worker, or it was lost before.
+    pub async fn end(&self) -> Option<EndReport> {
+        // It is killed where nobody holds it.
+        let worker = self.worker().take()?;
+        let receive = worker.end()?;
         let why = match tokio::time::timeout(END, receive).await {
-            Ok(Ok(report)) => return report,
+            Ok(Ok(report)) => return Some(report),
             Ok(Err(_)) => "ended without filing them".to_owned(),
             Err(_) => format!("took longer than {} s to file them", END.as_secs()),
         };
         let warnings = vec![format!("compiled functions are not kept: the compiler {why}")];
-        EndReport { warnings, unconfined: None }
+        Some(EndReport { warnings, unconfined: None })
     }
 
     async fn ask(&self, compile: Option<Work>, bytes: Vec<u8>) -> Result<(Examined, Vec<u8>), Error> {

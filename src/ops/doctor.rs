@@ -1,5 +1,4 @@
-//! `doctor`: looks at everything that sesame stands on, one thing after the other, and says what is so. Changes nothing, and
-//! shows no secret.
+//! `doctor`: checks everything that sesame depends on, one thing after the other. Changes nothing, and shows no secret.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +6,7 @@ use super::context::Context;
 use super::error::Error;
 use super::folders;
 use super::lock::stale;
-use super::permission::{policy_files, read_policy};
+use super::permission::{check_sources, policy_files, read_policy};
 use super::project::{Project, Search};
 use super::registry;
 use super::trial::trials;
@@ -17,6 +16,7 @@ use crate::model::doctor_report::{Check, DoctorReport, State};
 use crate::model::fault::Fault;
 use crate::model::manifest::Manifest;
 use crate::model::name::ProfileName;
+use crate::model::problem::Problem;
 use crate::model::reference::OciRepository;
 use crate::model::registries::{Mirror, RegistryPattern};
 use crate::model::registry_report::{Access, Credentials};
@@ -60,10 +60,7 @@ impl Doctor<'_> {
     fn wrong(&mut self, about: impl Into<String>, error: &Error) {
         let Fault { message, causes, hint, .. } = error.fault();
         let problems = match error {
-            Error::Problems(problems) | Error::Policy(problems) => problems
-                .iter()
-                .map(|problem| format!("{}:{}: {}", problem.file, problem.line, problem.message))
-                .collect(),
+            Error::Problems(problems) | Error::Policy(problems) => problems.iter().map(Problem::line).collect(),
             _ => causes,
         };
         let what = [vec![message], problems].concat().join(": ");
@@ -158,6 +155,10 @@ impl Doctor<'_> {
             },
         }
         let profile = manifest.profile.clone().unwrap_or_default();
+        let policy = read_policy(&self.context.user).unwrap_or_default();
+        if let Err(error) = check_sources(&policy.sources, &manifest, None) {
+            self.each_wrong("sources", error);
+        }
         self.granted_folders(&manifest, &profile);
         match generations::live(&self.context.paths, &profile) {
             Err(error) => self.wrong("live", &error.into()),
@@ -183,22 +184,29 @@ impl Doctor<'_> {
         let of_folders = [Capability::FsRead, Capability::FsWrite];
         let mut granted = manifest.extensions.values().flat_map(|extension| extension.capabilities.keys());
         match folders::check_manifest(self.context, manifest, profile) {
-            Ok(warnings) if warnings.is_empty() => {
+            Ok(unusable) if unusable.is_empty() => {
                 if granted.any(|capability| of_folders.contains(capability)) {
                     self.good("granted folders", "they are there, and can be given");
                 }
             }
-            Ok(warnings) => {
-                let remedy = "make the folders, or take the grants away".to_owned();
-                self.note("granted folders", State::Absent, warnings.join("; "), Some(remedy));
-            }
-            Err(Error::Extensions { faults, .. }) => {
-                for (_, fault) in faults {
-                    let what = [vec![fault.message], fault.causes].concat().join(": ");
-                    self.note("granted folders", State::Wrong, what, fault.hint);
+            Ok(unusable) => {
+                for one in unusable {
+                    self.note("granted folders", State::Absent, one.what, Some(one.hint.to_owned()));
                 }
             }
-            Err(error) => self.wrong("granted folders", &error),
+            Err(error) => self.each_wrong("granted folders", error),
+        }
+    }
+
+    /// Notes an error for each extension that it is about.
+    fn each_wrong(&mut self, about: &str, error: Error) {
+        match error {
+            Error::Extensions { faults, .. } => {
+                for (_, fault) in faults {
+                    self.note(about, State::Wrong, fault.line(), fault.hint);
+                }
+            }
+            error => self.wrong(about, &error),
         }
     }
 

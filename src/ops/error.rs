@@ -173,8 +173,8 @@ pub enum Error {
     BadBundle { path: PathBuf, why: String },
     #[error("there already, with other content than the bundle's: {}", list(files))]
     DesiredStateThere { files: Vec<String> },
-    #[error("the bundle writes {}{}, which needs your consent", list(files), granting(grants))]
-    BundleNoConsent { files: Vec<String>, grants: Vec<String> },
+    #[error("the bundle {}, which needs your consent", changing(files, removed, grants))]
+    BundleNoConsent { files: Vec<String>, removed: Vec<String>, grants: Vec<String> },
     #[error("{} is a link, which may lead outside of {}", link.display(), folder.display())]
     LinkInTheWay { link: PathBuf, folder: PathBuf },
     #[error("the bundle was not imported")]
@@ -352,7 +352,13 @@ impl Error {
 
     /// The error as data, with what to do next.
     pub fn fault(&self) -> Fault {
-        Fault::new(self.kind(), self, self.hint())
+        let mut fault = Fault::new(self.kind(), self, self.hint());
+        if let Self::UnknownReader { source, .. } = self
+            && let Self::Problems(problems) = &**source
+        {
+            fault.causes = problems.iter().map(Problem::line).collect();
+        }
+        fault
     }
 }
 
@@ -370,8 +376,12 @@ fn failed_list(report: &SyncReport) -> String {
     }
 }
 
-fn granting(grants: &[String]) -> String {
-    if grants.is_empty() { String::new() } else { format!(" and grants {}", list_by("; ", grants)) }
+/// `writes X, Y, removes Z and grants …`
+fn changing(files: &[String], removed: &[String], grants: &[String]) -> String {
+    let part = |verb: &str, text: String| if text.is_empty() { None } else { Some(format!("{verb} {text}")) };
+    let changes = [part("writes", list(files)), part("removes", list(removed))];
+    let changes = changes.into_iter().flatten().collect::<Vec<_>>().join(", and ");
+    changes + &part(" and grants", list_by("; ", grants)).unwrap_or_default()
 }
 
 fn names(names: &[ExtensionName]) -> String {

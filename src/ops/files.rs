@@ -37,6 +37,19 @@ pub(super) fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
     }
 }
 
+/// The digest of a file, whatever it is; none if there is no such file.
+///
+/// # Errors
+/// [`Error::FileTooLarge`] if it has more bytes than a component may have.
+pub(super) fn digest_of(path: &Path) -> Result<Option<Digest>, Error> {
+    let fault = |source| Error::Read { path: path.to_owned(), source };
+    let Some(mut file) = user_files::open(path).map_err(fault)? else { return Ok(None) };
+    if file.metadata().map_err(fault)?.len() > MAX_COMPONENT {
+        return Err(Error::FileTooLarge { path: path.to_owned() });
+    }
+    hash(&mut file).map(|(digest, ..)| Some(digest)).map_err(fault)
+}
+
 /// The first `limit` bytes of a file, or all of them; none if there is no such file.
 pub(super) fn read_file(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
     user_files::read(path, limit).map_err(|source| Error::Read { path: path.to_owned(), source })

@@ -1,15 +1,19 @@
 //! From granted folders to folders on this machine, and which of them are never given.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::context::{Context, User};
 use super::error::Error;
+use super::links::{canonical, followed};
 use super::permission::refuse;
-use super::readers::{Readers, Unread, active_generations};
+use super::project::Project;
+use super::readers::{OnUnreadable, Readers, active_generations};
 use crate::host::state::Folder;
 use crate::model::capability::{Capability, Grants};
 use crate::model::generation::{Generation, LiveExtension};
@@ -40,6 +44,8 @@ pub enum FolderError {
     NoProc(PathBuf),
     #[error("the granted folder {} holds or lies in {}, which is the system's", path.display(), system.display())]
     System { path: PathBuf, system: PathBuf },
+    #[error("the granted folder {} holds {}, which `{name}` of profile `{profile}` is granted", path.display(), inner.display())]
+    Holds { path: PathBuf, inner: PathBuf, name: ExtensionName, profile: ProfileName },
     #[error("the granted folder {} lies in {}, which {writer}", path.display(), outer.display())]
     Nested {
         path: PathBuf,
@@ -52,19 +58,31 @@ pub enum FolderError {
 }
 
 impl FolderError {
-    /// Whether the folder may never be given, on this machine or another.
+    /// Whether the folder is there, or could be, and is refused all the same.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Own { .. } | Self::Read { .. } | Self::System { .. } | Self::Nested { .. })
+        match self {
+            Self::Own { .. } | Self::Read { .. } | Self::System { .. } | Self::Holds { .. } | Self::Nested { .. } => {
+                true
+            }
+            Self::Missing { .. } | Self::NoProc(_) | Self::NoHome(_) => false,
+        }
     }
 
     /// What to do about it.
     pub(super) fn hint(&self) -> &'static str {
         match self {
-            Self::Missing { .. } => "make the folder, or take the grant away",
+            Self::Missing { source, .. } if source.kind() == ErrorKind::NotFound => {
+                "create the folder, or remove the grant"
+            }
+            Self::Missing { source, .. } if source.kind() == ErrorKind::NotADirectory => {
+                "grant the folder that the file is in"
+            }
+            Self::Missing { .. } => "make it readable for your user, or remove the grant",
             Self::Own { .. } | Self::Read { .. } => {
                 "grant a folder that neither holds it nor lies in it, such as one made for this extension"
             }
-            Self::System { .. } => "take the grant away: extensions are given no folder of the system's",
+            Self::System { .. } => "remove the grant: no extension is given a folder of the system",
+            Self::Holds { .. } => "grant that inner folder alone, or one that lies elsewhere",
             Self::Nested { .. } => "grant that outer folder instead, or one that lies elsewhere",
             Self::NoProc(_) => "mount it: `mount -t proc proc /proc`",
             Self::NoHome(_) => "set `HOME`, or grant an absolute path",
@@ -81,10 +99,24 @@ pub(super) struct Places {
     base: PathBuf,
     /// Folders that a granted one must neither hold nor lie in, links followed.
     own: Vec<PathBuf>,
+    /// The links that lead to them, which must not lie in one that is granted for writing.
+    own_links: Vec<PathBuf>,
     /// What must not lie in one that is granted for writing.
     readers: Readers,
+    /// The folders that extensions of other profiles are granted, and the links on the way to them, each with whose it is.
+    granted: BTreeMap<PathBuf, (ExtensionName, ProfileName)>,
     /// The folders that may be written to, links followed, each with who may: see [`FolderError::Nested`].
     written: BTreeMap<PathBuf, String>,
+}
+
+/// What is to be safe from a guest besides what is active in other profiles.
+#[derive(Clone, Copy)]
+pub(super) struct Beside<'a> {
+    /// What is active, or is to be, in its own profile.
+    pub set: Option<&'a Generation>,
+    /// The project that the person is in.
+    pub project: Option<&'a Project>,
+    pub on_unreadable: OnUnreadable,
 }
 
 /// A folder that an active extension may write to.
@@ -111,39 +143,43 @@ impl Places {
         grants: impl IntoIterator<Item = &'a Grants>,
         readers: impl FnOnce() -> Result<Readers, Error>,
     ) -> Result<Self, Error> {
-        let own = [&paths.data, &paths.cache, &paths.state, &user.configuration];
-        let mut places = Self {
-            home: user.home.clone(),
-            base: base.to_owned(),
-            own: own.into_iter().map(|folder| canonical(folder)).collect(),
-            ..Self::default()
-        };
+        let mut places = Self { home: user.home.clone(), base: base.to_owned(), ..Self::default() };
+        for folder in [&paths.data, &paths.cache, &paths.state, &user.configuration] {
+            let (links, end) = followed(folder);
+            places.own_links.extend(links);
+            places.own.push(end);
+        }
         let written: BTreeSet<&str> =
             grants.into_iter().flat_map(|grants| named(grants, Capability::FsWrite)).collect();
         if !written.is_empty() {
             places.readers = readers()?;
         }
-        let written = written.into_iter().filter_map(|folder| fs::canonicalize(places.path(folder).ok()?).ok());
+        let written = written.into_iter().filter_map(|folder| Some(canonical(&places.path(folder).ok()?)));
         places.written = written.map(|folder| (folder, "is granted for writing".to_owned())).collect();
         Ok(places)
     }
 
-    /// The same beside everything that is active. `set` is what is active, or is to be, in its own profile.
+    /// The same beside everything that is active.
     ///
     /// # Errors
-    /// Those of [`Readers::of_machine`].
+    /// Those of [`Readers::of_machine`] and [`Readers::project_as_it_is`].
     pub(super) fn beside_active<'a>(
         paths: &StorePaths,
         user: &User,
-        set: Option<&Generation>,
         base: &Path,
         grants: impl IntoIterator<Item = &'a Grants>,
-        unread: Unread,
+        beside: &Beside<'_>,
     ) -> Result<Self, Error> {
+        let Beside { set, project, on_unreadable } = *beside;
         let mut active = active_generations(paths, set.map(|set| &set.profile));
         active.extend(set.cloned().map(Ok));
-        let written: Vec<Written> = active.iter().flatten().flat_map(|set| written_by(set, user)).collect();
-        let mut places = Self::new(paths, user, base, grants, || Readers::of_machine(user, active, unread))?;
+        let written = written_by_all(&active, user);
+        let readers = || {
+            let mut readers = Readers::of_machine(user, active, on_unreadable)?;
+            project.map_or(Ok(()), |project| readers.project_as_it_is(project))?;
+            Ok(readers)
+        };
+        let mut places = Self::new(paths, user, base, grants, readers)?;
         places.add_written(&written);
         Ok(places)
     }
@@ -168,24 +204,48 @@ impl Places {
     }
 }
 
-/// Refuses grants of sesame's own folders, and of writing where anything that this machine's projects read is; the manifest
-/// is to be active in `profile`. Folders that are not there give warnings: another machine may have them.
+/// A granted folder that cannot be used on this machine, and may be on another.
+#[derive(Debug)]
+pub(super) struct Unusable {
+    /// What it means, and why.
+    pub what: String,
+    pub hint: &'static str,
+}
+
+impl Unusable {
+    fn new(name: &ExtensionName, error: &FolderError) -> Self {
+        let why = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+        let why: Vec<String> = why.map(ToString::to_string).collect();
+        Self { what: format!("`{name}` cannot be called on this machine: {}", why.join(": ")), hint: error.hint() }
+    }
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what, self.hint)
+    }
+}
+
+/// Checks the folders that a manifest grants; it is to be active in `profile`. Gives those that cannot be used here.
+///
+/// # Errors
+/// [`Error::Extensions`] if a folder is never given, [`Error::WrittenByOther`] if an extension of another profile may write to
+/// something that the manifest reads, and those of [`Readers::of_machine`].
 pub(super) fn check_manifest(
     context: &Context,
     manifest: &Manifest,
     profile: &ProfileName,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<Unusable>, Error> {
     let (paths, user, project) = (&context.paths, &context.user, &context.project);
     let others = active_generations(paths, Some(profile));
-    // What is active there and cannot be read cannot be called either.
-    let written: Vec<Written> = others.iter().flatten().flat_map(|other| written_by(other, user)).collect();
+    let (granted, written) = (granted_by_all(&others, user), written_by_all(&others, user));
     if !written.is_empty() {
         let mut own = Readers::default();
         own.project(project, manifest);
         refuse_written(&written, &own)?;
     }
     let readers = || {
-        let mut readers = Readers::of_machine(user, others, Unread::Refuse)?;
+        let mut readers = Readers::of_machine(user, others, OnUnreadable::Refuse)?;
         readers.project(project, manifest);
         Ok(readers)
     };
@@ -193,51 +253,88 @@ pub(super) fn check_manifest(
     let base = project.manifest().parent().unwrap_or(project.manifest());
     let mut places = Places::new(paths, user, base, grants().map(|(_, grants)| grants), readers)?;
     places.add_written(&written);
+    places.granted = granted;
     check(grants(), &places)
 }
 
-/// The same for a generation that is to be active again. It was agreed to before, so that a manifest which cannot be read
-/// now does not stand in its way.
-pub(super) fn check_generation(context: &Context, set: &Generation) -> Result<Vec<String>, Error> {
+/// The same for a generation that is to be active again. It was agreed to before, so a manifest that cannot be read now does
+/// not stand in its way.
+pub(super) fn check_generation(context: &Context, set: &Generation) -> Result<Vec<Unusable>, Error> {
+    let (paths, user) = (&context.paths, &context.user);
+    let others = active_generations(paths, Some(&set.profile));
+    let written = written_by_all(&others, user);
+    if !written.is_empty() {
+        let mut own = Readers::default();
+        match own.generation(set) {
+            Err(Error::UnknownReader { .. }) => {}
+            read => read?,
+        }
+        refuse_written(&written, &own)?;
+    }
     let grants = || set.extensions.iter().map(|extension| (&extension.name, &extension.capabilities));
     let all = grants().map(|(_, grants)| grants);
-    let places = Places::beside_active(&context.paths, &context.user, Some(set), set.folder(), all, Unread::Skip)?;
-    check(grants(), &places)
+    let beside = Beside { set: Some(set), project: None, on_unreadable: OnUnreadable::Skip };
+    let places = Places::beside_active(paths, user, set.folder(), all, &beside)?;
+    check(grants(), &Places { granted: granted_by_all(&others, user), ..places })
 }
 
-/// Refuses folders that are never given, and warns of those that are not there.
 fn check<'a>(
     extensions: impl Iterator<Item = (&'a ExtensionName, &'a Grants)>,
     places: &Places,
-) -> Result<Vec<String>, Error> {
-    let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+) -> Result<Vec<Unusable>, Error> {
+    let (mut faults, mut unusable) = (Vec::new(), Vec::new());
     for (name, grants) in extensions {
-        for error in folders(grants, places).into_iter().filter_map(Result::err) {
-            if error.is_refusal() {
-                faults.push((name.clone(), Error::Folder { name: name.to_string(), source: error }.fault()));
+        for source in folders(grants, places).into_iter().filter_map(Result::err) {
+            if source.is_refusal() {
+                faults.push((name.clone(), Error::Folder { name: name.to_string(), source }.fault()));
             } else {
-                warnings.push(format!("`{name}` cannot be called on this machine: {error}"));
+                unusable.push(Unusable::new(name, &source));
             }
         }
     }
-    refuse(faults).map(|()| warnings)
+    refuse(faults).map(|()| unusable)
 }
 
-/// The folders that an active generation may write to.
-fn written_by(generation: &Generation, user: &User) -> Vec<Written> {
-    let places = Places { home: user.home.clone(), base: generation.folder().to_owned(), ..Places::default() };
-    let of_extension = |extension: &LiveExtension| -> Vec<Written> {
-        let folders = named(&extension.capabilities, Capability::FsWrite);
-        let there = folders.filter_map(|folder| fs::canonicalize(places.path(folder).ok()?).ok());
-        let written = |folder| Written {
-            profile: generation.profile.clone(),
-            manifest: generation.manifest.clone(),
-            name: extension.name.clone(),
-            folder,
-        };
-        there.map(written).collect()
+/// The folders that extensions of active generations may write to. What cannot be read cannot be called either.
+fn written_by_all(active: &[Result<Generation, Error>], user: &User) -> Vec<Written> {
+    let written = |(set, extension, path): (&Generation, &LiveExtension, PathBuf)| Written {
+        profile: set.profile.clone(),
+        manifest: set.manifest.clone(),
+        name: extension.name.clone(),
+        folder: canonical(&path),
     };
-    generation.extensions.iter().flat_map(of_extension).collect()
+    granted_folders(active, user, &[Capability::FsWrite]).map(written).collect()
+}
+
+/// The folders that extensions of active generations are granted, and the links on the way to them.
+fn granted_by_all(
+    active: &[Result<Generation, Error>],
+    user: &User,
+) -> BTreeMap<PathBuf, (ExtensionName, ProfileName)> {
+    let mut all = BTreeMap::new();
+    for (set, extension, path) in granted_folders(active, user, &[Capability::FsRead, Capability::FsWrite]) {
+        let (links, end) = followed(&path);
+        let whose = (extension.name.clone(), set.profile.clone());
+        all.extend(links.into_iter().chain([end]).map(|place| (place, whose.clone())));
+    }
+    all
+}
+
+/// The folders that some capabilities of extensions name, as paths of this machine.
+fn granted_folders<'a>(
+    active: &'a [Result<Generation, Error>],
+    user: &'a User,
+    capabilities: &'a [Capability],
+) -> impl Iterator<Item = (&'a Generation, &'a LiveExtension, PathBuf)> {
+    active.iter().flatten().flat_map(move |set| {
+        let places = Places { home: user.home.clone(), base: set.folder().to_owned(), ..Places::default() };
+        let each = set.extensions.iter().flat_map(|extension| capabilities.iter().map(move |one| (extension, *one)));
+        let folders =
+            each.flat_map(|(extension, one)| named(&extension.capabilities, one).map(move |it| (extension, it)));
+        folders
+            .filter_map(move |(extension, folder)| Some((set, extension, places.path(folder).ok()?)))
+            .collect::<Vec<_>>()
+    })
 }
 
 /// Refuses a set that reads what an extension of another profile may write to.
@@ -288,7 +385,7 @@ fn folder(guest: &str, writable: bool, places: &Places) -> Result<Folder, Folder
     };
     let path =
         fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd())).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => FolderError::NoProc(named.clone()),
+            ErrorKind::NotFound => FolderError::NoProc(named.clone()),
             _ => missing(source),
         })?;
     match refusal(&named, &path, writable, places) {
@@ -303,31 +400,31 @@ fn refusal(named: &Path, path: &Path, writable: bool, places: &Places) -> Option
     if let Some(system) = SYSTEM.iter().map(Path::new).find(|system| path.starts_with(system)) {
         return Some(FolderError::System { path: named.to_owned(), system: system.to_owned() });
     }
-    if let Some(own) = places.own.iter().find(|own| path.starts_with(own) || own.starts_with(path)) {
+    let own = places.own.iter().find(|own| path.starts_with(own) || own.starts_with(path));
+    let own_link = || places.own_links.iter().find(|link| writable && link.starts_with(path));
+    if let Some(own) = own.or_else(own_link) {
         return Some(FolderError::Own { path: named.to_owned(), own: own.clone() });
     }
     if writable && let Some((read, reader)) = places.readers.reader_of(path) {
         let (read, what, by) = (read.to_owned(), reader.what.clone(), reader.by.clone());
         return Some(FolderError::Read { path: named.to_owned(), read, what, by });
     }
-    let (outer, writer) = path.ancestors().skip(1).find_map(|outer| places.written.get_key_value(outer))?;
-    Some(FolderError::Nested { path: path.to_owned(), outer: outer.clone(), writer: writer.clone() })
-}
-
-/// A path with its links followed, as far as it exists.
-pub(super) fn canonical(path: &Path) -> PathBuf {
-    match (fs::canonicalize(path), path.parent(), path.file_name()) {
-        (Ok(path), ..) => path,
-        (Err(_), Some(parent), Some(name)) => canonical(parent).join(name),
-        _ => path.to_owned(),
+    let mut below = places.granted.range(path.to_owned()..).take_while(|(inner, _)| inner.starts_with(path));
+    if writable && let Some((inner, (name, profile))) = below.find(|(inner, _)| *inner != path) {
+        let (inner, name, profile) = (inner.clone(), name.clone(), profile.clone());
+        return Some(FolderError::Holds { path: named.to_owned(), inner, name, profile });
     }
+    // Who can replace a link on the way to it decides which folder it is.
+    let (links, _) = followed(named);
+    let mut around = links.iter().map(PathBuf::as_path).chain([path]).flat_map(|part| part.ancestors().skip(1));
+    let (outer, writer) = around.find_map(|outer| places.written.get_key_value(outer))?;
+    Some(FolderError::Nested { path: named.to_owned(), outer: outer.clone(), writer: writer.clone() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::capability::Scope;
-    use crate::ops::project::Project;
 
     #[test]
     fn sesames_own_folders_are_never_given() {

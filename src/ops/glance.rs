@@ -1,7 +1,7 @@
 //! A glance: whether a command has nothing to do, told from how everything looked when that was so before.
 //!
 //! Only where looking is as good as doing: not if there is anything to warn of, and not if extensions are granted folders,
-//! which may come and go. Manifest, lock and policies are read and hashed; drop-in manifests, components of the project and
+//! or those of another profile may write to any, since folders may come and go. Manifest, lock and policies are read and hashed; drop-in manifests, components of the project and
 //! everything of the store only have to look the same (see `store/stamp.rs`).
 
 use std::path::Path;
@@ -11,12 +11,14 @@ use super::context::Context;
 use super::error::Error;
 use super::files::read_file;
 use super::permission::policy_files;
+use super::readers::active_generations;
 use super::sync::Options;
 use crate::engine::key::engine_keys;
 use crate::model::MAX_FILE;
-use crate::model::capability::Capability;
+use crate::model::capability::{Capability, Grants};
 use crate::model::engine_key::{EngineKey, EngineKeys};
-use crate::model::manifest::{ComponentSource, Extension, Manifest};
+use crate::model::generation::LiveExtension;
+use crate::model::manifest::{ComponentSource, Manifest};
 use crate::model::report::UpToDate;
 use crate::store::scan::Wanted;
 use crate::store::stamp::{self, Seen};
@@ -66,15 +68,19 @@ impl<'a> Glance<'a> {
 
     /// Notes that a sync had nothing to do.
     pub fn note_sync(&self, manifest: &Manifest, wanted: Wanted, answer: UpToDate) {
-        let reads_folders = |extension: &Extension| {
-            [Capability::FsRead, Capability::FsWrite].iter().any(|folder| extension.capabilities.contains_key(folder))
+        let of_folders = |grants: &Grants| {
+            [Capability::FsRead, Capability::FsWrite].iter().any(|folder| grants.contains_key(folder))
         };
-        if manifest.extensions.values().any(reads_folders) {
+        let others = active_generations(&self.context.paths, Some(&answer.profile));
+        let writes = |extension: &LiveExtension| extension.capabilities.contains_key(&Capability::FsWrite);
+        let is_written = others.iter().any(|other| other.as_ref().is_ok_and(|set| set.extensions.iter().any(writes)));
+        if is_written || manifest.extensions.values().any(|extension| of_folders(&extension.capabilities)) {
             return;
         }
         let paths = &self.context.paths;
         let mut seen = Seen { engines: wanted.engines.clone(), ..self.seen(manifest) };
-        seen.paths.extend([paths.key(), paths.current(&answer.profile)]);
+        seen.paths.extend([paths.key(), paths.profiles(), paths.current(&answer.profile)]);
+        seen.paths.extend(others.into_iter().flatten().map(|other| paths.current(&other.profile)));
         seen.paths.extend(answer.generation.map(|generation| paths.generation(&answer.profile, generation)));
         for (component, engine) in wanted.code {
             let is_metered = wanted.engines.metered.as_ref() == Some(&engine);

@@ -17,7 +17,7 @@ use super::permission::{check_sources, read_policy};
 use super::project::{DROP_INS, LOCK, MANIFEST};
 use super::undo::Undo;
 use crate::model::bundle_report::ImportReport;
-use crate::model::capability::shown;
+use crate::model::capability;
 use crate::model::digest::Digest;
 use crate::model::inventory::Held;
 use crate::model::lock::{Lock, LockedSource};
@@ -101,7 +101,8 @@ pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Er
     let there = context.project.committed()?;
     set.check_existing(context, import.existing, &there)?;
     set.lacking(context, import, &bundle)?;
-    set.agree(context, import, &there)?;
+    let agreed = set.changes(context, &there)?;
+    set.agree(context, import, &agreed)?;
     // Somebody else may have worked on the store and the files while the person thought.
     let _guard = context.guard()?;
     let blobs = Blobs::new(&context.paths);
@@ -116,20 +117,44 @@ pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Er
     change(context, |undo| {
         let there = context.project.committed()?;
         set.check_existing(context, import.existing, &there)?;
-        let (files, removed) = set.write(context, import.existing, &blobs, &there, undo)?;
+        if set.changes(context, &there)? != agreed {
+            let [folder, _] = context.project.folders();
+            return Err(Error::ChangedMeanwhile(folder));
+        }
+        set.write(context, &agreed, &blobs, undo)?;
         let outcome =
             if there.get(LOCK) == set.texts.get(LOCK) { LockOutcome::Satisfied } else { LockOutcome::Written };
         let lock = Some(set.lock_report(context, outcome));
         let sync = SyncReport { lock, ..make_live(context, import.profile.as_ref())? };
         let (name, digest) = (import.bundle.display().to_string(), bundle.digest());
+        let (files, removed) = (agreed.written(context), agreed.removed(context));
         Ok(ImportReport { bundle: name, digest, files, removed, blobs: lacking.len(), sync })
     })
 }
 
-/// The files of a project that a bundle has otherwise, and those that it does not have.
-struct Others {
+/// What an import changes of the files of a project, each by its name there.
+#[derive(PartialEq, Eq)]
+struct Changes {
+    /// Components first, so that none is named that is not there.
+    written: Vec<String>,
+    /// Those of the written that are there with other bytes.
     replaced: Vec<String>,
+    /// Manifests that the bundle does not have.
     removed: Vec<String>,
+}
+
+impl Changes {
+    fn written(&self, context: &Context) -> Vec<String> {
+        shown(context, &self.written)
+    }
+
+    fn removed(&self, context: &Context) -> Vec<String> {
+        shown(context, &self.removed)
+    }
+}
+
+fn shown(context: &Context, names: &[String]) -> Vec<String> {
+    names.iter().map(|name| context.project.shown_file(name)).collect()
 }
 
 /// The desired state of a bundle, and its lock.
@@ -189,8 +214,8 @@ impl Set {
         for name in there.keys().filter(|_| existing == Existing::Replace) {
             context.project.committed_path(name).parent().map_or(Ok(()), |folder| check_links(context, folder))?;
         }
-        let Others { replaced, removed } = self.others(context, there);
-        let files = [replaced, removed].concat();
+        let others = there.iter().filter(|(name, bytes)| self.texts.get(*name) != Some(bytes));
+        let files: Vec<String> = others.map(|(name, _)| context.project.shown_file(name)).collect();
         if existing == Existing::Keep && !files.is_empty() {
             return Err(Error::DesiredStateThere { files });
         }
@@ -216,12 +241,25 @@ impl Set {
         Ok(())
     }
 
-    /// The files that are there, and are not so in the bundle.
-    fn others(&self, context: &Context, there: &BTreeMap<String, Vec<u8>>) -> Others {
-        let other = there.iter().filter(|(name, bytes)| self.texts.get(*name) != Some(bytes)).map(|(name, _)| name);
-        let (replaced, removed): (Vec<_>, Vec<_>) = other.partition(|name| self.texts.contains_key(*name));
-        let shown = |names: Vec<&String>| names.into_iter().map(|name| context.project.shown_file(name)).collect();
-        Others { replaced: shown(replaced), removed: shown(removed) }
+    /// What differs between the bundle and what is there.
+    fn changes(&self, context: &Context, there: &BTreeMap<String, Vec<u8>>) -> Result<Changes, Error> {
+        let (mut written, mut replaced) = (Vec::new(), Vec::new());
+        for (name, digest) in self.components() {
+            match hash_component(&context.project.component(name))? {
+                ComponentFile::Component { digest: found, .. } if found == digest => continue,
+                ComponentFile::Missing => {}
+                _ => replaced.push(name.to_owned()),
+            }
+            written.push(name.to_owned());
+        }
+        for (name, _) in self.texts.iter().filter(|(name, bytes)| there.get(*name) != Some(bytes)) {
+            if there.contains_key(name) {
+                replaced.push(name.clone());
+            }
+            written.push(name.clone());
+        }
+        let removed = there.keys().filter(|name| !self.texts.contains_key(*name)).cloned().collect();
+        Ok(Changes { written, replaced, removed })
     }
 
     /// What the store has to take from the bundle.
@@ -243,34 +281,20 @@ impl Set {
         Ok(lacking)
     }
 
-    /// The files that are not there as the bundle has them.
-    fn files_to_write(&self, context: &Context, there: &BTreeMap<String, Vec<u8>>) -> Result<Vec<String>, Error> {
-        let mut files = Vec::new();
-        for (name, digest) in self.components() {
-            if !is_there(context, name, digest)? {
-                files.push(context.project.shown_file(name));
-            }
-        }
-        let texts = self.texts.iter().filter(|(name, bytes)| there.get(*name) != Some(bytes));
-        files.extend(texts.map(|(name, _)| context.project.shown_file(name)));
-        Ok(files)
-    }
-
     /// Asks whether the files may be written, and the extensions may have what the bundle grants them.
-    fn agree(&self, context: &Context, import: &Import<'_>, there: &BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
+    fn agree(&self, context: &Context, import: &Import<'_>, changes: &Changes) -> Result<(), Error> {
         let extensions = self.manifest.extensions.iter().map(|(name, extension)| BundledExtension {
             name: name.clone(),
             source: extension.source.to_string(),
-            grants: shown(&extension.capabilities),
+            grants: capability::shown(&extension.capabilities),
         });
-        let Others { replaced, removed } = self.others(context, there);
         let asks = BundleAsks {
             bundle: &import.bundle,
             folder: context.project.shown_folder(),
             extensions: extensions.collect(),
-            files: self.files_to_write(context, there)?,
-            replaced,
-            removed,
+            files: changes.written(context),
+            replaced: shown(context, &changes.replaced),
+            removed: changes.removed(context),
         };
         if asks.files.is_empty() && asks.removed.is_empty() {
             return Ok(());
@@ -282,41 +306,23 @@ impl Set {
                 let granted = asks.extensions.iter().filter(|extension| !extension.grants.is_empty());
                 let grants =
                     granted.map(|extension| format!("{} to `{}`", extension.grants.join(", "), extension.name));
-                Err(Error::BundleNoConsent { files: asks.files, grants: grants.collect() })
+                Err(Error::BundleNoConsent { files: asks.files, removed: asks.removed, grants: grants.collect() })
             }
             Consent::Interrupted => Err(Error::Interrupted),
         }
     }
 
-    /// Writes the files of the person's: components first, so that none is named that is not there. Gives what was written
-    /// and what was removed.
-    fn write(
-        &self,
-        context: &Context,
-        existing: Existing,
-        blobs: &Blobs,
-        there: &BTreeMap<String, Vec<u8>>,
-        undo: &mut Undo,
-    ) -> Result<(Vec<String>, Vec<String>), Error> {
-        let project = &context.project;
-        let (mut written, mut removed) = (Vec::new(), Vec::new());
-        for (name, digest) in self.components() {
-            if !is_there(context, name, digest)? {
-                undo.write(&project.component(name), &blobs.read(digest)?)?;
-                written.push(project.shown_file(name));
+    /// Writes and removes the files of the person's.
+    fn write(&self, context: &Context, changes: &Changes, blobs: &Blobs, undo: &mut Undo) -> Result<(), Error> {
+        let (project, components) = (&context.project, self.components().collect::<BTreeMap<_, _>>());
+        for name in &changes.written {
+            match (self.texts.get(name), components.get(name.as_str())) {
+                (Some(text), _) => undo.write(&project.committed_path(name), text)?,
+                (None, Some(component)) => undo.write(&project.component(name), &blobs.read(*component)?)?,
+                (None, None) => return Err(Error::Bug("a file that is to be written is not in the bundle")),
             }
         }
-        for (name, bytes) in self.texts.iter().filter(|(name, bytes)| there.get(*name) != Some(bytes)) {
-            undo.write(&project.committed_path(name), bytes)?;
-            written.push(project.shown_file(name));
-        }
-        if existing == Existing::Replace {
-            for name in there.keys().filter(|name| !self.texts.contains_key(*name)) {
-                undo.remove(&project.committed_path(name))?;
-                removed.push(project.shown_file(name));
-            }
-        }
-        Ok((written, removed))
+        changes.removed.iter().try_for_each(|name| undo.remove(&project.committed_path(name)))
     }
 
     /// The components that the manifest takes from files, by their paths.
@@ -339,12 +345,6 @@ impl Set {
             texts: None,
         }
     }
-}
-
-/// Whether a component's file has these bytes.
-fn is_there(context: &Context, name: &str, digest: Digest) -> Result<bool, Error> {
-    let found = hash_component(&context.project.component(name))?;
-    Ok(matches!(found, ComponentFile::Component { digest: found, .. } if found == digest))
 }
 
 /// Refuses to write through a link below the folder of the manifest.

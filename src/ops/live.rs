@@ -9,9 +9,10 @@ use super::compiler::Compiler;
 use super::context::{self, Interrupt, User};
 use super::error::Error;
 use super::files::read_file;
-use super::folders::{Places, folders};
+use super::folders::{Beside, Places, folders};
 use super::permission::{check_offered, read_policy};
-use super::readers::Unread;
+use super::project::Project;
+use super::readers::OnUnreadable;
 use crate::engine::key::engine_key;
 use crate::host::backends::{Backends, Log, Source};
 use crate::host::extension::{Extension, Host, HostError};
@@ -58,6 +59,8 @@ pub struct Live {
     policy: Policy,
     profile: ProfileName,
     generation: Option<(Generation, Hold)>,
+    /// The project that the person is in, which what is compiled must not write to.
+    project: Option<Project>,
 }
 
 impl Live {
@@ -70,12 +73,13 @@ impl Live {
         Self::new(surroundings, profile.clone(), generation)
     }
 
-    /// The same without a live set, for [`compile`](Self::compile) alone.
+    /// The same without a live set, for [`compile`](Self::compile) alone. No folder is given for writing in which `project`, that
+    /// the person is in, reads anything.
     ///
     /// # Errors
     /// [`Error::Policy`] if a policy cannot be read.
-    pub fn empty(surroundings: Surroundings) -> Result<Self, Error> {
-        Self::new(surroundings, ProfileName::default(), None)
+    pub fn empty(surroundings: Surroundings, project: Option<Project>) -> Result<Self, Error> {
+        Ok(Self { project, ..Self::new(surroundings, ProfileName::default(), None)? })
     }
 
     fn new(
@@ -87,7 +91,7 @@ impl Live {
         let mut backends = surroundings.backends.clone();
         backends.log.get_or_insert_with(|| Arc::new(StoreLog::new(&surroundings.paths)));
         let host = Arc::new(Host::new(backends));
-        Ok(Self { surroundings, host, policy, profile, generation })
+        Ok(Self { surroundings, host, policy, profile, generation, project: None })
     }
 
     /// What is live by now, on the same engines. What was loaded before goes on as it was.
@@ -99,7 +103,7 @@ impl Live {
         let policy = read_policy(&self.surroundings.user)?;
         let (surroundings, host) = (self.surroundings.clone(), self.host.clone());
         let profile = self.profile.clone();
-        Ok(Self { surroundings, host, policy, profile, generation })
+        Ok(Self { surroundings, host, policy, profile, generation, project: self.project.clone() })
     }
 
     /// The live extensions, by name.
@@ -152,7 +156,7 @@ impl Live {
             limits,
             config,
             // What sync has agreed to does not stop where a manifest is being edited: the next sync looks at it again.
-            folders: self.folders(name.as_str(), &extension.capabilities, generation.folder(), Unread::Skip)?,
+            folders: self.folders(name.as_str(), &extension.capabilities, generation.folder(), OnUnreadable::Skip)?,
             environment: self.environment(&extension.capabilities),
         };
         self.host.load(&code, given).map_err(|error| match error {
@@ -197,7 +201,7 @@ impl Live {
             capabilities: capabilities.clone(),
             limits,
             config: vec![adjustment.config.clone()],
-            folders: self.folders(&name, capabilities, folder, Unread::Refuse)?,
+            folders: self.folders(&name, capabilities, folder, OnUnreadable::Refuse)?,
             environment: self.environment(capabilities),
         };
         self.host.load(&code, given).map_err(|error| host_error(&name, GrantedBy::Command, error))
@@ -209,13 +213,20 @@ impl Live {
     }
 
     /// The folders that an extension is granted, relative ones in `base`, beside all that is active.
-    fn folders(&self, name: &str, grants: &Grants, base: &Path, unread: Unread) -> Result<Vec<Folder>, Error> {
+    fn folders(
+        &self,
+        name: &str,
+        grants: &Grants,
+        base: &Path,
+        on_unreadable: OnUnreadable,
+    ) -> Result<Vec<Folder>, Error> {
         if ![Capability::FsRead, Capability::FsWrite].iter().any(|capability| grants.contains_key(capability)) {
             return Ok(Vec::new());
         }
         let Surroundings { paths, user, .. } = &self.surroundings;
-        let own = self.generation.as_ref().map(|(generation, _)| generation);
-        let places = Places::beside_active(paths, user, own, base, [grants], unread)?;
+        let set = self.generation.as_ref().map(|(generation, _)| generation);
+        let beside = Beside { set, project: self.project.as_ref(), on_unreadable };
+        let places = Places::beside_active(paths, user, base, [grants], &beside)?;
         let failed = |source| Error::Folder { name: name.to_owned(), source };
         folders(grants, &places).into_iter().collect::<Result<_, _>>().map_err(failed)
     }

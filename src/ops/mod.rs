@@ -35,6 +35,7 @@ pub mod graph;
 pub mod import;
 pub mod init;
 pub mod install;
+mod links;
 pub mod list;
 pub mod live;
 pub mod lock;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{Error, Foreign};
 use super::files::{ComponentFile, hash_component, read_file};
-use super::folders::canonical;
+use super::links::canonical;
 use crate::model::digest::Digest;
 use crate::model::fault::Fault;
 use crate::model::lock::Lock;
@@ -62,7 +62,8 @@ impl Project {
             // Without the `.` in the middle of it.
             let path: PathBuf = search.start.join(named).components().collect();
             let path = if path.is_dir() { path.join(MANIFEST) } else { path };
-            return if path.is_file() {
+            // Whatever else has that name is told when it is read.
+            return if path.symlink_metadata().is_ok() {
                 Self::at(&path, &search.start, true)
             } else {
                 Err(Error::NoSuchManifest(path))
@@ -76,7 +77,7 @@ impl Project {
                 break;
             }
             let path = folder.join(MANIFEST);
-            if path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink() || metadata.is_file()) {
+            if path.symlink_metadata().is_ok() {
                 check_owner(&path, &path)?;
                 return Self::at(&path, &search.start, false);
             }
@@ -86,7 +87,7 @@ impl Project {
             }
         }
         let own = search.configuration.join(MANIFEST);
-        if own.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink() || metadata.is_file()) {
+        if own.symlink_metadata().is_ok() {
             return Self::at(&own, &search.start, false);
         }
         looked.push(own);

@@ -3,14 +3,14 @@
 //!
 //! Nothing here decides about a grant: see [`folders`](super::folders).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::context::User;
 use super::error::Error;
 use super::files::read_file;
+use super::links::followed;
 use super::permission::{policy_files, read_policies};
 use super::project::Project;
 use crate::model::generation::Generation;
@@ -19,9 +19,6 @@ use crate::model::name::ProfileName;
 use crate::model::registries::{Mirror, Registries};
 use crate::store::paths::StorePaths;
 use crate::store::{self, generations};
-
-/// How many links in a row are followed, as Linux does.
-const LINKS: usize = 40;
 
 /// The most that is read of a `.git` that is a file, in bytes.
 const GIT_FILE: u64 = 4 << 10;
@@ -47,7 +44,7 @@ pub(super) struct Reader {
 
 /// What a manifest or a generation that cannot be read means for a folder to write to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unread {
+pub(super) enum OnUnreadable {
     /// None is given.
     Refuse,
     /// It is given beside what can be read: it was agreed to before.
@@ -79,12 +76,12 @@ impl Readers {
     pub(super) fn of_machine(
         user: &User,
         generations: impl IntoIterator<Item = Result<Generation, Error>>,
-        unread: Unread,
+        on_unreadable: OnUnreadable,
     ) -> Result<Self, Error> {
         let mut readers = Self::of_policies(user)?;
         for generation in generations {
             match generation.and_then(|generation| readers.generation(&generation)) {
-                Err(Error::UnknownReader { .. }) if unread == Unread::Skip => {}
+                Err(Error::UnknownReader { .. }) if on_unreadable == OnUnreadable::Skip => {}
                 read => read?,
             }
         }
@@ -114,11 +111,11 @@ impl Readers {
         self.registries(&manifest.registries, path);
     }
 
-    /// Adds what an active generation is made from, and what its manifest reads now: without that, if it cannot be read.
+    /// Adds what a generation is made from, and what its manifest reads now.
     ///
     /// # Errors
-    /// [`Error::UnknownReader`] if there is a manifest and it cannot be read.
-    fn generation(&mut self, generation: &Generation) -> Result<(), Error> {
+    /// As [`project_as_it_is`](Self::project_as_it_is).
+    pub(super) fn generation(&mut self, generation: &Generation) -> Result<(), Error> {
         let project = Project::of_generation(Path::new(&generation.manifest));
         for extension in &generation.extensions {
             if let Some(component) = &extension.path {
@@ -126,21 +123,29 @@ impl Readers {
                 self.file(&project.component(component), &what, project.manifest());
             }
         }
+        self.project_as_it_is(&project)
+    }
+
+    /// Adds what a project reads now: its own files alone, if its manifest is gone, as where its disk is not mounted.
+    ///
+    /// # Errors
+    /// [`Error::UnknownReader`] if there is a manifest and it cannot be read. Its own files are added then, too.
+    pub(super) fn project_as_it_is(&mut self, project: &Project) -> Result<(), Error> {
+        let by = project.manifest();
         match project.read_manifest() {
             Ok(manifest) => {
-                self.project(&project, &manifest);
+                self.project(project, &manifest);
                 Ok(())
             }
             Err(error) => {
-                self.files(&project);
-                // As where its disk is not mounted.
+                self.files(project);
                 let is_gone = match &error {
                     Error::NoSuchManifest(_) => true,
-                    Error::Read { source, .. } => source.kind() == ErrorKind::NotFound,
+                    // What is read beside it may be gone by itself.
+                    Error::Read { path, source } => path == by && source.kind() == ErrorKind::NotFound,
                     _ => false,
                 };
-                let by = project.manifest().to_owned();
-                if is_gone { Ok(()) } else { Err(Error::UnknownReader { by, source: Box::new(error) }) }
+                if is_gone { Ok(()) } else { Err(Error::UnknownReader { by: by.to_owned(), source: Box::new(error) }) }
             }
         }
     }
@@ -236,51 +241,9 @@ fn line_of(path: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Where a path leads, as far as it is there, and the links on the way, each at the place where it really is.
-fn followed(path: &Path) -> (Vec<PathBuf>, PathBuf) {
-    let parts = |path: &Path| path.components().map(|part| part.as_os_str().to_owned()).collect::<VecDeque<_>>();
-    let (mut at, mut links, mut rest) = (PathBuf::new(), Vec::new(), parts(path));
-    while let Some(part) = rest.pop_front() {
-        match Path::new(&part).components().next() {
-            Some(Component::ParentDir) => {
-                at.pop();
-                continue;
-            }
-            Some(Component::CurDir) => continue,
-            _ => at.push(&part),
-        }
-        if links.len() < LINKS
-            && let Ok(target) = fs::read_link(&at)
-        {
-            links.push(at.clone());
-            at.pop();
-            let mut ahead = parts(&target);
-            ahead.append(&mut rest);
-            rest = ahead;
-        }
-    }
-    (links, at)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
-
     use super::*;
-
-    #[test]
-    fn a_path_is_followed_over_every_link() {
-        let top = tempfile::tempdir().unwrap();
-        let top = top.path().canonicalize().unwrap();
-        fs::create_dir_all(top.join("real/deep")).unwrap();
-        symlink("real", top.join("folder")).unwrap();
-        symlink(top.join("folder/deep/../target"), top.join("real/file")).unwrap();
-        let (links, end) = followed(&top.join("./folder/file"));
-        assert_eq!(links, [top.join("folder"), top.join("real/file"), top.join("folder")]);
-        assert_eq!(end, top.join("real/target"));
-        symlink("loop", top.join("loop")).unwrap();
-        assert_eq!(followed(&top.join("loop/x")).0.len(), LINKS);
-    }
 
     #[test]
     fn a_reader_is_found_below_at_and_around_a_folder() {

@@ -1,4 +1,4 @@
-//! `rollback`: makes a generation of before live again. It asks nobody and compiles only what the cache has lost.
+//! `rollback`: makes an earlier generation active again. It needs no network, and compiles only what the cache has lost.
 
 use super::context::Context;
 use super::error::Error;
@@ -18,7 +18,8 @@ use crate::store::{self, generations};
 ///
 /// # Errors
 /// [`Error::NoGeneration`], [`Error::NoEarlier`] or [`Error::NothingLive`] if there is none, [`Error::NotWhole`] if what it needs is lost,
-/// [`Error::PolicyChanged`] or [`Error::Extensions`] if this machine no longer allows it; then nothing was changed.
+/// [`Error::PolicyChanged`], [`Error::Extensions`] or [`Error::WrittenByOther`] if this machine no longer allows it; then nothing
+/// was changed.
 pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -> Result<SyncReport, Error> {
     let _guard = context.guard()?;
     let paths = &context.paths;
@@ -38,7 +39,8 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
     };
     let target = generations::read(paths, profile, number)?;
     check_policy(context, &target)?;
-    let warnings = folders::check_generation(context, &target)?;
+    let unusable = folders::check_generation(context, &target)?;
+    let warnings = unusable.iter().map(ToString::to_string).collect();
     let is_live = live.as_ref().is_some_and(|(live, _)| *live == number);
     let stock = scan(paths, wanted(&target, &Lock::default())?, Notes::Write)?;
     let inventory = Inventory { live, generations: known, ..stock };

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::error::Error;
 use super::folders;
 use super::lock::stale;
-use super::permission::{apply_policy, read_policy, ungranted};
+use super::permission::{apply_policy, check_sources, read_policy, ungranted};
 use super::sync::wanted;
 use crate::model::fault::Fault;
 use crate::model::generation::Generation;
@@ -36,13 +36,14 @@ pub enum Remote {
 /// [`Error`] if the manifest or the lock cannot be read, or the store cannot be looked at.
 pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -> Result<StatusReport, Error> {
     let mut manifest = context.project.read_manifest()?;
-    apply_policy(&read_policy(&context.user)?, &mut manifest);
+    let policy = read_policy(&context.user)?;
+    apply_policy(&policy, &mut manifest);
     let lock = context.project.read_lock()?.unwrap_or_default();
     let profile = profile.or_else(|| manifest.profile.clone()).unwrap_or_default();
     let mut differences = Vec::new();
-    if let Err(error) = folders::check_manifest(context, &manifest, &profile) {
-        differences.extend(of_machine(error));
-    }
+    let sources = check_sources(&policy.sources, &manifest, Some(&lock));
+    let folders = folders::check_manifest(context, &manifest, &profile).map(drop);
+    differences.extend([sources, folders].into_iter().filter_map(Result::err).flat_map(of_machine));
     for (name, why) in stale(context, &manifest, &lock)? {
         differences.push(difference(Between::ManifestAndLock, &name, format!("it {why}"), "sesame lock"));
     }
@@ -87,7 +88,7 @@ fn of_machine(error: Error) -> Vec<Difference> {
     let told = |(extension, fault): (Option<ExtensionName>, Fault)| Difference {
         between: Between::ManifestAndMachine,
         extension,
-        what: [vec![fault.message], fault.causes].concat().join(": "),
+        what: fault.line(),
         remedy: fault.hint.unwrap_or_else(|| "sesame sync".to_owned()),
     };
     faults.into_iter().map(told).collect()

@@ -120,7 +120,8 @@ fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
     let policy = read_policy(&context.user)?;
     let mut warnings = apply_policy(&policy, &mut manifest);
     let profile = options.profile.clone().or_else(|| manifest.profile.clone()).unwrap_or_default();
-    warnings.extend(folders::check_manifest(context, &manifest, &profile)?);
+    let unusable = folders::check_manifest(context, &manifest, &profile)?;
+    warnings.extend(unusable.iter().map(ToString::to_string));
     let found = context.project.read_lock()?;
     if found.is_none() && options.policy != LockPolicy::Update {
         return Err(Error::NoLock);

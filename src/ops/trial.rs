@@ -7,6 +7,7 @@ use super::call::{Call, call};
 use super::compiler::Compiler;
 use super::context::Context;
 use super::error::Error;
+use super::frames::EndReport;
 use super::live::{GrantedBy, host_error};
 use crate::engine::key::engine_key;
 use crate::host::backends::Backends;
@@ -44,20 +45,7 @@ pub(super) fn trials(context: &Context) -> Vec<Check> {
             return checks;
         }
         Ok((key, code, report)) => {
-            checks.push(match report.unconfined {
-                // Without its last report nothing is known of what it was kept from.
-                None if !report.warnings.is_empty() => {
-                    check("compiler", State::Wrong, &format!("it compiles, but {}", report.warnings.join("; ")))
-                }
-                None => {
-                    check("compiler", State::Good, "it starts and compiles, kept from the network and other programs")
-                }
-                Some(why) => {
-                    let what = format!("it compiles, but nothing keeps it from the network and other programs: {why}");
-                    let remedy = "use a kernel, or a container, that allows seccomp filters".to_owned();
-                    Check { remedy: Some(remedy), ..check("compiler", State::Wrong, &what) }
-                }
-            });
+            checks.push(confinement(report));
             (key, code)
         }
     };
@@ -89,6 +77,21 @@ pub(super) fn trials(context: &Context) -> Vec<Check> {
     checks
 }
 
+/// What the compiler's last report says of what it is kept from. Without one nothing is known of that.
+fn confinement(report: Option<EndReport>) -> Check {
+    let unknown = |why: &str| check("compiler", State::Wrong, &format!("it compiles, but {why}"));
+    match report {
+        None => unknown("it ended without saying whether it is confined"),
+        Some(EndReport { unconfined: Some(why), .. }) => {
+            let remedy = "use a kernel, or a container, that allows seccomp filters".to_owned();
+            let why = format!("nothing keeps it from the network and other programs: {why}");
+            Check { remedy: Some(remedy), ..unknown(&why) }
+        }
+        Some(EndReport { warnings, .. }) if !warnings.is_empty() => unknown(&warnings.join("; ")),
+        Some(_) => check("compiler", State::Good, "it starts and compiles, kept from the network and other programs"),
+    }
+}
+
 fn proc_is_mounted() -> Check {
     if Path::new("/proc/self/fd").is_dir() {
         return check("/proc", State::Good, "it is mounted");
@@ -103,7 +106,7 @@ fn check(about: &str, state: State, what: &str) -> Check {
 
 fn failed(about: &str, error: &Error) -> Check {
     let fault = error.fault();
-    let what = [vec![fault.message], fault.causes].concat().join(": ");
+    let what = fault.line();
     Check { remedy: fault.hint, ..check(about, State::Wrong, &what) }
 }
 

@@ -271,8 +271,8 @@ pub(super) fn docker_key(host: &str) -> &str {
 
 /// Whether a name under which something is kept is of a host as a whole: docker has written URLs, too.
 pub(super) fn is_key_of(key: &str, host: &str) -> bool {
-    let is_host = whole_host(key) == Some(host) || host_of_url(key) == Some(host);
-    is_host || (host == "docker.io" && DOCKER_HUB.contains(&key))
+    let hosts = if host == "docker.io" { &DOCKER_HUB[..] } else { &[host] };
+    [Some(key), whole_host(key), host_of_url(key)].into_iter().flatten().any(|name| hosts.contains(&name))
 }
 
 /// The host of a name that is of a whole registry, with or without what its URLs have around it: `https://HOST/v1/`,

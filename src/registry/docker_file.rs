@@ -108,6 +108,10 @@ mod tests {
         let mut urls =
             DockerFile::parse(Path::new("x"), br#"{"auths":{"https://quay.io/v1/":{},"quay.io/org":{}}}"#).unwrap();
         assert!(urls.remove("quay.io") && urls.render().contains("quay.io/org"));
+        for hub in ["https://registry-1.docker.io/v2/", "https://index.docker.io/v1", "index.docker.io", "docker.io"] {
+            let text = json!({ "auths": { hub: {} } }).to_string();
+            assert!(DockerFile::parse(Path::new("x"), text.as_bytes()).unwrap().remove("docker.io"), "{hub}");
+        }
         assert!(DockerFile::parse(Path::new("x"), b"[1]").is_err() && DockerFile::parse(Path::new("x"), b" ").is_ok());
     }
 

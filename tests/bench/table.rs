@@ -32,13 +32,29 @@ pub fn markdown(rows: &[Row]) -> String {
     text
 }
 
-/// Puts the table between its marks in the README.
+/// Puts the table between its marks in the README. Rows that were not measured now stay as they are, below the line that
+/// says where they were.
 pub fn update_readme(table: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let text = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = text.split_once(BEGIN).expect("the README has a place for the table");
-    let (_, after) = rest.split_once(END).expect("the README says where the table ends");
-    std::fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
+    let (old, after) = rest.split_once(END).expect("the README says where the table ends");
+    std::fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", merged(old, table))).unwrap();
+}
+
+fn merged(old: &str, new: &str) -> String {
+    let number = |line: &str| line.strip_prefix("| ")?.split(' ').next()?.parse::<u32>().ok();
+    let rows = |table: &str| -> Vec<(u32, String)> {
+        table.lines().filter_map(|line| Some((number(line)?, line.to_owned()))).collect()
+    };
+    let measured = rows(new);
+    let kept: Vec<_> =
+        rows(old).into_iter().filter(|(kept, _)| measured.iter().all(|(number, _)| number != kept)).collect();
+    let head = if kept.is_empty() { new } else { old };
+    let head: String = head.lines().take_while(|line| number(line).is_none()).map(|line| format!("{line}\n")).collect();
+    let mut all = [kept, measured].concat();
+    all.sort_by_key(|(number, _)| *number);
+    all.into_iter().fold(head, |text, (_, line)| text + &line + "\n")
 }
 
 /// `8 ms`, `3.14 ms`, `1.23 s`.

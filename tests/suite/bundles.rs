@@ -8,11 +8,15 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sesame::model::digest::Digest;
+use sesame::ops::consent::Consent;
+use sesame::ops::error::Error;
+use sesame::ops::import::{BundleAsks, Existing, Import, import as import_set};
 use tar::{EntryType, Header};
 
 use crate::support::artifact::{Artifact, INDEX, component, importing, index};
 use crate::support::fixture;
 use crate::support::greeting::{FIRST, SECOND, greets, upgrade, want};
+use crate::support::host;
 use crate::support::registry::Registry;
 use crate::support::sandbox::{Run, Sandbox};
 
@@ -252,10 +256,36 @@ fn a_desired_state_that_is_there_is_replaced_only_if_asked() {
     assert_eq!(fs::read(elsewhere.join("built/tool.wasm")).unwrap(), b"mine");
     fs::remove_file(elsewhere.join("built/tool.wasm")).unwrap();
     fs::write(elsewhere.join("sesame.toml"), "profile = \"p\"\n").unwrap();
-    let replace =
+    let run =
         other.ok(&["bundle", "import", &archive(&other), "--grant-all", "--replace", "-m", &folder, "--profile", "p"]);
-    replace.fails(0, &["  replaces ", "  writes ", "elsewhere/built/tool.wasm"]);
+    for said in ["  replaces FOLDER/sesame.toml\n", "  writes FOLDER/built/tool.wasm\n"] {
+        let said = said.replace("FOLDER", &folder);
+        assert!(run.stderr.contains(&said), "no `{said}` in {}", run.stderr);
+    }
+    // Of a set that only removes, that is what is said.
+    fs::write(elsewhere.join("extensions/mine.toml"), "[extension]\nname = \"mine\"\npath = \"../x.wasm\"\n").unwrap();
+    let run = other.run(&["bundle", "import", &archive(&other), "--replace", "-m", &folder, "--profile", "p"]);
+    run.fails(77, &[&format!("the bundle removes {folder}/extensions/mine.toml")]);
+    fs::remove_file(elsewhere.join("extensions/mine.toml")).unwrap();
     assert!(elsewhere.join("sesame.toml").exists() && elsewhere.join("extensions/tool.toml").exists());
+}
+
+#[test]
+fn only_what_was_shown_is_written_and_removed() {
+    let (one, other) = (Sandbox::new(), Sandbox::new());
+    exported(&one);
+    other.write("sesame.toml", "");
+    let mine = other.path("project/extensions/mine.toml");
+    let consent = |_: &BundleAsks<'_>| {
+        fs::create_dir_all(mine.parent().unwrap()).unwrap();
+        fs::write(&mine, "[extension]\nname = \"mine\"\npath = \"../mine.wasm\"\n").unwrap();
+        Consent::Granted
+    };
+    let bundle = one.path("set.tar");
+    let wanted = Import { bundle, existing: Existing::Replace, consent: &consent, profile: None };
+    let refused = import_set(&host::context(&other), &wanted).unwrap_err();
+    assert!(matches!(refused, Error::ChangedMeanwhile(_)), "{refused:?}");
+    assert!(mine.exists() && other.read("sesame.toml").is_empty());
 }
 
 #[test]

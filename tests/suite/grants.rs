@@ -213,8 +213,11 @@ fn sesames_own_folders_are_refused_and_missing_ones_told() {
     hostile(&sandbox, "write-file", "capabilities.fs-write = [\".\"]")
         .fails(77, &["can be used to change", "project/a.wasm, the component of `a` of", "project/sesame.toml"]);
     sandbox.write("sesame.toml", manifest("capabilities.fs-read = [\"nowhere\"]"));
-    sandbox.ok(&["sync"]).fails(0, &["warning: `a` cannot be called on this machine", "nowhere cannot be used"]);
-    sandbox.run(&["extension", "call", "a", "run"]).fails(78, &["nowhere cannot be used", "make the folder"]);
+    sandbox.ok(&["sync"]).fails(
+        0,
+        &["warning: `a` cannot be called on this machine", "nowhere cannot be used: No such file", "create the folder"],
+    );
+    sandbox.run(&["extension", "call", "a", "run"]).fails(78, &["nowhere cannot be used", "create the folder"]);
 }
 
 /// Prints through WASI.

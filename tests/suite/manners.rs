@@ -146,6 +146,7 @@ fn credentials_are_read_as_docker_reads_them() {
         r#"{"auths":{"HOST/v1/":{"auth":"AUTH"}}}"#,
         r#"{"auths":{"HOST/v2":{"auth":"AUTH"}}}"#,
         r#"{"auths":{"https://HOST/v1/":{"auth":"AUTH"}}}"#,
+        r#"{"auths":{"https://HOST/of/a/part":{"auth":"AUTH"}}}"#,
         // An empty helper means the file itself, whatever keeps the others.
         r#"{"auths":{"HOST":{"auth":"AUTH"}},"credHelpers":{"HOST":""},"credsStore":"none"}"#,
         r#"{"auths":{"HOST":{"auth":"AUTH","identitytoken":""}}}"#,
@@ -185,7 +186,7 @@ fn empty_credentials_are_none() {
 fn of_several_names_of_one_host_always_the_same_is_taken() {
     let registry = Registry::start();
     registry.want_basic("me", "secret");
-    // Only `https://HOST/v1/` is of the whole host; the others are of what is below it.
+    // The name of the whole host goes before URLs that have something behind it.
     let text = r#"{"auths":{"http://HOST/x":{"auth":"b3RoZXI6b3RoZXI="},"HOST/v1/":{"auth":"AUTH"},"https://HOST/z":{"auth":"b3RoZXI6b3RoZXI="}}}"#;
     for _ in 0..8 {
         let (sent, run) = with_docker_file(&registry, text);

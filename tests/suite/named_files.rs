@@ -61,7 +61,8 @@ fn certificates_are_read_from_regular_files_of_some_size() {
 fn manifests_drop_ins_locks_and_components_are_regular_files() {
     let sandbox = Sandbox::new();
     sandbox.write("a.wasm", component("a"));
-    for (path, why) in odd_files(&sandbox) {
+    let odd = odd_files(&sandbox);
+    for (path, why) in &odd {
         sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\" }\n");
         sandbox.ok(&["sync"]);
         let links = ["extensions/b.toml", "sesame.lock", "a.wasm"].map(|name| sandbox.path("project").join(name));
@@ -69,7 +70,7 @@ fn manifests_drop_ins_locks_and_components_are_regular_files() {
             let before = std::fs::read(link).ok();
             std::fs::create_dir_all(link.parent().unwrap()).unwrap();
             let _ = std::fs::remove_file(link);
-            symlink(&path, link).unwrap();
+            symlink(path, link).unwrap();
             // Named, since what is come across must be this user's own.
             let sync = ["sync", "--manifest", "sesame.toml"];
             refused(&sandbox, &sync, 74, &[&link.file_name().unwrap().to_string_lossy()[..], why]);
@@ -77,7 +78,7 @@ fn manifests_drop_ins_locks_and_components_are_regular_files() {
             before.into_iter().for_each(|bytes| std::fs::write(link, bytes).unwrap());
         }
         sandbox.write("sesame.toml", format!("extensions.a = {{ path = \"{path}\" }}\n"));
-        refused(&sandbox, &["sync", "--manifest", "sesame.toml"], 74, &[&path, why]);
+        refused(&sandbox, &["sync", "--manifest", "sesame.toml"], 74, &[path, why]);
     }
     // One that is named, as well as one that is come across.
     std::fs::remove_file(sandbox.path("project/sesame.toml")).unwrap();
@@ -87,6 +88,18 @@ fn manifests_drop_ins_locks_and_components_are_regular_files() {
     symlink("gone.toml", sandbox.path("project/sesame.toml")).unwrap();
     sandbox.write("../home/sesame.toml", "");
     refused(&sandbox, &["lock"], 74, &["sesame.toml"]);
+    // What is there and no file hides no manifest above it.
+    for (path, why) in &odd {
+        std::fs::remove_file(sandbox.path("project/sesame.toml")).unwrap();
+        symlink(path, sandbox.path("project/sesame.toml")).unwrap();
+        refused(&sandbox, &["lock", "--manifest", "."], 74, &["sesame.toml", why]);
+    }
+    std::fs::remove_file(sandbox.path("project/sesame.toml")).unwrap();
+    std::fs::create_dir(sandbox.path("project/sesame.toml")).unwrap();
+    for arguments in [&["lock"][..], &["lock", "--manifest", "."]] {
+        refused(&sandbox, arguments, 74, &["sesame.toml", "it is not a regular file"]);
+    }
+    std::fs::remove_dir(sandbox.path("project/sesame.toml")).unwrap();
     // The folder of drop-ins, and the user's own manifest.
     sandbox.write("sesame.toml", "");
     std::fs::remove_dir_all(sandbox.path("project/extensions")).unwrap();

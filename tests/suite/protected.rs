@@ -129,9 +129,16 @@ fn nothing_is_given_for_writing_while_an_active_manifest_cannot_be_read() {
     granted(&sandbox, "notes", "");
     sandbox
         .run(&["sync"])
-        .fails(65, &["no folder can be granted for writing while ", "dotfiles/sesame.toml", "repair it"]);
+        .fails(65, &["no folder can be granted for writing while ", "dotfiles/sesame.toml:2: ", "repair it"]);
     sandbox.write("sesame.toml", "extensions.notes = { path = \"notes.wasm\", capabilities.fs-read = [\"notes\"] }\n");
     sandbox.run(&["sync", "--dry-run"]).fails(0, &[]);
+    // Nor while a drop-in of it leads nowhere.
+    sandbox.write("../dotfiles/sesame.toml", "profile = \"mine\"\n");
+    fs::create_dir(dotfiles.join("extensions")).unwrap();
+    symlink("nowhere", dotfiles.join("extensions/tool.toml")).unwrap();
+    granted(&sandbox, "notes", "");
+    sandbox.run(&["sync"]).fails(74, &["no folder can be granted for writing while ", "dotfiles/sesame.toml"]);
+    fs::remove_dir_all(dotfiles.join("extensions")).unwrap();
     // A manifest that is gone, or on a disk that is not mounted, reads nothing.
     fs::remove_file(dotfiles.join("sesame.toml")).unwrap();
     granted(&sandbox, "notes", "");
@@ -149,7 +156,7 @@ fn nothing_is_given_for_writing_while_an_active_manifest_cannot_be_read() {
 }
 
 #[test]
-fn a_folder_that_sync_refuses_is_told_by_every_command_that_could_hide_it() {
+fn status_doctor_and_rollback_report_a_folder_that_sync_refuses() {
     let sandbox = Sandbox::new();
     sandbox.write("notes/x", "");
     granted(&sandbox, "notes", "");
@@ -185,6 +192,94 @@ fn a_folder_that_sync_refuses_is_told_by_every_command_that_could_hide_it() {
 }
 
 #[test]
+fn a_generation_that_reads_what_another_set_may_write_to_is_not_made_active_again() {
+    let sandbox = Sandbox::new();
+    sandbox.write("../notes/tool.wasm", component("tool"));
+    let mine = sandbox.path("mine");
+    let of_mine = |command: &[&str]| sandbox.run(&[command, &["-m", mine.to_str().unwrap()]].concat());
+    sandbox.write("../mine/sesame.toml", "profile = \"mine\"\nextensions.tool = { path = \"../notes/tool.wasm\" }\n");
+    of_mine(&["sync"]).fails(0, &[]);
+    sandbox.write("../mine/sesame.toml", "profile = \"mine\"\n");
+    of_mine(&["sync"]).fails(0, &[]);
+    granted(&sandbox, "~/notes", "");
+    sandbox.ok(&["sync"]);
+    let said = ["`notes` of profile `default` may write to", "the component of `tool` of", "neither holds"];
+    sandbox.run(&["rollback", "--profile", "mine"]).fails(77, &said);
+    sandbox.ok(&["extension", "call", "notes", "run"]);
+}
+
+#[test]
+fn a_link_that_a_guest_could_replace_leads_to_no_granted_folder() {
+    let sandbox = Sandbox::new();
+    sandbox.write("../elsewhere/x", "");
+    sandbox.write("work/x", "");
+    symlink("../../elsewhere", sandbox.path("project/work/current")).unwrap();
+    symlink("work/current", sandbox.path("project/direct")).unwrap();
+    sandbox.write("reader.wasm", writer());
+    for capability in ["fs-read", "fs-write"] {
+        for inner in ["work/current", "direct", "work/not-there"] {
+            let reader = format!("reader = {{ path = \"reader.wasm\", capabilities.{capability} = [\"{inner}\"] }}");
+            granted(&sandbox, "work", &reader);
+            let lies = format!("project/{inner} lies in ");
+            sandbox.run(&["sync"]).fails(77, &[&lies, "project/work, which is granted for writing"]);
+        }
+    }
+    // Also where neither is there yet.
+    granted(&sandbox, "later", "reader = { path = \"reader.wasm\", capabilities.fs-read = [\"later/sub\"] }");
+    sandbox.run(&["sync"]).fails(77, &["project/later, which is granted for writing"]);
+    // And the store's own folders, which may be links.
+    let data = sandbox.data();
+    fs::create_dir_all(sandbox.path("disk")).unwrap();
+    fs::rename(&data, sandbox.path("disk/pds")).unwrap_or_else(|_| fs::create_dir(sandbox.path("disk/pds")).unwrap());
+    fs::create_dir_all(data.parent().unwrap()).unwrap();
+    symlink(sandbox.path("disk/pds"), &data).unwrap();
+    let around = data.parent().unwrap().display().to_string();
+    granted(&sandbox, &around, "");
+    sandbox.run(&["sync"]).fails(77, &["which is sesame's own"]);
+    sandbox.write("sesame.toml", sandbox.read("sesame.toml").replace("fs-write", "fs-read"));
+    sandbox.ok(&["sync"]);
+}
+
+#[test]
+fn a_component_that_is_only_called_cannot_write_to_the_project_around_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("sesame.toml", "");
+    sandbox.write("notes.wasm", writer());
+    sandbox.write("notes/x", "");
+    let call = |folder: &str| {
+        let grant = format!("fs-write={folder}");
+        sandbox.run(&["extension", "call", "./notes.wasm", "run", "--grant", &grant])
+    };
+    // Nothing is active.
+    call(".").fails(77, &["can be used to change", "project/"]);
+    assert_ne!(call("notes").status, 77);
+    sandbox.write("sesame.toml", "[extensions\n");
+    call("notes").fails(65, &["no folder can be granted for writing while ", "project/sesame.toml"]);
+}
+
+#[test]
+fn what_sync_says_at_a_glance_is_what_status_says() {
+    let sandbox = Sandbox::new();
+    sandbox.write("notes.wasm", writer());
+    let tool = "profile = \"mine\"\nregistries.\"ghcr.io\".mirrors = [\"oci-layout:../shared/vendor\"]\n";
+    sandbox.write("../mine/sesame.toml", tool);
+    let mine = sandbox.path("mine");
+    let of_mine = |command: &[&str]| sandbox.run(&[command, &["-m", mine.to_str().unwrap()]].concat());
+    for _ in 0..2 {
+        of_mine(&["sync"]).fails(0, &[]);
+    }
+    // Its disk is not mounted while another set is given what it reads.
+    fs::rename(&mine, sandbox.path("away")).unwrap();
+    granted(&sandbox, "~/shared", "");
+    sandbox.ok(&["sync"]);
+    fs::rename(sandbox.path("away"), &mine).unwrap();
+    for command in [&["sync"][..], &["sync", "-v"]] {
+        of_mine(command).fails(77, &["`notes` of profile `default` may write to"]);
+    }
+    assert_eq!(of_mine(&["status"]).status, 1);
+}
+
+#[test]
 fn a_folder_below_one_that_another_set_may_write_to_is_not_given() {
     let sandbox = Sandbox::new();
     sandbox.write("notes/sub/x", "");
@@ -199,6 +294,17 @@ fn a_folder_below_one_that_another_set_may_write_to_is_not_given() {
         77,
         &["project/notes, which `notes` of profile `default` may write to", "grant that outer folder instead"],
     );
+    // Nor the other way round: the set that came first goes on.
+    granted(&sandbox, "sub", "");
+    fs::create_dir(sandbox.path("project/sub")).unwrap();
+    sandbox.ok(&["sync"]);
+    sandbox.run(&["sync", "-m", other.to_str().unwrap()]).fails(0, &["1 extension is live"]);
+    granted(&sandbox, "notes", "");
+    let holds = ["project/notes holds ", "project/notes/sub, which `reader` of profile `mine` is granted"];
+    sandbox.run(&["sync"]).fails(77, &holds);
+    sandbox.run(&["rollback"]).fails(77, &holds);
+    granted(&sandbox, "notes/sub", "");
+    sandbox.ok(&["sync"]);
 }
 
 /// A bundle of one extension of a file, which is then said to be of this path.

@@ -71,6 +71,21 @@ fn each_difference_is_told_with_what_mends_it() {
 }
 
 #[test]
+fn what_the_policy_of_the_machine_refuses_is_said_before_a_sync_is() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let a = registry.push("org/a", "1", &Artifact::wkg(&component("a")));
+    manifest(&sandbox, &registry, &format!("a = \"{a}\"\n"));
+    sandbox.ok(&["sync"]);
+    sandbox.write("../home/config/pds/policy.toml", "allowed_registries = [\"ghcr.io\"]\n");
+    let refused = sandbox.run(&["sync"]);
+    assert_eq!(refused.status, 77, "{}", refused.stderr);
+    let said = differs(&sandbox, &[]);
+    assert!(said.contains("manifest and this machine\n  a: ") && said.contains("policy.toml"), "{said}");
+    let doctor = sandbox.run(&["doctor"]);
+    assert!(doctor.status == 1 && doctor.stdout.contains("wrong   sources: "), "{}", doctor.stdout);
+}
+
+#[test]
 fn registries_are_asked_only_if_they_are_meant() {
     let (sandbox, registry) = (Sandbox::new(), Registry::start());
     let (first, second) = (Artifact::wkg(&component("a")), Artifact::wkg(&component("b")));
