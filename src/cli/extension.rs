@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sesame::host::backends::Backends;
 use sesame::host::values::Syntax;
-use sesame::model::capability::{Grant, Grants, add};
+use sesame::model::capability::{Capability, Grant, Grants, add};
 use sesame::model::manifest::Limits;
 use sesame::model::name::{ExtensionName, ProfileName};
 use sesame::model::reference::Named;
@@ -205,8 +205,13 @@ fn run_call(arguments: &Arguments, options: &CallArguments, output: &Output) -> 
             let Grant { capability, scope } = environment.absolute(grant);
             add(&mut grants, capability, scope);
         }
-        // One that is not to be used is not in the way of a component that needs none.
-        let project = Project::find(&environment.search(arguments.manifest.clone())).ok();
+        let project = match Project::find(&environment.search(arguments.manifest.clone())) {
+            Ok(project) => Some(project),
+            Err(Error::NoManifest { .. }) => None,
+            // What writes nowhere can harm none.
+            Err(_) if !grants.contains_key(&Capability::FsWrite) => None,
+            Err(error) => return Err(error.into()),
+        };
         let live = Live::empty(surroundings, project)?;
         let compiler = options.compiling.compiler(environment.program.clone());
         let target = environment.start.join(&options.target);

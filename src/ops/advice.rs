@@ -58,7 +58,7 @@ impl Error {
             Self::WrittenByOther { name, manifest, read, .. } => {
                 format!("in {manifest}, grant `{name}` a folder that neither holds {} nor lies in it, and run `sesame sync` there", read.display())
             }
-            Self::Folder { source, .. } => source.hint().to_owned(),
+            Self::Folder { source, .. } => source.hint(),
             Self::Policy(_) => return None,
             Self::NotOffered { .. } | Self::Link { .. } => {
                 "`sesame wit` prints what this host has; ask its author for a build against it, or update sesame"

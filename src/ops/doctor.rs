@@ -191,7 +191,7 @@ impl Doctor<'_> {
             }
             Ok(unusable) => {
                 for one in unusable {
-                    self.note("granted folders", State::Absent, one.what, Some(one.hint.to_owned()));
+                    self.note("granted folders", State::Absent, one.what, Some(one.hint));
                 }
             }
             Err(error) => self.each_wrong("granted folders", error),

@@ -16,7 +16,7 @@ use super::project::Project;
 use super::readers::{OnUnreadable, Readers, active_generations};
 use crate::host::state::Folder;
 use crate::model::capability::{Capability, Grants};
-use crate::model::generation::{Generation, LiveExtension};
+use crate::model::generation::Generation;
 use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::store::paths::StorePaths;
@@ -45,7 +45,14 @@ pub enum FolderError {
     #[error("the granted folder {} holds or lies in {}, which is the system's", path.display(), system.display())]
     System { path: PathBuf, system: PathBuf },
     #[error("the granted folder {} holds {}, which `{name}` of profile `{profile}` is granted", path.display(), inner.display())]
-    Holds { path: PathBuf, inner: PathBuf, name: ExtensionName, profile: ProfileName },
+    Holds {
+        path: PathBuf,
+        inner: PathBuf,
+        name: ExtensionName,
+        profile: ProfileName,
+        /// The manifest that grants it.
+        manifest: String,
+    },
     #[error("the granted folder {} lies in {}, which {writer}", path.display(), outer.display())]
     Nested {
         path: PathBuf,
@@ -69,24 +76,31 @@ impl FolderError {
     }
 
     /// What to do about it.
-    pub(super) fn hint(&self) -> &'static str {
-        match self {
-            Self::Missing { source, .. } if source.kind() == ErrorKind::NotFound => {
-                "create the folder, or remove the grant"
-            }
-            Self::Missing { source, .. } if source.kind() == ErrorKind::NotADirectory => {
-                "grant the folder that the file is in"
-            }
-            Self::Missing { .. } => "make it readable for your user, or remove the grant",
+    pub(super) fn hint(&self) -> String {
+        let text = match self {
+            Self::Missing { path, source } => match source.kind() {
+                ErrorKind::NotFound if !path.is_symlink() => "create the folder, or remove the grant",
+                ErrorKind::NotADirectory => "grant the folder that the file is in",
+                ErrorKind::PermissionDenied => {
+                    "make the folders above it searchable for your user, or remove the grant"
+                }
+                _ => "look where the path leads, or remove the grant",
+            },
             Self::Own { .. } | Self::Read { .. } => {
                 "grant a folder that neither holds it nor lies in it, such as one made for this extension"
             }
             Self::System { .. } => "remove the grant: no extension is given a folder of the system",
-            Self::Holds { .. } => "grant that inner folder alone, or one that lies elsewhere",
+            Self::Holds { name, manifest, .. } => {
+                return format!(
+                    "grant a folder that lies elsewhere, or remove the grant of `{name}` in {manifest} and run \
+                     `sesame sync` there"
+                );
+            }
             Self::Nested { .. } => "grant that outer folder instead, or one that lies elsewhere",
             Self::NoProc(_) => "mount it: `mount -t proc proc /proc`",
             Self::NoHome(_) => "set `HOME`, or grant an absolute path",
-        }
+        };
+        text.to_owned()
     }
 }
 
@@ -103,8 +117,8 @@ pub(super) struct Places {
     own_links: Vec<PathBuf>,
     /// What must not lie in one that is granted for writing.
     readers: Readers,
-    /// The folders that extensions of other profiles are granted, and the links on the way to them, each with whose it is.
-    granted: BTreeMap<PathBuf, (ExtensionName, ProfileName)>,
+    /// The folders that extensions of other profiles are granted, and the links on the way to them, each with whose it is: see [`FolderError::Holds`].
+    granted: BTreeMap<PathBuf, Granted>,
     /// The folders that may be written to, links followed, each with who may: see [`FolderError::Nested`].
     written: BTreeMap<PathBuf, String>,
 }
@@ -119,9 +133,9 @@ pub(super) struct Beside<'a> {
     pub on_unreadable: OnUnreadable,
 }
 
-/// A folder that an active extension may write to.
-#[derive(Debug)]
-struct Written {
+/// A folder that an active extension is granted.
+#[derive(Debug, Clone)]
+struct Granted {
     profile: ProfileName,
     /// The manifest that grants it.
     manifest: String,
@@ -174,6 +188,8 @@ impl Places {
         let mut active = active_generations(paths, set.map(|set| &set.profile));
         active.extend(set.cloned().map(Ok));
         let written = written_by_all(&active, user);
+        // What is active was there before what is only called.
+        let granted = if set.is_none() { granted_by_all(&active, user) } else { BTreeMap::new() };
         let readers = || {
             let mut readers = Readers::of_machine(user, active, on_unreadable)?;
             project.map_or(Ok(()), |project| readers.project_as_it_is(project))?;
@@ -181,12 +197,12 @@ impl Places {
         };
         let mut places = Self::new(paths, user, base, grants, readers)?;
         places.add_written(&written);
-        Ok(places)
+        Ok(Self { granted, ..places })
     }
 
     /// Takes the folders that others may write to into account.
-    fn add_written(&mut self, written: &[Written]) {
-        for Written { profile, name, folder, .. } in written {
+    fn add_written(&mut self, written: &[Granted]) {
+        for Granted { profile, name, folder, .. } in written {
             let writer = || format!("`{name}` of profile `{profile}` may write to");
             self.written.entry(folder.clone()).or_insert_with(writer);
         }
@@ -209,7 +225,7 @@ impl Places {
 pub(super) struct Unusable {
     /// What it means, and why.
     pub what: String,
-    pub hint: &'static str,
+    pub hint: String,
 }
 
 impl Unusable {
@@ -238,7 +254,12 @@ pub(super) fn check_manifest(
 ) -> Result<Vec<Unusable>, Error> {
     let (paths, user, project) = (&context.paths, &context.user, &context.project);
     let others = active_generations(paths, Some(profile));
-    let (granted, written) = (granted_by_all(&others, user), written_by_all(&others, user));
+    let written = written_by_all(&others, user);
+    let made_elsewhere = |other: &&Result<Generation, Error>| {
+        other.as_ref().is_ok_and(|other| Path::new(&other.manifest) != project.manifest())
+    };
+    // What this manifest has made active in another profile cannot go before it.
+    let granted = granted_by_all(others.iter().filter(made_elsewhere), user);
     if !written.is_empty() {
         let mut own = Readers::default();
         own.project(project, manifest);
@@ -296,50 +317,42 @@ fn check<'a>(
 }
 
 /// The folders that extensions of active generations may write to. What cannot be read cannot be called either.
-fn written_by_all(active: &[Result<Generation, Error>], user: &User) -> Vec<Written> {
-    let written = |(set, extension, path): (&Generation, &LiveExtension, PathBuf)| Written {
-        profile: set.profile.clone(),
-        manifest: set.manifest.clone(),
-        name: extension.name.clone(),
-        folder: canonical(&path),
-    };
-    granted_folders(active, user, &[Capability::FsWrite]).map(written).collect()
+fn written_by_all(active: &[Result<Generation, Error>], user: &User) -> Vec<Granted> {
+    let folders = active.iter().flatten().flat_map(|set| granted_folders(set, user, &[Capability::FsWrite]));
+    folders.map(|(_, granted)| granted).collect()
 }
 
 /// The folders that extensions of active generations are granted, and the links on the way to them.
-fn granted_by_all(
-    active: &[Result<Generation, Error>],
+fn granted_by_all<'a>(
+    active: impl IntoIterator<Item = &'a Result<Generation, Error>>,
     user: &User,
-) -> BTreeMap<PathBuf, (ExtensionName, ProfileName)> {
-    let mut all = BTreeMap::new();
-    for (set, extension, path) in granted_folders(active, user, &[Capability::FsRead, Capability::FsWrite]) {
-        let (links, end) = followed(&path);
-        let whose = (extension.name.clone(), set.profile.clone());
-        all.extend(links.into_iter().chain([end]).map(|place| (place, whose.clone())));
+) -> BTreeMap<PathBuf, Granted> {
+    let of_folders = [Capability::FsRead, Capability::FsWrite];
+    let folders = active.into_iter().flatten().flat_map(|set| granted_folders(set, user, &of_folders));
+    let places = |(links, granted): (Vec<PathBuf>, Granted)| {
+        links.into_iter().chain([granted.folder.clone()]).map(move |place| (place, granted.clone())).collect::<Vec<_>>()
+    };
+    folders.flat_map(places).collect()
+}
+
+/// The folders that some capabilities of a generation name, each with the links on the way to it.
+fn granted_folders(set: &Generation, user: &User, capabilities: &[Capability]) -> Vec<(Vec<PathBuf>, Granted)> {
+    let places = Places { home: user.home.clone(), base: set.folder().to_owned(), ..Places::default() };
+    let mut all = Vec::new();
+    for extension in &set.extensions {
+        for folder in capabilities.iter().flat_map(|capability| named(&extension.capabilities, *capability)) {
+            let Ok(path) = places.path(folder) else { continue };
+            let (links, folder) = followed(&path);
+            let (profile, manifest, name) = (set.profile.clone(), set.manifest.clone(), extension.name.clone());
+            all.push((links, Granted { profile, manifest, name, folder }));
+        }
     }
     all
 }
 
-/// The folders that some capabilities of extensions name, as paths of this machine.
-fn granted_folders<'a>(
-    active: &'a [Result<Generation, Error>],
-    user: &'a User,
-    capabilities: &'a [Capability],
-) -> impl Iterator<Item = (&'a Generation, &'a LiveExtension, PathBuf)> {
-    active.iter().flatten().flat_map(move |set| {
-        let places = Places { home: user.home.clone(), base: set.folder().to_owned(), ..Places::default() };
-        let each = set.extensions.iter().flat_map(|extension| capabilities.iter().map(move |one| (extension, *one)));
-        let folders =
-            each.flat_map(|(extension, one)| named(&extension.capabilities, one).map(move |it| (extension, it)));
-        folders
-            .filter_map(move |(extension, folder)| Some((set, extension, places.path(folder).ok()?)))
-            .collect::<Vec<_>>()
-    })
-}
-
 /// Refuses a set that reads what an extension of another profile may write to.
-fn refuse_written(written: &[Written], own: &Readers) -> Result<(), Error> {
-    for Written { profile, manifest, name, folder } in written {
+fn refuse_written(written: &[Granted], own: &Readers) -> Result<(), Error> {
+    for Granted { profile, manifest, name, folder } in written {
         if let Some((read, reader)) = own.reader_of(folder) {
             return Err(Error::WrittenByOther {
                 profile: profile.clone(),
@@ -410,9 +423,9 @@ fn refusal(named: &Path, path: &Path, writable: bool, places: &Places) -> Option
         return Some(FolderError::Read { path: named.to_owned(), read, what, by });
     }
     let mut below = places.granted.range(path.to_owned()..).take_while(|(inner, _)| inner.starts_with(path));
-    if writable && let Some((inner, (name, profile))) = below.find(|(inner, _)| *inner != path) {
-        let (inner, name, profile) = (inner.clone(), name.clone(), profile.clone());
-        return Some(FolderError::Holds { path: named.to_owned(), inner, name, profile });
+    if writable && let Some((_, granted)) = below.find(|(inner, _)| *inner != path) {
+        let Granted { profile, manifest, name, folder: inner } = granted.clone();
+        return Some(FolderError::Holds { path: named.to_owned(), inner, name, profile, manifest });
     }
     // Who can replace a link on the way to it decides which folder it is.
     let (links, _) = followed(named);

@@ -18,8 +18,9 @@ use crate::model::MAX_FILE;
 use crate::model::capability::{Capability, Grants};
 use crate::model::engine_key::{EngineKey, EngineKeys};
 use crate::model::generation::LiveExtension;
-use crate::model::manifest::{ComponentSource, Manifest};
+use crate::model::manifest::{ComponentSource, Extension, Manifest};
 use crate::model::report::UpToDate;
+use crate::store::generations;
 use crate::store::scan::Wanted;
 use crate::store::stamp::{self, Seen};
 
@@ -68,19 +69,22 @@ impl<'a> Glance<'a> {
 
     /// Notes that a sync had nothing to do.
     pub fn note_sync(&self, manifest: &Manifest, wanted: Wanted, answer: UpToDate) {
-        let of_folders = |grants: &Grants| {
-            [Capability::FsRead, Capability::FsWrite].iter().any(|folder| grants.contains_key(folder))
-        };
-        let others = active_generations(&self.context.paths, Some(&answer.profile));
-        let writes = |extension: &LiveExtension| extension.capabilities.contains_key(&Capability::FsWrite);
-        let is_written = others.iter().any(|other| other.as_ref().is_ok_and(|set| set.extensions.iter().any(writes)));
-        if is_written || manifest.extensions.values().any(|extension| of_folders(&extension.capabilities)) {
+        let paths = &self.context.paths;
+        let is_granted = |grants: &Grants, folders: &[Capability]| folders.iter().any(|one| grants.contains_key(one));
+        let writes = |extension: &LiveExtension| is_granted(&extension.capabilities, &[Capability::FsWrite]);
+        let uses =
+            |extension: &Extension| is_granted(&extension.capabilities, &[Capability::FsRead, Capability::FsWrite]);
+        let others = active_generations(paths, Some(&answer.profile));
+        let may_write = others.iter().any(|set| set.as_ref().is_ok_and(|set| set.extensions.iter().any(writes)));
+        if may_write || manifest.extensions.values().any(uses) {
             return;
         }
-        let paths = &self.context.paths;
+        let Ok(profiles) = generations::profiles(paths) else { return };
         let mut seen = Seen { engines: wanted.engines.clone(), ..self.seen(manifest) };
         seen.paths.extend([paths.key(), paths.profiles(), paths.current(&answer.profile)]);
-        seen.paths.extend(others.into_iter().flatten().map(|other| paths.current(&other.profile)));
+        // Another profile's active set changes with an entry of its folder.
+        let others = profiles.into_iter().filter(|profile| *profile != answer.profile);
+        seen.paths.extend(others.map(|profile| paths.profile(&profile)));
         seen.paths.extend(answer.generation.map(|generation| paths.generation(&answer.profile, generation)));
         for (component, engine) in wanted.code {
             let is_metered = wanted.engines.metered.as_ref() == Some(&engine);

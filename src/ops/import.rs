@@ -12,7 +12,7 @@ use super::consent::Consent;
 use super::context::Context;
 use super::error::Error;
 use super::export::is_carried;
-use super::files::{ComponentFile, hash_component};
+use super::files::{ComponentFile, digest_of, hash_component};
 use super::permission::{check_sources, read_policy};
 use super::project::{DROP_INS, LOCK, MANIFEST};
 use super::undo::Undo;
@@ -137,10 +137,10 @@ pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Er
 struct Changes {
     /// Components first, so that none is named that is not there.
     written: Vec<String>,
-    /// Those of the written that are there with other bytes.
-    replaced: Vec<String>,
-    /// Manifests that the bundle does not have.
-    removed: Vec<String>,
+    /// Those of the written that are there with other bytes, and which.
+    replaced: BTreeMap<String, Digest>,
+    /// Manifests that the bundle does not have, and their bytes.
+    removed: BTreeMap<String, Digest>,
 }
 
 impl Changes {
@@ -149,12 +149,12 @@ impl Changes {
     }
 
     fn removed(&self, context: &Context) -> Vec<String> {
-        shown(context, &self.removed)
+        shown(context, self.removed.keys())
     }
 }
 
-fn shown(context: &Context, names: &[String]) -> Vec<String> {
-    names.iter().map(|name| context.project.shown_file(name)).collect()
+fn shown<'a>(context: &Context, names: impl IntoIterator<Item = &'a String>) -> Vec<String> {
+    names.into_iter().map(|name| context.project.shown_file(name)).collect()
 }
 
 /// The desired state of a bundle, and its lock.
@@ -243,22 +243,23 @@ impl Set {
 
     /// What differs between the bundle and what is there.
     fn changes(&self, context: &Context, there: &BTreeMap<String, Vec<u8>>) -> Result<Changes, Error> {
-        let (mut written, mut replaced) = (Vec::new(), Vec::new());
+        let (mut written, mut replaced) = (Vec::new(), BTreeMap::new());
         for (name, digest) in self.components() {
-            match hash_component(&context.project.component(name))? {
-                ComponentFile::Component { digest: found, .. } if found == digest => continue,
-                ComponentFile::Missing => {}
-                _ => replaced.push(name.to_owned()),
+            let found = digest_of(&context.project.component(name))?;
+            if found != Some(digest) {
+                replaced.extend(found.map(|found| (name.to_owned(), found)));
+                written.push(name.to_owned());
             }
-            written.push(name.to_owned());
         }
-        for (name, _) in self.texts.iter().filter(|(name, bytes)| there.get(*name) != Some(bytes)) {
-            if there.contains_key(name) {
-                replaced.push(name.clone());
+        for (name, bytes) in &self.texts {
+            let found = there.get(name);
+            if found != Some(bytes) {
+                replaced.extend(found.map(|found| (name.clone(), Digest::of(found))));
+                written.push(name.clone());
             }
-            written.push(name.clone());
         }
-        let removed = there.keys().filter(|name| !self.texts.contains_key(*name)).cloned().collect();
+        let removed = there.iter().filter(|(name, _)| !self.texts.contains_key(*name));
+        let removed = removed.map(|(name, bytes)| (name.clone(), Digest::of(bytes))).collect();
         Ok(Changes { written, replaced, removed })
     }
 
@@ -293,7 +294,7 @@ impl Set {
             folder: context.project.shown_folder(),
             extensions: extensions.collect(),
             files: changes.written(context),
-            replaced: shown(context, &changes.replaced),
+            replaced: shown(context, changes.replaced.keys()),
             removed: changes.removed(context),
         };
         if asks.files.is_empty() && asks.removed.is_empty() {
@@ -322,7 +323,7 @@ impl Set {
                 (None, None) => return Err(Error::Bug("a file that is to be written is not in the bundle")),
             }
         }
-        changes.removed.iter().try_for_each(|name| undo.remove(&project.committed_path(name)))
+        changes.removed.keys().try_for_each(|name| undo.remove(&project.committed_path(name)))
     }
 
     /// The components that the manifest takes from files, by their paths.

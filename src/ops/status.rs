@@ -41,10 +41,12 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -
     let lock = context.project.read_lock()?.unwrap_or_default();
     let profile = profile.or_else(|| manifest.profile.clone()).unwrap_or_default();
     let mut differences = Vec::new();
-    let sources = check_sources(&policy.sources, &manifest, Some(&lock));
+    let stale = stale(context, &manifest, &lock)?;
+    // What a sync locks anew may come from elsewhere.
+    let sources = check_sources(&policy.sources, &manifest, stale.is_empty().then_some(&lock));
     let folders = folders::check_manifest(context, &manifest, &profile).map(drop);
     differences.extend([sources, folders].into_iter().filter_map(Result::err).flat_map(of_machine));
-    for (name, why) in stale(context, &manifest, &lock)? {
+    for (name, why) in stale {
         differences.push(difference(Between::ManifestAndLock, &name, format!("it {why}"), "sesame lock"));
     }
     for (name, fault) in ungranted(&manifest, &lock) {

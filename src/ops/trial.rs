@@ -115,6 +115,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_a_compiler_that_says_so_is_confined() {
+        let of = |unconfined: Option<&str>, warnings: &[&str]| {
+            let warnings = warnings.iter().map(|&warning| warning.to_owned()).collect();
+            Some(EndReport { warnings, unconfined: unconfined.map(str::to_owned) })
+        };
+        assert_eq!(confinement(of(None, &[])).state, State::Good);
+        for report in
+            [None, of(Some("no seccomp"), &[]), of(None, &["it ended"]), of(Some("no seccomp"), &["it ended"])]
+        {
+            assert_eq!(confinement(report.clone()).state, State::Wrong, "{report:?}");
+        }
+    }
+
+    #[test]
     fn the_probe_is_what_its_text_says() {
         let text = "(component
             (core module (memory 1) (func (export \"run\") (result i32) (i32.load8_u (i32.const 65535))))

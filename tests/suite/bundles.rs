@@ -286,6 +286,14 @@ fn only_what_was_shown_is_written_and_removed() {
     let refused = import_set(&host::context(&other), &wanted).unwrap_err();
     assert!(matches!(refused, Error::ChangedMeanwhile(_)), "{refused:?}");
     assert!(mine.exists() && other.read("sesame.toml").is_empty());
+    // The same for what is in a file that was shown.
+    let edit = |_: &BundleAsks<'_>| {
+        other.write("sesame.toml", "# mine\n");
+        Consent::Granted
+    };
+    let refused = import_set(&host::context(&other), &Import { consent: &edit, ..wanted }).unwrap_err();
+    assert!(matches!(refused, Error::ChangedMeanwhile(_)), "{refused:?}");
+    assert_eq!(other.read("sesame.toml"), "# mine\n");
 }
 
 #[test]

@@ -252,9 +252,22 @@ fn a_component_that_is_only_called_cannot_write_to_the_project_around_it() {
     };
     // Nothing is active.
     call(".").fails(77, &["can be used to change", "project/"]);
-    assert_ne!(call("notes").status, 77);
+    assert_eq!(call("notes").stdout, "wrote it\n");
+    // Nor what is around a folder that something active is granted.
+    sandbox.write("../mine/reader.wasm", writer());
+    let entry = "reader = { path = \"reader.wasm\", capabilities.fs-read = [\"../project/notes/sub\"] }";
+    sandbox.write("../mine/sesame.toml", format!("profile = \"mine\"\n[extensions]\n{entry}\n"));
+    sandbox.ok(&["sync", "-m", sandbox.path("mine").to_str().unwrap()]);
+    call("notes").fails(77, &["project/notes holds ", "notes/sub, which `reader` of profile `mine` is granted"]);
+    sandbox.write("../other/x", "");
+    assert_eq!(call("../other").stdout, "wrote it\n");
     sandbox.write("sesame.toml", "[extensions\n");
-    call("notes").fails(65, &["no folder can be granted for writing while ", "project/sesame.toml"]);
+    call("../other").fails(65, &["no folder can be granted for writing while ", "project/sesame.toml"]);
+    fs::remove_file(sandbox.path("project/sesame.toml")).unwrap();
+    symlink("gone", sandbox.path("project/sesame.toml")).unwrap();
+    call(".").fails(74, &["project/sesame.toml"]);
+    let run = sandbox.ok(&["extension", "call", "./notes.wasm", "run", "--grant", "fs-read=."]);
+    assert!(run.stdout.contains("denied"), "{}", run.stdout);
 }
 
 #[test]
