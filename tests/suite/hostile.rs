@@ -124,26 +124,33 @@ fn each_ends_as_it_must_within_its_time_and_the_host_goes_on() {
 fn none_takes_more_memory_than_its_limit_and_each_ends_with_its_status() {
     let (sandbox, guests) = project();
     for hostile in guests {
-        let mut command = sandbox.command(&["extension", "call", &hostile.name, "run"]);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let [program, status_file] = ["exe", "status"].map(|file| format!("/proc/{}/{file}", child.id()));
-        let mut most_kib = 0;
-        let status = loop {
-            // Before it is the program, it is a copy of this process, which is large.
-            let is_it = fs::read_link(&program).is_ok_and(|program| program.ends_with("sesame"));
-            let text = fs::read_to_string(&status_file).ok().filter(|_| is_it).unwrap_or_default();
-            let high_water = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-            most_kib = high_water.and_then(|kib| kib.parse().ok()).unwrap_or(0).max(most_kib);
-            if let Some(status) = child.try_wait().unwrap() {
-                break status.code();
-            }
-            std::thread::sleep(Duration::from_micros(200));
-        };
+        // On a busy machine a short one may be over before it was looked at.
+        let mut runs = (0..50).map(|_| watched(&sandbox, &hostile.name));
+        let looked_at = runs.find(|(_, most_kib)| *most_kib > 0);
+        let (status, most_kib) = looked_at.unwrap_or_else(|| panic!("{} was never looked at", hostile.name));
         let allowed = hostile.limits().memory_mib() + SLACK_MIB;
-        assert!(most_kib > 0, "{} was never looked at", hostile.name);
         assert!(most_kib >> 10 <= allowed, "{}: {} MiB, allowed are {allowed}", hostile.name, most_kib >> 10);
         let expected = if hostile.ends == "returns" { 0 } else { 3 };
         assert_eq!(status, Some(expected), "{}", hostile.name);
+    }
+}
+
+/// The status of a call, and the most memory in KiB that it was seen to have; 0 if it was never looked at.
+fn watched(sandbox: &Sandbox, name: &str) -> (Option<i32>, u64) {
+    let mut command = sandbox.command(&["extension", "call", name, "run"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let [program, status_file] = ["exe", "status"].map(|file| format!("/proc/{}/{file}", child.id()));
+    let mut most_kib = 0;
+    loop {
+        // Before it is the program, it is a copy of this process, which is large.
+        let is_it = fs::read_link(&program).is_ok_and(|program| program.ends_with("sesame"));
+        let text = fs::read_to_string(&status_file).ok().filter(|_| is_it).unwrap_or_default();
+        let high_water = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        most_kib = high_water.and_then(|kib| kib.parse().ok()).unwrap_or(0).max(most_kib);
+        if let Some(status) = child.try_wait().unwrap() {
+            return (status.code(), most_kib);
+        }
+        std::thread::sleep(Duration::from_micros(200));
     }
 }
 
