@@ -65,7 +65,7 @@ pub enum Error {
     NoLock,
     #[error("sesame.lock is stale: {}", stale_list(stale))]
     StaleLock { stale: Vec<(ExtensionName, Staleness)> },
-    #[error("{} cannot be used", count(faults.len(), "extension"))]
+    #[error("{} cannot be used", count(extensions_of(faults), "extension"))]
     Extensions {
         faults: Vec<(ExtensionName, Fault)>,
         /// What the lock would have changed for them, as far as that is known.
@@ -360,6 +360,11 @@ impl Error {
         }
         fault
     }
+}
+
+/// How many extensions some faults are about: one may have several.
+fn extensions_of(faults: &[(ExtensionName, Fault)]) -> usize {
+    faults.iter().map(|(name, _)| name).collect::<BTreeSet<_>>().len()
 }
 
 fn stale_list(stale: &[(ExtensionName, Staleness)]) -> String {

@@ -42,7 +42,7 @@ pub enum FolderError {
     },
     #[error("the granted folder {} cannot be checked, because /proc is not mounted", .0.display())]
     NoProc(PathBuf),
-    #[error("the granted folder {} holds or lies in {}, which is the system's", path.display(), system.display())]
+    #[error("the granted folder {} is, or lies in, {}, which is the system's", path.display(), system.display())]
     System { path: PathBuf, system: PathBuf },
     #[error("the granted folder {} holds {}, which `{name}` of profile `{profile}` is granted", path.display(), inner.display())]
     Holds {
@@ -215,7 +215,8 @@ impl Places {
                 let home = self.home.as_ref().ok_or_else(|| FolderError::NoHome(folder.into()))?;
                 Ok(home.join(rest.trim_start_matches('/')))
             }
-            _ => Ok(self.base.join(folder)),
+            // Without the `.` in it.
+            _ => Ok(self.base.join(folder).components().collect()),
         }
     }
 }

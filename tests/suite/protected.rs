@@ -41,6 +41,13 @@ fn nothing_that_this_project_reads_is_given_for_writing() {
         run.fails(77, &["a folder that `notes` is granted cannot be given to it", "can be used to change", read]);
         run.fails(77, &["project/sesame.toml", "grant a folder that neither holds it nor lies in it"]);
     }
+    // Two faults of one extension are no two extensions.
+    sandbox.write(
+        "sesame.toml",
+        "extensions.notes = { path = \"notes.wasm\", capabilities = { fs-write = [\".\"], fs-read = [\"/proc\"] } }\n",
+    );
+    let said = ["project can be used to change", "/proc is, or lies in, /proc", "1 extension cannot be used"];
+    sandbox.run(&["sync"]).fails(77, &said);
     granted(&sandbox, "notes", others);
     sandbox.ok(&["sync"]);
 }
