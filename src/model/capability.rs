@@ -47,6 +47,9 @@ pub enum Scope {
 pub type Grants = BTreeMap<Capability, Scope>;
 
 impl Capability {
+    /// Those whose items are folders.
+    pub const FOLDERS: [Self; 2] = [Self::FsRead, Self::FsWrite];
+
     pub const ALL: [Self; 9] = [
         Self::ClipboardWrite,
         Self::ConfigRead,

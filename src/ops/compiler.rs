@@ -65,7 +65,7 @@ impl Compiler {
 
     /// Ends the worker, and gives its report: none if there is no worker, or it was lost before.
     pub async fn end(&self) -> Option<EndReport> {
-        // It is killed where nobody holds it.
+        // Dropping the last handle kills the worker, so this one is kept until it has reported.
         let worker = self.worker().take()?;
         let receive = worker.end()?;
         let why = match tokio::time::timeout(END, receive).await {

@@ -13,7 +13,6 @@ use super::trial::trials;
 use crate::engine::key::{engine_keys, wasmtime_version};
 use crate::model::capability::Capability;
 use crate::model::doctor_report::{Check, DoctorReport, State};
-use crate::model::fault::Fault;
 use crate::model::manifest::Manifest;
 use crate::model::name::ProfileName;
 use crate::model::problem::Problem;
@@ -58,13 +57,11 @@ impl Doctor<'_> {
 
     /// Notes an error with its causes, and its hint.
     fn wrong(&mut self, about: impl Into<String>, error: &Error) {
-        let Fault { message, causes, hint, .. } = error.fault();
-        let problems = match error {
-            Error::Problems(problems) | Error::Policy(problems) => problems.iter().map(Problem::line).collect(),
-            _ => causes,
-        };
-        let what = [vec![message], problems].concat().join(": ");
-        self.note(about, State::Wrong, what, hint);
+        let mut fault = error.fault();
+        if let Error::Problems(problems) | Error::Policy(problems) = error {
+            fault.causes = problems.iter().map(Problem::line).collect();
+        }
+        self.note(about, State::Wrong, fault.line(), fault.hint);
     }
 
     fn program(&mut self) {
@@ -181,11 +178,10 @@ impl Doctor<'_> {
     }
 
     fn granted_folders(&mut self, manifest: &Manifest, profile: &ProfileName) {
-        let of_folders = [Capability::FsRead, Capability::FsWrite];
         let mut granted = manifest.extensions.values().flat_map(|extension| extension.capabilities.keys());
         match folders::check_manifest(self.context, manifest, profile) {
             Ok(unusable) if unusable.is_empty() => {
-                if granted.any(|capability| of_folders.contains(capability)) {
+                if granted.any(|capability| Capability::FOLDERS.contains(capability)) {
                     self.good("granted folders", "they are there, and can be given");
                 }
             }

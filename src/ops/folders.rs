@@ -117,16 +117,17 @@ pub(super) struct Places {
     own_links: Vec<PathBuf>,
     /// What must not lie in one that is granted for writing.
     readers: Readers,
-    /// The folders that extensions of other profiles are granted, and the links on the way to them, each with whose it is: see [`FolderError::Holds`].
+    /// The folders that extensions of other profiles are granted, and the links on the way to them, each with its owner: see
+    /// [`FolderError::Holds`].
     granted: BTreeMap<PathBuf, Granted>,
     /// The folders that may be written to, links followed, each with who may: see [`FolderError::Nested`].
     written: BTreeMap<PathBuf, String>,
 }
 
-/// What is to be safe from a guest besides what is active in other profiles.
+/// What a guest must not be able to change, besides what is active in other profiles.
 #[derive(Clone, Copy)]
 pub(super) struct Beside<'a> {
-    /// What is active, or is to be, in its own profile.
+    /// The active set of its own profile.
     pub set: Option<&'a Generation>,
     /// The project that the person is in.
     pub project: Option<&'a Project>,
@@ -243,7 +244,8 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// Checks the folders that a manifest grants; it is to be active in `profile`. Gives those that cannot be used here.
+/// Checks the folders that a manifest grants, before it becomes active in `profile`. Returns those that cannot be used on
+/// this machine.
 ///
 /// # Errors
 /// [`Error::Extensions`] if a folder is never given, [`Error::WrittenByOther`] if an extension of another profile may write to
@@ -279,8 +281,8 @@ pub(super) fn check_manifest(
     check(grants(), &places)
 }
 
-/// The same for a generation that is to be active again. It was agreed to before, so a manifest that cannot be read now does
-/// not stand in its way.
+/// The same for a generation, before it becomes active again. Its grants were agreed to before, so a manifest that cannot be
+/// read does not stop it.
 pub(super) fn check_generation(context: &Context, set: &Generation) -> Result<Vec<Unusable>, Error> {
     let (paths, user) = (&context.paths, &context.user);
     let others = active_generations(paths, Some(&set.profile));
@@ -295,9 +297,13 @@ pub(super) fn check_generation(context: &Context, set: &Generation) -> Result<Ve
     }
     let grants = || set.extensions.iter().map(|extension| (&extension.name, &extension.capabilities));
     let all = grants().map(|(_, grants)| grants);
-    let beside = Beside { set: Some(set), project: None, on_unreadable: OnUnreadable::Skip };
-    let places = Places::beside_active(paths, user, set.folder(), all, &beside)?;
-    check(grants(), &Places { granted: granted_by_all(&others, user), ..places })
+    let granted = granted_by_all(&others, user);
+    let read = others.into_iter().chain([Ok(set.clone())]);
+    let readers = || Readers::of_machine(user, read, OnUnreadable::Skip);
+    let mut places = Places::new(paths, user, set.folder(), all, readers)?;
+    places.add_written(&written);
+    places.granted = granted;
+    check(grants(), &places)
 }
 
 fn check<'a>(
@@ -328,8 +334,7 @@ fn granted_by_all<'a>(
     active: impl IntoIterator<Item = &'a Result<Generation, Error>>,
     user: &User,
 ) -> BTreeMap<PathBuf, Granted> {
-    let of_folders = [Capability::FsRead, Capability::FsWrite];
-    let folders = active.into_iter().flatten().flat_map(|set| granted_folders(set, user, &of_folders));
+    let folders = active.into_iter().flatten().flat_map(|set| granted_folders(set, user, &Capability::FOLDERS));
     let places = |(links, granted): (Vec<PathBuf>, Granted)| {
         links.into_iter().chain([granted.folder.clone()]).map(move |place| (place, granted.clone())).collect::<Vec<_>>()
     };

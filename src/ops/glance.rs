@@ -15,7 +15,7 @@ use super::readers::active_generations;
 use super::sync::Options;
 use crate::engine::key::engine_keys;
 use crate::model::MAX_FILE;
-use crate::model::capability::{Capability, Grants};
+use crate::model::capability::Capability;
 use crate::model::engine_key::{EngineKey, EngineKeys};
 use crate::model::generation::LiveExtension;
 use crate::model::manifest::{ComponentSource, Extension, Manifest};
@@ -70,10 +70,10 @@ impl<'a> Glance<'a> {
     /// Notes that a sync had nothing to do.
     pub fn note_sync(&self, manifest: &Manifest, wanted: Wanted, answer: UpToDate) {
         let paths = &self.context.paths;
-        let is_granted = |grants: &Grants, folders: &[Capability]| folders.iter().any(|one| grants.contains_key(one));
-        let writes = |extension: &LiveExtension| is_granted(&extension.capabilities, &[Capability::FsWrite]);
-        let uses =
-            |extension: &Extension| is_granted(&extension.capabilities, &[Capability::FsRead, Capability::FsWrite]);
+        let writes = |extension: &LiveExtension| extension.capabilities.contains_key(&Capability::FsWrite);
+        let uses = |extension: &Extension| {
+            Capability::FOLDERS.iter().any(|folders| extension.capabilities.contains_key(folders))
+        };
         let others = active_generations(paths, Some(&answer.profile));
         let may_write = others.iter().any(|set| set.as_ref().is_ok_and(|set| set.extensions.iter().any(writes)));
         if may_write || manifest.extensions.values().any(uses) {

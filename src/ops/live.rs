@@ -220,7 +220,7 @@ impl Live {
         base: &Path,
         on_unreadable: OnUnreadable,
     ) -> Result<Vec<Folder>, Error> {
-        if ![Capability::FsRead, Capability::FsWrite].iter().any(|capability| grants.contains_key(capability)) {
+        if !Capability::FOLDERS.iter().any(|capability| grants.contains_key(capability)) {
             return Ok(Vec::new());
         }
         let Surroundings { paths, user, .. } = &self.surroundings;
