@@ -17,7 +17,7 @@ use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 
 /// Longer than files must have been left alone.
-const LEFT_ALONE: Duration = Duration::from_millis(2_200);
+pub const LEFT_ALONE: Duration = Duration::from_millis(2_200);
 
 /// What a sync says at a glance: how many extensions are live.
 fn glance(sandbox: &Sandbox) -> Option<usize> {

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use crate::bundles;
+use crate::glance::LEFT_ALONE;
 use crate::grants::writer;
 use crate::support::artifact::component;
 use crate::support::sandbox::{Run, Sandbox};
@@ -281,13 +282,15 @@ fn a_component_that_is_only_called_cannot_write_to_the_project_around_it() {
 fn what_sync_says_at_a_glance_is_what_status_says() {
     let sandbox = Sandbox::new();
     sandbox.write("notes.wasm", writer());
-    let tool = "profile = \"mine\"\nregistries.\"ghcr.io\".mirrors = [\"oci-layout:../shared/vendor\"]\n";
-    sandbox.write("../mine/sesame.toml", tool);
+    sandbox.write("../mine/tool.wasm", component("tool"));
+    let mirrored = "registries.\"ghcr.io\".mirrors = [\"oci-layout:../shared/vendor\"]";
+    let tool = "extensions.tool = { path = \"tool.wasm\" }";
+    sandbox.write("../mine/sesame.toml", format!("profile = \"mine\"\n{tool}\n{mirrored}\n"));
     let mine = sandbox.path("mine");
     let of_mine = |command: &[&str]| sandbox.run(&[command, &["-m", mine.to_str().unwrap()]].concat());
-    for _ in 0..2 {
-        of_mine(&["sync"]).fails(0, &[]);
-    }
+    of_mine(&["sync"]).fails(0, &[]);
+    std::thread::sleep(LEFT_ALONE);
+    of_mine(&["sync"]).fails(0, &["up to date"]);
     // Its disk is not mounted while another set is given what it reads.
     fs::rename(&mine, sandbox.path("away")).unwrap();
     granted(&sandbox, "~/shared", "");
@@ -297,6 +300,17 @@ fn what_sync_says_at_a_glance_is_what_status_says() {
         of_mine(command).fails(77, &["`notes` of profile `default` may write to"]);
     }
     assert_eq!(of_mine(&["status"]).status, 1);
+    // Nor is it at a glance that a link of another set's leads elsewhere by now.
+    sandbox.write("../elsewhere/x", "");
+    fs::create_dir_all(sandbox.path("shared/vendor")).unwrap();
+    symlink("elsewhere", sandbox.path("linked")).unwrap();
+    granted(&sandbox, "~/linked", "");
+    sandbox.ok(&["sync"]);
+    std::thread::sleep(LEFT_ALONE);
+    of_mine(&["sync"]).fails(0, &["up to date"]);
+    fs::remove_file(sandbox.path("linked")).unwrap();
+    symlink("shared", sandbox.path("linked")).unwrap();
+    of_mine(&["sync"]).fails(77, &["`notes` of profile `default` may write to"]);
 }
 
 #[test]
@@ -325,6 +339,20 @@ fn a_folder_below_one_that_another_set_may_write_to_is_not_given() {
     sandbox.run(&["rollback"]).fails(77, &holds);
     granted(&sandbox, "notes/sub", "");
     sandbox.ok(&["sync"]);
+}
+
+#[test]
+fn a_manifest_of_two_profiles_can_grant_a_wider_folder_in_both() {
+    let sandbox = Sandbox::new();
+    sandbox.write("notes/sub/x", "");
+    granted(&sandbox, "notes/sub", "");
+    let in_both = || {
+        sandbox.ok(&["sync"]);
+        sandbox.ok(&["sync", "--profile", "mine"]);
+    };
+    in_both();
+    granted(&sandbox, "notes", "");
+    in_both();
 }
 
 /// A bundle of one extension of a file, which is then said to be of this path.
