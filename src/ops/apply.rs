@@ -15,12 +15,6 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::compiler::Compiler;
-use super::context::Context;
-use super::error::Error;
-use super::examined::Examined;
-use super::files::{digest_of, read_file};
-use super::target::Target;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
 use crate::model::event::Event;
@@ -33,7 +27,15 @@ use crate::model::schedule::{Outcome, Schedule};
 use crate::registry::mirror::Registry;
 use crate::registry::source::{Sink, Stopped};
 use crate::store::blobs::{Blobs, Staging};
-use crate::store::{self, cwasm, generations, key};
+use crate::store::code::cwasm;
+use crate::store::{self, generations, key};
+
+use super::compiler::Compiler;
+use super::context::Context;
+use super::error::Error;
+use super::examined::Examined;
+use super::files::{digest_of, read_file};
+use super::target::Target;
 
 /// What the steps of a plan work on.
 pub(super) struct Workshop<'a> {

@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::error::Error;
-use super::permission::read_policy;
-use super::project::Project;
 use crate::model::event::{Event, Observer};
 use crate::model::registries::{Registries, Settings};
 use crate::registry::mirror::{Network, Reach, Registry};
 use crate::registry::secret::Credential;
-use crate::store::guard::{self, Guard};
+use crate::store::integrity::store_permissions;
 use crate::store::paths::StorePaths;
-use crate::store::place;
+use crate::store::store_lock::{self, Guard};
+
+use super::error::Error;
+use super::permission::read_policy;
+use super::project::Project;
 
 /// The surroundings of a verb. The library reads no environment: whoever calls it fills this in.
 #[derive(Clone)]
@@ -135,7 +136,7 @@ impl Context {
     /// Waits for the right to change the store, which is this user's alone then.
     pub(super) fn guard(&self) -> Result<Guard, Error> {
         let guard = self.guard_as_it_is()?;
-        for folder in place::mend(&self.paths)? {
+        for folder in store_permissions::mend(&self.paths)? {
             let message = format!("others could write to {}; now only you can", folder.display());
             self.observer.notice(&Event::Warning { message: &message });
         }
@@ -144,10 +145,10 @@ impl Context {
 
     /// The same for whoever mends it.
     pub(super) fn guard_as_it_is(&self) -> Result<Guard, Error> {
-        place::check_owner(&self.paths)?;
+        store_permissions::check_owner(&self.paths)?;
         let interrupted = || self.interrupt.is_set();
         let wait = |holder: &str| self.observer.notice(&Event::Waiting { holder });
-        Ok(guard::acquire(&self.paths, &self.holder, interrupted, wait)?)
+        Ok(store_lock::acquire(&self.paths, &self.holder, interrupted, wait)?)
     }
 
     /// Tells the person what stops nothing.

@@ -2,14 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::context::Context;
-use super::error::Error;
-use super::folders;
-use super::lock::stale;
-use super::permission::{check_sources, policy_files, read_policy};
-use super::project::{Project, Search};
-use super::registry;
-use super::trial::trials;
 use crate::engine::key::{engine_keys, wasmtime_version};
 use crate::model::capability::Capability;
 use crate::model::doctor_report::{Check, DoctorReport, State};
@@ -21,7 +13,16 @@ use crate::model::registries::{Mirror, RegistryPattern};
 use crate::model::registry_report::{Access, Credentials};
 use crate::model::text::{count, size};
 use crate::registry::mirror::Reach;
-use crate::store::{check, generations, place, write};
+use crate::store::integrity::{fsck, store_permissions};
+use crate::store::{generations, write};
+
+use super::context::Context;
+use super::error::Error;
+use super::lock::stale;
+use super::permission::{check_sources, policy_files, read_policy};
+use super::project::{Project, Search};
+use super::trial::trials;
+use super::{folders, registry};
 
 /// How much of a disk should be free, in bytes.
 const ROOM: u64 = 256 << 20;
@@ -77,7 +78,7 @@ impl Doctor<'_> {
 
     fn folders(&mut self) {
         let paths = &self.context.paths;
-        if let Err(error) = place::check_owner(paths) {
+        if let Err(error) = store_permissions::check_owner(paths) {
             self.wrong("store", &error.into());
             return;
         }
@@ -94,11 +95,11 @@ impl Doctor<'_> {
                 Ok(_) => self.note(about, State::Absent, format!("{path} is made when it is needed"), None),
             }
         }
-        for (folder, wrong) in place::wrong(paths) {
+        for (folder, wrong) in store_permissions::wrong(paths) {
             let remedy = Some("sesame verify --repair".to_owned());
             self.note("folder", State::Wrong, format!("{}: {wrong}", folder.display()), remedy);
         }
-        match check::key(paths) {
+        match fsck::key(paths) {
             Ok(None) if paths.key().exists() => self.good("key", paths.key().display().to_string()),
             Ok(None) => self.note("key", State::Absent, "it is made with the first code".to_owned(), None),
             Ok(Some(why)) => {

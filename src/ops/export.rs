@@ -6,13 +6,6 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Component, Path};
 
-use super::apply::{Workshop, faults};
-use super::context::Context;
-use super::error::Error;
-use super::files::read_file;
-use super::lock::stale;
-use super::permission::refuse;
-use super::project::LOCK;
 use crate::model::bundle_report::ExportReport;
 use crate::model::digest::Digest;
 use crate::model::lock::{Lock, LockedSource};
@@ -22,8 +15,16 @@ use crate::registry::bundle::{Bundle, EMPTY_CONFIG, Rendered, render};
 use crate::registry::layout::MARKER;
 use crate::registry::shelf::{blob_name, header, is_archive};
 use crate::store::blobs::Blobs;
-use crate::store::scan::{Notes, Wanted, scan};
+use crate::store::integrity::scan::{Notes, Wanted, scan};
 use crate::store::{self, write};
+
+use super::apply::{Workshop, faults};
+use super::context::Context;
+use super::error::Error;
+use super::files::read_file;
+use super::lock::stale;
+use super::permission::refuse;
+use super::project::LOCK;
 
 /// Writes the bundle of a project whose lock is current. What the store lacks is fetched into it first.
 ///

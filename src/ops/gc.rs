@@ -2,16 +2,17 @@
 
 use std::time::SystemTime;
 
+use crate::engine::key::engine_keys;
+use crate::model::cache_report::{CacheSizes, GcReport, GcSizes};
+use crate::store::blobs::Blobs;
+use crate::store::code::sizes;
+use crate::store::integrity::garbage::{self, Needed};
+use crate::store::paths::StorePaths;
+
 use super::context::Context;
 use super::error::Error;
 use super::lock::Mode;
 use super::roots::Roots;
-use crate::engine::key::engine_keys;
-use crate::model::cache_report::{CacheSizes, GcReport, GcSizes};
-use crate::store::blobs::Blobs;
-use crate::store::cache;
-use crate::store::garbage::{self, Needed};
-use crate::store::paths::StorePaths;
 
 /// What is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub fn gc(context: &Context, scope: Scope, mode: Mode) -> Result<GcReport, Error
     }
     let cache = CacheSizes { code: garbage.code.size, functions: garbage.functions.size };
     let removed = GcSizes { blobs: garbage.blobs.size, partial: garbage.partial.size, cache };
-    Ok(GcReport { dry_run: mode == Mode::Preview, removed, kept: cache::sizes(paths)? })
+    Ok(GcReport { dry_run: mode == Mode::Preview, removed, kept: sizes::sizes(paths)? })
 }
 
 /// How large the caches are.
@@ -54,5 +55,5 @@ pub fn gc(context: &Context, scope: Scope, mode: Mode) -> Result<GcReport, Error
 /// # Errors
 /// [`Error::Store`] if that cannot be told.
 pub fn sizes(paths: &StorePaths) -> Result<CacheSizes, Error> {
-    Ok(cache::sizes(paths)?)
+    Ok(sizes::sizes(paths)?)
 }

@@ -1,19 +1,21 @@
 //! `generations`: lists the generations of a profile, and removes some.
 
-use super::context::Context;
-use super::error::Error;
 use crate::model::generation::Generation;
 use crate::model::generation_report::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
 use crate::model::name::ProfileName;
+use crate::store::integrity::store_permissions;
 use crate::store::paths::StorePaths;
-use crate::store::{self, generations, place};
+use crate::store::{self, generations};
+
+use super::context::Context;
+use super::error::Error;
 
 /// Lists the generations of a profile, the newest first, each with what it changed.
 ///
 /// # Errors
 /// [`Error::Store`] if they cannot be read. One that is damaged is listed as such; where it cannot be told which is live, none is.
 pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsReport, Error> {
-    place::check_owner(paths)?;
+    store_permissions::check_owner(paths)?;
     let live = generations::current(paths, profile).ok().flatten();
     let mut reports = Vec::new();
     let mut before: Option<Generation> = None;

@@ -7,12 +7,6 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::context::Context;
-use super::error::Error;
-use super::files::read_file;
-use super::permission::policy_files;
-use super::readers::active_generations;
-use super::sync::Options;
 use crate::engine::key::engine_keys;
 use crate::model::MAX_FILE;
 use crate::model::capability::Capability;
@@ -21,8 +15,15 @@ use crate::model::generation::LiveExtension;
 use crate::model::manifest::{ComponentSource, Extension, Manifest};
 use crate::model::report::UpToDate;
 use crate::store::generations;
-use crate::store::scan::Wanted;
-use crate::store::stamp::{self, Seen};
+use crate::store::integrity::scan::Wanted;
+use crate::store::memo::noop_record::{self, Seen};
+
+use super::context::Context;
+use super::error::Error;
+use super::files::read_file;
+use super::permission::policy_files;
+use super::readers::active_generations;
+use super::sync::Options;
 
 /// Whether a `sync` with these options has nothing to do. What it says is no less than [`sync`](super::sync::sync) would
 /// find; `None` if that has to be asked.
@@ -62,7 +63,7 @@ impl<'a> Glance<'a> {
 
     /// The answer of the last such command, if nothing has changed since.
     pub fn answer(&self) -> Option<UpToDate> {
-        stamp::check(&self.context.paths, &self.name, |engines| {
+        noop_record::check(&self.context.paths, &self.name, |engines| {
             self.inputs(&engine_keys(|metering| engines.get(metering).is_some()).ok()?)
         })
     }
@@ -104,7 +105,7 @@ impl<'a> Glance<'a> {
         let same =
             read(self.context).ok().map(|now| now.finalize()) == self.read.as_ref().map(blake3::Hasher::finalize);
         if let (true, Some(inputs)) = (same, self.inputs(&seen.engines)) {
-            stamp::put(&self.context.paths, &self.name, Seen { inputs, ..seen }, answer, self.started);
+            noop_record::put(&self.context.paths, &self.name, Seen { inputs, ..seen }, answer, self.started);
         }
     }
 

@@ -7,15 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::change::{change, check_owner, make_live};
-use super::consent::Consent;
-use super::context::Context;
-use super::error::Error;
-use super::export::is_carried;
-use super::files::{ComponentFile, digest_of, hash_component};
-use super::permission::{check_sources, read_policy};
-use super::project::{DROP_INS, LOCK, MANIFEST};
-use super::undo::Undo;
 use crate::model::bundle_report::ImportReport;
 use crate::model::capability;
 use crate::model::digest::Digest;
@@ -31,7 +22,17 @@ use crate::registry::bundle::Bundle;
 use crate::registry::mirror::Reach;
 use crate::store;
 use crate::store::blobs::Blobs;
-use crate::store::scan::{Notes, Wanted, scan};
+use crate::store::integrity::scan::{Notes, Wanted, scan};
+
+use super::change::{change, check_owner, make_live};
+use super::consent::Consent;
+use super::context::Context;
+use super::error::Error;
+use super::export::is_carried;
+use super::files::{ComponentFile, digest_of, hash_component};
+use super::permission::{check_sources, read_policy};
+use super::project::{DROP_INS, LOCK, MANIFEST};
+use super::undo::Undo;
 
 /// What to do where extensions are named already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,5 @@
 //! `list` and `info`: what is live, from the generation and the store. Neither asks a registry.
 
-use super::context::User;
-use super::error::Error;
-use super::examined::Unusable;
-use super::permission::read_policy;
 use crate::engine::config::engine;
 use crate::engine::inspect::world;
 use crate::engine::key::engine_key;
@@ -13,8 +9,14 @@ use crate::model::generation::LiveExtension;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::report::{CodeState, ImportReport, InfoReport, ListReport, ListedExtension};
 use crate::store::blobs::Blobs;
+use crate::store::code::cwasm;
+use crate::store::generations;
 use crate::store::paths::StorePaths;
-use crate::store::{cwasm, generations};
+
+use super::context::User;
+use super::error::Error;
+use super::examined::Unusable;
+use super::permission::read_policy;
 
 /// Lists the live set of a profile.
 ///

@@ -4,15 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::advice::grant_options;
-use super::compiler::Compiler;
-use super::context::{self, Interrupt, User};
-use super::error::Error;
-use super::files::read_file;
-use super::folders::{Beside, Places, folders};
-use super::permission::{check_offered, read_policy};
-use super::project::Project;
-use super::readers::OnUnreadable;
 use crate::engine::key::engine_key;
 use crate::host::backends::{Backends, Log, Source};
 use crate::host::extension::{Extension, Host, HostError};
@@ -27,9 +18,20 @@ use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::MAX_COMPONENT;
 use crate::model::policy::Policy;
 use crate::model::preamble::Kind;
-use crate::store::generations::Hold;
+use crate::store::code::cwasm;
+use crate::store::generations::{self, Hold};
 use crate::store::paths::StorePaths;
-use crate::store::{cwasm, generations, key, logs};
+use crate::store::{key, logs};
+
+use super::advice::grant_options;
+use super::compiler::Compiler;
+use super::context::{self, Interrupt, User};
+use super::error::Error;
+use super::files::read_file;
+use super::folders::{Beside, Places, folders};
+use super::permission::{check_offered, read_policy};
+use super::project::Project;
+use super::readers::OnUnreadable;
 
 /// The surroundings of running extensions. The library reads no environment: whoever calls it fills this in.
 #[derive(Clone)]

@@ -7,12 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::apply::{Workshop, faults};
-use super::compiler::Compiler;
-use super::context::Context;
-use super::error::Error;
-use super::glance::Glance;
-use super::permission::{check_grants, check_offered, check_sources, read_policy, ungranted, unused_grants};
 use crate::model::MAX_FILE;
 use crate::model::digest::Digest;
 use crate::model::event::Event;
@@ -28,8 +22,15 @@ use crate::model::report::{LockOutcome, LockReport, UpToDate};
 use crate::model::version::{Requirement, passed_over};
 use crate::registry::mirror::Registry;
 use crate::store::blobs::Blobs;
-use crate::store::scan::{Notes, Wanted, scan};
+use crate::store::integrity::scan::{Notes, Wanted, scan};
 use crate::store::write::temporary_folder;
+
+use super::apply::{Workshop, faults};
+use super::compiler::Compiler;
+use super::context::Context;
+use super::error::Error;
+use super::glance::Glance;
+use super::permission::{check_grants, check_offered, check_sources, read_policy, ungranted, unused_grants};
 
 /// How many components are inspected at a time.
 const INSPECTIONS: usize = 8;

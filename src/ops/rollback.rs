@@ -1,18 +1,19 @@
 //! `rollback`: makes an earlier generation active again. It needs no network, and compiles only what the cache has lost.
 
-use super::context::Context;
-use super::error::Error;
-use super::folders;
-use super::permission::{check_live_sources, read_policy};
-use super::sync::{Work, wanted};
 use crate::model::generation::Generation;
 use crate::model::inventory::{Held, Inventory};
 use crate::model::lock::Lock;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::{Action, Plan};
 use crate::model::report::SyncReport;
-use crate::store::scan::{Notes, scan};
+use crate::store::integrity::scan::{Notes, scan};
 use crate::store::{self, generations};
+
+use super::context::Context;
+use super::error::Error;
+use super::folders;
+use super::permission::{check_live_sources, read_policy};
+use super::sync::{Work, wanted};
 
 /// Makes the generation of this number live, or the one before the live one.
 ///

@@ -5,8 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::error::Error;
-use super::project::Project;
 use crate::model::digest::Digest;
 use crate::model::generation::{Generation, LiveExtension};
 use crate::model::lock::{Lock, LockEntry};
@@ -14,8 +12,12 @@ use crate::model::plan::{Blob, Need, Origin, Role};
 use crate::model::verify_report::FindingKind;
 use crate::registry::artifact::{self, Artifact};
 use crate::store::blobs::Blobs;
+use crate::store::integrity::store_permissions;
 use crate::store::paths::StorePaths;
-use crate::store::{self, generations, place};
+use crate::store::{self, generations};
+
+use super::error::Error;
+use super::project::Project;
 
 /// Everything that something is needed for.
 #[derive(Default)]
@@ -55,7 +57,7 @@ impl Roots {
     /// # Errors
     /// [`Error::Store`] if the folders cannot be read.
     pub fn read_all(paths: &StorePaths) -> Result<(Self, Vec<Unread>), Error> {
-        place::check_owner(paths)?;
+        store_permissions::check_owner(paths)?;
         let mut roots = Self { generations: Vec::new(), locks: BTreeMap::new() };
         let mut unread = Vec::new();
         for profile in generations::profiles(paths)? {

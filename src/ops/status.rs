@@ -4,12 +4,6 @@
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::context::Context;
-use super::error::Error;
-use super::folders;
-use super::lock::stale;
-use super::permission::{apply_policy, check_sources, read_policy, ungranted};
-use super::sync::wanted;
 use crate::model::fault::Fault;
 use crate::model::generation::Generation;
 use crate::model::inventory::Inventory;
@@ -20,8 +14,15 @@ use crate::model::plan::{Action, Plan, Reason, Step};
 use crate::model::status_report::{Between, Difference, StatusReport};
 use crate::registry::Error as RegistryError;
 use crate::registry::mirror::Registry;
-use crate::store::scan::{Notes, scan};
+use crate::store::integrity::scan::{Notes, scan};
 use crate::store::{self, generations};
+
+use super::context::Context;
+use super::error::Error;
+use super::folders;
+use super::lock::stale;
+use super::permission::{apply_policy, check_sources, read_policy, ungranted};
+use super::sync::wanted;
 
 /// Whether registries are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

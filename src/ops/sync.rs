@@ -6,14 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::apply::{Workshop, apply};
-use super::context::Context;
-use super::error::Error;
-use super::folders;
-use super::glance::Glance;
-use super::lock::{self, Mode, Upgrade};
-use super::permission::{apply_policy, check_grants, check_sources, read_policy, unused_grants};
-use super::target::Target;
 use crate::engine::key::engine_keys;
 use crate::model::capability::shown;
 use crate::model::event::Event;
@@ -30,8 +22,17 @@ use crate::model::report::{
     UpToDate,
 };
 use crate::store::blobs::Blobs;
-use crate::store::scan::{Notes, Wanted, scan};
+use crate::store::integrity::scan::{Notes, Wanted, scan};
 use crate::store::{self, generations};
+
+use super::apply::{Workshop, apply};
+use super::context::Context;
+use super::error::Error;
+use super::folders;
+use super::glance::Glance;
+use super::lock::{self, Mode, Upgrade};
+use super::permission::{apply_policy, check_grants, check_sources, read_policy, unused_grants};
+use super::target::Target;
 
 /// How the lock is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

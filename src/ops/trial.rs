@@ -3,12 +3,6 @@
 
 use std::path::Path;
 
-use super::call::{Call, call};
-use super::compiler::Compiler;
-use super::context::Context;
-use super::error::Error;
-use super::frames::EndReport;
-use super::live::{GrantedBy, host_error};
 use crate::engine::key::engine_key;
 use crate::host::backends::Backends;
 use crate::host::extension::Host;
@@ -18,7 +12,14 @@ use crate::host::values::Syntax;
 use crate::model::digest::Digest;
 use crate::model::doctor_report::{Check, State};
 use crate::model::engine_key::Metering;
-use crate::store::cwasm;
+use crate::store::code::cwasm;
+
+use super::call::{Call, call};
+use super::compiler::Compiler;
+use super::context::Context;
+use super::error::Error;
+use super::frames::EndReport;
+use super::live::{GrantedBy, host_error};
 
 /// A component with a memory of one page and a function, as the unit test makes it from its text.
 const PROBE: &[u8] =

@@ -8,12 +8,6 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::apply::{Workshop, apply};
-use super::context::Context;
-use super::error::Error;
-use super::lock::Mode;
-use super::project::Project;
-use super::roots::{Roots, Unread};
 use crate::engine::key::engine_keys;
 use crate::model::engine_key::EngineKeys;
 use crate::model::event::Event;
@@ -24,10 +18,18 @@ use crate::model::problem::Problem;
 use crate::model::report::StepOutcome;
 use crate::model::verify_report::{Finding, FindingKind, LookedAt, Outcome, VerifyReport};
 use crate::store::blobs::Blobs;
-use crate::store::check::{self, Stored, StoredKind, Wrong};
+use crate::store::integrity::fsck::{self, Stored, StoredKind, Wrong};
+use crate::store::integrity::scan::{Notes, Wanted, scan};
+use crate::store::integrity::{quarantine, store_permissions};
 use crate::store::paths::StorePaths;
-use crate::store::scan::{Notes, Wanted, scan};
-use crate::store::{self, generations, key, place, quarantine, write};
+use crate::store::{self, generations, key, write};
+
+use super::apply::{Workshop, apply};
+use super::context::Context;
+use super::error::Error;
+use super::lock::Mode;
+use super::project::Project;
+use super::roots::{Roots, Unread};
 
 /// Looks at everything; with [`Mode::Write`] mends what it can.
 ///
@@ -36,7 +38,7 @@ use crate::store::{self, generations, key, place, quarantine, write};
 pub fn verify(context: &Context, mode: Mode) -> Result<VerifyReport, Error> {
     // The folders are mended here, where it is told.
     let _guard = (mode == Mode::Write).then(|| context.guard_as_it_is()).transpose()?;
-    place::check_owner(&context.paths)?;
+    store_permissions::check_owner(&context.paths)?;
     let (roots, findings, looked_at) = Default::default();
     let mut verify = Verify { context, mode, roots, findings, looked_at };
     // What is in a folder that nobody can use is seen once somebody can.
@@ -100,17 +102,19 @@ impl Verify<'_> {
     /// Whether there was one more that nobody could use.
     fn folders(&mut self) -> bool {
         let mut closed = false;
-        for (folder, wrong) in place::wrong(self.paths()) {
+        for (folder, wrong) in store_permissions::wrong(self.paths()) {
             if self.findings.iter().any(|finding| Path::new(&finding.path) == folder) {
                 continue;
             }
-            closed |= matches!(wrong, place::Wrong::Closed(_));
+            closed |= matches!(wrong, store_permissions::Wrong::Closed(_));
             self.note(FindingKind::Folder, &folder, wrong.to_string(), || match wrong {
-                place::Wrong::Open(_) | place::Wrong::Closed(_) => {
+                store_permissions::Wrong::Open(_) | store_permissions::Wrong::Closed(_) => {
                     write::make_private(&folder)?;
                     Ok("it is this user's alone now".to_owned())
                 }
-                place::Wrong::Foreign(_) | place::Wrong::NoFolder => Err(Error::NotOurFolder(folder.clone())),
+                store_permissions::Wrong::Foreign(_) | store_permissions::Wrong::NoFolder => {
+                    Err(Error::NotOurFolder(folder.clone()))
+                }
             });
         }
         closed
@@ -118,13 +122,13 @@ impl Verify<'_> {
 
     fn key(&mut self) -> Result<(), Error> {
         let paths = self.paths().clone();
-        if let Some(why) = check::key(&paths)? {
+        if let Some(why) = fsck::key(&paths)? {
             self.note(FindingKind::Key, &paths.key(), why, || {
                 if paths.key().symlink_metadata().is_ok() {
                     quarantine::put_aside(&paths, &paths.key())?;
                 }
                 key::read_or_create(&paths)?;
-                for stored in check::files(&paths)?.iter().filter(|stored| stored.kind.is_tagged()) {
+                for stored in fsck::files(&paths)?.iter().filter(|stored| stored.kind.is_tagged()) {
                     write::remove(&stored.path)?;
                 }
                 Ok("there is a new one, and everything is compiled again".to_owned())
@@ -154,7 +158,7 @@ impl Verify<'_> {
     /// Looks at every file, on all cores.
     fn files(&mut self) -> Result<(), Error> {
         let (context, paths) = (self.context, self.paths().clone());
-        let files = check::files(&paths)?;
+        let files = fsck::files(&paths)?;
         for file in &files {
             match file.kind {
                 StoredKind::Blob(_) => self.looked_at.blobs += 1,
@@ -169,7 +173,7 @@ impl Verify<'_> {
             if context.interrupt.is_set() {
                 return Err(Error::Interrupted);
             }
-            let wrong = check::file(file, key.as_ref())?;
+            let wrong = fsck::file(file, key.as_ref())?;
             context.observer.notice(&Event::Checked);
             Ok(wrong.map(|wrong| (file.clone(), wrong)))
         };

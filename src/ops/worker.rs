@@ -11,9 +11,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use wasmtime::Engine;
 
-use super::confine::confine;
-use super::examined::{Examined, Unusable};
-use super::frames::{EndReport, Reply, Request, read_frame, write_frame};
 use crate::engine::compile::{CompileError, compile};
 use crate::engine::config::{EngineError, caching_engine, engine};
 use crate::engine::inspect::{import_part, inspect, read_interface};
@@ -24,9 +21,13 @@ use crate::model::engine_key::{EngineKey, Metering};
 use crate::model::functions::FunctionCounts;
 use crate::model::schedule::SIDE_BY_SIDE;
 use crate::model::text::size;
-use crate::store::functions::FunctionCache;
+use crate::store::function_cache::FunctionCache;
 use crate::store::key;
 use crate::store::paths::StorePaths;
+
+use super::confine::confine;
+use super::examined::{Examined, Unusable};
+use super::frames::{EndReport, Reply, Request, read_frame, write_frame};
 
 /// How large a component must be, in bytes, for its functions to be kept. Smaller ones compile in some milliseconds.
 const WORTH_KEEPING: usize = 64 << 10;

@@ -4,11 +4,13 @@ use std::fs::File;
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::paths::StorePaths;
-use super::{Error, open_any, open_trusted, quarantine, write};
 use crate::model::digest::{Digest, Hasher};
 use crate::model::plan::{Blob, Role};
 use crate::model::preamble::{Kind, SNIFF};
+
+use super::integrity::quarantine;
+use super::paths::StorePaths;
+use super::{Error, open_any, open_trusted, write};
 
 /// The blobs of a store, and, for runs that must not write to it, of a temporary store in front of it.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::check::is_damage;
+use super::integrity::fsck::is_damage;
 use super::paths::StorePaths;
 use super::write::{self, Durability};
 use super::{Error, open_trusted};

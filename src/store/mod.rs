@@ -4,25 +4,15 @@
 //! checked; everything under way has another name. Nothing here knows where bytes come from.
 
 pub mod blobs;
-pub mod cache;
-pub mod check;
-pub mod cwasm;
-pub mod functions;
-pub mod garbage;
+pub mod code;
+pub mod function_cache;
 pub mod generations;
-pub mod guard;
+pub mod integrity;
 pub mod key;
 pub mod logs;
-mod look;
-mod pack;
-mod packs;
+pub mod memo;
 pub mod paths;
-pub mod place;
-pub mod quarantine;
-pub mod scan;
-pub mod stamp;
-mod unfiled;
-mod verified;
+pub mod store_lock;
 pub(crate) mod write;
 
 use std::fs::{self, DirEntry, File, Metadata, OpenOptions};

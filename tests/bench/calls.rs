@@ -4,22 +4,22 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use sesame::engine::config::engine;
-use sesame::engine::key::engine_key;
-use sesame::host::load::load;
-use sesame::model::digest::Digest;
-use sesame::model::engine_key::Metering;
-use sesame::store::paths::StorePaths;
-use sesame::store::{cwasm, key};
-use wasmtime::Store;
-use wasmtime::component::{Linker, ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-
 use crate::measure::{in_turns, time};
 use crate::support::guest;
 use crate::support::sandbox::Sandbox;
 use crate::table::{Row, shown};
 use crate::{guests, peers};
+use sesame::engine::config::engine;
+use sesame::engine::key::engine_key;
+use sesame::host::load::load;
+use sesame::model::digest::Digest;
+use sesame::model::engine_key::Metering;
+use sesame::store::code::cwasm;
+use sesame::store::key;
+use sesame::store::paths::StorePaths;
+use wasmtime::Store;
+use wasmtime::component::{Linker, ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 /// The argument that makes this program the bare one.
 pub const BARE: &str = "--bare";

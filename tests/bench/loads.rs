@@ -3,19 +3,19 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::guests;
+use crate::measure::in_turns;
+use crate::support::sandbox::Sandbox;
+use crate::table::{Row, shown};
 use sesame::engine::config::engine;
 use sesame::engine::key::engine_key;
 use sesame::host::load::load;
 use sesame::model::digest::Digest;
 use sesame::model::engine_key::Metering;
+use sesame::store::code::cwasm;
+use sesame::store::key;
 use sesame::store::paths::StorePaths;
-use sesame::store::{cwasm, key};
 use wasmtime::component::Component;
-
-use crate::guests;
-use crate::measure::in_turns;
-use crate::support::sandbox::Sandbox;
-use crate::table::{Row, shown};
 
 const AIM: Duration = Duration::from_millis(10);
 

@@ -1,7 +1,7 @@
 //! Packs: files of compiled functions of one engine, with an index behind them.
 //!
 //! Every function has a tag of its own and so has the index, so what is torn, cut or flipped is noticed. What has an index is
-//! never changed. Which packs there are, and for how long, is for [`functions`](super::functions) to say.
+//! never changed. Which packs there are, and for how long, is for [`functions`](crate::store::function_cache) to say.
 //!
 //! ```text
 //! functions   each: the function, then its tag
@@ -18,10 +18,10 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::key::Key;
-use super::{Error, open_trusted};
 use crate::model::digest::{Digest, hex};
 use crate::model::engine_key::EngineKey;
+use crate::store::key::Key;
+use crate::store::{Error, open_trusted};
 
 const MAGIC: &[u8; 8] = b"sesamef1";
 const CONTEXT: &str = "sesame 2026-11-22 function cache";
@@ -31,11 +31,11 @@ const ENTRY: usize = NAME + 8 + 4;
 const FOOTER: u64 = 8 + 8 + TAG as u64 + 8;
 
 /// What a function is found by.
-pub(super) type Name = [u8; NAME];
+pub(crate) type Name = [u8; NAME];
 
 /// Where a function is in its pack.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub name: Name,
     pub offset: u64,
     /// In bytes, without the tag.
@@ -44,11 +44,11 @@ pub(super) struct Entry {
 
 /// What makes tags.
 #[derive(Debug)]
-pub(super) struct Tags(blake3::Hasher);
+pub(crate) struct Tags(blake3::Hasher);
 
 /// An open pack, also one under way.
 #[derive(Debug)]
-pub(super) struct Pack {
+pub(crate) struct Pack {
     file: File,
     used: AtomicBool,
     damaged: AtomicBool,
@@ -56,7 +56,7 @@ pub(super) struct Pack {
 
 /// What is in a pack.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(crate) struct Index {
     pub entries: Vec<Entry>,
     pub components: Vec<Digest>,
 }

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::paths::StorePaths;
-use super::{Error, entries};
 use crate::model::cache_report::{CacheSize, CacheSizes};
+use crate::store::paths::StorePaths;
+use crate::store::{Error, entries};
 
 /// How much is there.
 ///
@@ -29,7 +29,7 @@ fn size(folder: &Path) -> Result<CacheSize, Error> {
 }
 
 /// The folders of the engines, none where nothing was compiled yet. Links are none.
-pub(super) fn engine_folders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(crate) fn engine_folders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Vec::new()),

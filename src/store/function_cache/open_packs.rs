@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Error;
-use super::pack::{Entry, Pack};
-use super::write::{self, Unfinished};
 use crate::model::digest::Digest;
+use crate::store::Error;
+use crate::store::write::{self, Unfinished};
+
+use super::pack::{Entry, Pack};
 
 /// How many bytes are left free on the disk, and after how many new ones that is looked at: compiled code goes first.
 const LEAVE: u64 = 256 << 20;
@@ -18,7 +19,7 @@ const LOOK: u64 = 4 << 20;
 
 /// The packs under way; functions go into the last.
 #[derive(Debug, Default)]
-pub(super) struct Unfiled {
+pub(crate) struct Unfiled {
     packs: Vec<Fresh>,
     /// Why nothing is kept any more.
     pub fault: Option<Error>,
@@ -26,7 +27,7 @@ pub(super) struct Unfiled {
 
 /// A pack under way.
 #[derive(Debug)]
-pub(super) struct Fresh {
+pub(crate) struct Fresh {
     pub pack: Arc<Pack>,
     pub unfinished: Unfinished,
     /// How many bytes have a place in it.

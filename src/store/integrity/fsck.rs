@@ -8,14 +8,15 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::blobs::hash;
-use super::cache::engine_folders;
-use super::key::{self, Key};
-use super::pack::{Pack, Tags};
-use super::paths::StorePaths;
-use super::{Error, cwasm, distrust, entries, open_any, open_trusted};
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
+use crate::store::blobs::hash;
+use crate::store::code::cwasm;
+use crate::store::code::sizes::engine_folders;
+use crate::store::function_cache::pack::{Pack, Tags};
+use crate::store::key::{self, Key};
+use crate::store::paths::StorePaths;
+use crate::store::{Error, distrust, entries, open_any, open_trusted};
 
 /// A file of the store, or of the cache.
 #[derive(Debug, Clone)]
@@ -88,14 +89,14 @@ pub fn file(stored: &Stored, key: Option<&Key>) -> Result<Option<Wrong>, Error> 
 }
 
 /// Whether it is the fault of a file that it cannot be read, and not that of the moment.
-pub(super) fn is_damage(error: &io::Error) -> bool {
+pub(crate) fn is_damage(error: &io::Error) -> bool {
     let bad_sector = rustix::io::Errno::IO.raw_os_error();
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::IsADirectory)
         || error.raw_os_error() == Some(bad_sector)
 }
 
 /// Why a file is as good as damaged that cannot be read.
-pub(super) fn unread(error: &io::Error) -> String {
+pub(crate) fn unread(error: &io::Error) -> String {
     format!("it cannot be read: {error}")
 }
 
@@ -182,7 +183,7 @@ fn exposed(metadata: &Metadata) -> Option<Exposure> {
 ///
 /// # Errors
 /// [`Error::Io`] if they cannot be read.
-pub(super) fn engines(folder: &Path) -> Result<Vec<(PathBuf, EngineKey)>, Error> {
+pub(crate) fn engines(folder: &Path) -> Result<Vec<(PathBuf, EngineKey)>, Error> {
     let engine = |folder: PathBuf| {
         let engine = EngineKey::parse(folder.file_name()?.to_str()?)?;
         Some((folder, engine))

@@ -3,10 +3,10 @@
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::paths::StorePaths;
-use super::write::{self, Durability};
-use super::{Error, open_any};
 use crate::model::digest::Digest;
+use crate::store::paths::StorePaths;
+use crate::store::write::{self, Durability};
+use crate::store::{Error, open_any};
 
 /// Moves a file, a link or a folder out of the way; says where it is now.
 ///

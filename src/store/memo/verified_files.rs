@@ -11,10 +11,12 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::look::Look;
-use super::paths::StorePaths;
-use super::write::{self, Durability};
-use super::{open_trusted, place};
+use crate::store::integrity::store_permissions;
+use crate::store::open_trusted;
+use crate::store::paths::StorePaths;
+use crate::store::write::{self, Durability};
+
+use super::fingerprint::Look;
 
 /// How much older than its check a file's last change must be.
 const GRAIN: Duration = Duration::from_millis(50);
@@ -22,14 +24,14 @@ const GRAIN: Duration = Duration::from_millis(50);
 const HEADER: &str = "sesame verified 2\n";
 
 /// The records, by the path of the file, as text.
-pub(super) struct Verified {
+pub(crate) struct Verified {
     known: BTreeMap<String, String>,
     changed: bool,
 }
 
 impl Verified {
     /// Reads the records; without any that can be trusted there are none.
-    pub(super) fn read(paths: &StorePaths) -> Self {
+    pub(crate) fn read(paths: &StorePaths) -> Self {
         let mut text = String::new();
         let read = match open_trusted(&paths.verified()) {
             Ok(Some((mut file, _))) => file.read_to_string(&mut text).is_ok(),
@@ -42,13 +44,13 @@ impl Verified {
     }
 
     /// Whether the file was checked before and is unchanged since.
-    pub(super) fn holds(&self, path: &Path, key: &str, metadata: &Metadata) -> bool {
+    pub(crate) fn holds(&self, path: &Path, key: &str, metadata: &Metadata) -> bool {
         let name = name(path, key);
         self.known.get(&name).is_some_and(|known| *known == Look::from(metadata).to_string())
     }
 
     /// Notes that the file, which had this metadata before it was read, was found good.
-    pub(super) fn note(&mut self, path: &Path, key: &str, metadata: &Metadata) {
+    pub(crate) fn note(&mut self, path: &Path, key: &str, metadata: &Metadata) {
         let look = Look::from(metadata);
         if SystemTime::now().duration_since(look.changed()).is_ok_and(|age| age > GRAIN) {
             self.known.insert(name(path, key), look.to_string());
@@ -57,9 +59,9 @@ impl Verified {
     }
 
     /// Writes the records of files that are still there, if any were made. A failure costs only time.
-    pub(super) fn write(mut self, paths: &StorePaths) {
+    pub(crate) fn write(mut self, paths: &StorePaths) {
         // Without the guard nobody has looked yet whose store it is.
-        if !self.changed || place::check_owner(paths).is_err() {
+        if !self.changed || store_permissions::check_owner(paths).is_err() {
             return;
         }
         self.known.retain(|name, _| path_of(name).symlink_metadata().is_ok());

@@ -10,13 +10,14 @@ use std::path::Path;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use super::key::{self, Key};
-use super::paths::StorePaths;
-use super::write::{self, Durability};
-use super::{Error, open_trusted, quarantine};
 use crate::model::code::{Seal, SealedCode};
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
+use crate::store::integrity::quarantine;
+use crate::store::key::{self, Key};
+use crate::store::paths::StorePaths;
+use crate::store::write::{self, Durability};
+use crate::store::{Error, open_trusted};
 
 /// Writes code that this process has just compiled. It is on the disk when this returns: what is live needs it.
 pub fn write(paths: &StorePaths, key: &Key, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<(), Error> {
@@ -55,7 +56,7 @@ pub fn prepare<'a>(paths: &StorePaths, engines: impl IntoIterator<Item = &'a Eng
         write::create_folder(&folder)?;
         drop(write::begin(&folder)?);
     }
-    for folder in super::cache::engine_folders(&paths.codes()).unwrap_or_default() {
+    for folder in super::sizes::engine_folders(&paths.codes()).unwrap_or_default() {
         let _ = write::sweep(&folder);
     }
     Ok(())
@@ -99,7 +100,7 @@ pub fn size(paths: &StorePaths, engine: &EngineKey, component: &Digest) -> Resul
 }
 
 /// Whether the code in an open file is what was compiled.
-pub(super) fn is_whole(mut file: File, key: &Key, engine: &EngineKey, component: &Digest) -> std::io::Result<bool> {
+pub(crate) fn is_whole(mut file: File, key: &Key, engine: &EngineKey, component: &Digest) -> std::io::Result<bool> {
     let Some((seal, length)) = open_sealed(&file, key, engine, component)? else { return Ok(false) };
     let mut code = Vec::with_capacity(length);
     (&mut file).take(length as u64).read_to_end(&mut code)?;

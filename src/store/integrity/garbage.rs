@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use super::cache::engine_folders;
-use super::check::{self, Stored, StoredKind};
-use super::paths::StorePaths;
-use super::{Error, entries, packs, write};
 use crate::model::cache_report::CacheSize;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
+use crate::store::code::sizes::engine_folders;
+use crate::store::function_cache::eviction;
+use crate::store::paths::StorePaths;
+use crate::store::{Error, entries, write};
+
+use super::fsck::{self, Stored, StoredKind};
 
 /// How long the beginning of a download stays.
 const PARTIAL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -58,7 +60,7 @@ pub fn find(paths: &StorePaths, needed: &Needed<'_>, now: SystemTime) -> Result<
         // One from the future is as young as can be.
         stored.changed.is_some_and(|changed| now.duration_since(changed).is_ok_and(|age| age > PARTIAL))
     };
-    for stored in check::files(paths)?.into_iter().filter(|stored| stored.is_file) {
+    for stored in fsck::files(paths)?.into_iter().filter(|stored| stored.is_file) {
         match &stored.kind {
             StoredKind::Blob(digest) if needed.blobs.is_some_and(|blobs| !blobs.contains(digest)) => {
                 garbage.blobs.take(stored);
@@ -73,14 +75,14 @@ pub fn find(paths: &StorePaths, needed: &Needed<'_>, now: SystemTime) -> Result<
             _ => {}
         }
     }
-    let folders = |is_ours: bool, top: PathBuf| if is_ours { check::engines(&top) } else { Ok(Vec::new()) };
+    let folders = |is_ours: bool, top: PathBuf| if is_ours { fsck::engines(&top) } else { Ok(Vec::new()) };
     let is_own = |(_, engine): &(PathBuf, EngineKey)| needed.engines.own(engine.as_str());
     let (own, others): (Vec<_>, Vec<_>) = folders(has_packs, paths.functions())?.into_iter().partition(is_own);
     let others =
         others.into_iter().chain(folders(has_code, paths.codes())?.into_iter().filter(|folder| !is_own(folder)));
     garbage.folders.extend(others.map(|(folder, _)| folder));
     let own: Vec<PathBuf> = own.into_iter().map(|(folder, _)| folder).collect();
-    for (path, bytes) in packs::surplus(&own, needed.functions) {
+    for (path, bytes) in eviction::surplus(&own, needed.functions) {
         garbage.functions.add(path, bytes);
     }
     for stamp in entries(&paths.stamps())? {

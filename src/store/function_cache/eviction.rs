@@ -5,13 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::Error;
-use super::cache::engine_folders;
-use super::paths::StorePaths;
-use super::write;
+use crate::store::code::sizes::engine_folders;
+use crate::store::paths::StorePaths;
+use crate::store::{Error, write};
 
 /// A pack in its folder.
-pub(super) struct Found {
+pub(crate) struct Found {
     pub path: PathBuf,
     pub size: u64,
     /// When something of it was last used.
@@ -22,7 +21,7 @@ pub(super) struct Found {
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read.
-pub(super) fn list(folder: &Path) -> Result<Vec<Found>, Error> {
+pub(crate) fn list(folder: &Path) -> Result<Vec<Found>, Error> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(Error::io("read the folder", folder))?.flatten() {
         let path = entry.path();
@@ -40,7 +39,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Found>, Error> {
 ///
 /// # Errors
 /// [`Error::Io`] if one cannot be removed.
-pub(super) fn trim(paths: &StorePaths, bound: u64) -> Result<(), Error> {
+pub(crate) fn trim(paths: &StorePaths, bound: u64) -> Result<(), Error> {
     let folders = engine_folders(&paths.functions())?;
     for folder in &folders {
         let _ = write::sweep(folder);
@@ -50,7 +49,7 @@ pub(super) fn trim(paths: &StorePaths, bound: u64) -> Result<(), Error> {
 
 /// The packs in these folders that were not used for the longest time, without which all have at most `bound` bytes; each
 /// with its own bytes.
-pub(super) fn surplus(folders: &[PathBuf], bound: u64) -> Vec<(PathBuf, u64)> {
+pub(crate) fn surplus(folders: &[PathBuf], bound: u64) -> Vec<(PathBuf, u64)> {
     let mut found: Vec<Found> = folders.iter().flat_map(|folder| list(folder).unwrap_or_default()).collect();
     found.sort_by_key(|pack| std::cmp::Reverse(pack.used));
     let mut total = 0;

@@ -6,21 +6,27 @@
 //! this at once. What a pack is made of is in `pack`; functions are found by the BLAKE3 of the compiler's own
 //! keys.
 
+pub(crate) mod eviction;
+pub(crate) mod open_packs;
+pub(crate) mod pack;
+
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use super::Error;
-use super::key::Key;
-use super::pack::{Entry, Index, Name, Pack, Tags};
-use super::packs::{Found, list, trim};
-use super::paths::StorePaths;
-use super::unfiled::{Fresh, Unfiled};
-use super::write::{self, Durability};
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
 use crate::model::functions::{FunctionCounts, Functions};
+
+use super::Error;
+use super::key::Key;
+use super::paths::StorePaths;
+use super::write::{self, Durability};
+
+use eviction::{Found, list, trim};
+use open_packs::{Fresh, Unfiled};
+use pack::{Entry, Index, Name, Pack, Tags};
 
 /// How many packs are open at a time; those that were used last.
 const MAX_PACKS: usize = 64;

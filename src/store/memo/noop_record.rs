@@ -17,13 +17,15 @@ use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::look::Look;
-use super::paths::StorePaths;
-use super::write::{self, Durability};
-use super::{open_trusted, place};
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
 use crate::model::report::UpToDate;
+use crate::store::integrity::store_permissions;
+use crate::store::open_trusted;
+use crate::store::paths::StorePaths;
+use crate::store::write::{self, Durability};
+
+use super::fingerprint::Look;
 
 /// How much older than the start of the command each file's last change must be. File systems count in up to two seconds.
 const LEFT_ALONE: Duration = Duration::from_millis(2_100);
@@ -77,7 +79,7 @@ pub fn check(paths: &StorePaths, name: &str, inputs: impl FnOnce(&EngineKeys) ->
 /// Makes a stamp of a command that started then, if all files had been left alone for long enough. A failure costs only time.
 pub fn put(paths: &StorePaths, name: &str, seen: Seen, answer: UpToDate, started: SystemTime) {
     // Without the guard nobody has looked yet whose store it is.
-    if place::check_owner(paths).is_err() {
+    if store_permissions::check_owner(paths).is_err() {
         return;
     }
     let Some(before) = started.checked_sub(LEFT_ALONE) else { return };

@@ -12,7 +12,7 @@ use rustix::fs::Stat;
 
 /// Device, inode, size, mode, owner, and the times of the last change of contents and of anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Look([u64; 9]);
+pub(crate) struct Look([u64; 9]);
 
 impl Look {
     /// As numbers of 8 bytes, little-endian.

@@ -6,9 +6,9 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::cache::engine_folders;
-use super::paths::StorePaths;
-use super::{Error, generations, write};
+use crate::store::code::sizes::engine_folders;
+use crate::store::paths::StorePaths;
+use crate::store::{Error, generations, write};
 
 /// What is wrong with a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,15 +5,17 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::blobs::hash;
-use super::check::{is_damage, unread};
-use super::key::{self, Key};
-use super::paths::StorePaths;
-use super::verified::Verified;
-use super::{Error, cwasm, distrust, open_trusted};
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
 use crate::model::inventory::{Held, Inventory};
+use crate::store::blobs::hash;
+use crate::store::code::cwasm;
+use crate::store::key::{self, Key};
+use crate::store::memo::verified_files::Verified;
+use crate::store::paths::StorePaths;
+use crate::store::{Error, distrust, open_trusted};
+
+use super::fsck::{is_damage, unread};
 
 /// What a plan needs to know about.
 #[derive(Debug, Default)]
@@ -30,7 +32,7 @@ pub enum Notes {
     Leave,
 }
 
-/// Takes stock of what is wanted. What is live in a profile is not looked at; see [`super::generations`].
+/// Takes stock of what is wanted. What is live in a profile is not looked at; see [`crate::store::generations`].
 ///
 /// # Errors
 /// [`Error::Io`] if something is there and cannot be read.
