@@ -5,9 +5,10 @@ use std::sync::Arc;
 use wasmparser::WasmFeatures;
 use wasmtime::{Config, Engine, OptLevel};
 
-use super::functions::Adapter;
 use crate::model::engine_key::Metering;
 use crate::model::functions::Functions;
+
+use super::function_cache::Adapter;
 
 /// Every WebAssembly feature that a component may use; all others are off, whatever Cargo features
 /// wasmtime was built with.

@@ -13,11 +13,12 @@ use wasmparser::{
     ValidPayload, Validator, ValidatorResources, WasmFeatures,
 };
 
-use super::bounds::{check_interface, check_weight};
-use super::config::FEATURES;
-use super::features::missing;
 use crate::model::preamble::Kind;
 use crate::model::text::{shorten, shorten_message};
+
+use super::config::FEATURES;
+use super::features::missing;
+use super::instance_limits::{check_interface, check_weight};
 
 /// The outer names of a component, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +65,7 @@ impl From<BinaryReaderError> for InspectError {
 ///
 /// # Errors
 /// [`InspectError`] if wasmtime would not compile it, if it wants another component or a core module from its host, or if it
-/// is more than the [bounds](super::bounds) allow.
+/// is more than the [bounds](super::instance_limits) allow.
 pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
     check_kind(bytes)?;
     check_weight(bytes)?;
@@ -124,7 +125,7 @@ fn validate_bodies(
 /// ask nothing of the host and are left out.
 ///
 /// # Errors
-/// [`InspectError`] if its sections are not valid, or if it is more than the [bounds](super::bounds) allow.
+/// [`InspectError`] if its sections are not valid, or if it is more than the [bounds](super::instance_limits) allow.
 pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
     check_kind(bytes)?;
     check_weight(bytes)?;

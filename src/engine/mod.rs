@@ -2,11 +2,11 @@
 //!
 //! Bytes go in, bytes come out: nothing here touches the disk or the network, and nothing here runs a guest.
 
-pub mod bounds;
 pub mod compile;
 pub mod config;
 mod features;
-pub mod functions;
+pub mod function_cache;
 pub mod inspect;
+pub mod instance_limits;
 pub mod key;
 pub mod metadata;

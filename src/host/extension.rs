@@ -7,19 +7,20 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Val};
 use wasmtime::{Engine, Store};
 
+use crate::engine::config::{EngineError, engine};
+use crate::model::code::SealedCode;
+use crate::model::engine_key::Metering;
+use crate::model::text::count;
+
 use super::backends::Backends;
+use super::epoch_ticker::Ticker;
 use super::functions::{Exports, Function, NoFunction, exports};
 use super::grants::{Refusal, refused};
 use super::limits::{MAX_HANDLES, MAX_HOSTCALL};
 use super::linker::{LinkError, imports_wasi, linker};
 use super::load::{LoadError, Residence, load};
 use super::state::{Given, Settings, State};
-use super::stop::Stop;
-use super::ticker::Ticker;
-use crate::engine::config::{EngineError, engine};
-use crate::model::code::SealedCode;
-use crate::model::engine_key::Metering;
-use crate::model::text::count;
+use super::termination::Stop;
 
 /// The engines of a process, and what stands behind the capabilities.
 pub struct Host {

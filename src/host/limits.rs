@@ -2,9 +2,8 @@
 
 use wasmtime::ResourceLimiter;
 
+use crate::engine::instance_limits::CORE_INSTANCES;
 use crate::model::manifest::Limits;
-
-use crate::engine::bounds::CORE_INSTANCES;
 
 /// Linear memories of one component instance.
 pub const MAX_MEMORIES: usize = 100;

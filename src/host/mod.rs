@@ -57,6 +57,7 @@
 //! ```
 
 pub mod backends;
+mod epoch_ticker;
 pub mod extension;
 pub mod functions;
 pub mod grants;
@@ -65,6 +66,5 @@ pub mod linker;
 pub mod load;
 mod output;
 pub mod state;
-pub mod stop;
-mod ticker;
+pub mod termination;
 pub mod values;

@@ -3,15 +3,11 @@
 
 use std::io::ErrorKind;
 
-use super::context::Compiler;
-use super::error::Error;
-use super::examined::Unusable;
-use super::registry_advice::registry;
 use crate::engine::compile::CompileError;
 use crate::engine::inspect::InspectError;
 use crate::host::functions::NoFunction;
 use crate::host::load::LoadError;
-use crate::host::stop::Cause;
+use crate::host::termination::Cause;
 use crate::model::capability::Capability;
 use crate::model::digest::Digest;
 use crate::model::fault::FaultKind;
@@ -21,6 +17,11 @@ use crate::model::preamble::Kind;
 use crate::model::report::{ExtensionStatus, StepOutcome, SyncReport};
 use crate::model::text::list;
 use crate::store::Error as Store;
+
+use super::context::Compiler;
+use super::error::Error;
+use super::examined::Unusable;
+use super::registry_advice::registry;
 
 impl Error {
     /// The next step, as one sentence without a period at its end.

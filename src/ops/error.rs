@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::examined::Unusable;
-use super::folders::FolderError;
 use crate::engine::config::EngineError;
 use crate::host::extension::CallError;
 use crate::host::functions::NoFunction;
 use crate::host::grants::Refusal;
 use crate::host::linker::LinkError;
 use crate::host::load::LoadError;
-use crate::host::stop::{Cause, Stop};
+use crate::host::termination::{Cause, Stop};
 use crate::host::values::ValueError;
 use crate::model::capability::Capability;
 use crate::model::digest::Digest;
@@ -26,6 +24,9 @@ use crate::model::problem::Problem;
 use crate::model::report::SyncReport;
 use crate::model::text::{count, list, list_by, nearest, shorten};
 use crate::{registry, store};
+
+use super::examined::Unusable;
+use super::folders::FolderError;
 
 /// Why a file that was come across is not this user's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

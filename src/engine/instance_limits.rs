@@ -487,7 +487,7 @@ mod tests {
     }
 
     /// A component that exports an instance with so many functions, and imports one.
-    fn interface(functions: usize, name: &str) -> Result<super::super::inspect::Interface, InspectError> {
+    fn interface(functions: usize, name: &str) -> Result<crate::engine::inspect::Interface, InspectError> {
         let functions = |kind: &str| (0..functions).map(|n| format!("(export \"f{n}\" {kind})")).collect::<String>();
         let (exports, imports) = (functions("(func $f)"), functions("(func)"));
         let text = format!(
@@ -495,7 +495,7 @@ mod tests {
               (core module $m (func (export \"f\"))) (core instance $i (instantiate $m))
               (func $f (canon lift (core func $i \"f\"))) (instance $x {exports}) (export \"a:b/c\" (instance $x)))"
         );
-        super::super::inspect::inspect(&wat::parse_str(text).unwrap())
+        crate::engine::inspect::inspect(&wat::parse_str(text).unwrap())
     }
 
     #[test]
@@ -507,7 +507,7 @@ mod tests {
             "(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m))
               (func $f (canon lift (core func $i \"f\"))) {exports})"
         );
-        let inspected = super::super::inspect::inspect(&wat::parse_str(text).unwrap());
+        let inspected = crate::engine::inspect::inspect(&wat::parse_str(text).unwrap());
         assert_eq!(inspected.map(drop), too_many(EXPORTS, 10_001));
     }
 
