@@ -89,7 +89,7 @@
 //! use sesame::ops::lock::Mode;
 //! use sesame::ops::project::{Project, Search};
 //! use sesame::ops::sync::{self, LockPolicy, Options, Ownership};
-//! use sesame::registry::mirror::{Network, Reach};
+//! use sesame::registry::source::selection::{Network, Reach};
 //! use sesame::store::paths::StorePaths;
 //!
 //! # fn main() -> Result<(), sesame::ops::error::Error> {

@@ -9,11 +9,11 @@ use etcetera::base_strategy::{BaseStrategy as _, Xdg};
 use sesame::model::capability::{Capability, Grant, Scope};
 use sesame::ops::context::User;
 use sesame::ops::project::Search;
-use sesame::registry::credentials::Places;
-use sesame::registry::mirror::Network;
-use sesame::registry::pace::Pace;
-use sesame::registry::secret::Secret;
-use sesame::registry::transport::Proxies;
+use sesame::registry::auth::credentials::Places;
+use sesame::registry::auth::secret::Secret;
+use sesame::registry::http::timeouts::Pace;
+use sesame::registry::http::transport::Proxies;
+use sesame::registry::source::selection::Network;
 use sesame::store::paths::StorePaths;
 
 use super::failure::Failure;

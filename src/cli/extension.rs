@@ -21,7 +21,7 @@ use sesame::ops::live::{Adjustment, Live, StoreLog, Surroundings, file_name, log
 use sesame::ops::project::Project;
 use sesame::ops::push::{Push, push};
 use sesame::ops::secrets::SecretsFile;
-use sesame::registry::package::Taken;
+use sesame::registry::publish::package::Taken;
 
 use super::args::{Arguments, ProfileArgument, Verb};
 use super::backends::{Echo, Printed};

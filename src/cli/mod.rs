@@ -42,15 +42,15 @@ use sesame::model::name::ExtensionName;
 use sesame::model::report::{LockOutcome, SyncOutcome, WitReport};
 use sesame::ops::context::{Context, Interrupt};
 use sesame::ops::error::Error;
-use sesame::ops::lock::{Mode, Upgrade};
+use sesame::ops::lock::{self, Mode, Upgrade};
 use sesame::ops::project::Project;
-use sesame::ops::status::Remote;
-use sesame::ops::sync::{LockPolicy, Ownership};
+use sesame::ops::status::{self, Remote};
+use sesame::ops::sync::{self, LockPolicy, Ownership};
 use sesame::ops::{
-    diff, doctor, gc, generations, glance, graph as graphs, init, lock, outdated, pages, rollback, status, sync,
-    upgrade, verify, wit, worker,
+    diff, doctor, gc, generations, glance, graph as graphs, init, outdated, pages, rollback, upgrade, verify, wit,
+    worker,
 };
-use sesame::registry::mirror::Reach;
+use sesame::registry::source::selection::Reach;
 
 use args::{Arguments, Below, Command, GenerationsCommand, LockArguments, ProfileArgument, SyncArguments, Verb};
 use environment::Environment;

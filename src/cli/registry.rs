@@ -7,7 +7,7 @@ use sesame::model::registry_report::Access;
 use sesame::ops::context::Context;
 use sesame::ops::error::Error;
 use sesame::ops::registry::{check, login, logout};
-use sesame::registry::secret::Secret;
+use sesame::registry::auth::secret::Secret;
 
 use super::args::Arguments;
 use super::extension_args::RegistryCommand;

@@ -38,7 +38,7 @@ const NAMES: [(WasmFeatures, &str); 18] = [
 
 /// What is wrong with a component that is not valid under [`FEATURES`]: the features that it needs besides, or what it is
 /// that no feature would help.
-pub(super) fn missing(bytes: &[u8], error: BinaryReaderError) -> InspectError {
+pub(crate) fn missing(bytes: &[u8], error: BinaryReaderError) -> InspectError {
     let mut features = FEATURES;
     let mut flagged = error.missing_wasm_feature();
     for _ in 0..MOST {

@@ -11,7 +11,7 @@ use crate::model::functions::Functions;
 
 /// Hands wasmtime's questions on.
 #[derive(Debug)]
-pub(super) struct Adapter(pub Arc<dyn Functions>);
+pub(crate) struct Adapter(pub Arc<dyn Functions>);
 
 impl CacheStore for Adapter {
     fn get(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {

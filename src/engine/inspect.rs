@@ -77,7 +77,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
 }
 
 /// Whether bytes are a valid component under some features.
-pub(super) fn validate(bytes: &[u8], features: WasmFeatures) -> Result<(), BinaryReaderError> {
+pub(crate) fn validate(bytes: &[u8], features: WasmFeatures) -> Result<(), BinaryReaderError> {
     Outline::read(bytes, features)?.validated().map(drop)
 }
 

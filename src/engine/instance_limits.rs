@@ -70,7 +70,7 @@ impl Bound {
 /// # Errors
 /// [`InspectError::TooMany`] over one of the bounds above, but for those of [`check_interface`]; [`InspectError::Invalid`] if
 /// its sections cannot be read.
-pub(super) fn check_weight(bytes: &[u8]) -> Result<(), InspectError> {
+pub(crate) fn check_weight(bytes: &[u8]) -> Result<(), InspectError> {
     let mut open: Vec<Part> = Vec::new();
     let mut all = All::default();
     let mut whole = Made::default();
@@ -111,7 +111,7 @@ pub(super) fn check_weight(bytes: &[u8]) -> Result<(), InspectError> {
 ///
 /// # Errors
 /// [`InspectError::TooMany`], or [`InspectError::LongName`].
-pub(super) fn check_interface<'a>(
+pub(crate) fn check_interface<'a>(
     types: TypesRef<'_>,
     imports: impl Iterator<Item = &'a str>,
     exports: impl Iterator<Item = &'a str>,

@@ -11,7 +11,7 @@ use wasmtime::Engine;
 const PERIOD: Duration = Duration::from_millis(10);
 
 /// Ticks for one engine. The thread sleeps while no call runs, and ends with the ticker.
-pub(super) struct Ticker {
+pub(crate) struct Ticker {
     engine: Engine,
     inner: Arc<Inner>,
 }
@@ -29,10 +29,10 @@ struct State {
 }
 
 /// Ticks until it is dropped.
-pub(super) struct Ticking(Arc<Inner>);
+pub(crate) struct Ticking(Arc<Inner>);
 
 impl Ticker {
-    pub(super) fn new(engine: &Engine) -> Self {
+    pub(crate) fn new(engine: &Engine) -> Self {
         let inner = Arc::new(Inner { state: Mutex::default(), changed: Condvar::new() });
         Self { engine: engine.clone(), inner }
     }
@@ -41,7 +41,7 @@ impl Ticker {
     ///
     /// # Errors
     /// If the thread cannot be started.
-    pub(super) fn tick(&self) -> std::io::Result<Ticking> {
+    pub(crate) fn tick(&self) -> std::io::Result<Ticking> {
         let mut state = self.inner.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !state.started {
             let (inner, engine) = (self.inner.clone(), self.engine.clone());

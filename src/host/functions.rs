@@ -19,7 +19,7 @@ pub struct Function {
     /// the same last part.
     pub call_name: String,
     ty: ComponentFunc,
-    pub(super) index: ComponentExportIndex,
+    pub(crate) index: ComponentExportIndex,
 }
 
 /// Why a text names no function.
@@ -43,7 +43,7 @@ pub struct NoFunction {
 }
 
 /// What a component exports that can be called.
-pub(super) struct Exports {
+pub(crate) struct Exports {
     /// By name.
     pub functions: Vec<Function>,
     /// Constructors, methods and static functions of resources.
@@ -120,7 +120,7 @@ impl fmt::Debug for Function {
 }
 
 /// Every function of a component.
-pub(super) fn exports(component: &Component) -> Exports {
+pub(crate) fn exports(component: &Component) -> Exports {
     let engine = component.engine();
     let (mut functions, mut of_resources) = (Vec::new(), Vec::new());
     let mut add = |interface: Option<&str>, name: &str, ty: ComponentFunc, index: Option<ComponentExportIndex>| {
@@ -162,7 +162,7 @@ pub(super) fn exports(component: &Component) -> Exports {
 
 impl Exports {
     /// The one function that `name` names.
-    pub(super) fn find(&self, name: &str) -> Result<&Function, NoFunction> {
+    pub(crate) fn find(&self, name: &str) -> Result<&Function, NoFunction> {
         let named: Vec<&Function> = self.functions.iter().filter(|function| function.is_named(name)).collect();
         if let [function] = named[..] {
             return Ok(function);

@@ -20,7 +20,7 @@ pub const MAX_RANDOM: u64 = 1 << 20;
 
 /// What a guest was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     Memory,
     Table,
     /// Its limits allow it, and this machine does not.
@@ -28,7 +28,7 @@ pub(super) enum Refused {
 }
 
 /// Counts what an instance holds.
-pub(super) struct Meter {
+pub(crate) struct Meter {
     memory: Count,
     elements: Count,
     /// The last thing that was refused in this call; a guest often traps because of it.
@@ -72,7 +72,7 @@ impl Count {
 }
 
 impl Meter {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         let memory = usize::try_from(limits.memory_mib()).unwrap_or(usize::MAX).saturating_mul(1 << 20);
         Self { memory: Count::new(memory), elements: Count::new(MAX_TABLE_ELEMENTS), refused: None }
     }

@@ -33,7 +33,7 @@ fn closest(found: Option<&String>) -> String {
 }
 
 /// Links what is granted, and WASI where it is imported. Ungranted interfaces are not there at all (invariant 5).
-pub(super) fn linker(engine: &Engine, grants: &Grants, wasi: bool) -> wasmtime::Result<Linker<State>> {
+pub(crate) fn linker(engine: &Engine, grants: &Grants, wasi: bool) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     log::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     for capability in grants.keys() {
@@ -56,7 +56,7 @@ pub(super) fn linker(engine: &Engine, grants: &Grants, wasi: bool) -> wasmtime::
 }
 
 /// Whether a component imports anything of WASI.
-pub(super) fn imports_wasi(component: &Component) -> bool {
+pub(crate) fn imports_wasi(component: &Component) -> bool {
     component.component_type().imports(component.engine()).any(|(name, _)| name.starts_with("wasi:"))
 }
 

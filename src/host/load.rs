@@ -124,7 +124,7 @@ fn is_refusal(error: &wasmtime::Error) -> bool {
 }
 
 /// Whether an error comes from one of these of the system.
-pub(super) fn is_of_system(error: &wasmtime::Error, any: &[Errno]) -> bool {
+pub(crate) fn is_of_system(error: &wasmtime::Error, any: &[Errno]) -> bool {
     let is_any = |cause: &(dyn std::error::Error + 'static)| {
         let io = cause.downcast_ref::<std::io::Error>();
         let errno = cause.downcast_ref::<Errno>().copied().or_else(|| Errno::from_io_error(io?));

@@ -24,7 +24,7 @@ pub const LINE_COST: usize = 64;
 
 /// The log of one instance. Clones write to the same log.
 #[derive(Clone)]
-pub(super) struct GuestLog(Arc<Inner>);
+pub(crate) struct GuestLog(Arc<Inner>);
 
 struct Inner {
     extension: String,
@@ -42,19 +42,19 @@ struct State {
 }
 
 impl GuestLog {
-    pub(super) fn new(extension: &str, log: Option<Arc<dyn Log>>) -> Self {
+    pub(crate) fn new(extension: &str, log: Option<Arc<dyn Log>>) -> Self {
         Self(Arc::new(Inner { extension: extension.to_owned(), log, state: Mutex::default() }))
     }
 
     /// A new call begins, with a new allowance.
-    pub(super) fn start_call(&self) {
+    pub(crate) fn start_call(&self) {
         let mut state = self.state();
         state.written = 0;
         state.dropping = false;
     }
 
     /// A call has ended: what stands in half a line is written.
-    pub(super) fn end_call(&self) {
+    pub(crate) fn end_call(&self) {
         let (stdout, stderr) = {
             let mut state = self.state();
             (std::mem::take(&mut state.stdout), std::mem::take(&mut state.stderr))
@@ -67,7 +67,7 @@ impl GuestLog {
     }
 
     /// Writes a message, one line for each of its lines.
-    pub(super) fn message(&self, source: Source, text: &str) {
+    pub(crate) fn message(&self, source: Source, text: &str) {
         for line in text.lines() {
             self.line(source, line);
             if self.state().dropping {
@@ -77,7 +77,7 @@ impl GuestLog {
     }
 
     /// Writes what the host has to say of the guest.
-    pub(super) fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         self.line(Source::Host, text);
     }
 
@@ -142,7 +142,7 @@ fn shorten(text: &str) -> Cow<'_, str> {
 
 /// A guest's standard output or standard error.
 #[derive(Clone)]
-pub(super) struct Stream {
+pub(crate) struct Stream {
     pub log: GuestLog,
     pub source: Source,
 }

@@ -30,7 +30,7 @@ pub struct Given {
 }
 
 /// What all instances of an extension share.
-pub(super) struct Settings {
+pub(crate) struct Settings {
     pub given: Given,
     pub backends: Backends,
 }
@@ -48,7 +48,7 @@ pub struct Folder {
 }
 
 /// The data of one wasmtime store.
-pub(super) struct State {
+pub(crate) struct State {
     pub settings: Arc<Settings>,
     pub meter: Meter,
     pub log: GuestLog,
@@ -59,7 +59,7 @@ pub(super) struct State {
 impl State {
     /// # Errors
     /// If a granted folder cannot be opened.
-    pub(super) fn new(settings: &Arc<Settings>) -> wasmtime::Result<Self> {
+    pub(crate) fn new(settings: &Arc<Settings>) -> wasmtime::Result<Self> {
         let log = GuestLog::new(&settings.given.name, settings.backends.log.clone());
         let mut wasi = WasiCtxBuilder::new();
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).max_random_size(MAX_RANDOM);

@@ -44,12 +44,12 @@ pub enum Cause {
 }
 
 impl Stop {
-    pub(super) fn time(limits: &Limits) -> Self {
+    pub(crate) fn time(limits: &Limits) -> Self {
         Self { cause: Cause::Time(limits.time_ms()), backtrace: Vec::new() }
     }
 
     /// Finds out what an error of wasmtime means, with the help of the store that it left behind.
-    pub(super) fn new(error: &wasmtime::Error, store: &Store<State>) -> Self {
+    pub(crate) fn new(error: &wasmtime::Error, store: &Store<State>) -> Self {
         let state = store.data();
         let trap = error.downcast_ref::<Trap>();
         let words = trap.map_or_else(|| escape(&innermost(error)).into_owned(), |trap| trap_words(*trap));

@@ -120,7 +120,7 @@ impl<'a> Text<'a> {
 
 /// The merge-conflict marker that a line begins with: seven or more of one sign (`conflict-marker-size` in
 /// gitattributes(5)), alone or before a space.
-pub(super) fn conflict_marker(line: &str) -> Option<&str> {
+pub(crate) fn conflict_marker(line: &str) -> Option<&str> {
     let sign = line.chars().next().filter(|sign| "<|=>".contains(*sign))?;
     let rest = line.trim_start_matches(sign);
     let marker = &line[..line.len() - rest.len()];

@@ -9,7 +9,7 @@ use super::manifest_reader::normalize;
 use super::problem::Problem;
 
 /// Every grant of the table; what is `false` or an empty list grants nothing.
-pub(super) fn read_grants<'a>(
+pub(crate) fn read_grants<'a>(
     text: &'a Text<'a>,
     form: Form,
     mut table: Fields<'a>,

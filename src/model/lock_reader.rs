@@ -16,7 +16,7 @@ use super::reference::OciReference;
 const MERGE: &str = "`sesame lock` merges the two sides; finish the merge of sesame.toml first";
 
 /// Reads a lock, and notes every problem on the way.
-pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Lock, Vec<Problem>> {
+pub(crate) fn read(file: &str, bytes: &[u8]) -> Result<Lock, Vec<Problem>> {
     let text = Text::new(file, bytes).map_err(|problem| vec![problem])?;
     let table = text.parse().map_err(|mut problems| {
         for problem in &mut problems {

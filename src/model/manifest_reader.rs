@@ -18,14 +18,14 @@ use super::version::Requirement;
 
 /// Reads file after file into one manifest.
 #[derive(Default)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     pub manifest: Manifest,
     /// Where each name was declared first, whether or not the rest of it was right.
     places: BTreeMap<ExtensionName, String>,
 }
 
 impl Reader {
-    pub(super) fn read_main(&mut self, source: &ManifestSource) -> Result<(), Vec<Problem>> {
+    pub(crate) fn read_main(&mut self, source: &ManifestSource) -> Result<(), Vec<Problem>> {
         let text = Text::new(&source.file, &source.bytes).map_err(|problem| vec![problem])?;
         let table = text.parse()?;
         let mut problems = Vec::new();
@@ -49,7 +49,7 @@ impl Reader {
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    pub(super) fn read_drop_in(&mut self, DropIn { stem, source }: &DropIn) -> Result<(), Vec<Problem>> {
+    pub(crate) fn read_drop_in(&mut self, DropIn { stem, source }: &DropIn) -> Result<(), Vec<Problem>> {
         let text = Text::new(&source.file, &source.bytes).map_err(|problem| vec![problem])?;
         let table = text.parse()?;
         let mut problems = Vec::new();
@@ -234,7 +234,7 @@ fn read_details<'a>(
 }
 
 /// The table `limits`, of an extension or of a policy.
-pub(super) fn read_limits(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Limits {
+pub(crate) fn read_limits(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Limits {
     let mut limits = Limits::default();
     if let Some(mut table) = fields.table("limits", problems) {
         limits.max_memory_mib = table.integer("max_memory_mib", 1..=4096, problems).map(|limit| limit.value);
@@ -273,7 +273,7 @@ fn same_version(version: &str, tag: &str) -> bool {
 }
 
 /// `path` below `prefix`, with `.` and `..` resolved by their text; none where no file name is left.
-pub(super) fn normalize(prefix: &str, path: &str) -> Option<String> {
+pub(crate) fn normalize(prefix: &str, path: &str) -> Option<String> {
     let absolute = path.starts_with('/');
     let mut parts: Vec<&str> = Vec::new();
     let prefix = if absolute { "" } else { prefix };

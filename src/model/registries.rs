@@ -192,7 +192,7 @@ impl RegistryPattern {
 }
 
 /// Whether the name of a repository begins with a prefix of whole path components.
-pub(super) fn is_within(repository: &str, prefix: &str) -> bool {
+pub(crate) fn is_within(repository: &str, prefix: &str) -> bool {
     repository.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

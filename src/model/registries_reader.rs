@@ -13,13 +13,13 @@ const KEYS: [&str; 6] = ["mirrors", "mirrors-only", "plain-http", "insecure", "c
 
 /// Whose settings they are. Mirrors are a project's alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Whose {
+pub(crate) enum Whose {
     Project,
     Machine,
 }
 
 /// Paths are relative to `folder`.
-pub(super) fn read_registries(
+pub(crate) fn read_registries(
     text: &Text<'_>,
     fields: &Fields<'_>,
     whose: Whose,

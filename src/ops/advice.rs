@@ -231,7 +231,7 @@ fn unusable(why: &Unusable) -> String {
 }
 
 /// The options that grant capabilities on the command line.
-pub(super) fn grant_options(capabilities: &[Capability]) -> String {
+pub(crate) fn grant_options(capabilities: &[Capability]) -> String {
     capabilities.iter().map(|capability| format!("--grant {capability}")).collect::<Vec<_>>().join(" ")
 }
 

@@ -24,7 +24,7 @@ use crate::model::name::ExtensionName;
 use crate::model::plan::{Action, Blob, Origin, Plan, Role, StepId};
 use crate::model::report::StepOutcome;
 use crate::model::schedule::{Outcome, Schedule};
-use crate::registry::mirror::Registry;
+use crate::registry::source::selection::Registry;
 use crate::registry::source::{Sink, Stopped};
 use crate::store::blobs::{Blobs, Staging};
 use crate::store::code::cwasm;
@@ -38,7 +38,7 @@ use super::files::{digest_of, read_file};
 use super::target::Target;
 
 /// What the steps of a plan work on.
-pub(super) struct Workshop<'a> {
+pub(crate) struct Workshop<'a> {
     pub context: &'a Context,
     pub registry: &'a Registry,
     pub blobs: &'a Blobs,
@@ -69,7 +69,7 @@ impl<'a> Workshop<'a> {
 }
 
 /// Runs a plan and says how each step ended, in the plan's order.
-pub(super) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutcome>, Error> {
+pub(crate) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutcome>, Error> {
     let context = workshop.context;
     let engines = plan.steps().filter_map(|(_, step)| match &step.action {
         Action::Compile { engine, .. } => Some(engine),
@@ -103,7 +103,7 @@ pub(super) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutc
 ///
 /// # Errors
 /// [`Error::Interrupted`], and those of [`apply`].
-pub(super) fn faults(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<(ExtensionName, Fault)>, Error> {
+pub(crate) fn faults(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<(ExtensionName, Fault)>, Error> {
     let outcomes = apply(workshop, plan)?;
     let mut faults = Vec::new();
     for ((_, step), outcome) in plan.steps().zip(outcomes) {

@@ -21,7 +21,7 @@ pub enum Then {
 
 /// Takes steps that edit the person's files, and may end with [`make_live`]. If one fails, the files are put back; if the
 /// process is killed, the next `sync` completes what the files say by then. For whoever holds the store's guard.
-pub(super) fn change<T>(context: &Context, steps: impl FnOnce(&mut Undo) -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn change<T>(context: &Context, steps: impl FnOnce(&mut Undo) -> Result<T, Error>) -> Result<T, Error> {
     for folder in context.project.folders() {
         write::sweep(&folder)?;
     }
@@ -45,7 +45,7 @@ pub(super) fn change<T>(context: &Context, steps: impl FnOnce(&mut Undo) -> Resu
 }
 
 /// Makes live what manifest and lock say by now.
-pub(super) fn make_live(context: &Context, profile: Option<&ProfileName>) -> Result<SyncReport, Error> {
+pub(crate) fn make_live(context: &Context, profile: Option<&ProfileName>) -> Result<SyncReport, Error> {
     let options = Options {
         mode: Mode::Write,
         policy: LockPolicy::Locked,
@@ -56,7 +56,7 @@ pub(super) fn make_live(context: &Context, profile: Option<&ProfileName>) -> Res
 }
 
 /// The same, if that is what comes then.
-pub(super) fn then_live(
+pub(crate) fn then_live(
     context: &Context,
     then: Then,
     profile: Option<&ProfileName>,
@@ -68,7 +68,7 @@ pub(super) fn then_live(
 }
 
 /// Refuses, before anything is asked or fetched, what the sync at the end would refuse: a live set of another manifest.
-pub(super) fn check_owner(context: &Context, profile: Option<&ProfileName>, manifest: &Manifest) -> Result<(), Error> {
+pub(crate) fn check_owner(context: &Context, profile: Option<&ProfileName>, manifest: &Manifest) -> Result<(), Error> {
     let profile = profile.or(manifest.profile.as_ref()).cloned().unwrap_or_default();
     match generations::live(&context.paths, &profile)? {
         Some((_, live)) if live.manifest != context.project.manifest().display().to_string() => {

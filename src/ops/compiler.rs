@@ -26,7 +26,7 @@ const END: Duration = Duration::from_secs(60);
 type Work = (Digest, EngineKey, Metering);
 
 /// Looks at components and compiles them. No worker is started before the first, and none is left when this is dropped.
-pub(super) struct Compiler {
+pub(crate) struct Compiler {
     settings: Settings,
     paths: StorePaths,
     worker: Mutex<Option<Arc<Process>>>,

@@ -29,7 +29,7 @@ const LARGE_BLOCK: &str = "8388608";
 const LAST_WORDS: u64 = 16 << 10;
 
 /// What comes of a request.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Examined(Result<Box<Examined>, Unusable>, Vec<u8>),
     /// The worker is no more; `to_blame` if that can only be this request's doing.
     Lost {
@@ -39,7 +39,7 @@ pub(super) enum Answer {
 }
 
 /// A worker. It is killed when this is dropped.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Arc<Mutex<Child>>,
     requests: Sender<(Request, Arc<Vec<u8>>)>,
     listeners: Arc<Mutex<Listeners>>,
@@ -56,7 +56,7 @@ struct Listeners {
 }
 
 /// Who waits for the answer to a request.
-pub(super) struct Listener {
+pub(crate) struct Listener {
     /// Told when the worker begins with it; gone after that.
     begun: Option<oneshot::Sender<()>>,
     /// Whether the worker has worked on something else meanwhile.

@@ -31,7 +31,7 @@ const ARCHITECTURE: TargetArch = TargetArch::riscv64;
 /// # Errors
 /// If the memory cannot be bounded. Where the calls cannot be refused, as by a kernel without seccomp, the reason is given
 /// instead: nothing here makes them.
-pub(super) fn confine(memory: u64) -> io::Result<Option<String>> {
+pub(crate) fn confine(memory: u64) -> io::Result<Option<String>> {
     bound(Resource::Data, memory)?;
     bound(Resource::Core, 0)?;
     let rules: BTreeMap<_, _> = REFUSED.into_iter().map(|call| (call, Vec::new())).collect();

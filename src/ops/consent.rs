@@ -37,7 +37,7 @@ pub enum Consent {
 
 /// What has the name so far.
 #[derive(Clone, Copy)]
-pub(super) enum Before<'a> {
+pub(crate) enum Before<'a> {
     Nothing,
     /// Another revision of the same extension: what it was granted holds on.
     Same(&'a Extension),
@@ -49,7 +49,7 @@ pub(super) enum Before<'a> {
 ///
 /// # Errors
 /// [`Error::NoConsent`] and [`Error::Inherits`] if there is nobody to ask, [`Error::Declined`] if they say no.
-pub(super) fn agree(
+pub(crate) fn agree(
     name: &ExtensionName,
     source: &str,
     entry: &LockEntry,

@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 
 use crate::model::event::{Event, Observer};
 use crate::model::registries::{Registries, Settings};
-use crate::registry::mirror::{Network, Reach, Registry};
-use crate::registry::secret::Credential;
+use crate::registry::auth::secret::Credential;
+use crate::registry::source::selection::{Network, Reach, Registry};
 use crate::store::integrity::store_permissions;
 use crate::store::paths::StorePaths;
 use crate::store::store_lock::{self, Guard};
@@ -110,7 +110,7 @@ impl Interrupt {
     ///
     /// # Errors
     /// [`Error::Interrupted`], or the future's own.
-    pub(super) fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
         let result = runtime.block_on(async {
             tokio::select! {
@@ -125,7 +125,7 @@ impl Interrupt {
     }
 
     /// Ends once the interrupt is set.
-    pub(super) async fn wait(&self) {
+    pub(crate) async fn wait(&self) {
         while !self.is_set() {
             self.0.notify.notified().await;
         }
@@ -134,7 +134,7 @@ impl Interrupt {
 
 impl Context {
     /// Waits for the right to change the store, which is this user's alone then.
-    pub(super) fn guard(&self) -> Result<Guard, Error> {
+    pub(crate) fn guard(&self) -> Result<Guard, Error> {
         let guard = self.guard_as_it_is()?;
         for folder in store_permissions::mend(&self.paths)? {
             let message = format!("others could write to {}; now only you can", folder.display());
@@ -144,7 +144,7 @@ impl Context {
     }
 
     /// The same for whoever mends it.
-    pub(super) fn guard_as_it_is(&self) -> Result<Guard, Error> {
+    pub(crate) fn guard_as_it_is(&self) -> Result<Guard, Error> {
         store_permissions::check_owner(&self.paths)?;
         let interrupted = || self.interrupt.is_set();
         let wait = |holder: &str| self.observer.notice(&Event::Waiting { holder });
@@ -152,19 +152,19 @@ impl Context {
     }
 
     /// Tells the person what stops nothing.
-    pub(super) fn warn(&self, warnings: &[String]) {
+    pub(crate) fn warn(&self, warnings: &[String]) {
         for message in warnings {
             self.observer.notice(&Event::Warning { message });
         }
     }
 
     /// The registries of a project, as this machine reaches them.
-    pub(super) fn registry(&self, project: &Registries) -> Result<Registry, Error> {
+    pub(crate) fn registry(&self, project: &Registries) -> Result<Registry, Error> {
         self.registry_with(project, None)
     }
 
     /// The same, with the one credential to use instead of those that people have.
-    pub(super) fn registry_with(&self, project: &Registries, given: Option<Credential>) -> Result<Registry, Error> {
+    pub(crate) fn registry_with(&self, project: &Registries, given: Option<Credential>) -> Result<Registry, Error> {
         let policy = read_policy(&self.user)?;
         let settings = Settings { project: project.clone(), machine: policy.registries };
         let mut network = self.network.clone();
@@ -173,7 +173,7 @@ impl Context {
     }
 
     /// Runs a future to its end, or to the interrupt.
-    pub(super) fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.interrupt.block_on(future)
     }
 }

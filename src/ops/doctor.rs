@@ -12,7 +12,7 @@ use crate::model::reference::OciRepository;
 use crate::model::registries::{Mirror, RegistryPattern};
 use crate::model::registry_report::{Access, Credentials};
 use crate::model::text::{count, size};
-use crate::registry::mirror::Reach;
+use crate::registry::source::selection::Reach;
 use crate::store::integrity::{fsck, store_permissions};
 use crate::store::{generations, write};
 

@@ -317,7 +317,7 @@ impl Error {
     }
 
     /// Says of which extension a component cannot be used.
-    pub(super) fn of_extension(self, name: &ExtensionName) -> Self {
+    pub(crate) fn of_extension(self, name: &ExtensionName) -> Self {
         match self {
             Self::Unusable(Unusable::OtherEngine) => self,
             Self::Unusable(source) => Self::UnusableExtension { name: name.to_string(), source },
@@ -326,7 +326,7 @@ impl Error {
     }
 
     /// Says which file cannot be used.
-    pub(super) fn of_file(self, path: &Path) -> Self {
+    pub(crate) fn of_file(self, path: &Path) -> Self {
         match self {
             Self::Unusable(Unusable::OtherEngine) => self,
             Self::Unusable(source) => Self::UnusableFile { path: path.to_owned(), source },
@@ -335,7 +335,7 @@ impl Error {
     }
 
     /// There is no extension of this name among the `known` ones of a place.
-    pub(super) fn no_extension<'a>(
+    pub(crate) fn no_extension<'a>(
         name: &ExtensionName,
         place: String,
         known: impl IntoIterator<Item = &'a ExtensionName>,
@@ -347,7 +347,7 @@ impl Error {
     }
 
     /// There is no extension of this name among the live ones of a profile.
-    pub(super) fn not_live(name: &ExtensionName, profile: &ProfileName, live: &[LiveExtension]) -> Self {
+    pub(crate) fn not_live(name: &ExtensionName, profile: &ProfileName, live: &[LiveExtension]) -> Self {
         Self::no_extension(name, format!("the profile `{profile}`"), live.iter().map(|extension| &extension.name))
     }
 

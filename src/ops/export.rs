@@ -11,9 +11,9 @@ use crate::model::digest::Digest;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::Manifest;
 use crate::model::plan::{MAX_COMPONENT, Need, Plan};
-use crate::registry::bundle::{Bundle, EMPTY_CONFIG, Rendered, render};
 use crate::registry::layout::MARKER;
-use crate::registry::shelf::{blob_name, header, is_archive};
+use crate::registry::layout::bundle::{Bundle, EMPTY_CONFIG, Rendered, render};
+use crate::registry::layout::reader::{blob_name, header, is_archive};
 use crate::store::blobs::Blobs;
 use crate::store::integrity::scan::{Notes, Wanted, scan};
 use crate::store::{self, write};
@@ -142,7 +142,7 @@ fn is_inside(path: &str) -> bool {
 
 /// Whether a bundle may have a component of this path: below the folder of the manifest, and nothing that another program
 /// would take for its own, such as a makefile, or what stands in a hidden folder.
-pub(super) fn is_carried(path: &str) -> bool {
+pub(crate) fn is_carried(path: &str) -> bool {
     is_inside(path) && path.ends_with(".wasm") && path.split('/').all(|part| !part.starts_with('.'))
 }
 

@@ -11,7 +11,7 @@ use crate::store::blobs::hash;
 use crate::user_files;
 
 /// A component's file: its digest and size, or what else it is.
-pub(super) enum ComponentFile {
+pub(crate) enum ComponentFile {
     Component {
         digest: Digest,
         size: u64,
@@ -23,7 +23,7 @@ pub(super) enum ComponentFile {
 }
 
 /// Looks at a file that should be a component, without taking more than its first bytes into memory.
-pub(super) fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
+pub(crate) fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
     let fault = |source| Error::Read { path: path.to_owned(), source };
     let Some(mut file) = user_files::open(path).map_err(fault)? else { return Ok(ComponentFile::Missing) };
     let length = file.metadata().map_err(fault)?.len();
@@ -41,7 +41,7 @@ pub(super) fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
 ///
 /// # Errors
 /// [`Error::FileTooLarge`] if it has more bytes than a component may have.
-pub(super) fn digest_of(path: &Path) -> Result<Option<Digest>, Error> {
+pub(crate) fn digest_of(path: &Path) -> Result<Option<Digest>, Error> {
     let fault = |source| Error::Read { path: path.to_owned(), source };
     let Some(mut file) = user_files::open(path).map_err(fault)? else { return Ok(None) };
     if file.metadata().map_err(fault)?.len() > MAX_COMPONENT {
@@ -51,11 +51,11 @@ pub(super) fn digest_of(path: &Path) -> Result<Option<Digest>, Error> {
 }
 
 /// The first `limit` bytes of a file, or all of them; none if there is no such file.
-pub(super) fn read_file(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+pub(crate) fn read_file(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
     user_files::read(path, limit).map_err(|source| Error::Read { path: path.to_owned(), source })
 }
 
 /// All bytes of a file that may be as large as a component; none if there is no such file.
-pub(super) fn read_whole(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+pub(crate) fn read_whole(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     user_files::read_whole(path, MAX_COMPONENT).map_err(|source| Error::Read { path: path.to_owned(), source })
 }

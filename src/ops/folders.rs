@@ -76,7 +76,7 @@ impl FolderError {
     }
 
     /// What to do about it.
-    pub(super) fn hint(&self) -> String {
+    pub(crate) fn hint(&self) -> String {
         let text = match self {
             Self::Missing { path, source } => match source.kind() {
                 ErrorKind::NotFound if !path.is_symlink() => "create the folder, or remove the grant",
@@ -106,7 +106,7 @@ impl FolderError {
 
 /// Where granted folders are looked for, and which are never given.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Places {
+pub(crate) struct Places {
     /// What `~` stands for.
     home: Option<PathBuf>,
     /// What relative folders are relative to.
@@ -126,7 +126,7 @@ pub(super) struct Places {
 
 /// What a guest must not be able to change, besides what is active in other profiles.
 #[derive(Clone, Copy)]
-pub(super) struct Beside<'a> {
+pub(crate) struct Beside<'a> {
     /// The active set of its own profile.
     pub set: Option<&'a Generation>,
     /// The project that the person is in.
@@ -151,7 +151,7 @@ impl Places {
     ///
     /// # Errors
     /// Those of `readers`.
-    pub(super) fn new<'a>(
+    pub(crate) fn new<'a>(
         paths: &StorePaths,
         user: &User,
         base: &Path,
@@ -178,7 +178,7 @@ impl Places {
     ///
     /// # Errors
     /// Those of [`Readers::of_machine`] and [`Readers::project_as_it_is`].
-    pub(super) fn beside_active<'a>(
+    pub(crate) fn beside_active<'a>(
         paths: &StorePaths,
         user: &User,
         base: &Path,
@@ -224,7 +224,7 @@ impl Places {
 
 /// A granted folder that cannot be used on this machine, and may be on another.
 #[derive(Debug)]
-pub(super) struct Unusable {
+pub(crate) struct Unusable {
     /// What it means, and why.
     pub what: String,
     pub hint: String,
@@ -250,7 +250,7 @@ impl fmt::Display for Unusable {
 /// # Errors
 /// [`Error::Extensions`] if a folder is never given, [`Error::WrittenByOther`] if an extension of another profile may write to
 /// something that the manifest reads, and those of [`Readers::of_machine`].
-pub(super) fn check_manifest(
+pub(crate) fn check_manifest(
     context: &Context,
     manifest: &Manifest,
     profile: &ProfileName,
@@ -283,7 +283,7 @@ pub(super) fn check_manifest(
 
 /// The same for a generation, before it becomes active again. Its grants were agreed to before, so a manifest that cannot be
 /// read does not stop it.
-pub(super) fn check_generation(context: &Context, set: &Generation) -> Result<Vec<Unusable>, Error> {
+pub(crate) fn check_generation(context: &Context, set: &Generation) -> Result<Vec<Unusable>, Error> {
     let (paths, user) = (&context.paths, &context.user);
     let others = active_generations(paths, Some(&set.profile));
     let written = written_by_all(&others, user);
@@ -376,7 +376,7 @@ fn refuse_written(written: &[Granted], own: &Readers) -> Result<(), Error> {
 
 /// The folders that `grants` name. One that is granted for both reading and writing is there once. None may lie in one
 /// that is granted for writing: whoever writes there could put a link in its place.
-pub(super) fn folders(grants: &Grants, places: &Places) -> Vec<Result<Folder, FolderError>> {
+pub(crate) fn folders(grants: &Grants, places: &Places) -> Vec<Result<Folder, FolderError>> {
     let mut wanted: BTreeMap<&str, bool> = BTreeMap::new();
     for (capability, writable) in [(Capability::FsRead, false), (Capability::FsWrite, true)] {
         for folder in named(grants, capability) {

@@ -32,7 +32,7 @@ pub fn sync(context: &Context, options: &Options) -> Option<UpToDate> {
 }
 
 /// What a command has before it looks at anything.
-pub(super) struct Glance<'a> {
+pub(crate) struct Glance<'a> {
     context: &'a Context,
     name: String,
     started: SystemTime,

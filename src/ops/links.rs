@@ -8,13 +8,13 @@ use std::path::{Component, Path, PathBuf};
 const LINKS: usize = 40;
 
 /// An absolute path with its links followed, as far as it is there.
-pub(super) fn canonical(path: &Path) -> PathBuf {
+pub(crate) fn canonical(path: &Path) -> PathBuf {
     followed(path).1
 }
 
 /// The links on the way of an absolute path, each at the place where it really is, and where the path leads, as far as it is
 /// there.
-pub(super) fn followed(path: &Path) -> (Vec<PathBuf>, PathBuf) {
+pub(crate) fn followed(path: &Path) -> (Vec<PathBuf>, PathBuf) {
     let parts = |path: &Path| path.components().map(|part| part.as_os_str().to_owned()).collect::<VecDeque<_>>();
     let (mut at, mut links, mut rest) = (PathBuf::new(), Vec::new(), parts(path));
     while let Some(part) = rest.pop_front() {

@@ -250,7 +250,7 @@ pub fn file_name(file: &Path) -> String {
 }
 
 /// Reads a component's file whole.
-pub(super) fn read_component(file: &Path) -> Result<Vec<u8>, Error> {
+pub(crate) fn read_component(file: &Path) -> Result<Vec<u8>, Error> {
     let bytes = read_file(file, MAX_COMPONENT + 1)?.ok_or_else(|| Error::NoSuchFile(file.to_owned()))?;
     if bytes.len() as u64 > MAX_COMPONENT {
         return Err(Error::FileTooLarge { path: file.to_owned() });
@@ -263,12 +263,12 @@ pub(super) fn read_component(file: &Path) -> Result<Vec<u8>, Error> {
 
 /// Where the grants of an extension come from.
 #[derive(Clone, Copy)]
-pub(super) enum GrantedBy {
+pub(crate) enum GrantedBy {
     Generation,
     Command,
 }
 
-pub(super) fn host_error(name: &str, granted_by: GrantedBy, error: HostError) -> Error {
+pub(crate) fn host_error(name: &str, granted_by: GrantedBy, error: HostError) -> Error {
     let name = name.to_owned();
     match error {
         HostError::Engine(error) => error.into(),

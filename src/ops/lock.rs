@@ -20,7 +20,7 @@ use crate::model::reference::OciReference;
 use crate::model::registries::Registries;
 use crate::model::report::{LockOutcome, LockReport, UpToDate};
 use crate::model::version::{Requirement, passed_over};
-use crate::registry::mirror::Registry;
+use crate::registry::source::selection::Registry;
 use crate::store::blobs::Blobs;
 use crate::store::integrity::scan::{Notes, Wanted, scan};
 use crate::store::write::temporary_folder;
@@ -63,7 +63,7 @@ pub fn lock(context: &Context, mode: Mode, upgrade: &Upgrade) -> Result<LockRepo
 }
 
 /// The same, with its warnings for the caller.
-pub(super) fn lock_silently(
+pub(crate) fn lock_silently(
     context: &Context,
     mode: Mode,
     upgrade: &Upgrade,
@@ -103,12 +103,12 @@ pub(super) fn lock_silently(
 }
 
 /// Makes and writes the lock. For whoever holds the store's guard.
-pub(super) fn write(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(Lock, LockReport), Error> {
+pub(crate) fn write(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(Lock, LockReport), Error> {
     write_with(context, manifest, upgrade, None)
 }
 
 /// Like [`write`], with one entry that is known already and is not resolved again.
-pub(super) fn write_with(
+pub(crate) fn write_with(
     context: &Context,
     manifest: &Manifest,
     upgrade: &Upgrade,
@@ -124,14 +124,14 @@ pub(super) fn write_with(
 }
 
 /// Makes the lock that [`write`] would write, and leaves the store alone.
-pub(super) fn preview(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(Lock, LockReport), Error> {
+pub(crate) fn preview(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(Lock, LockReport), Error> {
     let scratch = temporary_folder()?;
     let blobs = Blobs::in_front_of(&context.paths, scratch.path().to_owned());
     make(context, manifest, upgrade, None, &blobs)
 }
 
 /// Why the lock has to be made again; empty if it need not.
-pub(super) fn stale(
+pub(crate) fn stale(
     context: &Context,
     manifest: &Manifest,
     lock: &Lock,
@@ -140,7 +140,7 @@ pub(super) fn stale(
 }
 
 /// Refuses to resolve again what the manifest does not name.
-pub(super) fn check_upgrade(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(), Error> {
+pub(crate) fn check_upgrade(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(), Error> {
     let Upgrade::Names(names) = upgrade else { return Ok(()) };
     match names.iter().find(|name| !manifest.extensions.contains_key(*name)) {
         None => Ok(()),
@@ -219,13 +219,13 @@ fn make(
 
 /// What some extensions were resolved to, and why that failed for others.
 #[derive(Default)]
-pub(super) struct Resolved {
+pub(crate) struct Resolved {
     pub entries: Vec<(ExtensionName, LockEntry)>,
     pub faults: Vec<(ExtensionName, Fault)>,
 }
 
 /// Finds out what to lock some extensions to, and why that cannot be done for others. Looks at no grants.
-pub(super) fn resolve_all(
+pub(crate) fn resolve_all(
     context: &Context,
     registries: &Registries,
     wanted: &[(&ExtensionName, &ComponentSource)],
@@ -302,7 +302,7 @@ async fn resolve(
 }
 
 /// The newest revision that fits a requirement.
-pub(super) async fn newest(
+pub(crate) async fn newest(
     context: &Context,
     registry: &Registry,
     name: &ExtensionName,

@@ -6,18 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::context::Context;
-use super::error::Error;
-use super::lock::resolve_all;
 use crate::host::grants::capabilities;
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::ComponentSource;
 use crate::model::name::ExtensionName;
 use crate::model::outdated_report::{Outdated, OutdatedReport};
 use crate::model::version::{Requirement, version};
-use crate::registry::mirror::Registry;
+use crate::registry::source::selection::Registry;
 use crate::store::blobs::Blobs;
 use crate::store::write::temporary_folder;
+
+use super::context::Context;
+use super::error::Error;
+use super::lock::resolve_all;
 
 /// Asks for the tags of every repository, and looks into what is newer.
 ///

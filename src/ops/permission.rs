@@ -19,12 +19,12 @@ use crate::model::policy::{Policy, SourceRules};
 use crate::model::reference::OciRepository;
 
 /// Checks that every import is granted (invariant 5).
-pub(super) fn check_grants(manifest: &Manifest, lock: &Lock) -> Result<(), Error> {
+pub(crate) fn check_grants(manifest: &Manifest, lock: &Lock) -> Result<(), Error> {
     refuse(ungranted(manifest, lock))
 }
 
 /// The extensions whose imports are not granted, or not there.
-pub(super) fn ungranted(manifest: &Manifest, lock: &Lock) -> Vec<(ExtensionName, Fault)> {
+pub(crate) fn ungranted(manifest: &Manifest, lock: &Lock) -> Vec<(ExtensionName, Fault)> {
     let checked = lock.entries.iter().map(|(name, entry)| {
         check_offered(name.as_str(), &entry.imports)?;
         let wanted = manifest.extensions.get(name);
@@ -44,19 +44,19 @@ pub(super) fn ungranted(manifest: &Manifest, lock: &Lock) -> Vec<(ExtensionName,
 }
 
 /// An error of some faults, if there are any.
-pub(super) fn refuse(mut faults: Vec<(ExtensionName, Fault)>) -> Result<(), Error> {
+pub(crate) fn refuse(mut faults: Vec<(ExtensionName, Fault)>) -> Result<(), Error> {
     faults.sort_by(|a, b| a.0.cmp(&b.0));
     if faults.is_empty() { Ok(()) } else { Err(Error::Extensions { faults, changes: Vec::new() }) }
 }
 
 /// Checks that the host has every imported interface.
-pub(super) fn check_offered(name: &str, imports: &BTreeSet<String>) -> Result<(), Error> {
+pub(crate) fn check_offered(name: &str, imports: &BTreeSet<String>) -> Result<(), Error> {
     let refusals = grants::refused(imports, &everything());
     if refusals.is_empty() { Ok(()) } else { Err(Error::NotOffered { name: name.to_owned(), refusals }) }
 }
 
 /// Warnings of grants that no import can use. They do no harm, but are most likely not what was meant.
-pub(super) fn unused_grants(manifest: &Manifest, lock: &Lock) -> Vec<String> {
+pub(crate) fn unused_grants(manifest: &Manifest, lock: &Lock) -> Vec<String> {
     let mut warnings = Vec::new();
     for (name, extension) in &manifest.extensions {
         let Some(entry) = lock.entries.get(name) else { continue };
@@ -70,7 +70,7 @@ pub(super) fn unused_grants(manifest: &Manifest, lock: &Lock) -> Vec<String> {
 }
 
 /// Lowers limits to what the machine allows, with a warning for each that was set higher.
-pub(super) fn apply_policy(policy: &Policy, manifest: &mut Manifest) -> Vec<String> {
+pub(crate) fn apply_policy(policy: &Policy, manifest: &mut Manifest) -> Vec<String> {
     let mut warnings = Vec::new();
     for (name, extension) in &mut manifest.extensions {
         let wanted = extension.limits;
@@ -94,7 +94,7 @@ pub(super) fn apply_policy(policy: &Policy, manifest: &mut Manifest) -> Vec<Stri
 }
 
 /// Checks that everything comes from where this machine lets extensions come from.
-pub(super) fn check_sources(rules: &SourceRules, manifest: &Manifest, lock: Option<&Lock>) -> Result<(), Error> {
+pub(crate) fn check_sources(rules: &SourceRules, manifest: &Manifest, lock: Option<&Lock>) -> Result<(), Error> {
     let wanted = manifest.extensions.iter();
     let wanted = wanted.filter_map(|(name, extension)| Some((name, extension.source.repository()?)));
     let locked = lock.into_iter().flat_map(|lock| &lock.entries).filter_map(|(name, entry)| match &entry.source {
@@ -105,7 +105,7 @@ pub(super) fn check_sources(rules: &SourceRules, manifest: &Manifest, lock: Opti
 }
 
 /// The same for extensions that were live, or are.
-pub(super) fn check_live_sources(rules: &SourceRules, extensions: &[LiveExtension]) -> Result<(), Error> {
+pub(crate) fn check_live_sources(rules: &SourceRules, extensions: &[LiveExtension]) -> Result<(), Error> {
     let sources = extensions
         .iter()
         .filter_map(|extension| Some((&extension.name, extension.reference.as_ref()?.without_revision())));
@@ -126,7 +126,7 @@ fn check_repositories<'a>(
 }
 
 /// The files that [`read_policy`] reads, each of which may be absent.
-pub(super) fn policy_files(user: &User) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn policy_files(user: &User) -> impl Iterator<Item = PathBuf> {
     user.policies.iter().cloned().chain([host_file(user)])
 }
 
@@ -147,7 +147,7 @@ pub fn read_policy(user: &User) -> Result<Policy, Error> {
 ///
 /// # Errors
 /// As [`read_policy`].
-pub(super) fn read_policies(user: &User) -> Result<Vec<(PathBuf, Policy)>, Error> {
+pub(crate) fn read_policies(user: &User) -> Result<Vec<(PathBuf, Policy)>, Error> {
     let read = |path: &Path| read_file(path, MAX_FILE as u64 + 1);
     let mut policies = Vec::new();
     for path in &user.policies {

@@ -128,7 +128,7 @@ impl Project {
 
     /// The project of a manifest that made a generation, whether it is still there or not. Who made it live answered for
     /// its files.
-    pub(super) fn of_generation(manifest: &Path) -> Self {
+    pub(crate) fn of_generation(manifest: &Path) -> Self {
         let folder = manifest.parent().unwrap_or(manifest).to_owned();
         Self { manifest: manifest.to_owned(), shown: folder.clone(), folder, trusted: true }
     }
@@ -142,7 +142,7 @@ impl Project {
     }
 
     /// Whether the person named the manifest, and answers for its files.
-    pub(super) fn is_trusted(&self) -> bool {
+    pub(crate) fn is_trusted(&self) -> bool {
         self.trusted
     }
 
@@ -176,7 +176,7 @@ impl Project {
     }
 
     /// Reads the desired state; a manifest that is not there yet is as good as an empty one.
-    pub(super) fn read_manifest_or_empty(&self) -> Result<Manifest, Error> {
+    pub(crate) fn read_manifest_or_empty(&self) -> Result<Manifest, Error> {
         self.parse_manifest(self.read(&self.manifest)?.unwrap_or_default())
     }
 
@@ -193,12 +193,12 @@ impl Project {
     }
 
     /// Where an extension's drop-in manifest is or would be, and what it is called in messages.
-    pub(super) fn drop_in(&self, name: &ExtensionName) -> (PathBuf, String) {
+    pub(crate) fn drop_in(&self, name: &ExtensionName) -> (PathBuf, String) {
         let file = Path::new(DROP_INS).join(format!("{name}.toml"));
         (self.folder.join(&file), self.shown.join(file).display().to_string())
     }
 
-    pub(super) fn lock_path(&self) -> PathBuf {
+    pub(crate) fn lock_path(&self) -> PathBuf {
         self.folder.join(LOCK)
     }
 
@@ -215,7 +215,7 @@ impl Project {
     ///
     /// # Errors
     /// As [`read_lock`](Self::read_lock), for each side.
-    pub(super) fn read_lock_or_merge(&self) -> Result<Option<Merged>, Error> {
+    pub(crate) fn read_lock_or_merge(&self) -> Result<Option<Merged>, Error> {
         let Some(bytes) = self.lock_bytes()? else { return Ok(None) };
         let read = match std::str::from_utf8(&bytes).ok().and_then(sides) {
             Some(sides) => merge(&self.shown_lock(), &sides),
@@ -225,18 +225,18 @@ impl Project {
     }
 
     /// The text of the lock as it is, for a diff; empty where there is none.
-    pub(super) fn lock_text(&self) -> Result<String, Error> {
+    pub(crate) fn lock_text(&self) -> Result<String, Error> {
         let bytes = self.lock_bytes()?.unwrap_or_default();
         Ok(String::from_utf8_lossy(&bytes).replace("\r\n", "\n"))
     }
 
-    pub(super) fn write_lock(&self, lock: &Lock) -> Result<(), Error> {
+    pub(crate) fn write_lock(&self, lock: &Lock) -> Result<(), Error> {
         Ok(write::replace_user_file(&self.lock_path(), lock.render().as_bytes())?)
     }
 
     /// All that people commit, as far as it is there: the manifest, its drop-ins and the lock, each under the name that it
     /// has in a project.
-    pub(super) fn committed(&self) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+    pub(crate) fn committed(&self) -> Result<BTreeMap<String, Vec<u8>>, Error> {
         let mut files = BTreeMap::new();
         files.extend(self.read(&self.manifest)?.map(|bytes| (MANIFEST.to_owned(), bytes)));
         files.extend(self.lock_bytes()?.map(|bytes| (LOCK.to_owned(), bytes)));
@@ -246,32 +246,32 @@ impl Project {
     }
 
     /// Where a file is that [`committed`](Self::committed) names.
-    pub(super) fn committed_path(&self, name: &str) -> PathBuf {
+    pub(crate) fn committed_path(&self, name: &str) -> PathBuf {
         if name == MANIFEST { self.manifest.clone() } else { self.folder.join(name) }
     }
 
     /// What a file of the project is called in messages.
-    pub(super) fn shown_file(&self, name: &str) -> String {
+    pub(crate) fn shown_file(&self, name: &str) -> String {
         if name == MANIFEST { self.shown_manifest() } else { self.shown.join(name).display().to_string() }
     }
 
     /// The folder of the project as the person would name it.
-    pub(super) fn shown_folder(&self) -> String {
+    pub(crate) fn shown_folder(&self) -> String {
         if self.shown.as_os_str().is_empty() { ".".to_owned() } else { self.shown.display().to_string() }
     }
 
     /// The folders that people's files are in, which may be absent.
-    pub(super) fn folders(&self) -> [PathBuf; 2] {
+    pub(crate) fn folders(&self) -> [PathBuf; 2] {
         [self.folder.clone(), self.folder.join(DROP_INS)]
     }
 
     /// The bytes of manifest and lock, each if it is there.
-    pub(super) fn texts(&self) -> Result<[Option<Vec<u8>>; 2], Error> {
+    pub(crate) fn texts(&self) -> Result<[Option<Vec<u8>>; 2], Error> {
         Ok([self.read(&self.manifest)?, self.lock_bytes()?])
     }
 
     /// The folder of drop-in manifests, which may be absent, and what is in it.
-    pub(super) fn drop_in_paths(&self) -> (PathBuf, Vec<PathBuf>) {
+    pub(crate) fn drop_in_paths(&self) -> (PathBuf, Vec<PathBuf>) {
         let folder = self.folder.join(DROP_INS);
         let entries = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
         let mut paths: Vec<PathBuf> = entries.collect();
@@ -280,7 +280,7 @@ impl Project {
     }
 
     /// Where a component's file is.
-    pub(super) fn component(&self, path: &str) -> PathBuf {
+    pub(crate) fn component(&self, path: &str) -> PathBuf {
         self.folder.join(path)
     }
 
@@ -288,7 +288,7 @@ impl Project {
     ///
     /// # Errors
     /// [`Error::NotUtf8`].
-    pub(super) fn written_path(&self, file: &Path, in_drop_in: bool) -> Result<String, Error> {
+    pub(crate) fn written_path(&self, file: &Path, in_drop_in: bool) -> Result<String, Error> {
         // A link stays one: who builds the component may have it lead elsewhere the next time.
         let name = file.file_name().unwrap_or_default();
         let path = file.parent().map_or_else(|| canonical(file), |folder| canonical(folder).join(name));
@@ -305,7 +305,7 @@ impl Project {
     ///
     /// # Errors
     /// [`Error::Extensions`] with every file that is missing or no component.
-    pub(super) fn component_digests(&self, manifest: &Manifest) -> Result<BTreeMap<String, Digest>, Error> {
+    pub(crate) fn component_digests(&self, manifest: &Manifest) -> Result<BTreeMap<String, Digest>, Error> {
         let mut digests = BTreeMap::new();
         let mut faults: Vec<(ExtensionName, Fault)> = Vec::new();
         for (name, extension) in &manifest.extensions {
@@ -319,7 +319,7 @@ impl Project {
     }
 
     /// The digest and size of one component's file.
-    pub(super) fn component_digest(
+    pub(crate) fn component_digest(
         &self,
         name: &ExtensionName,
         place: &str,

@@ -3,11 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::compiler::Compiler;
-use super::context::Context;
-use super::error::Error;
-use super::files::read_file;
-use super::live::read_component;
 use crate::engine::metadata;
 use crate::model::destination::Destination;
 use crate::model::digest::Digest;
@@ -15,9 +10,15 @@ use crate::model::plan::MAX_MANIFEST;
 use crate::model::registry_report::PushReport;
 use crate::registry::Error as Registry;
 use crate::registry::layout::{self, MARKER};
-use crate::registry::package::{Package, Taken};
-use crate::registry::push::Pushed;
+use crate::registry::publish::package::{Package, Taken};
+use crate::registry::publish::push::Pushed;
 use crate::store::write;
+
+use super::compiler::Compiler;
+use super::context::Context;
+use super::error::Error;
+use super::files::read_file;
+use super::live::read_component;
 
 /// What to publish, and where.
 #[derive(Debug, Clone)]

@@ -25,7 +25,7 @@ const GIT_FILE: u64 = 4 << 10;
 
 /// Everything that is read, by its path with links followed, and each link on the way to it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Readers {
+pub(crate) struct Readers {
     paths: BTreeMap<PathBuf, Reader>,
     /// The folders above which repositories were looked for.
     searched: BTreeSet<PathBuf>,
@@ -33,7 +33,7 @@ pub(super) struct Readers {
 
 /// Who reads a path, and as what.
 #[derive(Debug, Clone)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     /// ``the component of `clock` ``, `a policy`
     pub what: String,
     /// The manifest or policy that names it.
@@ -44,7 +44,7 @@ pub(super) struct Reader {
 
 /// What a manifest or a generation that cannot be read means for a folder to write to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OnUnreadable {
+pub(crate) enum OnUnreadable {
     /// None is given.
     Refuse,
     /// It is given beside what can be read: it was agreed to before.
@@ -53,7 +53,7 @@ pub(super) enum OnUnreadable {
 
 /// The active generations of all profiles, except one that the caller adds itself. Each that cannot be read is an
 /// [`Error::UnknownReader`], and so are all together if it cannot be found out which there are.
-pub(super) fn active_generations(paths: &StorePaths, except: Option<&ProfileName>) -> Vec<Result<Generation, Error>> {
+pub(crate) fn active_generations(paths: &StorePaths, except: Option<&ProfileName>) -> Vec<Result<Generation, Error>> {
     let unknown =
         |by: PathBuf| move |source: store::Error| Error::UnknownReader { by, source: Box::new(source.into()) };
     let profiles = match generations::profiles(paths).map_err(unknown(paths.profiles())) {
@@ -73,7 +73,7 @@ impl Readers {
     /// # Errors
     /// [`Error::Policy`] if a policy cannot be read, [`Error::UnknownReader`] if a generation or its manifest cannot be and
     /// that is refused.
-    pub(super) fn of_machine(
+    pub(crate) fn of_machine(
         user: &User,
         generations: impl IntoIterator<Item = Result<Generation, Error>>,
         on_unreadable: OnUnreadable,
@@ -100,7 +100,7 @@ impl Readers {
     }
 
     /// Adds what a manifest reads.
-    pub(super) fn project(&mut self, project: &Project, manifest: &Manifest) {
+    pub(crate) fn project(&mut self, project: &Project, manifest: &Manifest) {
         let path = project.manifest();
         self.files(project);
         for (name, extension) in &manifest.extensions {
@@ -115,7 +115,7 @@ impl Readers {
     ///
     /// # Errors
     /// As [`project_as_it_is`](Self::project_as_it_is).
-    pub(super) fn generation(&mut self, generation: &Generation) -> Result<(), Error> {
+    pub(crate) fn generation(&mut self, generation: &Generation) -> Result<(), Error> {
         let project = Project::of_generation(Path::new(&generation.manifest));
         for extension in &generation.extensions {
             if let Some(component) = &extension.path {
@@ -130,7 +130,7 @@ impl Readers {
     ///
     /// # Errors
     /// [`Error::UnknownReader`] if there is a manifest and it cannot be read. Its own files are added then, too.
-    pub(super) fn project_as_it_is(&mut self, project: &Project) -> Result<(), Error> {
+    pub(crate) fn project_as_it_is(&mut self, project: &Project) -> Result<(), Error> {
         let by = project.manifest();
         match project.read_manifest() {
             Ok(manifest) => {
@@ -151,7 +151,7 @@ impl Readers {
     }
 
     /// The reader of anything in a folder, or of something that the folder is a part of, with the path that it reads.
-    pub(super) fn reader_of(&self, folder: &Path) -> Option<(&Path, &Reader)> {
+    pub(crate) fn reader_of(&self, folder: &Path) -> Option<(&Path, &Reader)> {
         // What is below a folder comes right behind it. Best named is what exists by now.
         let below = || self.paths.range(folder.to_owned()..).take_while(|(path, _)| path.starts_with(folder));
         let below = below().find(|(path, _)| path.exists()).or_else(|| below().next());

@@ -2,18 +2,19 @@
 
 use std::path::Path;
 
-use super::context::Context;
-use super::error::Error;
-use super::files::read_file;
 use crate::model::MAX_FILE;
 use crate::model::reference::RegistryHost;
 use crate::model::registries::{Registries, RegistryPattern};
 use crate::model::registry_report::{Access, Credentials, LoginReport, LogoutReport, RegistryReport};
 use crate::registry::Error::Withheld;
-use crate::registry::credentials::Place;
-use crate::registry::docker_file::{DockerFile, erase, store};
-use crate::registry::secret::{Credential, Secret};
+use crate::registry::auth::credentials::Place;
+use crate::registry::auth::docker_config::{DockerFile, erase, store};
+use crate::registry::auth::secret::{Credential, Secret};
 use crate::store::write;
+
+use super::context::Context;
+use super::error::Error;
+use super::files::read_file;
 
 /// Looks whether a registry, or a namespace of it, can be reached and lets us in.
 ///

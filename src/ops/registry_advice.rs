@@ -2,14 +2,14 @@
 
 use crate::model::registries::is_loopback;
 use crate::registry::Error;
-use crate::registry::credentials::Place;
+use crate::registry::auth::credentials::Place;
 use crate::registry::error::{Distrust, Doing, RealmRefusal};
 
 /// Where a person says what a project may not.
 const POLICY: &str = "~/.config/pds/policy.toml";
 
 /// The next step, as one sentence without a period at its end.
-pub(super) fn registry(error: &Error) -> Option<String> {
+pub(crate) fn registry(error: &Error) -> Option<String> {
     let hint = match error {
         Error::NoTls { host } => {
             return Some(format!(

@@ -21,20 +21,20 @@ use super::project::Project;
 
 /// Everything that something is needed for.
 #[derive(Default)]
-pub(super) struct Roots {
+pub(crate) struct Roots {
     pub generations: Vec<Root>,
     /// By the path of the manifest.
     pub locks: BTreeMap<PathBuf, Lock>,
 }
 
 /// A generation, and whether it is live.
-pub(super) struct Root {
+pub(crate) struct Root {
     pub generation: Generation,
     is_live: bool,
 }
 
 /// Something that is there and cannot be read.
-pub(super) struct Unread {
+pub(crate) struct Unread {
     pub kind: FindingKind,
     pub path: PathBuf,
     /// Whether it says what is live.

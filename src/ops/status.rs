@@ -13,7 +13,7 @@ use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::{Action, Plan, Reason, Step};
 use crate::model::status_report::{Between, Difference, StatusReport};
 use crate::registry::Error as RegistryError;
-use crate::registry::mirror::Registry;
+use crate::registry::source::selection::Registry;
 use crate::store::integrity::scan::{Notes, scan};
 use crate::store::{self, generations};
 

@@ -89,7 +89,7 @@ pub fn sync(context: &Context, options: &Options) -> Result<SyncReport, Error> {
 
 /// The same for whoever holds the store's guard. Another run may have changed the store, the lock, or whose set is live
 /// before it was got, so it begins from the start.
-pub(super) fn sync_guarded(context: &Context, options: &Options) -> Result<SyncReport, Error> {
+pub(crate) fn sync_guarded(context: &Context, options: &Options) -> Result<SyncReport, Error> {
     let (work, lock_report) = match prepare(context, options)? {
         Prepared::Work(work) => (*work, None),
         Prepared::Stale(wish) => {
@@ -203,7 +203,7 @@ fn check_ownership(
 }
 
 /// A set that is wanted, and the plan to get there.
-pub(super) struct Work {
+pub(crate) struct Work {
     generation: Generation,
     lock: Lock,
     inventory: Inventory,
@@ -366,7 +366,7 @@ impl Work {
 }
 
 /// What the plan of a target needs to know about.
-pub(super) fn wanted(target: &Generation, lock: &Lock) -> Result<Wanted, Error> {
+pub(crate) fn wanted(target: &Generation, lock: &Lock) -> Result<Wanted, Error> {
     let is_needed = |metering| target.extensions.iter().any(|extension| extension.metering() == metering);
     let mut wanted = Wanted { engines: engine_keys(is_needed)?, ..Wanted::default() };
     for extension in &target.extensions {

@@ -14,7 +14,7 @@ use crate::registry::artifact::{self, Artifact};
 use crate::store::blobs::Blobs;
 
 /// A generation to activate, and the lock that it was described from.
-pub(super) struct Target {
+pub(crate) struct Target {
     pub generation: Generation,
     pub lock: Lock,
     /// The extensions of the live generation, which were confirmed before.

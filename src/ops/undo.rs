@@ -9,7 +9,7 @@ use crate::store::write::{self, Aside};
 
 /// The changes so far, in their order. Dropped without [`keep`](Self::keep), it puts everything back as well as it can.
 #[derive(Default)]
-pub(super) struct Undo(Vec<Change>);
+pub(crate) struct Undo(Vec<Change>);
 
 enum Change {
     /// A file was written: what it held before, and what it holds now, if that is known.
@@ -22,13 +22,13 @@ enum Change {
 
 impl Undo {
     /// Remembers a file as it is now, for a change that somebody else makes.
-    pub(super) fn remember(&mut self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn remember(&mut self, path: &Path) -> Result<(), Error> {
         self.0.push(Change::Written { path: path.to_owned(), old: read_whole(path)?, new: None });
         Ok(())
     }
 
     /// Writes a file, and makes the folder that it is in. A link is followed, the mode is kept.
-    pub(super) fn write(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn write(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
         if let Some(folder) = path.parent() {
             self.0.extend(write::create_user_folder(folder)?.into_iter().map(Change::Folder));
         }
@@ -38,7 +38,7 @@ impl Undo {
     }
 
     /// Takes a file away; of a link, the link.
-    pub(super) fn remove(&mut self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn remove(&mut self, path: &Path) -> Result<(), Error> {
         let aside = write::set_aside(path)?;
         self.0.push(Change::Removed { path: path.to_owned(), aside });
         Ok(())
@@ -48,7 +48,7 @@ impl Undo {
     ///
     /// # Errors
     /// The first that was moved aside and cannot be removed; the others are.
-    pub(super) fn keep(mut self) -> Result<(), Error> {
+    pub(crate) fn keep(mut self) -> Result<(), Error> {
         let mut result = Ok(());
         for change in std::mem::take(&mut self.0) {
             if let Change::Removed { aside, .. } = change {
@@ -62,7 +62,7 @@ impl Undo {
     ///
     /// # Errors
     /// The first file that cannot be put back, or that somebody has changed meanwhile; the others are.
-    pub(super) fn put_back(mut self) -> Result<(), Error> {
+    pub(crate) fn put_back(mut self) -> Result<(), Error> {
         let mut result = Ok(());
         for change in std::mem::take(&mut self.0).into_iter().rev() {
             result = result.and(change.put_back());

@@ -23,8 +23,8 @@ pub const WASM_LAYERS: [&str; 4] = [
 pub const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
 
-pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFESTS: [&str; 2] = [MANIFEST, "application/vnd.docker.distribution.manifest.v2+json"];
 const INDEXES: [&str; 2] = [INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"];
 
@@ -120,7 +120,7 @@ pub fn read(bytes: &[u8]) -> Result<Artifact, Refusal> {
 
 /// What a registry's header and a document's own field say of its media type, where they disagree. The specification wants
 /// them to be the same, so that nobody can be made to read one document as two kinds.
-pub(super) fn contradiction(header: &str, bytes: &[u8]) -> Option<(String, String)> {
+pub(crate) fn contradiction(header: &str, bytes: &[u8]) -> Option<(String, String)> {
     let header = header.split(';').next().unwrap_or_default().trim();
     let shape: Shape = serde_json::from_slice(bytes).ok()?;
     let known = MANIFESTS.contains(&header) || INDEXES.contains(&header);

@@ -3,13 +3,14 @@
 
 use std::path::PathBuf;
 
-use super::artifact::Refusal;
-use super::credentials::Place;
-use super::helper::HelperError;
 use crate::model::digest::{Digest, DigestError};
 use crate::model::fault::FaultKind;
 use crate::model::policy::SourceRefusal;
 use crate::model::reference::OciReference;
+
+use super::artifact::Refusal;
+use super::auth::credential_helper::HelperError;
+use super::auth::credentials::Place;
 
 /// Why a source did not give, or take, what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -203,7 +204,7 @@ impl Error {
 }
 
 /// The whole chain of an error in one line.
-pub(super) fn line(error: &dyn std::error::Error) -> String {
+pub(crate) fn line(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", line(source)),
         None => error.to_string(),
@@ -211,7 +212,7 @@ pub(super) fn line(error: &dyn std::error::Error) -> String {
 }
 
 /// The innermost cause of an error: of a network's errors the only telling one. Without the system's number for it.
-pub(super) fn root(error: &dyn std::error::Error) -> String {
+pub(crate) fn root(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => root(source),
         None => error.to_string().split(" (os error").next().unwrap_or_default().to_owned(),

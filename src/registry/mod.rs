@@ -10,31 +10,11 @@
 //! from `credentials`, and `transport` has the connections.
 
 pub mod artifact;
-mod auth;
-mod body;
-pub mod bundle;
-pub mod challenge;
-pub mod credentials;
-pub mod docker_file;
+pub mod auth;
 pub mod error;
-mod gate;
-pub mod helper;
-mod host;
+pub mod http;
 pub mod layout;
-pub mod mirror;
-mod named_certificates;
-pub mod pace;
-pub mod package;
-pub mod probe;
-pub mod push;
-mod realm;
-mod remote;
-mod retry;
-pub mod secret;
-pub mod shelf;
+pub mod publish;
 pub mod source;
-mod tags;
-pub mod transport;
-mod upload;
 
 pub use error::Error;

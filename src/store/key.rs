@@ -10,7 +10,7 @@ use super::write::{self, Durability};
 use super::{Error, open_trusted};
 
 /// The secret itself. Never shown, never in an error.
-pub struct Key(pub(super) [u8; 32]);
+pub struct Key(pub(crate) [u8; 32]);
 
 /// Reads the key. `None` if there is none, or none that can be trusted: then no compiled code can be, either.
 ///
@@ -45,7 +45,7 @@ pub fn read_or_create(paths: &StorePaths) -> Result<Key, Error> {
 }
 
 /// A key that nobody else has; `place` is what it is for.
-pub(super) fn random(place: &Path) -> Result<Key, Error> {
+pub(crate) fn random(place: &Path) -> Result<Key, Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::io("make random bytes for", place)(std::io::Error::other(error.to_string())))?;

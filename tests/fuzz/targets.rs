@@ -24,13 +24,13 @@ use sesame::model::problem::Problem;
 use sesame::model::reference::{OciReference, OciRepository};
 use sesame::model::text::escape;
 use sesame::registry::artifact::{self, Artifact};
-use sesame::registry::bundle::Bundle;
-use sesame::registry::challenge::{self, Challenge, TokenServer};
-use sesame::registry::credentials::{File, Place};
-use sesame::registry::docker_file::DockerFile;
+use sesame::registry::auth::challenge::{self, Challenge, TokenServer};
+use sesame::registry::auth::credentials::{File, Place};
+use sesame::registry::auth::docker_config::DockerFile;
+use sesame::registry::auth::secret::{Credential, Secret};
 use sesame::registry::error::Error;
-use sesame::registry::secret::{Credential, Secret};
-use sesame::registry::shelf::{blob_name, header};
+use sesame::registry::layout::bundle::Bundle;
+use sesame::registry::layout::reader::{blob_name, header};
 
 /// A function of this file: whether the bytes were taken for what they should be.
 pub type Target = fn(&[u8]) -> bool;

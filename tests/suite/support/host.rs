@@ -10,7 +10,7 @@ use sesame::ops::call::Call;
 use sesame::ops::context::{Compiler, Context, Interrupt, User};
 use sesame::ops::live::{Live, Surroundings};
 use sesame::ops::project::{Project, Search};
-use sesame::registry::mirror::{Network, Reach};
+use sesame::registry::source::selection::{Network, Reach};
 use sesame::store::paths::StorePaths;
 
 use super::sandbox::Sandbox;

@@ -63,7 +63,7 @@ struct Answer {
 }
 
 /// What a helper has under a name; nothing if it says so.
-pub(super) async fn get(helper: &str, key: &str) -> Result<Option<Credential>, HelperError> {
+pub(crate) async fn get(helper: &str, key: &str) -> Result<Option<Credential>, HelperError> {
     let answer = match run(helper, "get", key).await? {
         Ended::Answered(answer) => answer,
         Ended::Nothing => return Ok(None),
@@ -82,7 +82,7 @@ pub(super) async fn get(helper: &str, key: &str) -> Result<Option<Credential>, H
 }
 
 /// Hands a credential to a helper.
-pub(super) async fn store(helper: &str, key: &str, user: &str, password: &Secret) -> Result<(), HelperError> {
+pub(crate) async fn store(helper: &str, key: &str, user: &str, password: &Secret) -> Result<(), HelperError> {
     let input = json!({ "ServerURL": key, "Username": user, "Secret": password.reveal() });
     match run(helper, "store", &input.to_string()).await? {
         Ended::Answered(_) => Ok(()),
@@ -97,7 +97,7 @@ pub(super) async fn store(helper: &str, key: &str, user: &str, password: &Secret
 }
 
 /// Lets a helper forget a credential. Whether it had one.
-pub(super) async fn erase(helper: &str, key: &str) -> Result<bool, HelperError> {
+pub(crate) async fn erase(helper: &str, key: &str) -> Result<bool, HelperError> {
     match run(helper, "erase", key).await? {
         Ended::Answered(_) => Ok(true),
         Ended::Nothing => Ok(false),

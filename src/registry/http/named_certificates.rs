@@ -18,7 +18,7 @@ use rustls_platform_verifier::Verifier;
 ///
 /// # Errors
 /// [`Error`] if one of the certificates cannot be parsed.
-pub(super) fn trusting(named: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Error> {
+pub(crate) fn trusting(named: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Error> {
     let provider = CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
     let usual = Verifier::new_with_extra_roots(named.iter().cloned(), Arc::clone(&provider))?;

@@ -10,12 +10,13 @@ use reqwest::{Client, ClientBuilder, NoProxy, Proxy};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::error::{Distrust, Error, line, root};
-use super::gate::Gate;
-use super::named_certificates;
-use super::pace::{Pace, SILENCE};
-use super::secret::Secret;
+use crate::registry::auth::secret::Secret;
+use crate::registry::error::{Distrust, Error, line, root};
 use crate::user_files;
+
+use super::limiter::Gate;
+use super::named_certificates;
+use super::timeouts::{Pace, SILENCE};
 
 /// The proxies to go through, as the person's environment names them. Their URLs may hold passwords.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,7 +37,7 @@ const THIS_MACHINE: &str = "localhost,127.0.0.0/8,::1";
 
 /// Whose certificates are believed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Trust {
+pub(crate) enum Trust {
     /// There is no TLS.
     Plain,
     /// Those of the system's CAs.
@@ -49,7 +50,7 @@ pub(super) enum Trust {
 
 /// Makes HTTP clients when they are first needed, and keeps the queue of each host.
 #[derive(Debug)]
-pub(super) struct Transport {
+pub(crate) struct Transport {
     pub pace: Pace,
     proxies: Proxies,
     clients: Mutex<HashMap<Trust, Client>>,
@@ -57,11 +58,11 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(proxies: Proxies, pace: Pace) -> Self {
+    pub(crate) fn new(proxies: Proxies, pace: Pace) -> Self {
         Self { pace, proxies, clients: Mutex::default(), gates: Mutex::default() }
     }
 
-    pub(super) fn client(&self, trust: &Trust) -> Result<Client, Error> {
+    pub(crate) fn client(&self, trust: &Trust) -> Result<Client, Error> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(trust) {
             return Ok(client.clone());
@@ -72,7 +73,7 @@ impl Transport {
     }
 
     /// The queue of a host.
-    pub(super) fn gate(&self, host: &str) -> Arc<Gate> {
+    pub(crate) fn gate(&self, host: &str) -> Arc<Gate> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(gates.entry(host.to_owned()).or_default())
     }
@@ -115,7 +116,7 @@ impl Transport {
 }
 
 /// Why a request got no answer.
-pub(super) fn unanswered(host: &str, error: reqwest::Error) -> Error {
+pub(crate) fn unanswered(host: &str, error: reqwest::Error) -> Error {
     let error = error.without_url();
     let (host, why) = (host.to_owned(), root(&error));
     match tls_fault(&error) {
@@ -127,7 +128,7 @@ pub(super) fn unanswered(host: &str, error: reqwest::Error) -> Error {
 }
 
 /// Why a host that says nothing is given up.
-pub(super) fn silent(host: &str) -> Error {
+pub(crate) fn silent(host: &str) -> Error {
     Error::Unreachable { host: host.to_owned(), why: format!("it sent nothing for {} s", SILENCE.as_secs()) }
 }
 

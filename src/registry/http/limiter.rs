@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-use super::error::Error;
+use crate::registry::error::Error;
 
 /// Requests at once to a host that speaks HTTP/1.1, where each needs a connection.
 const NARROW: usize = 6;
@@ -16,7 +16,7 @@ const WIDE: usize = 16;
 
 /// The queue of one host.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     turns: Arc<Semaphore>,
     is_wide: AtomicBool,
     /// How often the host gave what it was asked for.
@@ -32,7 +32,7 @@ struct State {
 }
 
 /// The right to have one request under way.
-pub(super) type Turn = OwnedSemaphorePermit;
+pub(crate) type Turn = OwnedSemaphorePermit;
 
 impl Default for Gate {
     fn default() -> Self {
@@ -50,7 +50,7 @@ impl Gate {
     ///
     /// # Errors
     /// Why the host was given up, if it was by somebody at least as patient.
-    pub(super) async fn enter(&self, retries: usize) -> Result<Turn, Error> {
+    pub(crate) async fn enter(&self, retries: usize) -> Result<Turn, Error> {
         loop {
             let turn = Arc::clone(&self.turns).acquire_owned().await;
             let turn = turn.map_err(|_| Error::Transport("a queue was closed".to_owned()))?;
@@ -72,22 +72,22 @@ impl Gate {
     }
 
     /// Nobody asks this host for so long.
-    pub(super) fn pause(&self, wait: Duration) {
+    pub(crate) fn pause(&self, wait: Duration) {
         let until = Instant::now() + wait;
         let mut state = self.lock();
         state.paused_until = state.paused_until.max(Some(until));
     }
 
-    pub(super) fn succeeded(&self) {
+    pub(crate) fn succeeded(&self) {
         self.successes.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn successes(&self) -> u64 {
+    pub(crate) fn successes(&self) -> u64 {
         self.successes.load(Ordering::Relaxed)
     }
 
     /// The host was tried again so often: whoever still waits for it, and would try no more often, gets the same error.
-    pub(super) fn give_up(&self, retries: usize, error: &Error) {
+    pub(crate) fn give_up(&self, retries: usize, error: &Error) {
         let mut state = self.lock();
         if state.dead.as_ref().is_none_or(|(tried, _)| *tried < retries) {
             state.dead = Some((retries, error.clone()));
@@ -95,7 +95,7 @@ impl Gate {
     }
 
     /// The host speaks HTTP/2.
-    pub(super) fn widen(&self) {
+    pub(crate) fn widen(&self) {
         if !self.is_wide.swap(true, Ordering::Relaxed) {
             self.turns.add_permits(WIDE - NARROW);
         }

@@ -5,17 +5,18 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode};
 
-use super::artifact::MANIFEST;
-use super::auth::Action;
-use super::error::Error;
-use super::mirror::Registry;
-use super::pace::RETRIES;
-use super::package::{Package, Taken};
-use super::remote::Remote;
-use super::retry::{Failure, Retries};
-use super::upload::Upload;
 use crate::model::digest::Digest;
 use crate::model::reference::OciReference;
+use crate::registry::artifact::MANIFEST;
+use crate::registry::auth::Action;
+use crate::registry::error::Error;
+use crate::registry::http::retry::{Failure, Retries};
+use crate::registry::http::timeouts::RETRIES;
+use crate::registry::source::remote::Remote;
+use crate::registry::source::selection::Registry;
+
+use super::package::{Package, Taken};
+use super::upload::Upload;
 
 /// What a push did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

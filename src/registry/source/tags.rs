@@ -8,12 +8,13 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::auth::Action;
-use super::error::Error;
-use super::host::Request;
-use super::remote::Remote;
-use super::retry::{Failure, Retries};
 use crate::model::plan::MAX_MANIFEST;
+use crate::registry::auth::Action;
+use crate::registry::error::Error;
+use crate::registry::http::client::Request;
+use crate::registry::http::retry::{Failure, Retries};
+
+use super::remote::Remote;
 
 /// How many tags are asked for at once. A registry may give fewer.
 const PAGE: usize = 1000;
@@ -34,7 +35,7 @@ struct Page {
 
 impl Remote {
     /// All tags of a repository; `what` names them in messages.
-    pub(super) async fn list_tags(&self, repository: &str, what: &str) -> Result<Vec<String>, Error> {
+    pub(crate) async fn list_tags(&self, repository: &str, what: &str) -> Result<Vec<String>, Error> {
         let (mut tags, mut bytes, mut seen) = (Vec::new(), 0, HashSet::new());
         let mut end = None;
         let mut request = self.request(Method::GET, repository, &format!("tags/list?n={PAGE}"), Action::Pull, what)?;

@@ -7,9 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::registry::error::Error;
+
+use super::credential_helper::{self, HelperError};
 use super::credentials::{docker_key, helper_for, is_key_of, normalize};
-use super::error::Error;
-use super::helper::{self, HelperError};
 use super::secret::Secret;
 
 /// Docker's file, parsed.
@@ -72,7 +73,9 @@ impl DockerFile {
 /// # Errors
 /// [`Error::Keep`] if the helper cannot be run or fails.
 pub async fn store(helper: &str, host: &str, user: &str, password: &Secret) -> Result<(), Error> {
-    helper::store(helper, docker_key(host), user, password).await.map_err(|source| keep(helper, host, source))
+    credential_helper::store(helper, docker_key(host), user, password)
+        .await
+        .map_err(|source| keep(helper, host, source))
 }
 
 /// Lets a helper forget a credential. Whether it had one.
@@ -80,7 +83,7 @@ pub async fn store(helper: &str, host: &str, user: &str, password: &Secret) -> R
 /// # Errors
 /// [`Error::Keep`] if the helper cannot be run or fails.
 pub async fn erase(helper: &str, host: &str) -> Result<bool, Error> {
-    helper::erase(helper, docker_key(host)).await.map_err(|source| keep(helper, host, source))
+    credential_helper::erase(helper, docker_key(host)).await.map_err(|source| keep(helper, host, source))
 }
 
 fn keep(helper: &str, host: &str, source: HelperError) -> Error {

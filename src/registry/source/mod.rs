@@ -1,5 +1,10 @@
 //! The one trait behind which remote registries and OCI layouts stand.
 
+pub mod probe;
+pub(crate) mod remote;
+pub mod selection;
+pub(crate) mod tags;
+
 use async_trait::async_trait;
 
 use super::error::Error;

@@ -48,18 +48,18 @@ pub enum Credential {
 
 impl Credential {
     /// The value of an `Authorization` header with a name and a password.
-    pub(super) fn basic(user: &str, password: &Secret) -> Secret {
+    pub(crate) fn basic(user: &str, password: &Secret) -> Secret {
         Secret(format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.reveal()))))
     }
 }
 
 /// The secrets that a host was sent.
 #[derive(Debug, Default)]
-pub(super) struct Sent(Mutex<Vec<Secret>>);
+pub(crate) struct Sent(Mutex<Vec<Secret>>);
 
 impl Sent {
     /// Notes the value of an `Authorization` header, and what it is made of.
-    pub(super) fn note(&self, authorization: &Secret) {
+    pub(crate) fn note(&self, authorization: &Secret) {
         let value = authorization.reveal();
         let token = value.split_once(' ').map_or(value, |(_, token)| token);
         let mut parts = vec![token.to_owned()];
@@ -73,7 +73,7 @@ impl Sent {
     }
 
     /// Notes a password by itself, and as JSON writes it.
-    pub(super) fn note_password(&self, password: &Secret) {
+    pub(crate) fn note_password(&self, password: &Secret) {
         let quoted = serde_json::Value::from(password.reveal()).to_string();
         let quoted = &quoted[1..quoted.len() - 1];
         // Docker's helpers are written in Go, whose JSON escapes what HTML would read.
@@ -94,7 +94,7 @@ impl Sent {
 
     /// Whether a JSON document holds one of the secrets that are too long to be there by chance, written as it is or with
     /// escapes.
-    pub(super) fn are_in(&self, document: &[u8]) -> bool {
+    pub(crate) fn are_in(&self, document: &[u8]) -> bool {
         let plain: Option<serde_json::Value> = serde_json::from_slice(document).ok();
         self.are_in_bytes(document) || plain.is_some_and(|plain| self.are_in_bytes(plain.to_string().as_bytes()))
     }
@@ -106,12 +106,12 @@ impl Sent {
     }
 
     /// A host's own words, as they may be shown: without secrets, escaped, and cut.
-    pub(super) fn shown(&self, words: &str) -> String {
+    pub(crate) fn shown(&self, words: &str) -> String {
         escape(self.scrubbed(words).trim()).chars().take(SHOWN).collect()
     }
 
     /// A text without secrets.
-    pub(super) fn scrubbed(&self, text: &str) -> String {
+    pub(crate) fn scrubbed(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             text = text.replace(secret.reveal(), "…");

@@ -7,21 +7,22 @@ use chrono::DateTime;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-use super::error::{Error, line};
-use super::host::Host;
-use super::pace::LONGEST_PAUSE;
 use crate::model::event::Event;
+use crate::registry::error::{Error, line};
+
+use super::client::Host;
+use super::timeouts::LONGEST_PAUSE;
 
 /// A try that failed.
 #[derive(Debug, Clone)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     pub error: Error,
     pub again: Again,
 }
 
 /// Whether another try can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Again {
+pub(crate) enum Again {
     Never,
     Soon,
     /// The host wants to be left alone for so long.
@@ -36,12 +37,12 @@ impl From<Error> for Failure {
 
 impl Failure {
     /// A failure that may pass.
-    pub(super) fn passing(error: Error) -> Self {
+    pub(crate) fn passing(error: Error) -> Self {
         Self { error, again: Again::Soon }
     }
 
     /// The failure of an answer with a bad status: some pass, and a host may say when.
-    pub(super) fn of_status(host: &str, status: StatusCode, headers: &HeaderMap, error: Error) -> Self {
+    pub(crate) fn of_status(host: &str, status: StatusCode, headers: &HeaderMap, error: Error) -> Self {
         match pause(headers, SystemTime::now()) {
             _ if !is_passing(status) => error.into(),
             None => Self::passing(error),
@@ -55,12 +56,12 @@ impl Failure {
 }
 
 /// Whether an answer with this status may be another one soon.
-pub(super) fn is_passing(status: StatusCode) -> bool {
+pub(crate) fn is_passing(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }
 
 /// The tries of one request.
-pub(super) struct Retries<'a> {
+pub(crate) struct Retries<'a> {
     host: &'a Host,
     waits: ExponentialBackoff,
     number: usize,
@@ -71,7 +72,7 @@ pub(super) struct Retries<'a> {
 }
 
 impl<'a> Retries<'a> {
-    pub(super) fn new(host: &'a Host) -> Self {
+    pub(crate) fn new(host: &'a Host) -> Self {
         let successes = host.gate.successes();
         Self { host, waits: host.pace().backoff(host.retries), number: 0, since: Instant::now(), successes }
     }
@@ -80,7 +81,7 @@ impl<'a> Retries<'a> {
     ///
     /// # Errors
     /// The failure's own, where another try cannot help or there were enough.
-    pub(super) async fn after(&mut self, failure: Failure) -> Result<(), Error> {
+    pub(crate) async fn after(&mut self, failure: Failure) -> Result<(), Error> {
         let pause = match failure.again {
             Again::Never => {
                 if matches!(failure.error, Error::Busy { .. }) {

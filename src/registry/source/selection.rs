@@ -10,15 +10,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use super::artifact::{self, Artifact, Refusal};
-use super::credentials::{Keyring, Places};
-use super::error::{Error, line};
-use super::host::{Common, Host};
-use super::layout::Layout;
-use super::pace::{FEW_RETRIES, Pace, RETRIES};
-use super::remote::Remote;
-use super::source::{Document, Sink, Source};
-use super::transport::{Proxies, Transport};
 use crate::model::digest::Digest;
 use crate::model::event::{Event, Observer};
 use crate::model::fault::FaultKind;
@@ -26,6 +17,16 @@ use crate::model::plan::{Blob, Role};
 use crate::model::policy::{SourceRefusal, SourceRules};
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::{Contact, Mirror, Settings};
+use crate::registry::artifact::{self, Artifact, Refusal};
+use crate::registry::auth::credentials::{Keyring, Places};
+use crate::registry::error::{Error, line};
+use crate::registry::http::client::{Common, Host};
+use crate::registry::http::timeouts::{FEW_RETRIES, Pace, RETRIES};
+use crate::registry::http::transport::{Proxies, Transport};
+use crate::registry::layout::Layout;
+
+use super::remote::Remote;
+use super::{Document, Sink, Source};
 
 /// Whether requests may leave this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -310,12 +311,12 @@ impl Registry {
         Ok(Arc::clone(made))
     }
 
-    pub(super) fn keyring(&self) -> &Keyring {
+    pub(crate) fn keyring(&self) -> &Keyring {
         &self.common.keyring
     }
 
     /// A host as it is spoken to for one of its repositories.
-    pub(super) fn host_for(&self, registry: &str, repository: &str, retries: usize) -> Result<Host, Error> {
+    pub(crate) fn host_for(&self, registry: &str, repository: &str, retries: usize) -> Result<Host, Error> {
         if self.reach == Reach::Offline {
             let what = if repository.is_empty() { registry } else { repository };
             return Err(Error::Offline { host: registry.to_owned(), what: what.to_owned() });

@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::artifact::MANIFEST;
 use crate::model::digest::Digest;
+use crate::registry::artifact::MANIFEST;
 
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 const LAYER: &str = "application/wasm";
 
 /// The annotation with a file's name.
-pub(super) const TITLE: &str = "org.opencontainers.image.title";
+pub(crate) const TITLE: &str = "org.opencontainers.image.title";
 
 /// The time that a config must give for the tools that read it. A true one would change the digest each time.
 const CREATED: &str = "1970-01-01T00:00:00Z";
@@ -77,7 +77,7 @@ impl Package {
 }
 
 /// A descriptor of the OCI image specification.
-pub(super) fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
+pub(crate) fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
     json!({ "mediaType": media_type, "digest": Digest::of(bytes).to_string(), "size": bytes.len() })
 }
 

@@ -8,18 +8,18 @@ use futures_util::stream;
 use reqwest::header::CONTENT_LENGTH;
 use reqwest::{Body, RequestBuilder, Response};
 
-use super::pace::Pace;
+use crate::registry::http::timeouts::Pace;
 
 /// How much is handed over at once, in bytes.
 const PIECE: usize = 64 << 10;
 
 /// Bytes to send.
 #[derive(Debug, Clone)]
-pub(super) struct Upload(pub Bytes);
+pub(crate) struct Upload(pub Bytes);
 
 impl Upload {
     /// Sends a request with them. `None` if for too long nothing was taken and nothing answered.
-    pub(super) async fn send(&self, builder: RequestBuilder, pace: Pace) -> Option<reqwest::Result<Response>> {
+    pub(crate) async fn send(&self, builder: RequestBuilder, pace: Pace) -> Option<reqwest::Result<Response>> {
         let taken = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&taken);
         let bytes = self.0.clone();

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use tar::{Archive, EntryType};
 
-use super::error::Error;
 use crate::model::digest::Digest;
+use crate::registry::error::Error;
 use crate::user_files;
 
 /// The most files that an archive may have. A set of ten thousand extensions has thirty thousand.

@@ -4,14 +4,15 @@ use bytes::Bytes;
 use reqwest::Response;
 use tokio::time::{Instant, timeout};
 
-use super::error::{Error, root};
-use super::gate::Turn;
-use super::pace::{LEAST, Pace};
+use crate::registry::error::{Error, root};
+
+use super::limiter::Turn;
 use super::retry::Failure;
+use super::timeouts::{LEAST, Pace};
 use super::transport::silent;
 
 /// A body under way. It holds its host's turn, if it came with one, until it is dropped.
-pub(super) struct Body {
+pub(crate) struct Body {
     pub response: Response,
     host: String,
     pace: Pace,
@@ -21,12 +22,12 @@ pub(super) struct Body {
 }
 
 impl Body {
-    pub(super) fn new(response: Response, host: &str, pace: Pace, turn: Option<Turn>) -> Self {
+    pub(crate) fn new(response: Response, host: &str, pace: Pace, turn: Option<Turn>) -> Self {
         Self { response, host: host.to_owned(), pace, stretch: (Instant::now(), 0), _turn: turn }
     }
 
     /// The next bytes; none at the end.
-    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
         let silence = self.pace.silence();
         let chunk = match timeout(silence, self.response.chunk()).await {
             Ok(Ok(chunk)) => chunk,
@@ -46,7 +47,7 @@ impl Body {
     }
 
     /// The whole of a body that has at most `limit` bytes.
-    pub(super) async fn read(mut self, limit: u64, what: &str) -> Result<Vec<u8>, Failure> {
+    pub(crate) async fn read(mut self, limit: u64, what: &str) -> Result<Vec<u8>, Failure> {
         let host = self.host.clone();
         let too_long = || Error::TooLong { source_name: host.clone(), what: what.to_owned(), limit };
         if self.response.content_length().is_some_and(|length| length > limit) {
@@ -63,7 +64,7 @@ impl Body {
     }
 
     /// The failure of a body that ended too early.
-    pub(super) fn broken_off(&self, why: &str) -> Failure {
+    pub(crate) fn broken_off(&self, why: &str) -> Failure {
         Failure::passing(Error::BrokenOff { host: self.host.clone(), why: why.to_owned() })
     }
 }

@@ -7,19 +7,20 @@ use oci_client::errors::OciEnvelope;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, Version};
 
-use super::auth::{Scope, Tokens, challenge};
-use super::body::Body;
-use super::challenge::Challenge;
-use super::credentials::{Found, Keyring};
-use super::error::{Doing, Error};
-use super::gate::{Gate, Turn};
-use super::pace::Pace;
-use super::retry::{Failure, is_passing};
-use super::secret::{Secret, Sent};
-use super::transport::{Transport, Trust, silent, unanswered};
-use super::upload::Upload;
 use crate::model::event::{Event, Observer};
 use crate::model::registries::Contact;
+use crate::registry::auth::challenge::{self, Challenge};
+use crate::registry::auth::credentials::{Found, Keyring};
+use crate::registry::auth::secret::{Secret, Sent};
+use crate::registry::auth::{Scope, Tokens};
+use crate::registry::error::{Doing, Error};
+use crate::registry::publish::upload::Upload;
+
+use super::body::Body;
+use super::limiter::{Gate, Turn};
+use super::retry::{Failure, is_passing};
+use super::timeouts::Pace;
+use super::transport::{Transport, Trust, silent, unanswered};
 
 /// The most that is read of an error's body, in bytes.
 const MAX_ERROR: u64 = 64 << 10;
@@ -28,14 +29,14 @@ const MAX_ERROR: u64 = 64 << 10;
 const MAX_REDIRECTS: usize = 5;
 
 /// What all hosts of a run share.
-pub(super) struct Common {
+pub(crate) struct Common {
     pub transport: Transport,
     pub keyring: Keyring,
     pub observer: Arc<dyn Observer>,
 }
 
 /// One host of registries.
-pub(super) struct Host {
+pub(crate) struct Host {
     /// As references name it.
     pub name: String,
     pub contact: Contact,
@@ -49,7 +50,7 @@ pub(super) struct Host {
 }
 
 /// One request to a host.
-pub(super) struct Request {
+pub(crate) struct Request {
     pub method: Method,
     pub url: Url,
     /// What it needs the permission for.
@@ -61,7 +62,7 @@ pub(super) struct Request {
 }
 
 impl Host {
-    pub(super) fn new(common: Arc<Common>, name: &str, contact: Contact, retries: usize) -> Self {
+    pub(crate) fn new(common: Arc<Common>, name: &str, contact: Contact, retries: usize) -> Self {
         Self {
             name: name.to_owned(),
             contact,
@@ -74,12 +75,12 @@ impl Host {
         }
     }
 
-    pub(super) fn pace(&self) -> Pace {
+    pub(crate) fn pace(&self) -> Pace {
         self.common.transport.pace
     }
 
     /// The URL of a path of the distribution API.
-    pub(super) fn url(&self, path: &str) -> Result<Url, Error> {
+    pub(crate) fn url(&self, path: &str) -> Result<Url, Error> {
         let scheme = if self.contact.plain_http { "http" } else { "https" };
         // Docker Hub's registry has another name than its references.
         let host = if self.name == "docker.io" { "registry-1.docker.io" } else { &self.name };
@@ -88,7 +89,7 @@ impl Host {
     }
 
     /// The credential for one of its repositories, unless the project's settings would show it to others.
-    pub(super) async fn credential(&self, repository: &str) -> Option<Found> {
+    pub(crate) async fn credential(&self, repository: &str) -> Option<Found> {
         match self.contact.withheld {
             Some(_) => None,
             None => self.common.keyring.find(&self.name, repository).await,
@@ -96,7 +97,7 @@ impl Host {
     }
 
     /// Sends a request, with a token where one is wanted. An answer is a success.
-    pub(super) async fn answer(&self, request: &Request) -> Result<Body, Failure> {
+    pub(crate) async fn answer(&self, request: &Request) -> Result<Body, Failure> {
         let (response, turn) = self.any_answer(request).await?;
         if !response.status().is_success() {
             return Err(self.refusal(response, turn, request).await);
@@ -116,12 +117,14 @@ impl Host {
         let mut pass = self.tokens.before(self, request).await?;
         let (mut response, mut turn) = self.follow(request, pass.as_ref(), turn).await?;
         if response.status() == StatusCode::UNAUTHORIZED && self.is_own(response.url()) {
-            let asked = challenge(response.headers());
+            let asked = challenge::of_response(response.headers());
             drop(response);
             pass = Some(self.tokens.renew(self, request, pass.as_ref(), asked).await?);
             (response, turn) = self.follow(request, pass.as_ref(), turn).await?;
             // Another token would be refused as well; a password is told to be wrong.
-            if response.status() == StatusCode::UNAUTHORIZED && challenge(response.headers()) == Challenge::Basic {
+            if response.status() == StatusCode::UNAUTHORIZED
+                && challenge::of_response(response.headers()) == Challenge::Basic
+            {
                 self.tokens.renew(self, request, pass.as_ref(), Challenge::Basic).await?;
             }
         }
@@ -129,7 +132,7 @@ impl Host {
     }
 
     /// Sends a request as anybody, and gives the answer whatever its status, unless that may pass.
-    pub(super) async fn anonymous_answer(&self, request: &Request) -> Result<Response, Failure> {
+    pub(crate) async fn anonymous_answer(&self, request: &Request) -> Result<Response, Failure> {
         let turn = self.gate.enter(self.retries).await?;
         let (response, turn) = self.follow(request, None, turn).await?;
         if is_passing(response.status()) { Err(self.refusal(response, turn, request).await) } else { Ok(response) }
@@ -173,7 +176,7 @@ impl Host {
     }
 
     /// Sends a request for a token, to whatever host gives them. No redirect is followed.
-    pub(super) async fn send_for_token(
+    pub(crate) async fn send_for_token(
         &self,
         url: &Url,
         pass: Option<&Secret>,
@@ -263,7 +266,7 @@ impl Host {
     }
 
     /// What the host of a URL is called in messages.
-    pub(super) fn named(&self, url: &Url) -> String {
+    pub(crate) fn named(&self, url: &Url) -> String {
         if self.is_own(url) { self.name.clone() } else { url.host_str().unwrap_or_default().to_owned() }
     }
 
@@ -272,7 +275,7 @@ impl Host {
     }
 
     /// Whether a URL is of this very host.
-    pub(super) fn is_own(&self, url: &Url) -> bool {
+    pub(crate) fn is_own(&self, url: &Url) -> bool {
         self.url("").is_ok_and(|own| own.origin() == url.origin())
     }
 
@@ -287,7 +290,7 @@ impl Host {
 }
 
 /// `host:port`
-pub(super) fn authority(url: &Url) -> String {
+pub(crate) fn authority(url: &Url) -> String {
     let port = url.port_or_known_default().unwrap_or_default();
     format!("{}:{port}", url.host_str().unwrap_or_default())
 }

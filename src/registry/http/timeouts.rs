@@ -7,17 +7,17 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 /// Until a connection stands.
 const CONNECT: Duration = Duration::from_secs(10);
 /// For the next byte.
-pub(super) const SILENCE: Duration = Duration::from_secs(30);
+pub(crate) const SILENCE: Duration = Duration::from_secs(30);
 /// The longest wait that a host may ask for.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// For all tries of one request together, unless they bring something.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How often a request is sent again.
-pub(super) const RETRIES: usize = 5;
+pub(crate) const RETRIES: usize = 5;
 /// How often, where somebody waits for the answer or another source may have it.
-pub(super) const FEW_RETRIES: usize = 1;
+pub(crate) const FEW_RETRIES: usize = 1;
 /// The bytes that must come in each stretch of [`SILENCE`]: 1 KiB a second.
-pub(super) const LEAST: u64 = 30 << 10;
+pub(crate) const LEAST: u64 = 30 << 10;
 
 /// What every wait is multiplied with.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,25 +35,25 @@ impl Pace {
         if factor > 0.0 && factor <= 1.0 { Self(factor) } else { Self::default() }
     }
 
-    pub(super) fn connect(self) -> Duration {
+    pub(crate) fn connect(self) -> Duration {
         self.of(CONNECT)
     }
 
-    pub(super) fn silence(self) -> Duration {
+    pub(crate) fn silence(self) -> Duration {
         self.of(SILENCE)
     }
 
-    pub(super) fn patience(self) -> Duration {
+    pub(crate) fn patience(self) -> Duration {
         self.of(PATIENCE)
     }
 
     /// The waits between tries: a quarter of a second, doubled each time, and up to as much again by chance.
-    pub(super) fn backoff(self, retries: usize) -> ExponentialBackoff {
+    pub(crate) fn backoff(self, retries: usize) -> ExponentialBackoff {
         let builder = ExponentialBuilder::default().with_min_delay(self.of(Duration::from_millis(250)));
         builder.with_max_delay(self.of(Duration::from_secs(8))).with_max_times(retries).with_jitter().build()
     }
 
-    pub(super) fn of(self, wait: Duration) -> Duration {
+    pub(crate) fn of(self, wait: Duration) -> Duration {
         wait.mul_f64(self.0)
     }
 }

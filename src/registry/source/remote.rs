@@ -5,34 +5,35 @@ use async_trait::async_trait;
 use reqwest::header::{ACCEPT, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
-use super::artifact;
-use super::auth::{Action, Scope};
-use super::body::Body;
-use super::error::Error;
-use super::host::{Host, Request};
-use super::retry::{Failure, Retries};
-use super::source::{Document, Sink, Source};
 use crate::model::digest::Digest;
 use crate::model::plan::MAX_MANIFEST;
 use crate::model::reference::{OciReference, OciRepository};
+use crate::registry::artifact;
+use crate::registry::auth::{Action, Scope};
+use crate::registry::error::Error;
+use crate::registry::http::body::Body;
+use crate::registry::http::client::{Host, Request};
+use crate::registry::http::retry::{Failure, Retries};
+
+use super::{Document, Sink, Source};
 
 /// The bytes for which a try was worth it, so that the next one counts as the first again.
 const PROGRESS: u64 = 1 << 20;
 
 /// A registry, or a mirror of one.
-pub(super) struct Remote {
+pub(crate) struct Remote {
     pub host: Host,
     /// Stands before each repository's name; empty, or ends in `/`.
     prefix: String,
 }
 
 impl Remote {
-    pub(super) fn new(host: Host, prefix: &str) -> Self {
+    pub(crate) fn new(host: Host, prefix: &str) -> Self {
         Self { host, prefix: prefix.to_owned() }
     }
 
     /// A request about a repository.
-    pub(super) fn request(
+    pub(crate) fn request(
         &self,
         method: Method,
         repository: &str,
@@ -48,7 +49,7 @@ impl Remote {
     }
 
     /// The document at `manifests/` and a tag or digest.
-    pub(super) async fn read_document(
+    pub(crate) async fn read_document(
         &self,
         repository: &str,
         name: &str,

@@ -4,24 +4,30 @@
 //! <https://distribution.github.io/distribution/spec/auth/oauth/>. A token request that fails never becomes an anonymous
 //! one.
 
+pub mod challenge;
+pub mod credential_helper;
+pub mod credentials;
+pub mod docker_config;
+pub mod secret;
+pub(crate) mod token_endpoint;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 
-use super::body::Body;
-use super::challenge::{self, Challenge, TokenServer};
-use super::credentials::Found;
 use super::error::{Error, line};
-use super::host::{Host, Request};
-use super::realm;
-use super::retry::Failure;
-use super::secret::{Credential, Secret};
+use super::http::body::Body;
+use super::http::client::{Host, Request};
+use super::http::retry::Failure;
+
+use challenge::{Challenge, TokenServer};
+use credentials::Found;
+use secret::{Credential, Secret};
 
 /// The most that is read of a token's answer, in bytes.
 const MAX_ANSWER: u64 = 64 << 10;
@@ -34,14 +40,14 @@ const MAX_LIFETIME: f64 = 1e9;
 
 /// What a token allows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Scope {
+pub(crate) struct Scope {
     /// To enter, what credentials are looked for: a namespace, or nothing.
     pub repository: String,
     pub action: Action,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Action {
+pub(crate) enum Action {
     /// Nothing but being let in.
     Enter,
     Pull,
@@ -50,7 +56,7 @@ pub(super) enum Action {
 
 /// The tokens of one registry, by scope; none where none was needed yet.
 #[derive(Debug, Default)]
-pub(super) struct Tokens {
+pub(crate) struct Tokens {
     slots: Mutex<HashMap<Scope, Slot>>,
     /// Where it said that tokens are.
     server: Mutex<Option<TokenServer>>,
@@ -78,7 +84,7 @@ struct Pass {
 impl Tokens {
     /// What a request needs, as far as that is known before it is sent: what let in before, or a new token where one has run
     /// out or another repository needed one.
-    pub(super) async fn before(&self, host: &Host, request: &Request) -> Result<Option<Secret>, Failure> {
+    pub(crate) async fn before(&self, host: &Host, request: &Request) -> Result<Option<Secret>, Failure> {
         let known = match &*self.slot(&request.scope).lock().await {
             Kept::Pass(pass) if pass.is_valid() => Some(pass.header()),
             _ => None,
@@ -92,7 +98,7 @@ impl Tokens {
     }
 
     /// Gets what a challenge asks for. One request at a time for each scope, so that all who wait share what comes of it.
-    pub(super) async fn renew(
+    pub(crate) async fn renew(
         &self,
         host: &Host,
         request: &Request,
@@ -130,7 +136,7 @@ impl Tokens {
         let found = host.credential(&scope.repository).await;
         match challenge {
             Challenge::Bearer(server) => {
-                let url = realm::check(host, &server.realm, found.is_some()).await?;
+                let url = token_endpoint::check(host, &server.realm, found.is_some()).await?;
                 let answer = token(host, scope, what, url, server.service.as_deref(), found.as_ref()).await?;
                 let lifetime = Duration::from_secs_f64(answer.lifetime() * 0.9);
                 let until = Instant::now().checked_add(host.pace().of(lifetime));
@@ -172,11 +178,6 @@ impl Pass {
     fn is_valid(&self) -> bool {
         self.until.is_none_or(|until| Instant::now() < until)
     }
-}
-
-/// The challenge in the headers of a 401.
-pub(super) fn challenge(headers: &HeaderMap) -> Challenge {
-    challenge::read(headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()))
 }
 
 fn basic(host: &Host, what: &str, found: Option<Found>, refused: Option<&Secret>) -> Result<Secret, Error> {

@@ -3,16 +3,17 @@
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, StatusCode};
 
-use super::auth::{Action, Scope, challenge};
-use super::challenge::Challenge;
-use super::credentials::Place;
-use super::error::Error;
-use super::host::{Host, Request};
-use super::mirror::Registry;
-use super::pace::FEW_RETRIES;
-use super::retry::Retries;
 use crate::model::fault::FaultKind;
 use crate::model::registry_report::Access;
+use crate::registry::auth::challenge::{self, Challenge};
+use crate::registry::auth::credentials::Place;
+use crate::registry::auth::{Action, Scope};
+use crate::registry::error::Error;
+use crate::registry::http::client::{Host, Request};
+use crate::registry::http::retry::Retries;
+use crate::registry::http::timeouts::FEW_RETRIES;
+
+use super::selection::Registry;
 
 /// What is asked for, in messages.
 const API: &str = "its API";
@@ -55,7 +56,7 @@ impl Registry {
         if first.status() != StatusCode::UNAUTHORIZED {
             return if first.status().is_success() { Ok(probe) } else { Err(strange(name, first.status())) };
         }
-        probe.wants = Some(match challenge(first.headers()) {
+        probe.wants = Some(match challenge::of_response(first.headers()) {
             Challenge::Basic => "a name and a password".to_owned(),
             Challenge::Bearer(server) => format!("a token from {}", host.sent.shown(&server.realm)),
             Challenge::Unknown => "something unknown".to_owned(),

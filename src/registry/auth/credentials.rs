@@ -13,10 +13,11 @@ use docker_credential::{CredentialRetrievalError, DockerCredential, get_credenti
 use serde_json::{Value, json};
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::helper::{self, HelperError};
-use super::secret::{Credential, Secret};
 use crate::model::event::{Event, Observer};
 use crate::user_files;
+
+use super::credential_helper::{self, HelperError};
+use super::secret::{Credential, Secret};
 
 /// The most that is read of a file with credentials, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -71,7 +72,7 @@ impl fmt::Display for Place {
 }
 
 /// Finds credentials, each once a run.
-pub(super) struct Keyring {
+pub(crate) struct Keyring {
     places: Places,
     observer: Arc<dyn Observer>,
     files: OnceLock<Vec<File>>,
@@ -95,12 +96,12 @@ pub struct File {
 }
 
 impl Keyring {
-    pub(super) fn new(places: Places, observer: Arc<dyn Observer>) -> Self {
+    pub(crate) fn new(places: Places, observer: Arc<dyn Observer>) -> Self {
         Self { places, observer, files: OnceLock::new(), asked: AsyncMutex::default() }
     }
 
     /// The credential for a repository of a host, from the first place that has one. What cannot be read is a warning.
-    pub(super) async fn find(&self, host: &str, repository: &str) -> Option<Found> {
+    pub(crate) async fn find(&self, host: &str, repository: &str) -> Option<Found> {
         if let Some(credential) = self.places.given.clone() {
             return Some(Found { credential, place: Place::Given });
         }
@@ -224,7 +225,7 @@ impl File {
 
 /// Makes entries as docker reads them: white space in base64 means nothing, an empty value is none, the name of a whole
 /// registry (`https://HOST/v1/`) is that of its host, and so is any other URL where credentials are.
-pub(super) fn normalize(json: &mut Value) {
+pub(crate) fn normalize(json: &mut Value) {
     for table in ["auths", "credHelpers"] {
         let Some(entries) = json.get_mut(table).and_then(Value::as_object_mut) else { continue };
         for entry in entries.values_mut().filter_map(Value::as_object_mut) {
@@ -249,7 +250,7 @@ async fn ask(name: &str, key: &str, slow: &mut HashSet<String>) -> Result<Option
     if slow.contains(name) {
         return Err(HelperError::Slow);
     }
-    let answer = helper::get(name, key).await;
+    let answer = credential_helper::get(name, key).await;
     if answer == Err(HelperError::Slow) {
         slow.insert(name.to_owned());
     }
@@ -259,18 +260,18 @@ async fn ask(name: &str, key: &str, slow: &mut HashSet<String>) -> Result<Option
 /// The helper that a file of docker's names for a host.
 ///
 /// An empty one in `credHelpers` means that the file itself has the entry, whatever `credsStore` says.
-pub(super) fn helper_for(json: &Value, host: &str) -> Option<String> {
+pub(crate) fn helper_for(json: &Value, host: &str) -> Option<String> {
     let named = json["credHelpers"][host].as_str().or(json["credsStore"].as_str());
     named.filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
 /// The name under which docker keeps what is for a host.
-pub(super) fn docker_key(host: &str) -> &str {
+pub(crate) fn docker_key(host: &str) -> &str {
     if host == "docker.io" { DOCKER_HUB[0] } else { host }
 }
 
 /// Whether a name under which something is kept is of a host as a whole: docker has written URLs, too.
-pub(super) fn is_key_of(key: &str, host: &str) -> bool {
+pub(crate) fn is_key_of(key: &str, host: &str) -> bool {
     let hosts = if host == "docker.io" { &DOCKER_HUB[..] } else { &[host] };
     [Some(key), whole_host(key), host_of_url(key)].into_iter().flatten().any(|name| hosts.contains(&name))
 }

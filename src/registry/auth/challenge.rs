@@ -1,6 +1,8 @@
 //! What a registry wants to see before it lets somebody in, as it says it with a 401
 //! (<https://www.rfc-editor.org/rfc/rfc9110#field.www-authenticate>).
 
+use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
+
 /// What a registry wants to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Challenge {
@@ -17,6 +19,11 @@ pub enum Challenge {
 pub struct TokenServer {
     pub realm: String,
     pub service: Option<String>,
+}
+
+/// The challenge in the headers of a 401.
+pub(crate) fn of_response(headers: &HeaderMap) -> Challenge {
+    read(headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()))
 }
 
 /// What these `WWW-Authenticate` headers want: the first token server, or else Basic credentials. A header that is none

@@ -3,9 +3,9 @@
 
 use reqwest::Url;
 
-use super::error::{Error, RealmRefusal};
-use super::host::{Host, authority};
 use crate::model::registries::is_internal;
+use crate::registry::error::{Error, RealmRefusal};
+use crate::registry::http::client::{Host, authority};
 
 /// Hosts that give tokens for another registry, by that registry.
 const KNOWN: [(&str, &str); 3] = [
@@ -18,7 +18,7 @@ const KNOWN: [(&str, &str); 3] = [
 ///
 /// # Errors
 /// [`Error::Realm`] if the registry may not send us there.
-pub(super) async fn check(host: &Host, realm: &str, with_credentials: bool) -> Result<Url, Error> {
+pub(crate) async fn check(host: &Host, realm: &str, with_credentials: bool) -> Result<Url, Error> {
     let refused = |why| Error::Realm { host: host.name.clone(), realm: host.sent.shown(realm), why };
     let url = Url::parse(realm).map_err(|_| refused(RealmRefusal::NoAddress))?;
     if host.is_own(&url) {

@@ -1,6 +1,9 @@
 //! A folder in the OCI image layout (<https://github.com/opencontainers/image-spec/blob/main/image-layout.md>), as
 //! skopeo, oras and podman write it.
 
+pub mod bundle;
+pub mod reader;
+
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -11,15 +14,16 @@ use oci_client::manifest::OciImageIndex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::artifact::{INDEX, MANIFEST};
-use super::error::Error;
-use super::package::{Package, Taken, descriptor};
-use super::source::{Document, Sink, Source};
 use crate::model::digest::Digest;
 use crate::model::plan::MAX_MANIFEST;
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::text::shorten;
 use crate::user_files;
+
+use super::artifact::{INDEX, MANIFEST};
+use super::error::Error;
+use super::publish::package::{Package, Taken, descriptor};
+use super::source::{Document, Sink, Source};
 
 /// The annotation that names what an entry is.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -76,7 +80,7 @@ pub fn with_entry(
 }
 
 /// A layout, and whether it was declared for one repository, so that bare tags mean that repository's.
-pub(super) struct Layout {
+pub(crate) struct Layout {
     folder: PathBuf,
     bare_tags: bool,
     /// What its `index.json` says, once it was read: a run asks for many of its entries.
@@ -84,7 +88,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(folder: &Path, bare_tags: bool) -> Self {
+    pub(crate) fn new(folder: &Path, bare_tags: bool) -> Self {
         Self { folder: folder.to_owned(), bare_tags, index: OnceLock::new() }
     }
 

@@ -13,13 +13,14 @@ use std::path::Path;
 use oci_client::manifest::{OciImageIndex, OciImageManifest};
 use serde_json::{Value, json};
 
-use super::artifact::{INDEX, MANIFEST};
-use super::error::Error;
-use super::layout::check_marker;
-use super::package::{TITLE, descriptor};
-use super::shelf::Shelf;
 use crate::model::digest::{Digest, DigestError};
 use crate::model::plan::MAX_MANIFEST;
+use crate::registry::artifact::{INDEX, MANIFEST};
+use crate::registry::error::Error;
+use crate::registry::publish::package::{TITLE, descriptor};
+
+use super::check_marker;
+use super::reader::Shelf;
 
 /// What kind of artifact a bundle is.
 const BUNDLE: &str = "application/vnd.open-sesame.bundle.v1";
@@ -171,7 +172,7 @@ impl Bundle {
 
 /// The bytes of a blob that is small enough for memory.
 fn read_checked(shelf: &Shelf, digest: Digest, limit: u64) -> Result<Vec<u8>, Error> {
-    let name = super::shelf::blob_name(digest);
+    let name = super::reader::blob_name(digest);
     let missing = || Error::NotABundle { path: shelf.path().to_owned(), why: format!("it has no file `{name}`") };
     let bytes = shelf.read(&name, limit)?.ok_or_else(missing)?;
     let found = Digest::of(&bytes);
