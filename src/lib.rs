@@ -84,7 +84,7 @@
 //! ```no_run
 //! use std::sync::Arc;
 //!
-//! use sesame::model::event::Silent;
+//! use sesame::model::report::event::Silent;
 //! use sesame::ops::context::{Compiler, Context, Interrupt, User};
 //! use sesame::ops::lock::Mode;
 //! use sesame::ops::project::{Project, Search};

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use sesame::model::bundle_report::{ExportReport, ImportReport};
 use sesame::model::report::SyncOutcome;
+use sesame::model::report::bundle::{ExportReport, ImportReport};
 use sesame::model::text::{count, escape, size};
 use sesame::ops::consent::Consent;
 use sesame::ops::export::export;

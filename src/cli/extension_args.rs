@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use sesame::model::capability::Grant;
-use sesame::model::destination::Destination;
 use sesame::model::name::ExtensionName;
+use sesame::model::reference::destination::Destination;
 use sesame::model::reference::{Named, RegistryHost};
 use sesame::model::registries::RegistryPattern;
 

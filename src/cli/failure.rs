@@ -3,14 +3,14 @@
 use std::io;
 
 use sesame::model::fault::{Fault, FaultKind};
-use sesame::model::problem::Problem;
 use sesame::model::report::{ExtensionStatus, LockOutcome, StepOutcome, SyncReport};
 use sesame::model::text::{SHOWN_NAMES, count, escape, list};
+use sesame::model::toml::problem::Problem;
 use sesame::ops::error::Error;
-use supports_hyperlinks::Stream;
 
 use super::human::{self, Style};
 use super::table::table;
+use supports_hyperlinks::Stream;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]

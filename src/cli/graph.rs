@@ -17,7 +17,7 @@ use layout::topo::layout::VisualGraph;
 use petgraph::dot::{Config, Dot, RankDir};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{EdgeRef as _, IntoNodeReferences as _};
-use sesame::model::graph_report::{Access, GraphExtension, GraphImport, GraphReport};
+use sesame::model::report::graph::{Access, GraphExtension, GraphImport, GraphReport};
 use sesame::model::text::{count, escape};
 
 use super::human::{Style, packages};

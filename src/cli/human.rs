@@ -4,13 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::table::table;
-use anstream::{AutoStream, ColorChoice};
-use anstyle::{AnsiColor, Style as Ansi};
 use sesame::host::grants::needed;
 use sesame::model::capability::{Capability, shown};
+use sesame::model::lock::merge::Choice;
 use sesame::model::lock::{LockChange, LockedVersion};
-use sesame::model::lock_merge::Choice;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::{
     DiffReport, ExtensionReport, InitReport, InstallReport, LockOutcome, LockReport, RemoveReport, Removed,
@@ -18,6 +15,10 @@ use sesame::model::report::{
 };
 use sesame::model::text::{count, escape, size, source_change};
 use sesame::ops::consent::Asks;
+
+use super::table::table;
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style as Ansi};
 use similar::{ChangeTag, TextDiff};
 use supports_hyperlinks::Stream;
 

@@ -1,7 +1,7 @@
 //! The words for what is kept of compiling.
 
-use sesame::model::cache_report::{CacheSizes, GcReport, GcSizes};
-use sesame::model::functions::FunctionCounts;
+use sesame::model::function_cache::FunctionCounts;
+use sesame::model::report::cache::{CacheSizes, GcReport, GcSizes};
 use sesame::model::text::{count, size};
 
 use super::human::Style;

@@ -1,6 +1,6 @@
 //! What `doctor` found as words for people. Everything that others wrote is escaped here.
 
-use sesame::model::doctor_report::{Check, DoctorReport, State};
+use sesame::model::report::doctor::{Check, DoctorReport, State};
 use sesame::model::text::escape;
 
 use super::human::Style;

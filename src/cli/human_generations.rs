@@ -1,6 +1,6 @@
 //! Reports about generations as words for people. Everything that others wrote is escaped here.
 
-use sesame::model::generation_report::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
+use sesame::model::report::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
 use sesame::model::report::{SyncOutcome, SyncReport};
 use sesame::model::text::{count, escape, time};
 

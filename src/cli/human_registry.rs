@@ -1,6 +1,6 @@
 //! Reports about registries as words for people. Everything that others wrote is escaped here.
 
-use sesame::model::registry_report::{Access, Credentials, LoginReport, LogoutReport, PushReport, RegistryReport};
+use sesame::model::report::registry::{Access, Credentials, LoginReport, LogoutReport, PushReport, RegistryReport};
 use sesame::model::text::{escape, size};
 
 use super::human::Style;

@@ -1,7 +1,7 @@
 //! What `status` found as words for people. Everything that others wrote is escaped here.
 
 use sesame::model::report::UpToDate;
-use sesame::model::status_report::{Between, Difference, StatusReport};
+use sesame::model::report::status::{Between, Difference, StatusReport};
 use sesame::model::text::escape;
 
 use super::human::{Style, summary};

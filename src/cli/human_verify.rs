@@ -1,7 +1,7 @@
 //! What `verify` found as words for people. Everything that others wrote is escaped here.
 
+use sesame::model::report::verify::{Finding, FindingKind, Outcome, VerifyReport};
 use sesame::model::text::{count, escape, size};
-use sesame::model::verify_report::{Finding, FindingKind, Outcome, VerifyReport};
 
 use super::human::Style;
 

@@ -1,6 +1,6 @@
 //! What is newer, and what was taken of it, as words for people. Everything that others wrote is escaped here.
 
-use sesame::model::outdated_report::{Outdated, OutdatedReport};
+use sesame::model::report::outdated::{Outdated, OutdatedReport};
 use sesame::model::report::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::model::text::{count, escape};
 

@@ -2,22 +2,22 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use sesame::model::bundle_report::{ExportReport, ImportReport};
-use sesame::model::cache_report::GcReport;
-use sesame::model::doctor_report::DoctorReport;
 use sesame::model::fault::Fault;
-use sesame::model::generation_report::{GenerationsReport, RemovedGenerationsReport};
-use sesame::model::graph_report::GraphReport;
 use sesame::model::lock::LockChange;
 use sesame::model::name::ExtensionName;
-use sesame::model::outdated_report::OutdatedReport;
-use sesame::model::registry_report::{LoginReport, LogoutReport, PushReport, RegistryReport};
+use sesame::model::report::bundle::{ExportReport, ImportReport};
+use sesame::model::report::cache::GcReport;
+use sesame::model::report::doctor::DoctorReport;
+use sesame::model::report::generations::{GenerationsReport, RemovedGenerationsReport};
+use sesame::model::report::graph::GraphReport;
+use sesame::model::report::outdated::OutdatedReport;
+use sesame::model::report::registry::{LoginReport, LogoutReport, PushReport, RegistryReport};
+use sesame::model::report::status::StatusReport;
+use sesame::model::report::verify::VerifyReport;
 use sesame::model::report::{
     CallReport, DiffReport, InfoReport, InitReport, InstallReport, ListReport, LockReport, LogReport, RemoveReport,
     SyncReport, WitReport,
 };
-use sesame::model::status_report::StatusReport;
-use sesame::model::verify_report::VerifyReport;
 use sesame::ops::error::Error;
 
 use super::failure::{self, Failure};
@@ -125,7 +125,7 @@ pub struct ExtensionFault<'a> {
 
 impl<'a> ErrorDocument<'a> {
     pub fn new(failure: &'a Failure) -> Self {
-        let problem = |problem: &'a sesame::model::problem::Problem| ProblemDocument {
+        let problem = |problem: &'a sesame::model::toml::problem::Problem| ProblemDocument {
             file: &problem.file,
             line: problem.line,
             column: problem.column,

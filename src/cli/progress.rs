@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use sesame::model::event::{Event, Observer};
 use sesame::model::name::ExtensionName;
 use sesame::model::plan::{Action, Plan, Role, Step, StepId};
+use sesame::model::report::event::{Event, Observer};
 use sesame::model::text::{count, duration, escape, list, size};
 
 use super::human::Style;

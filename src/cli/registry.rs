@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use sesame::model::reference::RegistryHost;
-use sesame::model::registry_report::Access;
+use sesame::model::report::registry::Access;
 use sesame::ops::context::Context;
 use sesame::ops::error::Error;
 use sesame::ops::registry::{check, login, logout};

@@ -2,7 +2,7 @@
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
-use sesame::model::schema::{DropInToml, SesameLock, SesameToml};
+use sesame::model::toml::schema::{DropInToml, SesameLock, SesameToml};
 
 use super::args::SchemaName;
 use super::json::Document;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wasmtime::Engine;
 
-use crate::model::preamble::Kind;
+use crate::model::component_kind::Kind;
 
 /// Why a component was not compiled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]

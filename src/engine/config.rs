@@ -6,7 +6,7 @@ use wasmparser::WasmFeatures;
 use wasmtime::{Config, Engine, OptLevel};
 
 use crate::model::engine_key::Metering;
-use crate::model::functions::Functions;
+use crate::model::function_cache::Functions;
 
 use super::function_cache::Adapter;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use wasmtime::CacheStore;
 
-use crate::model::functions::Functions;
+use crate::model::function_cache::Functions;
 
 /// Hands wasmtime's questions on.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use wasmparser::{
     ValidPayload, Validator, ValidatorResources, WasmFeatures,
 };
 
-use crate::model::preamble::Kind;
+use crate::model::component_kind::Kind;
 use crate::model::text::{shorten, shorten_message};
 
 use super::config::FEATURES;

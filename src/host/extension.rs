@@ -8,7 +8,7 @@ use wasmtime::component::{Component, InstancePre, Val};
 use wasmtime::{Engine, Store};
 
 use crate::engine::config::{EngineError, engine};
-use crate::model::code::SealedCode;
+use crate::model::authenticated_code::SealedCode;
 use crate::model::engine_key::Metering;
 use crate::model::text::count;
 

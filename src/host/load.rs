@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::model::code::{Seal, SealedCode};
+use crate::model::authenticated_code::{Seal, SealedCode};
 
 /// Why code was not loaded.
 #[derive(Debug, thiserror::Error)]

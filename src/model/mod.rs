@@ -7,46 +7,23 @@
 //! [`lock`] what that was resolved to, [`inventory`] what this machine holds; [`plan`] is made from the
 //! three and [`schedule`] hands out its steps; [`event`] and [`report`] are what a run says.
 
-pub mod bundle_report;
-pub mod cache_report;
+pub mod authenticated_code;
 pub mod capability;
-pub mod code;
-pub mod destination;
+pub mod component_kind;
 pub mod digest;
-pub mod doctor_report;
-mod document;
 pub mod engine_key;
-pub mod event;
 pub mod fault;
-pub mod functions;
-pub mod generation;
-pub mod generation_report;
-mod grants_reader;
-pub mod graph_report;
-pub mod inventory;
+pub mod function_cache;
 pub mod lock;
-pub mod lock_merge;
-mod lock_reader;
 pub mod manifest;
-pub mod manifest_edit;
-mod manifest_reader;
 pub mod name;
-pub mod outdated_report;
 pub mod plan;
-mod plan_words;
 pub mod policy;
-pub mod preamble;
-pub mod problem;
 pub mod reference;
 pub mod registries;
-mod registries_reader;
-pub mod registry_report;
 pub mod report;
-pub mod schedule;
-pub mod schema;
-pub mod status_report;
 pub mod text;
-pub mod verify_report;
+pub mod toml;
 pub mod version;
 
-pub use document::MAX_FILE;
+pub use toml::document::MAX_FILE;

@@ -6,13 +6,13 @@
 
 use std::path::Path;
 
-use super::document::{Fields, Text};
 use super::manifest::Limits;
-use super::manifest_reader::read_limits;
-use super::problem::Problem;
+use super::manifest::reader::read_limits;
 use super::reference::{check_repository, looks_like_host};
+use super::registries::reader::{Whose, read_registries};
 use super::registries::{Registries, RegistryPattern, is_within};
-use super::registries_reader::{Whose, read_registries};
+use super::toml::document::{Fields, Text};
+use super::toml::problem::Problem;
 
 /// The maxima of a machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

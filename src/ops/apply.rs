@@ -17,13 +17,13 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
-use crate::model::event::Event;
 use crate::model::fault::Fault;
-use crate::model::functions::FunctionCounts;
+use crate::model::function_cache::FunctionCounts;
 use crate::model::name::ExtensionName;
+use crate::model::plan::schedule::{Outcome, Schedule};
 use crate::model::plan::{Action, Blob, Origin, Plan, Role, StepId};
 use crate::model::report::StepOutcome;
-use crate::model::schedule::{Outcome, Schedule};
+use crate::model::report::event::Event;
 use crate::registry::source::selection::Registry;
 use crate::registry::source::{Sink, Stopped};
 use crate::store::blobs::{Blobs, Staging};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::model::event::{Event, Observer};
 use crate::model::registries::{Registries, Settings};
+use crate::model::report::event::{Event, Observer};
 use crate::registry::auth::secret::Credential;
 use crate::registry::source::selection::{Network, Reach, Registry};
 use crate::store::integrity::store_permissions;

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::engine::key::{engine_keys, wasmtime_version};
 use crate::model::capability::Capability;
-use crate::model::doctor_report::{Check, DoctorReport, State};
 use crate::model::manifest::Manifest;
 use crate::model::name::ProfileName;
-use crate::model::problem::Problem;
 use crate::model::reference::OciRepository;
 use crate::model::registries::{Mirror, RegistryPattern};
-use crate::model::registry_report::{Access, Credentials};
+use crate::model::report::doctor::{Check, DoctorReport, State};
+use crate::model::report::registry::{Access, Credentials};
 use crate::model::text::{count, size};
+use crate::model::toml::problem::Problem;
 use crate::registry::source::selection::Reach;
 use crate::store::integrity::{fsck, store_permissions};
 use crate::store::{generations, write};

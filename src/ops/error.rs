@@ -15,14 +15,14 @@ use crate::host::values::ValueError;
 use crate::model::capability::Capability;
 use crate::model::digest::Digest;
 use crate::model::fault::{Fault, FaultKind};
-use crate::model::generation::LiveExtension;
 use crate::model::lock::{LockChange, Staleness};
-use crate::model::manifest_edit::EditError;
+use crate::model::manifest::edit::EditError;
 use crate::model::name::{ExtensionName, NameError, ProfileName};
 use crate::model::plan::MAX_COMPONENT;
-use crate::model::problem::Problem;
+use crate::model::plan::generation::LiveExtension;
 use crate::model::report::SyncReport;
 use crate::model::text::{count, list, list_by, nearest, shorten};
+use crate::model::toml::problem::Problem;
 use crate::{registry, store};
 
 use super::examined::Unusable;
@@ -57,7 +57,7 @@ pub enum Error {
     #[error("`{name}` is made from {}, which does not exist", path.display())]
     MissingFile { name: ExtensionName, place: String, path: PathBuf },
     #[error("`{name}` is made from {}, which is {kind}", path.display())]
-    NotAComponentFile { name: ExtensionName, path: PathBuf, kind: crate::model::preamble::Kind },
+    NotAComponentFile { name: ExtensionName, path: PathBuf, kind: crate::model::component_kind::Kind },
     #[error("`{name}` is made from {}, which has {size} bytes; at most {MAX_COMPONENT} are allowed", path.display())]
     ComponentTooLarge { name: ExtensionName, path: PathBuf, size: u64 },
     #[error("the file of `{name}` was changed since it was locked: expected {expected}, found {found}")]
@@ -131,7 +131,7 @@ pub enum Error {
     #[error("there is no file {}", .0.display())]
     NoSuchFile(PathBuf),
     #[error("{} is {kind}", path.display())]
-    NotAComponent { path: PathBuf, kind: crate::model::preamble::Kind },
+    NotAComponent { path: PathBuf, kind: crate::model::component_kind::Kind },
     #[error("{} has more than {MAX_COMPONENT} bytes", path.display())]
     FileTooLarge { path: PathBuf },
     #[error("the secrets in {} cannot be used: {why}", path.display())]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::compile::CompileError;
 use crate::engine::inspect::{InspectError, Interface};
 use crate::host::linker::LinkError;
-use crate::model::functions::FunctionCounts;
+use crate::model::function_cache::FunctionCounts;
 
 /// What a component is.
 #[derive(Debug, Clone, Serialize, Deserialize)]

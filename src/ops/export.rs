@@ -6,11 +6,11 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Component, Path};
 
-use crate::model::bundle_report::ExportReport;
 use crate::model::digest::Digest;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::Manifest;
 use crate::model::plan::{MAX_COMPONENT, Need, Plan};
+use crate::model::report::bundle::ExportReport;
 use crate::registry::layout::MARKER;
 use crate::registry::layout::bundle::{Bundle, EMPTY_CONFIG, Rendered, render};
 use crate::registry::layout::reader::{blob_name, header, is_archive};

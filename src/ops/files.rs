@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
-use super::error::Error;
+use crate::model::component_kind::Kind;
 use crate::model::digest::Digest;
 use crate::model::plan::MAX_COMPONENT;
-use crate::model::preamble::Kind;
 use crate::store::blobs::hash;
 use crate::user_files;
+
+use super::error::Error;
 
 /// A component's file: its digest and size, or what else it is.
 pub(crate) enum ComponentFile {

@@ -8,18 +8,19 @@ use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::host::state::Folder;
+use crate::model::capability::{Capability, Grants};
+use crate::model::manifest::Manifest;
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::generation::Generation;
+use crate::store::paths::StorePaths;
+
 use super::context::{Context, User};
 use super::error::Error;
 use super::links::{canonical, followed};
 use super::permission::refuse;
 use super::project::Project;
 use super::readers::{OnUnreadable, Readers, active_generations};
-use crate::host::state::Folder;
-use crate::model::capability::{Capability, Grants};
-use crate::model::generation::Generation;
-use crate::model::manifest::Manifest;
-use crate::model::name::{ExtensionName, ProfileName};
-use crate::store::paths::StorePaths;
 
 /// Folders of the system through which a guest could reach into processes and devices.
 const SYSTEM: [&str; 3] = ["/dev", "/proc", "/sys"];

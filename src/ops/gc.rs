@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::engine::key::engine_keys;
-use crate::model::cache_report::{CacheSizes, GcReport, GcSizes};
+use crate::model::report::cache::{CacheSizes, GcReport, GcSizes};
 use crate::store::blobs::Blobs;
 use crate::store::code::sizes;
 use crate::store::integrity::garbage::{self, Needed};

@@ -1,8 +1,8 @@
 //! `generations`: lists the generations of a profile, and removes some.
 
-use crate::model::generation::Generation;
-use crate::model::generation_report::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
 use crate::model::name::ProfileName;
+use crate::model::plan::generation::Generation;
+use crate::model::report::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
 use crate::store::integrity::store_permissions;
 use crate::store::paths::StorePaths;
 use crate::store::{self, generations};

@@ -3,14 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::error::Error;
-use super::project::Project;
 use crate::host::grants::{needed, unused};
 use crate::model::capability::{Grants, shown};
-use crate::model::graph_report::{GraphExtension, GraphImport, GraphReport};
 use crate::model::lock::LockEntry;
 use crate::model::manifest::Extension;
 use crate::model::name::ExtensionName;
+use crate::model::report::graph::{GraphExtension, GraphImport, GraphReport};
+
+use super::error::Error;
+use super::project::Project;
 
 /// Ties each extension of the manifest to what the lock says of its component.
 ///

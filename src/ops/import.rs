@@ -7,16 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::model::bundle_report::ImportReport;
 use crate::model::capability;
 use crate::model::digest::Digest;
-use crate::model::inventory::Held;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::inventory::Held;
 use crate::model::plan::{Blob, Need};
-use crate::model::problem::Problem;
+use crate::model::report::bundle::ImportReport;
 use crate::model::report::{LockOutcome, LockReport, SyncReport};
+use crate::model::toml::problem::Problem;
 use crate::registry::Error as Registry;
 use crate::registry::layout::bundle::Bundle;
 use crate::registry::source::selection::Reach;

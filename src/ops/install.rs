@@ -6,6 +6,20 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::model::capability::{Grant, Grants, add, shown};
+use crate::model::digest::Digest;
+use crate::model::lock::{LockEntry, LockedSource};
+use crate::model::manifest::edit::{
+    Change, EditError, WrittenSource, add_entry, edit_drop_in, edit_entry, new_drop_in, remove_entry,
+};
+use crate::model::manifest::{ComponentSource, Extension, Form, Manifest, OciRange};
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::reference::{OciReference, OciRepository};
+use crate::model::registries::Registries;
+use crate::model::report::{InstallReport, RemoveReport, Removed};
+use crate::model::version::Requirement;
+use crate::store::blobs::Blobs;
+
 use super::change::{Then, change, check_owner, then_live};
 use super::consent::{Asks, Before, Consent, agree};
 use super::context::Context;
@@ -17,19 +31,6 @@ use super::lock::{Resolved, Upgrade, newest, resolve_all, write_with};
 use super::permission::refuse;
 use super::project::DROP_INS;
 use super::undo::Undo;
-use crate::model::capability::{Grant, Grants, add, shown};
-use crate::model::digest::Digest;
-use crate::model::lock::{LockEntry, LockedSource};
-use crate::model::manifest::{ComponentSource, Extension, Form, Manifest, OciRange};
-use crate::model::manifest_edit::{
-    Change, EditError, WrittenSource, add_entry, edit_drop_in, edit_entry, new_drop_in, remove_entry,
-};
-use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::reference::{OciReference, OciRepository};
-use crate::model::registries::Registries;
-use crate::model::report::{InstallReport, RemoveReport, Removed};
-use crate::model::version::Requirement;
-use crate::store::blobs::Blobs;
 
 /// Where the component comes from.
 #[derive(Debug, Clone)]

@@ -9,15 +9,15 @@ use futures_util::stream;
 
 use crate::model::MAX_FILE;
 use crate::model::digest::Digest;
-use crate::model::event::Event;
 use crate::model::fault::Fault;
+use crate::model::lock::merge::Merged;
 use crate::model::lock::{Lock, LockChange, LockEntry, LockedSource, Staleness};
-use crate::model::lock_merge::Merged;
 use crate::model::manifest::{ComponentSource, Manifest, OciRange};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::{Candidate, Origin, Plan};
 use crate::model::reference::OciReference;
 use crate::model::registries::Registries;
+use crate::model::report::event::Event;
 use crate::model::report::{LockOutcome, LockReport, UpToDate};
 use crate::model::version::{Requirement, passed_over};
 use crate::registry::source::selection::Registry;

@@ -10,7 +10,7 @@ use crate::host::grants::capabilities;
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::ComponentSource;
 use crate::model::name::ExtensionName;
-use crate::model::outdated_report::{Outdated, OutdatedReport};
+use crate::model::report::outdated::{Outdated, OutdatedReport};
 use crate::model::version::{Requirement, version};
 use crate::registry::source::selection::Registry;
 use crate::store::blobs::Blobs;

@@ -4,19 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::context::User;
-use super::error::Error;
-use super::files::read_file;
 use crate::host::grants;
 use crate::model::MAX_FILE;
 use crate::model::capability::{Capability, everything};
 use crate::model::fault::Fault;
-use crate::model::generation::LiveExtension;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
 use crate::model::name::ExtensionName;
+use crate::model::plan::generation::LiveExtension;
 use crate::model::policy::{Policy, SourceRules};
 use crate::model::reference::OciRepository;
+
+use super::context::User;
+use super::error::Error;
+use super::files::read_file;
 
 /// Checks that every import is granted (invariant 5).
 pub(crate) fn check_grants(manifest: &Manifest, lock: &Lock) -> Result<(), Error> {

@@ -6,17 +6,18 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::error::{Error, Foreign};
-use super::files::{ComponentFile, hash_component, read_file};
-use super::links::canonical;
 use crate::model::digest::Digest;
 use crate::model::fault::Fault;
 use crate::model::lock::Lock;
-use crate::model::lock_merge::{Merged, merge, sides};
+use crate::model::lock::merge::{Merged, merge, sides};
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::store::write;
 use crate::user_files;
+
+use super::error::{Error, Foreign};
+use super::files::{ComponentFile, hash_component, read_file};
+use super::links::canonical;
 
 /// The name of the manifest.
 pub const MANIFEST: &str = "sesame.toml";

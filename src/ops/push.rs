@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::engine::metadata;
-use crate::model::destination::Destination;
 use crate::model::digest::Digest;
 use crate::model::plan::MAX_MANIFEST;
-use crate::model::registry_report::PushReport;
+use crate::model::reference::destination::Destination;
+use crate::model::report::registry::PushReport;
 use crate::registry::Error as Registry;
 use crate::registry::layout::{self, MARKER};
 use crate::registry::publish::package::{Package, Taken};

@@ -7,18 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::model::manifest::{ComponentSource, Manifest};
+use crate::model::name::ProfileName;
+use crate::model::plan::generation::Generation;
+use crate::model::registries::{Mirror, Registries};
+use crate::store::paths::StorePaths;
+use crate::store::{self, generations};
+
 use super::context::User;
 use super::error::Error;
 use super::files::read_file;
 use super::links::followed;
 use super::permission::{policy_files, read_policies};
 use super::project::Project;
-use crate::model::generation::Generation;
-use crate::model::manifest::{ComponentSource, Manifest};
-use crate::model::name::ProfileName;
-use crate::model::registries::{Mirror, Registries};
-use crate::store::paths::StorePaths;
-use crate::store::{self, generations};
 
 /// The most that is read of a `.git` that is a file, in bytes.
 const GIT_FILE: u64 = 4 << 10;

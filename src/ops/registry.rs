@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::model::MAX_FILE;
 use crate::model::reference::RegistryHost;
 use crate::model::registries::{Registries, RegistryPattern};
-use crate::model::registry_report::{Access, Credentials, LoginReport, LogoutReport, RegistryReport};
+use crate::model::report::registry::{Access, Credentials, LoginReport, LogoutReport, RegistryReport};
 use crate::registry::Error::Withheld;
 use crate::registry::auth::credentials::Place;
 use crate::registry::auth::docker_config::{DockerFile, erase, store};

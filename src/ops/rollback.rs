@@ -1,9 +1,9 @@
 //! `rollback`: makes an earlier generation active again. It needs no network, and compiles only what the cache has lost.
 
-use crate::model::generation::Generation;
-use crate::model::inventory::{Held, Inventory};
 use crate::model::lock::Lock;
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::generation::Generation;
+use crate::model::plan::inventory::{Held, Inventory};
 use crate::model::plan::{Action, Plan};
 use crate::model::report::SyncReport;
 use crate::store::integrity::scan::{Notes, scan};

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::model::digest::Digest;
-use crate::model::generation::{Generation, LiveExtension};
 use crate::model::lock::{Lock, LockEntry};
+use crate::model::plan::generation::{Generation, LiveExtension};
 use crate::model::plan::{Blob, Need, Origin, Role};
-use crate::model::verify_report::FindingKind;
+use crate::model::report::verify::FindingKind;
 use crate::registry::artifact::{self, Artifact};
 use crate::store::blobs::Blobs;
 use crate::store::integrity::store_permissions;

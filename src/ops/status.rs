@@ -5,13 +5,13 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use crate::model::fault::Fault;
-use crate::model::generation::Generation;
-use crate::model::inventory::Inventory;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::generation::Generation;
+use crate::model::plan::inventory::Inventory;
 use crate::model::plan::{Action, Plan, Reason, Step};
-use crate::model::status_report::{Between, Difference, StatusReport};
+use crate::model::report::status::{Between, Difference, StatusReport};
 use crate::registry::Error as RegistryError;
 use crate::registry::source::selection::Registry;
 use crate::store::integrity::scan::{Notes, scan};

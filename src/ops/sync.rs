@@ -8,15 +8,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::engine::key::engine_keys;
 use crate::model::capability::shown;
-use crate::model::event::Event;
 use crate::model::fault::Fault;
-use crate::model::functions::FunctionCounts;
-use crate::model::generation::{Generation, LiveExtension};
-use crate::model::inventory::Inventory;
+use crate::model::function_cache::FunctionCounts;
 use crate::model::lock::{Lock, LockEntry, Staleness};
 use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::generation::{Generation, LiveExtension};
+use crate::model::plan::inventory::Inventory;
 use crate::model::plan::{Plan, Reason};
+use crate::model::report::event::Event;
 use crate::model::report::{
     ExtensionReport, ExtensionStatus, LockOutcome, LockReport, StepOutcome, StepReport, SyncOutcome, SyncReport,
     UpToDate,

@@ -4,14 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::digest::Digest;
+use crate::model::lock::{Lock, LockEntry, LockedSource};
+use crate::model::plan::generation::{Generation, LiveExtension};
+use crate::registry::artifact::{self, Artifact};
+use crate::store::blobs::Blobs;
+
 use super::context::Interrupt;
 use super::error::Error;
 use super::examined::Examined;
-use crate::model::digest::Digest;
-use crate::model::generation::{Generation, LiveExtension};
-use crate::model::lock::{Lock, LockEntry, LockedSource};
-use crate::registry::artifact::{self, Artifact};
-use crate::store::blobs::Blobs;
 
 /// A generation to activate, and the lock that it was described from.
 pub(crate) struct Target {

@@ -10,8 +10,8 @@ use crate::host::load::Residence;
 use crate::host::state::Given;
 use crate::host::values::Syntax;
 use crate::model::digest::Digest;
-use crate::model::doctor_report::{Check, State};
 use crate::model::engine_key::Metering;
+use crate::model::report::doctor::{Check, State};
 use crate::store::code::cwasm;
 
 use super::call::{Call, call};

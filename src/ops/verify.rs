@@ -10,13 +10,13 @@ use rayon::prelude::*;
 
 use crate::engine::key::engine_keys;
 use crate::model::engine_key::EngineKeys;
-use crate::model::event::Event;
 use crate::model::fault::Fault;
 use crate::model::name::ExtensionName;
 use crate::model::plan::{Action, Need, Plan};
-use crate::model::problem::Problem;
 use crate::model::report::StepOutcome;
-use crate::model::verify_report::{Finding, FindingKind, LookedAt, Outcome, VerifyReport};
+use crate::model::report::event::Event;
+use crate::model::report::verify::{Finding, FindingKind, LookedAt, Outcome, VerifyReport};
+use crate::model::toml::problem::Problem;
 use crate::store::blobs::Blobs;
 use crate::store::integrity::fsck::{self, Stored, StoredKind, Wrong};
 use crate::store::integrity::scan::{Notes, Wanted, scan};

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::model::component_kind::{Kind, SNIFF};
 use crate::model::digest::{Digest, Hasher};
 use crate::model::plan::{Blob, Role};
-use crate::model::preamble::{Kind, SNIFF};
 
 use super::integrity::quarantine;
 use super::paths::StorePaths;

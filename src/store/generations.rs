@@ -8,8 +8,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::model::generation::{Generation, OLDEST_VERSION, VERSION};
 use crate::model::name::ProfileName;
+use crate::model::plan::generation::{Generation, OLDEST_VERSION, VERSION};
 
 use super::integrity::fsck::{is_damage, unread};
 use super::integrity::store_permissions;

@@ -22,9 +22,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use crate::model::component_kind::Kind;
 use crate::model::digest::Digest;
 use crate::model::fault::FaultKind;
-use crate::model::preamble::Kind;
 
 /// Why something could not be done on the disk.
 #[derive(Debug, thiserror::Error)]

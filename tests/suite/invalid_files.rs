@@ -6,11 +6,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::{expect_text, fixture};
 use sesame::model::lock::Lock;
 use sesame::model::manifest::{DropIn, Manifest, ManifestSource};
-use sesame::model::problem::Problem;
-
-use crate::support::{expect_text, fixture};
+use sesame::model::toml::problem::Problem;
 
 #[test]
 fn every_bad_manifest_is_refused_with_its_message() {

@@ -1,13 +1,12 @@
 //! What this machine cannot do is said of the machine, not of a guest.
 
-use sesame::model::doctor_report::State;
-use sesame::ops::context::{Compiler, Context};
-use sesame::ops::doctor::doctor;
-use sesame::ops::project::Search;
-
 use crate::support::guest;
 use crate::support::host::context;
 use crate::support::sandbox::{Run, Sandbox};
+use sesame::model::report::doctor::State;
+use sesame::ops::context::{Compiler, Context};
+use sesame::ops::doctor::doctor;
+use sesame::ops::project::Search;
 
 /// Runs a command under a limit of the shell.
 fn limited(sandbox: &Sandbox, limit: &str, arguments: &[&str]) -> Run {

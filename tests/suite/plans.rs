@@ -6,18 +6,17 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use crate::support::{expect_text, fixture};
 use serde::Deserialize;
 use sesame::model::digest::Digest;
 use sesame::model::engine_key::{EngineKey, EngineKeys, Metering};
-use sesame::model::generation::Generation;
-use sesame::model::inventory::{Held, Inventory};
 use sesame::model::lock::Lock;
 use sesame::model::manifest::{Manifest, ManifestSource};
 use sesame::model::name::ProfileName;
+use sesame::model::plan::generation::Generation;
+use sesame::model::plan::inventory::{Held, Inventory};
+use sesame::model::plan::schedule::{Outcome, Schedule};
 use sesame::model::plan::{Action, Candidate, Origin, Plan};
-use sesame::model::schedule::{Outcome, Schedule};
-
-use crate::support::{expect_text, fixture};
 
 /// What a case's store holds. Digests are those of the lock.
 #[derive(Deserialize, Default)]

@@ -13,7 +13,7 @@ use docker_credential::{CredentialRetrievalError, DockerCredential, get_credenti
 use serde_json::{Value, json};
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::model::event::{Event, Observer};
+use crate::model::report::event::{Event, Observer};
 use crate::user_files;
 
 use super::credential_helper::{self, HelperError};

@@ -7,8 +7,8 @@ use oci_client::errors::OciEnvelope;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, Version};
 
-use crate::model::event::{Event, Observer};
 use crate::model::registries::Contact;
+use crate::model::report::event::{Event, Observer};
 use crate::registry::auth::challenge::{self, Challenge};
 use crate::registry::auth::credentials::{Found, Keyring};
 use crate::registry::auth::secret::{Secret, Sent};

@@ -7,7 +7,7 @@ use chrono::DateTime;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-use crate::model::event::Event;
+use crate::model::report::event::Event;
 use crate::registry::error::{Error, line};
 
 use super::client::Host;

@@ -4,7 +4,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, StatusCode};
 
 use crate::model::fault::FaultKind;
-use crate::model::registry_report::Access;
+use crate::model::report::registry::Access;
 use crate::registry::auth::challenge::{self, Challenge};
 use crate::registry::auth::credentials::Place;
 use crate::registry::auth::{Action, Scope};

@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
 use crate::model::digest::Digest;
-use crate::model::event::{Event, Observer};
 use crate::model::fault::FaultKind;
 use crate::model::plan::{Blob, Role};
 use crate::model::policy::{SourceRefusal, SourceRules};
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::{Contact, Mirror, Settings};
+use crate::model::report::event::{Event, Observer};
 use crate::registry::artifact::{self, Artifact, Refusal};
 use crate::registry::auth::credentials::{Keyring, Places};
 use crate::registry::error::{Error, line};

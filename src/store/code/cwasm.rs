@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use crate::model::code::{Seal, SealedCode};
+use crate::model::authenticated_code::{Seal, SealedCode};
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
 use crate::store::integrity::quarantine;

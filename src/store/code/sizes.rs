@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::model::cache_report::{CacheSize, CacheSizes};
+use crate::model::report::cache::{CacheSize, CacheSizes};
 use crate::store::paths::StorePaths;
 use crate::store::{Error, entries};
 

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
-use crate::model::functions::{FunctionCounts, Functions};
+use crate::model::function_cache::{FunctionCounts, Functions};
 
 use super::Error;
 use super::key::Key;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use crate::model::cache_report::CacheSize;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
+use crate::model::report::cache::CacheSize;
 use crate::store::code::sizes::engine_folders;
 use crate::store::function_cache::eviction;
 use crate::store::paths::StorePaths;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
-use crate::model::inventory::{Held, Inventory};
+use crate::model::plan::inventory::{Held, Inventory};
 use crate::store::blobs::hash;
 use crate::store::code::cwasm;
 use crate::store::key::{self, Key};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sesame::host::backends::Backends;
 use sesame::host::values::Syntax;
-use sesame::model::event::Silent;
 use sesame::model::name::ProfileName;
+use sesame::model::report::event::Silent;
 use sesame::ops::call::Call;
 use sesame::ops::context::{Compiler, Context, Interrupt, User};
 use sesame::ops::live::{Live, Surroundings};

@@ -1,14 +1,25 @@
 //! What a run has done, as data. The words for people and the JSON document are both made from it.
 
+pub mod bundle;
+pub mod cache;
+pub mod doctor;
+pub mod event;
+pub mod generations;
+pub mod graph;
+pub mod outdated;
+pub mod registry;
+pub mod status;
+pub mod verify;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
 use super::fault::{Fault, FaultKind};
-use super::functions::FunctionCounts;
+use super::function_cache::FunctionCounts;
+use super::lock::merge::Choice;
 use super::lock::{LockChange, Staleness};
-use super::lock_merge::Choice;
 use super::manifest::Config;
 use super::name::{ExtensionName, ProfileName};
 use super::plan::{Action, Origin, Plan, Step};

@@ -2,11 +2,12 @@
 
 use toml::de::DeValue;
 
-use super::capability::{self, Capability, Grants, Scope};
-use super::document::{Fields, Text, Value, type_name};
-use super::manifest::Form;
-use super::manifest_reader::normalize;
-use super::problem::Problem;
+use crate::model::capability::{self, Capability, Grants, Scope};
+use crate::model::toml::document::{Fields, Text, Value, type_name};
+use crate::model::toml::problem::Problem;
+
+use super::Form;
+use super::reader::normalize;
 
 /// Every grant of the table; what is `false` or an empty list grants nothing.
 pub(crate) fn read_grants<'a>(

@@ -3,17 +3,19 @@
 //! The same inputs give the same bytes on every machine: sorted by name, one field a line, no timestamp,
 //! no fact of this host, no mirror's name. Only version 1 exists.
 
+pub mod merge;
+pub(crate) mod reader;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use super::digest::Digest;
-use super::lock_reader;
 use super::manifest::{ComponentSource, Extension, Manifest};
 use super::name::ExtensionName;
-use super::problem::Problem;
 use super::reference::OciReference;
+use super::toml::problem::Problem;
 
 /// The version that is written, and the only one that is read.
 pub const VERSION: u64 = 1;
@@ -115,7 +117,7 @@ impl Lock {
     /// # Errors
     /// Every problem found, each with its place.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, Vec<Problem>> {
-        lock_reader::read(file, bytes).map_err(|mut problems| {
+        reader::read(file, bytes).map_err(|mut problems| {
             problems.sort_by_key(|problem| (problem.line, problem.column));
             for problem in &mut problems {
                 problem.help.get_or_insert_with(|| RESTORE.to_owned());
@@ -313,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_file_over_the_limit_is_refused_before_it_is_parsed() {
-        let bytes = vec![b'#'; super::super::document::MAX_FILE + 1];
+        let bytes = vec![b'#'; crate::model::toml::document::MAX_FILE + 1];
         let problems = Lock::parse("sesame.lock", &bytes).unwrap_err();
         assert!(problems[0].message.contains("more than 16777216 bytes"), "{}", problems[0]);
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::{Action, Plan, StepId};
+use super::{Action, Plan, StepId};
 
 /// How many bytes of components are compiled side by side. What has more is compiled alone.
 pub const SIDE_BY_SIDE: u64 = 4 << 20;

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::digest::Digest;
-use super::report::SyncReport;
+use crate::model::digest::Digest;
+
+use super::SyncReport;
 
 /// What `bundle export` did.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]

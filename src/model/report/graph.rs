@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::capability::{Capability, Grants, Scope};
-use super::name::ExtensionName;
+use crate::model::capability::{Capability, Grants, Scope};
+use crate::model::name::ExtensionName;
 
 /// What `graph` draws.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::text::escape;
+use crate::model::text::escape;
 
 /// How much of a long line an excerpt shows, in characters.
 const EXCERPT: usize = 100;

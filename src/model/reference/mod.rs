@@ -4,6 +4,8 @@
 //! "Pulling manifests" (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md>), ASCII only.
 //! A reference has one spelling: what [`Display`](std::fmt::Display) gives is what was parsed.
 
+pub mod destination;
+
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;

@@ -3,6 +3,11 @@
 //! `Fetch → Verify → Compile → Activate → Prune`, or `Compile → Rollback`. Nodes are keyed by digest, so two names of one component share
 //! them, and each carries its reason. `--dry-run` prints the very plan that `ops::apply` runs; apply makes no choices.
 
+pub(crate) mod display;
+pub mod generation;
+pub mod inventory;
+pub mod schedule;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -10,11 +15,12 @@ use petgraph::visit::EdgeRef;
 
 use super::digest::Digest;
 use super::engine_key::{EngineKey, Metering};
-use super::generation::{Generation, LiveExtension};
-use super::inventory::{Held, Inventory};
 use super::lock::{Lock, LockEntry, LockedSource};
 use super::name::{ExtensionName, ProfileName};
 use super::reference::OciReference;
+
+use generation::{Generation, LiveExtension};
+use inventory::{Held, Inventory};
 
 /// How many generations of a profile are kept.
 pub const KEPT_GENERATIONS: usize = 10;

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::document::conflict_marker;
-use super::lock::Lock;
-use super::name::ExtensionName;
-use super::problem::Problem;
+use crate::model::name::ExtensionName;
+use crate::model::toml::document::conflict_marker;
+use crate::model::toml::problem::Problem;
+
+use super::Lock;
 
 /// What was done about an extension that the two sides do not have alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]

@@ -3,18 +3,23 @@
 //! Every problem of every file is reported at once. Paths are made relative to the folder of `sesame.toml`,
 //! lexically; whether a file exists is for others to find out.
 
+pub mod edit;
+pub(crate) mod grants_reader;
+pub(crate) mod reader;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
 use super::capability::Grants;
 use super::engine_key::Metering;
-use super::manifest_reader::Reader;
 use super::name::{ExtensionName, ProfileName};
-use super::problem::Problem;
 use super::reference::{OciReference, OciRepository};
 use super::registries::Registries;
+use super::toml::problem::Problem;
 use super::version::Requirement;
+
+use reader::Reader;
 use serde::{Deserialize, Serialize};
 
 /// A manifest file as read from the disk.

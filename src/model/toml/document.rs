@@ -8,8 +8,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::model::text::nearest;
+
 use super::problem::{Lines, Problem};
-use super::text::nearest;
 
 /// The largest manifest or lock that is read, in bytes.
 pub const MAX_FILE: usize = 16 << 20;

@@ -1,6 +1,8 @@
 //! How registries are reached: mirrors, transports, whom to trust. Never what they are called: nothing here enters a
 //! lock.
 
+pub(crate) mod reader;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};

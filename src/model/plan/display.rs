@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::engine_key::Metering;
-use super::name::ExtensionName;
-use super::plan::{Action, KEPT_GENERATIONS, Plan, Reason, Role, Step};
-use super::text;
+use crate::model::engine_key::Metering;
+use crate::model::name::ExtensionName;
+use crate::model::text;
+
+use super::{Action, KEPT_GENERATIONS, Plan, Reason, Role, Step};
 
 impl Action {
     /// The verb, for people and in JSON.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::reference::{OciReference, ReferenceError};
+use super::{OciReference, ReferenceError};
 
 const LAYOUT: &str = "oci-layout:";
 

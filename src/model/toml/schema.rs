@@ -1,12 +1,12 @@
-//! The file formats as types, for their JSON Schemas only. [`manifest`](super::manifest) and
-//! [`lock`](super::lock) read the files; tests hold the two against each other on every fixture.
+//! The file formats as types, for their JSON Schemas only. [`manifest`](crate::model::manifest) and
+//! [`lock`](crate::model::lock) read the files; tests hold the two against each other on every fixture.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::capability::{Capability, Form};
-use super::manifest::Limits;
+use crate::model::capability::{Capability, Form};
+use crate::model::manifest::Limits;
 
 /// `sesame.toml`: the extensions that a machine should have.
 #[derive(JsonSchema)]

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::digest::Digest;
-use super::fault::Fault;
+use crate::model::digest::Digest;
+use crate::model::fault::Fault;
 
 /// How a registry was found to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]

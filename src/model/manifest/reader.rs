@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::capability::Grants;
-use super::document::{Fields, Text, Value, type_name};
+use crate::model::capability::Grants;
+use crate::model::name::ExtensionName;
+use crate::model::reference::{OciReference, OciRepository};
+use crate::model::registries::reader::{Whose, read_registries};
+use crate::model::text::nearest;
+use crate::model::toml::document::{Fields, Text, Value, type_name};
+use crate::model::toml::problem::Problem;
+use crate::model::version::Requirement;
+
 use super::grants_reader::read_grants;
-use super::manifest::{ComponentSource, Config, DropIn, Extension, Form, Limits, Manifest, ManifestSource, OciRange};
-use super::name::ExtensionName;
-use super::problem::Problem;
-use super::reference::{OciReference, OciRepository};
-use super::registries_reader::{Whose, read_registries};
-use super::text::nearest;
-use super::version::Requirement;
+use super::{ComponentSource, Config, DropIn, Extension, Form, Limits, Manifest, ManifestSource, OciRange};
 
 /// Reads file after file into one manifest.
 #[derive(Default)]

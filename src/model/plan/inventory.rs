@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::digest::Digest;
-use super::engine_key::{EngineKey, EngineKeys};
+use crate::model::digest::Digest;
+use crate::model::engine_key::{EngineKey, EngineKeys};
+
 use super::generation::Generation;
 
 /// The state of the store, as far as one plan needs it. What is absent from a map is absent from the disk.

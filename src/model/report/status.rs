@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::name::{ExtensionName, ProfileName};
+use crate::model::name::{ExtensionName, ProfileName};
 
 /// What `status` found.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::generation::Generation;
-use super::name::ProfileName;
+use crate::model::name::ProfileName;
+use crate::model::plan::generation::Generation;
 
 /// The generations of a profile.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
@@ -43,7 +43,7 @@ pub struct GenerationExtension {
     pub name: String,
     /// The reference or path.
     pub source: String,
-    pub component: super::digest::Digest,
+    pub component: crate::model::digest::Digest,
 }
 
 /// What `generations delete` did.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::digest::Digest;
-use super::name::ExtensionName;
-use super::plan::{Plan, StepId};
+use crate::model::digest::Digest;
+use crate::model::name::ExtensionName;
+use crate::model::plan::{Plan, StepId};
 
 /// Something that happened just now.
 #[derive(Debug)]

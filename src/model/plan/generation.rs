@@ -5,14 +5,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::capability::{Grants, shown};
-use super::digest::Digest;
-use super::engine_key::Metering;
-use super::lock::{Lock, LockedSource};
-use super::manifest::{ComponentSource, Config, Extension, Limits, Manifest};
-use super::name::{ExtensionName, ProfileName};
-use super::reference::OciReference;
-use super::text::source_change;
+use crate::model::capability::{Grants, shown};
+use crate::model::digest::Digest;
+use crate::model::engine_key::Metering;
+use crate::model::lock::{Lock, LockedSource};
+use crate::model::manifest::{ComponentSource, Config, Extension, Limits, Manifest};
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::reference::OciReference;
+use crate::model::text::source_change;
 
 /// The version of the file format that is written.
 pub const VERSION: u32 = 3;

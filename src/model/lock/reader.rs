@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::digest::Digest;
-use super::document::{FINISH_THE_MERGE, Fields, Text};
-use super::lock::{Lock, LockEntry, LockedSource, VERSION};
-use super::lock_merge::sides;
-use super::manifest_reader::normalize;
-use super::name::ExtensionName;
-use super::plan::MAX_COMPONENT;
-use super::problem::Problem;
-use super::reference::OciReference;
+use crate::model::digest::Digest;
+use crate::model::manifest::reader::normalize;
+use crate::model::name::ExtensionName;
+use crate::model::plan::MAX_COMPONENT;
+use crate::model::reference::OciReference;
+use crate::model::toml::document::{FINISH_THE_MERGE, Fields, Text};
+use crate::model::toml::problem::Problem;
+
+use super::merge::sides;
+use super::{Lock, LockEntry, LockedSource, VERSION};
 
 /// What to do about the markers that git leaves.
 const MERGE: &str = "`sesame lock` merges the two sides; finish the merge of sesame.toml first";

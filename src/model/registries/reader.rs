@@ -5,9 +5,10 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::document::{Fields, Text, Value, type_name};
-use super::problem::Problem;
-use super::registries::{Mirror, Registries, RegistryPattern, RegistrySettings};
+use crate::model::toml::document::{Fields, Text, Value, type_name};
+use crate::model::toml::problem::Problem;
+
+use super::{Mirror, Registries, RegistryPattern, RegistrySettings};
 
 const KEYS: [&str; 6] = ["mirrors", "mirrors-only", "plain-http", "insecure", "ca", "token-host"];
 

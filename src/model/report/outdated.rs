@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::fault::{Fault, FaultKind};
-use super::name::ExtensionName;
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::name::ExtensionName;
 
 /// What `outdated` found.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]

@@ -7,8 +7,8 @@ use std::ops::Range;
 use toml_edit::{Array, Document, DocumentMut, InlineTable, Item, Key, Table, TableLike, Value};
 use toml_parser::lexer::TokenKind;
 
-use super::capability::{Grants, Scope};
-use super::name::ExtensionName;
+use crate::model::capability::{Grants, Scope};
+use crate::model::name::ExtensionName;
 
 /// Where a component comes from, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
