@@ -86,7 +86,7 @@
 //!
 //! use sesame::model::report::event::Silent;
 //! use sesame::ops::context::{Compiler, Context, Interrupt, User};
-//! use sesame::ops::lock::Mode;
+//! use sesame::ops::sync::lock::Mode;
 //! use sesame::ops::project::{Project, Search};
 //! use sesame::ops::sync::{self, LockPolicy, Options, Ownership};
 //! use sesame::registry::source::selection::{Network, Reach};
@@ -122,6 +122,7 @@
 //! # }
 //! ```
 
+pub mod compiler;
 pub mod engine;
 pub mod host;
 pub mod model;

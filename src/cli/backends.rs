@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sesame::host::backends::{ClipboardWrite, IpcPublish, Log, Notification, Source};
 use sesame::model::text::{count, escape};
-use sesame::ops::live::StoreLog;
+use sesame::ops::run::active::StoreLog;
 
 use super::output::{Output, Volume};
 

@@ -7,9 +7,9 @@ use clap::Subcommand;
 use sesame::model::report::SyncOutcome;
 use sesame::model::report::bundle::{ExportReport, ImportReport};
 use sesame::model::text::{count, escape, size};
-use sesame::ops::consent::Consent;
-use sesame::ops::export::export;
-use sesame::ops::import::{BundleAsks, Existing, Import, import};
+use sesame::ops::bundle::export::export;
+use sesame::ops::bundle::import::{BundleAsks, Existing, Import, import};
+use sesame::ops::edit::consent::Consent;
 use sesame::ops::project::Project;
 
 use super::args::{Arguments, ProfileArgument};

@@ -14,9 +14,10 @@ use sesame::model::report::{
     SyncOutcome, SyncReport, UpToDate, WitReport,
 };
 use sesame::model::text::{count, escape, size, source_change};
-use sesame::ops::consent::Asks;
+use sesame::ops::edit::consent::Asks;
 
 use super::table::table;
+
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style as Ansi};
 use similar::{ChangeTag, TextDiff};

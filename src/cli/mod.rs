@@ -37,19 +37,20 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue};
+use sesame::compiler::worker;
 use sesame::model::fault::FaultKind;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::{LockOutcome, SyncOutcome, WitReport};
 use sesame::ops::context::{Context, Interrupt};
+use sesame::ops::edit::{init, upgrade};
 use sesame::ops::error::Error;
-use sesame::ops::lock::{self, Mode, Upgrade};
+use sesame::ops::maintain::{gc, verify};
 use sesame::ops::project::Project;
-use sesame::ops::status::{self, Remote};
-use sesame::ops::sync::{self, LockPolicy, Ownership};
-use sesame::ops::{
-    diff, doctor, gc, generations, glance, graph as graphs, init, outdated, pages, rollback, upgrade, verify, wit,
-    worker,
-};
+use sesame::ops::publish::{man_pages, wit};
+use sesame::ops::query::status::{self, Remote};
+use sesame::ops::query::{doctor, generations, graph as graphs, outdated};
+use sesame::ops::sync::lock::{self, Mode, Upgrade};
+use sesame::ops::sync::{self, LockPolicy, Ownership, diff, noop_check, rollback};
 use sesame::registry::source::selection::Reach;
 
 use args::{Arguments, Below, Command, GenerationsCommand, LockArguments, ProfileArgument, SyncArguments, Verb};
@@ -147,7 +148,7 @@ fn run_verb(arguments: &Arguments, verb: &Verb, output: &Output) -> Result<End, 
         Verb::Completions { shell } => output.text(&shell::script(*shell)),
         Verb::Man { folder } => {
             let pages = shell::pages();
-            pages::write(&Environment::read()?.start.join(folder), &pages)?;
+            man_pages::write(&Environment::read()?.start.join(folder), &pages)?;
             output.say(Volume::Normal, &human::pages(folder, pages.len()));
         }
         Verb::Init => {
@@ -287,7 +288,7 @@ fn run_sync(arguments: &Arguments, options: &SyncArguments, output: &Output) -> 
     if !preview
         && !arguments.json
         && !output.says(Volume::Verbose)
-        && let Some(answer) = glance::sync(&context, &options)
+        && let Some(answer) = noop_check::sync(&context, &options)
     {
         output.say(Volume::Normal, &human::up_to_date(&answer));
         return Ok(End::Done);

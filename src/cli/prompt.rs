@@ -5,8 +5,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use sesame::ops::consent::Consent;
 use sesame::ops::context::Interrupt;
+use sesame::ops::edit::consent::Consent;
 
 use super::output::{Output, Volume};
 

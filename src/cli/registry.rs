@@ -6,7 +6,7 @@ use sesame::model::reference::RegistryHost;
 use sesame::model::report::registry::Access;
 use sesame::ops::context::Context;
 use sesame::ops::error::Error;
-use sesame::ops::registry::{check, login, logout};
+use sesame::ops::publish::login::{check, login, logout};
 use sesame::registry::auth::secret::Secret;
 
 use super::args::Arguments;

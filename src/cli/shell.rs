@@ -8,8 +8,8 @@ use clap_complete::CompleteEnv;
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
 use clap_complete::env::Shells;
 use sesame::model::capability::Capability;
-use sesame::ops::list::list;
 use sesame::ops::project::Project;
+use sesame::ops::query::list::list;
 
 use super::args::Arguments;
 use super::environment::Environment;

@@ -1,7 +1,7 @@
 //! Running extensions: what a component may import, and instances that keep to their limits.
 //!
 //! The only room with `unsafe`, one function in [`load`]. Nothing here reads the store or the network:
-//! [`ops::live`](crate::ops::live) opens what `sync` made live and hands it over.
+//! [`ops::live`](crate::ops::run::active) opens what `sync` made live and hands it over.
 //!
 //! | file | owns |
 //! |---|---|
@@ -26,7 +26,7 @@
 //! use sesame::host::backends::Backends;
 //! use sesame::host::values::Val;
 //! use sesame::ops::context::User;
-//! use sesame::ops::live::{Live, Surroundings};
+//! use sesame::ops::run::active::{Live, Surroundings};
 //! use sesame::store::paths::StorePaths;
 //!
 //! # #[tokio::main(flavor = "current_thread")]

@@ -16,7 +16,7 @@ use crate::store::paths::StorePaths;
 use crate::store::store_lock::{self, Guard};
 
 use super::error::Error;
-use super::permission::read_policy;
+use super::policy::checks::read_policy;
 use super::project::Project;
 
 /// The surroundings of a verb. The library reads no environment: whoever calls it fills this in.
@@ -39,7 +39,7 @@ pub struct Context {
 /// The process that looks at components and compiles them, and its bounds.
 #[derive(Debug, Clone)]
 pub struct Compiler {
-    /// A `sesame` of this very version, and the arguments with which it calls [`worker::serve`](super::worker::serve).
+    /// A `sesame` of this very version, and the arguments with which it calls [`worker::serve`](crate::compiler::worker::serve).
     pub program: PathBuf,
     pub arguments: Vec<String>,
     /// The most time for one component.

@@ -6,19 +6,17 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-use serde_json::{Value, json};
-use sesame::model::digest::Digest;
-use sesame::ops::consent::Consent;
-use sesame::ops::error::Error;
-use sesame::ops::import::{BundleAsks, Existing, Import, import as import_set};
-use tar::{EntryType, Header};
-
 use crate::support::artifact::{Artifact, INDEX, component, importing, index};
-use crate::support::fixture;
 use crate::support::greeting::{FIRST, SECOND, greets, upgrade, want};
-use crate::support::host;
 use crate::support::registry::Registry;
 use crate::support::sandbox::{Run, Sandbox};
+use crate::support::{fixture, host};
+use serde_json::{Value, json};
+use sesame::model::digest::Digest;
+use sesame::ops::bundle::import::{BundleAsks, Existing, Import, import as import_set};
+use sesame::ops::edit::consent::Consent;
+use sesame::ops::error::Error;
+use tar::{EntryType, Header};
 
 /// Files of an archive, by name.
 pub type Files = BTreeMap<String, Vec<u8>>;

@@ -9,6 +9,12 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::integrity::change;
+use crate::schemas::validator;
+use crate::support::artifact::component;
+use crate::support::chance::Chance;
+use crate::support::host::context;
+use crate::support::sandbox::{Run, Sandbox};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sesame::model::digest::Digest;
@@ -17,15 +23,8 @@ use sesame::model::report::StepOutcome;
 use sesame::model::text;
 use sesame::ops::context::{Compiler, Context};
 use sesame::ops::error::Error;
-use sesame::ops::lock::Mode;
+use sesame::ops::sync::lock::Mode;
 use sesame::ops::sync::{self, LockPolicy, Options, Ownership};
-
-use crate::integrity::change;
-use crate::schemas::validator;
-use crate::support::artifact::component;
-use crate::support::chance::Chance;
-use crate::support::host::context;
-use crate::support::sandbox::{Run, Sandbox};
 
 /// What a process is given to end, or to get somewhere.
 const SOON: Duration = Duration::from_secs(5);

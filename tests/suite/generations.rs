@@ -3,15 +3,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use sesame::model::name::ProfileName;
-use sesame::ops::error::Error;
-use sesame::ops::generations::delete;
-
 use crate::support::artifact::component;
 use crate::support::greeting::{FIRST, SECOND, greets, upgrade};
 use crate::support::host::{context, live, request};
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
+use sesame::model::name::ProfileName;
+use sesame::ops::error::Error;
+use sesame::ops::query::generations::delete;
 
 /// A greeting that was upgraded: generation 1 has release 0.1.0, generation 2 has 0.2.0.
 fn upgraded(registry: &Registry) -> Sandbox {
@@ -162,7 +161,7 @@ fn a_held_generation_outlives_the_last_ten() {
     }
     assert_eq!(numbers(), [&[1][..], &(4..=13).collect::<Vec<_>>()].concat());
     let extension = held.load(&"a".parse().unwrap()).unwrap();
-    let report = sesame::ops::call::call(&extension, "a", &request("run", &[]), &Default::default()).unwrap();
+    let report = sesame::ops::run::call::call(&extension, "a", &request("run", &[]), &Default::default()).unwrap();
     assert_eq!(report.text.as_deref(), Some("7"));
     drop((extension, held));
     sync(14);

@@ -5,16 +5,14 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sesame::model::digest::Digest;
-use sesame::ops::glance;
-use sesame::ops::lock::Mode;
-use sesame::ops::sync::{LockPolicy, Options, Ownership};
-
 use crate::support::artifact::{Artifact, component};
 use crate::support::fixture;
 use crate::support::host::context;
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
+use sesame::model::digest::Digest;
+use sesame::ops::sync::lock::Mode;
+use sesame::ops::sync::{LockPolicy, Options, Ownership, noop_check};
 
 /// Longer than files must have been left alone.
 pub const LEFT_ALONE: Duration = Duration::from_millis(2_200);
@@ -23,7 +21,7 @@ pub const LEFT_ALONE: Duration = Duration::from_millis(2_200);
 fn glance(sandbox: &Sandbox) -> Option<usize> {
     let options =
         Options { mode: Mode::Write, policy: LockPolicy::Update, ownership: Ownership::Respect, profile: None };
-    let answer = glance::sync(&context(sandbox), &options);
+    let answer = noop_check::sync(&context(sandbox), &options);
     answer.map(|answer| answer.extensions)
 }
 

@@ -127,7 +127,7 @@ fn a_capability_without_a_backend_is_an_error_for_the_guest() {
         let extension = crate::support::host::live(&sandbox).load(&"a".parse().unwrap()).unwrap();
         let interrupt = sesame::ops::context::Interrupt::default();
         let call = crate::support::host::request("run", &[]);
-        let report = sesame::ops::call::call(&extension, "a", &call, &interrupt).unwrap();
+        let report = sesame::ops::run::call::call(&extension, "a", &call, &interrupt).unwrap();
         assert_eq!(report.text.as_deref(), Some("1"), "{capability}");
     }
 }

@@ -4,14 +4,13 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use sesame::model::manifest::Limits;
-use sesame::ops::call::call;
-use sesame::ops::context::Interrupt;
-use sesame::ops::error::Error;
-
 use crate::support::host::{live, request};
 use crate::support::sandbox::Sandbox;
 use crate::support::{fixture, guest};
+use sesame::model::manifest::Limits;
+use sesame::ops::context::Interrupt;
+use sesame::ops::error::Error;
+use sesame::ops::run::call::call;
 
 /// What a host may take beside the memory of the guest, in MiB.
 const SLACK_MIB: u64 = 64;

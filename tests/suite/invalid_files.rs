@@ -52,7 +52,7 @@ fn every_good_file_is_read() {
 
 #[test]
 fn the_template_of_init_is_a_manifest_also_with_its_examples() {
-    let template = sesame::ops::init::TEMPLATE;
+    let template = sesame::ops::edit::init::TEMPLATE;
     let uncommented: String = template
         .lines()
         .map(|line| format!("{}\n", line.strip_prefix("# ").filter(|l| l.contains([']', '='])).unwrap_or(line)))

@@ -1,15 +1,13 @@
 //! Loading what is live, through the library.
 
-use sesame::model::name::ExtensionName;
-use sesame::model::name::ProfileName;
-use sesame::ops::call::call;
-use sesame::ops::context::Interrupt;
-use sesame::ops::error::Error;
-use sesame::ops::live::{Adjustment, Live};
-
 use crate::support::artifact::component;
 use crate::support::host::{live, request, surroundings};
 use crate::support::sandbox::Sandbox;
+use sesame::model::name::{ExtensionName, ProfileName};
+use sesame::ops::context::Interrupt;
+use sesame::ops::error::Error;
+use sesame::ops::run::active::{Adjustment, Live};
+use sesame::ops::run::call::call;
 
 fn name(name: &str) -> ExtensionName {
     name.parse().unwrap()

@@ -5,8 +5,8 @@ use crate::support::host::context;
 use crate::support::sandbox::{Run, Sandbox};
 use sesame::model::report::doctor::State;
 use sesame::ops::context::{Compiler, Context};
-use sesame::ops::doctor::doctor;
 use sesame::ops::project::Search;
+use sesame::ops::query::doctor::doctor;
 
 /// Runs a command under a limit of the shell.
 fn limited(sandbox: &Sandbox, limit: &str, arguments: &[&str]) -> Run {

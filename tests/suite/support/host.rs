@@ -6,10 +6,10 @@ use sesame::host::backends::Backends;
 use sesame::host::values::Syntax;
 use sesame::model::name::ProfileName;
 use sesame::model::report::event::Silent;
-use sesame::ops::call::Call;
 use sesame::ops::context::{Compiler, Context, Interrupt, User};
-use sesame::ops::live::{Live, Surroundings};
 use sesame::ops::project::{Project, Search};
+use sesame::ops::run::active::{Live, Surroundings};
+use sesame::ops::run::call::Call;
 use sesame::registry::source::selection::{Network, Reach};
 use sesame::store::paths::StorePaths;
 

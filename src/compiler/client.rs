@@ -1,0 +1,136 @@
+//! The compiler as the verbs use it: starts the [`worker`](super::worker), hands it components, and gives up on what takes
+//! it too long.
+//!
+//! When a worker is lost that has worked on several components, nobody knows whose fault that was: each that it still has is
+//! tried once more, alone, in a fresh one. What that one is lost with is to blame.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::RwLock;
+
+use crate::model::digest::Digest;
+use crate::model::engine_key::{EngineKey, Metering};
+use crate::ops::context::Compiler as Settings;
+use crate::ops::error::Error;
+use crate::store::paths::StorePaths;
+
+use super::inspection::{Examined, Unusable};
+use super::process::{Answer, Listener, Process};
+use super::protocol::{EndReport, Request};
+
+/// How long a worker may take to file what the function cache got.
+const END: Duration = Duration::from_secs(60);
+
+/// The component to compile, and the engine to do it for.
+type Work = (Digest, EngineKey, Metering);
+
+/// Looks at components and compiles them. No worker is started before the first, and none is left when this is dropped.
+pub(crate) struct Compiler {
+    settings: Settings,
+    paths: StorePaths,
+    worker: Mutex<Option<Arc<Process>>>,
+    numbers: AtomicU64,
+    /// Held for writing by whoever must be alone.
+    turn: RwLock<()>,
+}
+
+impl Compiler {
+    pub fn new(settings: &Settings, paths: &StorePaths) -> Self {
+        let (worker, numbers, turn) = Default::default();
+        Self { settings: settings.clone(), paths: paths.clone(), worker, numbers, turn }
+    }
+
+    /// Validates a component and reads its interface.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] if it is none that can be used, or the compiler does not get through it.
+    pub async fn inspect(&self, bytes: Vec<u8>) -> Result<Examined, Error> {
+        Ok(self.ask(None, bytes).await?.0)
+    }
+
+    /// Compiles a component, and says what it is.
+    ///
+    /// # Errors
+    /// As [`inspect`](Self::inspect).
+    pub async fn compile(
+        &self,
+        component: Digest,
+        engine: &EngineKey,
+        metering: Metering,
+        bytes: Vec<u8>,
+    ) -> Result<(Examined, Vec<u8>), Error> {
+        self.ask(Some((component, engine.clone(), metering)), bytes).await
+    }
+
+    /// Ends the worker, and gives its report: none if there is no worker, or it was lost before.
+    pub async fn end(&self) -> Option<EndReport> {
+        // Dropping the last handle kills the worker, so this one is kept until it has reported.
+        let worker = self.worker().take()?;
+        let receive = worker.end()?;
+        let why = match tokio::time::timeout(END, receive).await {
+            Ok(Ok(report)) => return Some(report),
+            Ok(Err(_)) => "ended without filing them".to_owned(),
+            Err(_) => format!("took longer than {} s to file them", END.as_secs()),
+        };
+        let warnings = vec![format!("compiled functions are not kept: the compiler {why}")];
+        Some(EndReport { warnings, unconfined: None })
+    }
+
+    async fn ask(&self, compile: Option<Work>, bytes: Vec<u8>) -> Result<(Examined, Vec<u8>), Error> {
+        let bytes = Arc::new(bytes);
+        {
+            let _beside_others = self.turn.read().await;
+            match self.ask_once(&compile, &bytes).await? {
+                Answer::Examined(examined, code) => return Ok((*examined?, code)),
+                Answer::Lost { why, to_blame: true } => return Err(why.into()),
+                Answer::Lost { to_blame: false, .. } => {}
+            }
+        }
+        let _alone = self.turn.write().await;
+        match self.ask_once(&compile, &bytes).await? {
+            Answer::Examined(examined, code) => Ok((*examined?, code)),
+            Answer::Lost { why, .. } => Err(why.into()),
+        }
+    }
+
+    async fn ask_once(&self, compile: &Option<Work>, bytes: &Arc<Vec<u8>>) -> Result<Answer, Error> {
+        let number = self.numbers.fetch_add(1, Relaxed);
+        let (listener, has_begun, receive) = Listener::new();
+        let worker = self.listen(number, listener)?;
+        worker.send(Request::Examine { number, compile: compile.clone() }, Arc::clone(bytes));
+        // What is before it has its own time. Where the worker is lost first, that is the answer.
+        if tokio::time::timeout(self.settings.timeout * 2, has_begun).await.is_err() {
+            worker.kill();
+            return Ok(Answer::Lost { why: Unusable::Timeout(self.settings.timeout), to_blame: false });
+        }
+        match tokio::time::timeout(self.settings.timeout, receive).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(Error::Bug("a worker was lost without a word")),
+            Err(_) => {
+                let to_blame = worker.was_alone(number);
+                worker.kill();
+                Ok(Answer::Lost { why: Unusable::Timeout(self.settings.timeout), to_blame })
+            }
+        }
+    }
+
+    /// The worker that is to answer a request, a fresh one if there is none or it was lost.
+    fn listen(&self, number: u64, mut listener: Listener) -> Result<Arc<Process>, Error> {
+        let mut current = self.worker();
+        if let Some(worker) = current.as_ref() {
+            match worker.listen(number, listener) {
+                Ok(()) => return Ok(Arc::clone(worker)),
+                Err(back) => listener = back,
+            }
+        }
+        let worker = Arc::new(Process::start(&self.settings, &self.paths, number, listener)?);
+        *current = Some(Arc::clone(&worker));
+        Ok(worker)
+    }
+
+    fn worker(&self) -> MutexGuard<'_, Option<Arc<Process>>> {
+        self.worker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

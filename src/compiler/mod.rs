@@ -1,0 +1,9 @@
+//! Compiling in a process of its own, which can be killed and may run out of memory. What it is handed and what it answers are
+//! bytes; it opens no files but those of the caches.
+
+pub(crate) mod client;
+pub mod inspection;
+pub(crate) mod process;
+pub(crate) mod protocol;
+pub(crate) mod sandbox;
+pub mod worker;

@@ -1,0 +1,4 @@
+//! A whole set in one file or folder, out of this machine and into another without a network.
+
+pub mod export;
+pub mod import;

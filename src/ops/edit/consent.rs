@@ -1,0 +1,106 @@
+//! What a component is granted when it is installed: what the command says, what its own earlier revision was granted, and
+//! what the person agrees to. Nothing here writes.
+
+use crate::host::grants::capabilities;
+use crate::model::capability::{Capability, Grants, Scope};
+use crate::model::lock::LockEntry;
+use crate::model::manifest::Extension;
+use crate::model::name::ExtensionName;
+use crate::ops::error::Error;
+
+/// What an extension asks for.
+#[derive(Debug)]
+pub struct Asks<'a> {
+    pub name: &'a ExtensionName,
+    pub source: &'a str,
+    /// What has the name so far.
+    pub replaced: Option<&'a str>,
+    pub entry: &'a LockEntry,
+    /// What it needs and is not granted yet.
+    pub missing: &'a [Capability],
+    /// What the extension that it takes the place of was granted, and it is not.
+    pub inherited: &'a [Capability],
+    /// What the command grants.
+    pub granted: &'a Grants,
+}
+
+/// What the person says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    Granted,
+    Refused,
+    /// There is nobody to ask.
+    Nobody,
+    /// They stopped the command instead.
+    Interrupted,
+}
+
+/// What has the name so far.
+#[derive(Clone, Copy)]
+pub(crate) enum Before<'a> {
+    Nothing,
+    /// Another revision of the same extension: what it was granted holds on.
+    Same(&'a Extension),
+    /// Something else: what it was granted is nobody's until somebody says so.
+    Other(&'a Extension),
+}
+
+/// Adds to what the command grants what the person agrees to, where more is needed.
+///
+/// # Errors
+/// [`Error::NoConsent`] and [`Error::Inherits`] if there is nobody to ask, [`Error::Declined`] if they say no.
+pub(crate) fn agree(
+    name: &ExtensionName,
+    source: &str,
+    entry: &LockEntry,
+    before: Before<'_>,
+    mut granted: Grants,
+    consent: &dyn Fn(&Asks<'_>) -> Consent,
+) -> Result<Grants, Error> {
+    let (existing, missing, inherited) = match before {
+        Before::Nothing => (None, missing(entry, &[&granted]), Vec::new()),
+        Before::Same(same) => (Some(same), missing(entry, &[&granted, &same.capabilities]), Vec::new()),
+        Before::Other(other) => {
+            let missing = missing(entry, &[&granted]);
+            let had = other.capabilities.keys().copied();
+            let inherited =
+                had.filter(|capability| !missing.contains(capability) && !granted.contains_key(capability)).collect();
+            (Some(other), missing, inherited)
+        }
+    };
+    if missing.is_empty() && inherited.is_empty() {
+        return Ok(granted);
+    }
+    let replaced = existing.map(|existing| existing.source.to_string());
+    let asks = Asks {
+        name,
+        source,
+        replaced: replaced.as_deref(),
+        entry,
+        missing: &missing,
+        inherited: &inherited,
+        granted: &granted,
+    };
+    let name = name.clone();
+    match consent(&asks) {
+        Consent::Granted => {
+            granted.extend(missing.iter().chain(&inherited).map(|capability| {
+                let had = existing.and_then(|existing| existing.capabilities.get(capability));
+                (*capability, had.cloned().unwrap_or(Scope::Whole))
+            }));
+            Ok(granted)
+        }
+        Consent::Refused => Err(Error::Declined { name }),
+        Consent::Nobody if missing.is_empty() => {
+            Err(Error::Inherits { name, from: replaced.unwrap_or_default(), capabilities: inherited })
+        }
+        Consent::Nobody => Err(Error::NoConsent { name, capabilities: missing }),
+        Consent::Interrupted => Err(Error::Interrupted),
+    }
+}
+
+/// What the component needs and none of these grants.
+fn missing(entry: &LockEntry, grants: &[&Grants]) -> Vec<Capability> {
+    let has = |capability: &Capability| grants.iter().any(|grants| grants.contains_key(capability));
+    capabilities(&entry.imports).into_iter().filter(|capability| !has(capability)).collect()
+}

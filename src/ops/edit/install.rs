@@ -1,0 +1,358 @@
+//! `install` and `remove`: one extension more or less, in the manifest, the lock and the live set, or in none of them.
+//!
+//! The order is that of any change by hand: the manifest is written, then the lock, then the set is activated. If a step
+//! fails, the files are put back; if the process is killed, the next `sync` completes what the manifest says by then.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::model::capability::{Grant, Grants, add, shown};
+use crate::model::digest::Digest;
+use crate::model::lock::{LockEntry, LockedSource};
+use crate::model::manifest::edit::{
+    Change, EditError, WrittenSource, add_entry, edit_drop_in, edit_entry, new_drop_in, remove_entry,
+};
+use crate::model::manifest::{ComponentSource, Extension, Form, Manifest, OciRange};
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::reference::{OciReference, OciRepository};
+use crate::model::registries::Registries;
+use crate::model::report::{InstallReport, RemoveReport, Removed};
+use crate::model::version::Requirement;
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::ops::policy::checks::refuse;
+use crate::ops::project::DROP_INS;
+use crate::ops::project::files::{read_file, read_whole};
+use crate::ops::run::active::read_component;
+use crate::ops::sync::lock::{Resolved, Upgrade, newest, resolve_all, write_with};
+use crate::store::blobs::Blobs;
+
+use super::consent::{Asks, Before, Consent, agree};
+use super::init::TEMPLATE;
+use super::transaction::{Then, change, check_owner, then_live};
+use super::undo::Undo;
+
+/// Where the component comes from.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    Registry(OciReference),
+    /// The newest release of a repository.
+    Newest(OciRepository),
+    /// A component's file, which stays where it is.
+    InPlace(PathBuf),
+    /// A component's file, which is copied beside the manifest.
+    File(PathBuf),
+}
+
+/// Where an extension is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In a file of its own.
+    DropIn,
+    /// In `sesame.toml`.
+    Manifest,
+}
+
+/// What to install.
+pub struct Install<'a> {
+    pub origin: Origin,
+    /// Instead of the last part of the repository, or the stem of the file.
+    pub name: Option<ExtensionName>,
+    pub grants: Vec<Grant>,
+    /// Where it is written, if it is not written yet.
+    pub place: Place,
+    pub then: Then,
+    /// Asked when the component needs more than is granted.
+    pub consent: &'a dyn Fn(&Asks<'_>) -> Consent,
+    pub profile: Option<ProfileName>,
+}
+
+/// Installs an extension, or puts another revision in the place of the one that has the name.
+///
+/// # Errors
+/// Any of `lock` and `sync`; [`Error::NoConsent`] if it needs what nobody grants. Then manifest, lock and live set are as
+/// before.
+pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport, Error> {
+    let name = match &install.name {
+        Some(name) => name.clone(),
+        None => default_name(&install.origin)?,
+    };
+    let guard = context.guard()?;
+    let manifest = context.project.read_manifest_or_empty()?;
+    if install.then == Then::Sync {
+        check_owner(context, install.profile.as_ref(), &manifest)?;
+    }
+    let existing = manifest.extensions.get(&name);
+    if let (Origin::Newest(_), Some(ComponentSource::Range(range))) =
+        (&install.origin, existing.map(|existing| &existing.source))
+    {
+        return Err(Error::IsRange { name, range: range.to_string() });
+    }
+    let origin = &chosen(context, &name, &install.origin, &manifest.registries)?;
+    check_copy(context, &name, origin, &manifest)?;
+    let (source, entry) = look(context, &name, origin, &manifest.registries)?;
+    drop(guard);
+    let mut granted = Grants::new();
+    for Grant { capability, scope } in &install.grants {
+        add(&mut granted, *capability, scope.clone());
+    }
+    let before = match existing {
+        None => Before::Nothing,
+        Some(existing) if is_same(context, &name, existing, origin)? => Before::Same(existing),
+        Some(existing) => Before::Other(existing),
+    };
+    let granted = agree(&name, &source, &entry, before, granted, install.consent)?;
+    // Somebody else may have worked on the store and the manifest while the person thought.
+    let _guard = context.guard()?;
+    change(context, |undo| {
+        let manifest = start_manifest(context, undo)?;
+        check_copy(context, &name, origin, &manifest)?;
+        let new = New { name: &name, origin, place: install.place, granted: &granted, entry: &entry };
+        write_manifest(context, undo, &manifest, &new)?;
+        let manifest = context.project.read_manifest()?;
+        let written = manifest.extensions.get(&name).ok_or(Error::Bug("what was installed is not in the manifest"))?;
+        let locked = match (&entry.source, &written.source) {
+            (LockedSource::Path(_), ComponentSource::Path(path)) => LockedSource::Path(path.clone()),
+            (locked, _) => locked.clone(),
+        };
+        let known = (name.clone(), LockEntry { source: locked, ..entry.clone() });
+        undo.remember(&context.project.lock_path())?;
+        let (_, lock) = write_with(context, &manifest, &Upgrade::Nothing, Some(known))?;
+        let file = match written.form {
+            Form::DropIn => context.project.drop_in(&name).1,
+            Form::Short | Form::Table => context.project.shown_manifest(),
+        };
+        let sync = then_live(context, install.then, install.profile.as_ref())?;
+        let (source, capabilities) = (written.source.to_string(), shown(&written.capabilities));
+        let replaced = existing.map(|existing| existing.source.to_string()).filter(|replaced| *replaced != source);
+        Ok(InstallReport { name: name.clone(), source, replaced, file, capabilities, lock, sync })
+    })
+}
+
+/// Takes extensions away, wherever they are written. A component's file stays where it is.
+///
+/// # Errors
+/// [`Error::NoExtension`] if one is not wanted; any of `lock` and `sync`. Then nothing is changed.
+pub fn remove(
+    context: &Context,
+    names: &[ExtensionName],
+    profile: Option<&ProfileName>,
+    then: Then,
+) -> Result<RemoveReport, Error> {
+    let _guard = context.guard()?;
+    change(context, |undo| {
+        let manifest = context.project.read_manifest()?;
+        let names: BTreeSet<&ExtensionName> = names.iter().collect();
+        let removed: Vec<Removed> =
+            names.into_iter().map(|name| remove_one(context, undo, &manifest, name)).collect::<Result<_, _>>()?;
+        undo.remember(&context.project.lock_path())?;
+        let (_, lock) = write_with(context, &context.project.read_manifest()?, &Upgrade::Nothing, None)?;
+        Ok(RemoveReport { removed, lock, sync: then_live(context, then, profile)? })
+    })
+}
+
+fn remove_one(context: &Context, undo: &mut Undo, manifest: &Manifest, name: &ExtensionName) -> Result<Removed, Error> {
+    let Some(extension) = manifest.extensions.get(name) else {
+        return Err(Error::no_extension(name, context.project.shown_manifest(), manifest.extensions.keys()));
+    };
+    let file = match extension.form {
+        Form::DropIn => {
+            let (path, shown) = context.project.drop_in(name);
+            undo.remove(&path)?;
+            shown
+        }
+        Form::Short | Form::Table => {
+            let (path, shown) = (context.project.manifest(), context.project.shown_manifest());
+            let edited = remove_entry(&read_text(path)?, name).map_err(edit_failed(&shown))?;
+            undo.write(path, edited.as_bytes())?;
+            shown
+        }
+    };
+    let kept = match &extension.source {
+        ComponentSource::Path(path) => Some(path.clone()),
+        ComponentSource::Oci(_) | ComponentSource::Range(_) => None,
+    };
+    Ok(Removed { name: name.clone(), file, kept })
+}
+
+/// Whether an extension comes from the same repository, from the file that sesame copied, or from the very same file.
+fn is_same(context: &Context, name: &ExtensionName, existing: &Extension, origin: &Origin) -> Result<bool, Error> {
+    let path = match origin {
+        Origin::Registry(new) => return Ok(existing.source.repository() == Some(new.without_revision())),
+        Origin::Newest(new) => return Ok(existing.source.repository() == Some(new)),
+        Origin::File(_) => copied(name),
+        Origin::InPlace(file) => context.project.written_path(file, false)?,
+    };
+    Ok(existing.source == ComponentSource::Path(path))
+}
+
+/// Refuses to copy a component over a file that is not this extension's alone.
+fn check_copy(context: &Context, name: &ExtensionName, origin: &Origin, manifest: &Manifest) -> Result<(), Error> {
+    let Origin::File(file) = origin else { return Ok(()) };
+    let copy = ComponentSource::Path(copied(name));
+    let users: Vec<&ExtensionName> =
+        manifest.extensions.iter().filter(|(_, extension)| extension.source == copy).map(|(name, _)| name).collect();
+    let path = context.project.component(&copied(name));
+    let is_free = match users[..] {
+        // What is in the store as well, such as a copy that an earlier install made, is not lost.
+        [] => read_whole(&path)?.is_none_or(|bytes| {
+            Blobs::new(&context.paths).read(Digest::of(&bytes)).is_ok()
+                || read_component(file).is_ok_and(|new| new == bytes)
+        }),
+        [user] => user == name,
+        _ => false,
+    };
+    if is_free { Ok(()) } else { Err(Error::CopyThere { path }) }
+}
+
+/// What is to be written.
+struct New<'a> {
+    name: &'a ExtensionName,
+    origin: &'a Origin,
+    place: Place,
+    granted: &'a Grants,
+    entry: &'a LockEntry,
+}
+
+/// Writes the manifest, and the component beside it. A component that is referred to already is replaced last, so that
+/// there is never one that needs more than the manifest grants.
+fn write_manifest(context: &Context, undo: &mut Undo, manifest: &Manifest, new: &New<'_>) -> Result<(), Error> {
+    let New { name, origin, place, granted, entry } = *new;
+    let existing = manifest.extensions.get(name);
+    let has = existing.map(|existing| &existing.capabilities);
+    let new = granted
+        .iter()
+        .filter_map(|(capability, scope)| Some((*capability, scope.beyond(has.and_then(|has| has.get(capability)))?)));
+    let grants: Grants = new.collect();
+    match origin {
+        Origin::Newest(_) => Err(Error::Bug("no tag was chosen")),
+        Origin::Registry(reference) => {
+            let source =
+                WrittenSource::Oci { reference: reference.to_string(), revision: reference.revision().to_owned() };
+            write_entry(context, undo, name, existing, place, &Change { source, grants })
+        }
+        Origin::InPlace(file) => {
+            let in_drop_in = match existing.map(|existing| existing.form) {
+                Some(form) => form == Form::DropIn,
+                None => place == Place::DropIn,
+            };
+            let source = WrittenSource::Path(context.project.written_path(file, in_drop_in)?);
+            write_entry(context, undo, name, existing, place, &Change { source, grants })
+        }
+        Origin::File(_) => {
+            let bytes = Blobs::new(&context.paths).read(entry.component)?;
+            let copy = context.project.component(&copied(name));
+            let in_use = existing.is_some_and(|existing| existing.source == ComponentSource::Path(copied(name)));
+            if !in_use {
+                undo.write(&copy, &bytes)?;
+            }
+            let source = WrittenSource::Path(match existing.map(|existing| existing.form) {
+                Some(Form::Short | Form::Table) => copied(name),
+                None if place == Place::Manifest => copied(name),
+                Some(Form::DropIn) | None => format!("{name}.wasm"),
+            });
+            write_entry(context, undo, name, existing, place, &Change { source, grants })?;
+            if in_use { undo.write(&copy, &bytes) } else { Ok(()) }
+        }
+    }
+}
+
+/// Resolves, fetches and inspects one extension. What was verified stays in the store.
+fn look(
+    context: &Context,
+    name: &ExtensionName,
+    origin: &Origin,
+    registries: &Registries,
+) -> Result<(String, LockEntry), Error> {
+    let blobs = Blobs::new(&context.paths);
+    let (shown, source) = match origin {
+        Origin::Registry(reference) => (reference.to_string(), ComponentSource::Oci(reference.clone())),
+        Origin::Newest(_) => return Err(Error::Bug("no tag was chosen")),
+        Origin::File(file) | Origin::InPlace(file) => {
+            read_component(file)?;
+            let path = std::path::absolute(file).map_err(|source| Error::Read { path: file.clone(), source })?;
+            let path = path.to_str().ok_or_else(|| Error::NotUtf8(file.clone()))?.to_owned();
+            (file.display().to_string(), ComponentSource::Path(path))
+        }
+    };
+    let Resolved { mut entries, faults } = resolve_all(context, registries, &[(name, &source)], &blobs)?;
+    refuse(faults)?;
+    let (_, entry) = entries.pop().ok_or(Error::Bug("an extension was neither resolved nor refused"))?;
+    Ok((shown, entry))
+}
+
+/// The origin with its tag, which is the newest release where none is named.
+fn chosen(context: &Context, name: &ExtensionName, origin: &Origin, registries: &Registries) -> Result<Origin, Error> {
+    let Origin::Newest(repository) = origin else { return Ok(origin.clone()) };
+    let registry = context.registry(registries)?;
+    let any = OciRange { repository: repository.clone(), requirement: Requirement::any() };
+    Ok(Origin::Registry(context.block_on(newest(context, &registry, name, &any))?))
+}
+
+/// The manifest, which is begun where there is none.
+fn start_manifest(context: &Context, undo: &mut Undo) -> Result<Manifest, Error> {
+    let path = context.project.manifest();
+    if read_file(path, 1)?.is_none() {
+        undo.write(path, TEMPLATE.as_bytes())?;
+    }
+    context.project.read_manifest()
+}
+
+/// Where a copied component is, relative to the folder of `sesame.toml`.
+fn copied(name: &ExtensionName) -> String {
+    format!("{DROP_INS}/{name}.wasm")
+}
+
+/// Writes the extension where it stands, or where a new one is to stand.
+fn write_entry(
+    context: &Context,
+    undo: &mut Undo,
+    name: &ExtensionName,
+    existing: Option<&Extension>,
+    place: Place,
+    change: &Change,
+) -> Result<(), Error> {
+    let (drop_in, shown_drop_in) = context.project.drop_in(name);
+    match existing.map(|existing| existing.form) {
+        None if place == Place::DropIn => undo.write(&drop_in, new_drop_in(name, change).as_bytes()),
+        None => {
+            let (path, shown) = (context.project.manifest(), context.project.shown_manifest());
+            let edited = add_entry(&read_text(path)?, name, change).map_err(edit_failed(&shown))?;
+            undo.write(path, edited.as_bytes())
+        }
+        Some(Form::DropIn) => {
+            let edited = edit_drop_in(&read_text(&drop_in)?, change).map_err(edit_failed(&shown_drop_in))?;
+            undo.write(&drop_in, edited.as_bytes())
+        }
+        Some(Form::Short | Form::Table) => {
+            let (path, shown) = (context.project.manifest(), context.project.shown_manifest());
+            let edited = edit_entry(&read_text(path)?, name, change).map_err(edit_failed(&shown))?;
+            undo.write(path, edited.as_bytes())
+        }
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, Error> {
+    let bytes = read_whole(path)?.unwrap_or_default();
+    String::from_utf8(bytes).map_err(|_| Error::NotUtf8(path.to_owned()))
+}
+
+fn edit_failed(file: &str) -> impl FnOnce(EditError) -> Error {
+    move |source| Error::Edit { file: file.to_owned(), source }
+}
+
+fn last_part(repository: &str) -> String {
+    repository.rsplit('/').next().unwrap_or(repository).to_owned()
+}
+
+/// The last part of the repository, or the stem of the file.
+fn default_name(origin: &Origin) -> Result<ExtensionName, Error> {
+    let text = match origin {
+        Origin::Registry(reference) => last_part(&reference.repository()),
+        Origin::Newest(repository) => last_part(&repository.name()),
+        Origin::File(file) | Origin::InPlace(file) => {
+            file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+        }
+    };
+    text.parse().map_err(|source| Error::NoName { text, source })
+}

@@ -1,0 +1,8 @@
+//! Changes to the files of a project and, with them, to the active set: both are made, or neither.
+
+pub mod consent;
+pub mod init;
+pub mod install;
+pub mod transaction;
+pub(crate) mod undo;
+pub mod upgrade;

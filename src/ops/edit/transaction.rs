@@ -1,0 +1,80 @@
+//! A change to the person's files and to what is live: both are made, or neither.
+
+use crate::model::manifest::Manifest;
+use crate::model::name::ProfileName;
+use crate::model::report::SyncReport;
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::ops::sync::lock::Mode;
+use crate::ops::sync::{LockPolicy, Options, Ownership, sync_guarded};
+use crate::store::{generations, write};
+
+use super::undo::Undo;
+
+/// What comes after an edit of the person's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// The set is made live.
+    Sync,
+    /// What is live stays as it is.
+    Leave,
+}
+
+/// Takes steps that edit the person's files, and may end with [`make_live`]. If one fails, the files are put back; if the
+/// process is killed, the next `sync` completes what the files say by then. For whoever holds the store's guard.
+pub(crate) fn change<T>(context: &Context, steps: impl FnOnce(&mut Undo) -> Result<T, Error>) -> Result<T, Error> {
+    for folder in context.project.folders() {
+        write::sweep(&folder)?;
+    }
+    let mut undo = Undo::default();
+    match steps(&mut undo) {
+        Ok(done) => {
+            // What is left over is untidy, no more: the next change sweeps it.
+            if let Err(error) = undo.keep() {
+                context.warn(&[error.to_string()]);
+            }
+            Ok(done)
+        }
+        Err(error) => match undo.put_back() {
+            Ok(()) => Err(match error {
+                Error::Incomplete(report) => Error::PutBack(report),
+                error => error,
+            }),
+            Err(second) => Err(Error::NotPutBack { error: Box::new(error), second: second.to_string() }),
+        },
+    }
+}
+
+/// Makes live what manifest and lock say by now.
+pub(crate) fn make_live(context: &Context, profile: Option<&ProfileName>) -> Result<SyncReport, Error> {
+    let options = Options {
+        mode: Mode::Write,
+        policy: LockPolicy::Locked,
+        ownership: Ownership::Respect,
+        profile: profile.cloned(),
+    };
+    sync_guarded(context, &options)
+}
+
+/// The same, if that is what comes then.
+pub(crate) fn then_live(
+    context: &Context,
+    then: Then,
+    profile: Option<&ProfileName>,
+) -> Result<Option<SyncReport>, Error> {
+    match then {
+        Then::Sync => make_live(context, profile).map(Some),
+        Then::Leave => Ok(None),
+    }
+}
+
+/// Refuses, before anything is asked or fetched, what the sync at the end would refuse: a live set of another manifest.
+pub(crate) fn check_owner(context: &Context, profile: Option<&ProfileName>, manifest: &Manifest) -> Result<(), Error> {
+    let profile = profile.or(manifest.profile.as_ref()).cloned().unwrap_or_default();
+    match generations::live(&context.paths, &profile)? {
+        Some((_, live)) if live.manifest != context.project.manifest().display().to_string() => {
+            Err(Error::OtherManifest { profile, made_by: live.manifest, differences: Vec::new() })
+        }
+        _ => Ok(()),
+    }
+}

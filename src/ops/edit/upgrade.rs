@@ -1,0 +1,25 @@
+//! `upgrade`: resolves extensions again and makes the set live, or leaves both as they were.
+
+use crate::model::name::ProfileName;
+use crate::model::report::SyncReport;
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::ops::sync::lock::{Upgrade, check_upgrade, write};
+
+use super::transaction::{change, check_owner, make_live};
+
+/// Takes the newest revisions that the manifest allows.
+///
+/// # Errors
+/// Any of `lock` and `sync`; then lock and live set are as before.
+pub fn upgrade(context: &Context, upgrade: &Upgrade, profile: Option<&ProfileName>) -> Result<SyncReport, Error> {
+    let _guard = context.guard()?;
+    let manifest = context.project.read_manifest()?;
+    check_upgrade(context, &manifest, upgrade)?;
+    check_owner(context, profile, &manifest)?;
+    change(context, |undo| {
+        undo.remember(&context.project.lock_path())?;
+        let (_, lock) = write(context, &manifest, upgrade)?;
+        Ok(SyncReport { lock: Some(lock), ..make_live(context, profile)? })
+    })
+}

@@ -1,0 +1,336 @@
+//! What to do about each error: the file of hints, with `registry_advice`. They belong to the report, so that people, JSON
+//! and users of the library are told the same.
+
+use std::io::ErrorKind;
+
+use crate::compiler::inspection::Unusable;
+use crate::engine::compile::CompileError;
+use crate::engine::inspect::InspectError;
+use crate::host::functions::NoFunction;
+use crate::host::load::LoadError;
+use crate::host::termination::Cause;
+use crate::model::capability::Capability;
+use crate::model::component_kind::Kind;
+use crate::model::digest::Digest;
+use crate::model::fault::FaultKind;
+use crate::model::manifest::edit::EditError;
+use crate::model::name::ExtensionName;
+use crate::model::report::{ExtensionStatus, StepOutcome, SyncReport};
+use crate::model::text::list;
+use crate::ops::context::Compiler;
+use crate::store::Error as Store;
+
+use super::Error;
+use super::registry_hints::registry;
+
+impl Error {
+    /// The next step, as one sentence without a period at its end.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoManifest { .. } => {
+                "`sesame init` writes one here; `--manifest PATH` names one elsewhere".to_owned()
+            }
+            Self::NoSuchManifest(_) => {
+                "look at the path, or write one there with `sesame init --manifest PATH`".to_owned()
+            }
+            Self::ForeignFile { manifest, .. } => {
+                format!("if you trust it, name the manifest yourself: `--manifest {}`", manifest.display())
+            }
+            Self::OtherWit(_) => "remove it if it is an older one, or name another folder".to_owned(),
+            Self::AlreadyThere(_) => "edit it, or name another place with `--manifest PATH`".to_owned(),
+            Self::Problems(_) | Self::Extensions { .. } | Self::Interrupted | Self::Runtime(_) | Self::Read { .. } => {
+                return None;
+            }
+            Self::MissingFile { place, .. } => format!("build or copy the file, or mend its `path` at {place}"),
+            Self::ComponentTooLarge { .. } => "build it without debugging information".to_owned(),
+            Self::NotAComponentFile { .. } => "name a built component in `path`".to_owned(),
+            Self::ChangedFile { .. } => "run `sesame lock` if the change is meant".to_owned(),
+            Self::NoLock => "run `sesame lock` and commit the file".to_owned(),
+            Self::StaleLock { .. } => "run `sesame lock` and commit the file".to_owned(),
+            Self::NotGranted { name, remedy, .. } => format!("if you trust `{name}` with it, {remedy}"),
+            Self::LockTooLarge { .. } => "leave out the extension with the many imports or exports".to_owned(),
+            Self::UnknownReader { source, .. } => {
+                let also = match **source {
+                    Self::Store(_) => "; `sesame verify` names what is damaged",
+                    _ => "",
+                };
+                format!("repair it, or remove the grant of `fs-write`{also}")
+            }
+            Self::WrittenByOther { name, manifest, read, .. } => {
+                format!("in {manifest}, grant `{name}` a folder that neither holds {} nor lies in it, and run `sesame sync` there", read.display())
+            }
+            Self::Folder { source, .. } => source.hint(),
+            Self::Policy(_) => return None,
+            Self::NotOffered { .. } | Self::Link { .. } => {
+                "`sesame wit` prints what this host has; ask its author for a build against it, or update sesame"
+                    .to_owned()
+            }
+            Self::NoExtension { closest: Some(closest), .. } => format!("did you mean `{closest}`?"),
+            Self::NoExtension { .. } => {
+                "`sesame extension list` shows what is live; `sesame sync` makes live what the manifest wants"
+                    .to_owned()
+            }
+            Self::OtherManifest { .. } => {
+                "`profile = \"NAME\"` in sesame.toml, or `--profile NAME`, makes another live set; `sesame sync --adopt` replaces what is live by this manifest's set"
+                    .to_owned()
+            }
+            Self::NoGeneration { known, .. } if known.is_empty() => "`sesame sync` makes the first".to_owned(),
+            Self::NoGeneration { known, .. } => {
+                format!("there are {}", known.iter().map(u64::to_string).collect::<Vec<_>>().join(", "))
+            }
+            Self::NothingLive { .. } => "`sesame sync` makes the manifest's set live; `--profile NAME` names another profile".to_owned(),
+            Self::ProfileTaken { .. } => "`--profile NAME` makes another live set".to_owned(),
+            Self::NoEarlier { .. } => "`sesame generations` lists what there is".to_owned(),
+            Self::LiveGeneration { .. } => "make another live first: `sesame rollback N`, or `sesame sync`".to_owned(),
+            Self::HeldGeneration { .. } => "end the programs that run them, or leave it to a later sync".to_owned(),
+            Self::NotWhole { .. } => "`sesame verify --repair` fetches them again".to_owned(),
+            Self::NotAsLocked { name, .. } => {
+                format!("restore sesame.lock from git, or resolve it again: `sesame lock -P {name}`")
+            }
+            Self::Incomplete(report) => incomplete(report),
+            Self::Unusable(source) | Self::UnusableExtension { source, .. } | Self::UnusableFile { source, .. } => {
+                unusable(source)
+            }
+            Self::NoCodeFolder { .. } => {
+                "make room there, or make it a folder that you can write to".to_owned()
+            }
+            Self::NoCompiler { .. } => "look whether that program can be run, and whether more processes can be started".to_owned(),
+            Self::IsRange { name, .. } => format!("`sesame upgrade {name}` takes the newest that fits; with a tag behind the repository, `add` pins it"),
+            Self::NoVersion { newest: Some(newest), .. } => format!("write `version = \"{newest}\"`, or a range that has it"),
+            Self::NoVersion { .. } => "pre-releases are taken only where `version` names one; other tags stand in `oci`".to_owned(),
+            Self::BadSize { .. } => "tell whoever published it; its manifest is broken".to_owned(),
+            Self::NoCode { .. } | Self::BadCode { .. } | Self::PolicyChanged { .. } => "run `sesame sync`".to_owned(),
+            Self::NotOurFolder(path) => format!("move {} away, or have its owner give it to you", path.display()),
+            Self::NoSuchFile(_) | Self::NotUtf8(_) => "look at the path".to_owned(),
+            Self::NotAComponent { kind: kind @ Kind::CoreModule, .. } => kind.advice().to_owned(),
+            Self::NotAComponent { .. } => "name a built component".to_owned(),
+            Self::FileTooLarge { .. } => "build it without debugging information".to_owned(),
+            Self::NoName { .. } => "give it one with `--name NAME`: lower-case letters, digits and `-`".to_owned(),
+            Self::Edit { file, source: EditError::NoPlace { line } } => {
+                format!("write `{line}` among the extensions in {file} by hand and run `sesame sync`")
+            }
+            Self::Edit { file, source: EditError::Form { line: Some(line), .. } | EditError::Comment { line, .. } } => {
+                format!("write `{line}` into its entry in {file} by hand and run `sesame sync`")
+            }
+            Self::Edit { file, source: EditError::Removal(name) } => {
+                format!("take `{name}` out of {file} by hand and run `sesame sync`")
+            }
+            Self::Edit { file, .. } => format!("change {file} by hand and run `sesame sync`"),
+            Self::NoConsent { capabilities, .. } => {
+                format!("if you trust it with that, add `{}`, or `--grant-all`", grant_options(capabilities))
+            }
+            Self::Inherits { name, .. } => {
+                format!("grant them to it with `--grant` or `--grant-all`, or first `sesame extension remove {name}`")
+            }
+            Self::Declined { .. } | Self::BundleDeclined => "nothing was changed".to_owned(),
+            Self::OutsideFile { name, .. } => {
+                format!("copy it below that folder, or publish it with `sesame extension push`, and mend the source of `{name}`")
+            }
+            Self::UncarriedFile { name, .. } => format!("give the file another name, and change the source of `{name}`"),
+            Self::BundlePath(_) => "name an archive, FILE.tar, or a folder; bundles are not compressed".to_owned(),
+            Self::Taken(_) => "name a file or folder of its own".to_owned(),
+            Self::ComponentThere(_) => {
+                "move it away; `--replace` replaces it only where the manifest that is there names it, or the store has it too".to_owned()
+            }
+            Self::BadBundle { .. } => "make it again with `sesame bundle export`".to_owned(),
+            Self::DesiredStateThere { .. } => {
+                "`--replace` puts the bundle's files in their place; `--manifest FOLDER` writes them into another folder"
+                    .to_owned()
+            }
+            Self::BundleNoConsent { .. } => "if you trust it with that, add `--grant-all`".to_owned(),
+            Self::LinkInTheWay { .. } => {
+                "move the link away, or name the folder that it leads to with `--manifest FOLDER`".to_owned()
+            }
+            Self::Secrets { path, .. } => {
+                format!("write `NAME = \"VALUE\"` lines into it, and `chmod 600 {}`", path.display())
+            }
+            Self::ChangedMeanwhile(_) => "run the command again".to_owned(),
+            Self::CopyThere { .. } => {
+                "move the file away, or give the extension another name with `--name NAME`".to_owned()
+            }
+            Self::PutBack(_) => {
+                "manifest and lock are as before; run the same command again once it is mended".to_owned()
+            }
+            Self::NotPutBack { .. } => {
+                "look at sesame.toml, extensions/ and sesame.lock, and run `sesame sync`".to_owned()
+            }
+            Self::NotMetered { name } => format!("set `max_fuel` in the limits of `{name}` and run `sesame sync`"),
+            Self::NoFunction { source, .. } => no_function(source),
+            Self::Arguments { function, .. } | Self::Argument { function, .. } => {
+                format!("its signature is `{function}`")
+            }
+            Self::Result { .. } => "resources and streams have no text; call it from a program".to_owned(),
+            Self::Stopped { name, stop } => return stopped(name, &stop.cause),
+            Self::Call { .. } => return None,
+            Self::Bug(_) => "please report it, with what you ran".to_owned(),
+            Self::Load(LoadError::Map(_) | LoadError::Read(_) | LoadError::Refused(_)) => {
+                "`sesame doctor` tries what this machine allows".to_owned()
+            }
+            Self::Load(LoadError::NoMemory(_)) => "close other programs, or give the container more memory".to_owned(),
+            Self::Load(_) => return None,
+            Self::Engine(_) => return None,
+            Self::Registry(error) => return registry(error),
+            Self::Store(error) => return store(error),
+        };
+        Some(hint)
+    }
+}
+
+fn incomplete(report: &SyncReport) -> String {
+    let failed = report.extensions.iter().filter(|extension| extension.status == ExtensionStatus::Failed);
+    // What cannot be used will not be usable the next time either.
+    let hopeless = failed.filter(|extension| extension.faults.iter().any(|fault| fault.kind == FaultKind::Data));
+    let names: Vec<&str> = hopeless.map(|extension| extension.name.as_str()).collect();
+    let without = match names.as_slice() {
+        [] => String::new(),
+        names => format!("; to go on without {0}, take {0} out of the manifest", names.join(" and ")),
+    };
+    let did = |action: &str| report.steps.iter().any(|step| step.action == action && step.outcome == StepOutcome::Done);
+    let kept = match (did("verify"), did("compile")) {
+        (true, true) => "; what was fetched and compiled is kept",
+        (true, false) => "; what was fetched is kept",
+        (false, true) => "; what was compiled is kept",
+        (false, false) => "",
+    };
+    let live = match report.generation {
+        Some(generation) => format!("generation {generation} is still live"),
+        None => "run `sesame sync` again once it is mended".to_owned(),
+    };
+    live + kept + &without
+}
+
+fn unusable(why: &Unusable) -> String {
+    match why {
+        Unusable::Inspect(InspectError::TooMany { .. } | InspectError::LongName { .. }) => {
+            "ask its author for a simpler build".to_owned()
+        }
+        Unusable::Inspect(InspectError::Features { .. }) => {
+            "build it without that; the README lists what this host has".to_owned()
+        }
+        Unusable::Inspect(InspectError::WitPackage) => {
+            "name the component that implements it; a WIT package is for those who build one".to_owned()
+        }
+        Unusable::Inspect(_) => "build it again, or ask its author for a build with current tools".to_owned(),
+        Unusable::Compile(CompileError::NotAComponent(kind)) => kind.advice().to_owned(),
+        Unusable::Compile(CompileError::Failed(_)) => "ask its author for a build with current tools".to_owned(),
+        Unusable::Panicked(_) => "it may be a fault of the compiler: please report it, with the component".to_owned(),
+        Unusable::Timeout(_) => {
+            let usual = Compiler::TIMEOUT;
+            format!("if you trust it, give it more time with `--compile-timeout SECONDS` ({usual} if not said)")
+        }
+        Unusable::Memory(_) => {
+            let usual = Compiler::MEMORY;
+            format!("if you trust it, give it more with `--compile-memory MIB` ({usual} if not said)")
+        }
+        Unusable::Ended(_) => {
+            "run the command again; if it ends again, look into the log of the system, or ask its author for a simpler build"
+                .to_owned()
+        }
+        Unusable::OtherEngine => "give the path of a `sesame` program of this version".to_owned(),
+    }
+}
+
+/// The options that grant capabilities on the command line.
+pub(crate) fn grant_options(capabilities: &[Capability]) -> String {
+    capabilities.iter().map(|capability| format!("--grant {capability}")).collect::<Vec<_>>().join(" ")
+}
+
+fn no_function(error: &NoFunction) -> String {
+    let quoted = |names: &[String]| list(names.iter().map(|name| format!("`{name}`")));
+    let more = if error.more == 0 { String::new() } else { format!(" and {} more", error.more) };
+    if error.is_interface {
+        return format!("it is an interface, with {}{more}", quoted(&error.known));
+    }
+    if !error.of_resources.is_empty() {
+        return format!(
+            "it exports {}, which cannot be called from here: a resource lives no longer than one call; call it from a program",
+            quoted(&error.of_resources)
+        );
+    }
+    match (&error.closest, error.known.as_slice()) {
+        (Some(closest), _) => format!("did you mean `{closest}`?"),
+        (None, []) => "it exports no functions".to_owned(),
+        (None, known) if known.len() > 4 => {
+            format!("it exports {}{more}", list(known.iter().filter_map(|known| known.split(": func").next())))
+        }
+        (None, known) => format!("it exports {}", quoted(known)),
+    }
+}
+
+/// A component's file has no manifest whose limits could be raised.
+fn stopped(name: &str, cause: &Cause) -> Option<String> {
+    let is_installed = name.parse::<ExtensionName>().is_ok();
+    let limit = match cause {
+        cause if !is_installed && !matches!(cause, Cause::Machine(_)) => return None,
+        Cause::Time(_) => "timeout_ms",
+        Cause::Fuel(_) => "max_fuel",
+        Cause::Memory(..) => "max_memory_mib",
+        Cause::Machine(_) => {
+            return Some(
+                "the host sets 4 GiB of addresses aside for each memory: `ulimit -v` and the memory of the container must allow that; `sesame doctor` tries it"
+                    .to_owned(),
+            );
+        }
+        Cause::Tables | Cause::Transfer | Cause::Trap(_) | Cause::Exit(_) | Cause::Other(_) => {
+            return Some(format!("`sesame extension log {name}` shows what it has printed"));
+        }
+    };
+    Some(format!(
+        "if it needs more, raise `{limit}` where it is set: in its manifest, a policy, or on the command line"
+    ))
+}
+
+fn store(error: &Store) -> Option<String> {
+    let again = |digest: &Digest| format!("run `sesame sync`, which fetches {} again", digest.short());
+    match error {
+        Store::WrongSize { .. } => {
+            Some("if sesame.lock is as it was committed, tell whoever published it; its manifest is wrong".to_owned())
+        }
+        Store::Damaged { .. } => Some("`sesame verify --repair` puts it aside and fetches it again".to_owned()),
+        Store::WrongDigest { .. } => Some(
+            "nothing of it was kept; a proxy or mirror between may change bytes, or the registry is damaged".to_owned(),
+        ),
+        Store::NotAComponent { kind, .. } => Some(kind.advice().to_owned()),
+        Store::NoBlob { digest } => Some(again(digest)),
+        Store::Untrusted { path, .. } => {
+            Some(format!("look who changed it; if it is yours, remove {}", path.display()))
+        }
+        Store::BadGeneration { is_other: true, .. } => Some("update this sesame, or use the other".to_owned()),
+        Store::BadGeneration { .. } => Some(
+            "`sesame verify --repair` puts it aside; `sesame generations delete N` removes it".to_owned(),
+        ),
+        Store::UnknownLive { .. } => Some(
+            "`sesame rollback N` makes another generation live, `sesame sync --adopt` the set of the manifest; `sesame generations` lists what there is"
+                .to_owned(),
+        ),
+        Store::Foreign { path, owner, user: 0 } => {
+            Some(format!("run it as the user {owner}, without `sudo`; root would leave in {} what that user cannot change", path.display()))
+        }
+        Store::Foreign { path, .. } => Some(format!(
+            "have its owner give it to you, or move {} away; $XDG_DATA_HOME, $XDG_CACHE_HOME and $XDG_STATE_HOME name other places",
+            path.display()
+        )),
+        Store::Io { source, .. } => disk(source),
+        Store::Interrupted { .. } => None,
+    }
+}
+
+/// What to do about a disk.
+fn disk(error: &std::io::Error) -> Option<String> {
+    let elsewhere = "for sesame's own folders, $XDG_DATA_HOME, $XDG_CACHE_HOME and $XDG_STATE_HOME name other places";
+    Some(match error.kind() {
+        ErrorKind::StorageFull => {
+            "make room on that disk; `df -i` tells whether it is full of files, not of bytes".to_owned()
+        }
+        ErrorKind::QuotaExceeded => "make room within your quota".to_owned(),
+        ErrorKind::ReadOnlyFilesystem => format!("it is mounted read-only; {elsewhere}"),
+        ErrorKind::PermissionDenied => format!("look whose it is and what its mode is; {elsewhere}"),
+        _ => match error.raw_os_error()? {
+            libc::ENOLCK | libc::EOPNOTSUPP | libc::ENOSYS => {
+                format!("that disk has no file locks, as some network disks have none; {elsewhere}")
+            }
+            libc::EMFILE => "too many files are open; `ulimit -n` allows more".to_owned(),
+            _ => return None,
+        },
+    })
+}

@@ -1,0 +1,59 @@
+//! `gc`: throws away what nothing needs, and what can be made again and is of no more use here.
+
+use std::time::SystemTime;
+
+use crate::engine::key::engine_keys;
+use crate::model::report::cache::{CacheSizes, GcReport, GcSizes};
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::ops::sync::lock::Mode;
+use crate::store::blobs::Blobs;
+use crate::store::code::sizes;
+use crate::store::integrity::garbage::{self, Needed};
+use crate::store::paths::StorePaths;
+
+use super::gc_roots::Roots;
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Store and cache.
+    Everything,
+    /// What can be made again without a network.
+    Cache,
+}
+
+/// Removes blobs and code that no generation and no lock of a manifest that made one needs, compiled code and functions of
+/// other engines than this program's, and of the functions what is over the bound of `context.compiler`.
+///
+/// # Errors
+/// [`Error`] if it cannot be told what is needed, before anything was removed; [`Error::Store`] if something cannot be removed.
+pub fn gc(context: &Context, scope: Scope, mode: Mode) -> Result<GcReport, Error> {
+    let _guard = (mode == Mode::Write).then(|| context.guard()).transpose()?;
+    let paths = &context.paths;
+    let engines = engine_keys(|_| true)?;
+    let roots = (scope == Scope::Everything).then(|| Roots::read(paths)).transpose()?;
+    let blobs = roots.as_ref().map(|roots| roots.blobs(&Blobs::new(paths)));
+    let components = roots.as_ref().map(Roots::components);
+    let needed = Needed {
+        blobs: blobs.as_ref(),
+        components: components.as_ref(),
+        engines: &engines,
+        functions: context.compiler.functions,
+    };
+    let garbage = garbage::find(paths, &needed, SystemTime::now())?;
+    if mode == Mode::Write {
+        garbage.remove(paths)?;
+    }
+    let cache = CacheSizes { code: garbage.code.size, functions: garbage.functions.size };
+    let removed = GcSizes { blobs: garbage.blobs.size, partial: garbage.partial.size, cache };
+    Ok(GcReport { dry_run: mode == Mode::Preview, removed, kept: sizes::sizes(paths)? })
+}
+
+/// How large the caches are.
+///
+/// # Errors
+/// [`Error::Store`] if that cannot be told.
+pub fn sizes(paths: &StorePaths) -> Result<CacheSizes, Error> {
+    Ok(sizes::sizes(paths)?)
+}

@@ -1,0 +1,175 @@
+//! What is needed on this machine: all generations of all profiles, and the locks of the manifests that made them.
+//!
+//! What cannot be read may need anything, so it is an error and never nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::model::digest::Digest;
+use crate::model::lock::{Lock, LockEntry};
+use crate::model::plan::generation::{Generation, LiveExtension};
+use crate::model::plan::{Blob, Need, Origin, Role};
+use crate::model::report::verify::FindingKind;
+use crate::ops::error::Error;
+use crate::ops::project::Project;
+use crate::registry::artifact::{self, Artifact};
+use crate::store::blobs::Blobs;
+use crate::store::integrity::store_permissions;
+use crate::store::paths::StorePaths;
+use crate::store::{self, generations};
+
+/// Everything that something is needed for.
+#[derive(Default)]
+pub(crate) struct Roots {
+    pub generations: Vec<Root>,
+    /// By the path of the manifest.
+    pub locks: BTreeMap<PathBuf, Lock>,
+}
+
+/// A generation, and whether it is live.
+pub(crate) struct Root {
+    pub generation: Generation,
+    is_live: bool,
+}
+
+/// Something that is there and cannot be read.
+pub(crate) struct Unread {
+    pub kind: FindingKind,
+    pub path: PathBuf,
+    /// Whether it says what is live.
+    pub is_live: bool,
+    pub error: Error,
+}
+
+impl Roots {
+    /// Reads all generations, and the locks that are still there.
+    ///
+    /// # Errors
+    /// [`Error`] if one is there and cannot be read.
+    pub fn read(paths: &StorePaths) -> Result<Self, Error> {
+        let (roots, unread) = Self::read_all(paths)?;
+        unread.into_iter().next().map_or(Ok(roots), |unread| Err(unread.error))
+    }
+
+    /// The same, with what cannot be read beside it.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the folders cannot be read.
+    pub fn read_all(paths: &StorePaths) -> Result<(Self, Vec<Unread>), Error> {
+        store_permissions::check_owner(paths)?;
+        let mut roots = Self { generations: Vec::new(), locks: BTreeMap::new() };
+        let mut unread = Vec::new();
+        for profile in generations::profiles(paths)? {
+            let numbers = generations::numbers(paths, &profile)?;
+            let current = generations::current(paths, &profile);
+            for number in numbers.iter().copied() {
+                match generations::read(paths, &profile, number) {
+                    Ok(generation) => {
+                        let is_live = matches!(current, Ok(Some(live)) if live == number);
+                        roots.generations.push(Root { generation, is_live });
+                    }
+                    // Another run has removed it meanwhile.
+                    Err(_) if paths.generation(&profile, number).symlink_metadata().is_err() => {}
+                    Err(error) => {
+                        // Where it cannot be told what is live, it may be this.
+                        let is_live = !matches!(current, Ok(live) if live != Some(number));
+                        let error = match error {
+                            store::Error::BadGeneration { path, why, is_other } if is_live => {
+                                store::Error::UnknownLive { path, why, is_other }
+                            }
+                            error => error,
+                        };
+                        let path = paths.generation(&profile, number);
+                        unread.push(Unread { kind: FindingKind::Generation, path, is_live, error: error.into() });
+                    }
+                }
+            }
+            let path = paths.current(&profile);
+            let error = match current {
+                Ok(Some(live)) if !numbers.contains(&live) => {
+                    let why = format!("there is no generation {live}");
+                    Some(store::Error::UnknownLive { path: path.clone(), why, is_other: false })
+                }
+                Ok(None) => generations::live(paths, &profile).err(),
+                Ok(Some(_)) => None,
+                Err(error) => Some(error),
+            };
+            unread.extend(error.map(|error| Unread {
+                kind: FindingKind::Generation,
+                path,
+                is_live: true,
+                error: error.into(),
+            }));
+        }
+        let manifests: BTreeSet<PathBuf> =
+            roots.generations.iter().map(|root| root.generation.manifest.clone().into()).collect();
+        for manifest in manifests {
+            let project = Project::of_generation(&manifest);
+            match project.read_lock() {
+                Ok(Some(lock)) => drop(roots.locks.insert(manifest, lock)),
+                Ok(None) => {}
+                Err(error) => {
+                    unread.push(Unread { kind: FindingKind::Lock, path: project.lock_path(), is_live: false, error });
+                }
+            }
+        }
+        Ok((roots, unread))
+    }
+
+    /// What every extension needs, by the manifest that wants it. What is live also needs its code.
+    pub fn needs(&self) -> BTreeMap<PathBuf, Vec<Need>> {
+        let mut needs: BTreeMap<PathBuf, Vec<Need>> = BTreeMap::new();
+        for (manifest, lock) in &self.locks {
+            let locked = lock.entries.iter().map(|(name, entry)| Need::of_entry(name, entry));
+            needs.entry(manifest.clone()).or_default().extend(locked);
+        }
+        for Root { generation, is_live } in &self.generations {
+            for extension in &generation.extensions {
+                let component = Blob { digest: extension.component, role: Role::Component { size: extension.size } };
+                let documents = extension.provenance.map(|digest| Blob { digest, role: Role::Manifest });
+                let origin = match (&extension.reference, &extension.path) {
+                    (Some(reference), _) => Origin::Registry(reference.clone()),
+                    (None, path) => Origin::Path(path.clone().unwrap_or_default()),
+                };
+                let need = Need {
+                    name: extension.name.clone(),
+                    origin,
+                    blobs: documents.into_iter().chain([component]).collect(),
+                    metering: is_live.then(|| extension.metering()),
+                };
+                needs.entry(generation.manifest.clone().into()).or_default().push(need);
+            }
+        }
+        needs
+    }
+
+    /// The components that are needed.
+    pub fn components(&self) -> BTreeSet<Digest> {
+        let locked = self.entries().map(|entry| entry.component);
+        self.extensions().map(|extension| extension.component).chain(locked).collect()
+    }
+
+    /// The blobs that are needed: components, and the documents that lead to them.
+    pub fn blobs(&self, blobs: &Blobs) -> BTreeSet<Digest> {
+        let mut needed = self.components();
+        needed.extend(self.entries().flat_map(|entry| entry.source.documents()));
+        for provenance in self.extensions().filter_map(|extension| extension.provenance) {
+            // A generation does not say what is between an index and its component; the index does.
+            if needed.insert(provenance)
+                && let Ok(bytes) = blobs.read(provenance)
+                && let Ok(Artifact::Index { manifest }) = artifact::read(&bytes)
+            {
+                needed.insert(manifest);
+            }
+        }
+        needed
+    }
+
+    fn extensions(&self) -> impl Iterator<Item = &LiveExtension> {
+        self.generations.iter().flat_map(|root| &root.generation.extensions)
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &LockEntry> {
+        self.locks.values().flat_map(|lock| lock.entries.values())
+    }
+}

@@ -1,0 +1,5 @@
+//! Checking and repairing the store, and removing what nothing needs.
+
+pub mod gc;
+pub(crate) mod gc_roots;
+pub mod verify;

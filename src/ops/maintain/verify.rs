@@ -1,0 +1,357 @@
+//! `verify`: looks whether everything on the disk is what its name says and nobody else's, and mends it if asked to.
+//!
+//! Mending: what is wrong is put aside, what is needed is fetched again by its digest and compiled again. What cannot be made
+//! again is left and named.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use crate::engine::key::engine_keys;
+use crate::model::engine_key::EngineKeys;
+use crate::model::fault::Fault;
+use crate::model::name::ExtensionName;
+use crate::model::plan::{Action, Need, Plan};
+use crate::model::report::StepOutcome;
+use crate::model::report::event::Event;
+use crate::model::report::verify::{Finding, FindingKind, LookedAt, Outcome, VerifyReport};
+use crate::model::toml::problem::Problem;
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::ops::project::Project;
+use crate::ops::sync::apply::{Workshop, apply};
+use crate::ops::sync::lock::Mode;
+use crate::store::blobs::Blobs;
+use crate::store::integrity::fsck::{self, Stored, StoredKind, Wrong};
+use crate::store::integrity::scan::{Notes, Wanted, scan};
+use crate::store::integrity::{quarantine, store_permissions};
+use crate::store::paths::StorePaths;
+use crate::store::{self, generations, key, write};
+
+use super::gc_roots::{Roots, Unread};
+
+/// Looks at everything; with [`Mode::Write`] mends what it can.
+///
+/// # Errors
+/// [`Error`] if it cannot be looked at. What is found wrong is in the report.
+pub fn verify(context: &Context, mode: Mode) -> Result<VerifyReport, Error> {
+    // The folders are mended here, where it is told.
+    let _guard = (mode == Mode::Write).then(|| context.guard_as_it_is()).transpose()?;
+    store_permissions::check_owner(&context.paths)?;
+    let (roots, findings, looked_at) = Default::default();
+    let mut verify = Verify { context, mode, roots, findings, looked_at };
+    // What is in a folder that nobody can use is seen once somebody can.
+    while verify.folders() {
+        if mode == Mode::Preview {
+            return Ok(verify.report());
+        }
+    }
+    let (roots, unread) = Roots::read_all(&context.paths)?;
+    verify.roots = roots;
+    verify.key()?;
+    verify.generations(unread);
+    verify.files()?;
+    verify.needs()?;
+    Ok(verify.report())
+}
+
+/// A file that is needed and is not there.
+struct Lost {
+    kind: FindingKind,
+    extensions: BTreeSet<ExtensionName>,
+}
+
+struct Verify<'a> {
+    context: &'a Context,
+    mode: Mode,
+    roots: Roots,
+    findings: Vec<Finding>,
+    looked_at: LookedAt,
+}
+
+impl Verify<'_> {
+    fn paths(&self) -> &StorePaths {
+        &self.context.paths
+    }
+
+    /// Notes what is wrong with a path, and how mending it ended, if that was asked for.
+    fn note(&mut self, kind: FindingKind, path: &Path, what: String, mend: impl FnOnce() -> Result<String, Error>) {
+        let (outcome, note) = match self.mode {
+            Mode::Preview => (Outcome::Found, None),
+            Mode::Write => match mend() {
+                Ok(done) => (Outcome::Mended, Some(done)),
+                Err(error) => (Outcome::Left, Some(left(&what, &error))),
+            },
+        };
+        self.findings.push(Finding {
+            kind,
+            path: path.display().to_string(),
+            what,
+            extensions: Vec::new(),
+            outcome,
+            note,
+        });
+    }
+
+    fn report(mut self) -> VerifyReport {
+        self.findings.sort_by(|a, b| (&a.path, a.kind).cmp(&(&b.path, b.kind)));
+        VerifyReport { looked_at: self.looked_at, findings: self.findings }
+    }
+
+    /// Whether there was one more that nobody could use.
+    fn folders(&mut self) -> bool {
+        let mut closed = false;
+        for (folder, wrong) in store_permissions::wrong(self.paths()) {
+            if self.findings.iter().any(|finding| Path::new(&finding.path) == folder) {
+                continue;
+            }
+            closed |= matches!(wrong, store_permissions::Wrong::Closed(_));
+            self.note(FindingKind::Folder, &folder, wrong.to_string(), || match wrong {
+                store_permissions::Wrong::Open(_) | store_permissions::Wrong::Closed(_) => {
+                    write::make_private(&folder)?;
+                    Ok("it is this user's alone now".to_owned())
+                }
+                store_permissions::Wrong::Foreign(_) | store_permissions::Wrong::NoFolder => {
+                    Err(Error::NotOurFolder(folder.clone()))
+                }
+            });
+        }
+        closed
+    }
+
+    fn key(&mut self) -> Result<(), Error> {
+        let paths = self.paths().clone();
+        if let Some(why) = fsck::key(&paths)? {
+            self.note(FindingKind::Key, &paths.key(), why, || {
+                if paths.key().symlink_metadata().is_ok() {
+                    quarantine::put_aside(&paths, &paths.key())?;
+                }
+                key::read_or_create(&paths)?;
+                for stored in fsck::files(&paths)?.iter().filter(|stored| stored.kind.is_tagged()) {
+                    write::remove(&stored.path)?;
+                }
+                Ok("there is a new one, and everything is compiled again".to_owned())
+            });
+        }
+        Ok(())
+    }
+
+    fn generations(&mut self, unread: Vec<Unread>) {
+        self.looked_at.generations = (self.roots.generations.len() + unread.len()) as u64;
+        self.looked_at.locks = self.roots.locks.len() as u64;
+        let paths = self.paths().clone();
+        for Unread { kind, path, is_live, error } in unread {
+            self.note(kind, &path, why(&error), || {
+                // What another sesame wrote, what is in use and what cannot be read just now is not damaged.
+                let is_damaged = matches!(error, Error::Store(store::Error::BadGeneration { is_other: false, .. }))
+                    || path.is_symlink();
+                if kind == FindingKind::Lock || is_live || !is_damaged || generations::is_held(&path) {
+                    return Err(error);
+                }
+                let aside = quarantine::put_aside(&paths, &path)?;
+                Ok(format!("it was put aside, as {}", aside.display()))
+            });
+        }
+    }
+
+    /// Looks at every file, on all cores.
+    fn files(&mut self) -> Result<(), Error> {
+        let (context, paths) = (self.context, self.paths().clone());
+        let files = fsck::files(&paths)?;
+        for file in &files {
+            match file.kind {
+                StoredKind::Blob(_) => self.looked_at.blobs += 1,
+                StoredKind::Code(..) => self.looked_at.code += 1,
+                StoredKind::Partial | StoredKind::Functions(_) => continue,
+            }
+            self.looked_at.bytes += file.size;
+        }
+        let key = key::read(&paths)?;
+        context.observer.notice(&Event::Checking { files: files.len() });
+        let look = |file: &Stored| {
+            if context.interrupt.is_set() {
+                return Err(Error::Interrupted);
+            }
+            let wrong = fsck::file(file, key.as_ref())?;
+            context.observer.notice(&Event::Checked);
+            Ok(wrong.map(|wrong| (file.clone(), wrong)))
+        };
+        let found: Result<Vec<(Stored, Wrong)>, Error> =
+            files.par_iter().filter_map(|file| look(file).transpose()).collect();
+        context.observer.notice(&Event::Ended);
+        for (file, wrong) in found? {
+            self.file(&file, wrong);
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, file: &Stored, wrong: Wrong) {
+        let kind = match file.kind {
+            StoredKind::Blob(_) => FindingKind::Blob,
+            StoredKind::Partial => FindingKind::Partial,
+            StoredKind::Code(..) => FindingKind::Code,
+            StoredKind::Functions(_) => FindingKind::Functions,
+        };
+        let (paths, path) = (self.paths().clone(), &file.path);
+        let what = match &wrong {
+            Wrong::Exposed(what) | Wrong::Damaged(what) => what.clone(),
+        };
+        self.note(kind, path, what, || match (&wrong, &file.kind) {
+            (Wrong::Exposed(_), StoredKind::Blob(digest)) => {
+                quarantine::make_own(path, digest)?;
+                Ok("it is this user's alone now".to_owned())
+            }
+            (Wrong::Damaged(_), StoredKind::Blob(_)) => {
+                let aside = quarantine::put_aside(&paths, path)?;
+                Ok(format!("it was put aside, as {}", aside.display()))
+            }
+            _ => {
+                quarantine::make_way(&paths, path)?;
+                write::remove(path)?;
+                Ok("it was removed, and is made again when it is needed".to_owned())
+            }
+        });
+    }
+
+    /// Looks whether all that generations and locks need is there, and gets what is not.
+    fn needs(&mut self) -> Result<(), Error> {
+        let repairs = self.roots.needs();
+        let is_live = |metering| repairs.values().flatten().any(|repair| repair.metering == Some(metering));
+        let engines = engine_keys(is_live)?;
+        let lost = self.lost(&repairs, &engines);
+        for (path, Lost { kind, extensions }) in &lost {
+            let names: Vec<String> = extensions.iter().map(ToString::to_string).collect();
+            match self.findings.iter_mut().find(|finding| Path::new(&finding.path) == path) {
+                Some(finding) => finding.extensions = names,
+                None => self.findings.push(Finding {
+                    kind: *kind,
+                    path: path.display().to_string(),
+                    what: "it is not there".to_owned(),
+                    extensions: names,
+                    outcome: Outcome::Found,
+                    note: None,
+                }),
+            }
+        }
+        if self.mode == Mode::Preview {
+            return Ok(());
+        }
+        let mut failed: BTreeMap<PathBuf, String> = BTreeMap::new();
+        for (manifest, repairs) in &repairs {
+            self.repair(manifest, repairs, &engines, &mut failed)?;
+        }
+        for finding in &mut self.findings {
+            let path = Path::new(&finding.path);
+            match (failed.get(path), lost.get(path)) {
+                (Some(why), _) => (finding.outcome, finding.note) = (Outcome::Left, Some(why.clone())),
+                (None, Some(lost)) => {
+                    let verb = if lost.kind == FindingKind::Code { "compiled" } else { "fetched" };
+                    (finding.outcome, finding.note) = (Outcome::Mended, Some(format!("it was {verb} again")));
+                }
+                (None, None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What is needed and is not there, or not any more.
+    fn lost(&self, repairs: &BTreeMap<PathBuf, Vec<Need>>, engines: &EngineKeys) -> BTreeMap<PathBuf, Lost> {
+        let mut lost: BTreeMap<PathBuf, Lost> = BTreeMap::new();
+        let bad: BTreeSet<&Path> = self.findings.iter().map(|finding| Path::new(&finding.path)).collect();
+        let mut look = |kind: FindingKind, path: PathBuf, name: &ExtensionName| {
+            let is_bad = bad.contains(path.as_path()) && self.mode == Mode::Preview;
+            if is_bad || path.symlink_metadata().is_err() {
+                lost.entry(path)
+                    .or_insert_with(|| Lost { kind, extensions: BTreeSet::new() })
+                    .extensions
+                    .insert(name.clone());
+            }
+        };
+        for repair in repairs.values().flatten() {
+            for blob in &repair.blobs {
+                look(FindingKind::Blob, self.paths().blob(&blob.digest), &repair.name);
+            }
+            let engine = repair.metering.and_then(|metering| engines.get(metering));
+            if let (Some(engine), Some(component)) = (engine, repair.blobs.last()) {
+                look(FindingKind::Code, self.paths().code(engine, &component.digest), &repair.name);
+            }
+        }
+        lost
+    }
+
+    /// Fetches and compiles what the extensions of one manifest lack.
+    fn repair(
+        &self,
+        manifest: &Path,
+        repairs: &[Need],
+        engines: &EngineKeys,
+        failed: &mut BTreeMap<PathBuf, String>,
+    ) -> Result<(), Error> {
+        let project = Project::of_generation(manifest);
+        // Without the manifest, registries are reached as this machine reaches them.
+        let registries = project.read_manifest().map(|manifest| manifest.registries).unwrap_or_default();
+        let context = Context { project, ..self.context.clone() };
+        let code = repairs.iter().filter_map(|repair| {
+            let component = repair.blobs.last()?.digest;
+            Some((component, engines.get(repair.metering?)?.clone()))
+        });
+        let blobs = repairs.iter().flat_map(|repair| &repair.blobs).map(|blob| blob.digest).collect();
+        let wanted = Wanted { blobs, code: code.collect(), engines: engines.clone() };
+        let inventory = scan(self.paths(), wanted, Notes::Write)?;
+        let plan = Plan::for_needs(repairs, &inventory);
+        if plan.is_empty() {
+            return Ok(());
+        }
+        let registry = context.registry(&registries)?;
+        let outcomes = apply(&Workshop::new(&context, &registry, &Blobs::new(self.paths()), None), &plan)?;
+        for ((_, step), outcome) in plan.steps().zip(outcomes) {
+            let path = match &step.action {
+                Action::Fetch { blob, .. } | Action::Verify { blob } => self.paths().blob(&blob.digest),
+                Action::Compile { component, engine, .. } => self.paths().code(engine, component),
+                _ => continue,
+            };
+            match outcome {
+                StepOutcome::Interrupted => return Err(Error::Interrupted),
+                StepOutcome::Skipped => {
+                    failed.entry(path).or_insert_with(|| "what it needs could not be had".to_owned());
+                }
+                StepOutcome::Failed(fault) => {
+                    failed.insert(path, sentence(&fault));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A fault and what caused it, in one line.
+fn sentence(fault: &Fault) -> String {
+    fault.causes.iter().fold(fault.message.clone(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// What is wrong with a file of which an error tells.
+fn why(error: &Error) -> String {
+    match error {
+        Error::Problems(problems) => {
+            let place = |problem: &Problem| format!("{}:{}: {}", problem.line, problem.column, problem.message);
+            problems.iter().map(place).collect::<Vec<_>>().join("; ")
+        }
+        // Which file it is stands before it.
+        Error::Store(store::Error::BadGeneration { why, .. }) => why.clone(),
+        Error::Store(store::Error::UnknownLive { why, .. }) => format!("it cannot be told what is live: {why}"),
+        error => sentence(&error.fault()),
+    }
+}
+
+/// Why something was left as it is, unless that was said, and what to do about it.
+fn left(what: &str, error: &Error) -> String {
+    let why = Some(why(error)).filter(|why| why != what);
+    let help = match error {
+        Error::Problems(problems) => problems.first().and_then(|problem| problem.help.clone()),
+        error => error.hint(),
+    };
+    let all: Vec<String> = why.into_iter().chain(help).collect();
+    if all.is_empty() { "it cannot be mended from here".to_owned() } else { all.join("; ") }
+}

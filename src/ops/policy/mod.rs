@@ -1,0 +1,6 @@
+//! What extensions may do: grants, limits and sources against the machine's policy, and which folders are never given.
+
+pub(crate) mod checks;
+pub(crate) mod links;
+pub mod preopens;
+pub(crate) mod protected_paths;

@@ -1,0 +1,263 @@
+//! Which paths the projects, policies and active generations of this machine read, and who reads each. A guest that could
+//! change one of them would decide what is activated next, with which grants.
+//!
+//! Nothing here decides about a grant: see [`folders`](super::preopens).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::model::manifest::{ComponentSource, Manifest};
+use crate::model::name::ProfileName;
+use crate::model::plan::generation::Generation;
+use crate::model::registries::{Mirror, Registries};
+use crate::ops::context::User;
+use crate::ops::error::Error;
+use crate::ops::project::Project;
+use crate::ops::project::files::read_file;
+use crate::store::paths::StorePaths;
+use crate::store::{self, generations};
+
+use super::checks::{policy_files, read_policies};
+use super::links::followed;
+
+/// The most that is read of a `.git` that is a file, in bytes.
+const GIT_FILE: u64 = 4 << 10;
+
+/// Everything that is read, by its path with links followed, and each link on the way to it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Readers {
+    paths: BTreeMap<PathBuf, Reader>,
+    /// The folders above which repositories were looked for.
+    searched: BTreeSet<PathBuf>,
+}
+
+/// Who reads a path, and as what.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader {
+    /// ``the component of `clock` ``, `a policy`
+    pub what: String,
+    /// The manifest or policy that names it.
+    pub by: PathBuf,
+    /// Whether all that is in it is read.
+    is_folder: bool,
+}
+
+/// What a manifest or a generation that cannot be read means for a folder to write to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnUnreadable {
+    /// None is given.
+    Refuse,
+    /// It is given beside what can be read: it was agreed to before.
+    Skip,
+}
+
+/// The active generations of all profiles, except one that the caller adds itself. Each that cannot be read is an
+/// [`Error::UnknownReader`], and so are all together if it cannot be found out which there are.
+pub(crate) fn active_generations(paths: &StorePaths, except: Option<&ProfileName>) -> Vec<Result<Generation, Error>> {
+    let unknown =
+        |by: PathBuf| move |source: store::Error| Error::UnknownReader { by, source: Box::new(source.into()) };
+    let profiles = match generations::profiles(paths).map_err(unknown(paths.profiles())) {
+        Ok(profiles) => profiles,
+        Err(error) => return vec![Err(error)],
+    };
+    let active = |profile: ProfileName| {
+        let active = generations::live(paths, &profile).map_err(unknown(paths.current(&profile))).transpose()?;
+        Some(active.map(|(_, generation)| generation))
+    };
+    profiles.into_iter().filter(|profile| Some(profile) != except).filter_map(active).collect()
+}
+
+impl Readers {
+    /// What this machine's policies and these generations read.
+    ///
+    /// # Errors
+    /// [`Error::Policy`] if a policy cannot be read, [`Error::UnknownReader`] if a generation or its manifest cannot be and
+    /// that is refused.
+    pub(crate) fn of_machine(
+        user: &User,
+        generations: impl IntoIterator<Item = Result<Generation, Error>>,
+        on_unreadable: OnUnreadable,
+    ) -> Result<Self, Error> {
+        let mut readers = Self::of_policies(user)?;
+        for generation in generations {
+            match generation.and_then(|generation| readers.generation(&generation)) {
+                Err(Error::UnknownReader { .. }) if on_unreadable == OnUnreadable::Skip => {}
+                read => read?,
+            }
+        }
+        Ok(readers)
+    }
+
+    fn of_policies(user: &User) -> Result<Self, Error> {
+        let mut readers = Self::default();
+        for file in policy_files(user) {
+            readers.file(&file, "a policy", &file);
+        }
+        for (file, policy) in read_policies(user)? {
+            readers.registries(&policy.registries, &file);
+        }
+        Ok(readers)
+    }
+
+    /// Adds what a manifest reads.
+    pub(crate) fn project(&mut self, project: &Project, manifest: &Manifest) {
+        let path = project.manifest();
+        self.files(project);
+        for (name, extension) in &manifest.extensions {
+            if let ComponentSource::Path(component) = &extension.source {
+                self.file(&project.component(component), &format!("the component of `{name}`"), path);
+            }
+        }
+        self.registries(&manifest.registries, path);
+    }
+
+    /// Adds what a generation is made from, and what its manifest reads now.
+    ///
+    /// # Errors
+    /// As [`project_as_it_is`](Self::project_as_it_is).
+    pub(crate) fn generation(&mut self, generation: &Generation) -> Result<(), Error> {
+        let project = Project::of_generation(Path::new(&generation.manifest));
+        for extension in &generation.extensions {
+            if let Some(component) = &extension.path {
+                let what = format!("the component of `{}`", extension.name);
+                self.file(&project.component(component), &what, project.manifest());
+            }
+        }
+        self.project_as_it_is(&project)
+    }
+
+    /// Adds what a project reads now: its own files alone, if its manifest is gone, as where its disk is not mounted.
+    ///
+    /// # Errors
+    /// [`Error::UnknownReader`] if there is a manifest and it cannot be read. Its own files are added then, too.
+    pub(crate) fn project_as_it_is(&mut self, project: &Project) -> Result<(), Error> {
+        let by = project.manifest();
+        match project.read_manifest() {
+            Ok(manifest) => {
+                self.project(project, &manifest);
+                Ok(())
+            }
+            Err(error) => {
+                self.files(project);
+                let is_gone = match &error {
+                    Error::NoSuchManifest(_) => true,
+                    // What is read beside it may be gone by itself.
+                    Error::Read { path, source } => path == by && source.kind() == ErrorKind::NotFound,
+                    _ => false,
+                };
+                if is_gone { Ok(()) } else { Err(Error::UnknownReader { by: by.to_owned(), source: Box::new(error) }) }
+            }
+        }
+    }
+
+    /// The reader of anything in a folder, or of something that the folder is a part of, with the path that it reads.
+    pub(crate) fn reader_of(&self, folder: &Path) -> Option<(&Path, &Reader)> {
+        // What is below a folder comes right behind it. Best named is what exists by now.
+        let below = || self.paths.range(folder.to_owned()..).take_while(|(path, _)| path.starts_with(folder));
+        let below = below().find(|(path, _)| path.exists()).or_else(|| below().next());
+        let around = || {
+            let mut around = folder.ancestors().filter_map(|outer| self.paths.get_key_value(outer));
+            around.find(|(_, reader)| reader.is_folder)
+        };
+        below.or_else(around).map(|(path, reader)| (path.as_path(), reader))
+    }
+
+    /// The files that every project has.
+    fn files(&mut self, project: &Project) {
+        let manifest = project.manifest();
+        self.file(manifest, "the manifest", manifest);
+        self.file(&project.lock_path(), "the lock", manifest);
+        let (folder, drop_ins) = project.drop_in_paths();
+        self.folder(&folder, "the drop-ins", manifest);
+        for drop_in in drop_ins {
+            self.file(&drop_in, "a drop-in", manifest);
+        }
+    }
+
+    fn registries(&mut self, registries: &Registries, by: &Path) {
+        for settings in registries.0.values() {
+            if let Some(ca) = &settings.ca {
+                self.file(ca, "the certificates", by);
+            }
+            for mirror in &settings.mirrors {
+                let Mirror::Layout(folder) = mirror else { continue };
+                self.folder(folder, "a mirror", by);
+                for part in ["oci-layout", "index.json"] {
+                    self.file(&folder.join(part), "a mirror", by);
+                }
+                self.folder(&folder.join("blobs").join("sha256"), "a mirror", by);
+            }
+        }
+    }
+
+    fn file(&mut self, path: &Path, what: &str, by: &Path) {
+        self.add(path, what, by, false);
+    }
+
+    fn folder(&mut self, path: &Path, what: &str, by: &Path) {
+        self.add(path, what, by, true);
+    }
+
+    fn add(&mut self, path: &Path, what: &str, by: &Path, is_folder: bool) {
+        let (links, end) = followed(path);
+        let reader = |is_folder| Reader { what: what.to_owned(), by: by.to_owned(), is_folder };
+        for link in links.iter().chain([&end]) {
+            self.repositories(link, by);
+        }
+        for link in links {
+            self.paths.entry(link).or_insert_with(|| reader(false));
+        }
+        // What is read as a folder by one and named by another is read as a folder.
+        let kept = self.paths.entry(end).or_insert_with(|| reader(is_folder));
+        kept.is_folder |= is_folder;
+    }
+
+    /// Adds the repositories that a path is in: a hook runs programs, and a checkout writes files.
+    fn repositories(&mut self, path: &Path, by: &Path) {
+        for folder in path.ancestors().skip(1) {
+            if !self.searched.insert(folder.to_owned()) {
+                return;
+            }
+            let git = folder.join(".git");
+            if git.symlink_metadata().is_err() {
+                continue;
+            }
+            self.folder(&git, "the repository", by);
+            // In a worktree or submodule it is a file that leads on (gitrepository-layout(5)).
+            let Some(leads) = line_of(&git) else { continue };
+            let Some(target) = leads.strip_prefix("gitdir:") else { continue };
+            let target = folder.join(target.trim());
+            self.folder(&target, "the repository", by);
+            if let Some(common) = line_of(&target.join("commondir")) {
+                self.folder(&target.join(common.trim()), "the repository", by);
+            }
+        }
+    }
+}
+
+/// The text of a small file of git's.
+fn line_of(path: &Path) -> Option<String> {
+    let bytes = if path.is_file() { read_file(path, GIT_FILE).ok()?? } else { return None };
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_is_found_below_at_and_around_a_folder() {
+        let mut readers = Readers::default();
+        readers.file(Path::new("/p/build/clock.wasm"), "the component of `clock`", Path::new("/p/sesame.toml"));
+        readers.folder(Path::new("/p/vendor"), "a mirror", Path::new("/p/sesame.toml"));
+        let of = |folder: &str| readers.reader_of(Path::new(folder)).map(|(path, _)| path.to_str().unwrap());
+        assert_eq!(of("/p/build"), Some("/p/build/clock.wasm"));
+        assert_eq!(of("/p"), Some("/p/build/clock.wasm"));
+        assert_eq!(of("/p/vendor/blobs"), Some("/p/vendor"));
+        assert_eq!(of("/p/vendor"), Some("/p/vendor"));
+        for folder in ["/p/build/clock.wasm/x", "/p/buil", "/p/build2", "/p/vendors", "/p/notes", "/q"] {
+            assert_eq!(of(folder), None, "{folder}");
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! The files of a person's project: finding `sesame.toml`, reading it, its drop-ins, its lock and local components.
+
+pub(crate) mod files;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::model::digest::Digest;
+use crate::model::fault::Fault;
+use crate::model::lock::Lock;
+use crate::model::lock::merge::{Merged, merge, sides};
+use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::store::write;
+use crate::user_files;
+
+use super::error::{Error, Foreign};
+use super::policy::links::canonical;
+
+use files::{ComponentFile, hash_component, read_file};
+
+/// The name of the manifest.
+pub const MANIFEST: &str = "sesame.toml";
+/// The name of the lock, beside the manifest.
+pub const LOCK: &str = "sesame.lock";
+/// The folder of drop-in manifests, beside the manifest.
+pub const DROP_INS: &str = "extensions";
+
+/// Where to look for a manifest.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// What the command line names; a folder stands for the manifest in it.
+    pub named: Option<PathBuf>,
+    /// What `$SESAME_MANIFEST` names.
+    pub environment: Option<PathBuf>,
+    /// The folder to start from, absolute.
+    pub start: PathBuf,
+    /// The folder above which nothing is looked for.
+    pub home: Option<PathBuf>,
+    /// `$XDG_CONFIG_HOME/pds`
+    pub configuration: PathBuf,
+}
+
+/// A manifest that was found, and the folder that everything is relative to.
+#[derive(Debug, Clone)]
+pub struct Project {
+    folder: PathBuf,
+    manifest: PathBuf,
+    /// What stands before file names in messages: empty when the files are in the current folder.
+    shown: PathBuf,
+    /// Whether the manifest was named by the person, who then answers for its files.
+    trusted: bool,
+}
+
+impl Project {
+    /// Finds the manifest: named, in the environment, in the start folder or above it, in the user's configuration.
+    ///
+    /// # Errors
+    /// [`Error::NoManifest`] lists where it looked; [`Error::ForeignFile`] if one that was come across belongs to
+    /// another user.
+    pub fn find(search: &Search) -> Result<Self, Error> {
+        if let Some(named) = search.named.as_ref().or(search.environment.as_ref()) {
+            // Without the `.` in the middle of it.
+            let path: PathBuf = search.start.join(named).components().collect();
+            let path = if path.is_dir() { path.join(MANIFEST) } else { path };
+            // Whatever else has that name is told when it is read.
+            return if path.symlink_metadata().is_ok() {
+                Self::at(&path, &search.start, true)
+            } else {
+                Err(Error::NoSuchManifest(path))
+            };
+        }
+        let mut looked = Vec::new();
+        let device = fs::metadata(&search.start).map(|metadata| metadata.dev()).ok();
+        for folder in search.start.ancestors() {
+            let metadata = fs::metadata(folder).ok();
+            if metadata.map(|metadata| metadata.dev()) != device {
+                break;
+            }
+            let path = folder.join(MANIFEST);
+            if path.symlink_metadata().is_ok() {
+                check_owner(&path, &path)?;
+                return Self::at(&path, &search.start, false);
+            }
+            looked.push(path);
+            if search.home.as_deref() == Some(folder) {
+                break;
+            }
+        }
+        let own = search.configuration.join(MANIFEST);
+        if own.symlink_metadata().is_ok() {
+            return Self::at(&own, &search.start, false);
+        }
+        looked.push(own);
+        Err(Error::NoManifest { looked })
+    }
+
+    /// Finds the manifest, or takes the place of the user's own, where none is yet.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find), but for there being none.
+    pub fn find_or_own(search: &Search) -> Result<Self, Error> {
+        match Self::find(search) {
+            Err(Error::NoManifest { .. }) => Ok(Self::own(search)),
+            found => found,
+        }
+    }
+
+    /// The place of a manifest, whether one is there or not: the one that is named, or the user's own.
+    pub fn named_or_own(search: &Search) -> Self {
+        let Some(named) = search.named.as_ref().or(search.environment.as_ref()) else {
+            return Self::own(search);
+        };
+        let path: PathBuf = search.start.join(named).components().collect();
+        let is_file = path.is_file() || !path.is_dir() && path.extension().is_some_and(|extension| extension == "toml");
+        let path = if is_file { path } else { path.join(MANIFEST) };
+        let folder = canonical(path.parent().unwrap_or(&path));
+        let shown = named.parent().filter(|_| is_file).unwrap_or(named).to_owned();
+        let manifest = folder.join(path.file_name().unwrap_or(MANIFEST.as_ref()));
+        Self { manifest, shown, folder, trusted: true }
+    }
+
+    /// The place of the user's own manifest.
+    fn own(search: &Search) -> Self {
+        // As later runs will know it, links followed.
+        let folder = canonical(&search.configuration);
+        Self { manifest: folder.join(MANIFEST), shown: search.configuration.clone(), folder, trusted: false }
+    }
+
+    /// The project of a manifest that made a generation, whether it is still there or not. Who made it live answered for
+    /// its files.
+    pub(crate) fn of_generation(manifest: &Path) -> Self {
+        let folder = manifest.parent().unwrap_or(manifest).to_owned();
+        Self { manifest: manifest.to_owned(), shown: folder.clone(), folder, trusted: true }
+    }
+
+    fn at(path: &Path, start: &Path, trusted: bool) -> Result<Self, Error> {
+        let folder = path.parent().unwrap_or(path);
+        let canonical = fs::canonicalize(folder).map_err(|source| Error::Read { path: folder.to_owned(), source })?;
+        let shown = folder.strip_prefix(start).unwrap_or(folder).to_owned();
+        let name = path.file_name().unwrap_or(MANIFEST.as_ref());
+        Ok(Self { manifest: canonical.join(name), folder: canonical, shown, trusted })
+    }
+
+    /// Whether the person named the manifest, and answers for its files.
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.trusted
+    }
+
+    /// The absolute path of the manifest, by which generations know it.
+    pub fn manifest(&self) -> &Path {
+        &self.manifest
+    }
+
+    /// The manifest's path as the person would name it.
+    pub fn shown_manifest(&self) -> String {
+        self.shown.join(self.manifest.file_name().unwrap_or_default()).display().to_string()
+    }
+
+    /// The lock's path as the person would name it.
+    pub fn shown_lock(&self) -> String {
+        self.shown.join(LOCK).display().to_string()
+    }
+
+    /// Reads the desired state.
+    ///
+    /// # Errors
+    /// [`Error::Problems`] with every problem of every file.
+    pub fn read_manifest(&self) -> Result<Manifest, Error> {
+        let bytes = self.read(&self.manifest)?.ok_or_else(|| Error::NoSuchManifest(self.manifest.clone()))?;
+        self.parse_manifest(bytes)
+    }
+
+    fn parse_manifest(&self, bytes: Vec<u8>) -> Result<Manifest, Error> {
+        let main = ManifestSource { file: self.shown_manifest(), folder: self.folder.clone(), bytes };
+        Manifest::parse(&main, &self.drop_ins()?).map_err(Error::Problems)
+    }
+
+    /// Reads the desired state; a manifest that is not there yet is as good as an empty one.
+    pub(crate) fn read_manifest_or_empty(&self) -> Result<Manifest, Error> {
+        self.parse_manifest(self.read(&self.manifest)?.unwrap_or_default())
+    }
+
+    /// The profile that the manifest names, as far as it can be read: whatever else is wrong with it does not matter.
+    ///
+    /// # Errors
+    /// [`Error::Read`] if it cannot be read at all.
+    pub fn profile(&self) -> Result<Option<ProfileName>, Error> {
+        let bytes = self.read(&self.manifest)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let (table, _) = toml::de::DeTable::parse_recoverable(&text);
+        let profile = table.get_ref().get("profile").and_then(|profile| profile.get_ref().as_str());
+        Ok(profile.and_then(|profile| profile.parse().ok()))
+    }
+
+    /// Where an extension's drop-in manifest is or would be, and what it is called in messages.
+    pub(crate) fn drop_in(&self, name: &ExtensionName) -> (PathBuf, String) {
+        let file = Path::new(DROP_INS).join(format!("{name}.toml"));
+        (self.folder.join(&file), self.shown.join(file).display().to_string())
+    }
+
+    pub(crate) fn lock_path(&self) -> PathBuf {
+        self.folder.join(LOCK)
+    }
+
+    /// Reads the lock, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Problems`] if it is no lock of this version.
+    pub fn read_lock(&self) -> Result<Option<Lock>, Error> {
+        let Some(bytes) = self.lock_bytes()? else { return Ok(None) };
+        Lock::parse(&self.shown_lock(), &bytes).map(Some).map_err(Error::Problems)
+    }
+
+    /// Reads the lock, or merges it where git could not.
+    ///
+    /// # Errors
+    /// As [`read_lock`](Self::read_lock), for each side.
+    pub(crate) fn read_lock_or_merge(&self) -> Result<Option<Merged>, Error> {
+        let Some(bytes) = self.lock_bytes()? else { return Ok(None) };
+        let read = match std::str::from_utf8(&bytes).ok().and_then(sides) {
+            Some(sides) => merge(&self.shown_lock(), &sides),
+            None => Lock::parse(&self.shown_lock(), &bytes).map(|lock| Merged { lock, ..Merged::default() }),
+        };
+        read.map(Some).map_err(Error::Problems)
+    }
+
+    /// The text of the lock as it is, for a diff; empty where there is none.
+    pub(crate) fn lock_text(&self) -> Result<String, Error> {
+        let bytes = self.lock_bytes()?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&bytes).replace("\r\n", "\n"))
+    }
+
+    pub(crate) fn write_lock(&self, lock: &Lock) -> Result<(), Error> {
+        Ok(write::replace_user_file(&self.lock_path(), lock.render().as_bytes())?)
+    }
+
+    /// All that people commit, as far as it is there: the manifest, its drop-ins and the lock, each under the name that it
+    /// has in a project.
+    pub(crate) fn committed(&self) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+        let mut files = BTreeMap::new();
+        files.extend(self.read(&self.manifest)?.map(|bytes| (MANIFEST.to_owned(), bytes)));
+        files.extend(self.lock_bytes()?.map(|bytes| (LOCK.to_owned(), bytes)));
+        let drop_ins = self.drop_ins()?.into_iter();
+        files.extend(drop_ins.map(|DropIn { stem, source }| (format!("{DROP_INS}/{stem}.toml"), source.bytes)));
+        Ok(files)
+    }
+
+    /// Where a file is that [`committed`](Self::committed) names.
+    pub(crate) fn committed_path(&self, name: &str) -> PathBuf {
+        if name == MANIFEST { self.manifest.clone() } else { self.folder.join(name) }
+    }
+
+    /// What a file of the project is called in messages.
+    pub(crate) fn shown_file(&self, name: &str) -> String {
+        if name == MANIFEST { self.shown_manifest() } else { self.shown.join(name).display().to_string() }
+    }
+
+    /// The folder of the project as the person would name it.
+    pub(crate) fn shown_folder(&self) -> String {
+        if self.shown.as_os_str().is_empty() { ".".to_owned() } else { self.shown.display().to_string() }
+    }
+
+    /// The folders that people's files are in, which may be absent.
+    pub(crate) fn folders(&self) -> [PathBuf; 2] {
+        [self.folder.clone(), self.folder.join(DROP_INS)]
+    }
+
+    /// The bytes of manifest and lock, each if it is there.
+    pub(crate) fn texts(&self) -> Result<[Option<Vec<u8>>; 2], Error> {
+        Ok([self.read(&self.manifest)?, self.lock_bytes()?])
+    }
+
+    /// The folder of drop-in manifests, which may be absent, and what is in it.
+    pub(crate) fn drop_in_paths(&self) -> (PathBuf, Vec<PathBuf>) {
+        let folder = self.folder.join(DROP_INS);
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut paths: Vec<PathBuf> = entries.collect();
+        paths.sort();
+        (folder, paths)
+    }
+
+    /// Where a component's file is.
+    pub(crate) fn component(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// A component's path as it is written in the manifest, or in a drop-in: relative, unless it is outside of the folder.
+    ///
+    /// # Errors
+    /// [`Error::NotUtf8`].
+    pub(crate) fn written_path(&self, file: &Path, in_drop_in: bool) -> Result<String, Error> {
+        // A link stays one: who builds the component may have it lead elsewhere the next time.
+        let name = file.file_name().unwrap_or_default();
+        let path = file.parent().map_or_else(|| canonical(file), |folder| canonical(folder).join(name));
+        let path = path.to_str().ok_or_else(|| Error::NotUtf8(file.to_owned()))?;
+        let inside = Path::new(path).strip_prefix(&self.folder).ok().and_then(Path::to_str);
+        Ok(match inside {
+            Some(inside) if in_drop_in => format!("../{inside}"),
+            Some(inside) => inside.to_owned(),
+            None => path.to_owned(),
+        })
+    }
+
+    /// The digests of the files that the manifest takes components from, by their path in the lock.
+    ///
+    /// # Errors
+    /// [`Error::Extensions`] with every file that is missing or no component.
+    pub(crate) fn component_digests(&self, manifest: &Manifest) -> Result<BTreeMap<String, Digest>, Error> {
+        let mut digests = BTreeMap::new();
+        let mut faults: Vec<(ExtensionName, Fault)> = Vec::new();
+        for (name, extension) in &manifest.extensions {
+            let ComponentSource::Path(path) = &extension.source else { continue };
+            match self.component_digest(name, &extension.place, path) {
+                Ok((digest, _)) => drop(digests.insert(path.clone(), digest)),
+                Err(error) => faults.push((name.clone(), error.fault())),
+            }
+        }
+        if faults.is_empty() { Ok(digests) } else { Err(Error::Extensions { faults, changes: Vec::new() }) }
+    }
+
+    /// The digest and size of one component's file.
+    pub(crate) fn component_digest(
+        &self,
+        name: &ExtensionName,
+        place: &str,
+        path: &str,
+    ) -> Result<(Digest, u64), Error> {
+        let (name, shown, file) = (name.clone(), self.shown.join(path), self.component(path));
+        if !self.trusted && file.exists() {
+            check_component_owner(&file, &self.manifest)?;
+        }
+        match hash_component(&file)? {
+            ComponentFile::Component { digest, size } => Ok((digest, size)),
+            ComponentFile::Other(kind) => Err(Error::NotAComponentFile { name, path: shown, kind }),
+            ComponentFile::TooLarge(size) => Err(Error::ComponentTooLarge { name, path: shown, size }),
+            ComponentFile::Missing => Err(Error::MissingFile { name, place: place.to_owned(), path: shown }),
+        }
+    }
+
+    /// The bytes of the lock. A link to where none is yet is as good as none: the first lock is written through it.
+    fn lock_bytes(&self) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.lock_path();
+        if path.is_symlink() && !path.exists() {
+            return Ok(None);
+        }
+        self.read(&path)
+    }
+
+    /// Reads a file of the project; one that was come across must be this user's.
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, Error> {
+        if !self.trusted && path.symlink_metadata().is_ok() {
+            check_owner(path, &self.manifest)?;
+        }
+        read_file(path, READ)
+    }
+
+    fn drop_ins(&self) -> Result<Vec<DropIn>, Error> {
+        let folder = self.folder.join(DROP_INS);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let unread = |source| Error::Read { path: folder.clone(), source };
+                return user_files::absent(&folder, error).map(|()| Vec::new()).map_err(unread);
+            }
+        };
+        let mut names: Vec<String> = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|source| Error::Read { path: folder.clone(), source })?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.ends_with(".toml") && !name.starts_with('.') {
+                names.push(name);
+            }
+        }
+        names.sort();
+        let mut drop_ins = Vec::new();
+        for name in names {
+            let stem = name.strip_suffix(".toml").unwrap_or(&name).to_owned();
+            let file = self.shown.join(DROP_INS).join(&name).display().to_string();
+            let path = folder.join(&name);
+            let gone = || Error::Read { path: path.clone(), source: ErrorKind::NotFound.into() };
+            let bytes = self.read(&path)?.ok_or_else(gone)?;
+            drop_ins.push(DropIn { stem, source: ManifestSource { file, folder: folder.clone(), bytes } });
+        }
+        Ok(drop_ins)
+    }
+}
+
+/// Refuses a file of a project that was come across and not named, unless it is this user's: the file, the link that leads
+/// to it, and the folder that it is in. A link of somebody else, or their folder, would lend them what this user trusts.
+fn check_owner(path: &Path, manifest: &Path) -> Result<(), Error> {
+    check_owners(path, manifest, &[user()])
+}
+
+/// The same for a component, which may also be the system's.
+fn check_component_owner(path: &Path, manifest: &Path) -> Result<(), Error> {
+    check_owners(path, manifest, &[user(), 0])
+}
+
+fn check_owners(path: &Path, manifest: &Path, owners: &[u32]) -> Result<(), Error> {
+    let unread = |source| Error::Read { path: path.to_owned(), source };
+    let foreign = |path: &Path, why| Error::ForeignFile { path: path.to_owned(), why, manifest: manifest.to_owned() };
+    for metadata in [path.symlink_metadata(), fs::metadata(path)] {
+        let owner = metadata.map_err(unread)?.uid();
+        if !owners.contains(&owner) {
+            return Err(foreign(path, Foreign::Owner(owner)));
+        }
+    }
+    let Some(folder) = path.parent() else { return Ok(()) };
+    let metadata = fs::metadata(folder).map_err(|source| Error::Read { path: folder.to_owned(), source })?;
+    if metadata.uid() != user() && metadata.uid() != 0 {
+        return Err(foreign(folder, Foreign::Owner(metadata.uid())));
+    }
+    // Some file systems show every folder of one's own as open. One that is meant for everyone is sticky, as `/tmp`.
+    let is_shared = metadata.uid() != user() || metadata.mode() & 0o1000 != 0;
+    if is_shared && metadata.mode() & 0o002 != 0 {
+        return Err(foreign(folder, Foreign::Open));
+    }
+    Ok(())
+}
+
+fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// A little more of a manifest or lock than its limit is enough to refuse it.
+const READ: u64 = crate::model::MAX_FILE as u64 + 1;

@@ -1,0 +1,6 @@
+//! For authors of extensions: publishing, logging in, the interfaces of the host; and manual pages for packagers.
+
+pub mod login;
+pub mod man_pages;
+pub mod push;
+pub mod wit;

@@ -1,0 +1,68 @@
+//! `generations`: lists the generations of a profile, and removes some.
+
+use crate::model::name::ProfileName;
+use crate::model::plan::generation::Generation;
+use crate::model::report::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::store::integrity::store_permissions;
+use crate::store::paths::StorePaths;
+use crate::store::{self, generations};
+
+/// Lists the generations of a profile, the newest first, each with what it changed.
+///
+/// # Errors
+/// [`Error::Store`] if they cannot be read. One that is damaged is listed as such; where it cannot be told which is live, none is.
+pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsReport, Error> {
+    store_permissions::check_owner(paths)?;
+    let live = generations::current(paths, profile).ok().flatten();
+    let mut reports = Vec::new();
+    let mut before: Option<Generation> = None;
+    for number in generations::numbers(paths, profile)? {
+        let is_live = live == Some(number);
+        match generations::read(paths, profile, number) {
+            Ok(generation) => {
+                let changes = before.as_ref().map(|before| before.differences(&generation)).unwrap_or_default();
+                reports.push(GenerationReport::new(number, is_live, &generation, changes));
+                before = Some(generation);
+            }
+            // Another run has removed it meanwhile.
+            Err(_) if paths.generation(profile, number).symlink_metadata().is_err() => {}
+            Err(store::Error::BadGeneration { why, .. }) => {
+                reports.push(GenerationReport::damaged(number, is_live, why));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    reports.reverse();
+    Ok(GenerationsReport { profile: profile.clone(), live, generations: reports })
+}
+
+/// Removes generations, all or none of them. What only they needed goes with the next `gc`.
+///
+/// # Errors
+/// [`Error::NoGeneration`] for one that is not there, [`Error::LiveGeneration`] for the live one, [`Error::HeldGeneration`]
+/// for one whose extensions run.
+pub fn delete(context: &Context, profile: &ProfileName, numbers: &[u64]) -> Result<RemovedGenerationsReport, Error> {
+    let _guard = context.guard()?;
+    let paths = &context.paths;
+    let live = generations::current(paths, profile)?;
+    let known = generations::numbers(paths, profile)?;
+    for number in numbers.iter().copied() {
+        if live == Some(number) {
+            return Err(Error::LiveGeneration { profile: profile.clone(), number });
+        }
+        if !known.contains(&number) {
+            return Err(Error::NoGeneration { profile: profile.clone(), number, known });
+        }
+        if generations::is_held(&paths.generation(profile, number)) {
+            return Err(Error::HeldGeneration { profile: profile.clone(), number });
+        }
+    }
+    for number in numbers.iter().copied() {
+        if !generations::remove(paths, profile, number)? {
+            return Err(Error::HeldGeneration { profile: profile.clone(), number });
+        }
+    }
+    Ok(RemovedGenerationsReport { profile: profile.clone(), removed: numbers.to_vec() })
+}

@@ -1,0 +1,82 @@
+//! `list` and `info`: what is live, from the generation and the store. Neither asks a registry.
+
+use crate::compiler::inspection::Unusable;
+use crate::engine::config::engine;
+use crate::engine::inspect::world;
+use crate::engine::key::engine_key;
+use crate::host::grants::needed;
+use crate::model::capability::shown;
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::generation::LiveExtension;
+use crate::model::report::{CodeState, ImportReport, InfoReport, ListReport, ListedExtension};
+use crate::ops::context::User;
+use crate::ops::error::Error;
+use crate::ops::policy::checks::read_policy;
+use crate::store::blobs::Blobs;
+use crate::store::code::cwasm;
+use crate::store::generations;
+use crate::store::paths::StorePaths;
+
+/// Lists the live set of a profile.
+///
+/// # Errors
+/// [`Error::Store`] if what is live cannot be told.
+pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<ListReport, Error> {
+    let live = generations::live(paths, profile)?;
+    let generation = live.as_ref().map(|(number, _)| *number);
+    let extensions = live.map(|(_, live)| live.extensions).unwrap_or_default();
+    let extensions = extensions.iter().map(|extension| listed(paths, extension)).collect::<Result<_, _>>()?;
+    Ok(ListReport { profile: profile.clone(), generation, extensions })
+}
+
+/// Tells everything about one live extension.
+///
+/// # Errors
+/// [`Error::NoExtension`] if it is not live, [`Error::Store`] if its component is not in the store.
+pub fn info(paths: &StorePaths, user: &User, profile: &ProfileName, name: &ExtensionName) -> Result<InfoReport, Error> {
+    let live = generations::live(paths, profile)?;
+    let extensions = live.as_ref().map(|(_, live)| live.extensions.as_slice()).unwrap_or_default();
+    let found = live.as_ref().zip(extensions.iter().find(|extension| extension.name == *name));
+    let Some(((number, generation), extension)) = found else {
+        return Err(Error::not_live(name, profile, extensions));
+    };
+    let bytes = Blobs::new(paths).read(extension.component)?;
+    let world = world(&bytes).map_err(|error| Error::from(Unusable::from(error)).of_extension(name))?;
+    let import = |import: &String| {
+        let needs = needed(import).flatten();
+        ImportReport {
+            interface: import.clone(),
+            needs: needs.map(|capability| capability.to_string()),
+            granted: needs.is_none_or(|capability| extension.capabilities.contains_key(&capability)),
+        }
+    };
+    let limits = extension.limits.at_most(&read_policy(user)?.most);
+    Ok(InfoReport {
+        extension: listed(paths, extension)?,
+        profile: profile.clone(),
+        generation: *number,
+        manifest: generation.manifest.clone(),
+        imports: extension.imports.iter().map(import).collect(),
+        memory_mib: limits.memory_mib(),
+        fuel: limits.max_fuel,
+        timeout_ms: limits.time_ms(),
+        config: extension.config.clone(),
+        world,
+    })
+}
+
+fn listed(paths: &StorePaths, extension: &LiveExtension) -> Result<ListedExtension, Error> {
+    let engine = engine_key(&engine(extension.metering())?);
+    let code_size = cwasm::size(paths, &engine, &extension.component)?;
+    Ok(ListedExtension {
+        name: extension.name.clone(),
+        version: extension.reference.as_ref().map(|reference| reference.revision().to_owned()),
+        source: extension.source(),
+        provenance: extension.provenance,
+        component: extension.component,
+        capabilities: shown(&extension.capabilities),
+        size: extension.size,
+        code_size,
+        state: if code_size.is_some() { CodeState::Ready } else { CodeState::NotCompiled },
+    })
+}

@@ -1,0 +1,9 @@
+//! Reports about what is declared, locked, stored and active. Nothing here changes anything but `generations delete`.
+
+pub mod doctor;
+pub mod generations;
+pub mod graph;
+pub mod list;
+pub mod outdated;
+pub mod status;
+pub(crate) mod trial;

@@ -1,0 +1,196 @@
+//! `status`: how far apart manifest, lock, store, cache and the live set are. It is made from the plan of a sync, and changes
+//! nothing.
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use crate::model::fault::Fault;
+use crate::model::lock::{Lock, LockedSource};
+use crate::model::manifest::Manifest;
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::generation::Generation;
+use crate::model::plan::inventory::Inventory;
+use crate::model::plan::{Action, Plan, Reason, Step};
+use crate::model::report::status::{Between, Difference, StatusReport};
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::ops::policy::checks::{apply_policy, check_sources, read_policy, ungranted};
+use crate::ops::policy::preopens;
+use crate::ops::sync::lock::stale;
+use crate::ops::sync::wanted;
+use crate::registry::Error as RegistryError;
+use crate::registry::source::selection::Registry;
+use crate::store::integrity::scan::{Notes, scan};
+use crate::store::{self, generations};
+
+/// Whether registries are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remote {
+    Ask,
+    Leave,
+}
+
+/// Compares everything with everything.
+///
+/// # Errors
+/// [`Error`] if the manifest or the lock cannot be read, or the store cannot be looked at.
+pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -> Result<StatusReport, Error> {
+    let mut manifest = context.project.read_manifest()?;
+    let policy = read_policy(&context.user)?;
+    apply_policy(&policy, &mut manifest);
+    let lock = context.project.read_lock()?.unwrap_or_default();
+    let profile = profile.or_else(|| manifest.profile.clone()).unwrap_or_default();
+    let mut differences = Vec::new();
+    let stale = stale(context, &manifest, &lock)?;
+    // What a sync locks anew may come from elsewhere.
+    let sources = check_sources(&policy.sources, &manifest, stale.is_empty().then_some(&lock));
+    let folders = preopens::check_manifest(context, &manifest, &profile).map(drop);
+    differences.extend([sources, folders].into_iter().filter_map(Result::err).flat_map(of_machine));
+    for (name, why) in stale {
+        differences.push(difference(Between::ManifestAndLock, &name, format!("it {why}"), "sesame lock"));
+    }
+    for (name, fault) in ungranted(&manifest, &lock) {
+        let remedy = fault.hint.unwrap_or_else(|| "sesame lock".to_owned());
+        differences.push(difference(Between::ManifestAndLock, &name, fault.message, &remedy));
+    }
+    if remote == Remote::Ask {
+        let registry = context.registry(&manifest.registries)?;
+        differences.extend(context.block_on(async { Ok(upstream(context, &registry, &lock).await) })?);
+    }
+    let mut is_known = true;
+    let live = match generations::live(&context.paths, &profile) {
+        Ok(live) => live,
+        Err(error @ store::Error::UnknownLive { .. }) => {
+            is_known = false;
+            differences.push(Difference {
+                between: Between::LockAndLive,
+                extension: None,
+                what: error.to_string(),
+                remedy: "sesame rollback N, or sesame sync --adopt".to_owned(),
+            });
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let (generation, extensions) =
+        live.as_ref().map_or((None, 0), |(number, live)| (Some(*number), live.extensions.len()));
+    let mut planned = planned(context, &profile, &manifest, &lock, live)?;
+    planned.retain(|difference| is_known || difference.between != Between::LockAndLive);
+    differences.extend(planned);
+    differences.sort_by(|a, b| (a.between, &a.extension).cmp(&(b.between, &b.extension)));
+    Ok(StatusReport { profile, generation, extensions, differences })
+}
+
+/// What a sync would be refused for.
+fn of_machine(error: Error) -> Vec<Difference> {
+    let faults = match error {
+        Error::Extensions { faults, .. } => faults.into_iter().map(|(name, fault)| (Some(name), fault)).collect(),
+        error => vec![(None, error.fault())],
+    };
+    let told = |(extension, fault): (Option<ExtensionName>, Fault)| Difference {
+        between: Between::ManifestAndMachine,
+        extension,
+        what: fault.line(),
+        remedy: fault.hint.unwrap_or_else(|| "sesame sync".to_owned()),
+    };
+    faults.into_iter().map(told).collect()
+}
+
+/// What the next sync would do with the lock as it stands.
+fn planned(
+    context: &Context,
+    profile: &ProfileName,
+    manifest: &Manifest,
+    lock: &Lock,
+    live: Option<(u64, Generation)>,
+) -> Result<Vec<Difference>, Error> {
+    let path = context.project.manifest().display().to_string();
+    let target = Generation::describe(profile, &path, manifest, lock);
+    let stock = scan(&context.paths, wanted(&target, lock)?, Notes::Leave)?;
+    let inventory = Inventory { live, generations: generations::numbers(&context.paths, profile)?, ..stock };
+    let plan = Plan::for_sync(&target, lock, &inventory);
+    let mut differences: Vec<Difference> = plan.steps().flat_map(|(_, step)| of_step(step)).collect();
+    let adopt = inventory.live.as_ref().is_some_and(|(_, live)| live.manifest != path);
+    let remedy = if adopt { "sesame sync --adopt" } else { "sesame sync" };
+    let changes = match &inventory.live {
+        Some((_, live)) => live.differences(&target),
+        None if target.extensions.is_empty() => Vec::new(),
+        None => vec!["nothing is live yet".to_owned()],
+    };
+    differences.extend(changes.into_iter().map(|what| Difference {
+        between: Between::LockAndLive,
+        extension: None,
+        what,
+        remedy: remedy.to_owned(),
+    }));
+    Ok(differences)
+}
+
+/// A fetch, or a compiling that is not for want of a fetch.
+fn of_step(step: &Step) -> Vec<Difference> {
+    let (between, what) = match &step.action {
+        Action::Fetch { blob, .. } => {
+            (Between::LockAndStore, format!("its {} {} is {}", blob.role, blob.digest.short(), step.reason))
+        }
+        Action::Compile { .. } => {
+            let what = match &step.reason {
+                Reason::NotCompiled => "it is not compiled yet".to_owned(),
+                reason => format!("its compiled code is of no use: {reason}"),
+            };
+            (Between::StoreAndCache, what)
+        }
+        Action::Verify { .. } | Action::Activate { .. } | Action::Rollback { .. } | Action::Prune { .. } => {
+            return Vec::new();
+        }
+    };
+    step.extensions.iter().map(|name| difference(between, name, what.clone(), "sesame sync")).collect()
+}
+
+/// Tags that name something else by now, and what is locked and gone.
+async fn upstream(context: &Context, registry: &Registry, lock: &Lock) -> Vec<Difference> {
+    let asked = lock.entries.iter().filter_map(|(name, entry)| match &entry.source {
+        LockedSource::Oci { reference, provenance, .. } => Some((name, reference, *provenance)),
+        LockedSource::Path(_) => None,
+    });
+    let asked = stream::iter(asked).map(|(name, reference, provenance)| async move {
+        let what = match registry.resolve(reference).await {
+            Ok(found) if found.provenance == provenance => return None,
+            moved => match (registry.document(reference, provenance).await, moved) {
+                (Err(error), _) if is_gone(&error) => format!("what is locked: {error}"),
+                (Err(error), _) => {
+                    let check = format!("sesame registry check {}", reference.registry());
+                    return Some(difference(Between::LockAndRegistry, name, error.to_string(), &check));
+                }
+                (Ok(_), Ok(found)) => format!("the tag of {reference} names {} by now", found.provenance.short()),
+                // Mirrors have what is locked, and need not have tags.
+                (Ok(_), Err(error)) if is_gone_from_layouts(&error) => return None,
+                (Ok(_), Err(error)) => format!("the tag of {reference} cannot be resolved: {error}"),
+            },
+        };
+        Some(difference(Between::LockAndRegistry, name, what, &format!("sesame lock -P {name}")))
+    });
+    let found: Vec<Option<Difference>> = asked.buffered(context.jobs.max(1)).collect().await;
+    found.into_iter().flatten().collect()
+}
+
+/// Whether only layouts were asked, and have it not.
+fn is_gone_from_layouts(error: &RegistryError) -> bool {
+    match error {
+        RegistryError::NotFound { source_name, .. } => source_name.starts_with("oci-layout:"),
+        RegistryError::All { tried, .. } => tried.iter().all(is_gone_from_layouts),
+        _ => false,
+    }
+}
+
+/// Whether everybody who could have it was asked, and has it not.
+fn is_gone(error: &RegistryError) -> bool {
+    match error {
+        RegistryError::NotFound { .. } => true,
+        RegistryError::All { tried, .. } => tried.iter().all(is_gone),
+        _ => false,
+    }
+}
+
+fn difference(between: Between, name: &ExtensionName, what: String, remedy: &str) -> Difference {
+    Difference { between, extension: Some(name.clone()), what, remedy: remedy.to_owned() }
+}

@@ -1,0 +1,142 @@
+//! Tries on this machine what the host will do, for `doctor`: start the compiler, run code from the cache's disk, set memory
+//! aside, look into `/proc`. Leaves nothing behind.
+
+use std::path::Path;
+
+use crate::compiler::client::Compiler;
+use crate::compiler::protocol::EndReport;
+use crate::engine::key::engine_key;
+use crate::host::backends::Backends;
+use crate::host::extension::Host;
+use crate::host::load::Residence;
+use crate::host::state::Given;
+use crate::host::values::Syntax;
+use crate::model::digest::Digest;
+use crate::model::engine_key::Metering;
+use crate::model::report::doctor::{Check, State};
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::ops::run::active::{GrantedBy, host_error};
+use crate::ops::run::call::{Call, call};
+use crate::store::code::cwasm;
+
+/// A component with a memory of one page and a function, as the unit test makes it from its text.
+const PROBE: &[u8] =
+    b"\0asm\x0d\0\x01\0\x01.\0asm\x01\0\0\0\x01\x05\x01`\0\x01\x7f\x03\x02\x01\0\x05\x03\x01\0\x01\x07\x07\
+    \x01\x03run\0\0\x0a\x0b\x01\x09\0A\xff\xff\x03-\0\0\x0b\x02\x04\x01\0\0\0\x06\x09\x01\0\0\x01\0\x03r\
+    un\x07\x05\x01@\0\0y\x08\x06\x01\0\0\0\0\0\x0b\x09\x01\0\x03run\x01\0\0";
+
+/// How the machine does, one thing after the other; what needs a thing that failed is left out.
+pub(crate) fn trials(context: &Context) -> Vec<Check> {
+    let mut checks = vec![proc_is_mounted()];
+    let host = Host::new(Backends::default());
+    let component = Digest::of(PROBE);
+    let compiled = host.engine(Metering::Unmetered).map_err(Error::from).and_then(|engine| {
+        let (key, compiler) = (engine_key(engine), Compiler::new(&context.compiler, &context.paths));
+        let (code, report) = context.block_on(async {
+            let (_, code) = compiler.compile(component, &key, Metering::Unmetered, PROBE.to_vec()).await?;
+            Ok((code, compiler.end().await))
+        })?;
+        Ok((key, code, report))
+    });
+    let (key, code) = match compiled {
+        Err(error) => {
+            checks.push(failed("compiler", &error));
+            return checks;
+        }
+        Ok((key, code, report)) => {
+            checks.push(confinement(report));
+            (key, code)
+        }
+    };
+    let cache = &context.paths.cache;
+    let folder = cache.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
+    let loaded = cwasm::trial(folder, &key, &component, &code).map_err(Error::from);
+    let given = Given { name: "trial".to_owned(), ..Given::default() };
+    let loaded = loaded
+        .and_then(|code| host.try_load(&code, given).map_err(|error| host_error("trial", GrantedBy::Command, error)));
+    let (extension, residence) = match loaded {
+        Err(error) => {
+            checks.push(failed("code", &error));
+            return checks;
+        }
+        Ok(loaded) => loaded,
+    };
+    checks.push(match residence {
+        Residence::Mapped => check("code", State::Good, &format!("what is compiled runs from {}", folder.display())),
+        Residence::Copied(why) => {
+            let what = format!("files in {} cannot be run ({why}), so code is copied into memory", folder.display());
+            check("code", State::Good, &what)
+        }
+    });
+    let run = Call { function: "run".to_owned(), arguments: Vec::new(), syntax: Syntax::Wave };
+    checks.push(match call(&extension, "trial", &run, &context.interrupt) {
+        Err(error) => failed("memory", &error),
+        Ok(_) => check("memory", State::Good, "4 GiB of addresses can be reserved for an extension's memory"),
+    });
+    checks
+}
+
+/// What the compiler's last report says of what it is kept from. Without one nothing is known of that.
+fn confinement(report: Option<EndReport>) -> Check {
+    let unknown = |why: &str| check("compiler", State::Wrong, &format!("it compiles, but {why}"));
+    match report {
+        None => unknown("it ended without saying whether it is confined"),
+        Some(EndReport { unconfined: Some(why), .. }) => {
+            let remedy = "use a kernel, or a container, that allows seccomp filters".to_owned();
+            let why = format!("nothing keeps it from the network and other programs: {why}");
+            Check { remedy: Some(remedy), ..unknown(&why) }
+        }
+        Some(EndReport { warnings, .. }) if !warnings.is_empty() => unknown(&warnings.join("; ")),
+        Some(_) => check("compiler", State::Good, "it starts and compiles, kept from the network and other programs"),
+    }
+}
+
+fn proc_is_mounted() -> Check {
+    if Path::new("/proc/self/fd").is_dir() {
+        return check("/proc", State::Good, "it is mounted");
+    }
+    let what = "it is not mounted: extensions cannot be given folders, and code is copied instead of mapped";
+    Check { remedy: Some("`mount -t proc proc /proc`".to_owned()), ..check("/proc", State::Wrong, what) }
+}
+
+fn check(about: &str, state: State, what: &str) -> Check {
+    Check { about: about.to_owned(), state, what: what.to_owned(), remedy: None }
+}
+
+fn failed(about: &str, error: &Error) -> Check {
+    let fault = error.fault();
+    let what = fault.line();
+    Check { remedy: fault.hint, ..check(about, State::Wrong, &what) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_compiler_that_says_so_is_confined() {
+        let of = |unconfined: Option<&str>, warnings: &[&str]| {
+            let warnings = warnings.iter().map(|&warning| warning.to_owned()).collect();
+            Some(EndReport { warnings, unconfined: unconfined.map(str::to_owned) })
+        };
+        assert_eq!(confinement(of(None, &[])).state, State::Good);
+        for report in
+            [None, of(Some("no seccomp"), &[]), of(None, &["it ended"]), of(Some("no seccomp"), &["it ended"])]
+        {
+            assert_eq!(confinement(report.clone()).state, State::Wrong, "{report:?}");
+        }
+    }
+
+    #[test]
+    fn the_probe_is_what_its_text_says() {
+        let text = "(component
+            (core module (memory 1) (func (export \"run\") (result i32) (i32.load8_u (i32.const 65535))))
+            (core instance (instantiate 0))
+            (alias core export 0 \"run\" (core func))
+            (type (func (result u32)))
+            (func (type 0) (canon lift (core func 0)))
+            (export \"run\" (func 0)))";
+        assert_eq!(PROBE, wat::parse_str(text).unwrap());
+    }
+}

@@ -1,0 +1,338 @@
+//! What is live on this machine, ready to be called. What `sync` did not make live is not loaded.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::compiler::client::Compiler;
+use crate::engine::key::engine_key;
+use crate::host::backends::{Backends, Log, Source};
+use crate::host::extension::{Extension, Host, HostError};
+use crate::host::grants::Refusal;
+use crate::host::load::LoadError;
+use crate::host::state::{Folder, Given};
+use crate::model::capability::{Capability, Grants};
+use crate::model::component_kind::Kind;
+use crate::model::digest::Digest;
+use crate::model::manifest::{Config, Limits};
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::MAX_COMPONENT;
+use crate::model::plan::generation::{Generation, LiveExtension};
+use crate::model::policy::Policy;
+use crate::ops::context::{self, Interrupt, User};
+use crate::ops::error::Error;
+use crate::ops::error::hints::grant_options;
+use crate::ops::policy::checks::{check_offered, read_policy};
+use crate::ops::policy::preopens::{Beside, Places, folders};
+use crate::ops::policy::protected_paths::OnUnreadable;
+use crate::ops::project::Project;
+use crate::ops::project::files::read_file;
+use crate::store::code::cwasm;
+use crate::store::generations::{self, Hold};
+use crate::store::paths::StorePaths;
+use crate::store::{key, logs};
+
+/// The surroundings of running extensions. The library reads no environment: whoever calls it fills this in.
+#[derive(Clone)]
+pub struct Surroundings {
+    pub paths: StorePaths,
+    pub user: User,
+    /// The environment variables that may be granted.
+    pub environment: BTreeMap<String, String>,
+    /// Without a log here, extensions write to `logs/NAME.log`.
+    pub backends: Backends,
+}
+
+/// What a caller adds to what the generation says.
+#[derive(Debug, Clone, Default)]
+pub struct Adjustment {
+    /// Settings that go before all others.
+    pub config: Config,
+    /// Limits are lowered to these, never raised.
+    pub most: Limits,
+}
+
+/// The live set of a profile, and the host that runs it. While it is there, neither `gc` nor a later sync removes anything
+/// that the set needs.
+pub struct Live {
+    surroundings: Surroundings,
+    host: Arc<Host>,
+    policy: Policy,
+    profile: ProfileName,
+    generation: Option<(Generation, Hold)>,
+    /// The project that the person is in, which what is compiled must not write to.
+    project: Option<Project>,
+}
+
+impl Live {
+    /// Reads what is live now; a later `sync` does not change it.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if what is live cannot be told, [`Error::Policy`] if a policy cannot be read.
+    pub fn open(surroundings: Surroundings, profile: &ProfileName) -> Result<Self, Error> {
+        let generation = held(&surroundings.paths, profile)?;
+        Self::new(surroundings, profile.clone(), generation)
+    }
+
+    /// The same without a live set, for [`compile`](Self::compile) alone. No folder is given for writing in which `project`, that
+    /// the person is in, reads anything.
+    ///
+    /// # Errors
+    /// [`Error::Policy`] if a policy cannot be read.
+    pub fn empty(surroundings: Surroundings, project: Option<Project>) -> Result<Self, Error> {
+        Ok(Self { project, ..Self::new(surroundings, ProfileName::default(), None)? })
+    }
+
+    fn new(
+        surroundings: Surroundings,
+        profile: ProfileName,
+        generation: Option<(Generation, Hold)>,
+    ) -> Result<Self, Error> {
+        let policy = read_policy(&surroundings.user)?;
+        let mut backends = surroundings.backends.clone();
+        backends.log.get_or_insert_with(|| Arc::new(StoreLog::new(&surroundings.paths)));
+        let host = Arc::new(Host::new(backends));
+        Ok(Self { surroundings, host, policy, profile, generation, project: None })
+    }
+
+    /// What is live by now, on the same engines. What was loaded before goes on as it was.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn reload(&self) -> Result<Self, Error> {
+        let generation = held(&self.surroundings.paths, &self.profile)?;
+        let policy = read_policy(&self.surroundings.user)?;
+        let (surroundings, host) = (self.surroundings.clone(), self.host.clone());
+        let profile = self.profile.clone();
+        Ok(Self { surroundings, host, policy, profile, generation, project: self.project.clone() })
+    }
+
+    /// The live extensions, by name.
+    pub fn extensions(&self) -> &[LiveExtension] {
+        self.generation.as_ref().map_or(&[], |(generation, _)| &generation.extensions)
+    }
+
+    /// Loads the compiled code of a live extension, after checking it.
+    ///
+    /// # Errors
+    /// [`Error::NoExtension`] if it is not live; [`Error::NoCode`] if its code is missing, [`Error::BadCode`] if it is not what
+    /// was compiled; [`Error::NotGranted`] if it imports what it is not granted; [`Error::Folder`] if it cannot be given a
+    /// folder that it is granted.
+    pub fn load(&self, name: &ExtensionName) -> Result<Extension, Error> {
+        self.load_with(name, &Adjustment::default())
+    }
+
+    /// Loads a live extension with other settings and lower limits.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); [`Error::NotMetered`] if a limit of fuel is wanted for code that counts none.
+    pub fn load_with(&self, name: &ExtensionName, adjustment: &Adjustment) -> Result<Extension, Error> {
+        let Some((generation, extension)) = self.find(name) else {
+            return Err(Error::not_live(name, &self.profile, self.extensions()));
+        };
+        let metering = extension.metering();
+        let limits = extension.limits.at_most(&self.policy.most);
+        if limits.metering() != metering {
+            return Err(Error::PolicyChanged { name: name.clone() });
+        }
+        let limits = limits.at_most(&adjustment.most);
+        if limits.metering() != metering {
+            return Err(Error::NotMetered { name: name.clone() });
+        }
+        let paths = &self.surroundings.paths;
+        let missing = || Error::NoCode { name: name.clone() };
+        let key = key::read(paths)?.ok_or_else(missing)?;
+        let engine = self.host.engine(metering)?;
+        let bad = |why: String| Error::BadCode { name: name.clone(), why };
+        let code = match cwasm::open(paths, &key, &engine_key(engine), &extension.component) {
+            Ok(Some(code)) => code,
+            Ok(None) => return Err(missing()),
+            Err(crate::store::Error::Untrusted { why, .. }) => return Err(bad(why)),
+            Err(error) => return Err(error.into()),
+        };
+        let config = vec![adjustment.config.clone(), extension.config.clone(), generation.config.clone()];
+        let given = Given {
+            name: name.to_string(),
+            capabilities: extension.capabilities.clone(),
+            limits,
+            config,
+            // What sync has agreed to does not stop where a manifest is being edited: the next sync looks at it again.
+            folders: self.folders(name.as_str(), &extension.capabilities, generation.folder(), OnUnreadable::Skip)?,
+            environment: self.environment(&extension.capabilities),
+        };
+        self.host.load(&code, given).map_err(|error| match error {
+            HostError::Load(error @ LoadError::Seal) => bad(error.to_string()),
+            error => host_error(name.as_str(), GrantedBy::Generation, error),
+        })
+    }
+
+    /// Compiles a component that is not installed, and keeps no code of it. Relative folders are relative to `folder`. Backends and
+    /// logs know it by its path, which can be no extension's name.
+    ///
+    /// It waits for the compiler, and must not be called from async code.
+    ///
+    /// # Errors
+    /// [`Error`] if the file is no component that can be used, or imports what is not granted.
+    pub fn compile(
+        &self,
+        file: &Path,
+        capabilities: &Grants,
+        adjustment: &Adjustment,
+        folder: &Path,
+        compiler: &context::Compiler,
+        interrupt: &Interrupt,
+    ) -> Result<Extension, Error> {
+        let name = file_name(file);
+        let limits = Limits::default().at_most(&self.policy.most).at_most(&adjustment.most);
+        let bytes = read_component(file)?;
+        let component = Digest::of(&bytes);
+        let compiler = Compiler::new(compiler, &self.surroundings.paths);
+        let engine = engine_key(self.host.engine(limits.metering())?);
+        let compiled = interrupt.block_on(async {
+            check_offered(&name, &compiler.inspect(bytes.clone()).await?.interface.imports)?;
+            let (_, code) = compiler.compile(component, &engine, limits.metering(), bytes).await?;
+            compiler.end().await;
+            Ok(code)
+        });
+        let code = compiled.map_err(|error| error.of_file(file))?;
+        let code = cwasm::in_memory(&engine, &component, &code)?;
+        let identity = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        let given = Given {
+            name: identity.display().to_string(),
+            capabilities: capabilities.clone(),
+            limits,
+            config: vec![adjustment.config.clone()],
+            folders: self.folders(&name, capabilities, folder, OnUnreadable::Refuse)?,
+            environment: self.environment(capabilities),
+        };
+        self.host.load(&code, given).map_err(|error| host_error(&name, GrantedBy::Command, error))
+    }
+
+    fn find(&self, name: &ExtensionName) -> Option<(&Generation, &LiveExtension)> {
+        let (generation, _) = self.generation.as_ref()?;
+        generation.extensions.iter().find(|extension| extension.name == *name).map(|extension| (generation, extension))
+    }
+
+    /// The folders that an extension is granted, relative ones in `base`, beside all that is active.
+    fn folders(
+        &self,
+        name: &str,
+        grants: &Grants,
+        base: &Path,
+        on_unreadable: OnUnreadable,
+    ) -> Result<Vec<Folder>, Error> {
+        if !Capability::FOLDERS.iter().any(|capability| grants.contains_key(capability)) {
+            return Ok(Vec::new());
+        }
+        let Surroundings { paths, user, .. } = &self.surroundings;
+        let set = self.generation.as_ref().map(|(generation, _)| generation);
+        let beside = Beside { set, project: self.project.as_ref(), on_unreadable };
+        let places = Places::beside_active(paths, user, base, [grants], &beside)?;
+        let failed = |source| Error::Folder { name: name.to_owned(), source };
+        folders(grants, &places).into_iter().collect::<Result<_, _>>().map_err(failed)
+    }
+
+    fn environment(&self, grants: &Grants) -> Vec<(String, String)> {
+        let names = grants.get(&Capability::Env).into_iter().flat_map(|scope| scope.items());
+        names.filter_map(|name| Some((name.to_owned(), self.surroundings.environment.get(name)?.clone()))).collect()
+    }
+}
+
+/// The live generation, held for as long as its extensions may be called.
+fn held(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(Generation, Hold)>, Error> {
+    Ok(generations::hold_live(paths, profile)?.map(|(_, generation, hold)| (generation, hold)))
+}
+
+/// What a component's file is called in messages.
+pub fn file_name(file: &Path) -> String {
+    file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// Reads a component's file whole.
+pub(crate) fn read_component(file: &Path) -> Result<Vec<u8>, Error> {
+    let bytes = read_file(file, MAX_COMPONENT + 1)?.ok_or_else(|| Error::NoSuchFile(file.to_owned()))?;
+    if bytes.len() as u64 > MAX_COMPONENT {
+        return Err(Error::FileTooLarge { path: file.to_owned() });
+    }
+    match Kind::of(&bytes) {
+        Kind::Component => Ok(bytes),
+        kind => Err(Error::NotAComponent { path: file.to_owned(), kind }),
+    }
+}
+
+/// Where the grants of an extension come from.
+#[derive(Clone, Copy)]
+pub(crate) enum GrantedBy {
+    Generation,
+    Command,
+}
+
+pub(crate) fn host_error(name: &str, granted_by: GrantedBy, error: HostError) -> Error {
+    let name = name.to_owned();
+    match error {
+        HostError::Engine(error) => error.into(),
+        HostError::Load(error) => error.into(),
+        HostError::Link(source) => Error::Link { name, source },
+        HostError::Refused(refusals) => {
+            let missing = |refusal: &Refusal| match refusal {
+                Refusal::NotGranted(capability) => Some(*capability),
+                Refusal::NotOffered { .. } => None,
+            };
+            let capabilities: Vec<Capability> = refusals.iter().filter_map(missing).collect();
+            if capabilities.len() < refusals.len() {
+                return Error::NotOffered { name, refusals };
+            }
+            let (place, remedy) = match granted_by {
+                GrantedBy::Command => ("the command line", format!("add `{}`", grant_options(&capabilities))),
+                GrantedBy::Generation => {
+                    ("the live generation", "grant it in its manifest and run `sesame sync`".to_owned())
+                }
+            };
+            Error::NotGranted { name, place: place.to_owned(), capabilities, remedy }
+        }
+    }
+}
+
+/// The logs of the store, each opened when its extension first writes.
+pub struct StoreLog {
+    paths: StorePaths,
+    open: Mutex<HashMap<String, Option<Arc<logs::Log>>>>,
+}
+
+impl StoreLog {
+    pub fn new(paths: &StorePaths) -> Self {
+        Self { paths: paths.clone(), open: Mutex::default() }
+    }
+}
+
+impl Log for StoreLog {
+    fn line(&self, extension: &str, source: Source, text: &str) {
+        let log = {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let log = open.entry(extension.to_owned()).or_insert_with(|| {
+                // Where there can be no log, the extension runs without one.
+                let name: ExtensionName = extension.parse().ok()?;
+                logs::Log::open(&self.paths, &name).ok().map(Arc::new)
+            });
+            log.clone()
+        };
+        if let Some(log) = log {
+            log.line(&source.to_string(), text);
+        }
+    }
+}
+
+/// What an extension has printed, the oldest line first; nothing if it is live and has printed nothing.
+///
+/// # Errors
+/// [`Error::NoExtension`] if it has printed nothing and is not live either, [`Error::Store`] if its log cannot be read.
+pub fn log(paths: &StorePaths, profile: &ProfileName, name: &ExtensionName) -> Result<String, Error> {
+    if let Some(text) = logs::read(paths, name)? {
+        return Ok(text);
+    }
+    let extensions = generations::live(paths, profile)?.map(|(_, live)| live.extensions).unwrap_or_default();
+    if extensions.iter().any(|extension| extension.name == *name) {
+        return Ok(String::new());
+    }
+    Err(Error::not_live(name, profile, &extensions))
+}

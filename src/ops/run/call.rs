@@ -1,0 +1,82 @@
+//! `call`: one function of one extension, with arguments and a result that are text.
+
+use serde_json::Value;
+use wasmtime::component::Val;
+
+use crate::host::extension::{CallError, Extension};
+use crate::host::functions::Function;
+use crate::host::values::{Syntax, parse, shown, to_json, to_wave};
+use crate::model::report::{CallOutcome, CallReport};
+use crate::ops::context::Interrupt;
+use crate::ops::error::Error;
+
+/// What to call.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// `greet`, `counts.count` or `my-org:wordcount/counts.count`.
+    pub function: String,
+    pub arguments: Vec<String>,
+    /// How the arguments are written.
+    pub syntax: Syntax,
+}
+
+/// Calls a function in an instance of its own. `name` is what the extension is called in messages. Starts a runtime of its
+/// own, so it must not be called from async code: see [`Extension::call`] for that.
+///
+/// # Errors
+/// [`Error::NoFunction`], [`Error::Arguments`] and [`Error::Argument`] if it cannot be called so, [`Error::Stopped`] if the
+/// guest trapped or met a limit. An error that the function returns is a report.
+pub fn call(extension: &Extension, name: &str, call: &Call, interrupt: &Interrupt) -> Result<CallReport, Error> {
+    let no_function = |source| Error::NoFunction { name: name.to_owned(), source };
+    let function = extension.function(&call.function).map_err(no_function)?;
+    let arguments = arguments(function, call)?;
+    let called = interrupt.block_on(async { Ok(extension.call(&call.function, &arguments).await) })?;
+    let result = called.map_err(|error| match error {
+        CallError::Stopped(stop) => Error::Stopped { name: name.to_owned(), stop },
+        error => Error::Call { name: name.to_owned(), source: error },
+    })?;
+    report(name, function, result)
+}
+
+fn arguments(function: &Function, call: &Call) -> Result<Vec<Val>, Error> {
+    let (wanted, given) = (function.parameters().len(), call.arguments.len());
+    if wanted != given {
+        return Err(Error::Arguments { function: function.to_string(), wanted, given });
+    }
+    let parameters = function.parameters().zip(&call.arguments);
+    let parse = |((parameter, ty), text): ((&str, _), &String)| {
+        parse(&ty, text, call.syntax).map_err(|source| Error::Argument {
+            function: function.to_string(),
+            parameter: parameter.to_owned(),
+            source,
+        })
+    };
+    parameters.map(parse).collect()
+}
+
+fn report(name: &str, function: &Function, result: Option<Val>) -> Result<CallReport, Error> {
+    let unwritten = |source| Error::Result { function: function.to_string(), source };
+    let (outcome, shown_value) = match &result {
+        Some(Val::Result(Err(inner))) => (CallOutcome::Err, inner.as_deref()),
+        Some(Val::Result(Ok(inner))) => (CallOutcome::Ok, inner.as_deref()),
+        other => (CallOutcome::Ok, other.as_ref()),
+    };
+    let text = match shown_value {
+        None => None,
+        Some(Val::String(text)) => Some(text.clone()),
+        Some(value) => Some(to_wave(value).map_err(unwritten)?),
+    };
+    let value = match (function.result(), &result) {
+        (Some(ty), Some(value)) => to_json(&ty, value).map_err(unwritten)?,
+        _ => Value::Null,
+    };
+    let result_type = function.result().map(|ty| shown(&ty));
+    Ok(CallReport {
+        extension: name.to_owned(),
+        function: function.call_name.clone(),
+        result_type,
+        outcome,
+        value,
+        text,
+    })
+}

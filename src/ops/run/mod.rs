@@ -1,0 +1,5 @@
+//! Running what is active.
+
+pub mod active;
+pub mod call;
+pub mod secrets;

@@ -1,0 +1,146 @@
+//! Secrets for development: a TOML file of strings, which only its owner can read. No replacement for a keyring.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use toml_edit::{DocumentMut, Item};
+
+use crate::host::backends::{SecretRead, SecretWrite};
+use crate::model::MAX_FILE;
+use crate::ops::error::Error;
+use crate::store::write;
+use crate::user_files;
+
+/// A file of secrets: `name = "value"`, dotted names also as tables.
+pub struct SecretsFile {
+    path: PathBuf,
+    document: Mutex<DocumentMut>,
+}
+
+impl SecretsFile {
+    /// Opens a file of mode 0600 or stricter.
+    ///
+    /// # Errors
+    /// [`Error::Secrets`] if it is not there, is open to others, or is no TOML of strings.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let bad = |why: String| Error::Secrets { path: path.to_owned(), why };
+        let opened = user_files::open(path).map_err(|error| bad(error.to_string()))?;
+        let file = opened.ok_or_else(|| bad("there is no such file".to_owned()))?;
+        let metadata = file.metadata().map_err(|error| bad(error.to_string()))?;
+        if metadata.uid() != rustix::process::geteuid().as_raw() {
+            return Err(bad(format!("it belongs to the user {}", metadata.uid())));
+        }
+        if metadata.mode() & 0o077 != 0 {
+            return Err(bad(format!(
+                "others can read it: its mode is {:o}, and must be 600",
+                metadata.mode() & 0o7777
+            )));
+        }
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(|error| bad(error.to_string()))?;
+        if bytes.len() > MAX_FILE {
+            return Err(bad(format!("it has more than {MAX_FILE} bytes")));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
+        // What TOML's own messages quote of the file may be a secret.
+        let document: DocumentMut = text.parse().map_err(|_| bad("it is not TOML".to_owned()))?;
+        if let Some(name) = not_a_string("", document.as_item()) {
+            return Err(bad(format!("`{name}` is not a string")));
+        }
+        Ok(Self { path: path.to_owned(), document: Mutex::new(document) })
+    }
+}
+
+#[async_trait]
+impl SecretRead for SecretsFile {
+    async fn get(&self, _: &str, name: &str) -> Result<Option<String>, String> {
+        let document = self.document.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut secrets = BTreeMap::new();
+        flatten("", document.as_item(), &mut secrets);
+        Ok(secrets.remove(name))
+    }
+}
+
+#[async_trait]
+impl SecretWrite for SecretsFile {
+    async fn set(&self, _: &str, name: &str, value: &str) -> Result<(), String> {
+        let mut document = self.document.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = document.clone();
+        set(&mut changed, name, value)?;
+        write::replace_user_file(&self.path, changed.to_string().as_bytes()).map_err(|error| error.to_string())?;
+        *document = changed;
+        Ok(())
+    }
+}
+
+/// Sets a secret where it stands, else under its whole name in quotes.
+fn set(document: &mut DocumentMut, name: &str, value: &str) -> Result<(), String> {
+    let mut item = document.as_item_mut();
+    let mut rest = name;
+    while let Some(table) = item.as_table_like_mut() {
+        let key = table
+            .iter()
+            .map(|(key, _)| key.to_owned())
+            .find(|key| rest.strip_prefix(key.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')));
+        let Some(found) = key.and_then(|key| {
+            let inner = &rest[key.len()..];
+            rest = inner.strip_prefix('.').unwrap_or(inner);
+            table.get_mut(&key)
+        }) else {
+            break;
+        };
+        item = found;
+        if rest.is_empty() {
+            if !item.is_str() {
+                return Err(format!("`{name}` stands for several secrets"));
+            }
+            *item = Item::Value(value.into());
+            return Ok(());
+        }
+    }
+    document[name] = Item::Value(value.into());
+    Ok(())
+}
+
+fn flatten(prefix: &str, item: &Item, secrets: &mut BTreeMap<String, String>) {
+    if let Some(text) = item.as_str() {
+        secrets.insert(prefix.to_owned(), text.to_owned());
+    }
+    for (key, item) in item.as_table_like().into_iter().flat_map(|table| table.iter()) {
+        flatten(&joined(prefix, key), item, secrets);
+    }
+}
+
+fn not_a_string(prefix: &str, item: &Item) -> Option<String> {
+    match item.as_table_like() {
+        Some(table) => table.iter().find_map(|(key, item)| not_a_string(&joined(prefix, key), item)),
+        None => (!item.is_str()).then(|| prefix.to_owned()),
+    }
+}
+
+fn joined(prefix: &str, key: &str) -> String {
+    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_set_where_it_stands() {
+        let mut document: DocumentMut = "# mine\n\"a.b\" = \"1\"\n[c]\nd = \"2\" # two\n".parse().unwrap();
+        for (name, value) in [("a.b", "3"), ("c.d", "4"), ("e.f", "5")] {
+            set(&mut document, name, value).unwrap();
+        }
+        assert!(set(&mut document, "c", "all of them").is_err());
+        let mut secrets = BTreeMap::new();
+        flatten("", document.as_item(), &mut secrets);
+        let expected = [("a.b", "3"), ("c.d", "4"), ("e.f", "5")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        assert_eq!(secrets, expected.into());
+        assert!(document.to_string().starts_with("# mine\n\"a.b\" ="), "{document}");
+    }
+}

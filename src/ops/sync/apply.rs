@@ -1,0 +1,363 @@
+//! Runs a plan: the one place where tokio (fetches) and rayon (hashing, writing) meet. It makes no choices.
+//!
+//! A step that fails stops only what depends on it. On an interrupt nothing new begins, fetches stop where they are for a
+//! later run to go on, and the process that compiles is killed.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, RwLock};
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::compiler::client::Compiler;
+use crate::compiler::inspection::Examined;
+use crate::model::digest::Digest;
+use crate::model::engine_key::{EngineKey, Metering};
+use crate::model::fault::Fault;
+use crate::model::function_cache::FunctionCounts;
+use crate::model::name::ExtensionName;
+use crate::model::plan::schedule::{Outcome, Schedule};
+use crate::model::plan::{Action, Blob, Origin, Plan, Role, StepId};
+use crate::model::report::StepOutcome;
+use crate::model::report::event::Event;
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::ops::project::files::{digest_of, read_file};
+use crate::registry::source::selection::Registry;
+use crate::registry::source::{Sink, Stopped};
+use crate::store::blobs::{Blobs, Staging};
+use crate::store::code::cwasm;
+use crate::store::{self, generations, key};
+
+use super::lock_verification::Target;
+
+/// What the steps of a plan work on.
+pub(crate) struct Workshop<'a> {
+    pub context: &'a Context,
+    pub registry: &'a Registry,
+    pub blobs: &'a Blobs,
+    /// What an `Activate` step makes live.
+    pub target: Option<&'a Arc<Target>>,
+    compiler: Compiler,
+    /// What was found out about the components that were compiled.
+    examined: RefCell<BTreeMap<Digest, Examined>>,
+    /// Why there can be no compiled code.
+    no_code_folder: RefCell<Option<Arc<store::Error>>>,
+    /// How much of it was in the function cache.
+    pub functions: RefCell<FunctionCounts>,
+    /// Held by whatever writes to the store on another thread, so that nothing does after the run.
+    writing: Arc<RwLock<()>>,
+}
+
+impl<'a> Workshop<'a> {
+    pub fn new(
+        context: &'a Context,
+        registry: &'a Registry,
+        blobs: &'a Blobs,
+        target: Option<&'a Arc<Target>>,
+    ) -> Self {
+        let compiler = Compiler::new(&context.compiler, &context.paths);
+        let (examined, no_code_folder, functions, writing) = Default::default();
+        Self { context, registry, blobs, target, compiler, examined, no_code_folder, functions, writing }
+    }
+}
+
+/// Runs a plan and says how each step ended, in the plan's order.
+pub(crate) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutcome>, Error> {
+    let context = workshop.context;
+    let engines = plan.steps().filter_map(|(_, step)| match &step.action {
+        Action::Compile { engine, .. } => Some(engine),
+        _ => None,
+    });
+    let engines: BTreeSet<&EngineKey> = engines.collect();
+    if !engines.is_empty() {
+        // The compiling worker tags what it keeps with the key, and makes none itself.
+        key::read_or_create(&context.paths)?;
+        let prepared = cwasm::prepare(&context.paths, engines);
+        *workshop.no_code_folder.borrow_mut() = prepared.err().map(Arc::new);
+    }
+    context.observer.notice(&Event::Started { plan });
+    let mut outcomes = vec![StepOutcome::Interrupted; plan.len()];
+    let run = context.block_on(async {
+        run(workshop, plan, &mut outcomes).await?;
+        context.warn(&workshop.compiler.end().await.unwrap_or_default().into_warnings());
+        Ok(())
+    });
+    context.observer.notice(&Event::Ended);
+    if matches!(run, Err(Error::Interrupted)) {
+        drop(workshop.writing.write());
+    }
+    match run {
+        Ok(()) | Err(Error::Interrupted) => Ok(outcomes),
+        Err(error) => Err(error),
+    }
+}
+
+/// Runs a plan that is only to get something, and says for whom it could not be had, and why.
+///
+/// # Errors
+/// [`Error::Interrupted`], and those of [`apply`].
+pub(crate) fn faults(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<(ExtensionName, Fault)>, Error> {
+    let outcomes = apply(workshop, plan)?;
+    let mut faults = Vec::new();
+    for ((_, step), outcome) in plan.steps().zip(outcomes) {
+        match outcome {
+            StepOutcome::Failed(fault) => {
+                faults.extend(step.extensions.iter().map(|name| (name.clone(), fault.clone())));
+            }
+            StepOutcome::Interrupted => return Err(Error::Interrupted),
+            _ => {}
+        }
+    }
+    Ok(faults)
+}
+
+type Ending = (StepId, Instant, Result<(), Error>);
+
+async fn run(workshop: &Workshop<'_>, plan: &Plan, outcomes: &mut [StepOutcome]) -> Result<(), Error> {
+    let observer = &workshop.context.observer;
+    let fetches = Semaphore::new(workshop.context.jobs.max(1));
+    let cores = rayon::current_num_threads();
+    let works = Semaphore::new(cores);
+    let mut schedule = Schedule::new(plan, cores);
+    let mut running: FuturesUnordered<Pin<Box<dyn Future<Output = Ending> + '_>>> = FuturesUnordered::new();
+    while !schedule.is_done() {
+        for id in schedule.take_ready() {
+            let lane = match plan.step(id).action {
+                Action::Fetch { .. } => Some(&fetches),
+                // The schedule itself bounds these.
+                Action::Compile { .. } => None,
+                Action::Verify { .. } | Action::Activate { .. } | Action::Rollback { .. } | Action::Prune { .. } => {
+                    Some(&works)
+                }
+            };
+            running.push(Box::pin(async move {
+                let _turn = match lane {
+                    Some(lane) => lane.acquire().await.ok(),
+                    None => None,
+                };
+                workshop.context.observer.notice(&Event::StepStarted { plan, step: id });
+                let start = Instant::now();
+                (id, start, step(workshop, plan, id).await)
+            }));
+        }
+        let Some((id, start, result)) = running.next().await else {
+            return Err(Error::Bug("the schedule is stuck"));
+        };
+        let ended = match result {
+            Ok(()) => {
+                observer.notice(&Event::StepDone { plan, step: id, elapsed: start.elapsed() });
+                outcomes[id.index()] = StepOutcome::Done;
+                Outcome::Done
+            }
+            Err(error) => {
+                let fault = error.fault();
+                observer.notice(&Event::StepFailed { plan, step: id, message: &fault.message });
+                outcomes[id.index()] = StepOutcome::Failed(fault);
+                Outcome::Failed
+            }
+        };
+        for skipped in schedule.finish(id, ended) {
+            outcomes[skipped.index()] = StepOutcome::Skipped;
+        }
+    }
+    Ok(())
+}
+
+async fn step(workshop: &Workshop<'_>, plan: &Plan, id: StepId) -> Result<(), Error> {
+    let paths = &workshop.context.paths;
+    match &plan.step(id).action {
+        Action::Fetch { blob, origin } => fetch(workshop, plan, id, blob, origin).await,
+        Action::Verify { blob } => {
+            let (blobs, blob, turn) = (workshop.blobs.clone(), *blob, workshop.writing.clone());
+            let interrupt = workshop.context.interrupt.clone();
+            in_background(move || {
+                let _turn = turn.read();
+                if interrupt.is_set() { Err(Error::Interrupted) } else { Ok(blobs.admit(&blob)?) }
+            })
+            .await
+        }
+        Action::Compile { component, engine, metering, .. } => compile(workshop, *component, engine, *metering).await,
+        Action::Activate { generation, .. } => {
+            let target = workshop.target.ok_or(Error::Bug("a plan without a target activates one"))?;
+            confirm(workshop, target).await?;
+            Ok(generations::activate(paths, *generation, &target.generation)?)
+        }
+        Action::Rollback { profile, generation } => Ok(generations::switch(paths, profile, *generation)?),
+        Action::Prune { profile, generations } => {
+            for number in generations {
+                // One that is held stays until a later run.
+                generations::remove(paths, profile, *number)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Stages the bytes of a blob.
+async fn fetch(workshop: &Workshop<'_>, plan: &Plan, id: StepId, blob: &Blob, origin: &Origin) -> Result<(), Error> {
+    let mut sink =
+        StagingSink { staging: workshop.blobs.stage(blob)?, context: workshop.context, step: id, fault: None };
+    let there = sink.size();
+    if there > 0 {
+        workshop.context.observer.notice(&Event::Received { step: id, bytes: there });
+    }
+    let fetched = match (origin, blob.role) {
+        (Origin::Registry(reference), Role::Component { size }) => {
+            workshop.registry.blob(reference, blob.digest, size, &mut sink).await
+        }
+        (Origin::Registry(reference), Role::Index | Role::Manifest) => {
+            let document = workshop.registry.document(reference, blob.digest).await;
+            document.and_then(|document| Ok(sink.replace(&document.bytes)?))
+        }
+        (Origin::Path(path), _) => return copy(workshop, plan, id, blob, path, sink),
+    };
+    if fetched.is_ok() {
+        return Ok(());
+    }
+    // What came before a network failed is gone on with by a later run.
+    if sink.size() == 0 {
+        let _ = workshop.blobs.discard(&blob.digest);
+    }
+    match (fetched, sink.fault) {
+        (_, Some(fault)) => Err(fault.into()),
+        (fetched, None) => Ok(fetched?),
+    }
+}
+
+/// Stages the bytes of a file in the project.
+fn copy(
+    workshop: &Workshop<'_>,
+    plan: &Plan,
+    id: StepId,
+    blob: &Blob,
+    path: &str,
+    mut sink: StagingSink<'_>,
+) -> Result<(), Error> {
+    let project = &workshop.context.project;
+    let file = project.component(path);
+    let bytes = match read_file(&file, blob.role.limit() + 1)? {
+        Some(bytes) if Digest::of(&bytes) == blob.digest => bytes,
+        _ => {
+            let name = plan.step(id).extensions.first().cloned().ok_or(Error::Bug("a step is for nobody"))?;
+            // Of a file that has grown not all was read.
+            return Err(match digest_of(&file)? {
+                Some(found) => Error::ChangedFile { name, expected: blob.digest, found },
+                None => Error::MissingFile { name, place: project.shown_lock(), path: file },
+            });
+        }
+    };
+    match (sink.replace(&bytes), sink.fault) {
+        (Err(Stopped), Some(fault)) => Err(fault.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Passes what is fetched on to its place on the disk.
+struct StagingSink<'a> {
+    staging: Staging,
+    context: &'a Context,
+    step: StepId,
+    fault: Option<store::Error>,
+}
+
+impl StagingSink<'_> {
+    /// Takes the whole of a blob, whatever is there.
+    fn replace(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        if self.size() > 0 {
+            self.restart()?;
+        }
+        self.write(bytes)
+    }
+}
+
+impl Sink for StagingSink<'_> {
+    fn size(&self) -> u64 {
+        self.staging.size()
+    }
+
+    fn digest(&self) -> Digest {
+        self.staging.digest()
+    }
+
+    fn restart(&mut self) -> Result<(), Stopped> {
+        self.context.observer.notice(&Event::Restarted { step: self.step });
+        self.staging.restart().map_err(|fault| {
+            self.fault = Some(fault);
+            Stopped
+        })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        self.staging.write(bytes).map_err(|fault| {
+            self.fault = Some(fault);
+            Stopped
+        })?;
+        self.context.observer.notice(&Event::Received { step: self.step, bytes: bytes.len() as u64 });
+        Ok(())
+    }
+}
+
+/// Compiles a component of the store, and keeps its code.
+async fn compile(
+    workshop: &Workshop<'_>,
+    component: Digest,
+    engine: &EngineKey,
+    metering: Metering,
+) -> Result<(), Error> {
+    if let Some(source) = workshop.no_code_folder.borrow().clone() {
+        return Err(Error::NoCodeFolder { source });
+    }
+    let blobs = workshop.blobs.clone();
+    let bytes = in_background(move || Ok(blobs.read(component)?)).await?;
+    let (examined, code) = workshop.compiler.compile(component, engine, metering, bytes).await?;
+    *workshop.functions.borrow_mut() += examined.functions;
+    workshop.examined.borrow_mut().insert(component, examined);
+    let (paths, engine) = (workshop.context.paths.clone(), engine.clone());
+    let (turn, interrupt) = (workshop.writing.clone(), workshop.context.interrupt.clone());
+    in_background(move || {
+        let _turn = turn.read();
+        if interrupt.is_set() {
+            return Err(Error::Interrupted);
+        }
+        let key = key::read_or_create(&paths)?;
+        Ok(cwasm::write(&paths, &key, &engine, &component, &code)?)
+    })
+    .await
+}
+
+/// Examines what is to be live and was not compiled just now, and holds all of it against the lock.
+async fn confirm(workshop: &Workshop<'_>, target: &Arc<Target>) -> Result<(), Error> {
+    let unseen: BTreeMap<Digest, &ExtensionName> = {
+        let examined = workshop.examined.borrow();
+        let unseen = target.unconfirmed().filter(|(_, entry)| !examined.contains_key(&entry.component));
+        unseen.map(|(extension, entry)| (entry.component, &extension.name)).collect()
+    };
+    for (component, name) in unseen {
+        let blobs = workshop.blobs.clone();
+        let bytes = in_background(move || Ok(blobs.read(component)?)).await?;
+        let examined = workshop.compiler.inspect(bytes).await.map_err(|error| error.of_extension(name))?;
+        workshop.examined.borrow_mut().insert(component, examined);
+    }
+    let (target, blobs, examined) = (Arc::clone(target), workshop.blobs.clone(), workshop.examined.take());
+    let interrupt = workshop.context.interrupt.clone();
+    in_background(move || target.confirm(&blobs, &examined, &interrupt)).await
+}
+
+/// Runs a function on the rayon pool, off the thread that serves the network.
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let (send, receive) = oneshot::channel();
+    rayon::spawn(move || {
+        let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Error::Bug("a step panicked")));
+        let _ = send.send(result);
+    });
+    receive.await.unwrap_or(Err(Error::Bug("a worker ended without a result")))
+}

@@ -1,0 +1,22 @@
+//! `diff`: what `lock` and `sync` would change, without changing it.
+
+use crate::model::name::ProfileName;
+use crate::model::report::DiffReport;
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::ops::sync;
+
+use super::lock::{self, Mode, Upgrade};
+use super::{LockPolicy, Options, Ownership};
+
+/// The lock that a `lock` would write, and the plan of the `sync` after it.
+pub fn diff(context: &Context, profile: Option<ProfileName>, ownership: Ownership) -> Result<DiffReport, Error> {
+    let options = Options { mode: Mode::Preview, policy: LockPolicy::Update, ownership, profile };
+    let mut sync = sync::sync(context, &options)?;
+    let lock = match sync.lock.take() {
+        Some(lock) => lock,
+        // The sync has told the same warnings.
+        None => lock::lock_silently(context, Mode::Preview, &Upgrade::Nothing)?.0,
+    };
+    Ok(DiffReport { lock, sync })
+}

@@ -1,0 +1,369 @@
+//! `lock`: resolves what the lock does not satisfy, looks at it, and writes `sesame.lock`.
+//!
+//! A satisfied lock costs no request and no write. In a dry run everything is fetched into a temporary folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use crate::compiler::client::Compiler;
+use crate::model::MAX_FILE;
+use crate::model::digest::Digest;
+use crate::model::fault::Fault;
+use crate::model::lock::merge::Merged;
+use crate::model::lock::{Lock, LockChange, LockEntry, LockedSource, Staleness};
+use crate::model::manifest::{ComponentSource, Manifest, OciRange};
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::{Candidate, Origin, Plan};
+use crate::model::reference::OciReference;
+use crate::model::registries::Registries;
+use crate::model::report::event::Event;
+use crate::model::report::{LockOutcome, LockReport, UpToDate};
+use crate::model::version::{Requirement, passed_over};
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::ops::policy::checks::{check_grants, check_offered, check_sources, read_policy, ungranted, unused_grants};
+use crate::registry::source::selection::Registry;
+use crate::store::blobs::Blobs;
+use crate::store::integrity::scan::{Notes, Wanted, scan};
+use crate::store::write::temporary_folder;
+
+use super::apply::{Workshop, faults};
+use super::noop_check::Glance;
+
+/// How many components are inspected at a time.
+const INSPECTIONS: usize = 8;
+
+/// Whether anything may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Write,
+    /// Only say what would be done.
+    Preview,
+}
+
+/// What to resolve although the lock has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Upgrade {
+    #[default]
+    Nothing,
+    All,
+    Names(BTreeSet<ExtensionName>),
+}
+
+/// Makes the lock satisfy the manifest.
+///
+/// # Errors
+/// [`Error::Extensions`] with every extension that cannot be locked; then nothing is written.
+pub fn lock(context: &Context, mode: Mode, upgrade: &Upgrade) -> Result<LockReport, Error> {
+    let (report, warnings) = lock_silently(context, mode, upgrade)?;
+    context.warn(&warnings);
+    Ok(report)
+}
+
+/// The same, with its warnings for the caller.
+pub(crate) fn lock_silently(
+    context: &Context,
+    mode: Mode,
+    upgrade: &Upgrade,
+) -> Result<(LockReport, Vec<String>), Error> {
+    let glance = (*upgrade == Upgrade::Nothing).then(|| Glance::of_lock(context));
+    if let Some(answer) = glance.as_ref().and_then(Glance::answer) {
+        return Ok((satisfied(context, answer.extensions), Vec::new()));
+    }
+    let manifest = context.project.read_manifest()?;
+    check_upgrade(context, &manifest, upgrade)?;
+    let old = context.project.read_lock_or_merge()?;
+    if let Some(glance) = glance
+        && let Some(Merged { lock: old, is_merged: false, .. }) = &old
+        && stale(context, &manifest, old)?.is_empty()
+    {
+        check_sources(&read_policy(&context.user)?.sources, &manifest, Some(old))?;
+        check_grants(&manifest, old)?;
+        let warnings = unused_grants(&manifest, old);
+        let extensions = old.entries.len();
+        if warnings.is_empty() && mode == Mode::Write {
+            let answer = UpToDate { profile: ProfileName::default(), generation: None, extensions };
+            glance.note_lock(&manifest, answer);
+        }
+        return Ok((satisfied(context, extensions), warnings));
+    }
+    let (lock, report) = match mode {
+        Mode::Preview => preview(context, &manifest, upgrade)?,
+        Mode::Write => {
+            let _guard = context.guard()?;
+            // While we waited, another run may have changed the manifest.
+            let manifest = context.project.read_manifest()?;
+            check_upgrade(context, &manifest, upgrade)?;
+            write(context, &manifest, upgrade)?
+        }
+    };
+    Ok((report, unused_grants(&manifest, &lock)))
+}
+
+/// Makes and writes the lock. For whoever holds the store's guard.
+pub(crate) fn write(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(Lock, LockReport), Error> {
+    write_with(context, manifest, upgrade, None)
+}
+
+/// Like [`write`], with one entry that is known already and is not resolved again.
+pub(crate) fn write_with(
+    context: &Context,
+    manifest: &Manifest,
+    upgrade: &Upgrade,
+    known: Option<(ExtensionName, LockEntry)>,
+) -> Result<(Lock, LockReport), Error> {
+    let blobs = Blobs::new(&context.paths);
+    let (lock, mut report) = make(context, manifest, upgrade, known, &blobs)?;
+    if report.outcome == LockOutcome::WouldChange {
+        context.project.write_lock(&lock)?;
+        report.outcome = LockOutcome::Written;
+    }
+    Ok((lock, report))
+}
+
+/// Makes the lock that [`write`] would write, and leaves the store alone.
+pub(crate) fn preview(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(Lock, LockReport), Error> {
+    let scratch = temporary_folder()?;
+    let blobs = Blobs::in_front_of(&context.paths, scratch.path().to_owned());
+    make(context, manifest, upgrade, None, &blobs)
+}
+
+/// Why the lock has to be made again; empty if it need not.
+pub(crate) fn stale(
+    context: &Context,
+    manifest: &Manifest,
+    lock: &Lock,
+) -> Result<BTreeMap<ExtensionName, Staleness>, Error> {
+    Ok(lock.staleness(manifest, &context.project.component_digests(manifest)?))
+}
+
+/// Refuses to resolve again what the manifest does not name.
+pub(crate) fn check_upgrade(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(), Error> {
+    let Upgrade::Names(names) = upgrade else { return Ok(()) };
+    match names.iter().find(|name| !manifest.extensions.contains_key(*name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::no_extension(name, context.project.shown_manifest(), manifest.extensions.keys())),
+    }
+}
+
+fn satisfied(context: &Context, extensions: usize) -> LockReport {
+    LockReport {
+        file: context.project.shown_lock(),
+        outcome: LockOutcome::Satisfied,
+        stale: BTreeMap::new(),
+        changes: Vec::new(),
+        merged: BTreeMap::new(),
+        extensions,
+        texts: None,
+    }
+}
+
+/// Resolves, fetches, inspects. Writes nothing but blobs.
+fn make(
+    context: &Context,
+    manifest: &Manifest,
+    upgrade: &Upgrade,
+    known: Option<(ExtensionName, LockEntry)>,
+    blobs: &Blobs,
+) -> Result<(Lock, LockReport), Error> {
+    let old_text = context.project.lock_text()?;
+    let found = context.project.read_lock_or_merge()?;
+    // One that is still to be merged is written anew, whatever comes out.
+    let existed = found.as_ref().is_some_and(|found| !found.is_merged);
+    let Merged { lock: old, choices: mut merged, .. } = found.unwrap_or_default();
+    merged.retain(|name, _| manifest.extensions.contains_key(name));
+    let mut new = old.clone();
+    new.entries.extend(known);
+    let stale = stale(context, manifest, &new)?;
+    new.entries.retain(|name, _| !matches!(stale.get(name), Some(Staleness::NotWanted)));
+    let again = |name: &ExtensionName| match upgrade {
+        Upgrade::Nothing => false,
+        Upgrade::All => true,
+        Upgrade::Names(names) => names.contains(name),
+    };
+    let wanted: Vec<(&ExtensionName, &ComponentSource)> = manifest
+        .extensions
+        .iter()
+        .filter(|(name, _)| stale.contains_key(*name) || again(name))
+        .map(|(name, extension)| (name, &extension.source))
+        .collect();
+    let Resolved { entries, mut faults } = resolve_all(context, &manifest.registries, &wanted, blobs)?;
+    new.entries.extend(entries);
+    let failed: BTreeSet<ExtensionName> = faults.iter().map(|(name, _)| name.clone()).collect();
+    faults.extend(ungranted(manifest, &new).into_iter().filter(|(name, _)| !failed.contains(name)));
+    if !faults.is_empty() {
+        let faulty: BTreeSet<&ExtensionName> = faults.iter().map(|(name, _)| name).collect();
+        let is_faulty = |change: &LockChange| faulty.contains(&change.name);
+        let changes = old.changes(&new).into_iter().filter(is_faulty).collect();
+        drop(faulty);
+        faults.sort_by(|a, b| a.0.cmp(&b.0));
+        return Err(Error::Extensions { faults, changes });
+    }
+    let changes = old.changes(&new);
+    let outcome = match (changes.is_empty() && existed, stale.is_empty() && wanted.is_empty()) {
+        (true, true) => LockOutcome::Satisfied,
+        (true, false) => LockOutcome::Unchanged,
+        (false, _) => LockOutcome::WouldChange,
+    };
+    let new_text = new.render();
+    if new_text.len() > MAX_FILE {
+        return Err(Error::LockTooLarge { size: new_text.len() });
+    }
+    let texts = (outcome == LockOutcome::WouldChange).then_some((old_text, new_text));
+    let file = context.project.shown_lock();
+    let report = LockReport { file, outcome, stale, changes, merged, extensions: new.entries.len(), texts };
+    Ok((new, report))
+}
+
+/// What some extensions were resolved to, and why that failed for others.
+#[derive(Default)]
+pub(crate) struct Resolved {
+    pub entries: Vec<(ExtensionName, LockEntry)>,
+    pub faults: Vec<(ExtensionName, Fault)>,
+}
+
+/// Finds out what to lock some extensions to, and why that cannot be done for others. Looks at no grants.
+pub(crate) fn resolve_all(
+    context: &Context,
+    registries: &Registries,
+    wanted: &[(&ExtensionName, &ComponentSource)],
+    blobs: &Blobs,
+) -> Result<Resolved, Error> {
+    if wanted.is_empty() {
+        return Ok(Resolved::default());
+    }
+    context.observer.notice(&Event::Resolving { extensions: wanted.len() });
+    let registry = context.registry(registries)?;
+    let mut faults: Vec<(ExtensionName, Fault)> = Vec::new();
+    let resolved = context.block_on(async {
+        let resolutions = stream::iter(wanted).map(|(name, source)| {
+            let registry = &registry;
+            async move { (*name, resolve(context, registry, name, source, blobs).await) }
+        });
+        Ok(resolutions.buffered(context.jobs.max(1)).collect::<Vec<_>>().await)
+    })?;
+    let mut candidates: Vec<(LockedSource, Candidate)> = Vec::new();
+    for (name, result) in resolved {
+        match result {
+            Ok(found) => candidates.push(found),
+            Err(error) => faults.push((name.clone(), error.fault())),
+        }
+    }
+    let fetched: Vec<Candidate> = candidates.iter().map(|(_, candidate)| candidate.clone()).collect();
+    faults.extend(fetch(context, &registry, &fetched, blobs)?);
+    let failed: BTreeSet<&ExtensionName> = faults.iter().map(|(name, _)| name).collect();
+    candidates.retain(|(_, candidate)| !failed.contains(&candidate.name));
+    let compiler = Compiler::new(&context.compiler, &context.paths);
+    let inspected = context.block_on(async {
+        let inspections = candidates.into_iter().map(|(source, candidate)| {
+            let compiler = &compiler;
+            async move { (candidate.name.clone(), entry(compiler, source, &candidate, blobs).await) }
+        });
+        Ok(stream::iter(inspections).buffered(INSPECTIONS).collect::<Vec<_>>().await)
+    })?;
+    let mut entries = Vec::new();
+    for (name, result) in inspected {
+        match result {
+            Ok(entry) => entries.push((name, entry)),
+            Err(error) => faults.push((name, error.fault())),
+        }
+    }
+    Ok(Resolved { entries, faults })
+}
+
+/// Follows one source to its component, and keeps the documents on the way.
+async fn resolve(
+    context: &Context,
+    registry: &Registry,
+    name: &ExtensionName,
+    source: &ComponentSource,
+    blobs: &Blobs,
+) -> Result<(LockedSource, Candidate), Error> {
+    let reference = match source {
+        ComponentSource::Oci(reference) => reference.clone(),
+        ComponentSource::Range(range) => newest(context, registry, name, range).await?,
+        ComponentSource::Path(path) => {
+            let (digest, size) = context.project.component_digest(name, &context.project.shown_manifest(), path)?;
+            return Ok((LockedSource::Path(path.clone()), candidate(name, digest, size, Origin::Path(path.clone()))));
+        }
+    };
+    let resolution = registry.resolve(&reference).await?;
+    for (blob, bytes) in &resolution.documents {
+        blobs.put(bytes, blob)?;
+    }
+    let shown = reference.to_string();
+    let provenance = resolution.provenance;
+    context.observer.notice(&Event::Resolved { name, reference: &shown, provenance });
+    let reference = reference.without_provenance();
+    let candidate = candidate(name, resolution.component, resolution.size, Origin::Registry(reference.clone()));
+    Ok((LockedSource::Oci { reference, provenance, manifest: resolution.manifest }, candidate))
+}
+
+/// The newest revision that fits a requirement.
+pub(crate) async fn newest(
+    context: &Context,
+    registry: &Registry,
+    name: &ExtensionName,
+    range: &OciRange,
+) -> Result<OciReference, Error> {
+    let tags = registry.tags(&range.repository).await?;
+    let passed_over: Vec<&str> = passed_over(tags.iter()).collect();
+    if !passed_over.is_empty() {
+        context.observer.notice(&Event::PassedOver { name, tags: &passed_over });
+    }
+    let newest = || Requirement::any().highest(tags.iter()).map(str::to_owned);
+    let none = || Error::NoVersion { name: name.clone(), range: range.to_string(), newest: newest() };
+    let tag = range.requirement.highest(tags.iter()).ok_or_else(none)?;
+    range.repository.at(tag).map_err(|_| none())
+}
+
+fn candidate(name: &ExtensionName, component: Digest, size: u64, origin: Origin) -> Candidate {
+    Candidate { name: name.clone(), component, size, origin }
+}
+
+/// Fetches and verifies what the store lacks of the candidates.
+fn fetch(
+    context: &Context,
+    registry: &Registry,
+    candidates: &[Candidate],
+    blobs: &Blobs,
+) -> Result<Vec<(ExtensionName, Fault)>, Error> {
+    let wanted =
+        Wanted { blobs: candidates.iter().map(|candidate| candidate.component).collect(), ..Wanted::default() };
+    let inventory = scan(&context.paths, wanted, Notes::Leave)?;
+    let plan = Plan::for_lock(candidates, &inventory);
+    if plan.is_empty() {
+        return Ok(Vec::new());
+    }
+    faults(&Workshop::new(context, registry, blobs, None), &plan)
+}
+
+/// Looks into a component that is in the store, and makes its entry of the lock.
+async fn entry(
+    compiler: &Compiler,
+    source: LockedSource,
+    candidate: &Candidate,
+    blobs: &Blobs,
+) -> Result<LockEntry, Error> {
+    let bytes = blobs.read(candidate.component)?;
+    if bytes.len() as u64 != candidate.size {
+        let what = format!("its manifest gives its component {} bytes, but it has {}", candidate.size, bytes.len());
+        return Err(Error::BadSize { name: candidate.name.clone(), what });
+    }
+    let name = &candidate.name;
+    let examined = compiler.inspect(bytes).await.map_err(|error| error.of_extension(name))?;
+    let interface = examined.interface;
+    check_offered(name.as_str(), &interface.imports)?;
+    if let Some(source) = examined.unlinkable {
+        return Err(Error::Link { name: name.to_string(), source });
+    }
+    Ok(LockEntry {
+        source,
+        component: candidate.component,
+        size: candidate.size,
+        imports: interface.imports,
+        exports: interface.exports,
+    })
+}

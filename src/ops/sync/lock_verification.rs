@@ -1,0 +1,109 @@
+//! What a sync makes live, and the last look before it does: is each component what the lock says that it is?
+//!
+//! A lock is a file that people merge and edit. That its digests were fetched does not make it true.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::compiler::inspection::Examined;
+use crate::model::digest::Digest;
+use crate::model::lock::{Lock, LockEntry, LockedSource};
+use crate::model::plan::generation::{Generation, LiveExtension};
+use crate::ops::context::Interrupt;
+use crate::ops::error::Error;
+use crate::registry::artifact::{self, Artifact};
+use crate::store::blobs::Blobs;
+
+/// A generation to activate, and the lock that it was described from.
+pub(crate) struct Target {
+    pub generation: Generation,
+    pub lock: Lock,
+    /// The extensions of the live generation, which were confirmed before.
+    pub confirmed: Vec<LiveExtension>,
+}
+
+impl Target {
+    /// The extensions that are not live already, which are still to be held against their bytes.
+    pub fn unconfirmed(&self) -> impl Iterator<Item = (&LiveExtension, &LockEntry)> {
+        self.generation.extensions.iter().filter_map(|extension| {
+            let same = |live: &LiveExtension| {
+                (&live.name, &live.provenance, &live.component, live.size, &live.imports)
+                    == (
+                        &extension.name,
+                        &extension.provenance,
+                        &extension.component,
+                        extension.size,
+                        &extension.imports,
+                    )
+            };
+            let entry = self.lock.entries.get(&extension.name).filter(|_| !self.confirmed.iter().any(same))?;
+            Some((extension, entry))
+        })
+    }
+
+    /// Holds them against what was found out about their components: the documents lead from the provenance to the
+    /// component, and the component imports and exports what the lock says, with types that this host has.
+    ///
+    /// # Errors
+    /// [`Error::NotAsLocked`] for the first that is something else, [`Error::Interrupted`] if that was wanted first.
+    pub fn confirm(
+        &self,
+        blobs: &Blobs,
+        examined: &BTreeMap<Digest, Examined>,
+        interrupt: &Interrupt,
+    ) -> Result<(), Error> {
+        for (extension, entry) in self.unconfirmed() {
+            if interrupt.is_set() {
+                return Err(Error::Interrupted);
+            }
+            let name = &extension.name;
+            let found = examined.get(&entry.component).ok_or(Error::Bug("a component was not examined"))?;
+            confirm(entry, blobs, found).map_err(|what| match what {
+                Fault::Differs(what) => Error::NotAsLocked { name: name.clone(), what },
+                Fault::Error(error) => error,
+            })?;
+            if let Some(source) = found.unlinkable.clone() {
+                return Err(Error::Link { name: name.to_string(), source });
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Fault {
+    Differs(String),
+    Error(Error),
+}
+
+fn confirm(entry: &LockEntry, blobs: &Blobs, found: &Examined) -> Result<(), Fault> {
+    let read = |digest| blobs.read(digest).map_err(|error| Fault::Error(error.into()));
+    if let LockedSource::Oci { provenance, manifest, .. } = &entry.source {
+        let artifact = |digest| artifact::read(&read(digest)?).map_err(|refusal| Fault::Differs(refusal.to_string()));
+        if let Some(manifest) = manifest {
+            let found = artifact(*provenance)?;
+            if found != (Artifact::Index { manifest: *manifest }) {
+                return Err(Fault::Differs(format!(
+                    "its provenance does not lead to the manifest {}",
+                    manifest.short()
+                )));
+            }
+        }
+        let expected = Artifact::Component { digest: entry.component, size: entry.size };
+        if artifact(manifest.unwrap_or(*provenance))? != expected {
+            let component = entry.component.short();
+            return Err(Fault::Differs(format!("its provenance does not lead to the component {component}")));
+        }
+    }
+    if found.size != entry.size {
+        return Err(Fault::Differs(format!("its component has {} bytes", found.size)));
+    }
+    compare("imports", &entry.imports, &found.interface.imports)?;
+    compare("exports", &entry.exports, &found.interface.exports)
+}
+
+fn compare(what: &str, locked: &BTreeSet<String>, found: &BTreeSet<String>) -> Result<(), Fault> {
+    match found.symmetric_difference(locked).next() {
+        None => Ok(()),
+        Some(name) if found.contains(name) => Err(Fault::Differs(format!("it {what} `{name}` too"))),
+        Some(name) => Err(Fault::Differs(format!("it {what} no `{name}`"))),
+    }
+}

@@ -1,0 +1,389 @@
+//! `sync`: makes what is live on this machine what the lock says.
+//!
+//! Without anything to do it makes no request, takes no lock, starts no runtime and writes nothing to the store.
+
+pub mod apply;
+pub mod diff;
+pub mod lock;
+pub(crate) mod lock_verification;
+pub mod noop_check;
+pub mod rollback;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::engine::key::engine_keys;
+use crate::model::capability::shown;
+use crate::model::fault::Fault;
+use crate::model::function_cache::FunctionCounts;
+use crate::model::lock::{Lock, LockEntry, Staleness};
+use crate::model::manifest::Manifest;
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::generation::{Generation, LiveExtension};
+use crate::model::plan::inventory::Inventory;
+use crate::model::plan::{Plan, Reason};
+use crate::model::report::event::Event;
+use crate::model::report::{
+    ExtensionReport, ExtensionStatus, LockOutcome, LockReport, StepOutcome, StepReport, SyncOutcome, SyncReport,
+    UpToDate,
+};
+use crate::store::blobs::Blobs;
+use crate::store::integrity::scan::{Notes, Wanted, scan};
+use crate::store::{self, generations};
+
+use super::context::Context;
+use super::error::Error;
+use super::policy::checks::{apply_policy, check_grants, check_sources, read_policy, unused_grants};
+use super::policy::preopens;
+
+use apply::{Workshop, apply};
+use lock::{Mode, Upgrade};
+use lock_verification::Target;
+use noop_check::Glance;
+
+/// How the lock is treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockPolicy {
+    /// A stale lock is made again.
+    Update,
+    /// A stale lock is an error.
+    Locked,
+    /// The lock is taken as it stands.
+    Frozen,
+}
+
+/// What to do with a profile that another manifest made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    /// Refuse.
+    Respect,
+    /// Take it over.
+    Adopt,
+}
+
+/// The options of `sync`.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub mode: Mode,
+    pub policy: LockPolicy,
+    pub ownership: Ownership,
+    /// Instead of the manifest's profile.
+    pub profile: Option<ProfileName>,
+}
+
+/// Makes the locked set live.
+///
+/// # Errors
+/// [`Error::Incomplete`] with the whole report if a step failed: then the old set is still live.
+pub fn sync(context: &Context, options: &Options) -> Result<SyncReport, Error> {
+    let glance = (options.mode == Mode::Write).then(|| Glance::of_sync(context, options));
+    match (prepare(context, options)?, options.mode) {
+        (Prepared::Work(work), mode) if work.plan.is_empty() || mode == Mode::Preview => {
+            if let Some(glance) = glance.filter(|_| work.plan.is_empty()) {
+                work.note(&glance);
+            }
+            return Ok(work.unrun(context, None));
+        }
+        (Prepared::Stale(wish), Mode::Preview) => {
+            let (lock, report) = lock::preview(context, &wish.manifest, &Upgrade::Nothing)?;
+            return Ok(Work::new(context, *wish, lock, Mode::Preview)?.unrun(context, Some(report)));
+        }
+        _ => {}
+    }
+    let _guard = context.guard()?;
+    sync_guarded(context, options)
+}
+
+/// The same for whoever holds the store's guard. Another run may have changed the store, the lock, or whose set is live
+/// before it was got, so it begins from the start.
+pub(crate) fn sync_guarded(context: &Context, options: &Options) -> Result<SyncReport, Error> {
+    let (work, lock_report) = match prepare(context, options)? {
+        Prepared::Work(work) => (*work, None),
+        Prepared::Stale(wish) => {
+            let (lock, report) = lock::write(context, &wish.manifest, &Upgrade::Nothing)?;
+            (Work::new(context, *wish, lock, Mode::Write)?, Some(report))
+        }
+    };
+    work.run(context, lock_report)
+}
+
+/// What is wanted, and what is live instead.
+struct Wish {
+    profile: ProfileName,
+    manifest: Manifest,
+    live: Option<(u64, Generation)>,
+    warnings: Vec<String>,
+}
+
+/// How far a sync comes without changing anything.
+enum Prepared {
+    Work(Box<Work>),
+    /// The lock has to be made again first, and may be.
+    Stale(Box<Wish>),
+}
+
+/// Reads the project, and takes stock and plans if its lock can be used.
+fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
+    let mut manifest = context.project.read_manifest()?;
+    let policy = read_policy(&context.user)?;
+    let mut warnings = apply_policy(&policy, &mut manifest);
+    let profile = options.profile.clone().or_else(|| manifest.profile.clone()).unwrap_or_default();
+    let unusable = preopens::check_manifest(context, &manifest, &profile)?;
+    warnings.extend(unusable.iter().map(ToString::to_string));
+    let found = context.project.read_lock()?;
+    if found.is_none() && options.policy != LockPolicy::Update {
+        return Err(Error::NoLock);
+    }
+    let live = match generations::live(&context.paths, &profile) {
+        // Whoever takes the profile over need not know whose it was.
+        Err(store::Error::UnknownLive { .. }) if options.ownership == Ownership::Adopt => None,
+        live => live?,
+    };
+    if let Some((_, live)) = &live {
+        check_ownership(context, options, live, &manifest, found.as_ref())?;
+    }
+    let lock = usable(context, options, &manifest, found)?;
+    check_sources(&policy.sources, &manifest, lock.as_ref())?;
+    let wish = Wish { profile, manifest, live, warnings };
+    match lock {
+        Some(lock) => Ok(Prepared::Work(Box::new(Work::new(context, wish, lock, options.mode)?))),
+        None => Ok(Prepared::Stale(Box::new(wish))),
+    }
+}
+
+/// The lock, if it can be used as it is. `None` if it has to be made first, and may be.
+fn usable(
+    context: &Context,
+    options: &Options,
+    manifest: &Manifest,
+    lock: Option<Lock>,
+) -> Result<Option<Lock>, Error> {
+    match (options.policy, lock) {
+        (LockPolicy::Frozen, Some(lock)) => Ok(Some(lock)),
+        (_, None) => Ok(None),
+        (policy, Some(lock)) => {
+            let stale = lock::stale(context, manifest, &lock)?;
+            match (stale.is_empty(), policy) {
+                (true, _) => Ok(Some(lock)),
+                (false, LockPolicy::Locked) => Err(Error::StaleLock { stale: stale.into_iter().collect() }),
+                (false, _) => Ok(None),
+            }
+        }
+    }
+}
+
+/// Refuses to replace a live set that another manifest made, and says what would change.
+fn check_ownership(
+    context: &Context,
+    options: &Options,
+    live: &Generation,
+    manifest: &Manifest,
+    lock: Option<&Lock>,
+) -> Result<(), Error> {
+    if options.ownership == Ownership::Adopt {
+        return Ok(());
+    }
+    let path = context.project.manifest().display().to_string();
+    let profile = &live.profile;
+    if live.manifest == path {
+        return Ok(());
+    }
+    let lock = lock.cloned().unwrap_or_default();
+    let differences = match options.policy {
+        LockPolicy::Frozen => live.differences(&Generation::describe(profile, &path, manifest, &lock)),
+        LockPolicy::Locked | LockPolicy::Update => {
+            // Where a component's file cannot be read, nothing is taken for unchanged.
+            let all_stale = || manifest.extensions.keys().map(|name| (name.clone(), Staleness::NotLocked)).collect();
+            let stale = lock::stale(context, manifest, &lock).unwrap_or_else(|_| all_stale());
+            let fresh = |(name, entry): (&ExtensionName, &LockEntry)| {
+                (!stale.contains_key(name)).then(|| (name.clone(), entry.clone()))
+            };
+            let fresh = Lock { entries: lock.entries.iter().filter_map(fresh).collect() };
+            let mut described = Generation::describe(profile, &path, manifest, &fresh);
+            let unlocked = manifest.extensions.iter().filter(|(name, _)| stale.contains_key(*name));
+            described.extensions.extend(unlocked.map(|(name, extension)| LiveExtension::unlocked(name, extension)));
+            described.extensions.sort_by(|a, b| a.name.cmp(&b.name));
+            live.differences(&described)
+        }
+    };
+    Err(Error::OtherManifest { profile: profile.clone(), made_by: live.manifest.clone(), differences })
+}
+
+/// A set that is wanted, and the plan to get there.
+pub(crate) struct Work {
+    generation: Generation,
+    lock: Lock,
+    inventory: Inventory,
+    plan: Plan,
+    manifest: Manifest,
+    /// For the person, once it is clear that this is the work to be done.
+    warnings: Vec<String>,
+}
+
+impl Work {
+    /// A generation that is there already, and the plan that makes it live again.
+    pub fn of_generation(generation: Generation, inventory: Inventory, plan: Plan, warnings: Vec<String>) -> Self {
+        let (lock, manifest) = Default::default();
+        Self { generation, lock, inventory, plan, manifest, warnings }
+    }
+
+    /// Takes stock and plans.
+    fn new(context: &Context, wish: Wish, lock: Lock, mode: Mode) -> Result<Self, Error> {
+        let Wish { profile, manifest, live, mut warnings } = wish;
+        let notes = match mode {
+            Mode::Write => Notes::Write,
+            Mode::Preview => Notes::Leave,
+        };
+        check_grants(&manifest, &lock)?;
+        warnings.extend(unused_grants(&manifest, &lock));
+        let path = context.project.manifest().display().to_string();
+        let generation = Generation::describe(&profile, &path, &manifest, &lock);
+        let stock = scan(&context.paths, wanted(&generation, &lock)?, notes)?;
+        let inventory = Inventory { live, generations: generations::numbers(&context.paths, &profile)?, ..stock };
+        let plan = Plan::for_sync(&generation, &lock, &inventory);
+        Ok(Self { generation, lock, inventory, plan, manifest, warnings })
+    }
+
+    /// Notes that there is nothing to do, for the next to see at a glance.
+    fn note(&self, glance: &Glance<'_>) {
+        if let (Some((number, live)), true) = (&self.inventory.live, self.warnings.is_empty())
+            && let Ok(wanted) = wanted(&self.generation, &self.lock)
+        {
+            let (profile, extensions) = (live.profile.clone(), live.extensions.len());
+            let answer = UpToDate { profile, generation: Some(*number), extensions };
+            glance.note_sync(&self.manifest, wanted, answer);
+        }
+    }
+
+    /// The report of a plan that is empty, or that is only shown.
+    fn unrun(&self, context: &Context, lock: Option<LockReport>) -> SyncReport {
+        context.warn(&self.warnings);
+        let would_lock = lock.as_ref().is_some_and(|lock| lock.outcome == LockOutcome::WouldChange);
+        let outcome = if self.plan.is_empty() && !would_lock { SyncOutcome::UpToDate } else { SyncOutcome::Planned };
+        self.report(context, lock, outcome, StepReport::planned(&self.plan))
+    }
+
+    /// Runs the plan, if there is anything in it.
+    pub fn run(self, context: &Context, lock: Option<LockReport>) -> Result<SyncReport, Error> {
+        if self.plan.is_empty() {
+            return Ok(self.unrun(context, lock));
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let activated = now.map_or(0, |since| since.as_secs());
+        let live = self.inventory.live.as_ref().map(|(_, live)| live);
+        let target = Arc::new(Target {
+            generation: Generation { activated, ..self.generation.clone() },
+            lock: self.lock.clone(),
+            confirmed: live.map(|live| live.extensions.clone()).unwrap_or_default(),
+        });
+        context.warn(&self.warnings);
+        self.warn_of_damage(context);
+        let registry = context.registry(&self.manifest.registries)?;
+        let blobs = Blobs::new(&context.paths);
+        let workshop = Workshop::new(context, &registry, &blobs, Some(&target));
+        let outcomes = apply(&workshop, &self.plan)?;
+        let mut steps = StepReport::planned(&self.plan);
+        for (step, outcome) in steps.iter_mut().zip(outcomes) {
+            step.outcome = outcome;
+        }
+        // Old generations that stay are untidy, no more: the next sync that activates one removes them.
+        let (prunes, needed): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step.action == "prune");
+        for fault in prunes.iter().filter_map(|step| step.fault()) {
+            context.observer.notice(&Event::Warning { message: &fault.message });
+        }
+        let done = needed.iter().all(|step| step.outcome == StepOutcome::Done);
+        let outcome = if done { SyncOutcome::Done } else { SyncOutcome::Failed };
+        let mut report = self.report(context, lock, outcome, steps);
+        report.functions = Some(workshop.functions.take()).filter(|counts| *counts != FunctionCounts::default());
+        if done { Ok(report) } else { Err(Error::Incomplete(Box::new(report))) }
+    }
+
+    /// One warning a run of what was found damaged; the plan mends it.
+    fn warn_of_damage(&self, context: &Context) {
+        let mut names: BTreeSet<&ExtensionName> = BTreeSet::new();
+        let mut first = None;
+        for (_, step) in self.plan.steps() {
+            if matches!(step.reason, Reason::Damaged(_) | Reason::CodeDamaged(_)) {
+                names.extend(&step.extensions);
+                first.get_or_insert(&step.reason);
+            }
+        }
+        if let Some(reason) = first {
+            let names: Vec<&str> = names.into_iter().map(ExtensionName::as_str).collect();
+            let message = format!("what is kept of {} is made again: {reason}", names.join(", "));
+            context.observer.notice(&Event::Warning { message: &message });
+        }
+    }
+
+    fn report(
+        &self,
+        context: &Context,
+        lock: Option<LockReport>,
+        outcome: SyncOutcome,
+        steps: Vec<StepReport>,
+    ) -> SyncReport {
+        let activates = |step: &&StepReport| ["activate", "rollback"].contains(&step.action);
+        let activated = steps.iter().filter(activates).find(|step| step.outcome == StepOutcome::Done);
+        let before = self.inventory.live.as_ref().map(|(number, _)| *number);
+        let mut own: BTreeMap<&ExtensionName, Vec<&StepReport>> = BTreeMap::new();
+        for step in steps.iter().filter(|step| !activates(step)) {
+            step.extensions.iter().for_each(|name| own.entry(name).or_default().push(step));
+        }
+        let own = |extension: &LiveExtension| own.get(&extension.name).map(Vec::as_slice).unwrap_or_default();
+        let wanted = self.generation.extensions.iter();
+        let extensions = wanted.map(|extension| self.extension(extension, outcome, own(extension))).collect();
+        let live = self.inventory.live.as_ref().map(|(_, live)| live);
+        let nothing = self.generation.emptied();
+        SyncReport {
+            changes: live.unwrap_or(&nothing).differences(&self.generation),
+            profile: self.generation.profile.clone(),
+            manifest: context.project.shown_manifest(),
+            outcome,
+            lock,
+            generation: activated.and_then(|step| step.generation).or(before),
+            steps,
+            extensions,
+            functions: None,
+        }
+    }
+
+    fn extension(&self, extension: &LiveExtension, outcome: SyncOutcome, own: &[&StepReport]) -> ExtensionReport {
+        let faults: Vec<Fault> = own.iter().filter_map(|step| step.fault()).cloned().collect();
+        let status = match outcome {
+            SyncOutcome::UpToDate | SyncOutcome::Done => ExtensionStatus::Live,
+            _ if !faults.is_empty() => ExtensionStatus::Failed,
+            _ if own.iter().all(|step| step.outcome == StepOutcome::Done) => self.unactivated(extension),
+            _ => ExtensionStatus::Pending,
+        };
+        ExtensionReport {
+            name: extension.name.clone(),
+            source: extension.source(),
+            component: extension.component,
+            capabilities: shown(&extension.capabilities),
+            status,
+            faults,
+        }
+    }
+
+    /// The status of an extension with nothing left to do, in a set that was not activated.
+    fn unactivated(&self, extension: &LiveExtension) -> ExtensionStatus {
+        let live = self.inventory.live.as_ref().is_some_and(|(_, live)| live.extensions.contains(extension));
+        if live { ExtensionStatus::Live } else { ExtensionStatus::Ready }
+    }
+}
+
+/// What the plan of a target needs to know about.
+pub(crate) fn wanted(target: &Generation, lock: &Lock) -> Result<Wanted, Error> {
+    let is_needed = |metering| target.extensions.iter().any(|extension| extension.metering() == metering);
+    let mut wanted = Wanted { engines: engine_keys(is_needed)?, ..Wanted::default() };
+    for extension in &target.extensions {
+        wanted.blobs.insert(extension.component);
+        let entry = lock.entries.get(&extension.name);
+        wanted.blobs.extend(entry.into_iter().flat_map(|entry| entry.source.documents()));
+        if let Some(engine) = wanted.engines.get(extension.metering()).cloned() {
+            wanted.code.insert((extension.component, engine));
+        }
+    }
+    Ok(wanted)
+}

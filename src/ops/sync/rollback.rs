@@ -1,0 +1,77 @@
+//! `rollback`: makes an earlier generation active again. It needs no network, and compiles only what the cache has lost.
+
+use crate::model::lock::Lock;
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::generation::Generation;
+use crate::model::plan::inventory::{Held, Inventory};
+use crate::model::plan::{Action, Plan};
+use crate::model::report::SyncReport;
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::ops::policy::checks::{check_live_sources, read_policy};
+use crate::ops::policy::preopens;
+use crate::store::integrity::scan::{Notes, scan};
+use crate::store::{self, generations};
+
+use super::{Work, wanted};
+
+/// Makes the generation of this number live, or the one before the live one.
+///
+/// # Errors
+/// [`Error::NoGeneration`], [`Error::NoEarlier`] or [`Error::NothingLive`] if there is none, [`Error::NotWhole`] if what it needs is lost,
+/// [`Error::PolicyChanged`], [`Error::Extensions`] or [`Error::WrittenByOther`] if this machine no longer allows it; then nothing
+/// was changed.
+pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -> Result<SyncReport, Error> {
+    let _guard = context.guard()?;
+    let paths = &context.paths;
+    let live = match generations::live(paths, profile) {
+        // Whoever says where to go need not know where we are.
+        Err(store::Error::UnknownLive { .. }) if number.is_some() => None,
+        live => live?,
+    };
+    let known = generations::numbers(paths, profile)?;
+    let number = match (number, &live) {
+        (Some(number), _) if known.contains(&number) => number,
+        (Some(number), _) => return Err(Error::NoGeneration { profile: profile.clone(), number, known }),
+        (None, Some((live, _))) => {
+            known.range(..live).next_back().copied().ok_or_else(|| Error::NoEarlier { profile: profile.clone() })?
+        }
+        (None, None) => return Err(Error::NothingLive { profile: profile.clone() }),
+    };
+    let target = generations::read(paths, profile, number)?;
+    check_policy(context, &target)?;
+    let unusable = preopens::check_generation(context, &target)?;
+    let warnings = unusable.iter().map(ToString::to_string).collect();
+    let is_live = live.as_ref().is_some_and(|(live, _)| *live == number);
+    let stock = scan(paths, wanted(&target, &Lock::default())?, Notes::Write)?;
+    let inventory = Inventory { live, generations: known, ..stock };
+    let plan = Plan::for_rollback(number, is_live, &target, &inventory);
+    check_whole(number, &plan, &target, &inventory)?;
+    Work::of_generation(target, inventory, plan, warnings).run(context, None)
+}
+
+/// Holds a generation against what the machine's policy says by now.
+fn check_policy(context: &Context, target: &Generation) -> Result<(), Error> {
+    let policy = read_policy(&context.user)?;
+    check_live_sources(&policy.sources, &target.extensions)?;
+    for extension in &target.extensions {
+        if extension.limits.at_most(&policy.most).metering() != extension.metering() {
+            return Err(Error::PolicyChanged { name: extension.name.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses if a component is lost that has to be compiled.
+fn check_whole(number: u64, plan: &Plan, target: &Generation, inventory: &Inventory) -> Result<(), Error> {
+    let to_compile = plan.steps().flat_map(|(_, step)| match step.action {
+        Action::Compile { .. } => step.extensions.as_slice(),
+        _ => &[],
+    });
+    let is_lost = |name: &&ExtensionName| {
+        let extension = target.extensions.iter().find(|extension| extension.name == **name);
+        extension.is_none_or(|extension| inventory.blobs.get(&extension.component) != Some(&Held::Good))
+    };
+    let lost: Vec<ExtensionName> = to_compile.filter(is_lost).cloned().collect();
+    if lost.is_empty() { Ok(()) } else { Err(Error::NotWhole { number, lost }) }
+}
