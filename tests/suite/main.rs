@@ -10,6 +10,7 @@ mod support;
 mod bundles;
 mod call;
 mod check;
+mod code;
 mod compiling;
 mod components;
 mod crashes;
