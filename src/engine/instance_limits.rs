@@ -11,8 +11,9 @@ use wasmparser::{
     ComponentTypeDeclaration, ComponentTypeRef, CoreType, Instance, InstanceTypeDeclaration, Parser, Payload,
 };
 
-use super::inspect::InspectError;
 use crate::model::text::shorten;
+
+use super::inspect::InspectError;
 
 /// One bound: what is counted, as messages say it, and how many of it there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub const EXPORTS: Bound = Bound { what: "exports", most: 10_000 };
 /// Bytes of a name that is imported or exported.
 pub const NAME: Bound = Bound { what: "bytes in the name of an import or export", most: 1_000 };
 
-/// Every bound but that of the size of a component, which is [`MAX_COMPONENT`](crate::model::plan::MAX_COMPONENT).
+/// Every bound but that of the size of a component, which is [`MAX_COMPONENT`](crate::model::bounds::MAX_COMPONENT).
 pub const BOUNDS: [Bound; 10] = [
     CORE_INSTANCES,
     COMPONENT_INSTANCES,

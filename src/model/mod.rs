@@ -8,6 +8,7 @@
 //! three and [`schedule`] hands out its steps; [`event`] and [`report`] are what a run says.
 
 pub mod authenticated_code;
+pub mod bounds;
 pub mod capability;
 pub mod component_kind;
 pub mod digest;
@@ -26,4 +27,4 @@ pub mod text;
 pub mod toml;
 pub mod version;
 
-pub use toml::document::MAX_FILE;
+pub use bounds::MAX_FILE;

@@ -7,8 +7,8 @@
 use oci_client::manifest::{OciDescriptor, OciImageIndex, OciImageManifest};
 use serde::Deserialize;
 
+use crate::model::bounds::MAX_COMPONENT;
 use crate::model::digest::{Digest, DigestError};
-use crate::model::plan::MAX_COMPONENT;
 use crate::model::text::shorten;
 
 /// The media types that say that a layer is wasm. A lone layer of another type is told by its first bytes.

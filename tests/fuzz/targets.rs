@@ -9,8 +9,10 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use serde_json::{Value, json};
+
 use sesame::engine::inspect::{import_part, inspect, read_interface, world};
 use sesame::engine::metadata::annotations;
+use sesame::model::bounds::MAX_COMPONENT;
 use sesame::model::capability::{Capability, Scope};
 use sesame::model::component_kind::Kind;
 use sesame::model::digest::Digest;
@@ -19,7 +21,6 @@ use sesame::model::lock::{Lock, LockEntry, LockedSource};
 use sesame::model::manifest::edit::{Change, WrittenSource, add_entry, remove_entry};
 use sesame::model::manifest::{ComponentSource, DropIn, Extension, Manifest, ManifestSource};
 use sesame::model::name::ExtensionName;
-use sesame::model::plan::MAX_COMPONENT;
 use sesame::model::reference::{OciReference, OciRepository};
 use sesame::model::text::escape;
 use sesame::model::toml::problem::Problem;

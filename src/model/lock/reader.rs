@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::bounds::MAX_COMPONENT;
 use crate::model::digest::Digest;
-use crate::model::manifest::reader::normalize;
+use crate::model::manifest::file_path::normalize;
 use crate::model::name::ExtensionName;
-use crate::model::plan::MAX_COMPONENT;
 use crate::model::reference::OciReference;
 use crate::model::toml::document::{FINISH_THE_MERGE, Fields, Text};
 use crate::model::toml::problem::Problem;
@@ -13,11 +13,30 @@ use crate::model::toml::problem::Problem;
 use super::merge::sides;
 use super::{Lock, LockEntry, LockedSource, VERSION};
 
+/// What to do about a lock that cannot be read.
+const RESTORE: &str = "restore the file from git, or delete it and run `sesame lock`";
+
 /// What to do about the markers that git leaves.
 const MERGE: &str = "`sesame lock` merges the two sides; finish the merge of sesame.toml first";
 
+impl Lock {
+    /// Reads a lock; `file` is what it is called in messages.
+    ///
+    /// # Errors
+    /// Every problem found, each with its place.
+    pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, Vec<Problem>> {
+        read(file, bytes).map_err(|mut problems| {
+            problems.sort_by_key(|problem| (problem.line, problem.column));
+            for problem in &mut problems {
+                problem.help.get_or_insert_with(|| RESTORE.to_owned());
+            }
+            problems
+        })
+    }
+}
+
 /// Reads a lock, and notes every problem on the way.
-pub(crate) fn read(file: &str, bytes: &[u8]) -> Result<Lock, Vec<Problem>> {
+fn read(file: &str, bytes: &[u8]) -> Result<Lock, Vec<Problem>> {
     let text = Text::new(file, bytes).map_err(|problem| vec![problem])?;
     let table = text.parse().map_err(|mut problems| {
         for problem in &mut problems {

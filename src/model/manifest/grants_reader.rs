@@ -7,7 +7,7 @@ use crate::model::toml::document::{Fields, Text, Value, type_name};
 use crate::model::toml::problem::Problem;
 
 use super::Form;
-use super::reader::normalize;
+use super::file_path::normalize;
 
 /// Every grant of the table; what is `false` or an empty list grants nothing.
 pub(crate) fn read_grants<'a>(

@@ -4,6 +4,7 @@
 //! lexically; whether a file exists is for others to find out.
 
 pub mod edit;
+pub mod file_path;
 pub(crate) mod grants_reader;
 pub(crate) mod reader;
 
@@ -11,16 +12,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::capability::Grants;
 use super::engine_key::Metering;
 use super::name::{ExtensionName, ProfileName};
 use super::reference::{OciReference, OciRepository};
 use super::registries::Registries;
-use super::toml::problem::Problem;
 use super::version::Requirement;
-
-use reader::Reader;
-use serde::{Deserialize, Serialize};
 
 /// A manifest file as read from the disk.
 #[derive(Debug, Clone)]
@@ -188,31 +187,11 @@ impl Limits {
 /// Settings by dotted key. A string is held bare, any other value as its TOML text.
 pub type Config = BTreeMap<String, String>;
 
-impl Manifest {
-    /// Reads `sesame.toml` and the drop-ins beside it.
-    ///
-    /// # Errors
-    /// Every problem of every file, in the order of the files.
-    pub fn parse(main: &ManifestSource, drop_ins: &[DropIn]) -> Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let mut reader = Reader::default();
-        let mut note = |read: Result<(), Vec<Problem>>| {
-            let mut found = read.err().unwrap_or_default();
-            found.sort_by_key(|problem| (problem.line, problem.column));
-            problems.extend(found);
-        };
-        note(reader.read_main(main));
-        for drop_in in drop_ins {
-            note(reader.read_drop_in(drop_in));
-        }
-        if problems.is_empty() { Ok(reader.manifest) } else { Err(problems) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::capability::{Capability, Scope, shown};
+    use crate::model::toml::problem::Problem;
 
     fn parse(text: &str) -> Result<Manifest, Vec<Problem>> {
         let source = ManifestSource { file: "sesame.toml".into(), folder: "/project".into(), bytes: text.into() };

@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::model::capability::Grants;
+use crate::model::manifest::file_path::normalize;
 use crate::model::name::ExtensionName;
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::reader::{Whose, read_registries};
@@ -16,6 +17,27 @@ use crate::model::version::Requirement;
 
 use super::grants_reader::read_grants;
 use super::{ComponentSource, Config, DropIn, Extension, Form, Limits, Manifest, ManifestSource, OciRange};
+
+impl Manifest {
+    /// Reads `sesame.toml` and the drop-ins beside it.
+    ///
+    /// # Errors
+    /// Every problem of every file, in the order of the files.
+    pub fn parse(main: &ManifestSource, drop_ins: &[DropIn]) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut reader = Reader::default();
+        let mut note = |read: Result<(), Vec<Problem>>| {
+            let mut found = read.err().unwrap_or_default();
+            found.sort_by_key(|problem| (problem.line, problem.column));
+            problems.extend(found);
+        };
+        note(reader.read_main(main));
+        for drop_in in drop_ins {
+            note(reader.read_drop_in(drop_in));
+        }
+        if problems.is_empty() { Ok(reader.manifest) } else { Err(problems) }
+    }
+}
 
 /// Reads file after file into one manifest.
 #[derive(Default)]
@@ -271,23 +293,6 @@ fn read_config<'a>(text: &Text<'_>, fields: &Fields<'a>, problems: &mut Vec<Prob
 
 fn same_version(version: &str, tag: &str) -> bool {
     version.strip_prefix('v').unwrap_or(version) == tag.strip_prefix('v').unwrap_or(tag)
-}
-
-/// `path` below `prefix`, with `.` and `..` resolved by their text; none where no file name is left.
-pub(crate) fn normalize(prefix: &str, path: &str) -> Option<String> {
-    let absolute = path.starts_with('/');
-    let mut parts: Vec<&str> = Vec::new();
-    let prefix = if absolute { "" } else { prefix };
-    for part in prefix.split('/').chain(path.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
-            ".." if absolute => {}
-            part => parts.push(part),
-        }
-    }
-    let named = !matches!(path.rsplit('/').next(), None | Some("" | "." | ".."));
-    named.then(|| format!("{}{}", if absolute { "/" } else { "" }, parts.join("/")))
 }
 
 /// A value as TOML text; a string bare.

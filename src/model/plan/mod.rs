@@ -13,23 +13,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
+use crate::model::bounds::MAX_MANIFEST;
+
 use super::digest::Digest;
 use super::engine_key::{EngineKey, Metering};
 use super::lock::{Lock, LockEntry, LockedSource};
 use super::name::{ExtensionName, ProfileName};
 use super::reference::OciReference;
-
 use generation::{Generation, LiveExtension};
 use inventory::{Held, Inventory};
 
 /// How many generations of a profile are kept.
 pub const KEPT_GENERATIONS: usize = 10;
-
-/// The largest manifest or index that is fetched, in bytes.
-pub const MAX_MANIFEST: u64 = 4 << 20;
-
-/// The largest component that is fetched, in bytes. Those of Python and JavaScript have 12 to 40 MiB.
-pub const MAX_COMPONENT: u64 = 512 << 20;
 
 /// A graph of steps; an edge leads from a step to one that needs it done.
 #[derive(Debug, Default)]

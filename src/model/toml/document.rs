@@ -8,12 +8,10 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::model::bounds::MAX_FILE;
 use crate::model::text::nearest;
 
 use super::problem::{Lines, Problem};
-
-/// The largest manifest or lock that is read, in bytes.
-pub const MAX_FILE: usize = 16 << 20;
 
 /// What to do about merge-conflict markers.
 pub(crate) const FINISH_THE_MERGE: &str = "finish the merge first";

@@ -6,10 +6,11 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Component, Path};
 
+use crate::model::bounds::MAX_COMPONENT;
 use crate::model::digest::Digest;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::Manifest;
-use crate::model::plan::{MAX_COMPONENT, Need, Plan};
+use crate::model::plan::{Need, Plan};
 use crate::model::report::bundle::ExportReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;

@@ -16,13 +16,13 @@ use crate::host::linker::LinkError;
 use crate::host::load::LoadError;
 use crate::host::termination::{Cause, Stop};
 use crate::host::values::ValueError;
+use crate::model::bounds::MAX_COMPONENT;
 use crate::model::capability::Capability;
 use crate::model::digest::Digest;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::lock::{LockChange, Staleness};
 use crate::model::manifest::edit::EditError;
 use crate::model::name::{ExtensionName, NameError, ProfileName};
-use crate::model::plan::MAX_COMPONENT;
 use crate::model::plan::generation::LiveExtension;
 use crate::model::report::SyncReport;
 use crate::model::text::{count, list, list_by, nearest, shorten};
@@ -125,7 +125,7 @@ pub enum Error {
     BadSize { name: ExtensionName, what: String },
     #[error("`{name}` is not what sesame.lock says: {what}")]
     NotAsLocked { name: ExtensionName, what: String },
-    #[error("the lock would have {size} bytes, and at most {limit} are read", limit = crate::model::MAX_FILE)]
+    #[error("the lock would have {size} bytes, and at most {limit} are read", limit = crate::model::bounds::MAX_FILE)]
     LockTooLarge { size: usize },
     #[error("{} failed", failed_list(.0))]
     Incomplete(Box<SyncReport>),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::host::grants;
-use crate::model::MAX_FILE;
+use crate::model::bounds::MAX_FILE;
 use crate::model::capability::{Capability, everything};
 use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockedSource};

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
+use crate::model::bounds::MAX_COMPONENT;
 use crate::model::component_kind::Kind;
 use crate::model::digest::Digest;
-use crate::model::plan::MAX_COMPONENT;
 use crate::ops::error::Error;
 use crate::store::blobs::hash;
 use crate::user_files;

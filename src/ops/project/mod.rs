@@ -19,7 +19,6 @@ use crate::user_files;
 
 use super::error::{Error, Foreign};
 use super::policy::links::canonical;
-
 use files::{ComponentFile, hash_component, read_file};
 
 /// The name of the manifest.
@@ -427,4 +426,4 @@ fn user() -> u32 {
 }
 
 /// A little more of a manifest or lock than its limit is enough to refuse it.
-const READ: u64 = crate::model::MAX_FILE as u64 + 1;
+const READ: u64 = crate::model::bounds::MAX_FILE as u64 + 1;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::model::MAX_FILE;
+use crate::model::bounds::MAX_FILE;
 use crate::model::reference::RegistryHost;
 use crate::model::registries::{Registries, RegistryPattern};
 use crate::model::report::registry::{Access, Credentials, LoginReport, LogoutReport, RegistryReport};

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::compiler::client::Compiler;
 use crate::engine::metadata;
+use crate::model::bounds::MAX_MANIFEST;
 use crate::model::digest::Digest;
-use crate::model::plan::MAX_MANIFEST;
 use crate::model::reference::destination::Destination;
 use crate::model::report::registry::PushReport;
 use crate::ops::context::Context;

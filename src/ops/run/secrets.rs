@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use toml_edit::{DocumentMut, Item};
 
 use crate::host::backends::{SecretRead, SecretWrite};
-use crate::model::MAX_FILE;
+use crate::model::bounds::MAX_FILE;
 use crate::ops::error::Error;
 use crate::store::write;
 use crate::user_files;

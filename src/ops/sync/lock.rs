@@ -4,11 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 
 use crate::compiler::client::Compiler;
-use crate::model::MAX_FILE;
+use crate::model::bounds::MAX_FILE;
 use crate::model::digest::Digest;
 use crate::model::fault::Fault;
 use crate::model::lock::merge::Merged;

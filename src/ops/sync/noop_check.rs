@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::engine::key::engine_keys;
-use crate::model::MAX_FILE;
+use crate::model::bounds::MAX_FILE;
 use crate::model::capability::Capability;
 use crate::model::engine_key::{EngineKey, EngineKeys};
 use crate::model::manifest::{ComponentSource, Extension, Manifest};

@@ -13,8 +13,8 @@ use std::path::Path;
 use oci_client::manifest::{OciImageIndex, OciImageManifest};
 use serde_json::{Value, json};
 
+use crate::model::bounds::MAX_MANIFEST;
 use crate::model::digest::{Digest, DigestError};
-use crate::model::plan::MAX_MANIFEST;
 use crate::registry::artifact::{INDEX, MANIFEST};
 use crate::registry::error::Error;
 use crate::registry::publish::package::{TITLE, descriptor};

@@ -14,8 +14,8 @@ use oci_client::manifest::OciImageIndex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::model::bounds::MAX_MANIFEST;
 use crate::model::digest::Digest;
-use crate::model::plan::MAX_MANIFEST;
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::text::shorten;
 use crate::user_files;

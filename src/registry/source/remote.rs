@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use reqwest::header::{ACCEPT, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
+use crate::model::bounds::MAX_MANIFEST;
 use crate::model::digest::Digest;
-use crate::model::plan::MAX_MANIFEST;
 use crate::model::reference::{OciReference, OciRepository};
 use crate::registry::artifact;
 use crate::registry::auth::{Action, Scope};

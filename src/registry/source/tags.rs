@@ -8,7 +8,7 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use crate::model::plan::MAX_MANIFEST;
+use crate::model::bounds::MAX_MANIFEST;
 use crate::registry::auth::Action;
 use crate::registry::error::Error;
 use crate::registry::http::client::Request;
