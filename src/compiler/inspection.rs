@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::compile::CompileError;
-use crate::engine::inspect::{InspectError, Interface};
+use crate::engine::error::InspectError;
+use crate::engine::inspect::Interface;
 use crate::host::linker::LinkError;
 use crate::model::function_cache::FunctionCounts;
 

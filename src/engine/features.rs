@@ -3,7 +3,8 @@
 use wasmparser::{BinaryReaderError, WasmFeatures};
 
 use super::config::FEATURES;
-use super::inspect::{InspectError, validate};
+use super::error::InspectError;
+use super::validate::validate;
 
 /// How many features are looked for one after the other.
 const MOST: usize = 8;

@@ -1,20 +1,17 @@
 //! What a component imports and exports, read from its bytes; nothing is compiled and no publisher is believed.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use wasmparser::types::Types;
-use wasmparser::{
-    BinaryReaderError, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
-    FuncToValidate, FuncValidatorAllocations, FunctionBody, InstanceTypeDeclaration, Parser, Payload, TypeBounds,
-    ValidPayload, Validator, ValidatorResources, WasmFeatures,
-};
+use wasmparser::{BinaryReaderError, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType, ComponentTypeRef, InstanceTypeDeclaration, Parser, Payload, TypeBounds};
 
+use crate::engine::error::InspectError;
+use crate::engine::validate::Outline;
 use crate::model::component_kind::Kind;
-use crate::model::text::{shorten, shorten_message};
+use crate::model::text::shorten;
 
 use super::config::FEATURES;
 use super::features::missing;
@@ -27,38 +24,6 @@ pub struct Interface {
     pub imports: BTreeSet<String>,
     /// Interfaces, or the bare names of functions.
     pub exports: BTreeSet<String>,
-}
-
-/// Why a component cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum InspectError {
-    #[error("it is {0}")]
-    NotAComponent(Kind),
-    #[error("it is not a valid component: {0}")]
-    Invalid(String),
-    #[error("it imports {what} `{name}`, which no host can give it")]
-    Import { what: Cow<'static, str>, name: String },
-    #[error("it exports {what} `{name}`, which no host can run")]
-    Export { what: Cow<'static, str>, name: String },
-    #[error("it is a WIT package: interfaces without the code of an extension")]
-    WitPackage,
-    #[error("it needs {}, which this host does not have", features.join(" and "))]
-    Features { features: Vec<String> },
-    #[error("it has {found} {what}, and at most {most} are allowed")]
-    TooMany { what: Cow<'static, str>, found: u64, most: u64 },
-    #[error("it imports or exports a name of {length} bytes, and at most {most} are allowed: `{name}`")]
-    LongName {
-        /// Its beginning.
-        name: String,
-        length: u64,
-        most: u64,
-    },
-}
-
-impl From<BinaryReaderError> for InspectError {
-    fn from(error: BinaryReaderError) -> Self {
-        Self::Invalid(format!("{} (at offset {:#x})", shorten_message(error.message()), error.offset()))
-    }
 }
 
 /// Validates a component's bytes and reads its interface.
@@ -74,51 +39,6 @@ pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
         Err(error) => return Err(missing(bytes, error)),
     };
     read(bytes, &outline)
-}
-
-/// Whether bytes are a valid component under some features.
-pub(crate) fn validate(bytes: &[u8], features: WasmFeatures) -> Result<(), BinaryReaderError> {
-    Outline::read(bytes, features)?.validated().map(drop)
-}
-
-/// A component whose sections are valid, and the bodies of functions that are still to be.
-struct Outline<'a> {
-    /// None only if there is no end, which is an error before.
-    types: Option<Types>,
-    bodies: Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'a>)>,
-}
-
-impl<'a> Outline<'a> {
-    fn read(bytes: &'a [u8], features: WasmFeatures) -> Result<Self, BinaryReaderError> {
-        let mut validator = Validator::new_with_features(features);
-        let (mut bodies, mut types) = (Vec::new(), None);
-        for payload in Parser::new(0).parse_all(bytes) {
-            match validator.payload(&payload?)? {
-                ValidPayload::Func(function, body) => bodies.push((function, body)),
-                // The last one is that of the component itself.
-                ValidPayload::End(ended) => types = Some(ended),
-                _ => {}
-            }
-        }
-        Ok(Self { types, bodies })
-    }
-
-    /// Validates the bodies on the rayon pool that it is called from.
-    fn validated(mut self) -> Result<Self, BinaryReaderError> {
-        validate_bodies(std::mem::take(&mut self.bodies))?;
-        Ok(self)
-    }
-}
-
-fn validate_bodies(
-    bodies: Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'_>)>,
-) -> Result<(), BinaryReaderError> {
-    bodies.into_par_iter().try_for_each_init(FuncValidatorAllocations::default, |allocations, (function, body)| {
-        let mut validator = function.into_validator(std::mem::take(allocations));
-        validator.validate(&body)?;
-        *allocations = validator.into_allocations();
-        Ok(())
-    })
 }
 
 /// Reads the interface of a component that was validated, or is validated by being compiled. Imports that only name types

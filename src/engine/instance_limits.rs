@@ -13,7 +13,7 @@ use wasmparser::{
 
 use crate::model::text::shorten;
 
-use super::inspect::InspectError;
+use super::error::InspectError;
 
 /// One bound: what is counted, as messages say it, and how many of it there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

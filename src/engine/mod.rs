@@ -4,9 +4,11 @@
 
 pub mod compile;
 pub mod config;
+pub mod error;
 mod features;
 pub mod function_cache;
 pub mod inspect;
 pub mod instance_limits;
 pub mod key;
 pub mod metadata;
+pub mod validate;

@@ -12,6 +12,7 @@ use crate::model::report::event::{Event, Observer};
 use crate::registry::auth::secret::Credential;
 use crate::registry::source::selection::{Network, Reach, Registry};
 use crate::store::integrity::store_permissions;
+use crate::store::owner;
 use crate::store::paths::StorePaths;
 use crate::store::store_lock::{self, Guard};
 
@@ -145,7 +146,7 @@ impl Context {
 
     /// The same for whoever mends it.
     pub(crate) fn guard_as_it_is(&self) -> Result<Guard, Error> {
-        store_permissions::check_owner(&self.paths)?;
+        owner::check_owner(&self.paths)?;
         let interrupted = || self.interrupt.is_set();
         let wait = |holder: &str| self.observer.notice(&Event::Waiting { holder });
         Ok(store_lock::acquire(&self.paths, &self.holder, interrupted, wait)?)

@@ -8,9 +8,11 @@ use crate::model::component_kind::{Kind, SNIFF};
 use crate::model::digest::{Digest, Hasher};
 use crate::model::plan::{Blob, Role};
 
+use super::error::Error;
 use super::integrity::quarantine;
 use super::paths::StorePaths;
-use super::{Error, open_any, open_trusted, write};
+use super::trusted_files::{open_any, open_trusted};
+use super::write;
 
 /// The blobs of a store, and, for runs that must not write to it, of a temporary store in front of it.
 #[derive(Debug, Clone)]

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 use crate::model::name::ProfileName;
 use crate::model::plan::generation::{Generation, OLDEST_VERSION, VERSION};
+use crate::store::owner;
 
-use super::integrity::fsck::{is_damage, unread};
-use super::integrity::store_permissions;
+use super::error::{Error, is_damage, unread};
 use super::paths::StorePaths;
+use super::trusted_files::{entries, open_any, open_trusted};
 use super::write::{self, Durability};
-use super::{Error, entries, open_any, open_trusted};
 
 /// The profiles that there are. Folders with other names are not profiles.
 ///
@@ -88,7 +88,7 @@ pub fn hold_live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u6
 /// [`Error::UnknownLive`] if it cannot be told.
 pub fn current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<u64>, Error> {
     let path = paths.current(profile);
-    let opened = open_trusted(&path).map_err(|error| match store_permissions::check_owner(paths) {
+    let opened = open_trusted(&path).map_err(|error| match owner::check_owner(paths) {
         // Where the whole store is another user's, that says more than what is wrong with one file.
         Err(foreign) => foreign,
         Ok(()) => match why_unusable(error) {

@@ -4,10 +4,10 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::integrity::fsck::is_damage;
+use super::error::{Error, is_damage};
 use super::paths::StorePaths;
+use super::trusted_files::open_trusted;
 use super::write::{self, Durability};
-use super::{Error, open_trusted};
 
 /// The secret itself. Never shown, never in an error.
 pub struct Key(pub(crate) [u8; 32]);

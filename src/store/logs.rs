@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::paths::StorePaths;
-use super::{Error, open_trusted, write};
 use crate::model::name::ExtensionName;
 use crate::model::text::time;
+
+use super::error::Error;
+use super::paths::StorePaths;
+use super::trusted_files::open_trusted;
+use super::write;
 
 /// How large a log grows before it becomes the old one, in bytes. There is one old one.
 pub const MAX_LOG: u64 = 1 << 20;

@@ -4,8 +4,9 @@ use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read as _, Seek as _};
 use std::time::Duration;
 
+use super::error::Error;
 use super::paths::StorePaths;
-use super::{Error, generations, write};
+use super::{generations, write};
 
 /// How long one look at the lock is apart from the next.
 const ROUND: Duration = Duration::from_millis(20);

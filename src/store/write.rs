@@ -12,7 +12,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::Error;
+use super::error::Error;
 
 /// How many links in a row are followed.
 const LINKS: usize = 16;

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use crate::compiler::inspection::Unusable;
 use crate::engine::compile::CompileError;
-use crate::engine::inspect::InspectError;
+use crate::engine::error::InspectError;
 use crate::host::functions::NoFunction;
 use crate::host::load::LoadError;
 use crate::host::termination::Cause;

@@ -14,9 +14,8 @@ use crate::ops::error::Error;
 use crate::ops::project::Project;
 use crate::registry::artifact::{self, Artifact};
 use crate::store::blobs::Blobs;
-use crate::store::integrity::store_permissions;
 use crate::store::paths::StorePaths;
-use crate::store::{self, generations};
+use crate::store::{self, generations, owner};
 
 /// Everything that something is needed for.
 #[derive(Default)]
@@ -56,7 +55,7 @@ impl Roots {
     /// # Errors
     /// [`Error::Store`] if the folders cannot be read.
     pub fn read_all(paths: &StorePaths) -> Result<(Self, Vec<Unread>), Error> {
-        store_permissions::check_owner(paths)?;
+        owner::check_owner(paths)?;
         let mut roots = Self { generations: Vec::new(), locks: BTreeMap::new() };
         let mut unread = Vec::new();
         for profile in generations::profiles(paths)? {

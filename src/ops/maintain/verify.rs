@@ -27,7 +27,7 @@ use crate::store::integrity::fsck::{self, Stored, StoredKind, Wrong};
 use crate::store::integrity::scan::{Notes, Wanted, scan};
 use crate::store::integrity::{quarantine, store_permissions};
 use crate::store::paths::StorePaths;
-use crate::store::{self, generations, key, write};
+use crate::store::{self, generations, key, owner, write};
 
 use super::gc_roots::{Roots, Unread};
 
@@ -38,7 +38,7 @@ use super::gc_roots::{Roots, Unread};
 pub fn verify(context: &Context, mode: Mode) -> Result<VerifyReport, Error> {
     // The folders are mended here, where it is told.
     let _guard = (mode == Mode::Write).then(|| context.guard_as_it_is()).transpose()?;
-    store_permissions::check_owner(&context.paths)?;
+    owner::check_owner(&context.paths)?;
     let (roots, findings, looked_at) = Default::default();
     let mut verify = Verify { context, mode, roots, findings, looked_at };
     // What is in a folder that nobody can use is seen once somebody can.

@@ -21,7 +21,7 @@ use crate::ops::publish::login;
 use crate::ops::sync::lock::stale;
 use crate::registry::source::selection::Reach;
 use crate::store::integrity::{fsck, store_permissions};
-use crate::store::{generations, write};
+use crate::store::{generations, owner, write};
 
 use super::trial::trials;
 
@@ -79,7 +79,7 @@ impl Doctor<'_> {
 
     fn folders(&mut self) {
         let paths = &self.context.paths;
-        if let Err(error) = store_permissions::check_owner(paths) {
+        if let Err(error) = owner::check_owner(paths) {
             self.wrong("store", &error.into());
             return;
         }

@@ -5,16 +5,15 @@ use crate::model::plan::generation::Generation;
 use crate::model::report::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::store::integrity::store_permissions;
 use crate::store::paths::StorePaths;
-use crate::store::{self, generations};
+use crate::store::{self, generations, owner};
 
 /// Lists the generations of a profile, the newest first, each with what it changed.
 ///
 /// # Errors
 /// [`Error::Store`] if they cannot be read. One that is damaged is listed as such; where it cannot be told which is live, none is.
 pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsReport, Error> {
-    store_permissions::check_owner(paths)?;
+    owner::check_owner(paths)?;
     let live = generations::current(paths, profile).ok().flatten();
     let mut reports = Vec::new();
     let mut before: Option<Generation> = None;

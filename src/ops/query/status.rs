@@ -1,8 +1,7 @@
 //! `status`: how far apart manifest, lock, store, cache and the live set are. It is made from the plan of a sync, and changes
 //! nothing.
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 
 use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockedSource};

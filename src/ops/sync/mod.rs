@@ -36,7 +36,6 @@ use super::context::Context;
 use super::error::Error;
 use super::policy::checks::{apply_policy, check_grants, check_sources, read_policy, unused_grants};
 use super::policy::preopens;
-
 use apply::{Workshop, apply};
 use lock::{Mode, Upgrade};
 use lock_verification::Target;

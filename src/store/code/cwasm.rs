@@ -13,11 +13,12 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use crate::model::authenticated_code::{Seal, SealedCode};
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
+use crate::store::error::Error;
 use crate::store::integrity::quarantine;
 use crate::store::key::{self, Key};
 use crate::store::paths::StorePaths;
+use crate::store::trusted_files::open_trusted;
 use crate::store::write::{self, Durability};
-use crate::store::{Error, open_trusted};
 
 /// Writes code that this process has just compiled. It is on the disk when this returns: what is live needs it.
 pub fn write(paths: &StorePaths, key: &Key, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<(), Error> {

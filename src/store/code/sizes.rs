@@ -5,8 +5,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::model::report::cache::{CacheSize, CacheSizes};
+use crate::store::error::Error;
 use crate::store::paths::StorePaths;
-use crate::store::{Error, entries};
+use crate::store::trusted_files::entries;
 
 /// How much is there.
 ///

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::store::code::sizes::engine_folders;
+use crate::store::error::Error;
 use crate::store::paths::StorePaths;
-use crate::store::{Error, write};
+use crate::store::write;
 
 /// A pack in its folder.
 pub(crate) struct Found {

@@ -12,18 +12,18 @@ pub(crate) mod pack;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
 use crate::model::function_cache::{FunctionCounts, Functions};
 
-use super::Error;
+use super::error::Error;
 use super::key::Key;
 use super::paths::StorePaths;
 use super::write::{self, Durability};
-
 use eviction::{Found, list, trim};
 use open_packs::{Fresh, Unfiled};
 use pack::{Entry, Index, Name, Pack, Tags};

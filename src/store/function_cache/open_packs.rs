@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::model::digest::Digest;
-use crate::store::Error;
+use crate::store::error::Error;
 use crate::store::write::{self, Unfinished};
 
 use super::pack::{Entry, Pack};

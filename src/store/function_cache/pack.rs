@@ -16,12 +16,14 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::model::digest::{Digest, hex};
 use crate::model::engine_key::EngineKey;
+use crate::store::error::Error;
 use crate::store::key::Key;
-use crate::store::{Error, open_trusted};
+use crate::store::trusted_files::open_trusted;
 
 const MAGIC: &[u8; 8] = b"sesamef1";
 const CONTEXT: &str = "sesame 2026-11-22 function cache";

@@ -3,7 +3,7 @@
 //! Files that are not named as sesame names its own are not looked at. What is found is for `ops::verify` to mend.
 
 use std::fs::Metadata;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -13,10 +13,11 @@ use crate::model::engine_key::EngineKey;
 use crate::store::blobs::hash;
 use crate::store::code::cwasm;
 use crate::store::code::sizes::engine_folders;
+use crate::store::error::{Error, is_damage, unread};
 use crate::store::function_cache::pack::{Pack, Tags};
 use crate::store::key::{self, Key};
 use crate::store::paths::StorePaths;
-use crate::store::{Error, distrust, entries, open_any, open_trusted};
+use crate::store::trusted_files::{distrust, entries, open_any, open_trusted};
 
 /// A file of the store, or of the cache.
 #[derive(Debug, Clone)]
@@ -86,18 +87,6 @@ pub fn file(stored: &Stored, key: Option<&Key>) -> Result<Option<Wrong>, Error> 
         Err(Error::Io { source, .. }) if is_damage(&source) => Ok(Some(Wrong::Damaged(unread(&source)))),
         looked => looked,
     }
-}
-
-/// Whether it is the fault of a file that it cannot be read, and not that of the moment.
-pub(crate) fn is_damage(error: &io::Error) -> bool {
-    let bad_sector = rustix::io::Errno::IO.raw_os_error();
-    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::IsADirectory)
-        || error.raw_os_error() == Some(bad_sector)
-}
-
-/// Why a file is as good as damaged that cannot be read.
-pub(crate) fn unread(error: &io::Error) -> String {
-    format!("it cannot be read: {error}")
 }
 
 fn look(stored: &Stored, key: Option<&Key>) -> Result<Option<Wrong>, Error> {

@@ -8,9 +8,11 @@ use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
 use crate::model::report::cache::CacheSize;
 use crate::store::code::sizes::engine_folders;
+use crate::store::error::Error;
 use crate::store::function_cache::eviction;
 use crate::store::paths::StorePaths;
-use crate::store::{Error, entries, write};
+use crate::store::trusted_files::entries;
+use crate::store::write;
 
 use super::fsck::{self, Stored, StoredKind};
 

@@ -4,9 +4,10 @@ use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::model::digest::Digest;
+use crate::store::error::Error;
 use crate::store::paths::StorePaths;
+use crate::store::trusted_files::open_any;
 use crate::store::write::{self, Durability};
-use crate::store::{Error, open_any};
 
 /// Moves a file, a link or a folder out of the way; says where it is now.
 ///

@@ -10,12 +10,11 @@ use crate::model::engine_key::{EngineKey, EngineKeys};
 use crate::model::plan::inventory::{Held, Inventory};
 use crate::store::blobs::hash;
 use crate::store::code::cwasm;
+use crate::store::error::{Error, is_damage, unread};
 use crate::store::key::{self, Key};
 use crate::store::memo::verified_files::Verified;
 use crate::store::paths::StorePaths;
-use crate::store::{Error, distrust, open_trusted};
-
-use super::fsck::{is_damage, unread};
+use crate::store::trusted_files::{distrust, open_trusted};
 
 /// What a plan needs to know about.
 #[derive(Debug, Default)]

@@ -7,8 +7,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::store::code::sizes::engine_folders;
+use crate::store::error::Error;
+use crate::store::owner::user;
 use crate::store::paths::StorePaths;
-use crate::store::{Error, generations, write};
+use crate::store::{generations, write};
 
 /// What is wrong with a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,24 +23,6 @@ pub enum Wrong {
     Open(u32),
     /// Not even this user can use it: its mode.
     Closed(u32),
-}
-
-/// Refuses a store of another user, or one that would be made among another user's folders.
-///
-/// # Errors
-/// [`Error::Foreign`].
-pub fn check_owner(paths: &StorePaths) -> Result<(), Error> {
-    let user = user();
-    for top in [&paths.data, &paths.cache, &paths.state] {
-        let there = top.ancestors().find_map(|folder| Some((folder, fs::metadata(folder).ok()?)));
-        let Some((folder, metadata)) = there else { continue };
-        let owner = metadata.uid();
-        // Where there is no store yet, others than root fail to make one in the right place, and say so themselves.
-        if owner != user && (folder == top || user == 0 && owner != 0) {
-            return Err(Error::Foreign { path: folder.to_owned(), owner, user });
-        }
-    }
-    Ok(())
 }
 
 /// Takes from others the right to write to the folders of this store; says to which they had it.
@@ -110,8 +94,4 @@ impl std::fmt::Display for Wrong {
             Self::Closed(mode) => write!(f, "nobody can use it (mode {mode:o})"),
         }
     }
-}
-
-fn user() -> u32 {
-    rustix::process::geteuid().as_raw()
 }

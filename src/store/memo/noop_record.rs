@@ -10,7 +10,8 @@ use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};
@@ -20,9 +21,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
 use crate::model::report::UpToDate;
-use crate::store::integrity::store_permissions;
-use crate::store::open_trusted;
+use crate::store::owner;
 use crate::store::paths::StorePaths;
+use crate::store::trusted_files::open_trusted;
 use crate::store::write::{self, Durability};
 
 use super::fingerprint::Look;
@@ -79,7 +80,7 @@ pub fn check(paths: &StorePaths, name: &str, inputs: impl FnOnce(&EngineKeys) ->
 /// Makes a stamp of a command that started then, if all files had been left alone for long enough. A failure costs only time.
 pub fn put(paths: &StorePaths, name: &str, seen: Seen, answer: UpToDate, started: SystemTime) {
     // Without the guard nobody has looked yet whose store it is.
-    if store_permissions::check_owner(paths).is_err() {
+    if owner::check_owner(paths).is_err() {
         return;
     }
     let Some(before) = started.checked_sub(LEFT_ALONE) else { return };

@@ -11,9 +11,9 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::store::integrity::store_permissions;
-use crate::store::open_trusted;
+use crate::store::owner;
 use crate::store::paths::StorePaths;
+use crate::store::trusted_files::open_trusted;
 use crate::store::write::{self, Durability};
 
 use super::fingerprint::Look;
@@ -61,7 +61,7 @@ impl Verified {
     /// Writes the records of files that are still there, if any were made. A failure costs only time.
     pub(crate) fn write(mut self, paths: &StorePaths) {
         // Without the guard nobody has looked yet whose store it is.
-        if !self.changed || store_permissions::check_owner(paths).is_err() {
+        if !self.changed || owner::check_owner(paths).is_err() {
             return;
         }
         self.known.retain(|name, _| path_of(name).symlink_metadata().is_ok());

@@ -1,0 +1,77 @@
+//! Why something could not be done on the disk.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use crate::model::component_kind::Kind;
+use crate::model::digest::Digest;
+use crate::model::fault::FaultKind;
+
+/// Why something could not be done on the disk.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot {action} {}", path.display())]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("{} cannot be used: {why}", path.display())]
+    Untrusted { path: PathBuf, why: String },
+    #[error("{} belongs to the user {owner}, and sesame runs as the user {user}", path.display())]
+    Foreign { path: PathBuf, owner: u32, user: u32 },
+    #[error("what was fetched as {expected} has the digest {found}")]
+    WrongDigest { expected: Digest, found: Digest },
+    #[error("what was fetched as {digest} has {found} bytes, expected {expected}")]
+    WrongSize { digest: Digest, expected: u64, found: u64 },
+    #[error("{digest} is {kind}")]
+    NotAComponent { digest: Digest, kind: Kind },
+    #[error("{} is damaged: its bytes have the digest {found}", path.display())]
+    Damaged { path: PathBuf, found: Digest },
+    #[error("{digest} is not in the store")]
+    NoBlob { digest: Digest },
+    #[error("cannot tell what is live from {}: {why}", path.display())]
+    UnknownLive {
+        path: PathBuf,
+        why: String,
+        /// Whether a sesame of another version wrote the generation, so that nothing is wrong with it.
+        is_other: bool,
+    },
+    #[error("{} is not a generation that can be used: {why}", path.display())]
+    BadGeneration {
+        path: PathBuf,
+        why: String,
+        /// Whether a sesame of another version wrote it, so that nothing is wrong with it.
+        is_other: bool,
+    },
+    #[error("interrupted while waiting for {holder}")]
+    Interrupted { holder: String },
+}
+
+impl Error {
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::Io { .. } | Self::Untrusted { .. } => FaultKind::Io,
+            Self::UnknownLive { .. } | Self::BadGeneration { .. } => FaultKind::Io,
+            Self::WrongDigest { .. } | Self::WrongSize { .. } | Self::Damaged { .. } | Self::NoBlob { .. } => {
+                FaultKind::Integrity
+            }
+            Self::NotAComponent { .. } => FaultKind::Data,
+            Self::Foreign { .. } => FaultKind::Denied,
+            Self::Interrupted { .. } => FaultKind::Interrupted,
+        }
+    }
+
+    /// For `map_err` where the I/O happens.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+}
+
+/// Whether it is the fault of a file that it cannot be read, and not that of the moment.
+pub(crate) fn is_damage(error: &io::Error) -> bool {
+    let bad_sector = rustix::io::Errno::IO.raw_os_error();
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::IsADirectory)
+        || error.raw_os_error() == Some(bad_sector)
+}
+
+/// Why a file is as good as damaged that cannot be read.
+pub(crate) fn unread(error: &io::Error) -> String {
+    format!("it cannot be read: {error}")
+}

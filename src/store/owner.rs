@@ -1,0 +1,29 @@
+//! Whose a store is.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+
+use crate::store::error::Error;
+use crate::store::paths::StorePaths;
+
+/// Refuses a store of another user, or one that would be made among another user's folders.
+///
+/// # Errors
+/// [`Error::Foreign`].
+pub fn check_owner(paths: &StorePaths) -> Result<(), Error> {
+    let user = user();
+    for top in [&paths.data, &paths.cache, &paths.state] {
+        let there = top.ancestors().find_map(|folder| Some((folder, fs::metadata(folder).ok()?)));
+        let Some((folder, metadata)) = there else { continue };
+        let owner = metadata.uid();
+        // Where there is no store yet, others than root fail to make one in the right place, and say so themselves.
+        if owner != user && (folder == top || user == 0 && owner != 0) {
+            return Err(Error::Foreign { path: folder.to_owned(), owner, user });
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
