@@ -9,9 +9,9 @@ use etcetera::base_strategy::{BaseStrategy as _, Xdg};
 use sesame::model::capability::{Capability, Grant, Scope};
 use sesame::ops::context::User;
 use sesame::ops::project::Search;
-use sesame::registry::auth::credentials::Places;
+use sesame::registry::auth::credentials::CredentialSources;
 use sesame::registry::auth::secret::Secret;
-use sesame::registry::http::timeouts::Pace;
+use sesame::registry::http::timeouts::Timeouts;
 use sesame::registry::http::transport::Proxies;
 use sesame::registry::source::selection::Network;
 use sesame::store::paths::StorePaths;
@@ -46,7 +46,7 @@ impl Environment {
                 cache: xdg.cache_dir().join(FOLDER),
                 state: state.join(FOLDER),
             },
-            network: Network { proxies: proxies(), credentials: credentials(&xdg), pace: pace() },
+            network: Network { proxies: proxies(), credentials: credentials(&xdg), timeouts: timeouts() },
             program: program(),
             home: xdg.home_dir().to_owned(),
             configuration: xdg.config_dir().join(FOLDER),
@@ -130,21 +130,21 @@ pub fn said_columns() -> Option<usize> {
 
 /// Where podman and docker keep credentials, in the order in which podman looks.
 #[expect(clippy::disallowed_methods, reason = "this is the file that reads the environment")]
-fn credentials(xdg: &Xdg) -> Places {
+fn credentials(xdg: &Xdg) -> CredentialSources {
     let path = |name: &str| env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     let docker = path("DOCKER_CONFIG").unwrap_or_else(|| xdg.home_dir().join(".docker")).join("config.json");
     let runtime = xdg.runtime_dir().map(|folder| folder.join("containers/auth.json"));
     let files = [path("REGISTRY_AUTH_FILE"), runtime, Some(xdg.config_dir().join("containers/auth.json"))];
     let variable = env::var("DOCKER_AUTH_CONFIG").ok().filter(|text| !text.is_empty()).map(Secret::new);
     let files = files.into_iter().flatten().chain([docker.clone()]).collect();
-    Places { given: None, files, variable, docker }
+    CredentialSources { given: None, files, variable, docker }
 }
 
 /// The tests of this program shorten every wait of the network with `$SESAME_TEST_PACE`, a factor below 1.
 #[expect(clippy::disallowed_methods, reason = "this is the file that reads the environment")]
-fn pace() -> Pace {
+fn timeouts() -> Timeouts {
     let factor = env::var("SESAME_TEST_PACE").ok().and_then(|factor| factor.parse().ok());
-    factor.map(Pace::of_tests).unwrap_or_default()
+    factor.map(Timeouts::of_tests).unwrap_or_default()
 }
 
 /// The variables that curl reads, in its order of preference.

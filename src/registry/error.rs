@@ -10,7 +10,7 @@ use crate::model::reference::OciReference;
 
 use super::artifact::Refusal;
 use super::auth::credential_helper::HelperError;
-use super::auth::credentials::Place;
+use super::auth::credentials::CredentialLocation;
 
 /// Why a source did not give, or take, what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -45,7 +45,7 @@ pub enum Error {
     #[error("{host} wants credentials, and gets none because of `{setting}`, which a project may not set for it")]
     Withheld { host: String, setting: &'static str },
     #[error("{host} does not accept the credentials of {place}")]
-    Rejected { host: String, place: Place },
+    Rejected { host: String, place: CredentialLocation },
     #[error("{host} sends us to {realm} for a token, {why}")]
     Realm { host: String, realm: String, why: RealmRefusal },
     #[error("{host} has not listed all tags of {what} within {seconds} s; {pages} pages were read")]

@@ -26,7 +26,7 @@ use sesame::model::text::escape;
 use sesame::model::toml::problem::Problem;
 use sesame::registry::artifact::{self, Artifact};
 use sesame::registry::auth::challenge::{self, Challenge, TokenServer};
-use sesame::registry::auth::credentials::{File, Place};
+use sesame::registry::auth::credentials::{CredentialLocation, File};
 use sesame::registry::auth::docker_config::DockerFile;
 use sesame::registry::auth::secret::{Credential, Secret};
 use sesame::registry::error::Error;
@@ -168,7 +168,8 @@ pub fn docker_config(bytes: &[u8]) -> bool {
     const SECRET: &str = "a secret: of the fuzzer's";
     const HOSTS: [(&str, &str); 3] =
         [("ghcr.io", "ghcr.io"), ("docker.io", "https://index.docker.io/v1/"), ("localhost:5000", "localhost:5000")];
-    if let Some(file) = std::str::from_utf8(bytes).ok().and_then(|text| File::parse(Place::Variable, text)) {
+    if let Some(file) = std::str::from_utf8(bytes).ok().and_then(|text| File::parse(CredentialLocation::Variable, text))
+    {
         let json: Value = serde_json::from_slice(bytes).expect("JSON");
         let named: Vec<&String> = json["auths"].as_object().into_iter().flat_map(|auths| auths.keys()).collect();
         for (host, _) in HOSTS {
@@ -194,7 +195,7 @@ pub fn docker_config(bytes: &[u8]) -> bool {
         assert_eq!(file.helper(host), helper);
         let text = file.render();
         let json: Value = serde_json::from_str(&text).expect("JSON");
-        match File::parse(Place::Variable, &text).expect("JSON").entry(key) {
+        match File::parse(CredentialLocation::Variable, &text).expect("JSON").entry(key) {
             _ if helper.is_some() => assert_eq!(json["auths"][key], json!({}), "a helper keeps it, and not the file"),
             Ok(found) => {
                 let password = Secret::new(SECRET.to_owned());

@@ -2,7 +2,7 @@
 
 use crate::model::registries::is_loopback;
 use crate::registry::Error;
-use crate::registry::auth::credentials::Place;
+use crate::registry::auth::credentials::CredentialLocation;
 use crate::registry::error::{Distrust, Doing, RealmRefusal};
 
 /// Where a person says what a project may not.
@@ -66,7 +66,7 @@ pub(crate) fn registry(error: &Error) -> Option<String> {
                 "`sesame registry login {host}`; registries also want them for a repository that does not exist"
             ));
         }
-        Error::Rejected { place: Place::Given, .. } => {
+        Error::Rejected { place: CredentialLocation::Given, .. } => {
             "look at the name and the password; some registries want an access token in its place"
         }
         Error::Rejected { host, .. } => {

@@ -10,7 +10,7 @@ use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::project::files::read_file;
 use crate::registry::Error::Withheld;
-use crate::registry::auth::credentials::Place;
+use crate::registry::auth::credentials::CredentialLocation;
 use crate::registry::auth::docker_config::{DockerFile, erase, store};
 use crate::registry::auth::secret::{Credential, Secret};
 use crate::store::write;
@@ -85,21 +85,21 @@ pub fn logout(context: &Context, host: &RegistryHost) -> Result<LogoutReport, Er
         removed = removed.or(Some(place(&path, None)));
     }
     let left = first_place(context, host)?;
-    let shown = |place: Place| place.to_string();
+    let shown = |place: CredentialLocation| place.to_string();
     Ok(LogoutReport { host: host.to_owned(), place: removed.map(shown), left: left.map(shown) })
 }
 
 /// Where docker's file keeps a credential.
-fn place(path: &Path, helper: Option<String>) -> Place {
-    let file = Place::File(path.to_owned());
+fn place(path: &Path, helper: Option<String>) -> CredentialLocation {
+    let file = CredentialLocation::File(path.to_owned());
     match helper {
-        Some(name) => Place::Helper { name, named_by: Box::new(file) },
+        Some(name) => CredentialLocation::Helper { name, named_by: Box::new(file) },
         None => file,
     }
 }
 
 /// Where the credentials for a host are found first.
-fn first_place(context: &Context, host: &str) -> Result<Option<Place>, Error> {
+fn first_place(context: &Context, host: &str) -> Result<Option<CredentialLocation>, Error> {
     let registry = context.registry(&Registries::default())?;
     context.block_on(async { Ok(registry.credentials_place(host).await) })
 }

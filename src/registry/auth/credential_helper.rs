@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
-use super::secret::{Credential, Secret, Sent};
+use super::secret::{Credential, Secret, SentSecrets};
 
 /// The time that a helper has: it may ask the person to unlock something.
 const TIME: Duration = Duration::from_secs(60);
@@ -88,7 +88,7 @@ pub(crate) async fn store(helper: &str, key: &str, user: &str, password: &Secret
         Ended::Answered(_) => Ok(()),
         Ended::Nothing => Err(HelperError::Failed(String::new())),
         Ended::Failed(printed) => {
-            let given = Sent::default();
+            let given = SentSecrets::default();
             given.note(&Credential::basic(user, password));
             given.note_password(password);
             Err(HelperError::Failed(given.shown(&String::from_utf8_lossy(&printed))))

@@ -27,7 +27,7 @@ const DOCKER_HUB: [&str; 4] = ["https://index.docker.io/v1/", "docker.io", "inde
 
 /// Where credentials are looked for, in this order, and where `login` keeps new ones.
 #[derive(Debug, Clone, Default)]
-pub struct Places {
+pub struct CredentialSources {
     /// The one to use, instead of looking for one.
     pub given: Option<Credential>,
     /// Files of the format of docker and podman; each may be absent.
@@ -40,19 +40,19 @@ pub struct Places {
 
 /// A credential and where it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundCredential {
     pub credential: Credential,
-    pub place: Place,
+    pub place: CredentialLocation,
 }
 
 /// Where a credential is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum CredentialLocation {
     File(PathBuf),
     /// A program, and the file (or variable) that names it.
     Helper {
         name: String,
-        named_by: Box<Place>,
+        named_by: Box<CredentialLocation>,
     },
     /// `$DOCKER_AUTH_CONFIG`
     Variable,
@@ -60,7 +60,7 @@ pub enum Place {
     Given,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for CredentialLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
@@ -73,7 +73,7 @@ impl fmt::Display for Place {
 
 /// Finds credentials, each once a run.
 pub(crate) struct Keyring {
-    places: Places,
+    places: CredentialSources,
     observer: Arc<dyn Observer>,
     files: OnceLock<Vec<File>>,
     /// Locked while a helper is run, so that none is run twice.
@@ -84,26 +84,26 @@ pub(crate) struct Keyring {
 #[derive(Default)]
 struct Asked {
     /// By the place and the name.
-    found: HashMap<(usize, String), Option<Found>>,
+    found: HashMap<(usize, String), Option<FoundCredential>>,
     /// Helpers that did not answer in time.
     slow: HashSet<String>,
 }
 
 /// What a place holds, parsed.
 pub struct File {
-    place: Place,
+    place: CredentialLocation,
     json: Value,
 }
 
 impl Keyring {
-    pub(crate) fn new(places: Places, observer: Arc<dyn Observer>) -> Self {
+    pub(crate) fn new(places: CredentialSources, observer: Arc<dyn Observer>) -> Self {
         Self { places, observer, files: OnceLock::new(), asked: AsyncMutex::default() }
     }
 
     /// The credential for a repository of a host, from the first place that has one. What cannot be read is a warning.
-    pub(crate) async fn find(&self, host: &str, repository: &str) -> Option<Found> {
+    pub(crate) async fn find(&self, host: &str, repository: &str) -> Option<FoundCredential> {
         if let Some(credential) = self.places.given.clone() {
-            return Some(Found { credential, place: Place::Given });
+            return Some(FoundCredential { credential, place: CredentialLocation::Given });
         }
         let files = self.files.get_or_init(|| self.read());
         let mut asked = self.asked.lock().await;
@@ -124,14 +124,14 @@ impl Keyring {
 
     fn read(&self) -> Vec<File> {
         let files = self.places.files.iter().filter_map(|path| match read(path) {
-            Ok(text) => text.map(|text| (Place::File(path.clone()), text)),
+            Ok(text) => text.map(|text| (CredentialLocation::File(path.clone()), text)),
             Err(error) => {
                 self.warn(&format!("the credentials in {} cannot be read: {error}", path.display()));
                 None
             }
         });
         let variable = self.places.variable.iter();
-        let texts = files.chain(variable.map(|text| (Place::Variable, text.reveal().to_owned())));
+        let texts = files.chain(variable.map(|text| (CredentialLocation::Variable, text.reveal().to_owned())));
         let parsed = texts.filter_map(|(place, text)| {
             let file = File::parse(place.clone(), &text);
             if file.is_none() {
@@ -143,18 +143,18 @@ impl Keyring {
     }
 
     /// What a file, or the helper that it names, has under a name.
-    async fn look(&self, file: &File, key: &str, slow: &mut HashSet<String>) -> Option<Found> {
+    async fn look(&self, file: &File, key: &str, slow: &mut HashSet<String>) -> Option<FoundCredential> {
         let has_helper = file.json["credHelpers"][key].as_str().is_some_and(|name| !name.is_empty());
         let entry = if has_helper { Ok(None) } else { file.entry(key) };
         let (place, looked) = match (entry, helper_for(&file.json, key)) {
             (Ok(None), Some(name)) => {
                 let answer = ask(&name, key, slow).await.map_err(|error| error.to_string());
-                (Place::Helper { name, named_by: Box::new(file.place.clone()) }, answer)
+                (CredentialLocation::Helper { name, named_by: Box::new(file.place.clone()) }, answer)
             }
             (entry, _) => (file.place.clone(), entry.map_err(str::to_owned)),
         };
         match looked {
-            Ok(credential) => credential.map(|credential| Found { credential, place }),
+            Ok(credential) => credential.map(|credential| FoundCredential { credential, place }),
             Err(why) => {
                 self.warn(&format!("no credentials for {key} are taken from {place}: {why}"));
                 None
@@ -169,7 +169,7 @@ impl Keyring {
 
 impl File {
     /// Reads the text of a file; none if it is no JSON.
-    pub fn parse(place: Place, text: &str) -> Option<Self> {
+    pub fn parse(place: CredentialLocation, text: &str) -> Option<Self> {
         let mut json: Value = serde_json::from_str(text).ok()?;
         normalize(&mut json);
         Some(Self { place, json })

@@ -55,9 +55,9 @@ impl Credential {
 
 /// The secrets that a host was sent.
 #[derive(Debug, Default)]
-pub(crate) struct Sent(Mutex<Vec<Secret>>);
+pub(crate) struct SentSecrets(Mutex<Vec<Secret>>);
 
-impl Sent {
+impl SentSecrets {
     /// Notes the value of an `Authorization` header, and what it is made of.
     pub(crate) fn note(&self, authorization: &Secret) {
         let value = authorization.reveal();
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_is_not_shown_in_whatever_form_it_comes_back() {
-        let sent = Sent::default();
+        let sent = SentSecrets::default();
         let basic = Credential::basic("me", &Secret::new("hunter:2-and-2".into()));
         sent.note(&basic);
         sent.note(&Secret::new("Bearer abc.def".into()));
@@ -139,14 +139,14 @@ mod tests {
 
     #[test]
     fn a_password_of_any_characters_is_found_in_json_too() {
-        let sent = Sent::default();
+        let sent = SentSecrets::default();
         sent.note_password(&Secret::new("pass \"word\"".into()));
         assert_eq!(sent.shown(r#"got pass "word" of {"Secret":"pass \"word\""}"#), "got … of {\"Secret\":\"…\"}");
     }
 
     #[test]
     fn a_short_password_within_a_token_does_not_keep_the_token_from_being_found() {
-        let sent = Sent::default();
+        let sent = SentSecrets::default();
         sent.note(&Credential::basic("me", &Secret::new("abc".into())));
         sent.note(&Secret::new("Bearer xx-abc-yy".into()));
         assert_eq!(sent.shown("you sent xx-abc-yy"), "you sent …");

@@ -5,7 +5,7 @@ use reqwest::Url;
 
 use crate::model::registries::is_internal;
 use crate::registry::error::{Error, RealmRefusal};
-use crate::registry::http::client::{Host, authority};
+use crate::registry::http::endpoint::{Endpoint, authority};
 
 /// Hosts that give tokens for another registry, by that registry.
 const KNOWN: [(&str, &str); 3] = [
@@ -18,23 +18,23 @@ const KNOWN: [(&str, &str); 3] = [
 ///
 /// # Errors
 /// [`Error::Realm`] if the registry may not send us there.
-pub(crate) async fn check(host: &Host, realm: &str, with_credentials: bool) -> Result<Url, Error> {
-    let refused = |why| Error::Realm { host: host.name.clone(), realm: host.sent.shown(realm), why };
+pub(crate) async fn check(endpoint: &Endpoint, realm: &str, with_credentials: bool) -> Result<Url, Error> {
+    let refused = |why| Error::Realm { host: endpoint.name.clone(), realm: endpoint.sent.shown(realm), why };
     let url = Url::parse(realm).map_err(|_| refused(RealmRefusal::NoAddress))?;
-    if host.is_own(&url) {
+    if endpoint.is_own(&url) {
         return Ok(url);
     }
     let encrypted = url.scheme() == "https";
-    if !encrypted && (with_credentials || url.scheme() != "http" || !host.contact.plain_http) {
+    if !encrypted && (with_credentials || url.scheme() != "http" || !endpoint.contact.plain_http) {
         return Err(refused(RealmRefusal::PlainHttp));
     }
     if addresses(&url).await.any(|address| is_internal(&address))
-        && !addresses(&host.url("")?).await.all(|address| is_internal(&address))
+        && !addresses(&endpoint.url("")?).await.all(|address| is_internal(&address))
     {
         return Err(refused(RealmRefusal::Inside));
     }
-    let known = KNOWN.contains(&(&host.name, url.host_str().unwrap_or_default()));
-    let configured = host.contact.token_host.as_ref();
+    let known = KNOWN.contains(&(&endpoint.name, url.host_str().unwrap_or_default()));
+    let configured = endpoint.contact.token_host.as_ref();
     let configured = configured.is_some_and(|wanted| authority(&url) == with_port(wanted.as_str()));
     if with_credentials && !known && !configured {
         return Err(refused(RealmRefusal::Unknown));

@@ -6,29 +6,29 @@ use tokio::time::{Instant, timeout};
 
 use crate::registry::error::{Error, root};
 
-use super::limiter::Turn;
-use super::retry::Failure;
-use super::timeouts::{LEAST, Pace};
+use super::failure::Failure;
+use super::limiter::Permit;
+use super::timeouts::{LEAST, Timeouts};
 use super::transport::silent;
 
-/// A body under way. It holds its host's turn, if it came with one, until it is dropped.
+/// A body under way. It holds its host's permit, if it came with one, until it is dropped.
 pub(crate) struct Body {
     pub response: Response,
     host: String,
-    pace: Pace,
+    timeouts: Timeouts,
     /// Since when bytes are counted, and how many came.
     stretch: (Instant, u64),
-    _turn: Option<Turn>,
+    _permit: Option<Permit>,
 }
 
 impl Body {
-    pub(crate) fn new(response: Response, host: &str, pace: Pace, turn: Option<Turn>) -> Self {
-        Self { response, host: host.to_owned(), pace, stretch: (Instant::now(), 0), _turn: turn }
+    pub(crate) fn new(response: Response, host: &str, timeouts: Timeouts, permit: Option<Permit>) -> Self {
+        Self { response, host: host.to_owned(), timeouts, stretch: (Instant::now(), 0), _permit: permit }
     }
 
     /// The next bytes; none at the end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
-        let silence = self.pace.silence();
+        let silence = self.timeouts.silence();
         let chunk = match timeout(silence, self.response.chunk()).await {
             Ok(Ok(chunk)) => chunk,
             Ok(Err(error)) => return Err(self.broken_off(&root(&error.without_url()))),

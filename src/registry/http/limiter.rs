@@ -16,8 +16,8 @@ const WIDE: usize = 16;
 
 /// The queue of one host.
 #[derive(Debug)]
-pub(crate) struct Gate {
-    turns: Arc<Semaphore>,
+pub(crate) struct Limiter {
+    permits: Arc<Semaphore>,
     is_wide: AtomicBool,
     /// How often the host gave what it was asked for.
     successes: AtomicU64,
@@ -32,12 +32,12 @@ struct State {
 }
 
 /// The right to have one request under way.
-pub(crate) type Turn = OwnedSemaphorePermit;
+pub(crate) type Permit = OwnedSemaphorePermit;
 
-impl Default for Gate {
+impl Default for Limiter {
     fn default() -> Self {
         Self {
-            turns: Arc::new(Semaphore::new(NARROW)),
+            permits: Arc::new(Semaphore::new(NARROW)),
             is_wide: AtomicBool::new(false),
             successes: AtomicU64::new(0),
             state: Mutex::default(),
@@ -45,15 +45,15 @@ impl Default for Gate {
     }
 }
 
-impl Gate {
-    /// Waits for a turn, and for the end of a pause. For a request that would be sent again so often.
+impl Limiter {
+    /// Waits for a permit, and for the end of a pause. For a request that would be sent again so often.
     ///
     /// # Errors
     /// Why the host was given up, if it was by somebody at least as patient.
-    pub(crate) async fn enter(&self, retries: usize) -> Result<Turn, Error> {
+    pub(crate) async fn enter(&self, retries: usize) -> Result<Permit, Error> {
         loop {
-            let turn = Arc::clone(&self.turns).acquire_owned().await;
-            let turn = turn.map_err(|_| Error::Transport("a queue was closed".to_owned()))?;
+            let permit = Arc::clone(&self.permits).acquire_owned().await;
+            let permit = permit.map_err(|_| Error::Transport("a queue was closed".to_owned()))?;
             let pause = {
                 let state = self.lock();
                 if let Some((_, error)) = state.dead.as_ref().filter(|(tried, _)| *tried >= retries) {
@@ -62,9 +62,9 @@ impl Gate {
                 state.paused_until.filter(|until| *until > Instant::now())
             };
             match pause {
-                None => return Ok(turn),
+                None => return Ok(permit),
                 Some(until) => {
-                    drop(turn);
+                    drop(permit);
                     sleep_until(until).await;
                 }
             }
@@ -97,7 +97,7 @@ impl Gate {
     /// The host speaks HTTP/2.
     pub(crate) fn widen(&self) {
         if !self.is_wide.swap(true, Ordering::Relaxed) {
-            self.turns.add_permits(WIDE - NARROW);
+            self.permits.add_permits(WIDE - NARROW);
         }
     }
 
@@ -112,35 +112,35 @@ mod tests {
 
     #[tokio::test]
     async fn six_enter_and_sixteen_once_the_host_speaks_http_2() {
-        let gate = Gate::default();
-        let mut turns = Vec::new();
-        while let Ok(Ok(turn)) = tokio::time::timeout(Duration::from_millis(20), gate.enter(5)).await {
-            turns.push(turn);
+        let limiter = Limiter::default();
+        let mut permits = Vec::new();
+        while let Ok(Ok(permit)) = tokio::time::timeout(Duration::from_millis(20), limiter.enter(5)).await {
+            permits.push(permit);
         }
-        assert_eq!(turns.len(), 6);
-        gate.widen();
-        gate.widen();
-        while let Ok(Ok(turn)) = tokio::time::timeout(Duration::from_millis(20), gate.enter(5)).await {
-            turns.push(turn);
+        assert_eq!(permits.len(), 6);
+        limiter.widen();
+        limiter.widen();
+        while let Ok(Ok(permit)) = tokio::time::timeout(Duration::from_millis(20), limiter.enter(5)).await {
+            permits.push(permit);
         }
-        assert_eq!(turns.len(), 16);
+        assert_eq!(permits.len(), 16);
     }
 
     #[tokio::test]
     async fn a_pause_holds_everybody_and_ends() {
-        let gate = Gate::default();
-        gate.pause(Duration::from_millis(60));
-        gate.pause(Duration::from_millis(1));
+        let limiter = Limiter::default();
+        limiter.pause(Duration::from_millis(60));
+        limiter.pause(Duration::from_millis(1));
         let start = Instant::now();
-        drop(gate.enter(5).await.unwrap());
+        drop(limiter.enter(5).await.unwrap());
         assert!(start.elapsed() >= Duration::from_millis(60));
     }
 
     #[tokio::test]
     async fn a_host_that_was_given_up_is_not_tried_again() {
-        let gate = Gate::default();
-        gate.give_up(1, &Error::Unreachable { host: "x".into(), why: "refused".into() });
-        assert!(matches!(gate.enter(1).await, Err(Error::Unreachable { .. })));
-        assert!(gate.enter(5).await.is_ok(), "who is more patient tries it");
+        let limiter = Limiter::default();
+        limiter.give_up(1, &Error::Unreachable { host: "x".into(), why: "refused".into() });
+        assert!(matches!(limiter.enter(1).await, Err(Error::Unreachable { .. })));
+        assert!(limiter.enter(5).await.is_ok(), "who is more patient tries it");
     }
 }

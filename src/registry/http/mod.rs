@@ -3,6 +3,8 @@
 
 pub(crate) mod body;
 pub(crate) mod client;
+pub(crate) mod endpoint;
+pub(crate) mod failure;
 pub(crate) mod limiter;
 pub(crate) mod named_certificates;
 pub(crate) mod retry;

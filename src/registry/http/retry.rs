@@ -1,80 +1,36 @@
-//! What is tried again, how often, and when.
+//! The retry policy: how often a request is sent again, and how long it waits before that.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use backon::ExponentialBackoff;
-use chrono::DateTime;
-use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::model::report::event::Event;
 use crate::registry::error::{Error, line};
 
-use super::client::Host;
-use super::timeouts::LONGEST_PAUSE;
-
-/// A try that failed.
-#[derive(Debug, Clone)]
-pub(crate) struct Failure {
-    pub error: Error,
-    pub again: Again,
-}
-
-/// Whether another try can help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Again {
-    Never,
-    Soon,
-    /// The host wants to be left alone for so long.
-    After(Duration),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self { error, again: Again::Never }
-    }
-}
-
-impl Failure {
-    /// A failure that may pass.
-    pub(crate) fn passing(error: Error) -> Self {
-        Self { error, again: Again::Soon }
-    }
-
-    /// The failure of an answer with a bad status: some pass, and a host may say when.
-    pub(crate) fn of_status(host: &str, status: StatusCode, headers: &HeaderMap, error: Error) -> Self {
-        match pause(headers, SystemTime::now()) {
-            _ if !is_passing(status) => error.into(),
-            None => Self::passing(error),
-            Some(pause) if pause > LONGEST_PAUSE => {
-                let limit = LONGEST_PAUSE.as_secs();
-                Error::Busy { host: host.to_owned(), seconds: pause.as_secs(), limit }.into()
-            }
-            Some(pause) => Self { error, again: Again::After(pause) },
-        }
-    }
-}
-
-/// Whether an answer with this status may be another one soon.
-pub(crate) fn is_passing(status: StatusCode) -> bool {
-    status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
-}
+use super::endpoint::Endpoint;
+use super::failure::{Failure, RetryDecision};
 
 /// The tries of one request.
 pub(crate) struct Retries<'a> {
-    host: &'a Host,
+    endpoint: &'a Endpoint,
     waits: ExponentialBackoff,
     number: usize,
     /// Since when nothing was got.
     since: Instant,
-    /// How often the host had given something to anybody by then.
+    /// How often the host had answered any request by then.
     successes: u64,
 }
 
 impl<'a> Retries<'a> {
-    pub(crate) fn new(host: &'a Host) -> Self {
-        let successes = host.gate.successes();
-        Self { host, waits: host.pace().backoff(host.retries), number: 0, since: Instant::now(), successes }
+    pub(crate) fn new(endpoint: &'a Endpoint) -> Self {
+        let successes = endpoint.limiter.successes();
+        Self {
+            endpoint,
+            waits: endpoint.timeouts().backoff(endpoint.retries),
+            number: 0,
+            since: Instant::now(),
+            successes,
+        }
     }
 
     /// Waits until the next try is due.
@@ -82,32 +38,32 @@ impl<'a> Retries<'a> {
     /// # Errors
     /// The failure's own, where another try cannot help or there were enough.
     pub(crate) async fn after(&mut self, failure: Failure) -> Result<(), Error> {
-        let pause = match failure.again {
-            Again::Never => {
+        let pause = match failure.retry {
+            RetryDecision::Never => {
                 if matches!(failure.error, Error::Busy { .. }) {
-                    self.host.gate.give_up(usize::MAX, &failure.error);
+                    self.endpoint.limiter.give_up(usize::MAX, &failure.error);
                 }
                 return Err(failure.error);
             }
-            Again::Soon => None,
-            Again::After(pause) => Some(self.host.pace().of(pause)),
+            RetryDecision::Soon => None,
+            RetryDecision::After(pause) => Some(self.endpoint.timeouts().of(pause)),
         };
         let Some(backoff) = self.waits.next() else { return Err(self.give_up(failure.error)) };
         let wait = pause.unwrap_or_default().max(backoff);
         self.number += 1;
-        if self.since.elapsed() + wait > self.host.pace().patience() {
+        if self.since.elapsed() + wait > self.endpoint.timeouts().patience() {
             return Err(self.give_up(failure.error));
         }
         if pause.is_some() {
-            self.host.gate.pause(wait);
+            self.endpoint.limiter.pause(wait);
         }
         let why = line(&failure.error);
-        self.host.observer.notice(&Event::Retrying {
-            host: &self.host.name,
+        self.endpoint.observer.notice(&Event::Retrying {
+            host: &self.endpoint.name,
             why: &why,
             wait,
             number: self.number,
-            of: self.host.retries,
+            of: self.endpoint.retries,
         });
         tokio::time::sleep(wait).await;
         Ok(())
@@ -117,62 +73,9 @@ impl<'a> Retries<'a> {
     fn give_up(&self, error: Error) -> Error {
         let of_host =
             matches!(error, Error::Unreachable { .. } | Error::Token { .. } | Error::Status { status: 429, .. });
-        if of_host && self.host.gate.successes() == self.successes {
-            self.host.gate.give_up(self.host.retries, &error);
+        if of_host && self.endpoint.limiter.successes() == self.successes {
+            self.endpoint.limiter.give_up(self.endpoint.retries, &error);
         }
         error
-    }
-}
-
-/// What `Retry-After` asks for: seconds, or a date. Nonsense asks for nothing.
-fn pause(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let date = SystemTime::from(DateTime::parse_from_rfc2822(value).ok()?);
-    Some(date.duration_since(now).unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retry_after_is_read_in_each_of_its_forms() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-        let read = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, value.parse().unwrap());
-            pause(&headers, now)
-        };
-        assert_eq!(read("120"), Some(Duration::from_secs(120)));
-        assert_eq!(read("Sun, 06 Nov 1994 08:50:07 GMT"), Some(Duration::from_secs(30)));
-        assert_eq!(read("Sun, 06 Nov 1994 08:49:07 GMT"), Some(Duration::ZERO));
-        assert_eq!(read("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
-        for nonsense in ["", "soon", "-1", "1.5", "Sun, 99 Nov"] {
-            assert_eq!(read(nonsense), None, "{nonsense}");
-        }
-        assert_eq!(pause(&HeaderMap::new(), now), None);
-    }
-
-    #[test]
-    fn only_what_may_pass_is_tried_again() {
-        let again = |status: u16, after: Option<&str>| {
-            let mut headers = HeaderMap::new();
-            headers.extend(after.map(|after| (RETRY_AFTER, after.parse().unwrap())));
-            let status = StatusCode::from_u16(status).unwrap();
-            let error = Error::Transport(String::new());
-            let failure = Failure::of_status("ghcr.io", status, &headers, error);
-            (failure.again, matches!(failure.error, Error::Busy { .. }))
-        };
-        assert_eq!(again(500, None), (Again::Soon, false));
-        assert_eq!(again(408, None), (Again::Soon, false));
-        assert_eq!(again(429, Some("60")), (Again::After(LONGEST_PAUSE), false));
-        assert_eq!(again(429, Some("61")), (Again::Never, true));
-        assert_eq!(again(503, Some("nonsense")), (Again::Soon, false));
-        for status in [400, 401, 403, 404, 416] {
-            assert_eq!(again(status, Some("1")), (Again::Never, false));
-        }
     }
 }

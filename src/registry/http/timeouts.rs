@@ -1,4 +1,4 @@
-//! How long is waited for what. A pace shortens all of it in proportion, so that tests see every wait without waiting.
+//! How long a request waits, and for what. Tests shorten all of it in proportion, and so see every wait without waiting.
 
 use std::time::Duration;
 
@@ -21,16 +21,16 @@ pub(crate) const LEAST: u64 = 30 << 10;
 
 /// What every wait is multiplied with.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pace(f64);
+pub struct Timeouts(f64);
 
-impl Default for Pace {
+impl Default for Timeouts {
     fn default() -> Self {
         Self(1.0)
     }
 }
 
-impl Pace {
-    /// A pace for tests: 0.01 makes a minute 0.6 s. Anything that is no such factor is the usual pace.
+impl Timeouts {
+    /// The timeouts of tests: 0.01 makes a minute 0.6 s. Any other number than a factor below 1 changes nothing.
     pub fn of_tests(factor: f64) -> Self {
         if factor > 0.0 && factor <= 1.0 { Self(factor) } else { Self::default() }
     }

@@ -14,9 +14,9 @@ use crate::registry::auth::secret::Secret;
 use crate::registry::error::{Distrust, Error, line, root};
 use crate::user_files;
 
-use super::limiter::Gate;
+use super::limiter::Limiter;
 use super::named_certificates;
-use super::timeouts::{Pace, SILENCE};
+use super::timeouts::{SILENCE, Timeouts};
 
 /// The proxies to go through, as the person's environment names them. Their URLs may hold passwords.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,15 +51,15 @@ pub(crate) enum Trust {
 /// Makes HTTP clients when they are first needed, and keeps the queue of each host.
 #[derive(Debug)]
 pub(crate) struct Transport {
-    pub pace: Pace,
+    pub timeouts: Timeouts,
     proxies: Proxies,
     clients: Mutex<HashMap<Trust, Client>>,
-    gates: Mutex<HashMap<String, Arc<Gate>>>,
+    limiters: Mutex<HashMap<String, Arc<Limiter>>>,
 }
 
 impl Transport {
-    pub(crate) fn new(proxies: Proxies, pace: Pace) -> Self {
-        Self { pace, proxies, clients: Mutex::default(), gates: Mutex::default() }
+    pub(crate) fn new(proxies: Proxies, timeouts: Timeouts) -> Self {
+        Self { timeouts, proxies, clients: Mutex::default(), limiters: Mutex::default() }
     }
 
     pub(crate) fn client(&self, trust: &Trust) -> Result<Client, Error> {
@@ -73,9 +73,9 @@ impl Transport {
     }
 
     /// The queue of a host.
-    pub(crate) fn gate(&self, host: &str) -> Arc<Gate> {
-        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(gates.entry(host.to_owned()).or_default())
+    pub(crate) fn limiter(&self, host: &str) -> Arc<Limiter> {
+        let mut limiters = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(limiters.entry(host.to_owned()).or_default())
     }
 
     fn build(&self, trust: &Trust) -> Result<Client, Error> {
@@ -92,7 +92,7 @@ impl Transport {
         };
         builder = builder
             .user_agent(concat!("sesame/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(self.pace.connect())
+            .connect_timeout(self.timeouts.connect())
             .redirect(Policy::none())
             .no_proxy();
         builder = self.with_proxies(builder)?;
@@ -208,7 +208,7 @@ mod tests {
         let url = Secret::new("http://user:secret@[nonsense".into());
         let proxies = Proxies { https: Some(url), ..Proxies::default() };
         assert!(!format!("{proxies:?}").contains("secret"));
-        let error = Transport::new(proxies, Pace::default()).client(&Trust::System).unwrap_err().to_string();
+        let error = Transport::new(proxies, Timeouts::default()).client(&Trust::System).unwrap_err().to_string();
         assert!(error.contains("nonsense") && !error.contains("secret"), "{error}");
     }
 }

@@ -8,9 +8,10 @@ use reqwest::{Method, StatusCode};
 use crate::model::digest::Digest;
 use crate::model::reference::OciReference;
 use crate::registry::artifact::MANIFEST;
-use crate::registry::auth::Action;
+use crate::registry::auth::scope::Action;
 use crate::registry::error::Error;
-use crate::registry::http::retry::{Failure, Retries};
+use crate::registry::http::failure::Failure;
+use crate::registry::http::retry::Retries;
 use crate::registry::http::timeouts::RETRIES;
 use crate::registry::source::remote::Remote;
 use crate::registry::source::selection::Registry;
@@ -33,7 +34,7 @@ impl Registry {
     /// [`Error::TagTaken`] if the tag names something else, and is not to be moved.
     pub async fn push(&self, reference: &OciReference, package: &Package, taken: Taken) -> Result<Pushed, Error> {
         let repository = reference.repository();
-        let remote = Remote::new(self.host_for(reference.registry(), &repository, RETRIES)?, "");
+        let remote = Remote::new(self.client_for(reference.registry(), &repository, RETRIES)?, "");
         let name = reference.to_string();
         match remote.read_document(&repository, reference.revision(), Action::Push, &name).await {
             Ok(found) if found.digest == package.digest() => return Ok(Pushed::There),
@@ -44,12 +45,12 @@ impl Registry {
             Err(error) => return Err(error),
         }
         for bytes in package.blobs() {
-            let mut retries = Retries::new(&remote.host);
+            let mut retries = Retries::new(&remote.client.endpoint);
             while let Err(failure) = remote.send_blob(&repository, bytes).await {
                 retries.after(failure).await?;
             }
         }
-        let mut retries = Retries::new(&remote.host);
+        let mut retries = Retries::new(&remote.client.endpoint);
         while let Err(failure) = remote.send_manifest(&repository, reference.revision(), &name, package).await {
             retries.after(failure).await?;
         }
@@ -63,16 +64,16 @@ impl Remote {
         let digest = Digest::of(bytes);
         let what = digest.to_string();
         let request = |method, path: &str| self.request(method, repository, path, Action::Push, &what);
-        match self.host.answer(&request(Method::HEAD, &format!("blobs/{digest}"))?).await {
+        match self.client.answer(&request(Method::HEAD, &format!("blobs/{digest}"))?).await {
             Ok(_) => return Ok(()),
             Err(Failure { error: Error::NotFound { .. }, .. }) => {}
             Err(failure) => return Err(failure),
         }
         let mut start = request(Method::POST, "blobs/uploads/")?;
         start.body = Some(Upload(Bytes::new()));
-        let begun = self.host.answer(&start).await?;
+        let begun = self.client.answer(&start).await?;
         let unfit = |why: &str| {
-            let (host, message) = (self.host.name.clone(), why.to_owned());
+            let (host, message) = (self.client.endpoint.name.clone(), why.to_owned());
             Error::Status { host, what: what.clone(), status: begun.response.status().as_u16(), message }
         };
         if begun.response.status() != StatusCode::ACCEPTED {
@@ -88,13 +89,13 @@ impl Remote {
         put.url = url;
         put.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
         put.body = Some(Upload(bytes.clone()));
-        self.host.answer(&put).await.map(drop)
+        self.client.answer(&put).await.map(drop)
     }
 
     async fn send_manifest(&self, repository: &str, tag: &str, name: &str, package: &Package) -> Result<(), Failure> {
         let mut put = self.request(Method::PUT, repository, &format!("manifests/{tag}"), Action::Push, name)?;
         put.headers.insert(CONTENT_TYPE, HeaderValue::from_static(MANIFEST));
         put.body = Some(Upload(package.manifest.clone()));
-        self.host.answer(&put).await.map(drop)
+        self.client.answer(&put).await.map(drop)
     }
 }

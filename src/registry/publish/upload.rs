@@ -8,7 +8,7 @@ use futures_util::stream;
 use reqwest::header::CONTENT_LENGTH;
 use reqwest::{Body, RequestBuilder, Response};
 
-use crate::registry::http::timeouts::Pace;
+use crate::registry::http::timeouts::Timeouts;
 
 /// How much is handed over at once, in bytes.
 const PIECE: usize = 64 << 10;
@@ -19,7 +19,7 @@ pub(crate) struct Upload(pub Bytes);
 
 impl Upload {
     /// Sends a request with them. `None` if for too long nothing was taken and nothing answered.
-    pub(crate) async fn send(&self, builder: RequestBuilder, pace: Pace) -> Option<reqwest::Result<Response>> {
+    pub(crate) async fn send(&self, builder: RequestBuilder, timeouts: Timeouts) -> Option<reqwest::Result<Response>> {
         let taken = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&taken);
         let bytes = self.0.clone();
@@ -34,7 +34,7 @@ impl Upload {
         loop {
             tokio::select! {
                 answer = &mut sending => return Some(answer),
-                () = tokio::time::sleep(pace.silence()) => {
+                () = tokio::time::sleep(timeouts.silence()) => {
                     let now = taken.load(Ordering::Relaxed);
                     if now == seen {
                         return None;

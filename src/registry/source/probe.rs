@@ -6,10 +6,11 @@ use reqwest::{Method, Response, StatusCode};
 use crate::model::fault::FaultKind;
 use crate::model::report::registry::Access;
 use crate::registry::auth::challenge::{self, Challenge};
-use crate::registry::auth::credentials::Place;
-use crate::registry::auth::{Action, Scope};
+use crate::registry::auth::credentials::CredentialLocation;
+use crate::registry::auth::scope::{Action, Scope};
 use crate::registry::error::Error;
-use crate::registry::http::client::{Host, Request};
+use crate::registry::http::client::{Client, Request};
+use crate::registry::http::endpoint::Endpoint;
 use crate::registry::http::retry::Retries;
 use crate::registry::http::timeouts::FEW_RETRIES;
 
@@ -27,7 +28,7 @@ pub struct Probe {
     /// What it wants to see; nothing where it answers anybody.
     pub wants: Option<String>,
     /// Where credentials for it are.
-    pub place: Option<Place>,
+    pub place: Option<CredentialLocation>,
     /// The setting of the project for which it gets none.
     pub withheld: Option<&'static str>,
     /// Whom it lets in, or why not us.
@@ -41,16 +42,16 @@ impl Registry {
     /// # Errors
     /// Why it cannot be reached.
     pub async fn probe(&self, name: &str, namespace: &str) -> Result<Probe, Error> {
-        let host = self.host_for(name, namespace, FEW_RETRIES)?;
-        let request = base(&host, namespace)?;
-        let first = ask(&host, &request).await?;
-        let place = host.credential(namespace).await.map(|found| found.place);
+        let client = self.client_for(name, namespace, FEW_RETRIES)?;
+        let request = base(&client.endpoint, namespace)?;
+        let first = ask(&client, &request).await?;
+        let place = client.credential(namespace).await.map(|found| found.place);
         let mut probe = Probe {
             address: request.url.to_string(),
             protocol: format!("{:?}", first.version()),
             wants: None,
             place,
-            withheld: host.contact.withheld,
+            withheld: client.endpoint.contact.withheld,
             access: Ok(Access::Open),
         };
         if first.status() != StatusCode::UNAUTHORIZED {
@@ -58,13 +59,13 @@ impl Registry {
         }
         probe.wants = Some(match challenge::of_response(first.headers()) {
             Challenge::Basic => "a name and a password".to_owned(),
-            Challenge::Bearer(server) => format!("a token from {}", host.sent.shown(&server.realm)),
+            Challenge::Bearer(server) => format!("a token from {}", client.endpoint.sent.shown(&server.realm)),
             Challenge::Unknown => "something unknown".to_owned(),
         });
         drop(first);
-        let mut retries = Retries::new(&host);
+        let mut retries = Retries::new(&client.endpoint);
         loop {
-            match host.answer(&request).await {
+            match client.answer(&request).await {
                 Ok(_) if probe.place.is_some() => probe.access = Ok(Access::In),
                 Ok(_) => probe.access = Ok(Access::Anonymous),
                 Err(failure) if failure.error.kind() == FaultKind::Denied => probe.access = Err(failure.error),
@@ -78,23 +79,23 @@ impl Registry {
     }
 
     /// Where the credentials for a registry are found.
-    pub async fn credentials_place(&self, name: &str) -> Option<Place> {
+    pub async fn credentials_place(&self, name: &str) -> Option<CredentialLocation> {
         self.keyring().find(name, "").await.map(|found| found.place)
     }
 }
 
 /// A request for the base of a registry's API.
-fn base(host: &Host, namespace: &str) -> Result<Request, Error> {
+fn base(endpoint: &Endpoint, namespace: &str) -> Result<Request, Error> {
     let scope = Scope { repository: namespace.to_owned(), action: Action::Enter };
-    let (url, what) = (host.url("")?, API.to_owned());
+    let (url, what) = (endpoint.url("")?, API.to_owned());
     Ok(Request { method: Method::GET, url, scope, headers: HeaderMap::new(), body: None, what })
 }
 
 /// The answer that anybody gets, once the registry is not out of order.
-async fn ask(host: &Host, request: &Request) -> Result<Response, Error> {
-    let mut retries = Retries::new(host);
+async fn ask(client: &Client, request: &Request) -> Result<Response, Error> {
+    let mut retries = Retries::new(&client.endpoint);
     loop {
-        match host.anonymous_answer(request).await {
+        match client.anonymous_answer(request).await {
             Ok(response) => return Ok(response),
             Err(failure) => retries.after(failure).await?,
         }

@@ -9,11 +9,12 @@ use crate::model::bounds::MAX_MANIFEST;
 use crate::model::digest::Digest;
 use crate::model::reference::{OciReference, OciRepository};
 use crate::registry::artifact;
-use crate::registry::auth::{Action, Scope};
+use crate::registry::auth::scope::{Action, Scope};
 use crate::registry::error::Error;
 use crate::registry::http::body::Body;
-use crate::registry::http::client::{Host, Request};
-use crate::registry::http::retry::{Failure, Retries};
+use crate::registry::http::client::{Client, Request};
+use crate::registry::http::failure::Failure;
+use crate::registry::http::retry::Retries;
 
 use super::{Document, Sink, Source};
 
@@ -22,14 +23,14 @@ const PROGRESS: u64 = 1 << 20;
 
 /// A registry, or a mirror of one.
 pub(crate) struct Remote {
-    pub host: Host,
+    pub client: Client,
     /// Stands before each repository's name; empty, or ends in `/`.
     prefix: String,
 }
 
 impl Remote {
-    pub(crate) fn new(host: Host, prefix: &str) -> Self {
-        Self { host, prefix: prefix.to_owned() }
+    pub(crate) fn new(client: Client, prefix: &str) -> Self {
+        Self { client, prefix: prefix.to_owned() }
     }
 
     /// A request about a repository.
@@ -44,7 +45,7 @@ impl Remote {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(artifact::ACCEPT));
         let scope = Scope { repository: repository.to_owned(), action };
-        let url = self.host.url(&format!("{repository}/{path}"))?;
+        let url = self.client.endpoint.url(&format!("{repository}/{path}"))?;
         Ok(Request { method, url, scope, headers, body: None, what: what.to_owned() })
     }
 
@@ -57,7 +58,7 @@ impl Remote {
         what: &str,
     ) -> Result<Document, Error> {
         let request = self.request(Method::GET, repository, &format!("manifests/{name}"), action, what)?;
-        let mut retries = Retries::new(&self.host);
+        let mut retries = Retries::new(&self.client.endpoint);
         loop {
             match self.try_document(&request).await {
                 Ok(document) => return Ok(document),
@@ -67,22 +68,22 @@ impl Remote {
     }
 
     async fn try_document(&self, request: &Request) -> Result<Document, Failure> {
-        let body = self.host.answer(request).await?;
+        let body = self.client.answer(request).await?;
         let header = |name: &str| body.response.headers().get(name).and_then(|value| value.to_str().ok());
         let (digest, media_type) = (header("docker-content-digest"), header(CONTENT_TYPE.as_str()));
         let (digest, media_type) = (digest.map(str::to_owned), media_type.map(str::to_owned));
         let document = Document::new(body.read(MAX_MANIFEST, &request.what).await?);
-        let host = self.host.name.clone();
-        if self.host.sent.are_in(&document.bytes) {
+        let host = self.client.endpoint.name.clone();
+        if self.client.endpoint.sent.are_in(&document.bytes) {
             return Err(Error::Echo { host, what: request.what.clone() }.into());
         }
         let wrong = |digest: &String| digest.starts_with("sha256:") && *digest != document.digest.to_string();
         if let Some(digest) = digest.filter(wrong) {
-            let header = self.host.sent.shown(&digest);
+            let header = self.client.endpoint.sent.shown(&digest);
             return Err(Error::Header { source_name: host, header, found: document.digest }.into());
         }
         if let Some((header, found)) = media_type.and_then(|header| artifact::contradiction(&header, &document.bytes)) {
-            let (header, found) = (self.host.sent.shown(&header), self.host.sent.shown(&found));
+            let (header, found) = (self.client.endpoint.sent.shown(&header), self.client.endpoint.sent.shown(&found));
             return Err(Error::MediaType { host, header, found }.into());
         }
         Ok(document)
@@ -99,7 +100,7 @@ impl Remote {
         let mut body = self.open(request, size, sink).await?;
         let start = sink.size();
         let too_long = || {
-            let (source_name, what) = (self.host.name.clone(), request.what.clone());
+            let (source_name, what) = (self.client.endpoint.name.clone(), request.what.clone());
             Error::TooLong { source_name, what, limit: size }
         };
         let announced = body.response.content_length();
@@ -126,9 +127,9 @@ impl Remote {
             let range = HeaderValue::from_str(&format!("bytes={start}-"));
             request.headers.extend(range.map(|range| (RANGE, range)));
         }
-        let answer = self.host.answer(request).await;
+        let answer = self.client.answer(request).await;
         let unfit = |status: u16, why: &str| {
-            let (host, what, message) = (self.host.name.clone(), request.what.clone(), why.to_owned());
+            let (host, what, message) = (self.client.endpoint.name.clone(), request.what.clone(), why.to_owned());
             Error::Status { host, what, status, message }
         };
         match answer {
@@ -158,7 +159,7 @@ impl Remote {
 #[async_trait]
 impl Source for Remote {
     fn name(&self) -> String {
-        self.host.name.clone()
+        self.client.endpoint.name.clone()
     }
 
     async fn tags(&self, repository: &OciRepository) -> Result<Vec<String>, Error> {
@@ -190,7 +191,7 @@ impl Source for Remote {
         let repository = self.repository(reference);
         let path = format!("blobs/{digest}");
         let mut request = self.request(Method::GET, &repository, &path, Action::Pull, &digest.to_string())?;
-        let mut retries = Retries::new(&self.host);
+        let mut retries = Retries::new(&self.client.endpoint);
         // What is there from an earlier run may be of another source, or damaged.
         let mut inherited = sink.size() > 0;
         let mut most = sink.size();
@@ -211,7 +212,7 @@ impl Source for Remote {
                     // What is fetched a second time is no progress.
                     if sink.size() >= most + PROGRESS {
                         most = sink.size();
-                        retries = Retries::new(&self.host);
+                        retries = Retries::new(&self.client.endpoint);
                     }
                     retries.after(failure).await?;
                 }

@@ -18,10 +18,11 @@ use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::{Contact, Mirror, Settings};
 use crate::model::report::event::{Event, Observer};
 use crate::registry::artifact::{self, Artifact, Refusal};
-use crate::registry::auth::credentials::{Keyring, Places};
+use crate::registry::auth::credentials::{CredentialSources, Keyring};
 use crate::registry::error::{Error, line};
-use crate::registry::http::client::{Common, Host};
-use crate::registry::http::timeouts::{FEW_RETRIES, Pace, RETRIES};
+use crate::registry::http::client::Client;
+use crate::registry::http::endpoint::Endpoint;
+use crate::registry::http::timeouts::{FEW_RETRIES, RETRIES, Timeouts};
 use crate::registry::http::transport::{Proxies, Transport};
 use crate::registry::layout::Layout;
 
@@ -40,8 +41,8 @@ pub enum Reach {
 #[derive(Debug, Clone, Default)]
 pub struct Network {
     pub proxies: Proxies,
-    pub credentials: Places,
-    pub pace: Pace,
+    pub credentials: CredentialSources,
+    pub timeouts: Timeouts,
 }
 
 /// Reads extensions from wherever they are.
@@ -49,8 +50,10 @@ pub struct Registry {
     settings: Settings,
     rules: SourceRules,
     reach: Reach,
-    common: Arc<Common>,
-    sources: Mutex<HashMap<Place, Arc<dyn Source>>>,
+    transport: Arc<Transport>,
+    keyring: Arc<Keyring>,
+    observer: Arc<dyn Observer>,
+    sources: Mutex<HashMap<SourceAddress, Arc<dyn Source>>>,
     /// The tags of repositories that were asked for them.
     listings: Mutex<HashMap<OciRepository, Arc<Listing>>>,
     /// What was told already.
@@ -75,14 +78,14 @@ pub struct Resolution {
 type Listing = OnceCell<Arc<Vec<String>>>;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Place {
+enum SourceAddress {
     Layout { folder: PathBuf, bare_tags: bool },
     Remote { host: String, prefix: String, contact: Contact, retries: usize },
 }
 
 /// What is asked for.
 #[derive(Clone, Copy)]
-enum Question<'a> {
+enum Lookup<'a> {
     /// What a tag names.
     Tag(&'a OciReference),
     /// Which tags there are.
@@ -90,7 +93,7 @@ enum Question<'a> {
     Digest(Digest),
 }
 
-impl Question<'_> {
+impl Lookup<'_> {
     /// What is asked for of a repository, in messages.
     fn names(self, repository: &OciRepository) -> String {
         match self {
@@ -109,18 +112,27 @@ impl Registry {
         network: Network,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        let keyring = Keyring::new(network.credentials, Arc::clone(&observer));
-        let transport = Transport::new(network.proxies, network.pace);
-        let common = Arc::new(Common { transport, keyring, observer });
-        let (sources, listings, warned) = Default::default();
-        Self { settings, rules, reach, common, sources, listings, warned }
+        Self {
+            settings,
+            rules,
+            reach,
+            transport: Arc::new(Transport::new(network.proxies, network.timeouts)),
+            keyring: Arc::new(Keyring::new(network.credentials, Arc::clone(&observer))),
+            observer,
+            sources: Mutex::default(),
+            listings: Mutex::default(),
+            warned: Mutex::default(),
+        }
     }
 
     /// Follows a reference to its component. A pinned reference asks for no tag.
     pub async fn resolve(&self, reference: &OciReference) -> Result<Resolution, Error> {
         let first = match reference.provenance() {
             Some(pin) => self.document(reference, pin).await?,
-            None => self.ask(reference, Question::Tag(reference)).await?,
+            None => {
+                let lookup = Lookup::Tag(reference);
+                self.first(reference.without_revision(), lookup, async |source| source.tagged(reference).await).await?
+            }
         };
         let refused = |refusal| Error::Refused { reference: reference.clone(), refusal };
         let provenance = first.digest;
@@ -145,7 +157,8 @@ impl Registry {
 
     /// The manifest or index with a digest, from the first source that has it.
     pub async fn document(&self, reference: &OciReference, digest: Digest) -> Result<Document, Error> {
-        self.ask(reference, Question::Digest(digest)).await
+        let lookup = Lookup::Digest(digest);
+        self.first(reference.without_revision(), lookup, async |source| source.document(reference, digest).await).await
     }
 
     /// Sends a blob of `size` bytes to `sink`, from the first source that has its bytes. Where one stopped, the next goes
@@ -157,27 +170,14 @@ impl Registry {
         size: u64,
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
-        let mut tried: Vec<Error> = Vec::new();
-        for source in self.sources(reference.without_revision(), Question::Digest(digest)) {
-            let answer = match source {
-                Ok(source) => source.blob(reference, digest, size, sink).await,
-                Err(error) => Err(error),
-            };
-            match answer {
-                Ok(()) => {
-                    self.tell(&tried, &digest.to_string());
-                    return Ok(());
-                }
-                Err(Error::Stopped) => return Err(Error::Stopped),
-                Err(error) => {
-                    if error.kind() == FaultKind::Integrity {
-                        sink.restart()?;
-                    }
-                    tried.push(error);
-                }
+        self.first(reference.without_revision(), Lookup::Digest(digest), async |source| {
+            let answer = source.blob(reference, digest, size, sink).await;
+            if answer.as_ref().is_err_and(|error| error.kind() == FaultKind::Integrity) {
+                sink.restart()?;
             }
-        }
-        Err(all(&digest.to_string(), tried))
+            answer
+        })
+        .await
     }
 
     /// The tags of a repository, in no order. It is asked once, however often they are wanted.
@@ -190,39 +190,35 @@ impl Registry {
     }
 
     async fn list(&self, repository: &OciRepository) -> Result<Arc<Vec<String>>, Error> {
-        let what = Question::Tags.names(repository);
+        let mut tags = self.first(repository, Lookup::Tags, async |source| source.tags(repository).await).await?;
+        tags.retain(|tag| repository.at(tag).is_ok());
+        Ok(Arc::new(tags))
+    }
+
+    /// Asks one source after the other, and gives the first answer.
+    ///
+    /// # Errors
+    /// What each of them failed with, if none answers.
+    async fn first<T>(
+        &self,
+        repository: &OciRepository,
+        lookup: Lookup<'_>,
+        mut ask: impl AsyncFnMut(&dyn Source) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let what = lookup.names(repository);
         let mut tried = Vec::new();
-        for source in self.sources(repository, Question::Tags) {
+        for source in self.sources(repository, lookup) {
             let answer = match source {
-                Ok(source) => source.tags(repository).await,
+                Ok(source) => ask(&*source).await,
                 Err(error) => Err(error),
             };
             match answer {
-                Ok(mut tags) => {
+                Ok(answer) => {
                     self.tell(&tried, &what);
-                    tags.retain(|tag| repository.at(tag).is_ok());
-                    return Ok(Arc::new(tags));
+                    return Ok(answer);
                 }
-                Err(error) => tried.push(error),
-            }
-        }
-        Err(all(&what, tried))
-    }
-
-    async fn ask(&self, reference: &OciReference, question: Question<'_>) -> Result<Document, Error> {
-        let what = question.names(reference.without_revision());
-        let mut tried = Vec::new();
-        for source in self.sources(reference.without_revision(), question) {
-            let answer = match (source, question) {
-                (Ok(source), Question::Digest(digest)) => source.document(reference, digest).await,
-                (Ok(source), _) => source.tagged(reference).await,
-                (Err(error), _) => Err(error),
-            };
-            match answer {
-                Ok(document) => {
-                    self.tell(&tried, &what);
-                    return Ok(document);
-                }
+                // It is the caller who takes no more.
+                Err(Error::Stopped) => return Err(Error::Stopped),
                 Err(error) => tried.push(error),
             }
         }
@@ -241,12 +237,12 @@ impl Registry {
     /// Warns, unless the same was told before.
     fn warn_once(&self, what: String, message: &str) {
         if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(what) {
-            self.common.observer.notice(&Event::Warning { message });
+            self.observer.notice(&Event::Warning { message });
         }
     }
 
     /// The sources to ask, in order. One that must not be asked is an error in its place.
-    fn sources(&self, repository: &OciRepository, question: Question<'_>) -> Vec<Result<Arc<dyn Source>, Error>> {
+    fn sources(&self, repository: &OciRepository, lookup: Lookup<'_>) -> Vec<Result<Arc<dyn Source>, Error>> {
         let (registry, name) = (repository.registry(), repository.name());
         if let Err(refusal) = self.rules.check(registry, &name) {
             return vec![Err(refusal.into())];
@@ -254,20 +250,25 @@ impl Registry {
         let settings = self.settings.project.settings_for(repository);
         let mut places = Vec::new();
         if let Some((pattern, settings)) = settings
-            && (matches!(question, Question::Digest(_)) || settings.mirrors_only)
+            && (matches!(lookup, Lookup::Digest(_)) || settings.mirrors_only)
         {
             places.extend(settings.mirrors.iter().map(|mirror| match mirror {
                 Mirror::Layout(folder) => {
-                    Place::Layout { folder: folder.clone(), bare_tags: pattern.is_repository(repository) }
+                    SourceAddress::Layout { folder: folder.clone(), bare_tags: pattern.is_repository(repository) }
                 }
                 Mirror::Registry { registry, prefix, scheme } => {
                     let contact = self.settings.contact(registry, &format!("{prefix}{name}"), Some(*scheme));
-                    Place::Remote { host: registry.clone(), prefix: prefix.clone(), contact, retries: FEW_RETRIES }
+                    SourceAddress::Remote {
+                        host: registry.clone(),
+                        prefix: prefix.clone(),
+                        contact,
+                        retries: FEW_RETRIES,
+                    }
                 }
             }));
         }
         if !settings.is_some_and(|(_, settings)| settings.mirrors_only) {
-            places.push(Place::Remote {
+            places.push(SourceAddress::Remote {
                 host: registry.to_owned(),
                 prefix: String::new(),
                 contact: self.settings.contact(registry, &name, None),
@@ -275,61 +276,66 @@ impl Registry {
             });
         }
         // There is nobody to wait for after the last that may be asked.
-        let open = |place: &&mut Place| matches!(place, Place::Remote { .. }) && self.allows(place, repository).is_ok();
-        if let Some(Place::Remote { retries, .. }) = places.iter_mut().rev().find(open) {
+        let open = |place: &&mut SourceAddress| {
+            matches!(place, SourceAddress::Remote { .. }) && self.allows(place, repository).is_ok()
+        };
+        if let Some(SourceAddress::Remote { retries, .. }) = places.iter_mut().rev().find(open) {
             *retries = RETRIES;
         }
-        places.into_iter().map(|place| self.source(place, repository, question)).collect()
+        places.into_iter().map(|place| self.source(place, repository, lookup)).collect()
     }
 
     /// Checks that the machine lets extensions come from a place. Folders are on the machine already.
-    fn allows(&self, place: &Place, repository: &OciRepository) -> Result<(), SourceRefusal> {
+    fn allows(&self, place: &SourceAddress, repository: &OciRepository) -> Result<(), SourceRefusal> {
         match place {
-            Place::Remote { host, prefix, .. } => self.rules.check(host, &format!("{prefix}{}", repository.name())),
-            Place::Layout { .. } => Ok(()),
+            SourceAddress::Remote { host, prefix, .. } => {
+                self.rules.check(host, &format!("{prefix}{}", repository.name()))
+            }
+            SourceAddress::Layout { .. } => Ok(()),
         }
     }
 
     fn source(
         &self,
-        place: Place,
+        place: SourceAddress,
         repository: &OciRepository,
-        question: Question<'_>,
+        lookup: Lookup<'_>,
     ) -> Result<Arc<dyn Source>, Error> {
         self.allows(&place, repository)?;
-        if let (Reach::Offline, Place::Remote { host, .. }) = (self.reach, &place) {
-            let what = question.names(repository);
+        if let (Reach::Offline, SourceAddress::Remote { host, .. }) = (self.reach, &place) {
+            let what = lookup.names(repository);
             return Err(Error::Offline { host: host.clone(), what });
         }
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let made = sources.entry(place.clone()).or_insert_with(|| match place {
-            Place::Layout { folder, bare_tags } => Arc::new(Layout::new(&folder, bare_tags)) as Arc<dyn Source>,
-            Place::Remote { host, prefix, contact, retries } => {
-                Arc::new(Remote::new(self.host(&host, contact, retries), &prefix))
+            SourceAddress::Layout { folder, bare_tags } => Arc::new(Layout::new(&folder, bare_tags)) as Arc<dyn Source>,
+            SourceAddress::Remote { host, prefix, contact, retries } => {
+                Arc::new(Remote::new(self.client(&host, contact, retries), &prefix))
             }
         });
         Ok(Arc::clone(made))
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {
-        &self.common.keyring
+        &self.keyring
     }
 
-    /// A host as it is spoken to for one of its repositories.
-    pub(crate) fn host_for(&self, registry: &str, repository: &str, retries: usize) -> Result<Host, Error> {
+    /// The client of a registry, for one of its repositories.
+    pub(crate) fn client_for(&self, registry: &str, repository: &str, retries: usize) -> Result<Client, Error> {
         if self.reach == Reach::Offline {
             let what = if repository.is_empty() { registry } else { repository };
             return Err(Error::Offline { host: registry.to_owned(), what: what.to_owned() });
         }
-        Ok(self.host(registry, self.settings.contact(registry, repository, None), retries))
+        Ok(self.client(registry, self.settings.contact(registry, repository, None), retries))
     }
 
-    fn host(&self, name: &str, contact: Contact, retries: usize) -> Host {
+    fn client(&self, name: &str, contact: Contact, retries: usize) -> Client {
         if contact.insecure && !contact.plain_http {
             let message = format!("the certificate of {name} is not checked, because of `insecure`");
             self.warn_once(message.clone(), &message);
         }
-        Host::new(Arc::clone(&self.common), name, contact, retries)
+        let (transport, observer) = (Arc::clone(&self.transport), Arc::clone(&self.observer));
+        Client::new(Endpoint::new(transport, observer, name, contact, retries), Arc::clone(&self.keyring))
     }
 }
 

@@ -9,10 +9,11 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::model::bounds::MAX_MANIFEST;
-use crate::registry::auth::Action;
+use crate::registry::auth::scope::Action;
 use crate::registry::error::Error;
 use crate::registry::http::client::Request;
-use crate::registry::http::retry::{Failure, Retries};
+use crate::registry::http::failure::Failure;
+use crate::registry::http::retry::Retries;
 
 use super::remote::Remote;
 
@@ -44,18 +45,19 @@ impl Remote {
             let (page, next) = match end {
                 None => page.await?,
                 Some(end) => tokio::time::timeout_at(end, page).await.unwrap_or_else(|_| {
-                    let (host, what, seconds) = (self.host.name.clone(), what.to_owned(), MOST_TIME.as_secs());
+                    let (host, what, seconds) =
+                        (self.client.endpoint.name.clone(), what.to_owned(), MOST_TIME.as_secs());
                     Err(Error::EndlessTags { host, what, seconds, pages: seen.len() - 1 })
                 })?,
             };
-            end.get_or_insert_with(|| Instant::now() + self.host.pace().of(MOST_TIME));
+            end.get_or_insert_with(|| Instant::now() + self.client.endpoint.timeouts().of(MOST_TIME));
             let page = page.tags.unwrap_or_default();
             bytes += page.iter().map(|tag| tag.len() + size_of::<String>()).sum::<usize>();
             tags.extend(page);
             match next {
                 Some(next) => request.url = next,
                 None if tags.is_empty() => {
-                    let (source_name, what) = (self.host.name.clone(), what.to_owned());
+                    let (source_name, what) = (self.client.endpoint.name.clone(), what.to_owned());
                     return Err(Error::NotFound { source_name, what, message: String::new() });
                 }
                 None => return Ok(tags),
@@ -65,7 +67,7 @@ impl Remote {
     }
 
     async fn page_or_retry(&self, request: &Request) -> Result<(Page, Option<Url>), Error> {
-        let mut retries = Retries::new(&self.host);
+        let mut retries = Retries::new(&self.client.endpoint);
         loop {
             match self.page(request).await {
                 Ok(page) => return Ok(page),
@@ -76,7 +78,7 @@ impl Remote {
 
     /// One page, and where the next one is.
     async fn page(&self, request: &Request) -> Result<(Page, Option<Url>), Failure> {
-        let body = self.host.answer(request).await?;
+        let body = self.client.answer(request).await?;
         let unfit = |why: &str| self.unfit(request, why.to_owned());
         let links: Result<Vec<String>, _> =
             body.response.headers().get_all(LINK).iter().map(|link| link.to_str().map(str::to_owned)).collect();
@@ -94,7 +96,7 @@ impl Remote {
     }
 
     fn unfit(&self, request: &Request, message: String) -> Error {
-        Error::Status { host: self.host.name.clone(), what: request.what.clone(), status: 200, message }
+        Error::Status { host: self.client.endpoint.name.clone(), what: request.what.clone(), status: 200, message }
     }
 }
 
