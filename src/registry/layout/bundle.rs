@@ -7,7 +7,7 @@
 //! layer with a manifest's type for a manifest of theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use oci_client::manifest::{OciImageIndex, OciImageManifest};
@@ -20,7 +20,7 @@ use crate::registry::error::Error;
 use crate::registry::publish::package::{TITLE, descriptor};
 
 use super::check_marker;
-use super::reader::Shelf;
+use super::reader::{LayoutFile, LayoutReader, blob_name, io};
 
 /// What kind of artifact a bundle is.
 const BUNDLE: &str = "application/vnd.open-sesame.bundle.v1";
@@ -78,7 +78,7 @@ pub fn render(
 /// A bundle that was opened. Its manifest was read; everything else is checked as it is read.
 #[derive(Debug)]
 pub struct Bundle {
-    shelf: Shelf,
+    layout: LayoutReader,
     digest: Digest,
     /// What else the layout's index names.
     others: usize,
@@ -92,12 +92,12 @@ impl Bundle {
     /// # Errors
     /// [`Error::NotABundle`] if it is no layout with one bundle in it.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let shelf = Shelf::open(path)?;
+        let layout = LayoutReader::open(path)?;
         let bad = |why: String| Error::NotABundle { path: path.to_owned(), why };
         let missing = |name: &str| bad(format!("it has no file `{name}`"));
-        let marker = shelf.read("oci-layout", MAX_MANIFEST)?.ok_or_else(|| missing("oci-layout"))?;
+        let marker = read(&layout, "oci-layout", MAX_MANIFEST)?.ok_or_else(|| missing("oci-layout"))?;
         check_marker(path, &marker)?;
-        let index = shelf.read("index.json", MAX_MANIFEST)?.ok_or_else(|| missing("index.json"))?;
+        let index = read(&layout, "index.json", MAX_MANIFEST)?.ok_or_else(|| missing("index.json"))?;
         let index: OciImageIndex = serde_json::from_slice(&index)
             .map_err(|error| bad(format!("its `index.json` is no image index: {error}")))?;
         let digests = index.manifests.iter().map(|entry| entry.digest.parse());
@@ -107,7 +107,7 @@ impl Bundle {
         let mut found: Option<(Digest, OciImageManifest)> = None;
         for digest in &digests {
             // What is no manifest is something else than a bundle.
-            let manifest = read_checked(&shelf, *digest, MAX_BUNDLE_MANIFEST)?;
+            let manifest = read_checked(&layout, *digest, MAX_BUNDLE_MANIFEST)?;
             if let Ok(manifest) = serde_json::from_slice::<OciImageManifest>(&manifest)
                 && manifest.artifact_type.as_deref() == Some(BUNDLE)
                 && found.replace((*digest, manifest)).is_some()
@@ -132,7 +132,7 @@ impl Bundle {
                 blobs.insert(named);
             }
         }
-        Ok(Self { shelf, digest, others: digests.len() - 1, texts, blobs })
+        Ok(Self { layout, digest, others: digests.len() - 1, texts, blobs })
     }
 
     /// The digest of the bundle's manifest, which names all that is in it.
@@ -154,7 +154,7 @@ impl Bundle {
         let mut left = MAX_TEXTS;
         let mut texts = BTreeMap::new();
         for (name, digest) in &self.texts {
-            let bytes = read_checked(&self.shelf, *digest, left)?;
+            let bytes = read_checked(&self.layout, *digest, left)?;
             left -= bytes.len() as u64;
             texts.insert(name.clone(), bytes);
         }
@@ -166,18 +166,39 @@ impl Bundle {
         if !self.blobs.contains(&digest) {
             return Ok(None);
         }
-        self.shelf.blob(digest)
+        Ok(open(&self.layout, &blob_name(digest))?.map(|file| file.bytes))
     }
 }
 
 /// The bytes of a blob that is small enough for memory.
-fn read_checked(shelf: &Shelf, digest: Digest, limit: u64) -> Result<Vec<u8>, Error> {
-    let name = super::reader::blob_name(digest);
-    let missing = || Error::NotABundle { path: shelf.path().to_owned(), why: format!("it has no file `{name}`") };
-    let bytes = shelf.read(&name, limit)?.ok_or_else(missing)?;
+fn read_checked(layout: &LayoutReader, digest: Digest, limit: u64) -> Result<Vec<u8>, Error> {
+    let name = blob_name(digest);
+    let bytes = read(layout, &name, limit)?.ok_or_else(|| bad(layout, format!("it has no file `{name}`")))?;
     let found = Digest::of(&bytes);
     if found == digest {
         return Ok(bytes);
     }
-    Err(Error::DamagedBundle { path: shelf.path().to_owned(), expected: digest, found })
+    Err(Error::DamagedBundle { path: layout.path().to_owned(), expected: digest, found })
+}
+
+/// The bytes of a file, of which there may be `limit`; none if it is not there.
+fn read(layout: &LayoutReader, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+    let Some(LayoutFile { bytes: reader, size }) = open(layout, name)? else { return Ok(None) };
+    if size > limit {
+        return Err(bad(layout, format!("its `{name}` has {size} bytes; at most {limit} are read")));
+    }
+    let mut bytes = Vec::new();
+    reader.take(limit).read_to_end(&mut bytes).map_err(io(layout.path()))?;
+    Ok(Some(bytes))
+}
+
+fn open<'a>(layout: &'a LayoutReader, name: &str) -> Result<Option<LayoutFile<'a>>, Error> {
+    layout.open_file(name).map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput => bad(layout, format!("its `{name}` is no regular file")),
+        _ => io(&layout.path().join(name))(error),
+    })
+}
+
+fn bad(layout: &LayoutReader, why: String) -> Error {
+    Error::NotABundle { path: layout.path().to_owned(), why }
 }

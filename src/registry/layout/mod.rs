@@ -4,9 +4,8 @@
 pub mod bundle;
 pub mod reader;
 
-use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use async_trait::async_trait;
@@ -18,12 +17,12 @@ use crate::model::bounds::MAX_MANIFEST;
 use crate::model::digest::Digest;
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::text::shorten;
-use crate::user_files;
 
 use super::artifact::{INDEX, MANIFEST};
 use super::error::Error;
 use super::publish::package::{Package, Taken, descriptor};
 use super::source::{Document, Sink, Source};
+use reader::{LayoutFile, LayoutReader, blob_name, io};
 
 /// The annotation that names what an entry is.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -81,7 +80,7 @@ pub fn with_entry(
 
 /// A layout, and whether it was declared for one repository, so that bare tags mean that repository's.
 pub(crate) struct Layout {
-    folder: PathBuf,
+    layout: LayoutReader,
     bare_tags: bool,
     /// What its `index.json` says, once it was read: a run asks for many of its entries.
     index: OnceLock<Result<OciImageIndex, Error>>,
@@ -89,28 +88,29 @@ pub(crate) struct Layout {
 
 impl Layout {
     pub(crate) fn new(folder: &Path, bare_tags: bool) -> Self {
-        Self { folder: folder.to_owned(), bare_tags, index: OnceLock::new() }
+        Self { layout: LayoutReader::of_folder(folder), bare_tags, index: OnceLock::new() }
     }
 
-    fn open(&self, path: &Path, what: &str) -> Result<File, Error> {
-        match user_files::open(path) {
+    fn open(&self, name: &str, what: &str) -> Result<LayoutFile<'_>, Error> {
+        let path = || self.layout.path().join(name);
+        match self.layout.open_file(name) {
             Ok(Some(file)) => Ok(file),
-            Ok(None) if self.folder.is_dir() => Err(not_found(self.name(), what.to_owned())),
+            Ok(None) if self.layout.path().is_dir() => Err(not_found(self.name(), what.to_owned())),
             Ok(None) => {
                 let why = "there is no such folder".to_owned();
-                Err(Error::NotALayout { path: self.folder.clone(), why })
+                Err(Error::NotALayout { path: self.layout.path().to_owned(), why })
             }
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                Err(Error::NotALayout { path: path.to_owned(), why: error.to_string() })
+                Err(Error::NotALayout { path: path(), why: error.to_string() })
             }
-            Err(error) => Err(io(path)(error)),
+            Err(error) => Err(io(&path())(error)),
         }
     }
 
-    fn read(&self, path: &Path, what: &str) -> Result<Vec<u8>, Error> {
+    fn read(&self, name: &str, what: &str) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
-        let file = self.open(path, what)?;
-        file.take(MAX_MANIFEST + 1).read_to_end(&mut bytes).map_err(io(path))?;
+        let file = self.open(name, what)?;
+        file.bytes.take(MAX_MANIFEST + 1).read_to_end(&mut bytes).map_err(io(&self.layout.path().join(name)))?;
         if bytes.len() as u64 > MAX_MANIFEST {
             return Err(Error::TooLong { source_name: self.name(), what: what.to_owned(), limit: MAX_MANIFEST });
         }
@@ -122,29 +122,15 @@ impl Layout {
     }
 
     fn read_index(&self) -> Result<OciImageIndex, Error> {
-        let bad = |why: String| Error::NotALayout { path: self.folder.clone(), why };
-        let missing = |name: &str| bad(format!("it has no file `{name}`"));
-        let marker = self.read(&self.folder.join("oci-layout"), "").map_err(|error| match error {
-            Error::NotFound { .. } => missing("oci-layout"),
-            other => other,
-        })?;
-        check_marker(&self.folder, &marker)?;
-        let index = self.read(&self.folder.join("index.json"), "").map_err(|error| match error {
-            Error::NotFound { .. } => missing("index.json"),
-            other => other,
-        })?;
-        serde_json::from_slice(&index)
+        let bad = |why: String| Error::NotALayout { path: self.layout.path().to_owned(), why };
+        let read = |name: &str| match self.read(name, "") {
+            Err(Error::NotFound { .. }) => Err(bad(format!("it has no file `{name}`"))),
+            read => read,
+        };
+        check_marker(self.layout.path(), &read("oci-layout")?)?;
+        serde_json::from_slice(&read("index.json")?)
             .map_err(|error| bad(format!("its `index.json` is no image index: {}", shorten(&error.to_string()))))
     }
-
-    fn blob_path(&self, digest: Digest) -> PathBuf {
-        self.folder.join("blobs").join("sha256").join(digest.hex())
-    }
-}
-
-fn io(path: &Path) -> impl Fn(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |error| Error::Io { path: path.clone(), why: error.to_string() }
 }
 
 /// A folder has no words of its own.
@@ -161,7 +147,7 @@ struct Marker {
 #[async_trait]
 impl Source for Layout {
     fn name(&self) -> String {
-        format!("oci-layout:{}", self.folder.display())
+        format!("oci-layout:{}", self.layout.path().display())
     }
 
     async fn tags(&self, repository: &OciRepository) -> Result<Vec<String>, Error> {
@@ -190,13 +176,13 @@ impl Source for Layout {
         match &digests[..] {
             [digest] => {
                 let digest = digest.parse();
-                let digest =
-                    digest.map_err(|source| Error::LayoutDigest { path: self.folder.join("index.json"), source })?;
+                let digest = digest
+                    .map_err(|source| Error::LayoutDigest { path: self.layout.path().join("index.json"), source })?;
                 self.document(reference, digest).await
             }
             [] => Err(not_found(self.name(), full)),
             several => Err(Error::Ambiguous {
-                path: self.folder.join("index.json"),
+                path: self.layout.path().join("index.json"),
                 reference: reference.without_provenance(),
                 count: several.len(),
             }),
@@ -204,7 +190,7 @@ impl Source for Layout {
     }
 
     async fn document(&self, _: &OciReference, digest: Digest) -> Result<Document, Error> {
-        let document = Document::new(self.read(&self.blob_path(digest), &digest.to_string())?);
+        let document = Document::new(self.read(&blob_name(digest), &digest.to_string())?);
         if document.digest == digest {
             return Ok(document);
         }
@@ -212,8 +198,8 @@ impl Source for Layout {
     }
 
     async fn blob(&self, _: &OciReference, digest: Digest, size: u64, sink: &mut dyn Sink) -> Result<(), Error> {
-        let path = self.blob_path(digest);
-        let mut file = self.open(&path, &digest.to_string())?;
+        let name = blob_name(digest);
+        let mut file = self.open(&name, &digest.to_string())?.bytes;
         if sink.size() > 0 {
             sink.restart()?;
         }
@@ -222,7 +208,7 @@ impl Source for Layout {
             let read = match file.read(&mut buffer) {
                 Ok(0) => break,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                read => read.map_err(io(&path))?,
+                read => read.map_err(io(&self.layout.path().join(&name)))?,
             };
             if sink.size() + read as u64 > size {
                 let what = digest.to_string();

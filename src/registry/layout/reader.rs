@@ -1,5 +1,5 @@
-//! The files of a layout that came as one thing: a folder, or a tar archive of one. Of an archive only regular files with a
-//! layout's names are taken, and nothing is ever unpacked by the names that stand in it.
+//! The one reader of OCI layouts, whether a folder or a tar archive of one. Of an archive only regular files with a layout's
+//! names are taken, and nothing is ever unpacked by the names that stand in it.
 //!
 //! The archive is that of POSIX (ustar, <https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html>), without
 //! extensions: what a longer name or another size would be written in is refused.
@@ -24,7 +24,7 @@ const BLOBS: &str = "blobs/sha256/";
 
 /// An opened layout.
 #[derive(Debug)]
-pub struct Shelf {
+pub struct LayoutReader {
     path: PathBuf,
     files: Files,
 }
@@ -36,14 +36,26 @@ enum Files {
     Archive(File, HashMap<String, (u64, u64)>),
 }
 
-impl Shelf {
+/// A file of a layout.
+pub struct LayoutFile<'a> {
+    pub bytes: Box<dyn Read + 'a>,
+    /// In bytes.
+    pub size: u64,
+}
+
+impl LayoutReader {
+    /// A folder, of which nothing is read yet.
+    pub fn of_folder(path: &Path) -> Self {
+        Self { path: path.to_owned(), files: Files::Folder }
+    }
+
     /// Opens a folder, or looks through an archive.
     ///
     /// # Errors
     /// [`Error::NotABundle`] if it is neither, or has what no layout has.
     pub fn open(path: &Path) -> Result<Self, Error> {
         if path.is_dir() {
-            return Ok(Self { path: path.to_owned(), files: Files::Folder });
+            return Ok(Self::of_folder(path));
         }
         let mut file = match user_files::open(path) {
             Ok(Some(file)) => file,
@@ -62,50 +74,23 @@ impl Shelf {
         &self.path
     }
 
-    /// The bytes of a file with a layout's name, of which there may be `limit`; none if it is not there.
-    pub fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
-        let Some(Opened { bytes: reader, size }) = self.open_file(name)? else { return Ok(None) };
-        if size > limit {
-            return Err(bad(&self.path, &format!("its `{name}` has {size} bytes; at most {limit} are read")));
-        }
-        let mut bytes = Vec::new();
-        reader.take(limit).read_to_end(&mut bytes).map_err(io(&self.path))?;
-        Ok(Some(bytes))
-    }
-
-    /// A blob's bytes, not checked yet; none if it is not there.
-    pub fn blob(&self, digest: Digest) -> Result<Option<Box<dyn Read + '_>>, Error> {
-        Ok(self.open_file(&blob_name(digest))?.map(|opened| opened.bytes))
-    }
-
-    fn open_file(&self, name: &str) -> Result<Option<Opened<'_>>, Error> {
+    /// Opens a file by its name in the layout; none if it is not there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if it is no regular file, or why it cannot be opened.
+    pub fn open_file(&self, name: &str) -> std::io::Result<Option<LayoutFile<'_>>> {
         match &self.files {
             Files::Folder => {
-                let path = self.path.join(name);
-                match user_files::open(&path) {
-                    Ok(Some(file)) => {
-                        let size = file.metadata().map_err(io(&path))?.len();
-                        Ok(Some(Opened { bytes: Box::new(file), size }))
-                    }
-                    Ok(None) => Ok(None),
-                    Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                        Err(bad(&self.path, &format!("its `{name}` is no regular file")))
-                    }
-                    Err(error) => Err(io(&path)(error)),
-                }
+                let Some(file) = user_files::open(&self.path.join(name))? else { return Ok(None) };
+                let size = file.metadata()?.len();
+                Ok(Some(LayoutFile { bytes: Box::new(file), size }))
             }
             Files::Archive(file, places) => {
                 let part = |(at, size): &(u64, u64)| Part { file, at: *at, end: at + size };
-                Ok(places.get(name).map(|place| Opened { bytes: Box::new(part(place)), size: place.1 }))
+                Ok(places.get(name).map(|place| LayoutFile { bytes: Box::new(part(place)), size: place.1 }))
             }
         }
     }
-}
-
-/// A file of a layout, and how many bytes it has.
-struct Opened<'a> {
-    bytes: Box<dyn Read + 'a>,
-    size: u64,
 }
 
 /// Whether a path is to be an archive, and not a folder.
@@ -187,7 +172,8 @@ fn bad(path: &Path, why: &str) -> Error {
     Error::NotABundle { path: path.to_owned(), why: why.to_owned() }
 }
 
-fn io(path: &Path) -> impl Fn(std::io::Error) -> Error {
+/// For `map_err` where the I/O happens.
+pub(crate) fn io(path: &Path) -> impl Fn(std::io::Error) -> Error {
     let path = path.to_owned();
     move |error| Error::Io { path: path.clone(), why: error.to_string() }
 }
