@@ -85,7 +85,7 @@
 //! use std::sync::Arc;
 //!
 //! use sesame::model::report::event::Silent;
-//! use sesame::ops::context::{Compiler, Context, Interrupt, User};
+//! use sesame::ops::context::{CompilerSettings, Context, Interrupt, User};
 //! use sesame::ops::sync::lock::Mode;
 //! use sesame::ops::project::{Project, Search};
 //! use sesame::ops::sync::{self, LockPolicy, Options, Ownership};
@@ -104,7 +104,7 @@
 //!     network: Network::default(),
 //!     reach: Reach::Online,
 //!     jobs: 6,
-//!     compiler: Compiler::of_program("/usr/bin/sesame".into()),
+//!     compiler: CompilerSettings::of_program("/usr/bin/sesame".into()),
 //!     observer: Arc::new(Silent),
 //!     interrupt: Interrupt::default(),
 //!     holder: "my daemon".to_owned(),

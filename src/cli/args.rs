@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates;
+
+use sesame::compiler::settings::CompilerSettings;
 use sesame::model::name::{ExtensionName, ProfileName};
-use sesame::ops::context::Compiler;
 
 use super::bundle::BundleCommand;
 use super::extension_args::{AddArguments, ExtensionCommand, RegistryCommand, RemoveArguments};
@@ -62,7 +63,7 @@ pub enum Command {
     /// Registries: log in and out, and look how one can be reached
     Registry(Below<RegistryCommand>),
     /// Look at components and compile them, for the process that started this one
-    #[command(name = Compiler::COMMAND, hide = true)]
+    #[command(name = CompilerSettings::COMMAND, hide = true)]
     CompileWorker,
 }
 
@@ -310,7 +311,7 @@ impl Command {
                 RegistryCommand::Check { .. } => "check",
                 RegistryCommand::Help { .. } => "help",
             },
-            Self::CompileWorker => Compiler::COMMAND,
+            Self::CompileWorker => CompilerSettings::COMMAND,
         }
     }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use sesame::ops::context::Compiler;
+
+use sesame::compiler::settings::CompilerSettings;
 
 /// How many fetches go on at once, where nothing else is said.
 const JOBS: usize = 16;
@@ -26,11 +27,11 @@ pub struct Means {
 #[derive(Debug, Clone, Args)]
 pub struct Compiling {
     /// The most seconds that compiling one component may take, from 1 to 86400
-    #[arg(long, value_name = "SECONDS", default_value_t = Compiler::TIMEOUT, hide_short_help = true,
+    #[arg(long, value_name = "SECONDS", default_value_t = CompilerSettings::TIMEOUT, hide_short_help = true,
         value_parser = number::<u64>(1..=86_400))]
     pub compile_timeout: u64,
     /// The most memory that the compiler may take, in MiB, from 256 to 1048576
-    #[arg(long, value_name = "MIB", default_value_t = Compiler::MEMORY, hide_short_help = true,
+    #[arg(long, value_name = "MIB", default_value_t = CompilerSettings::MEMORY, hide_short_help = true,
         value_parser = number::<u64>(256..=1_048_576))]
     pub compile_memory: u64,
     #[command(flatten)]
@@ -40,7 +41,7 @@ pub struct Compiling {
 #[derive(Debug, Clone, Args)]
 pub struct FunctionCacheArgument {
     /// How much is kept of compiled functions for later components, in MiB, at most 1048576; 0 for nothing
-    #[arg(long, value_name = "MIB", default_value_t = Compiler::FUNCTIONS, hide_short_help = true,
+    #[arg(long, value_name = "MIB", default_value_t = CompilerSettings::FUNCTIONS, hide_short_help = true,
         value_parser = number::<u64>(0..=1_048_576))]
     pub function_cache: u64,
 }
@@ -54,21 +55,21 @@ impl Default for Means {
 impl Default for Compiling {
     fn default() -> Self {
         Self {
-            compile_timeout: Compiler::TIMEOUT,
-            compile_memory: Compiler::MEMORY,
-            functions: FunctionCacheArgument { function_cache: Compiler::FUNCTIONS },
+            compile_timeout: CompilerSettings::TIMEOUT,
+            compile_memory: CompilerSettings::MEMORY,
+            functions: FunctionCacheArgument { function_cache: CompilerSettings::FUNCTIONS },
         }
     }
 }
 
 impl Compiling {
     /// The compiler of this program, within these bounds.
-    pub fn compiler(&self, program: PathBuf) -> Compiler {
-        Compiler {
+    pub fn compiler(&self, program: PathBuf) -> CompilerSettings {
+        CompilerSettings {
             timeout: Duration::from_secs(self.compile_timeout),
             memory: self.compile_memory << 20,
             functions: self.functions.function_cache << 20,
-            ..Compiler::of_program(program)
+            ..CompilerSettings::of_program(program)
         }
     }
 }

@@ -4,7 +4,8 @@
 //! When a worker is lost that has worked on several components, nobody knows whose fault that was: each that it still has is
 //! tried once more, alone, in a fresh one. What that one is lost with is to blame.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,13 +13,13 @@ use tokio::sync::RwLock;
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
-use crate::ops::context::Compiler as Settings;
-use crate::ops::error::Error;
 use crate::store::paths::StorePaths;
 
-use super::inspection::{Examined, Unusable};
+use super::error::CompilerError;
+use super::inspection::{ComponentError, Inspection};
 use super::process::{Answer, Listener, Process};
 use super::protocol::{EndReport, Request};
+use super::settings::CompilerSettings;
 
 /// How long a worker may take to file what the function cache got.
 const END: Duration = Duration::from_secs(60);
@@ -28,7 +29,7 @@ type Work = (Digest, EngineKey, Metering);
 
 /// Looks at components and compiles them. No worker is started before the first, and none is left when this is dropped.
 pub(crate) struct Compiler {
-    settings: Settings,
+    settings: CompilerSettings,
     paths: StorePaths,
     worker: Mutex<Option<Arc<Process>>>,
     numbers: AtomicU64,
@@ -37,7 +38,7 @@ pub(crate) struct Compiler {
 }
 
 impl Compiler {
-    pub fn new(settings: &Settings, paths: &StorePaths) -> Self {
+    pub fn new(settings: &CompilerSettings, paths: &StorePaths) -> Self {
         let (worker, numbers, turn) = Default::default();
         Self { settings: settings.clone(), paths: paths.clone(), worker, numbers, turn }
     }
@@ -45,8 +46,8 @@ impl Compiler {
     /// Validates a component and reads its interface.
     ///
     /// # Errors
-    /// [`Error::Unusable`] if it is none that can be used, or the compiler does not get through it.
-    pub async fn inspect(&self, bytes: Vec<u8>) -> Result<Examined, Error> {
+    /// [`CompilerError::Component`] if it is none that can be used, or the compiler does not get through it.
+    pub async fn inspect(&self, bytes: Vec<u8>) -> Result<Inspection, CompilerError> {
         Ok(self.ask(None, bytes).await?.0)
     }
 
@@ -60,7 +61,7 @@ impl Compiler {
         engine: &EngineKey,
         metering: Metering,
         bytes: Vec<u8>,
-    ) -> Result<(Examined, Vec<u8>), Error> {
+    ) -> Result<(Inspection, Vec<u8>), CompilerError> {
         self.ask(Some((component, engine.clone(), metering)), bytes).await
     }
 
@@ -78,46 +79,46 @@ impl Compiler {
         Some(EndReport { warnings, unconfined: None })
     }
 
-    async fn ask(&self, compile: Option<Work>, bytes: Vec<u8>) -> Result<(Examined, Vec<u8>), Error> {
+    async fn ask(&self, compile: Option<Work>, bytes: Vec<u8>) -> Result<(Inspection, Vec<u8>), CompilerError> {
         let bytes = Arc::new(bytes);
         {
             let _beside_others = self.turn.read().await;
             match self.ask_once(&compile, &bytes).await? {
-                Answer::Examined(examined, code) => return Ok((*examined?, code)),
+                Answer::Inspected(inspection, code) => return Ok((*inspection?, code)),
                 Answer::Lost { why, to_blame: true } => return Err(why.into()),
                 Answer::Lost { to_blame: false, .. } => {}
             }
         }
         let _alone = self.turn.write().await;
         match self.ask_once(&compile, &bytes).await? {
-            Answer::Examined(examined, code) => Ok((*examined?, code)),
+            Answer::Inspected(inspection, code) => Ok((*inspection?, code)),
             Answer::Lost { why, .. } => Err(why.into()),
         }
     }
 
-    async fn ask_once(&self, compile: &Option<Work>, bytes: &Arc<Vec<u8>>) -> Result<Answer, Error> {
+    async fn ask_once(&self, compile: &Option<Work>, bytes: &Arc<Vec<u8>>) -> Result<Answer, CompilerError> {
         let number = self.numbers.fetch_add(1, Relaxed);
         let (listener, has_begun, receive) = Listener::new();
         let worker = self.listen(number, listener)?;
-        worker.send(Request::Examine { number, compile: compile.clone() }, Arc::clone(bytes));
+        worker.send(Request::Inspect { number, compile: compile.clone() }, Arc::clone(bytes));
         // What is before it has its own time. Where the worker is lost first, that is the answer.
         if tokio::time::timeout(self.settings.timeout * 2, has_begun).await.is_err() {
             worker.kill();
-            return Ok(Answer::Lost { why: Unusable::Timeout(self.settings.timeout), to_blame: false });
+            return Ok(Answer::Lost { why: ComponentError::Timeout(self.settings.timeout), to_blame: false });
         }
         match tokio::time::timeout(self.settings.timeout, receive).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(Error::Bug("a worker was lost without a word")),
+            Ok(Err(_)) => Err(CompilerError::Bug("a worker was lost without a word")),
             Err(_) => {
                 let to_blame = worker.was_alone(number);
                 worker.kill();
-                Ok(Answer::Lost { why: Unusable::Timeout(self.settings.timeout), to_blame })
+                Ok(Answer::Lost { why: ComponentError::Timeout(self.settings.timeout), to_blame })
             }
         }
     }
 
     /// The worker that is to answer a request, a fresh one if there is none or it was lost.
-    fn listen(&self, number: u64, mut listener: Listener) -> Result<Arc<Process>, Error> {
+    fn listen(&self, number: u64, mut listener: Listener) -> Result<Arc<Process>, CompilerError> {
         let mut current = self.worker();
         if let Some(worker) = current.as_ref() {
             match worker.listen(number, listener) {

@@ -12,7 +12,7 @@ use crate::model::function_cache::FunctionCounts;
 
 /// What a component is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Examined {
+pub struct Inspection {
     /// In bytes.
     pub size: u64,
     pub interface: Interface,
@@ -23,7 +23,7 @@ pub struct Examined {
 
 /// Why a component cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum Unusable {
+pub enum ComponentError {
     #[error(transparent)]
     Inspect(#[from] InspectError),
     #[error(transparent)]

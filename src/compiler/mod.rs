@@ -2,8 +2,10 @@
 //! bytes; it opens no files but those of the caches.
 
 pub(crate) mod client;
+pub mod error;
 pub mod inspection;
 pub(crate) mod process;
 pub(crate) mod protocol;
 pub(crate) mod sandbox;
+pub mod settings;
 pub mod worker;

@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::ops::context::Compiler as Settings;
-use crate::ops::error::Error;
 use crate::store::paths::StorePaths;
 
-use super::inspection::{Examined, Unusable};
+use super::error::CompilerError;
+use super::inspection::{ComponentError, Inspection};
 use super::protocol::{EndReport, Reply, Request, read_frame, write_frame};
+use super::settings::CompilerSettings;
 
 /// How long one look at a worker that ends is apart from the next, and how many there are before it is killed.
 const ROUND: Duration = Duration::from_millis(5);
@@ -31,10 +31,10 @@ const LAST_WORDS: u64 = 16 << 10;
 
 /// What comes of a request.
 pub(crate) enum Answer {
-    Examined(Result<Box<Examined>, Unusable>, Vec<u8>),
+    Inspected(Result<Box<Inspection>, ComponentError>, Vec<u8>),
     /// The worker is no more; `to_blame` if that can only be this request's doing.
     Lost {
-        why: Unusable,
+        why: ComponentError,
         to_blame: bool,
     },
 }
@@ -94,9 +94,14 @@ impl Process {
     /// Starts a worker, for one that listens already: a worker can end before anything is asked.
     ///
     /// # Errors
-    /// [`Error::NoCompiler`] if that cannot be done.
-    pub fn start(settings: &Settings, paths: &StorePaths, number: u64, listener: Listener) -> Result<Self, Error> {
-        let failed = |source| Error::NoCompiler { program: settings.program.clone(), source };
+    /// [`CompilerError::NotStarted`] if that cannot be done.
+    pub fn start(
+        settings: &CompilerSettings,
+        paths: &StorePaths,
+        number: u64,
+        listener: Listener,
+    ) -> Result<Self, CompilerError> {
+        let failed = |source| CompilerError::NotStarted { program: settings.program.clone(), source };
         let mut child = Command::new(&settings.program)
             .arg0("sesame")
             .args(&settings.arguments)
@@ -112,7 +117,9 @@ impl Process {
             .spawn()
             .map_err(failed)?;
         let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (Some(input), Some(output), Some(words)) = streams else { return Err(Error::Bug("a worker has no pipes")) };
+        let (Some(input), Some(output), Some(words)) = streams else {
+            return Err(CompilerError::Bug("a worker has no pipes"));
+        };
         let child = Arc::new(Mutex::new(child));
         let listeners = Listeners { waiting: HashMap::from([(number, listener)]), ..Listeners::default() };
         let listeners = Arc::new(Mutex::new(listeners));
@@ -220,12 +227,12 @@ impl Reader {
             };
             match reply {
                 Reply::Begun { number } => self.listeners().begin(number),
-                Reply::Examined { number, result } => {
+                Reply::Inspected { number, result } => {
                     let mut listeners = self.listeners();
                     listeners.has_answered = true;
                     let listener = listeners.waiting.remove(&number);
                     drop(listeners);
-                    let answer = Answer::Examined(result.map(Box::new), payload);
+                    let answer = Answer::Inspected(result.map(Box::new), payload);
                     let _ = listener.map(|listener| listener.answer.send(answer));
                 }
                 Reply::Ended(report) => {
@@ -237,7 +244,9 @@ impl Reader {
         let status = self.ended(if misread.is_some() { 0 } else { ROUNDS_TO_END });
         let words = self.words.recv().unwrap_or_default();
         let why = match misread {
-            Some(error) if words.is_empty() => Unusable::Ended(format!("what it answers cannot be read: {error}")),
+            Some(error) if words.is_empty() => {
+                ComponentError::Ended(format!("what it answers cannot be read: {error}"))
+            }
             _ => why(status, &words, self.memory),
         };
         let mut listeners = self.listeners();
@@ -278,9 +287,9 @@ fn last_words(words: ChildStderr) -> String {
 }
 
 /// Why a worker is no more.
-fn why(status: Option<ExitStatus>, words: &str, memory: u64) -> Unusable {
+fn why(status: Option<ExitStatus>, words: &str, memory: u64) -> ComponentError {
     if words.contains("memory allocation of") {
-        return Unusable::Memory(memory);
+        return ComponentError::Memory(memory);
     }
     let said = words.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
     let status = match status.map(|status| (status.signal(), status)) {
@@ -288,5 +297,5 @@ fn why(status: Option<ExitStatus>, words: &str, memory: u64) -> Unusable {
         Some((None, status)) => status.to_string(),
         None => "it cannot be told why".to_owned(),
     };
-    Unusable::Ended(if said.is_empty() { status } else { format!("{status}, {said}") })
+    ComponentError::Ended(if said.is_empty() { status } else { format!("{status}, {said}") })
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
 
-use super::inspection::{Examined, Unusable};
+use super::inspection::{ComponentError, Inspection};
 
 /// The largest header in bytes.
 const MAX_HEADER: u32 = 64 << 20;
@@ -34,7 +34,7 @@ pub enum Request {
         functions: u64,
     },
     /// Validate the component in the payload, or compile the one of this digest, and say what it is.
-    Examine { number: u64, compile: Option<(Digest, EngineKey, Metering)> },
+    Inspect { number: u64, compile: Option<(Digest, EngineKey, Metering)> },
     /// File what the function cache got; nothing comes after that.
     End,
 }
@@ -47,9 +47,9 @@ pub enum Reply {
         number: u64,
     },
     /// The payload is the compiled code, if it was asked for.
-    Examined {
+    Inspected {
         number: u64,
-        result: Result<Examined, Unusable>,
+        result: Result<Inspection, ComponentError>,
     },
     Ended(EndReport),
 }

@@ -25,14 +25,14 @@ use crate::store::function_cache::FunctionCache;
 use crate::store::key;
 use crate::store::paths::StorePaths;
 
-use super::inspection::{Examined, Unusable};
+use super::inspection::{ComponentError, Inspection};
 use super::protocol::{EndReport, Reply, Request, read_frame, write_frame};
 use super::sandbox::confine;
 
 /// How large a component must be, in bytes, for its functions to be kept. Smaller ones compile in some milliseconds.
 const WORTH_KEEPING: usize = 64 << 10;
 
-/// Serves until the input ends. For the hidden command that a [`Compiler`](crate::ops::context::Compiler) names, in a process of
+/// Serves until the input ends. For the hidden command that a [`Compiler`](super::settings::CompilerSettings) names, in a process of
 /// its own: it is confined for ever.
 ///
 /// # Errors
@@ -58,7 +58,7 @@ pub fn serve(mut input: impl Read, output: impl Write + Send + 'static) -> io::R
     while let Some((request, payload)) = read_frame(&mut input).map_err(out_of_memory)? {
         match request {
             Request::Begin { .. } => return Err(io::ErrorKind::InvalidData.into()),
-            Request::Examine { number, compile } => {
+            Request::Inspect { number, compile } => {
                 let worker = Arc::clone(&worker);
                 let work = move || worker.answer(number, compile, &payload);
                 // Not on the rayon pool, whose threads all compile: most of these wait for their turn.
@@ -92,25 +92,25 @@ impl<W: Write> Worker<W> {
                 (None, Some(self.turn.read().unwrap_or_else(PoisonError::into_inner)))
             };
             self.reply(&Reply::Begun { number }, &[]);
-            catch_unwind(AssertUnwindSafe(|| self.examine(compile, bytes)))
+            catch_unwind(AssertUnwindSafe(|| self.inspect(compile, bytes)))
         };
         let result = result.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it said nothing");
-            Err(Unusable::Panicked(text.to_owned()))
+            Err(ComponentError::Panicked(text.to_owned()))
         });
         let (result, code) = match result {
-            Ok((examined, code)) => (Ok(examined), code),
+            Ok((inspection, code)) => (Ok(inspection), code),
             Err(refusal) => (Err(refusal), Vec::new()),
         };
-        self.reply(&Reply::Examined { number, result }, &code);
+        self.reply(&Reply::Inspected { number, result }, &code);
     }
 
-    fn examine(
+    fn inspect(
         &self,
         compile: Option<(Digest, EngineKey, Metering)>,
         bytes: &[u8],
-    ) -> Result<(Examined, Vec<u8>), Unusable> {
+    ) -> Result<(Inspection, Vec<u8>), ComponentError> {
         let interface = if compile.is_some() { read_interface(bytes)? } else { inspect(bytes)? };
         let (code, functions) = match compile {
             Some((component, key, metering)) => self.compile(&component, &key, metering, bytes)?,
@@ -118,7 +118,7 @@ impl<W: Write> Worker<W> {
         };
         let imports = import_part(bytes)?;
         let unlinkable = linker::check(self.engine(Metering::Unmetered)?, imports).err();
-        Ok((Examined { size: bytes.len() as u64, interface, unlinkable, functions }, code))
+        Ok((Inspection { size: bytes.len() as u64, interface, unlinkable, functions }, code))
     }
 
     fn compile(
@@ -127,12 +127,12 @@ impl<W: Write> Worker<W> {
         key: &EngineKey,
         metering: Metering,
         bytes: &[u8],
-    ) -> Result<(Vec<u8>, FunctionCounts), Unusable> {
+    ) -> Result<(Vec<u8>, FunctionCounts), ComponentError> {
         #[cfg(debug_assertions)]
         assert!(!bytes.ends_with(b"sesame-test-panic"), "a component of the tests wants the compiler to panic");
         let engine = self.engine(metering)?;
         if engine_key(engine) != *key {
-            return Err(Unusable::OtherEngine);
+            return Err(ComponentError::OtherEngine);
         }
         let cache = (bytes.len() >= WORTH_KEEPING).then(|| self.cache(key, metering)).flatten();
         let Some(cache) = cache else {
@@ -144,7 +144,7 @@ impl<W: Write> Worker<W> {
         Ok((code, compilation.end()))
     }
 
-    fn engine(&self, metering: Metering) -> Result<&Engine, Unusable> {
+    fn engine(&self, metering: Metering) -> Result<&Engine, ComponentError> {
         self.engines[metering as usize].get_or_init(|| engine(metering)).as_ref().map_err(no_engine)
     }
 
@@ -199,6 +199,6 @@ fn out_of_memory(error: io::Error) -> io::Error {
     }
 }
 
-fn no_engine(error: &EngineError) -> Unusable {
-    Unusable::Compile(CompileError::Failed(error.to_string()))
+fn no_engine(error: &EngineError) -> ComponentError {
+    ComponentError::Compile(CompileError::Failed(error.to_string()))
 }

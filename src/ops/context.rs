@@ -3,21 +3,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::model::registries::{Registries, Settings};
+use crate::compiler::settings::CompilerSettings;
 use crate::model::report::event::{Event, Observer};
-use crate::registry::auth::secret::Credential;
-use crate::registry::source::selection::{Network, Reach, Registry};
+use crate::registry::source::selection::{Network, Reach};
 use crate::store::integrity::store_permissions;
 use crate::store::owner;
 use crate::store::paths::StorePaths;
 use crate::store::store_lock::{self, Guard};
 
 use super::error::Error;
-use super::policy::checks::read_policy;
 use super::project::Project;
 
 /// The surroundings of a verb. The library reads no environment: whoever calls it fills this in.
@@ -29,49 +26,12 @@ pub struct Context {
     pub reach: Reach,
     /// How many fetches go on at once, at least 1.
     pub jobs: usize,
-    pub compiler: Compiler,
+    pub compiler: CompilerSettings,
     pub observer: Arc<dyn Observer>,
     pub interrupt: Interrupt,
     /// Who we are, for other processes that wait for the store.
     pub holder: String,
     pub user: User,
-}
-
-/// The process that looks at components and compiles them, and its bounds.
-#[derive(Debug, Clone)]
-pub struct Compiler {
-    /// A `sesame` of this very version, and the arguments with which it calls [`worker::serve`](crate::compiler::worker::serve).
-    pub program: PathBuf,
-    pub arguments: Vec<String>,
-    /// The most time for one component.
-    pub timeout: Duration,
-    /// The most memory of the process, in bytes.
-    pub memory: u64,
-    /// The bound of the function cache in bytes; 0 for none.
-    pub functions: u64,
-}
-
-impl Compiler {
-    /// The most seconds for one component, where nothing else is said.
-    pub const TIMEOUT: u64 = 300;
-    /// The most memory in MiB, where nothing else is said. A component of 18 MB takes some 400.
-    pub const MEMORY: u64 = 4096;
-    /// The bound of the function cache in MiB, where nothing else is said.
-    pub const FUNCTIONS: u64 = 1024;
-
-    /// The compiler of a `sesame` program, with the usual bounds.
-    pub fn of_program(program: PathBuf) -> Self {
-        Self {
-            program,
-            arguments: vec![Self::COMMAND.to_owned()],
-            timeout: Duration::from_secs(Self::TIMEOUT),
-            memory: Self::MEMORY << 20,
-            functions: Self::FUNCTIONS << 20,
-        }
-    }
-
-    /// The hidden command of the `sesame` program.
-    pub const COMMAND: &str = "compile-worker";
 }
 
 /// What is this user's besides the store.
@@ -157,20 +117,6 @@ impl Context {
         for message in warnings {
             self.observer.notice(&Event::Warning { message });
         }
-    }
-
-    /// The registries of a project, as this machine reaches them.
-    pub(crate) fn registry(&self, project: &Registries) -> Result<Registry, Error> {
-        self.registry_with(project, None)
-    }
-
-    /// The same, with the one credential to use instead of those that people have.
-    pub(crate) fn registry_with(&self, project: &Registries, given: Option<Credential>) -> Result<Registry, Error> {
-        let policy = read_policy(&self.user)?;
-        let settings = Settings { project: project.clone(), machine: policy.registries };
-        let mut network = self.network.clone();
-        network.credentials.given = given;
-        Ok(Registry::new(settings, policy.sources, self.reach, network, Arc::clone(&self.observer)))
     }
 
     /// Runs a future to its end, or to the interrupt.

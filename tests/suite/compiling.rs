@@ -9,19 +9,21 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
 use crate::integrity::change;
 use crate::schemas::validator;
 use crate::support::artifact::component;
 use crate::support::chance::Chance;
 use crate::support::host::context;
 use crate::support::sandbox::{Run, Sandbox};
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::{Value, json};
+use sesame::compiler::settings::CompilerSettings;
 use sesame::model::digest::Digest;
 use sesame::model::fault::{Fault, FaultKind};
 use sesame::model::report::StepOutcome;
 use sesame::model::text;
-use sesame::ops::context::{Compiler, Context};
+use sesame::ops::context::Context;
 use sesame::ops::error::Error;
 use sesame::ops::sync::lock::Mode;
 use sesame::ops::sync::{self, LockPolicy, Options, Ownership};
@@ -665,7 +667,7 @@ fn gc_removes_what_is_of_other_engines_and_over_the_bound_and_nothing_else() {
 
 /// A sync by the library, with a compiler of its own.
 fn sync_with(sandbox: &Sandbox, program: &str) -> Error {
-    sync_of(Context { compiler: Compiler::of_program(program.into()), ..context(sandbox) })
+    sync_of(Context { compiler: CompilerSettings::of_program(program.into()), ..context(sandbox) })
 }
 
 fn sync_of(context: Context) -> Error {
@@ -751,7 +753,7 @@ fn a_compiler_that_says_nothing_is_not_waited_for_forever_and_one_that_says_nons
     ] {
         let path = sandbox.path("tmp").join(program);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        let compiler = Compiler { timeout: Duration::from_secs(1), ..Compiler::of_program(path) };
+        let compiler = CompilerSettings { timeout: Duration::from_secs(1), ..CompilerSettings::of_program(path) };
         let fault = format!("{:?}", fault_of(sync_of(Context { compiler, ..context(&sandbox) })));
         assert!(fault.contains(reason), "{fault}");
     }

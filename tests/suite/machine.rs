@@ -3,8 +3,9 @@
 use crate::support::guest;
 use crate::support::host::context;
 use crate::support::sandbox::{Run, Sandbox};
+use sesame::compiler::settings::CompilerSettings;
 use sesame::model::report::doctor::State;
-use sesame::ops::context::{Compiler, Context};
+use sesame::ops::context::Context;
 use sesame::ops::project::Search;
 use sesame::ops::query::doctor::doctor;
 
@@ -39,7 +40,7 @@ fn a_machine_without_room_for_a_memory_is_named_and_not_the_guest() {
 fn a_compiler_that_cannot_be_started_is_found_by_doctor() {
     let sandbox = Sandbox::new();
     sandbox.write("sesame.toml", "");
-    let context = Context { compiler: Compiler::of_program("/nowhere/sesame".into()), ..context(&sandbox) };
+    let context = Context { compiler: CompilerSettings::of_program("/nowhere/sesame".into()), ..context(&sandbox) };
     let report = doctor(&context, &Search { start: sandbox.path("project"), ..Search::default() });
     let found = report.checks.iter().find(|check| check.about == "compiler").unwrap();
     assert!(found.state == State::Wrong && found.what.contains("/nowhere/sesame"), "{}", found.what);

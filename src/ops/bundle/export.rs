@@ -15,6 +15,7 @@ use crate::model::report::bundle::ExportReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::refuse;
+use crate::ops::policy::registries;
 use crate::ops::project::LOCK;
 use crate::ops::project::files::read_file;
 use crate::ops::sync::apply::{Workshop, faults};
@@ -155,7 +156,7 @@ fn fetch(context: &Context, manifest: &Manifest, lock: &Lock) -> Result<(), Erro
     if plan.is_empty() {
         return Ok(());
     }
-    let registry = context.registry(&manifest.registries)?;
+    let registry = registries::registry(context, &manifest.registries)?;
     refuse(faults(&Workshop::new(context, &registry, &Blobs::new(&context.paths), None), &plan)?)
 }
 

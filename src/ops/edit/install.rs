@@ -21,6 +21,7 @@ use crate::model::version::Requirement;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::refuse;
+use crate::ops::policy::registries;
 use crate::ops::project::DROP_INS;
 use crate::ops::project::files::{read_file, read_whole};
 use crate::ops::run::active::read_component;
@@ -284,7 +285,7 @@ fn look(
 /// The origin with its tag, which is the newest release where none is named.
 fn chosen(context: &Context, name: &ExtensionName, origin: &Origin, registries: &Registries) -> Result<Origin, Error> {
     let Origin::Newest(repository) = origin else { return Ok(origin.clone()) };
-    let registry = context.registry(registries)?;
+    let registry = registries::registry(context, registries)?;
     let any = OciRange { repository: repository.clone(), requirement: Requirement::any() };
     Ok(Origin::Registry(context.block_on(newest(context, &registry, name, &any))?))
 }

@@ -3,7 +3,8 @@
 
 use std::io::ErrorKind;
 
-use crate::compiler::inspection::Unusable;
+use crate::compiler::inspection::ComponentError;
+use crate::compiler::settings::CompilerSettings;
 use crate::engine::compile::CompileError;
 use crate::engine::error::InspectError;
 use crate::host::functions::NoFunction;
@@ -17,7 +18,6 @@ use crate::model::manifest::edit::EditError;
 use crate::model::name::ExtensionName;
 use crate::model::report::{ExtensionStatus, StepOutcome, SyncReport};
 use crate::model::text::list;
-use crate::ops::context::Compiler;
 use crate::store::Error as Store;
 
 use super::Error;
@@ -199,34 +199,34 @@ fn incomplete(report: &SyncReport) -> String {
     live + kept + &without
 }
 
-fn unusable(why: &Unusable) -> String {
+fn unusable(why: &ComponentError) -> String {
     match why {
-        Unusable::Inspect(InspectError::TooMany { .. } | InspectError::LongName { .. }) => {
+        ComponentError::Inspect(InspectError::TooMany { .. } | InspectError::LongName { .. }) => {
             "ask its author for a simpler build".to_owned()
         }
-        Unusable::Inspect(InspectError::Features { .. }) => {
+        ComponentError::Inspect(InspectError::Features { .. }) => {
             "build it without that; the README lists what this host has".to_owned()
         }
-        Unusable::Inspect(InspectError::WitPackage) => {
+        ComponentError::Inspect(InspectError::WitPackage) => {
             "name the component that implements it; a WIT package is for those who build one".to_owned()
         }
-        Unusable::Inspect(_) => "build it again, or ask its author for a build with current tools".to_owned(),
-        Unusable::Compile(CompileError::NotAComponent(kind)) => kind.advice().to_owned(),
-        Unusable::Compile(CompileError::Failed(_)) => "ask its author for a build with current tools".to_owned(),
-        Unusable::Panicked(_) => "it may be a fault of the compiler: please report it, with the component".to_owned(),
-        Unusable::Timeout(_) => {
-            let usual = Compiler::TIMEOUT;
+        ComponentError::Inspect(_) => "build it again, or ask its author for a build with current tools".to_owned(),
+        ComponentError::Compile(CompileError::NotAComponent(kind)) => kind.advice().to_owned(),
+        ComponentError::Compile(CompileError::Failed(_)) => "ask its author for a build with current tools".to_owned(),
+        ComponentError::Panicked(_) => "it may be a fault of the compiler: please report it, with the component".to_owned(),
+        ComponentError::Timeout(_) => {
+            let usual = CompilerSettings::TIMEOUT;
             format!("if you trust it, give it more time with `--compile-timeout SECONDS` ({usual} if not said)")
         }
-        Unusable::Memory(_) => {
-            let usual = Compiler::MEMORY;
+        ComponentError::Memory(_) => {
+            let usual = CompilerSettings::MEMORY;
             format!("if you trust it, give it more with `--compile-memory MIB` ({usual} if not said)")
         }
-        Unusable::Ended(_) => {
+        ComponentError::Ended(_) => {
             "run the command again; if it ends again, look into the log of the system, or ask its author for a simpler build"
                 .to_owned()
         }
-        Unusable::OtherEngine => "give the path of a `sesame` program of this version".to_owned(),
+        ComponentError::OtherEngine => "give the path of a `sesame` program of this version".to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why a verb did not do what was asked.
 
+pub mod folder;
 pub(crate) mod hints;
 pub(crate) mod registry_hints;
 
@@ -7,7 +8,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::compiler::inspection::Unusable;
+use crate::compiler::error::CompilerError;
+use crate::compiler::inspection::ComponentError;
 use crate::engine::config::EngineError;
 use crate::host::extension::CallError;
 use crate::host::functions::NoFunction;
@@ -29,7 +31,7 @@ use crate::model::text::{count, list, list_by, nearest, shorten};
 use crate::model::toml::problem::Problem;
 use crate::{registry, store};
 
-use super::policy::preopens::FolderError;
+use folder::FolderError;
 
 /// Why a file that was come across is not this user's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -130,7 +132,7 @@ pub enum Error {
     #[error("{} failed", failed_list(.0))]
     Incomplete(Box<SyncReport>),
     #[error("{} is not usable", path.display())]
-    UnusableFile { path: PathBuf, source: Unusable },
+    UnusableFile { path: PathBuf, source: ComponentError },
     #[error("there is no file {}", .0.display())]
     NoSuchFile(PathBuf),
     #[error("{} is {kind}", path.display())]
@@ -203,10 +205,10 @@ pub enum Error {
     #[error("`{name}` cannot be called")]
     Call { name: String, source: CallError },
     #[error("`{name}` is not usable")]
-    UnusableExtension { name: String, source: Unusable },
+    UnusableExtension { name: String, source: ComponentError },
     /// Of a component that has no name here.
     #[error(transparent)]
-    Unusable(#[from] Unusable),
+    Unusable(#[from] ComponentError),
     #[error("the compiler {} cannot be started", program.display())]
     NoCompiler { program: PathBuf, source: std::io::Error },
     #[error("compiled code cannot be kept")]
@@ -244,7 +246,7 @@ impl Error {
             | Self::NothingLive { .. }
             | Self::NoSuchFile(_)
             | Self::NoCode { .. } => FaultKind::Missing,
-            Self::Unusable(Unusable::OtherEngine) => FaultKind::Configuration,
+            Self::Unusable(ComponentError::OtherEngine) => FaultKind::Configuration,
             Self::ForeignFile { .. }
             | Self::NotOurFolder(_)
             | Self::ProfileTaken { .. }
@@ -322,7 +324,7 @@ impl Error {
     /// Says of which extension a component cannot be used.
     pub(crate) fn of_extension(self, name: &ExtensionName) -> Self {
         match self {
-            Self::Unusable(Unusable::OtherEngine) => self,
+            Self::Unusable(ComponentError::OtherEngine) => self,
             Self::Unusable(source) => Self::UnusableExtension { name: name.to_string(), source },
             error => error,
         }
@@ -331,7 +333,7 @@ impl Error {
     /// Says which file cannot be used.
     pub(crate) fn of_file(self, path: &Path) -> Self {
         match self {
-            Self::Unusable(Unusable::OtherEngine) => self,
+            Self::Unusable(ComponentError::OtherEngine) => self,
             Self::Unusable(source) => Self::UnusableFile { path: path.to_owned(), source },
             error => error,
         }
@@ -363,6 +365,16 @@ impl Error {
             fault.causes = problems.iter().map(Problem::line).collect();
         }
         fault
+    }
+}
+
+impl From<CompilerError> for Error {
+    fn from(error: CompilerError) -> Self {
+        match error {
+            CompilerError::Component(error) => Self::Unusable(error),
+            CompilerError::NotStarted { program, source } => Self::NoCompiler { program, source },
+            CompilerError::Bug(what) => Self::Bug(what),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::model::report::verify::{Finding, FindingKind, LookedAt, Outcome, Veri
 use crate::model::toml::problem::Problem;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
+use crate::ops::policy::registries;
 use crate::ops::project::Project;
 use crate::ops::sync::apply::{Workshop, apply};
 use crate::ops::sync::lock::Mode;
@@ -303,7 +304,7 @@ impl Verify<'_> {
         if plan.is_empty() {
             return Ok(());
         }
-        let registry = context.registry(&registries)?;
+        let registry = registries::registry(&context, &registries)?;
         let outcomes = apply(&Workshop::new(&context, &registry, &Blobs::new(self.paths()), None), &plan)?;
         for ((_, step), outcome) in plan.steps().zip(outcomes) {
             let path = match &step.action {

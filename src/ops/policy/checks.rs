@@ -1,5 +1,5 @@
 //! What extensions may do, held against what they want: imports against grants, limits and sources against the machine's
-//! policy. Granted folders are checked in [`folders`](super::preopens).
+//! policy. GrantedFolder folders are checked in [`folders`](super::preopens).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -26,15 +26,15 @@ const GIT_FILE: u64 = 4 << 10;
 
 /// Everything that is read, by its path with links followed, and each link on the way to it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Readers {
-    paths: BTreeMap<PathBuf, Reader>,
+pub(crate) struct ProtectedPaths {
+    paths: BTreeMap<PathBuf, PathReader>,
     /// The folders above which repositories were looked for.
     searched: BTreeSet<PathBuf>,
 }
 
 /// Who reads a path, and as what.
 #[derive(Debug, Clone)]
-pub(crate) struct Reader {
+pub(crate) struct PathReader {
     /// ``the component of `clock` ``, `a policy`
     pub what: String,
     /// The manifest or policy that names it.
@@ -68,7 +68,7 @@ pub(crate) fn active_generations(paths: &StorePaths, except: Option<&ProfileName
     profiles.into_iter().filter(|profile| Some(profile) != except).filter_map(active).collect()
 }
 
-impl Readers {
+impl ProtectedPaths {
     /// What this machine's policies and these generations read.
     ///
     /// # Errors
@@ -79,25 +79,25 @@ impl Readers {
         generations: impl IntoIterator<Item = Result<Generation, Error>>,
         on_unreadable: OnUnreadable,
     ) -> Result<Self, Error> {
-        let mut readers = Self::of_policies(user)?;
+        let mut protected = Self::of_policies(user)?;
         for generation in generations {
-            match generation.and_then(|generation| readers.generation(&generation)) {
+            match generation.and_then(|generation| protected.generation(&generation)) {
                 Err(Error::UnknownReader { .. }) if on_unreadable == OnUnreadable::Skip => {}
                 read => read?,
             }
         }
-        Ok(readers)
+        Ok(protected)
     }
 
     fn of_policies(user: &User) -> Result<Self, Error> {
-        let mut readers = Self::default();
+        let mut protected = Self::default();
         for file in policy_files(user) {
-            readers.file(&file, "a policy", &file);
+            protected.file(&file, "a policy", &file);
         }
         for (file, policy) in read_policies(user)? {
-            readers.registries(&policy.registries, &file);
+            protected.registries(&policy.registries, &file);
         }
-        Ok(readers)
+        Ok(protected)
     }
 
     /// Adds what a manifest reads.
@@ -152,7 +152,7 @@ impl Readers {
     }
 
     /// The reader of anything in a folder, or of something that the folder is a part of, with the path that it reads.
-    pub(crate) fn reader_of(&self, folder: &Path) -> Option<(&Path, &Reader)> {
+    pub(crate) fn reader_of(&self, folder: &Path) -> Option<(&Path, &PathReader)> {
         // What is below a folder comes right behind it. Best named is what exists by now.
         let below = || self.paths.range(folder.to_owned()..).take_while(|(path, _)| path.starts_with(folder));
         let below = below().find(|(path, _)| path.exists()).or_else(|| below().next());
@@ -201,7 +201,7 @@ impl Readers {
 
     fn add(&mut self, path: &Path, what: &str, by: &Path, is_folder: bool) {
         let (links, end) = followed(path);
-        let reader = |is_folder| Reader { what: what.to_owned(), by: by.to_owned(), is_folder };
+        let reader = |is_folder| PathReader { what: what.to_owned(), by: by.to_owned(), is_folder };
         for link in links.iter().chain([&end]) {
             self.repositories(link, by);
         }
@@ -248,10 +248,10 @@ mod tests {
 
     #[test]
     fn a_reader_is_found_below_at_and_around_a_folder() {
-        let mut readers = Readers::default();
-        readers.file(Path::new("/p/build/clock.wasm"), "the component of `clock`", Path::new("/p/sesame.toml"));
-        readers.folder(Path::new("/p/vendor"), "a mirror", Path::new("/p/sesame.toml"));
-        let of = |folder: &str| readers.reader_of(Path::new(folder)).map(|(path, _)| path.to_str().unwrap());
+        let mut protected = ProtectedPaths::default();
+        protected.file(Path::new("/p/build/clock.wasm"), "the component of `clock`", Path::new("/p/sesame.toml"));
+        protected.folder(Path::new("/p/vendor"), "a mirror", Path::new("/p/sesame.toml"));
+        let of = |folder: &str| protected.reader_of(Path::new(folder)).map(|(path, _)| path.to_str().unwrap());
         assert_eq!(of("/p/build"), Some("/p/build/clock.wasm"));
         assert_eq!(of("/p"), Some("/p/build/clock.wasm"));
         assert_eq!(of("/p/vendor/blobs"), Some("/p/vendor"));

@@ -8,6 +8,7 @@ use crate::model::registries::{Registries, RegistryPattern};
 use crate::model::report::registry::{Access, Credentials, LoginReport, LogoutReport, RegistryReport};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
+use crate::ops::policy::registries;
 use crate::ops::project::files::read_file;
 use crate::registry::Error::Withheld;
 use crate::registry::auth::credentials::CredentialLocation;
@@ -20,7 +21,7 @@ use crate::store::write;
 /// # Errors
 /// [`Error::Registry`] if it cannot be reached.
 pub fn check(context: &Context, wanted: &RegistryPattern) -> Result<RegistryReport, Error> {
-    let registry = context.registry(&project(context)?)?;
+    let registry = registries::registry(context, &project(context)?)?;
     let probe = context.block_on(async { Ok(registry.probe(wanted.registry(), wanted.prefix()).await?) })?;
     let (access, fault) = match probe.access {
         Ok(access) => (access, None),
@@ -43,7 +44,7 @@ pub fn login(context: &Context, host: &RegistryHost, user: &str, password: &Secr
     let host = host.as_str();
     let project = project(context)?;
     let credential = Credential::Password { user: user.to_owned(), password: password.clone() };
-    let trial = context.registry_with(&project, Some(credential))?;
+    let trial = registries::registry_with(context, &project, credential)?;
     let probe = context.block_on(async { Ok(trial.probe(host, "").await?) })?;
     if let Some(setting) = probe.withheld {
         return Err(Withheld { host: host.to_owned(), setting }.into());
@@ -100,7 +101,7 @@ fn place(path: &Path, helper: Option<String>) -> CredentialLocation {
 
 /// Where the credentials for a host are found first.
 fn first_place(context: &Context, host: &str) -> Result<Option<CredentialLocation>, Error> {
-    let registry = context.registry(&Registries::default())?;
+    let registry = registries::registry(context, &Registries::default())?;
     context.block_on(async { Ok(registry.credentials_place(host).await) })
 }
 

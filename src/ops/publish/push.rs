@@ -11,6 +11,7 @@ use crate::model::reference::destination::Destination;
 use crate::model::report::registry::PushReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
+use crate::ops::policy::registries;
 use crate::ops::project::files::read_file;
 use crate::ops::run::active::read_component;
 use crate::registry::Error as Registry;
@@ -37,7 +38,9 @@ pub struct Push {
 pub fn push(context: &Context, push: &Push) -> Result<PushReport, Error> {
     let bytes = read_component(&push.file)?;
     let compiler = Compiler::new(&context.compiler, &context.paths);
-    let examined = context.block_on(compiler.inspect(bytes.clone())).map_err(|error| error.of_file(&push.file))?;
+    let examined = context
+        .block_on(async { Ok(compiler.inspect(bytes.clone()).await?) })
+        .map_err(|error| error.of_file(&push.file))?;
     let interface = examined.interface;
     let mut annotations = metadata::annotations(&bytes);
     annotations.extend(push.annotations.clone());
@@ -48,7 +51,7 @@ pub fn push(context: &Context, push: &Push) -> Result<PushReport, Error> {
         Some(folder) => !write_layout(folder, push, &package)?,
         None => {
             let manifest = context.project.read_manifest_or_empty()?;
-            let registry = context.registry(&manifest.registries)?;
+            let registry = registries::registry(context, &manifest.registries)?;
             let sent = registry.push(&push.destination.reference, &package, push.taken);
             context.block_on(async { Ok(sent.await?) })? == Pushed::There
         }

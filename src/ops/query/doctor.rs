@@ -15,7 +15,6 @@ use crate::model::toml::problem::Problem;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{check_sources, policy_files, read_policy};
-use crate::ops::policy::preopens;
 use crate::ops::project::{Project, Search};
 use crate::ops::publish::login;
 use crate::ops::sync::lock::stale;
@@ -181,7 +180,7 @@ impl Doctor<'_> {
 
     fn granted_folders(&mut self, manifest: &Manifest, profile: &ProfileName) {
         let mut granted = manifest.extensions.values().flat_map(|extension| extension.capabilities.keys());
-        match preopens::check_manifest(self.context, manifest, profile) {
+        match crate::ops::policy::folder_checks::check_manifest(self.context, manifest, profile) {
             Ok(unusable) if unusable.is_empty() => {
                 if granted.any(|capability| Capability::FOLDERS.contains(capability)) {
                     self.good("granted folders", "they are there, and can be given");

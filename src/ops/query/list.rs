@@ -1,6 +1,6 @@
 //! `list` and `info`: what is live, from the generation and the store. Neither asks a registry.
 
-use crate::compiler::inspection::Unusable;
+use crate::compiler::inspection::ComponentError;
 use crate::engine::config::engine;
 use crate::engine::inspect::world;
 use crate::engine::key::engine_key;
@@ -41,7 +41,7 @@ pub fn info(paths: &StorePaths, user: &User, profile: &ProfileName, name: &Exten
         return Err(Error::not_live(name, profile, extensions));
     };
     let bytes = Blobs::new(paths).read(extension.component)?;
-    let world = world(&bytes).map_err(|error| Error::from(Unusable::from(error)).of_extension(name))?;
+    let world = world(&bytes).map_err(|error| Error::from(ComponentError::from(error)).of_extension(name))?;
     let import = |import: &String| {
         let needs = needed(import).flatten();
         ImportReport {

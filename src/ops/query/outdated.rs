@@ -3,8 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 
 use crate::host::grants::capabilities;
 use crate::model::lock::{LockEntry, LockedSource};
@@ -14,6 +13,7 @@ use crate::model::report::outdated::{Outdated, OutdatedReport};
 use crate::model::version::{Requirement, version};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
+use crate::ops::policy::registries;
 use crate::ops::sync::lock::resolve_all;
 use crate::registry::source::selection::Registry;
 use crate::store::blobs::Blobs;
@@ -26,7 +26,7 @@ use crate::store::write::temporary_folder;
 pub fn outdated(context: &Context) -> Result<OutdatedReport, Error> {
     let manifest = context.project.read_manifest()?;
     let lock = context.project.read_lock()?.unwrap_or_default();
-    let registry = context.registry(&manifest.registries)?;
+    let registry = registries::registry(context, &manifest.registries)?;
     let wanted = manifest.extensions.iter().filter(|(_, extension)| extension.source.repository().is_some());
     let wanted: Vec<_> = wanted.map(|(name, extension)| (name, &extension.source, lock.entries.get(name))).collect();
     let looked_at = wanted.len();

@@ -14,7 +14,7 @@ use crate::model::report::status::{Between, Difference, StatusReport};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{apply_policy, check_sources, read_policy, ungranted};
-use crate::ops::policy::preopens;
+use crate::ops::policy::registries;
 use crate::ops::sync::lock::stale;
 use crate::ops::sync::wanted;
 use crate::registry::Error as RegistryError;
@@ -43,7 +43,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -
     let stale = stale(context, &manifest, &lock)?;
     // What a sync locks anew may come from elsewhere.
     let sources = check_sources(&policy.sources, &manifest, stale.is_empty().then_some(&lock));
-    let folders = preopens::check_manifest(context, &manifest, &profile).map(drop);
+    let folders = crate::ops::policy::folder_checks::check_manifest(context, &manifest, &profile).map(drop);
     differences.extend([sources, folders].into_iter().filter_map(Result::err).flat_map(of_machine));
     for (name, why) in stale {
         differences.push(difference(Between::ManifestAndLock, &name, format!("it {why}"), "sesame lock"));
@@ -53,7 +53,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -
         differences.push(difference(Between::ManifestAndLock, &name, fault.message, &remedy));
     }
     if remote == Remote::Ask {
-        let registry = context.registry(&manifest.registries)?;
+        let registry = registries::registry(context, &manifest.registries)?;
         differences.extend(context.block_on(async { Ok(upstream(context, &registry, &lock).await) })?);
     }
     let mut is_known = true;

@@ -19,11 +19,12 @@ use crate::model::manifest::{Config, Limits};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::{Generation, LiveExtension};
 use crate::model::policy::Policy;
-use crate::ops::context::{self, Interrupt, User};
+use crate::ops::context::{Interrupt, User};
 use crate::ops::error::Error;
 use crate::ops::error::hints::grant_options;
 use crate::ops::policy::checks::{check_offered, read_policy};
-use crate::ops::policy::preopens::{Beside, Places, folders};
+use crate::ops::policy::preopen_rules::{PreopenContext, PreopenRules};
+use crate::ops::policy::preopens::folders;
 use crate::ops::policy::protected_paths::OnUnreadable;
 use crate::ops::project::Project;
 use crate::ops::project::files::read_file;
@@ -179,7 +180,7 @@ impl Live {
         capabilities: &Grants,
         adjustment: &Adjustment,
         folder: &Path,
-        compiler: &context::Compiler,
+        compiler: &crate::compiler::settings::CompilerSettings,
         interrupt: &Interrupt,
     ) -> Result<Extension, Error> {
         let name = file_name(file);
@@ -226,10 +227,10 @@ impl Live {
         }
         let Surroundings { paths, user, .. } = &self.surroundings;
         let set = self.generation.as_ref().map(|(generation, _)| generation);
-        let beside = Beside { set, project: self.project.as_ref(), on_unreadable };
-        let places = Places::beside_active(paths, user, base, [grants], &beside)?;
+        let beside = PreopenContext { set, project: self.project.as_ref(), on_unreadable };
+        let rules = PreopenRules::beside_active(paths, user, base, [grants], &beside)?;
         let failed = |source| Error::Folder { name: name.to_owned(), source };
-        folders(grants, &places).into_iter().collect::<Result<_, _>>().map_err(failed)
+        folders(grants, &rules).into_iter().collect::<Result<_, _>>().map_err(failed)
     }
 
     fn environment(&self, grants: &Grants) -> Vec<(String, String)> {

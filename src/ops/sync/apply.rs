@@ -16,7 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::compiler::client::Compiler;
-use crate::compiler::inspection::Examined;
+use crate::compiler::inspection::Inspection;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
 use crate::model::fault::Fault;
@@ -46,7 +46,7 @@ pub(crate) struct Workshop<'a> {
     pub target: Option<&'a Arc<Target>>,
     compiler: Compiler,
     /// What was found out about the components that were compiled.
-    examined: RefCell<BTreeMap<Digest, Examined>>,
+    examined: RefCell<BTreeMap<Digest, Inspection>>,
     /// Why there can be no compiled code.
     no_code_folder: RefCell<Option<Arc<store::Error>>>,
     /// How much of it was in the function cache.
@@ -342,7 +342,7 @@ async fn confirm(workshop: &Workshop<'_>, target: &Arc<Target>) -> Result<(), Er
     for (component, name) in unseen {
         let blobs = workshop.blobs.clone();
         let bytes = in_background(move || Ok(blobs.read(component)?)).await?;
-        let examined = workshop.compiler.inspect(bytes).await.map_err(|error| error.of_extension(name))?;
+        let examined = workshop.compiler.inspect(bytes).await.map_err(|error| Error::from(error).of_extension(name))?;
         workshop.examined.borrow_mut().insert(component, examined);
     }
     let (target, blobs, examined) = (Arc::clone(target), workshop.blobs.clone(), workshop.examined.take());

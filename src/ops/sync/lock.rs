@@ -23,6 +23,7 @@ use crate::model::version::{Requirement, passed_over};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{check_grants, check_offered, check_sources, read_policy, ungranted, unused_grants};
+use crate::ops::policy::registries;
 use crate::registry::source::selection::Registry;
 use crate::store::blobs::Blobs;
 use crate::store::integrity::scan::{Notes, Wanted, scan};
@@ -234,7 +235,7 @@ pub(crate) fn resolve_all(
         return Ok(Resolved::default());
     }
     context.observer.notice(&Event::Resolving { extensions: wanted.len() });
-    let registry = context.registry(registries)?;
+    let registry = registries::registry(context, registries)?;
     let mut faults: Vec<(ExtensionName, Fault)> = Vec::new();
     let resolved = context.block_on(async {
         let resolutions = stream::iter(wanted).map(|(name, source)| {
@@ -352,7 +353,7 @@ async fn entry(
         return Err(Error::BadSize { name: candidate.name.clone(), what });
     }
     let name = &candidate.name;
-    let examined = compiler.inspect(bytes).await.map_err(|error| error.of_extension(name))?;
+    let examined = compiler.inspect(bytes).await.map_err(|error| Error::from(error).of_extension(name))?;
     let interface = examined.interface;
     check_offered(name.as_str(), &interface.imports)?;
     if let Some(source) = examined.unlinkable {

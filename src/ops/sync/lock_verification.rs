@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::compiler::inspection::Examined;
+use crate::compiler::inspection::Inspection;
 use crate::model::digest::Digest;
 use crate::model::lock::{Lock, LockEntry, LockedSource};
 use crate::model::plan::generation::{Generation, LiveExtension};
@@ -48,7 +48,7 @@ impl Target {
     pub fn confirm(
         &self,
         blobs: &Blobs,
-        examined: &BTreeMap<Digest, Examined>,
+        examined: &BTreeMap<Digest, Inspection>,
         interrupt: &Interrupt,
     ) -> Result<(), Error> {
         for (extension, entry) in self.unconfirmed() {
@@ -74,7 +74,7 @@ enum Fault {
     Error(Error),
 }
 
-fn confirm(entry: &LockEntry, blobs: &Blobs, found: &Examined) -> Result<(), Fault> {
+fn confirm(entry: &LockEntry, blobs: &Blobs, found: &Inspection) -> Result<(), Fault> {
     let read = |digest| blobs.read(digest).map_err(|error| Fault::Error(error.into()));
     if let LockedSource::Oci { provenance, manifest, .. } = &entry.source {
         let artifact = |digest| artifact::read(&read(digest)?).map_err(|refusal| Fault::Differs(refusal.to_string()));

@@ -28,6 +28,7 @@ use crate::model::report::{
     ExtensionReport, ExtensionStatus, LockOutcome, LockReport, StepOutcome, StepReport, SyncOutcome, SyncReport,
     UpToDate,
 };
+use crate::ops::policy::registries;
 use crate::store::blobs::Blobs;
 use crate::store::integrity::scan::{Notes, Wanted, scan};
 use crate::store::{self, generations};
@@ -35,7 +36,6 @@ use crate::store::{self, generations};
 use super::context::Context;
 use super::error::Error;
 use super::policy::checks::{apply_policy, check_grants, check_sources, read_policy, unused_grants};
-use super::policy::preopens;
 use apply::{Workshop, apply};
 use lock::{Mode, Upgrade};
 use lock_verification::Target;
@@ -128,7 +128,7 @@ fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
     let policy = read_policy(&context.user)?;
     let mut warnings = apply_policy(&policy, &mut manifest);
     let profile = options.profile.clone().or_else(|| manifest.profile.clone()).unwrap_or_default();
-    let unusable = preopens::check_manifest(context, &manifest, &profile)?;
+    let unusable = super::policy::folder_checks::check_manifest(context, &manifest, &profile)?;
     warnings.extend(unusable.iter().map(ToString::to_string));
     let found = context.project.read_lock()?;
     if found.is_none() && options.policy != LockPolicy::Update {
@@ -278,7 +278,7 @@ impl Work {
         });
         context.warn(&self.warnings);
         self.warn_of_damage(context);
-        let registry = context.registry(&self.manifest.registries)?;
+        let registry = registries::registry(context, &self.manifest.registries)?;
         let blobs = Blobs::new(&context.paths);
         let workshop = Workshop::new(context, &registry, &blobs, Some(&target));
         let outcomes = apply(&workshop, &self.plan)?;

@@ -9,7 +9,6 @@ use crate::model::report::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{check_live_sources, read_policy};
-use crate::ops::policy::preopens;
 use crate::store::integrity::scan::{Notes, scan};
 use crate::store::{self, generations};
 
@@ -40,7 +39,7 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
     };
     let target = generations::read(paths, profile, number)?;
     check_policy(context, &target)?;
-    let unusable = preopens::check_generation(context, &target)?;
+    let unusable = crate::ops::policy::folder_checks::check_generation(context, &target)?;
     let warnings = unusable.iter().map(ToString::to_string).collect();
     let is_live = live.as_ref().is_some_and(|(live, _)| *live == number);
     let stock = scan(paths, wanted(&target, &Lock::default())?, Notes::Write)?;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use sesame::compiler::settings::CompilerSettings;
 use sesame::host::backends::Backends;
 use sesame::host::values::Syntax;
 use sesame::model::name::ProfileName;
 use sesame::model::report::event::Silent;
-use sesame::ops::context::{Compiler, Context, Interrupt, User};
+use sesame::ops::context::{Context, Interrupt, User};
 use sesame::ops::project::{Project, Search};
 use sesame::ops::run::active::{Live, Surroundings};
 use sesame::ops::run::call::Call;
@@ -25,7 +26,7 @@ pub fn context(sandbox: &Sandbox) -> Context {
         network: Network::default(),
         reach: Reach::Online,
         jobs: 4,
-        compiler: Compiler::of_program(env!("CARGO_BIN_EXE_sesame").into()),
+        compiler: CompilerSettings::of_program(env!("CARGO_BIN_EXE_sesame").into()),
         observer: Arc::new(Silent),
         interrupt: Interrupt::default(),
         holder: "a test".to_owned(),

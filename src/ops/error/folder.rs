@@ -1,0 +1,86 @@
+//! Why a folder is not given to an extension.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use crate::model::name::{ExtensionName, ProfileName};
+
+/// Why a folder is not given to an extension.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    #[error("the granted folder {} cannot be used", path.display())]
+    Missing { path: PathBuf, source: std::io::Error },
+    #[error("the granted folder {} holds or lies in {}, which is sesame's own", path.display(), own.display())]
+    Own { path: PathBuf, own: PathBuf },
+    #[error("the granted folder {} can be used to change {}, {what} of {}", path.display(), read.display(), by.display())]
+    Read {
+        path: PathBuf,
+        /// What it holds or lies in.
+        read: PathBuf,
+        what: String,
+        /// The manifest or policy that reads it.
+        by: PathBuf,
+    },
+    #[error("the granted folder {} cannot be checked, because /proc is not mounted", .0.display())]
+    NoProc(PathBuf),
+    #[error("the granted folder {} is, or lies in, {}, which is the system's", path.display(), system.display())]
+    System { path: PathBuf, system: PathBuf },
+    #[error("the granted folder {} holds {}, which `{name}` of profile `{profile}` is granted", path.display(), inner.display())]
+    Holds {
+        path: PathBuf,
+        inner: PathBuf,
+        name: ExtensionName,
+        profile: ProfileName,
+        /// The manifest that grants it.
+        manifest: String,
+    },
+    #[error("the granted folder {} lies in {}, which {writer}", path.display(), outer.display())]
+    Nested {
+        path: PathBuf,
+        outer: PathBuf,
+        /// ``is granted for writing``, or which extension of which profile may write to it.
+        writer: String,
+    },
+    #[error("the granted folder {} is below the home folder, and there is none", .0.display())]
+    NoHome(PathBuf),
+}
+
+impl FolderError {
+    /// Whether the folder is there, or could be, and is refused all the same.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Own { .. } | Self::Read { .. } | Self::System { .. } | Self::Holds { .. } | Self::Nested { .. } => {
+                true
+            }
+            Self::Missing { .. } | Self::NoProc(_) | Self::NoHome(_) => false,
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> String {
+        let text = match self {
+            Self::Missing { path, source } => match source.kind() {
+                ErrorKind::NotFound if !path.is_symlink() => "create the folder, or remove the grant",
+                ErrorKind::NotADirectory => "grant the folder that the file is in",
+                ErrorKind::PermissionDenied => {
+                    "make the folders above it searchable for your user, or remove the grant"
+                }
+                _ => "look where the path leads, or remove the grant",
+            },
+            Self::Own { .. } | Self::Read { .. } => {
+                "grant a folder that neither holds it nor lies in it, such as one made for this extension"
+            }
+            Self::System { .. } => "remove the grant: no extension is given a folder of the system",
+            Self::Holds { name, manifest, .. } => {
+                return format!(
+                    "grant a folder that lies elsewhere, or remove the grant of `{name}` in {manifest} and run \
+                     `sesame sync` there"
+                );
+            }
+            Self::Nested { .. } => "grant that outer folder instead, or one that lies elsewhere",
+            Self::NoProc(_) => "mount it: `mount -t proc proc /proc`",
+            Self::NoHome(_) => "set `HOME`, or grant an absolute path",
+        };
+        text.to_owned()
+    }
+}

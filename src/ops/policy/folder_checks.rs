@@ -1,0 +1,133 @@
+//! The folders that a whole set is granted, checked before the set becomes active.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::model::capability::Grants;
+use crate::model::manifest::Manifest;
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::generation::Generation;
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::ops::error::folder::FolderError;
+use crate::ops::policy::checks::refuse;
+use crate::ops::policy::preopens::folders;
+use crate::ops::policy::protected_paths::{OnUnreadable, ProtectedPaths, active_generations};
+
+use super::preopen_rules::{GrantedFolder, PreopenRules, granted_by_all, written_by_all};
+
+/// A granted folder that cannot be used on this machine, and may be on another.
+#[derive(Debug)]
+pub(crate) struct UnusableFolder {
+    /// What it means, and why.
+    pub what: String,
+    pub hint: String,
+}
+
+impl UnusableFolder {
+    fn new(name: &ExtensionName, error: &FolderError) -> Self {
+        let why = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+        let why: Vec<String> = why.map(ToString::to_string).collect();
+        Self { what: format!("`{name}` cannot be called on this machine: {}", why.join(": ")), hint: error.hint() }
+    }
+}
+
+impl fmt::Display for UnusableFolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what, self.hint)
+    }
+}
+
+/// Checks the folders that a manifest grants, before it becomes active in `profile`. Returns those that cannot be used on
+/// this machine.
+///
+/// # Errors
+/// [`Error::Extensions`] if a folder is never given, [`Error::WrittenByOther`] if an extension of another profile may write to
+/// something that the manifest reads, and those of [`ProtectedPaths::of_machine`].
+pub(crate) fn check_manifest(
+    context: &Context,
+    manifest: &Manifest,
+    profile: &ProfileName,
+) -> Result<Vec<UnusableFolder>, Error> {
+    let (paths, user, project) = (&context.paths, &context.user, &context.project);
+    let others = active_generations(paths, Some(profile));
+    let written = written_by_all(&others, user);
+    let made_elsewhere = |other: &&Result<Generation, Error>| {
+        other.as_ref().is_ok_and(|other| Path::new(&other.manifest) != project.manifest())
+    };
+    // What this manifest has made active in another profile cannot go before it.
+    let granted = granted_by_all(others.iter().filter(made_elsewhere), user);
+    if !written.is_empty() {
+        let mut own = ProtectedPaths::default();
+        own.project(project, manifest);
+        refuse_written(&written, &own)?;
+    }
+    let protected = || {
+        let mut protected = ProtectedPaths::of_machine(user, others, OnUnreadable::Refuse)?;
+        protected.project(project, manifest);
+        Ok(protected)
+    };
+    let grants = || manifest.extensions.iter().map(|(name, extension)| (name, &extension.capabilities));
+    let base = project.manifest().parent().unwrap_or(project.manifest());
+    let rules =
+        PreopenRules::new(paths, user, base, grants().map(|(_, grants)| grants), protected)?.beside(&written, granted);
+    check(grants(), &rules)
+}
+
+/// The same for a generation, before it becomes active again. Its grants were agreed to before, so a manifest that cannot be
+/// read does not stop it.
+pub(crate) fn check_generation(context: &Context, set: &Generation) -> Result<Vec<UnusableFolder>, Error> {
+    let (paths, user) = (&context.paths, &context.user);
+    let others = active_generations(paths, Some(&set.profile));
+    let written = written_by_all(&others, user);
+    if !written.is_empty() {
+        let mut own = ProtectedPaths::default();
+        match own.generation(set) {
+            Err(Error::UnknownReader { .. }) => {}
+            read => read?,
+        }
+        refuse_written(&written, &own)?;
+    }
+    let grants = || set.extensions.iter().map(|extension| (&extension.name, &extension.capabilities));
+    let all = grants().map(|(_, grants)| grants);
+    let granted = granted_by_all(&others, user);
+    let read = others.into_iter().chain([Ok(set.clone())]);
+    let protected = || ProtectedPaths::of_machine(user, read, OnUnreadable::Skip);
+    let rules = PreopenRules::new(paths, user, set.folder(), all, protected)?.beside(&written, granted);
+    check(grants(), &rules)
+}
+
+pub(crate) fn check<'a>(
+    extensions: impl Iterator<Item = (&'a ExtensionName, &'a Grants)>,
+    rules: &PreopenRules,
+) -> Result<Vec<UnusableFolder>, Error> {
+    let (mut faults, mut unusable) = (Vec::new(), Vec::new());
+    for (name, grants) in extensions {
+        for source in folders(grants, rules).into_iter().filter_map(Result::err) {
+            if source.is_refusal() {
+                faults.push((name.clone(), Error::Folder { name: name.to_string(), source }.fault()));
+            } else {
+                unusable.push(UnusableFolder::new(name, &source));
+            }
+        }
+    }
+    refuse(faults).map(|()| unusable)
+}
+
+/// Refuses a set that reads what an extension of another profile may write to.
+pub(crate) fn refuse_written(written: &[GrantedFolder], own: &ProtectedPaths) -> Result<(), Error> {
+    for GrantedFolder { profile, manifest, name, folder } in written {
+        if let Some((read, reader)) = own.reader_of(folder) {
+            return Err(Error::WrittenByOther {
+                profile: profile.clone(),
+                manifest: manifest.clone(),
+                name: name.clone(),
+                folder: folder.clone(),
+                read: read.to_owned(),
+                what: reader.what.clone(),
+                by: reader.by.clone(),
+            });
+        }
+    }
+    Ok(())
+}

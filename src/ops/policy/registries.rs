@@ -1,0 +1,35 @@
+//! The registries of a project as this machine reaches them: what the manifest says of them, and the machine's policy.
+
+use std::sync::Arc;
+
+use crate::model::registries::{Registries, Settings};
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::registry::auth::secret::Credential;
+use crate::registry::source::selection::Registry;
+
+use super::checks::read_policy;
+
+/// The registries of a project.
+///
+/// # Errors
+/// [`Error::Policy`] if the policy cannot be read.
+pub(crate) fn registry(context: &Context, project: &Registries) -> Result<Registry, Error> {
+    connect(context, project, None)
+}
+
+/// The same, with the one credential to use instead of those that people have.
+///
+/// # Errors
+/// As [`registry`].
+pub(crate) fn registry_with(context: &Context, project: &Registries, given: Credential) -> Result<Registry, Error> {
+    connect(context, project, Some(given))
+}
+
+fn connect(context: &Context, project: &Registries, given: Option<Credential>) -> Result<Registry, Error> {
+    let policy = read_policy(&context.user)?;
+    let settings = Settings { project: project.clone(), machine: policy.registries };
+    let mut network = context.network.clone();
+    network.credentials.given = given;
+    Ok(Registry::new(settings, policy.sources, context.reach, network, Arc::clone(&context.observer)))
+}
