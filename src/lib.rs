@@ -86,9 +86,9 @@
 //!
 //! use sesame::model::report::event::Silent;
 //! use sesame::ops::context::{CompilerSettings, Context, Interrupt, User};
-//! use sesame::ops::sync::lock::Mode;
 //! use sesame::ops::project::{Project, Search};
-//! use sesame::ops::sync::{self, LockPolicy, Options, Ownership};
+//! use sesame::ops::sync;
+//! use sesame::ops::sync::options::{LockPolicy, Mode, Ownership, SyncOptions};
 //! use sesame::registry::source::selection::{Network, Reach};
 //! use sesame::store::paths::StorePaths;
 //!
@@ -115,7 +115,7 @@
 //!     },
 //! };
 //! let options =
-//!     Options { mode: Mode::Write, policy: LockPolicy::Locked, ownership: Ownership::Respect, profile: None };
+//!     SyncOptions { mode: Mode::Write, policy: LockPolicy::Locked, ownership: Ownership::Respect, profile: None };
 //! let report = sync::sync(&context, &options)?;
 //! println!("{} extensions are live", report.extensions.len());
 //! # Ok(())

@@ -37,6 +37,7 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue};
+
 use sesame::compiler::worker;
 use sesame::model::fault::FaultKind;
 use sesame::model::name::ExtensionName;
@@ -49,8 +50,8 @@ use sesame::ops::project::Project;
 use sesame::ops::publish::{man_pages, wit};
 use sesame::ops::query::status::{self, Remote};
 use sesame::ops::query::{doctor, generations, graph as graphs, outdated};
-use sesame::ops::sync::lock::{self, Mode, Upgrade};
-use sesame::ops::sync::{self, LockPolicy, Ownership, diff, noop_check, rollback};
+use sesame::ops::sync::options::{LockPolicy, Mode, Ownership, SyncOptions, Upgrade};
+use sesame::ops::sync::{self, diff, lock, noop_check, rollback};
 use sesame::registry::source::selection::Reach;
 
 use args::{Arguments, Below, Command, GenerationsCommand, LockArguments, ProfileArgument, SyncArguments, Verb};
@@ -274,7 +275,7 @@ fn run_lock(arguments: &Arguments, options: &LockArguments, output: &Output) -> 
 fn run_sync(arguments: &Arguments, options: &SyncArguments, output: &Output) -> Result<End, failure::Failure> {
     let context = context(arguments, "sync", &options.means, output)?;
     let (check, preview) = (options.check, options.check || options.dry_run);
-    let options = sync::Options {
+    let options = SyncOptions {
         mode: if preview { Mode::Preview } else { Mode::Write },
         policy: match (options.locked, options.frozen) {
             (_, true) => LockPolicy::Frozen,

@@ -25,8 +25,8 @@ use sesame::model::report::StepOutcome;
 use sesame::model::text;
 use sesame::ops::context::Context;
 use sesame::ops::error::Error;
-use sesame::ops::sync::lock::Mode;
-use sesame::ops::sync::{self, LockPolicy, Options, Ownership};
+use sesame::ops::sync;
+use sesame::ops::sync::options::{LockPolicy, Mode, SyncOptions, Ownership};
 
 /// What a process is given to end, or to get somewhere.
 const SOON: Duration = Duration::from_secs(5);
@@ -672,7 +672,7 @@ fn sync_with(sandbox: &Sandbox, program: &str) -> Error {
 
 fn sync_of(context: Context) -> Error {
     let options =
-        Options { mode: Mode::Write, policy: LockPolicy::Update, ownership: Ownership::Respect, profile: None };
+        SyncOptions { mode: Mode::Write, policy: LockPolicy::Update, ownership: Ownership::Respect, profile: None };
     let start = Instant::now();
     let error = sync::sync(&context, &options).unwrap_err();
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());

@@ -11,8 +11,8 @@ use crate::support::host::context;
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 use sesame::model::digest::Digest;
-use sesame::ops::sync::lock::Mode;
-use sesame::ops::sync::{LockPolicy, Options, Ownership, noop_check};
+use sesame::ops::sync::noop_check;
+use sesame::ops::sync::options::{LockPolicy, Mode, SyncOptions, Ownership};
 
 /// Longer than files must have been left alone.
 pub const LEFT_ALONE: Duration = Duration::from_millis(2_200);
@@ -20,7 +20,7 @@ pub const LEFT_ALONE: Duration = Duration::from_millis(2_200);
 /// What a sync says at a glance: how many extensions are live.
 fn glance(sandbox: &Sandbox) -> Option<usize> {
     let options =
-        Options { mode: Mode::Write, policy: LockPolicy::Update, ownership: Ownership::Respect, profile: None };
+        SyncOptions { mode: Mode::Write, policy: LockPolicy::Update, ownership: Ownership::Respect, profile: None };
     let answer = noop_check::sync(&context(sandbox), &options);
     answer.map(|answer| answer.extensions)
 }

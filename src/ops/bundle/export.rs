@@ -18,7 +18,7 @@ use crate::ops::policy::checks::refuse;
 use crate::ops::policy::registries;
 use crate::ops::project::LOCK;
 use crate::ops::project::files::read_file;
-use crate::ops::sync::apply::{Workshop, faults};
+use crate::ops::sync::apply::{ApplyContext, faults};
 use crate::ops::sync::lock::stale;
 use crate::registry::layout::MARKER;
 use crate::registry::layout::bundle::{Bundle, EMPTY_CONFIG, Rendered, render};
@@ -157,7 +157,7 @@ fn fetch(context: &Context, manifest: &Manifest, lock: &Lock) -> Result<(), Erro
         return Ok(());
     }
     let registry = registries::registry(context, &manifest.registries)?;
-    refuse(faults(&Workshop::new(context, &registry, &Blobs::new(&context.paths), None), &plan)?)
+    refuse(faults(&ApplyContext::new(context, &registry, &Blobs::new(&context.paths), None), &plan)?)
 }
 
 /// Writes the archive, which gets its name when it is whole.

@@ -25,7 +25,8 @@ use crate::ops::policy::registries;
 use crate::ops::project::DROP_INS;
 use crate::ops::project::files::{read_file, read_whole};
 use crate::ops::run::active::read_component;
-use crate::ops::sync::lock::{Resolved, Upgrade, newest, resolve_all, write_with};
+use crate::ops::sync::lock::{Resolved, newest, resolve_all, write_with};
+use crate::ops::sync::options::Upgrade;
 use crate::store::blobs::Blobs;
 
 use super::consent::{Asks, Before, Consent, agree};

@@ -5,8 +5,8 @@ use crate::model::name::ProfileName;
 use crate::model::report::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::sync::lock::Mode;
-use crate::ops::sync::{LockPolicy, Options, Ownership, sync_guarded};
+use crate::ops::sync::options::{LockPolicy, Mode, SyncOptions, Ownership};
+use crate::ops::sync::sync_guarded;
 use crate::store::{generations, write};
 
 use super::undo::Undo;
@@ -47,7 +47,7 @@ pub(crate) fn change<T>(context: &Context, steps: impl FnOnce(&mut Undo) -> Resu
 
 /// Makes live what manifest and lock say by now.
 pub(crate) fn make_live(context: &Context, profile: Option<&ProfileName>) -> Result<SyncReport, Error> {
-    let options = Options {
+    let options = SyncOptions {
         mode: Mode::Write,
         policy: LockPolicy::Locked,
         ownership: Ownership::Respect,

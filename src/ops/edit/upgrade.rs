@@ -4,7 +4,8 @@ use crate::model::name::ProfileName;
 use crate::model::report::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::sync::lock::{Upgrade, check_upgrade, write};
+use crate::ops::sync::lock::{check_upgrade, write};
+use crate::ops::sync::options::Upgrade;
 
 use super::transaction::{change, check_owner, make_live};
 

@@ -6,7 +6,7 @@ use crate::engine::key::engine_keys;
 use crate::model::report::cache::{CacheSizes, GcReport, GcSizes};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::sync::lock::Mode;
+use crate::ops::sync::options::Mode;
 use crate::store::blobs::Blobs;
 use crate::store::code::sizes;
 use crate::store::integrity::garbage::{self, Needed};

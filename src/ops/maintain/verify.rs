@@ -21,8 +21,8 @@ use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::registries;
 use crate::ops::project::Project;
-use crate::ops::sync::apply::{Workshop, apply};
-use crate::ops::sync::lock::Mode;
+use crate::ops::sync::apply::{ApplyContext, apply};
+use crate::ops::sync::options::Mode;
 use crate::store::blobs::Blobs;
 use crate::store::integrity::fsck::{self, Stored, StoredKind, Wrong};
 use crate::store::integrity::scan::{Notes, Wanted, scan};
@@ -305,7 +305,7 @@ impl Verify<'_> {
             return Ok(());
         }
         let registry = registries::registry(&context, &registries)?;
-        let outcomes = apply(&Workshop::new(&context, &registry, &Blobs::new(self.paths()), None), &plan)?;
+        let outcomes = apply(&ApplyContext::new(&context, &registry, &Blobs::new(self.paths()), None), &plan)?;
         for ((_, step), outcome) in plan.steps().zip(outcomes) {
             let path = match &step.action {
                 Action::Fetch { blob, .. } | Action::Verify { blob } => self.paths().blob(&blob.digest),

@@ -50,13 +50,13 @@ fn folder(guest: &str, writable: bool, rules: &PreopenRules) -> Result<Folder, F
 
 #[cfg(test)]
 mod tests {
-    use crate::model::manifest::Manifest;
-    use crate::ops::project::Project;
-    use crate::ops::policy::protected_paths::ProtectedPaths;
-    use crate::ops::context::User;
-    use crate::store::paths::StorePaths;
     use super::*;
     use crate::model::capability::Scope;
+    use crate::model::manifest::Manifest;
+    use crate::ops::context::User;
+    use crate::ops::policy::protected_paths::ProtectedPaths;
+    use crate::ops::project::Project;
+    use crate::store::paths::StorePaths;
 
     #[test]
     fn sesames_own_folders_are_never_given() {

@@ -37,8 +37,8 @@ use crate::store::{self, generations, key};
 
 use super::lock_verification::Target;
 
-/// What the steps of a plan work on.
-pub(crate) struct Workshop<'a> {
+/// What the steps of a plan share.
+pub(crate) struct ApplyContext<'a> {
     pub context: &'a Context,
     pub registry: &'a Registry,
     pub blobs: &'a Blobs,
@@ -55,7 +55,7 @@ pub(crate) struct Workshop<'a> {
     writing: Arc<RwLock<()>>,
 }
 
-impl<'a> Workshop<'a> {
+impl<'a> ApplyContext<'a> {
     pub fn new(
         context: &'a Context,
         registry: &'a Registry,
@@ -69,8 +69,8 @@ impl<'a> Workshop<'a> {
 }
 
 /// Runs a plan and says how each step ended, in the plan's order.
-pub(crate) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutcome>, Error> {
-    let context = workshop.context;
+pub(crate) fn apply(apply_context: &ApplyContext<'_>, plan: &Plan) -> Result<Vec<StepOutcome>, Error> {
+    let context = apply_context.context;
     let engines = plan.steps().filter_map(|(_, step)| match &step.action {
         Action::Compile { engine, .. } => Some(engine),
         _ => None,
@@ -80,18 +80,18 @@ pub(crate) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutc
         // The compiling worker tags what it keeps with the key, and makes none itself.
         key::read_or_create(&context.paths)?;
         let prepared = cwasm::prepare(&context.paths, engines);
-        *workshop.no_code_folder.borrow_mut() = prepared.err().map(Arc::new);
+        *apply_context.no_code_folder.borrow_mut() = prepared.err().map(Arc::new);
     }
     context.observer.notice(&Event::Started { plan });
     let mut outcomes = vec![StepOutcome::Interrupted; plan.len()];
     let run = context.block_on(async {
-        run(workshop, plan, &mut outcomes).await?;
-        context.warn(&workshop.compiler.end().await.unwrap_or_default().into_warnings());
+        run(apply_context, plan, &mut outcomes).await?;
+        context.warn(&apply_context.compiler.end().await.unwrap_or_default().into_warnings());
         Ok(())
     });
     context.observer.notice(&Event::Ended);
     if matches!(run, Err(Error::Interrupted)) {
-        drop(workshop.writing.write());
+        drop(apply_context.writing.write());
     }
     match run {
         Ok(()) | Err(Error::Interrupted) => Ok(outcomes),
@@ -103,8 +103,8 @@ pub(crate) fn apply(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<StepOutc
 ///
 /// # Errors
 /// [`Error::Interrupted`], and those of [`apply`].
-pub(crate) fn faults(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<(ExtensionName, Fault)>, Error> {
-    let outcomes = apply(workshop, plan)?;
+pub(crate) fn faults(apply_context: &ApplyContext<'_>, plan: &Plan) -> Result<Vec<(ExtensionName, Fault)>, Error> {
+    let outcomes = apply(apply_context, plan)?;
     let mut faults = Vec::new();
     for ((_, step), outcome) in plan.steps().zip(outcomes) {
         match outcome {
@@ -120,9 +120,9 @@ pub(crate) fn faults(workshop: &Workshop<'_>, plan: &Plan) -> Result<Vec<(Extens
 
 type Ending = (StepId, Instant, Result<(), Error>);
 
-async fn run(workshop: &Workshop<'_>, plan: &Plan, outcomes: &mut [StepOutcome]) -> Result<(), Error> {
-    let observer = &workshop.context.observer;
-    let fetches = Semaphore::new(workshop.context.jobs.max(1));
+async fn run(apply_context: &ApplyContext<'_>, plan: &Plan, outcomes: &mut [StepOutcome]) -> Result<(), Error> {
+    let observer = &apply_context.context.observer;
+    let fetches = Semaphore::new(apply_context.context.jobs.max(1));
     let cores = rayon::current_num_threads();
     let works = Semaphore::new(cores);
     let mut schedule = Schedule::new(plan, cores);
@@ -142,9 +142,9 @@ async fn run(workshop: &Workshop<'_>, plan: &Plan, outcomes: &mut [StepOutcome])
                     Some(lane) => lane.acquire().await.ok(),
                     None => None,
                 };
-                workshop.context.observer.notice(&Event::StepStarted { plan, step: id });
+                apply_context.context.observer.notice(&Event::StepStarted { plan, step: id });
                 let start = Instant::now();
-                (id, start, step(workshop, plan, id).await)
+                (id, start, step(apply_context, plan, id).await)
             }));
         }
         let Some((id, start, result)) = running.next().await else {
@@ -170,23 +170,23 @@ async fn run(workshop: &Workshop<'_>, plan: &Plan, outcomes: &mut [StepOutcome])
     Ok(())
 }
 
-async fn step(workshop: &Workshop<'_>, plan: &Plan, id: StepId) -> Result<(), Error> {
-    let paths = &workshop.context.paths;
+async fn step(apply_context: &ApplyContext<'_>, plan: &Plan, id: StepId) -> Result<(), Error> {
+    let paths = &apply_context.context.paths;
     match &plan.step(id).action {
-        Action::Fetch { blob, origin } => fetch(workshop, plan, id, blob, origin).await,
+        Action::Fetch { blob, origin } => fetch(apply_context, plan, id, blob, origin).await,
         Action::Verify { blob } => {
-            let (blobs, blob, turn) = (workshop.blobs.clone(), *blob, workshop.writing.clone());
-            let interrupt = workshop.context.interrupt.clone();
+            let (blobs, blob, turn) = (apply_context.blobs.clone(), *blob, apply_context.writing.clone());
+            let interrupt = apply_context.context.interrupt.clone();
             in_background(move || {
                 let _turn = turn.read();
                 if interrupt.is_set() { Err(Error::Interrupted) } else { Ok(blobs.admit(&blob)?) }
             })
             .await
         }
-        Action::Compile { component, engine, metering, .. } => compile(workshop, *component, engine, *metering).await,
+        Action::Compile { component, engine, metering, .. } => compile(apply_context, *component, engine, *metering).await,
         Action::Activate { generation, .. } => {
-            let target = workshop.target.ok_or(Error::Bug("a plan without a target activates one"))?;
-            confirm(workshop, target).await?;
+            let target = apply_context.target.ok_or(Error::Bug("a plan without a target activates one"))?;
+            confirm(apply_context, target).await?;
             Ok(generations::activate(paths, *generation, &target.generation)?)
         }
         Action::Rollback { profile, generation } => Ok(generations::switch(paths, profile, *generation)?),
@@ -201,29 +201,29 @@ async fn step(workshop: &Workshop<'_>, plan: &Plan, id: StepId) -> Result<(), Er
 }
 
 /// Stages the bytes of a blob.
-async fn fetch(workshop: &Workshop<'_>, plan: &Plan, id: StepId, blob: &Blob, origin: &Origin) -> Result<(), Error> {
+async fn fetch(apply_context: &ApplyContext<'_>, plan: &Plan, id: StepId, blob: &Blob, origin: &Origin) -> Result<(), Error> {
     let mut sink =
-        StagingSink { staging: workshop.blobs.stage(blob)?, context: workshop.context, step: id, fault: None };
+        StagingSink { staging: apply_context.blobs.stage(blob)?, context: apply_context.context, step: id, fault: None };
     let there = sink.size();
     if there > 0 {
-        workshop.context.observer.notice(&Event::Received { step: id, bytes: there });
+        apply_context.context.observer.notice(&Event::Received { step: id, bytes: there });
     }
     let fetched = match (origin, blob.role) {
         (Origin::Registry(reference), Role::Component { size }) => {
-            workshop.registry.blob(reference, blob.digest, size, &mut sink).await
+            apply_context.registry.blob(reference, blob.digest, size, &mut sink).await
         }
         (Origin::Registry(reference), Role::Index | Role::Manifest) => {
-            let document = workshop.registry.document(reference, blob.digest).await;
+            let document = apply_context.registry.document(reference, blob.digest).await;
             document.and_then(|document| Ok(sink.replace(&document.bytes)?))
         }
-        (Origin::Path(path), _) => return copy(workshop, plan, id, blob, path, sink),
+        (Origin::Path(path), _) => return copy(apply_context, plan, id, blob, path, sink),
     };
     if fetched.is_ok() {
         return Ok(());
     }
     // What came before a network failed is gone on with by a later run.
     if sink.size() == 0 {
-        let _ = workshop.blobs.discard(&blob.digest);
+        let _ = apply_context.blobs.discard(&blob.digest);
     }
     match (fetched, sink.fault) {
         (_, Some(fault)) => Err(fault.into()),
@@ -233,14 +233,14 @@ async fn fetch(workshop: &Workshop<'_>, plan: &Plan, id: StepId, blob: &Blob, or
 
 /// Stages the bytes of a file in the project.
 fn copy(
-    workshop: &Workshop<'_>,
+    apply_context: &ApplyContext<'_>,
     plan: &Plan,
     id: StepId,
     blob: &Blob,
     path: &str,
     mut sink: StagingSink<'_>,
 ) -> Result<(), Error> {
-    let project = &workshop.context.project;
+    let project = &apply_context.context.project;
     let file = project.component(path);
     let bytes = match read_file(&file, blob.role.limit() + 1)? {
         Some(bytes) if Digest::of(&bytes) == blob.digest => bytes,
@@ -306,21 +306,21 @@ impl Sink for StagingSink<'_> {
 
 /// Compiles a component of the store, and keeps its code.
 async fn compile(
-    workshop: &Workshop<'_>,
+    apply_context: &ApplyContext<'_>,
     component: Digest,
     engine: &EngineKey,
     metering: Metering,
 ) -> Result<(), Error> {
-    if let Some(source) = workshop.no_code_folder.borrow().clone() {
+    if let Some(source) = apply_context.no_code_folder.borrow().clone() {
         return Err(Error::NoCodeFolder { source });
     }
-    let blobs = workshop.blobs.clone();
+    let blobs = apply_context.blobs.clone();
     let bytes = in_background(move || Ok(blobs.read(component)?)).await?;
-    let (examined, code) = workshop.compiler.compile(component, engine, metering, bytes).await?;
-    *workshop.functions.borrow_mut() += examined.functions;
-    workshop.examined.borrow_mut().insert(component, examined);
-    let (paths, engine) = (workshop.context.paths.clone(), engine.clone());
-    let (turn, interrupt) = (workshop.writing.clone(), workshop.context.interrupt.clone());
+    let (examined, code) = apply_context.compiler.compile(component, engine, metering, bytes).await?;
+    *apply_context.functions.borrow_mut() += examined.functions;
+    apply_context.examined.borrow_mut().insert(component, examined);
+    let (paths, engine) = (apply_context.context.paths.clone(), engine.clone());
+    let (turn, interrupt) = (apply_context.writing.clone(), apply_context.context.interrupt.clone());
     in_background(move || {
         let _turn = turn.read();
         if interrupt.is_set() {
@@ -333,20 +333,20 @@ async fn compile(
 }
 
 /// Examines what is to be live and was not compiled just now, and holds all of it against the lock.
-async fn confirm(workshop: &Workshop<'_>, target: &Arc<Target>) -> Result<(), Error> {
+async fn confirm(apply_context: &ApplyContext<'_>, target: &Arc<Target>) -> Result<(), Error> {
     let unseen: BTreeMap<Digest, &ExtensionName> = {
-        let examined = workshop.examined.borrow();
+        let examined = apply_context.examined.borrow();
         let unseen = target.unconfirmed().filter(|(_, entry)| !examined.contains_key(&entry.component));
         unseen.map(|(extension, entry)| (entry.component, &extension.name)).collect()
     };
     for (component, name) in unseen {
-        let blobs = workshop.blobs.clone();
+        let blobs = apply_context.blobs.clone();
         let bytes = in_background(move || Ok(blobs.read(component)?)).await?;
-        let examined = workshop.compiler.inspect(bytes).await.map_err(|error| Error::from(error).of_extension(name))?;
-        workshop.examined.borrow_mut().insert(component, examined);
+        let examined = apply_context.compiler.inspect(bytes).await.map_err(|error| Error::from(error).of_extension(name))?;
+        apply_context.examined.borrow_mut().insert(component, examined);
     }
-    let (target, blobs, examined) = (Arc::clone(target), workshop.blobs.clone(), workshop.examined.take());
-    let interrupt = workshop.context.interrupt.clone();
+    let (target, blobs, examined) = (Arc::clone(target), apply_context.blobs.clone(), apply_context.examined.take());
+    let interrupt = apply_context.context.interrupt.clone();
     in_background(move || target.confirm(&blobs, &examined, &interrupt)).await
 }
 

@@ -6,12 +6,12 @@ use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::sync;
 
-use super::lock::{self, Mode, Upgrade};
-use super::{LockPolicy, Options, Ownership};
+use super::lock;
+use super::options::{LockPolicy, Mode, SyncOptions, Ownership, Upgrade};
 
 /// The lock that a `lock` would write, and the plan of the `sync` after it.
 pub fn diff(context: &Context, profile: Option<ProfileName>, ownership: Ownership) -> Result<DiffReport, Error> {
-    let options = Options { mode: Mode::Preview, policy: LockPolicy::Update, ownership, profile };
+    let options = SyncOptions { mode: Mode::Preview, policy: LockPolicy::Update, ownership, profile };
     let mut sync = sync::sync(context, &options)?;
     let lock = match sync.lock.take() {
         Some(lock) => lock,

@@ -24,33 +24,17 @@ use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{check_grants, check_offered, check_sources, read_policy, ungranted, unused_grants};
 use crate::ops::policy::registries;
+use crate::ops::sync::options::{Mode, Upgrade};
 use crate::registry::source::selection::Registry;
 use crate::store::blobs::Blobs;
 use crate::store::integrity::scan::{Notes, Wanted, scan};
 use crate::store::write::temporary_folder;
 
-use super::apply::{Workshop, faults};
-use super::noop_check::Glance;
+use super::apply::{ApplyContext, faults};
+use super::noop_check::NoopCheck;
 
 /// How many components are inspected at a time.
 const INSPECTIONS: usize = 8;
-
-/// Whether anything may be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    Write,
-    /// Only say what would be done.
-    Preview,
-}
-
-/// What to resolve although the lock has it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Upgrade {
-    #[default]
-    Nothing,
-    All,
-    Names(BTreeSet<ExtensionName>),
-}
 
 /// Makes the lock satisfy the manifest.
 ///
@@ -68,14 +52,14 @@ pub(crate) fn lock_silently(
     mode: Mode,
     upgrade: &Upgrade,
 ) -> Result<(LockReport, Vec<String>), Error> {
-    let glance = (*upgrade == Upgrade::Nothing).then(|| Glance::of_lock(context));
-    if let Some(answer) = glance.as_ref().and_then(Glance::answer) {
+    let noop = (*upgrade == Upgrade::Nothing).then(|| NoopCheck::of_lock(context));
+    if let Some(answer) = noop.as_ref().and_then(NoopCheck::answer) {
         return Ok((satisfied(context, answer.extensions), Vec::new()));
     }
     let manifest = context.project.read_manifest()?;
     check_upgrade(context, &manifest, upgrade)?;
     let old = context.project.read_lock_or_merge()?;
-    if let Some(glance) = glance
+    if let Some(noop) = noop
         && let Some(Merged { lock: old, is_merged: false, .. }) = &old
         && stale(context, &manifest, old)?.is_empty()
     {
@@ -85,7 +69,7 @@ pub(crate) fn lock_silently(
         let extensions = old.entries.len();
         if warnings.is_empty() && mode == Mode::Write {
             let answer = UpToDate { profile: ProfileName::default(), generation: None, extensions };
-            glance.note_lock(&manifest, answer);
+            noop.note_lock(&manifest, answer);
         }
         return Ok((satisfied(context, extensions), warnings));
     }
@@ -337,7 +321,7 @@ fn fetch(
     if plan.is_empty() {
         return Ok(Vec::new());
     }
-    faults(&Workshop::new(context, registry, blobs, None), &plan)
+    faults(&ApplyContext::new(context, registry, blobs, None), &plan)
 }
 
 /// Looks into a component that is in the store, and makes its entry of the lock.

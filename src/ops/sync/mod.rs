@@ -7,6 +7,7 @@ pub mod diff;
 pub mod lock;
 pub(crate) mod lock_verification;
 pub mod noop_check;
+pub mod options;
 pub mod rollback;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ use crate::model::report::{
     UpToDate,
 };
 use crate::ops::policy::registries;
+use crate::ops::sync::options::{LockPolicy, SyncOptions, Ownership};
 use crate::store::blobs::Blobs;
 use crate::store::integrity::scan::{Notes, Wanted, scan};
 use crate::store::{self, generations};
@@ -36,57 +38,27 @@ use crate::store::{self, generations};
 use super::context::Context;
 use super::error::Error;
 use super::policy::checks::{apply_policy, check_grants, check_sources, read_policy, unused_grants};
-use apply::{Workshop, apply};
-use lock::{Mode, Upgrade};
+use apply::{ApplyContext, apply};
 use lock_verification::Target;
-use noop_check::Glance;
-
-/// How the lock is treated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LockPolicy {
-    /// A stale lock is made again.
-    Update,
-    /// A stale lock is an error.
-    Locked,
-    /// The lock is taken as it stands.
-    Frozen,
-}
-
-/// What to do with a profile that another manifest made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ownership {
-    /// Refuse.
-    Respect,
-    /// Take it over.
-    Adopt,
-}
-
-/// The options of `sync`.
-#[derive(Debug, Clone)]
-pub struct Options {
-    pub mode: Mode,
-    pub policy: LockPolicy,
-    pub ownership: Ownership,
-    /// Instead of the manifest's profile.
-    pub profile: Option<ProfileName>,
-}
+use noop_check::NoopCheck;
+use options::{Mode, Upgrade};
 
 /// Makes the locked set live.
 ///
 /// # Errors
 /// [`Error::Incomplete`] with the whole report if a step failed: then the old set is still live.
-pub fn sync(context: &Context, options: &Options) -> Result<SyncReport, Error> {
-    let glance = (options.mode == Mode::Write).then(|| Glance::of_sync(context, options));
+pub fn sync(context: &Context, options: &SyncOptions) -> Result<SyncReport, Error> {
+    let noop = (options.mode == Mode::Write).then(|| NoopCheck::of_sync(context, options));
     match (prepare(context, options)?, options.mode) {
-        (Prepared::Work(work), mode) if work.plan.is_empty() || mode == Mode::Preview => {
-            if let Some(glance) = glance.filter(|_| work.plan.is_empty()) {
-                work.note(&glance);
+        (Preparation::Planned(planned), mode) if planned.plan.is_empty() || mode == Mode::Preview => {
+            if let Some(noop) = noop.filter(|_| planned.plan.is_empty()) {
+                planned.note(&noop);
             }
-            return Ok(work.unrun(context, None));
+            return Ok(planned.report_only(context, None));
         }
-        (Prepared::Stale(wish), Mode::Preview) => {
-            let (lock, report) = lock::preview(context, &wish.manifest, &Upgrade::Nothing)?;
-            return Ok(Work::new(context, *wish, lock, Mode::Preview)?.unrun(context, Some(report)));
+        (Preparation::Stale(desired), Mode::Preview) => {
+            let (lock, report) = lock::preview(context, &desired.manifest, &Upgrade::Nothing)?;
+            return Ok(PlannedSync::new(context, *desired, lock, Mode::Preview)?.report_only(context, Some(report)));
         }
         _ => {}
     }
@@ -96,19 +68,19 @@ pub fn sync(context: &Context, options: &Options) -> Result<SyncReport, Error> {
 
 /// The same for whoever holds the store's guard. Another run may have changed the store, the lock, or whose set is live
 /// before it was got, so it begins from the start.
-pub(crate) fn sync_guarded(context: &Context, options: &Options) -> Result<SyncReport, Error> {
+pub(crate) fn sync_guarded(context: &Context, options: &SyncOptions) -> Result<SyncReport, Error> {
     let (work, lock_report) = match prepare(context, options)? {
-        Prepared::Work(work) => (*work, None),
-        Prepared::Stale(wish) => {
-            let (lock, report) = lock::write(context, &wish.manifest, &Upgrade::Nothing)?;
-            (Work::new(context, *wish, lock, Mode::Write)?, Some(report))
+        Preparation::Planned(planned) => (*planned, None),
+        Preparation::Stale(desired) => {
+            let (lock, report) = lock::write(context, &desired.manifest, &Upgrade::Nothing)?;
+            (PlannedSync::new(context, *desired, lock, Mode::Write)?, Some(report))
         }
     };
     work.run(context, lock_report)
 }
 
 /// What is wanted, and what is live instead.
-struct Wish {
+struct DesiredState {
     profile: ProfileName,
     manifest: Manifest,
     live: Option<(u64, Generation)>,
@@ -116,14 +88,14 @@ struct Wish {
 }
 
 /// How far a sync comes without changing anything.
-enum Prepared {
-    Work(Box<Work>),
+enum Preparation {
+    Planned(Box<PlannedSync>),
     /// The lock has to be made again first, and may be.
-    Stale(Box<Wish>),
+    Stale(Box<DesiredState>),
 }
 
 /// Reads the project, and takes stock and plans if its lock can be used.
-fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
+fn prepare(context: &Context, options: &SyncOptions) -> Result<Preparation, Error> {
     let mut manifest = context.project.read_manifest()?;
     let policy = read_policy(&context.user)?;
     let mut warnings = apply_policy(&policy, &mut manifest);
@@ -144,17 +116,17 @@ fn prepare(context: &Context, options: &Options) -> Result<Prepared, Error> {
     }
     let lock = usable(context, options, &manifest, found)?;
     check_sources(&policy.sources, &manifest, lock.as_ref())?;
-    let wish = Wish { profile, manifest, live, warnings };
+    let desired = DesiredState { profile, manifest, live, warnings };
     match lock {
-        Some(lock) => Ok(Prepared::Work(Box::new(Work::new(context, wish, lock, options.mode)?))),
-        None => Ok(Prepared::Stale(Box::new(wish))),
+        Some(lock) => Ok(Preparation::Planned(Box::new(PlannedSync::new(context, desired, lock, options.mode)?))),
+        None => Ok(Preparation::Stale(Box::new(desired))),
     }
 }
 
 /// The lock, if it can be used as it is. `None` if it has to be made first, and may be.
 fn usable(
     context: &Context,
-    options: &Options,
+    options: &SyncOptions,
     manifest: &Manifest,
     lock: Option<Lock>,
 ) -> Result<Option<Lock>, Error> {
@@ -175,7 +147,7 @@ fn usable(
 /// Refuses to replace a live set that another manifest made, and says what would change.
 fn check_ownership(
     context: &Context,
-    options: &Options,
+    options: &SyncOptions,
     live: &Generation,
     manifest: &Manifest,
     lock: Option<&Lock>,
@@ -210,17 +182,17 @@ fn check_ownership(
 }
 
 /// A set that is wanted, and the plan to get there.
-pub(crate) struct Work {
+pub(crate) struct PlannedSync {
     generation: Generation,
     lock: Lock,
     inventory: Inventory,
     plan: Plan,
     manifest: Manifest,
-    /// For the person, once it is clear that this is the work to be done.
+    /// For the person, once it is clear that this plan is to be run.
     warnings: Vec<String>,
 }
 
-impl Work {
+impl PlannedSync {
     /// A generation that is there already, and the plan that makes it live again.
     pub fn of_generation(generation: Generation, inventory: Inventory, plan: Plan, warnings: Vec<String>) -> Self {
         let (lock, manifest) = Default::default();
@@ -228,8 +200,8 @@ impl Work {
     }
 
     /// Takes stock and plans.
-    fn new(context: &Context, wish: Wish, lock: Lock, mode: Mode) -> Result<Self, Error> {
-        let Wish { profile, manifest, live, mut warnings } = wish;
+    fn new(context: &Context, desired: DesiredState, lock: Lock, mode: Mode) -> Result<Self, Error> {
+        let DesiredState { profile, manifest, live, mut warnings } = desired;
         let notes = match mode {
             Mode::Write => Notes::Write,
             Mode::Preview => Notes::Leave,
@@ -244,19 +216,19 @@ impl Work {
         Ok(Self { generation, lock, inventory, plan, manifest, warnings })
     }
 
-    /// Notes that there is nothing to do, for the next to see at a glance.
-    fn note(&self, glance: &Glance<'_>) {
+    /// Notes that there is nothing to do, for the next sync to see.
+    fn note(&self, noop: &NoopCheck<'_>) {
         if let (Some((number, live)), true) = (&self.inventory.live, self.warnings.is_empty())
             && let Ok(wanted) = wanted(&self.generation, &self.lock)
         {
             let (profile, extensions) = (live.profile.clone(), live.extensions.len());
             let answer = UpToDate { profile, generation: Some(*number), extensions };
-            glance.note_sync(&self.manifest, wanted, answer);
+            noop.note_sync(&self.manifest, wanted, answer);
         }
     }
 
     /// The report of a plan that is empty, or that is only shown.
-    fn unrun(&self, context: &Context, lock: Option<LockReport>) -> SyncReport {
+    fn report_only(&self, context: &Context, lock: Option<LockReport>) -> SyncReport {
         context.warn(&self.warnings);
         let would_lock = lock.as_ref().is_some_and(|lock| lock.outcome == LockOutcome::WouldChange);
         let outcome = if self.plan.is_empty() && !would_lock { SyncOutcome::UpToDate } else { SyncOutcome::Planned };
@@ -266,7 +238,7 @@ impl Work {
     /// Runs the plan, if there is anything in it.
     pub fn run(self, context: &Context, lock: Option<LockReport>) -> Result<SyncReport, Error> {
         if self.plan.is_empty() {
-            return Ok(self.unrun(context, lock));
+            return Ok(self.report_only(context, lock));
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let activated = now.map_or(0, |since| since.as_secs());
@@ -280,8 +252,8 @@ impl Work {
         self.warn_of_damage(context);
         let registry = registries::registry(context, &self.manifest.registries)?;
         let blobs = Blobs::new(&context.paths);
-        let workshop = Workshop::new(context, &registry, &blobs, Some(&target));
-        let outcomes = apply(&workshop, &self.plan)?;
+        let apply_context = ApplyContext::new(context, &registry, &blobs, Some(&target));
+        let outcomes = apply(&apply_context, &self.plan)?;
         let mut steps = StepReport::planned(&self.plan);
         for (step, outcome) in steps.iter_mut().zip(outcomes) {
             step.outcome = outcome;
@@ -294,7 +266,7 @@ impl Work {
         let done = needed.iter().all(|step| step.outcome == StepOutcome::Done);
         let outcome = if done { SyncOutcome::Done } else { SyncOutcome::Failed };
         let mut report = self.report(context, lock, outcome, steps);
-        report.functions = Some(workshop.functions.take()).filter(|counts| *counts != FunctionCounts::default());
+        report.functions = Some(apply_context.functions.take()).filter(|counts| *counts != FunctionCounts::default());
         if done { Ok(report) } else { Err(Error::Incomplete(Box::new(report))) }
     }
 

@@ -1,8 +1,8 @@
-//! A glance: whether a command has nothing to do, told from how everything looked when that was so before.
+//! Whether a command has nothing to do, seen from how everything looked when that was so before.
 //!
 //! Only where looking is as good as doing: not if there is anything to warn of, and not if extensions are granted folders,
 //! or those of another profile may write to any, since folders may come and go. Manifest, lock and policies are read and hashed; drop-in manifests, components of the project and
-//! everything of the store only have to look the same (see `store/stamp.rs`).
+//! everything of the store only have to look the same (see [`noop_record`]).
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -23,16 +23,16 @@ use crate::store::generations;
 use crate::store::integrity::scan::Wanted;
 use crate::store::memo::noop_record::{self, Seen};
 
-use super::Options;
+use super::options::SyncOptions;
 
 /// Whether a `sync` with these options has nothing to do. What it says is no less than [`sync`](super::sync) would
 /// find; `None` if that has to be asked.
-pub fn sync(context: &Context, options: &Options) -> Option<UpToDate> {
-    Glance::of_sync(context, options).answer()
+pub fn sync(context: &Context, options: &SyncOptions) -> Option<UpToDate> {
+    NoopCheck::of_sync(context, options).answer()
 }
 
 /// What a command has before it looks at anything.
-pub(crate) struct Glance<'a> {
+pub(crate) struct NoopCheck<'a> {
     context: &'a Context,
     name: String,
     started: SystemTime,
@@ -40,9 +40,9 @@ pub(crate) struct Glance<'a> {
     read: Option<blake3::Hasher>,
 }
 
-impl<'a> Glance<'a> {
-    pub fn of_sync(context: &'a Context, options: &Options) -> Self {
-        let Options { mode: _, policy, ownership, profile } = options;
+impl<'a> NoopCheck<'a> {
+    pub fn of_sync(context: &'a Context, options: &SyncOptions) -> Self {
+        let SyncOptions { mode: _, policy, ownership, profile } = options;
         Self::new(context, &format!("sync {policy:?} {ownership:?} {profile:?}"))
     }
 

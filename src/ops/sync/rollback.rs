@@ -12,7 +12,7 @@ use crate::ops::policy::checks::{check_live_sources, read_policy};
 use crate::store::integrity::scan::{Notes, scan};
 use crate::store::{self, generations};
 
-use super::{Work, wanted};
+use super::{PlannedSync, wanted};
 
 /// Makes the generation of this number live, or the one before the live one.
 ///
@@ -46,7 +46,7 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
     let inventory = Inventory { live, generations: known, ..stock };
     let plan = Plan::for_rollback(number, is_live, &target, &inventory);
     check_whole(number, &plan, &target, &inventory)?;
-    Work::of_generation(target, inventory, plan, warnings).run(context, None)
+    PlannedSync::of_generation(target, inventory, plan, warnings).run(context, None)
 }
 
 /// Holds a generation against what the machine's policy says by now.
