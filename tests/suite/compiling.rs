@@ -26,7 +26,7 @@ use sesame::model::text;
 use sesame::ops::context::Context;
 use sesame::ops::error::Error;
 use sesame::ops::sync;
-use sesame::ops::sync::options::{LockPolicy, Mode, SyncOptions, Ownership};
+use sesame::ops::sync::options::{LockPolicy, Mode, Ownership, SyncOptions};
 
 /// What a process is given to end, or to get somewhere.
 const SOON: Duration = Duration::from_secs(5);

@@ -12,7 +12,7 @@ use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 use sesame::model::digest::Digest;
 use sesame::ops::sync::noop_check;
-use sesame::ops::sync::options::{LockPolicy, Mode, SyncOptions, Ownership};
+use sesame::ops::sync::options::{LockPolicy, Mode, Ownership, SyncOptions};
 
 /// Longer than files must have been left alone.
 pub const LEFT_ALONE: Duration = Duration::from_millis(2_200);

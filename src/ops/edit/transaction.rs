@@ -5,7 +5,7 @@ use crate::model::name::ProfileName;
 use crate::model::report::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::sync::options::{LockPolicy, Mode, SyncOptions, Ownership};
+use crate::ops::sync::options::{LockPolicy, Mode, Ownership, SyncOptions};
 use crate::ops::sync::sync_guarded;
 use crate::store::{generations, write};
 

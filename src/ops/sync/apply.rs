@@ -183,7 +183,9 @@ async fn step(apply_context: &ApplyContext<'_>, plan: &Plan, id: StepId) -> Resu
             })
             .await
         }
-        Action::Compile { component, engine, metering, .. } => compile(apply_context, *component, engine, *metering).await,
+        Action::Compile { component, engine, metering, .. } => {
+            compile(apply_context, *component, engine, *metering).await
+        }
         Action::Activate { generation, .. } => {
             let target = apply_context.target.ok_or(Error::Bug("a plan without a target activates one"))?;
             confirm(apply_context, target).await?;
@@ -201,9 +203,19 @@ async fn step(apply_context: &ApplyContext<'_>, plan: &Plan, id: StepId) -> Resu
 }
 
 /// Stages the bytes of a blob.
-async fn fetch(apply_context: &ApplyContext<'_>, plan: &Plan, id: StepId, blob: &Blob, origin: &Origin) -> Result<(), Error> {
-    let mut sink =
-        StagingSink { staging: apply_context.blobs.stage(blob)?, context: apply_context.context, step: id, fault: None };
+async fn fetch(
+    apply_context: &ApplyContext<'_>,
+    plan: &Plan,
+    id: StepId,
+    blob: &Blob,
+    origin: &Origin,
+) -> Result<(), Error> {
+    let mut sink = StagingSink {
+        staging: apply_context.blobs.stage(blob)?,
+        context: apply_context.context,
+        step: id,
+        fault: None,
+    };
     let there = sink.size();
     if there > 0 {
         apply_context.context.observer.notice(&Event::Received { step: id, bytes: there });
@@ -342,7 +354,8 @@ async fn confirm(apply_context: &ApplyContext<'_>, target: &Arc<Target>) -> Resu
     for (component, name) in unseen {
         let blobs = apply_context.blobs.clone();
         let bytes = in_background(move || Ok(blobs.read(component)?)).await?;
-        let examined = apply_context.compiler.inspect(bytes).await.map_err(|error| Error::from(error).of_extension(name))?;
+        let examined =
+            apply_context.compiler.inspect(bytes).await.map_err(|error| Error::from(error).of_extension(name))?;
         apply_context.examined.borrow_mut().insert(component, examined);
     }
     let (target, blobs, examined) = (Arc::clone(target), apply_context.blobs.clone(), apply_context.examined.take());

@@ -7,7 +7,7 @@ use crate::ops::error::Error;
 use crate::ops::sync;
 
 use super::lock;
-use super::options::{LockPolicy, Mode, SyncOptions, Ownership, Upgrade};
+use super::options::{LockPolicy, Mode, Ownership, SyncOptions, Upgrade};
 
 /// The lock that a `lock` would write, and the plan of the `sync` after it.
 pub fn diff(context: &Context, profile: Option<ProfileName>, ownership: Ownership) -> Result<DiffReport, Error> {

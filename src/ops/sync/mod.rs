@@ -30,7 +30,7 @@ use crate::model::report::{
     UpToDate,
 };
 use crate::ops::policy::registries;
-use crate::ops::sync::options::{LockPolicy, SyncOptions, Ownership};
+use crate::ops::sync::options::{LockPolicy, Ownership, SyncOptions};
 use crate::store::blobs::Blobs;
 use crate::store::integrity::scan::{Notes, Wanted, scan};
 use crate::store::{self, generations};

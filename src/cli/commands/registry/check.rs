@@ -1,9 +1,8 @@
 //! Reports about registries as words for people. Everything that others wrote is escaped here.
 
+use crate::cli::render::lock_changes::Style;
 use sesame::model::report::registry::{Access, Credentials, LoginReport, LogoutReport, PushReport, RegistryReport};
 use sesame::model::text::{escape, size};
-
-use super::human::Style;
 
 pub fn push(report: &PushReport) -> String {
     let verb = if report.unchanged { Style::good("there already") } else { Style::good("pushed") };

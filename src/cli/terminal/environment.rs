@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
+use crate::cli::render::failure::Failure;
 use etcetera::base_strategy::{BaseStrategy as _, Xdg};
 use sesame::model::capability::{Capability, Grant, Scope};
 use sesame::ops::context::User;
@@ -15,8 +16,6 @@ use sesame::registry::http::timeouts::Timeouts;
 use sesame::registry::http::transport::Proxies;
 use sesame::registry::source::selection::Network;
 use sesame::store::paths::StorePaths;
-
-use super::failure::Failure;
 
 /// The name of our folder in each of the user's.
 const FOLDER: &str = "pds";

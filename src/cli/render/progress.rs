@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::cli::terminal::output::{Output, Volume};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sesame::model::name::ExtensionName;
 use sesame::model::plan::{Action, Plan, Role, Step, StepId};
 use sesame::model::report::event::{Event, Observer};
 use sesame::model::text::{count, duration, escape, list, size};
 
-use super::human::Style;
-use super::output::{Output, Volume};
+use super::lock_changes::Style;
 
 /// Turns events into lines and bars.
 pub struct Progress {

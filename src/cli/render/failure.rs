@@ -8,8 +8,9 @@ use sesame::model::text::{SHOWN_NAMES, count, escape, list};
 use sesame::model::toml::problem::Problem;
 use sesame::ops::error::Error;
 
-use super::human::{self, Style};
+use super::lock_changes::{self, Style};
 use super::table::table;
+
 use supports_hyperlinks::Stream;
 
 /// Why a command failed.
@@ -146,7 +147,7 @@ pub fn words(failure: &Failure) -> String {
             return text;
         }
         Failure::Verb(Error::Extensions { faults, changes }) => {
-            text.extend(changes.iter().take(SHOWN_NAMES).map(human::lock_change));
+            text.extend(changes.iter().take(SHOWN_NAMES).map(lock_changes::lock_change));
             for (name, fault) in faults.iter().take(SHOWN_NAMES) {
                 let named = fault.message.contains(&format!("`{name}`"));
                 let prefix = if named { String::new() } else { format!("{name}: ") };
@@ -195,7 +196,7 @@ pub fn words(failure: &Failure) -> String {
 
 fn incomplete(report: &SyncReport, whole: &Fault) -> String {
     let locked = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
-    let mut text = locked.map(human::locked).unwrap_or_default();
+    let mut text = locked.map(lock_changes::locked).unwrap_or_default();
     if report.steps.iter().any(|step| step.outcome == StepOutcome::Interrupted)
         && report.worst() == Some(FaultKind::Interrupted)
     {

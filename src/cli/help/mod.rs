@@ -1,14 +1,17 @@
 //! `sesame help`: of commands, what clap says; of topics, the chapter of the README.
 
+pub mod completions;
+pub mod markdown;
+pub mod schema;
+
 use clap::CommandFactory as _;
 use sesame::model::text::nearest;
 
-use super::args::Arguments;
-use super::failure::Failure;
-use super::markdown;
-use super::table::terminal_columns;
+use super::commands::Arguments;
+use super::render::failure::Failure;
+use super::render::table::terminal_columns;
 
-const README: &str = include_str!("../../README.md");
+const README: &str = include_str!("../../../README.md");
 
 /// A page is not wider than this, because nobody reads longer lines.
 const MAX_WIDTH: usize = 100;

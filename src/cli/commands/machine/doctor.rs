@@ -1,9 +1,8 @@
 //! What `doctor` found as words for people. Everything that others wrote is escaped here.
 
+use crate::cli::render::lock_changes::Style;
 use sesame::model::report::doctor::{Check, DoctorReport, State};
 use sesame::model::text::escape;
-
-use super::human::Style;
 
 pub fn doctor(report: &DoctorReport) -> String {
     report.checks.iter().map(check).collect()

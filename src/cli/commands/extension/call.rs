@@ -3,6 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::cli::commands::registry::check;
+use crate::cli::commands::{Arguments, ProfileArgument, Verb};
+use crate::cli::help::help_below;
+use crate::cli::options::Means;
+use crate::cli::render::failure::Failure;
+use crate::cli::render::progress::Working;
+use crate::cli::render::{json, lock_changes};
+use crate::cli::terminal::environment::Environment;
+use crate::cli::terminal::guest_output::{Echo, Printed};
+use crate::cli::terminal::output::{Output, Volume};
+use crate::cli::terminal::prompt::agrees;
+use crate::cli::{End, any_context, context, context_of, interrupt, run_verb};
 use sesame::host::backends::Backends;
 use sesame::host::values::Syntax;
 use sesame::model::capability::{Capability, Grant, Grants, add};
@@ -23,19 +35,8 @@ use sesame::ops::run::call::{Call, call};
 use sesame::ops::run::secrets::SecretsFile;
 use sesame::registry::publish::package::Taken;
 
-use super::args::{Arguments, ProfileArgument, Verb};
-use super::backends::{Echo, Printed};
-use super::environment::Environment;
-use super::extension_args::{
-    AddArguments, CallArguments, ExtensionCommand, InstallArguments, NewArguments, RemoveArguments,
-};
-use super::failure::Failure;
-use super::help::help_below;
-use super::means::Means;
-use super::output::{Output, Volume};
-use super::progress::Working;
-use super::prompt::agrees;
-use super::{End, any_context, context, context_of, human, human_live, human_registry, interrupt, json, run_verb};
+use super::info;
+use super::push::{AddArguments, CallArguments, ExtensionCommand, InstallArguments, NewArguments, RemoveArguments};
 
 /// Runs a command that is only there under `sesame extension`.
 pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -> Result<End, Failure> {
@@ -46,13 +47,13 @@ pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -
         ExtensionCommand::List { profile } => {
             let environment = Environment::read()?;
             let report = list(&environment.paths, &live_profile(arguments, &environment, profile)?)?;
-            output.answer("list", json::Data::List(&report), || human_live::list(&report));
+            output.answer("list", json::Data::List(&report), || info::list(&report));
         }
         ExtensionCommand::Info { name, profile } => {
             let environment = Environment::read()?;
             let profile = live_profile(arguments, &environment, profile)?;
             let report = info(&environment.paths, &environment.user(), &profile, name)?;
-            output.answer("info", json::Data::Info(&report), || human_live::info(&report));
+            output.answer("info", json::Data::Info(&report), || info::info(&report));
         }
         ExtensionCommand::Log { name, profile } => run_log(arguments, name, profile, output)?,
         ExtensionCommand::Call(options) => return run_call(arguments, options, output),
@@ -71,7 +72,7 @@ pub fn run(arguments: &Arguments, command: &ExtensionCommand, output: &Output) -
                     taken: if *force { Taken::Move } else { Taken::Refuse },
                 },
             )?;
-            output.report("push", json::Data::Push(&report), || human_registry::push(&report));
+            output.report("push", json::Data::Push(&report), || check::push(&report));
         }
     }
     Ok(End::Done)
@@ -83,7 +84,7 @@ fn run_install(arguments: &Arguments, options: &InstallArguments, output: &Outpu
     let origin = options.reference.as_ref().map_or(file, origin);
     let where_to = (Place::DropIn, Then::Sync);
     let report = run_new(arguments, "install", environment, origin, where_to, &options.new, output)?;
-    output.report("install", json::Data::Install(&report), || human::install(&report));
+    output.report("install", json::Data::Install(&report), || lock_changes::install(&report));
     Ok(())
 }
 
@@ -94,7 +95,7 @@ pub fn run_add(arguments: &Arguments, options: &AddArguments, output: &Output) -
     let origin = options.reference.as_ref().map_or(file, origin);
     let where_to = (Place::Manifest, then(options.no_sync));
     let report = run_new(arguments, "add", environment, origin, where_to, &options.new, output)?;
-    output.report("add", json::Data::Install(&report), || human::added(&report));
+    output.report("add", json::Data::Install(&report), || lock_changes::added(&report));
     Ok(())
 }
 
@@ -128,7 +129,7 @@ fn origin(named: &Named) -> Origin {
 pub fn run_remove(arguments: &Arguments, options: &RemoveArguments, output: &Output) -> Result<(), Failure> {
     let context = context(arguments, "remove", &options.means, output)?;
     let report = remove(&context, &options.names, options.profile.profile.as_ref(), then(options.no_sync))?;
-    output.report("remove", json::Data::Remove(&report), || human::remove(&report));
+    output.report("remove", json::Data::Remove(&report), || lock_changes::remove(&report));
     Ok(())
 }
 
@@ -144,7 +145,7 @@ fn consent(asks: &Asks<'_>, grant_all: bool, output: &Output, interrupt: &Interr
     if !output.asks() {
         return Consent::Nobody;
     }
-    output.say(Volume::Quiet, &human::asks(asks));
+    output.say(Volume::Quiet, &lock_changes::asks(asks));
     agrees(output, interrupt)
 }
 

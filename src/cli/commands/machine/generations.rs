@@ -1,10 +1,9 @@
 //! Reports about generations as words for people. Everything that others wrote is escaped here.
 
+use crate::cli::render::lock_changes::{Style, active_change, live_set, summary};
 use sesame::model::report::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
 use sesame::model::report::{SyncOutcome, SyncReport};
 use sesame::model::text::{count, escape, time};
-
-use super::human::{Style, active_change, live_set, summary};
 
 /// The generations of a profile, each with what it changed.
 pub fn list(report: &GenerationsReport) -> String {

@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
+use crate::cli::render::lock_changes::Style;
+use crate::cli::render::table::{headed_table, table};
 use sesame::model::report::{CodeState, InfoReport, ListReport};
 use sesame::model::text::{escape, size};
-
-use super::human::Style;
-use super::table::{headed_table, table};
 
 /// What is live, one line each.
 pub fn list(report: &ListReport) -> String {

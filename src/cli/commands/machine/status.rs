@@ -1,11 +1,10 @@
 //! What `status` found as words for people. Everything that others wrote is escaped here.
 
+use crate::cli::render::lock_changes::{Style, summary};
+use crate::cli::render::table::fits;
 use sesame::model::report::UpToDate;
 use sesame::model::report::status::{Between, Difference, StatusReport};
 use sesame::model::text::escape;
-
-use super::human::{Style, summary};
-use super::table::fits;
 
 pub fn status(report: &StatusReport) -> String {
     let mut text = String::new();

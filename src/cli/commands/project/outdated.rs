@@ -1,11 +1,12 @@
 //! What is newer, and what was taken of it, as words for people. Everything that others wrote is escaped here.
 
+use crate::cli::render::lock_changes::{
+    Style, live_changes, live_set, lock_change, merged, name_of, summary, to_be_committed,
+};
+use crate::cli::render::table::headed_table;
 use sesame::model::report::outdated::{Outdated, OutdatedReport};
 use sesame::model::report::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::model::text::{count, escape};
-
-use super::human::{Style, live_changes, live_set, lock_change, merged, name_of, summary, to_be_committed};
-use super::table::headed_table;
 
 /// Which extensions have newer versions.
 pub fn outdated(report: &OutdatedReport) -> String {

@@ -1,5 +1,11 @@
 //! The command line, as clap reads it.
 
+pub mod bundle;
+pub mod extension;
+pub mod machine;
+pub mod project;
+pub mod registry;
+
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -8,11 +14,12 @@ use clap_complete::ArgValueCandidates;
 use sesame::compiler::settings::CompilerSettings;
 use sesame::model::name::{ExtensionName, ProfileName};
 
-use super::bundle::BundleCommand;
-use super::extension_args::{AddArguments, ExtensionCommand, RegistryCommand, RemoveArguments};
-use super::graph::GraphFormat;
-use super::means::{Compiling, FunctionCacheArgument, Means};
-use super::shell::{Shell, help_names, live_names};
+use super::help::completions::{Shell, help_names, live_names};
+use super::options::{Compiling, FunctionCacheArgument, Means};
+use super::render::graph::GraphFormat;
+
+use bundle::import::BundleCommand;
+use extension::push::{AddArguments, ExtensionCommand, RegistryCommand, RemoveArguments};
 
 /// Provisions WebAssembly-component extensions for the Open Sesame desktop host.
 ///

@@ -7,7 +7,7 @@ use std::io;
 use anstream::adapter::strip_str;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::environment::said_columns;
+use crate::cli::terminal::environment::said_columns;
 
 /// Rows indented by two.
 pub fn table(rows: impl Iterator<Item = Vec<String>>) -> String {

@@ -3,6 +3,17 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use crate::cli::commands::{Arguments, ProfileArgument};
+use crate::cli::help::help_below;
+use crate::cli::options::{Compiling, Means};
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json;
+use crate::cli::render::lock_changes::{Style, active_change, live, live_set, summary};
+use crate::cli::render::table::table;
+use crate::cli::terminal::environment::Environment;
+use crate::cli::terminal::output::{Output, Volume};
+use crate::cli::terminal::prompt::agrees;
+use crate::cli::{context, context_of};
 use clap::Subcommand;
 use sesame::model::report::SyncOutcome;
 use sesame::model::report::bundle::{ExportReport, ImportReport};
@@ -11,17 +22,6 @@ use sesame::ops::bundle::export::export;
 use sesame::ops::bundle::import::{BundleAsks, Existing, Import, import};
 use sesame::ops::edit::consent::Consent;
 use sesame::ops::project::Project;
-
-use super::args::{Arguments, ProfileArgument};
-use super::environment::Environment;
-use super::failure::Failure;
-use super::help::help_below;
-use super::human::{Style, active_change, live, live_set, summary};
-use super::means::{Compiling, Means};
-use super::output::{Output, Volume};
-use super::prompt::agrees;
-use super::table::table;
-use super::{context, context_of, json};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum BundleCommand {

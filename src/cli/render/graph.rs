@@ -20,7 +20,7 @@ use petgraph::visit::{EdgeRef as _, IntoNodeReferences as _};
 use sesame::model::report::graph::{Access, GraphExtension, GraphImport, GraphReport};
 use sesame::model::text::{count, escape};
 
-use super::human::{Style, packages};
+use super::lock_changes::{Style, packages};
 
 /// How the graph is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

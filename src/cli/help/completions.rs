@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use crate::cli::commands::Arguments;
+use crate::cli::terminal::environment::Environment;
 use clap::{CommandFactory as _, ValueEnum};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
@@ -11,9 +13,7 @@ use sesame::model::capability::Capability;
 use sesame::ops::project::Project;
 use sesame::ops::query::list::list;
 
-use super::args::Arguments;
-use super::environment::Environment;
-use super::help::known;
+use super::known;
 
 /// The variable by which a shell asks for completions.
 const VARIABLE: &str = "COMPLETE";

@@ -1,11 +1,10 @@
 //! The JSON Schemas, made from the types.
 
+use crate::cli::commands::SchemaName;
+use crate::cli::render::json::Document;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use sesame::model::toml::schema::{DropInToml, SesameLock, SesameToml};
-
-use super::args::SchemaName;
-use super::json::Document;
 
 /// The schema of a format, as it is committed in `schema/`. Draft 7, which editors of TOML understand.
 pub fn text(name: SchemaName) -> String {

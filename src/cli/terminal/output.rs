@@ -4,13 +4,12 @@ use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::cli::commands::{Arguments, Color};
+use crate::cli::render::failure::{self, Failure};
+use crate::cli::render::json::{Data, Document, ErrorDocument, VERSION};
+use crate::cli::render::lock_changes::Style;
 use anstream::ColorChoice;
 use sesame::model::text::{is_control, is_unsafe};
-
-use super::args::{Arguments, Color};
-use super::failure::{self, Failure};
-use super::human::Style;
-use super::json::{Data, Document, ErrorDocument, VERSION};
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,10 +1,9 @@
 //! The words for what is kept of compiling.
 
+use crate::cli::render::lock_changes::Style;
 use sesame::model::function_cache::FunctionCounts;
 use sesame::model::report::cache::{CacheSizes, GcReport, GcSizes};
 use sesame::model::text::{count, size};
-
-use super::human::Style;
 
 /// What the caches hold, and how much that helped.
 pub fn caches(sizes: &CacheSizes, functions: Option<FunctionCounts>) -> String {

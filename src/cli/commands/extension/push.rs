@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::cli::commands::{ProfileArgument, Verb};
+use crate::cli::help::completions::{capabilities, live_names, live_names_and_files};
+use crate::cli::options::{Compiling, Means, number};
 use clap::{Args, Subcommand};
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use sesame::model::capability::Grant;
@@ -9,10 +12,6 @@ use sesame::model::name::ExtensionName;
 use sesame::model::reference::destination::Destination;
 use sesame::model::reference::{Named, RegistryHost};
 use sesame::model::registries::RegistryPattern;
-
-use super::args::{ProfileArgument, Verb};
-use super::means::{Compiling, Means, number};
-use super::shell::{capabilities, live_names, live_names_and_files};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum ExtensionCommand {

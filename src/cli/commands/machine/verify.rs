@@ -1,9 +1,8 @@
 //! What `verify` found as words for people. Everything that others wrote is escaped here.
 
+use crate::cli::render::lock_changes::Style;
 use sesame::model::report::verify::{Finding, FindingKind, Outcome, VerifyReport};
 use sesame::model::text::{count, escape, size};
-
-use super::human::Style;
 
 pub fn verify(report: &VerifyReport, repair: bool) -> String {
     let mut text: String = report.findings.iter().map(finding).collect();

@@ -2,6 +2,15 @@
 
 use std::io::Read as _;
 
+use crate::cli::commands::Arguments;
+use crate::cli::commands::extension::push::RegistryCommand;
+use crate::cli::help::help_below;
+use crate::cli::options::Means;
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json;
+use crate::cli::terminal::output::{Output, Volume};
+use crate::cli::terminal::prompt::{hidden_line, line};
+use crate::cli::{End, any_context};
 use sesame::model::reference::RegistryHost;
 use sesame::model::report::registry::Access;
 use sesame::ops::context::Context;
@@ -9,14 +18,7 @@ use sesame::ops::error::Error;
 use sesame::ops::publish::login::{check, login, logout};
 use sesame::registry::auth::secret::Secret;
 
-use super::args::Arguments;
-use super::extension_args::RegistryCommand;
-use super::failure::Failure;
-use super::help::help_below;
-use super::means::Means;
-use super::output::{Output, Volume};
-use super::prompt::{hidden_line, line};
-use super::{End, any_context, human_registry, json};
+use super::check;
 
 /// The most that is read of a password, in bytes.
 const MAX_PASSWORD: u64 = 64 << 10;
@@ -31,17 +33,17 @@ pub fn run(arguments: &Arguments, command: &RegistryCommand, output: &Output) ->
                 return Err(Failure::NoLogin);
             }
             let report = login(&context, host, &user, &Secret::new(password))?;
-            output.report("login", json::Data::Login(&report), || human_registry::login(&report));
+            output.report("login", json::Data::Login(&report), || check::login(&report));
         }
         RegistryCommand::Logout { host } => {
             let context = any_context(arguments, "registry logout", &Means::default(), output)?;
             let report = logout(&context, host)?;
-            output.report("logout", json::Data::Logout(&report), || human_registry::logout(&report));
+            output.report("logout", json::Data::Logout(&report), || check::logout(&report));
         }
         RegistryCommand::Check { registry } => {
             let context = any_context(arguments, "registry check", &Means::default(), output)?;
             let report = check(&context, registry)?;
-            output.result("check", json::Data::Check(&report), || human_registry::check(&report));
+            output.result("check", json::Data::Check(&report), || check::check(&report));
             return Ok(if report.access == Access::Refused { End::Differs } else { End::Done });
         }
     }

@@ -1,0 +1,5 @@
+//! `sesame extension …`: single extensions.
+
+pub mod call;
+pub mod info;
+pub mod push;

@@ -1,0 +1,3 @@
+//! The commands about the project: manifest and lock.
+
+pub mod outdated;

@@ -1,0 +1,4 @@
+//! `sesame registry …`: how registries grant access.
+
+pub mod check;
+pub mod login;
