@@ -34,7 +34,6 @@ mod install;
 mod instructions;
 mod integrity;
 mod invalid_files;
-mod layers;
 mod load;
 mod lock;
 mod machine;

@@ -1,17 +1,8 @@
-//! What shells and `man` are told of the command line: completions and manual pages, both made from what clap reads.
+//! What shells and `man` are given of the command line: completions and manual pages, both made from what clap reads.
 
-use std::ffi::OsStr;
-use std::path::Path;
-
-use crate::cli::commands::Arguments;
-use crate::cli::terminal::environment::Environment;
-use clap::{CommandFactory as _, ValueEnum};
-use clap_complete::CompleteEnv;
-use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
+use clap::ValueEnum;
 use clap_complete::env::Shells;
-use sesame::model::capability::Capability;
-use sesame::ops::project::Project;
-use sesame::ops::query::list::list;
+use clap_complete::{ArgValueCandidates, CompleteEnv, CompletionCandidate};
 
 use super::known;
 
@@ -27,13 +18,19 @@ pub enum Shell {
 }
 
 /// Answers a shell that asks for completions; whether one did.
-pub fn answered() -> bool {
+pub fn answered(program: fn() -> clap::Command) -> bool {
     let folder = std::env::current_dir().ok();
-    CompleteEnv::with_factory(Arguments::command)
+    CompleteEnv::with_factory(|| with_topics(program))
         .var(VARIABLE)
         .bin("sesame")
         .try_complete(std::env::args_os(), folder.as_deref())
         .unwrap_or(true)
+}
+
+/// The program, whose command `help` completes what there is help for.
+fn with_topics(program: fn() -> clap::Command) -> clap::Command {
+    let topics = move || known(&program()).into_iter().map(CompletionCandidate::new).collect();
+    program().mut_subcommand("help", |help| help.mut_arg("names", |names| names.add(ArgValueCandidates::new(topics))))
 }
 
 /// The script that a shell reads to ask this program for completions.
@@ -52,8 +49,7 @@ pub fn script(shell: Shell) -> String {
 }
 
 /// All manual pages, each with the name of its file.
-pub fn pages() -> Vec<(String, Vec<u8>)> {
-    let mut command = Arguments::command();
+pub fn pages(mut command: clap::Command) -> Vec<(String, Vec<u8>)> {
     command.build();
     let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
     let mut pages = Vec::new();
@@ -73,36 +69,4 @@ pub fn pages() -> Vec<(String, Vec<u8>)> {
     }
     pages.sort();
     pages
-}
-
-/// The names of what is live, for a shell.
-pub fn live_names() -> Vec<CompletionCandidate> {
-    let names = || {
-        let environment = Environment::read().ok()?;
-        let project = Project::find(&environment.search(None)).ok();
-        let profile = project.and_then(|project| project.profile().ok().flatten()).unwrap_or_default();
-        list(&environment.paths, &profile).ok()
-    };
-    let live = names().map(|report| report.extensions).unwrap_or_default();
-    live.into_iter().map(|extension| CompletionCandidate::new(extension.name.to_string())).collect()
-}
-
-/// The capabilities that can be granted.
-pub fn capabilities() -> Vec<CompletionCandidate> {
-    Capability::ALL.into_iter().map(|capability| CompletionCandidate::new(capability.as_str())).collect()
-}
-
-/// What there is help for.
-pub fn help_names() -> Vec<CompletionCandidate> {
-    known().into_iter().map(CompletionCandidate::new).collect()
-}
-
-/// The names of what is live, and components' files.
-pub fn live_names_and_files(current: &OsStr) -> Vec<CompletionCandidate> {
-    let begins =
-        |name: &CompletionCandidate| name.get_value().to_string_lossy().starts_with(&*current.to_string_lossy());
-    let names = live_names().into_iter().filter(begins);
-    let is_component = |path: &Path| path.extension().is_some_and(|extension| extension == "wasm");
-    let files = PathCompleter::file().filter(move |path: &Path| is_component(path));
-    names.chain(files.complete(current)).collect()
 }

@@ -5,7 +5,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use supports_hyperlinks::Stream;
 use textwrap::wrap;
 
-use crate::cli::render::lock_changes::Style;
+use crate::cli::render::style::Style;
 
 /// Shows a Markdown text in lines of at most `width` columns; longer are only words and code that cannot be wrapped.
 pub fn shown(markdown: &str, width: usize) -> String {

@@ -4,10 +4,8 @@ pub mod completions;
 pub mod markdown;
 pub mod schema;
 
-use clap::CommandFactory as _;
 use sesame::model::text::nearest;
 
-use super::commands::Arguments;
 use super::render::failure::Failure;
 use super::render::table::terminal_columns;
 
@@ -34,8 +32,7 @@ const TOPICS: [(&str, &str, &str); 10] = [
 ///
 /// # Errors
 /// [`Failure::NoTopic`] if it is neither.
-pub fn help(names: &[String]) -> Result<String, Failure> {
-    let mut command = Arguments::command();
+pub fn help(mut command: clap::Command, names: &[String]) -> Result<String, Failure> {
     command.build();
     let Some((first, rest)) = names.split_first() else {
         return Ok(format!("{}\n{}", command.render_long_help().ansi(), list_of_topics()));
@@ -46,13 +43,14 @@ pub fn help(names: &[String]) -> Result<String, Failure> {
         let width = terminal_columns().unwrap_or(MAX_WIDTH).min(MAX_WIDTH);
         return Ok(markdown::shown(chapter(heading), width));
     }
-    let found = find(&mut command, names).ok_or_else(|| unknown(names))?;
-    Ok(found.render_long_help().ansi().to_string())
+    match find(&mut command, names) {
+        Some(found) => Ok(found.render_long_help().ansi().to_string()),
+        None => Err(unknown(&command, names)),
+    }
 }
 
 /// Whether there is such a command.
-pub fn is_command(names: &[&str]) -> bool {
-    let mut command = Arguments::command();
+pub fn is_command(mut command: clap::Command, names: &[&str]) -> bool {
     command.build();
     find(&mut command, names).is_some()
 }
@@ -65,21 +63,20 @@ fn find<'a>(command: &'a mut clap::Command, names: &[impl AsRef<str>]) -> Option
 ///
 /// # Errors
 /// [`Failure::NoTopic`] if it is neither.
-pub fn help_below(command: &str, names: &[String]) -> Result<String, Failure> {
-    let below: Vec<String> = [command.to_owned()].into_iter().chain(names.iter().cloned()).collect();
-    help(&below).or_else(|_| help(names))
+pub fn help_below(program: clap::Command, group: &str, names: &[String]) -> Result<String, Failure> {
+    let below: Vec<String> = [group.to_owned()].into_iter().chain(names.iter().cloned()).collect();
+    help(program.clone(), &below).or_else(|_| help(program, names))
 }
 
-fn unknown(names: &[String]) -> Failure {
-    let (name, known) = (names.join(" "), known());
+fn unknown(program: &clap::Command, names: &[String]) -> Failure {
+    let (name, known) = (names.join(" "), known(program));
     let closest = nearest(&name, known.iter().map(String::as_str)).map(str::to_owned);
     Failure::NoTopic { name, closest }
 }
 
 /// What there is help for: commands and topics.
-pub fn known() -> Vec<String> {
-    let command = Arguments::command();
-    let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(clap::Command::get_name);
+pub fn known(program: &clap::Command) -> Vec<String> {
+    let verbs = program.get_subcommands().filter(|verb| !verb.is_hide_set()).map(clap::Command::get_name);
     verbs.chain(TOPICS.iter().map(|(topic, ..)| *topic)).map(str::to_owned).collect()
 }
 

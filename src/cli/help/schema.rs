@@ -1,10 +1,28 @@
 //! The JSON Schemas, made from the types.
 
-use crate::cli::commands::SchemaName;
-use crate::cli::render::json::Document;
+use clap::ValueEnum;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
+
+use crate::cli::render::json::Document;
 use sesame::model::toml::schema::{DropInToml, SesameLock, SesameToml};
+
+/// The formats that have a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaName {
+    /// sesame.toml
+    #[value(name = "sesame.toml")]
+    Manifest,
+    /// extensions/NAME.toml
+    #[value(name = "extension.toml")]
+    DropIn,
+    /// sesame.lock
+    #[value(name = "sesame.lock")]
+    Lock,
+    /// What --json prints
+    #[value(name = "output.json")]
+    Output,
+}
 
 /// The schema of a format, as it is committed in `schema/`. Draft 7, which editors of TOML understand.
 pub fn text(name: SchemaName) -> String {

@@ -2,26 +2,26 @@
 
 use std::io;
 
+use supports_hyperlinks::Stream;
+
+use crate::cli::terminal::environment::EnvironmentError;
 use sesame::model::fault::{Fault, FaultKind};
 use sesame::model::report::{ExtensionStatus, LockOutcome, StepOutcome, SyncReport};
 use sesame::model::text::{SHOWN_NAMES, count, escape, list};
 use sesame::model::toml::problem::Problem;
 use sesame::ops::error::Error;
 
-use super::lock_changes::{self, Style};
+use super::lock_changes;
+use super::style::Style;
 use super::table::table;
-
-use supports_hyperlinks::Stream;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     #[error(transparent)]
     Verb(#[from] Error),
-    #[error("cannot tell the current folder")]
-    CurrentFolder(#[source] io::Error),
-    #[error("HOME is not set")]
-    NoHome,
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
     #[error("`{0}` is neither the name of an extension nor a file")]
     NoTarget(String),
     #[error("{message}")]
@@ -48,8 +48,8 @@ impl Failure {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Verb(error) => error.kind(),
-            Self::CurrentFolder(_) | Self::Input(_) | Self::Worker(_) => FaultKind::Io,
-            Self::NoHome => FaultKind::Configuration,
+            Self::Environment(EnvironmentError::CurrentFolder(_)) | Self::Input(_) | Self::Worker(_) => FaultKind::Io,
+            Self::Environment(EnvironmentError::NoHome) => FaultKind::Configuration,
             Self::Usage { .. }
             | Self::GrantToLive
             | Self::NoTarget(_)
@@ -62,8 +62,12 @@ impl Failure {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Verb(error) => error.fault(),
-            Self::CurrentFolder(_) => Fault::new(self.kind(), self, Some("change to a folder that exists".to_owned())),
-            Self::NoHome => Fault::new(self.kind(), self, Some("set it to your home folder".to_owned())),
+            Self::Environment(EnvironmentError::CurrentFolder(_)) => {
+                Fault::new(self.kind(), self, Some("change to a folder that exists".to_owned()))
+            }
+            Self::Environment(EnvironmentError::NoHome) => {
+                Fault::new(self.kind(), self, Some("set it to your home folder".to_owned()))
+            }
             Self::Worker(_) => Fault::new(self.kind(), self, None),
             Self::Usage { tip, .. } => {
                 let other = || "`sesame help COMMAND` has its options".to_owned();

@@ -17,10 +17,12 @@ use layout::topo::layout::VisualGraph;
 use petgraph::dot::{Config, Dot, RankDir};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{EdgeRef as _, IntoNodeReferences as _};
+
 use sesame::model::report::graph::{Access, GraphExtension, GraphImport, GraphReport};
 use sesame::model::text::{count, escape};
 
-use super::lock_changes::{Style, packages};
+use super::lock_changes::packages;
+use super::style::Style;
 
 /// How the graph is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::cli::terminal::output::{Output, Volume};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::cli::terminal::output::{Output, Verbosity};
 use sesame::model::name::ExtensionName;
 use sesame::model::plan::{Action, Plan, Role, Step, StepId};
 use sesame::model::report::event::{Event, Observer};
 use sesame::model::text::{count, duration, escape, list, size};
 
-use super::lock_changes::Style;
+use super::style::Style;
 
 /// Turns events into lines and bars.
 pub struct Progress {
@@ -34,7 +35,7 @@ impl Progress {
         Self { output: output.clone(), bars, state: Mutex::default() }
     }
 
-    fn line(&self, volume: Volume, text: &str) {
+    fn line(&self, volume: Verbosity, text: &str) {
         if !self.output.tells() {
             return;
         }
@@ -116,27 +117,27 @@ impl Observer for Progress {
         match event {
             Event::Waiting { holder } => {
                 self.line(
-                    Volume::Normal,
+                    Verbosity::Normal,
                     &format!("{} for {}, which works on the same store", Style::strong("waiting"), escape(holder)),
                 );
             }
             Event::Resolving { extensions } => {
                 self.line(
-                    Volume::Normal,
+                    Verbosity::Normal,
                     &format!("{} {}", Style::strong("resolving"), count(*extensions, "extension")),
                 );
             }
             Event::Resolved { name, reference, provenance } => {
-                self.line(Volume::Verbose, &format!("  resolved   {name}  {} to {provenance}", escape(reference)));
+                self.line(Verbosity::Verbose, &format!("  resolved   {name}  {} to {provenance}", escape(reference)));
             }
             Event::PassedOver { name, tags } => {
-                self.line(Volume::Verbose, &format!("  passed over {name}  no versions: {}", escape(&list(*tags))));
+                self.line(Verbosity::Verbose, &format!("  passed over {name}  no versions: {}", escape(&list(*tags))));
             }
             Event::Warning { message } => {
-                self.line(Volume::Normal, &format!("{}{}", Style::warning("warning: "), escape(message)))
+                self.line(Verbosity::Normal, &format!("{}{}", Style::warning("warning: "), escape(message)))
             }
             Event::Requested { request, outcome } => {
-                self.line(Volume::Debug, &format!("  asked      {}  {}", escape(request), escape(outcome)));
+                self.line(Verbosity::Debug, &format!("  asked      {}  {}", escape(request), escape(outcome)));
             }
             Event::Retrying { host, why, wait, number, of } => {
                 let (pause, wait) = (wait, duration(*wait));
@@ -146,7 +147,7 @@ impl Observer for Progress {
                 let told = state.retried.insert(((*host).to_owned(), *number), Instant::now());
                 drop(state);
                 let first = told.is_none_or(|told| told.elapsed() > *pause);
-                self.line(if first { Volume::Normal } else { Volume::Verbose }, &text);
+                self.line(if first { Verbosity::Normal } else { Verbosity::Verbose }, &text);
             }
             Event::Started { plan } => self.begin(plan.len(), "steps"),
             Event::Checking { files } => self.begin(*files, "files"),
@@ -171,7 +172,7 @@ impl Observer for Progress {
                 self.ended(*step);
                 let step = plan.step(*step);
                 let text = format!("  {} {}  {}", Style::error("failed    "), names(&step.extensions), attempt(step));
-                self.line(Volume::Normal, &text);
+                self.line(Verbosity::Normal, &text);
             }
             Event::Ended => {
                 let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -196,20 +197,20 @@ fn shown(step: &Step) -> Option<(&'static str, Option<u64>)> {
     }
 }
 
-fn done(step: &Step, elapsed: Duration) -> (Volume, String) {
+fn done(step: &Step, elapsed: Duration) -> (Verbosity, String) {
     let names = names(&step.extensions);
     match &step.action {
         Action::Fetch { blob, .. } => match blob.role {
-            Role::Component { size: bytes } => (Volume::Normal, format!("  fetched    {names}  {}", size(bytes))),
-            role => (Volume::Verbose, format!("  fetched    {names}  {role} {}", blob.digest.short())),
+            Role::Component { size: bytes } => (Verbosity::Normal, format!("  fetched    {names}  {}", size(bytes))),
+            role => (Verbosity::Verbose, format!("  fetched    {names}  {role} {}", blob.digest.short())),
         },
-        Action::Verify { blob } => (Volume::Verbose, format!("  verified   {names}  {} {}", blob.role, blob.digest)),
-        Action::Compile { .. } => (Volume::Normal, format!("  compiled   {names}  {}", duration(elapsed))),
+        Action::Verify { blob } => (Verbosity::Verbose, format!("  verified   {names}  {} {}", blob.role, blob.digest)),
+        Action::Compile { .. } => (Verbosity::Normal, format!("  compiled   {names}  {}", duration(elapsed))),
         Action::Activate { profile, generation } | Action::Rollback { profile, generation } => {
-            (Volume::Verbose, format!("  activated  generation {generation} of profile `{profile}`"))
+            (Verbosity::Verbose, format!("  activated  generation {generation} of profile `{profile}`"))
         }
         Action::Prune { generations, .. } => {
-            (Volume::Verbose, format!("  pruned     {}", count(generations.len(), "generation")))
+            (Verbosity::Verbose, format!("  pruned     {}", count(generations.len(), "generation")))
         }
     }
 }

@@ -1,12 +1,12 @@
 //! What the environment says: folders, proxies, credentials, where we are. The only file that reads it.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
+use std::{env, io};
 
-use crate::cli::render::failure::Failure;
 use etcetera::base_strategy::{BaseStrategy as _, Xdg};
+
 use sesame::model::capability::{Capability, Grant, Scope};
 use sesame::ops::context::User;
 use sesame::ops::project::Search;
@@ -16,6 +16,15 @@ use sesame::registry::http::timeouts::Timeouts;
 use sesame::registry::http::transport::Proxies;
 use sesame::registry::source::selection::Network;
 use sesame::store::paths::StorePaths;
+
+/// Why the environment cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvironmentError {
+    #[error("cannot tell the current folder")]
+    CurrentFolder(#[source] io::Error),
+    #[error("HOME is not set")]
+    NoHome,
+}
 
 /// The name of our folder in each of the user's.
 const FOLDER: &str = "pds";
@@ -34,9 +43,9 @@ pub struct Environment {
 impl Environment {
     /// Reads it. XDG folders that are not absolute are ignored, as their specification says
     /// (<https://specifications.freedesktop.org/basedir-spec/latest/>).
-    pub fn read() -> Result<Self, Failure> {
-        let start = env::current_dir().map_err(Failure::CurrentFolder)?;
-        let xdg = Xdg::new().map_err(|_| Failure::NoHome)?;
+    pub fn read() -> Result<Self, EnvironmentError> {
+        let start = env::current_dir().map_err(EnvironmentError::CurrentFolder)?;
+        let xdg = Xdg::new().map_err(|_| EnvironmentError::NoHome)?;
         let state = xdg.state_dir().unwrap_or_else(|| xdg.home_dir().join(".local/state"));
         Ok(Self {
             start,

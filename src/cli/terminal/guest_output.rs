@@ -1,18 +1,19 @@
 //! Small backends for development: what a guest asks of the desktop is printed on standard error, one line each.
 
 use async_trait::async_trait;
+
 use sesame::host::backends::{ClipboardWrite, IpcPublish, Log, Notification, Source};
 use sesame::model::text::{count, escape};
 use sesame::ops::run::active::StoreLog;
 
-use super::output::{Output, Volume};
+use super::output::{Output, Verbosity};
 
 /// Prints what would be done.
 pub struct Printed(pub Output);
 
 impl Printed {
     fn print(&self, what: &str, extension: &str, text: &str) {
-        self.0.say(Volume::Quiet, &format!("{what} from {}: {text}\n", escape(extension)));
+        self.0.say(Verbosity::Quiet, &format!("{what} from {}: {text}\n", escape(extension)));
     }
 }
 
@@ -55,6 +56,6 @@ impl Log for Echo {
         if let Some(kept) = &self.kept {
             kept.line(extension, source, text);
         }
-        self.output.say(Volume::Normal, &format!("{source:<6}  {text}\n"));
+        self.output.say(Verbosity::Normal, &format!("{source:<6}  {text}\n"));
     }
 }

@@ -4,16 +4,16 @@ use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::cli::commands::{Arguments, Color};
+use anstream::ColorChoice;
+
 use crate::cli::render::failure::{self, Failure};
 use crate::cli::render::json::{Data, Document, ErrorDocument, VERSION};
-use crate::cli::render::lock_changes::Style;
-use anstream::ColorChoice;
+use crate::cli::render::style::Style;
 use sesame::model::text::{is_control, is_unsafe};
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Volume {
+pub enum Verbosity {
     Quiet,
     Normal,
     Verbose,
@@ -24,36 +24,25 @@ pub enum Volume {
 /// The streams of a run.
 #[derive(Debug, Clone)]
 pub struct Output {
-    volume: Volume,
+    verbosity: Verbosity,
     json: bool,
     lost: Arc<AtomicBool>,
 }
 
 impl Output {
-    pub fn new(arguments: &Arguments) -> Self {
-        match arguments.color {
-            Color::Auto => ColorChoice::Auto,
-            Color::Always => ColorChoice::Always,
-            Color::Never => ColorChoice::Never,
-        }
-        .write_global();
-        let volume = match (arguments.quiet, arguments.verbose) {
-            (true, _) => Volume::Quiet,
-            (_, 0) => Volume::Normal,
-            (_, 1) => Volume::Verbose,
-            _ => Volume::Debug,
-        };
-        Self { volume, json: arguments.json, lost: Arc::default() }
+    pub fn new(verbosity: Verbosity, color: ColorChoice, json: bool) -> Self {
+        color.write_global();
+        Self { verbosity, json, lost: Arc::default() }
     }
 
     /// Streams of a run that prints JSON.
     pub fn json() -> Self {
-        Self { volume: Volume::Quiet, json: true, lost: Arc::default() }
+        Self { verbosity: Verbosity::Quiet, json: true, lost: Arc::default() }
     }
 
     /// Whether lines may be drawn over.
     pub fn draws(&self) -> bool {
-        self.volume > Volume::Quiet && !self.json && io::stderr().is_terminal()
+        self.verbosity > Verbosity::Quiet && !self.json && io::stderr().is_terminal()
     }
 
     /// What was done: as JSON, or in words on standard error.
@@ -61,7 +50,7 @@ impl Output {
         if self.json {
             self.data(command, data);
         } else {
-            self.say(Volume::Normal, &words());
+            self.say(Verbosity::Normal, &words());
         }
     }
 
@@ -69,7 +58,7 @@ impl Output {
     pub fn result(&self, command: &str, data: Data<'_>, words: impl FnOnce() -> String) {
         if self.json {
             self.data(command, data);
-        } else if self.volume > Volume::Quiet {
+        } else if self.verbosity > Verbosity::Quiet {
             self.print(&mut anstream::stdout(), &words());
         }
     }
@@ -104,7 +93,7 @@ impl Output {
         } else {
             let text = on_terminal(text.unwrap_or("the function gave an error"), true);
             let words = format!("{}{}\n", Style::error("error: "), text.trim_end());
-            self.say(Volume::Quiet, &words);
+            self.say(Verbosity::Quiet, &words);
         }
     }
 
@@ -133,26 +122,26 @@ impl Output {
                 error: Some(ErrorDocument::new(failure)),
             });
         } else {
-            self.say(Volume::Quiet, &failure::words(failure));
+            self.say(Verbosity::Quiet, &failure::words(failure));
         }
     }
 
     /// Words on standard error, for those who want to hear that much.
-    pub fn say(&self, volume: Volume, words: &str) {
-        if self.volume >= volume {
+    pub fn say(&self, verbosity: Verbosity, words: &str) {
+        if self.verbosity >= verbosity {
             // Where nobody can be told, there is nobody to tell that.
             let _ = anstream::stderr().write_all(words.as_bytes());
         }
     }
 
-    /// Whether words of this volume are said.
-    pub fn says(&self, volume: Volume) -> bool {
-        !self.json && self.volume >= volume
+    /// Whether words of this verbosity are said.
+    pub fn says(&self, verbosity: Verbosity) -> bool {
+        !self.json && self.verbosity >= verbosity
     }
 
     /// Whether progress is told at all.
     pub fn tells(&self) -> bool {
-        !self.json && self.volume > Volume::Quiet
+        !self.json && self.verbosity > Verbosity::Quiet
     }
 
     fn data(&self, command: &str, data: Data<'_>) {
@@ -170,7 +159,7 @@ impl Output {
         match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 self.lost.store(true, Ordering::Relaxed);
-                self.say(Volume::Quiet, &format!("error: cannot write to standard output: {error}\n"));
+                self.say(Verbosity::Quiet, &format!("error: cannot write to standard output: {error}\n"));
             }
             _ => {}
         }

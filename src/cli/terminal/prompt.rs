@@ -5,10 +5,11 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
 use sesame::ops::context::Interrupt;
 use sesame::ops::edit::consent::Consent;
 
-use super::output::{Output, Volume};
+use super::output::{Output, Verbosity};
 
 /// A line from the terminal, without its end; none at its end or on an interrupt.
 pub fn line(output: &Output, interrupt: &Interrupt) -> Option<String> {
@@ -16,7 +17,7 @@ pub fn line(output: &Output, interrupt: &Interrupt) -> Option<String> {
 }
 
 /// Whether the person agrees. Anything but a yes is a no.
-pub fn agrees(output: &Output, interrupt: &Interrupt) -> Consent {
+pub fn confirm(output: &Output, interrupt: &Interrupt) -> Consent {
     match line(output, interrupt).unwrap_or_default().trim().to_lowercase().as_str() {
         _ if interrupt.is_set() => Consent::Interrupted,
         "y" | "yes" => Consent::Granted,
@@ -39,7 +40,7 @@ fn line_while(output: &Output, interrupt: &Interrupt, meanwhile: impl Fn()) -> O
         }
     };
     if answer.is_none() {
-        output.say(Volume::Quiet, "\n");
+        output.say(Verbosity::Quiet, "\n");
     }
     answer.map(|answer| answer.trim_end_matches(['\r', '\n']).to_owned())
 }
@@ -47,11 +48,11 @@ fn line_while(output: &Output, interrupt: &Interrupt, meanwhile: impl Fn()) -> O
 /// A line that is not shown as it is typed, not even by somebody who is quicker than the question.
 pub fn hidden_line(output: &Output, interrupt: &Interrupt, question: &str) -> Option<String> {
     let silence = Silence::begin();
-    output.say(Volume::Quiet, question);
+    output.say(Verbosity::Quiet, question);
     // A shell that lets us go on after it has stopped us makes the terminal show everything again.
     let answer = line_while(output, interrupt, || silence.renew());
     if answer.is_some() {
-        output.say(Volume::Quiet, "\n");
+        output.say(Verbosity::Quiet, "\n");
     }
     answer
 }

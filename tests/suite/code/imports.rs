@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::import_graph::{Import, circle, imports};
-use super::sources;
+use super::{sources, top};
 
 /// What each top folder may import. `user_files.rs` opens the files that people name, for all who need it.
 const MAY_IMPORT: [(&str, &[&str]); 9] = [
@@ -17,10 +17,6 @@ const MAY_IMPORT: [(&str, &[&str]); 9] = [
     ("ops", &["model", "user_files.rs", "engine", "registry", "store", "host", "compiler"]),
     ("cli", &["model", "engine", "registry", "store", "host", "compiler", "ops"]),
 ];
-
-fn top(file: &str) -> &str {
-    file.split_once('/').map_or(file, |(folder, _)| folder)
-}
 
 /// Why an import is not allowed.
 fn forbidden(import: &Import) -> Option<String> {

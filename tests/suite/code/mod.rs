@@ -2,24 +2,42 @@
 
 mod import_graph;
 mod imports;
+mod sizes;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fs;
 
 use crate::support::fixture;
 
-/// The files below `src` with their text, by their path there.
+/// The files of the program with their text, by their path below `src`.
 fn sources() -> BTreeMap<String, String> {
-    let top = fixture("../src");
+    files_below("../src", "rs")
+}
+
+/// The files of a folder that end in `.extension`, by their path below it. The folder is relative to `fixtures`.
+fn files_below(folder: &str, extension: &str) -> BTreeMap<String, String> {
+    let top = fixture(folder);
     let mut files = BTreeMap::new();
     let mut pending = vec![top.clone()];
     while let Some(path) = pending.pop() {
         if path.is_dir() {
             pending.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(|found| found == extension) {
             let relative = path.strip_prefix(&top).unwrap().to_string_lossy().into_owned();
             files.insert(relative, fs::read_to_string(&path).unwrap());
         }
     }
     files
+}
+
+/// The top folder of a file of the program, or the file itself if it is in none.
+fn top(file: &str) -> &str {
+    file.split_once('/').map_or(file, |(folder, _)| folder)
+}
+
+/// The part of a file before its unit tests, without comments.
+fn code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
 }

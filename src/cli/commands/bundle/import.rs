@@ -1,130 +1,81 @@
-//! `sesame bundle …`: a whole set in one file, out of this machine and into another. Builds options and calls one verb.
+//! `sesame bundle import`.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use crate::cli::commands::{Arguments, ProfileArgument};
-use crate::cli::help::help_below;
-use crate::cli::options::{Compiling, Means};
+use clap::Args;
+
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::{CompileOptions, ProfileOption, ResourceOptions};
+use crate::cli::render::active_set::{active_change, live, live_set, summary};
 use crate::cli::render::failure::Failure;
-use crate::cli::render::json;
-use crate::cli::render::lock_changes::{Style, active_change, live, live_set, summary};
+use crate::cli::render::json::Data;
+use crate::cli::render::style::Style;
 use crate::cli::render::table::table;
 use crate::cli::terminal::environment::Environment;
-use crate::cli::terminal::output::{Output, Volume};
-use crate::cli::terminal::prompt::agrees;
-use crate::cli::{context, context_of};
-use clap::Subcommand;
+use crate::cli::terminal::output::{Output, Verbosity};
+use crate::cli::terminal::prompt::confirm;
 use sesame::model::report::SyncOutcome;
-use sesame::model::report::bundle::{ExportReport, ImportReport};
-use sesame::model::text::{count, escape, size};
-use sesame::ops::bundle::export::export;
-use sesame::ops::bundle::import::{BundleAsks, Existing, Import, import};
+use sesame::model::report::bundle::ImportReport;
+use sesame::model::text::{count, escape};
+use sesame::ops::bundle::import::{self, BundleAsks, Existing};
+use sesame::ops::context::Interrupt;
 use sesame::ops::edit::consent::Consent;
 use sesame::ops::project::Project;
 
-#[derive(Debug, Clone, Subcommand)]
-pub enum BundleCommand {
-    /// Explain one of these commands
-    #[command(hide = true)]
-    Help {
-        /// Which
-        names: Vec<String>,
-    },
-    /// Write manifest, lock and all that the lock needs into one archive or folder
-    Export {
-        /// An archive, FILE.tar, or a folder of its own
-        #[arg(value_name = "FILE.tar|FOLDER")]
-        to: PathBuf,
-        #[command(flatten)]
-        means: Means,
-    },
-    /// Make the set of a bundle this machine's and live, without a network
-    ///
-    /// Its files are written where --manifest or $SESAME_MANIFEST says, and else into ~/.config/pds, whatever is in the
-    /// current folder.
-    Import {
-        /// An archive, or a folder
-        #[arg(value_name = "FILE.tar|FOLDER")]
-        bundle: PathBuf,
-        /// Write its files and grant everything that it grants, without asking
-        #[arg(long)]
-        grant_all: bool,
-        /// Put its files in the place of the manifest, the lock and the drop-ins that are there; drop-ins that it has not go
-        #[arg(long)]
-        replace: bool,
-        #[command(flatten)]
-        profile: ProfileArgument,
-        #[command(flatten)]
-        compiling: Compiling,
-    },
+#[derive(Debug, Clone, Args)]
+pub struct Import {
+    /// An archive, or a folder
+    #[arg(value_name = "FILE.tar|FOLDER")]
+    pub bundle: PathBuf,
+    /// Write its files and grant everything that it grants, without asking
+    #[arg(long)]
+    pub grant_all: bool,
+    /// Put its files in the place of the manifest, the lock and the drop-ins that are there; drop-ins that it has not go
+    #[arg(long)]
+    pub replace: bool,
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[command(flatten)]
+    pub compile: CompileOptions,
 }
 
-impl BundleCommand {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Export { .. } => "bundle export",
-            Self::Import { .. } => "bundle import",
-            Self::Help { .. } => "help",
+impl Import {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let environment = Environment::read()?;
+        let project = Project::named_or_own(&environment.search(invocation.globals.manifest.clone()));
+        let path = environment.start.join(&self.bundle);
+        let resources = ResourceOptions { offline: true, compile: self.compile.clone(), ..ResourceOptions::default() };
+        let context = invocation.context_of(environment, project, &resources)?;
+        let consent = |asked: &BundleAsks<'_>| self.consent(asked, invocation.output, &context.interrupt);
+        let existing = if self.replace { Existing::Replace } else { Existing::Keep };
+        let profile = self.profile.profile.clone();
+        let mut report =
+            import::import(&context, &import::Import { bundle: path, existing, consent: &consent, profile })?;
+        report.bundle = self.bundle.display().to_string();
+        invocation.report(Data::Import(&report), || words(&report));
+        Ok(CommandOutcome::Done)
+    }
+
+    fn consent(&self, asked: &BundleAsks<'_>, output: &Output, interrupt: &Interrupt) -> Consent {
+        match (self.grant_all, output.asks()) {
+            (true, _) => {
+                output.say(Verbosity::Normal, &contents(asked));
+                Consent::Granted
+            }
+            (false, false) => Consent::Nobody,
+            (false, true) => {
+                output.say(Verbosity::Quiet, &contents(asked));
+                let folder = escape(&asked.folder);
+                output.say(Verbosity::Quiet, &format!("write them to {folder} and grant them that? [y/N] "));
+                confirm(output, interrupt)
+            }
         }
     }
-}
-
-pub fn run(arguments: &Arguments, command: &BundleCommand, output: &Output) -> Result<(), Failure> {
-    let environment = Environment::read()?;
-    match command {
-        BundleCommand::Help { names } => output.page(&help_below("bundle", names)?),
-        BundleCommand::Export { to, means } => {
-            let context = context(arguments, command.name(), means, output)?;
-            let mut report = export(&context, &environment.start.join(to))?;
-            report.bundle = to.display().to_string();
-            output.report(command.name(), json::Data::Export(&report), || exported(&report));
-        }
-        BundleCommand::Import { bundle, grant_all, replace, profile, compiling } => {
-            let project = Project::named_or_own(&environment.search(arguments.manifest.clone()));
-            let means = Means { offline: true, compiling: compiling.clone(), ..Means::default() };
-            let path = environment.start.join(bundle);
-            let context = context_of(environment, project, command.name(), &means, output)?;
-            let consent = |asked: &BundleAsks<'_>| match (grant_all, output.asks()) {
-                (true, _) => {
-                    output.say(Volume::Normal, &brings(asked));
-                    Consent::Granted
-                }
-                (false, false) => Consent::Nobody,
-                (false, true) => {
-                    output.say(Volume::Quiet, &brings(asked));
-                    let folder = escape(&asked.folder);
-                    output.say(Volume::Quiet, &format!("write them to {folder} and grant them that? [y/N] "));
-                    agrees(output, &context.interrupt)
-                }
-            };
-            let existing = if *replace { Existing::Replace } else { Existing::Keep };
-            let wanted = Import { bundle: path, existing, consent: &consent, profile: profile.profile.clone() };
-            let mut report = import(&context, &wanted)?;
-            report.bundle = bundle.display().to_string();
-            output.report(command.name(), json::Data::Import(&report), || imported(&report));
-        }
-    }
-    Ok(())
-}
-
-/// What was written.
-fn exported(report: &ExportReport) -> String {
-    let had = report.size - report.written;
-    let had = if had == 0 { String::new() } else { format!(", of which {} were there", size(had)) };
-    format!(
-        "{} {}  {}, {}, {}{had}\n{}\n",
-        Style::good("exported"),
-        escape(&report.bundle),
-        count(report.extensions, "extension"),
-        count(report.blobs, "blob"),
-        size(report.size),
-        report.digest
-    )
 }
 
 /// What a bundle brings.
-fn brings(asks: &BundleAsks<'_>) -> String {
+fn contents(asks: &BundleAsks<'_>) -> String {
     let mut text = String::new();
     let shown = escape(&asks.bundle.display().to_string()).into_owned();
     let _ = writeln!(text, "{} has {}:", Style::strong(&shown), count(asks.extensions.len(), "extension"));
@@ -143,7 +94,7 @@ fn brings(asks: &BundleAsks<'_>) -> String {
 }
 
 /// What was imported.
-fn imported(report: &ImportReport) -> String {
+fn words(report: &ImportReport) -> String {
     let mut text = String::new();
     for file in &report.files {
         let _ = writeln!(text, "{} {}", Style::good("wrote"), escape(file));

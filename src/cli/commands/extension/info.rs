@@ -1,45 +1,44 @@
-//! Reports about what is live as words for people. Everything that others wrote is escaped here.
+//! `sesame extension info`.
 
 use std::fmt::Write as _;
 
-use crate::cli::render::lock_changes::Style;
-use crate::cli::render::table::{headed_table, table};
-use sesame::model::report::{CodeState, InfoReport, ListReport};
+use clap::Args;
+use clap_complete::ArgValueCandidates;
+
+use crate::cli::completion_candidates::active_names;
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::ProfileOption;
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::render::style::Style;
+use crate::cli::render::table::table;
+use crate::cli::terminal::environment::Environment;
+use sesame::model::name::ExtensionName;
+use sesame::model::report::InfoReport;
 use sesame::model::text::{escape, size};
+use sesame::ops::query::list::info;
 
-/// What is live, one line each.
-pub fn list(report: &ListReport) -> String {
-    if report.extensions.is_empty() {
-        return format!("nothing is live in profile `{}`\n", report.profile);
-    }
-    let head = ["name", "version", "provenance", "size", "state", "capabilities"];
-    let rows = report.extensions.iter().map(|extension| {
-        vec![
-            extension.name.to_string(),
-            extension.version.clone().unwrap_or_else(|| "-".to_owned()),
-            extension.provenance.map_or_else(|| "-".to_owned(), |digest| digest.short()),
-            size(extension.size),
-            code_state(extension.state).to_owned(),
-            escape(&extension.capabilities.join(", ")).into_owned(),
-        ]
-    });
-    headed_table(&head, rows)
+#[derive(Debug, Clone, Args)]
+pub struct Info {
+    /// The extension's name
+    #[arg(add = ArgValueCandidates::new(active_names))]
+    pub name: ExtensionName,
+    #[command(flatten)]
+    pub profile: ProfileOption,
 }
 
-/// A limit of time, not rounded.
-fn exact(milliseconds: u64) -> String {
-    if milliseconds.is_multiple_of(1000) { format!("{} s", milliseconds / 1000) } else { format!("{milliseconds} ms") }
-}
-
-fn code_state(state: CodeState) -> &'static str {
-    match state {
-        CodeState::Ready => "ready",
-        CodeState::NotCompiled => "not compiled",
+impl Info {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let environment = Environment::read()?;
+        let profile = invocation.profile(&environment, &self.profile)?;
+        let report = info(&environment.paths, &environment.user(), &profile, &self.name)?;
+        invocation.answer(Data::Info(&report), || words(&report));
+        Ok(CommandOutcome::Done)
     }
 }
 
 /// Everything about one extension.
-pub fn info(report: &InfoReport) -> String {
+fn words(report: &InfoReport) -> String {
     let extension = &report.extension;
     let row = |name: &str, value: String| vec![name.to_owned(), escape(&value).into_owned()];
     let mut rows = vec![row("source", extension.source.clone())];
@@ -76,4 +75,9 @@ pub fn info(report: &InfoReport) -> String {
         let _ = writeln!(text, "{}", if line.is_empty() { String::new() } else { format!("  {}", escape(line)) });
     }
     text
+}
+
+/// A limit of time, not rounded.
+fn exact(milliseconds: u64) -> String {
+    if milliseconds.is_multiple_of(1000) { format!("{} s", milliseconds / 1000) } else { format!("{milliseconds} ms") }
 }

@@ -1,10 +1,33 @@
-//! What `doctor` found as words for people. Everything that others wrote is escaped here.
+//! `sesame doctor`.
 
-use crate::cli::render::lock_changes::Style;
+use clap::Args;
+
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::ResourceOptions;
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::render::style::Style;
+use crate::cli::terminal::environment::Environment;
 use sesame::model::report::doctor::{Check, DoctorReport, State};
 use sesame::model::text::escape;
+use sesame::ops::query::doctor::doctor;
 
-pub fn doctor(report: &DoctorReport) -> String {
+#[derive(Debug, Clone, Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    pub resources: ResourceOptions,
+}
+
+impl Doctor {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let context = invocation.context_or_own(&self.resources)?;
+        let report = doctor(&context, &Environment::read()?.search(invocation.globals.manifest.clone()));
+        invocation.result(Data::Doctor(&report), || words(&report));
+        Ok(if report.is_wrong() { CommandOutcome::Differs } else { CommandOutcome::Done })
+    }
+}
+
+fn words(report: &DoctorReport) -> String {
     report.checks.iter().map(check).collect()
 }
 

@@ -1,24 +1,43 @@
-//! The words for what is kept of compiling.
+//! `sesame gc`.
 
-use crate::cli::render::lock_changes::Style;
-use sesame::model::function_cache::FunctionCounts;
-use sesame::model::report::cache::{CacheSizes, GcReport, GcSizes};
-use sesame::model::text::{count, size};
+use clap::Args;
 
-/// What the caches hold, and how much that helped.
-pub fn caches(sizes: &CacheSizes, functions: Option<FunctionCounts>) -> String {
-    let helped = functions.map_or_else(String::new, |counts| {
-        format!(
-            "; {} % of {} were found",
-            counts.percent(),
-            count((counts.found + counts.compiled) as usize, "function")
-        )
-    });
-    format!("cache: {}{helped}\n", cache_sizes(sizes))
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::{CompileOptions, FunctionCacheOption, ResourceOptions};
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::render::style::Style;
+use sesame::model::report::cache::{GcReport, GcSizes};
+use sesame::model::text::size;
+use sesame::ops::maintain::gc::{self, Scope};
+use sesame::ops::sync::options::Mode;
+
+#[derive(Debug, Clone, Args)]
+pub struct Gc {
+    /// Only what can be made again: compiled code and functions of other versions of sesame, and what is over the bound
+    #[arg(long)]
+    pub cache: bool,
+    /// Remove nothing, say what would be
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub functions: FunctionCacheOption,
+}
+
+impl Gc {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let compile = CompileOptions { functions: self.functions.clone(), ..CompileOptions::default() };
+        let context = invocation.context_or_own(&ResourceOptions { compile, ..ResourceOptions::default() })?;
+        let scope = if self.cache { Scope::Cache } else { Scope::Everything };
+        let mode = if self.dry_run { Mode::Preview } else { Mode::Write };
+        let report = gc::gc(&context, scope, mode)?;
+        invocation.report(Data::Gc(&report), || words(&report));
+        Ok(CommandOutcome::Done)
+    }
 }
 
 /// What `gc` did, or would do.
-pub fn gc(report: &GcReport) -> String {
+fn words(report: &GcReport) -> String {
     let GcSizes { blobs, partial, cache } = report.removed;
     let parts = [
         (blobs, "of blobs"),
@@ -33,8 +52,4 @@ pub fn gc(report: &GcReport) -> String {
         return format!("{} nothing to remove\n", Style::good("up to date:"));
     }
     format!("{outcome} {}\n", parts.join(", "))
-}
-
-fn cache_sizes(sizes: &CacheSizes) -> String {
-    format!("{} of compiled code, {} of compiled functions", size(sizes.code.bytes), size(sizes.functions.bytes))
 }

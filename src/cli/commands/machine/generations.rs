@@ -1,12 +1,61 @@
-//! Reports about generations as words for people. Everything that others wrote is escaped here.
+//! `sesame generations`, and `generations delete`.
 
-use crate::cli::render::lock_changes::{Style, active_change, live_set, summary};
+use clap::{Args, Subcommand};
+
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::{ProfileOption, ResourceOptions};
+use crate::cli::render::active_set::active_change;
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::render::style::Style;
+use crate::cli::terminal::environment::Environment;
 use sesame::model::report::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
-use sesame::model::report::{SyncOutcome, SyncReport};
 use sesame::model::text::{count, escape, time};
+use sesame::ops::query::generations;
+
+#[derive(Debug, Clone, Args)]
+pub struct Generations {
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[command(subcommand)]
+    pub command: Option<GenerationsCommand>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum GenerationsCommand {
+    /// Delete generations, but never the live one
+    Delete {
+        /// Their numbers
+        #[arg(value_name = "N", required = true)]
+        generations: Vec<u64>,
+        #[command(flatten)]
+        profile: ProfileOption,
+    },
+}
+
+impl Generations {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let environment = Environment::read()?;
+        match &self.command {
+            None => {
+                let profile = invocation.profile(&environment, &self.profile)?;
+                let report = generations::list(&environment.paths, &profile)?;
+                invocation.answer(Data::Generations(&report), || words(&report));
+            }
+            Some(GenerationsCommand::Delete { generations, profile: own }) => {
+                let profile = own.profile.clone().or_else(|| self.profile.profile.clone());
+                let profile = invocation.profile(&environment, &ProfileOption { profile })?;
+                let context = invocation.context_or_own(&ResourceOptions::default())?;
+                let report = generations::delete(&context, &profile, generations)?;
+                invocation.report(Data::RemovedGenerations(&report), || removed(&report));
+            }
+        }
+        Ok(CommandOutcome::Done)
+    }
+}
 
 /// The generations of a profile, each with what it changed.
-pub fn list(report: &GenerationsReport) -> String {
+fn words(report: &GenerationsReport) -> String {
     if report.generations.is_empty() {
         return format!("there are no generations in profile `{}`\n", report.profile);
     }
@@ -25,15 +74,8 @@ fn generation(generation: &GenerationReport) -> String {
     format!("{number}  {when}  {extensions}{live}\n{}", changes.collect::<String>())
 }
 
-/// What a rollback did.
-pub fn rollback(report: &SyncReport) -> String {
-    let changes: String = report.changes.iter().map(|change| active_change(change)).collect();
-    let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
-    format!("{changes}{}", summary(&live_set(report), outcome))
-}
-
 /// What was removed.
-pub fn removed(report: &RemovedGenerationsReport) -> String {
+fn removed(report: &RemovedGenerationsReport) -> String {
     let numbers: Vec<String> = report.removed.iter().map(u64::to_string).collect();
     format!("{} generation {} of profile `{}`\n", Style::good("removed"), numbers.join(", "), report.profile)
 }

@@ -1,7 +1,10 @@
-//! The commands about this machine: what is active, and the store.
+//! The commands about this machine: what is active, its generations, the store.
 
+pub mod diff;
 pub mod doctor;
 pub mod gc;
 pub mod generations;
+pub mod rollback;
 pub mod status;
+pub mod sync;
 pub mod verify;

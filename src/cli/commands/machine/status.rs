@@ -1,12 +1,41 @@
-//! What `status` found as words for people. Everything that others wrote is escaped here.
+//! `sesame status`.
 
-use crate::cli::render::lock_changes::{Style, summary};
+use clap::Args;
+
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::{ProfileOption, ResourceOptions};
+use crate::cli::render::active_set::summary;
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::render::style::Style;
 use crate::cli::render::table::fits;
 use sesame::model::report::UpToDate;
 use sesame::model::report::status::{Between, Difference, StatusReport};
 use sesame::model::text::escape;
+use sesame::ops::query::status::{Remote, status};
 
-pub fn status(report: &StatusReport) -> String {
+#[derive(Debug, Clone, Args)]
+pub struct Status {
+    /// Also ask registries: for tags that moved, and for what is locked and gone
+    #[arg(long)]
+    pub remote: bool,
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[command(flatten)]
+    pub resources: ResourceOptions,
+}
+
+impl Status {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let context = invocation.context(&self.resources)?;
+        let remote = if self.remote { Remote::Ask } else { Remote::Leave };
+        let report = status(&context, self.profile.profile.clone(), remote)?;
+        invocation.result(Data::Status(&report), || words(&report));
+        Ok(if report.differences.is_empty() { CommandOutcome::Done } else { CommandOutcome::Differs })
+    }
+}
+
+fn words(report: &StatusReport) -> String {
     let mut text = String::new();
     let mut last = None;
     for difference in &report.differences {

@@ -1,10 +1,37 @@
-//! What `verify` found as words for people. Everything that others wrote is escaped here.
+//! `sesame verify`.
 
-use crate::cli::render::lock_changes::Style;
+use clap::Args;
+
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::ResourceOptions;
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::render::style::Style;
 use sesame::model::report::verify::{Finding, FindingKind, Outcome, VerifyReport};
 use sesame::model::text::{count, escape, size};
+use sesame::ops::maintain::verify::verify;
+use sesame::ops::sync::options::Mode;
 
-pub fn verify(report: &VerifyReport, repair: bool) -> String {
+#[derive(Debug, Clone, Args)]
+pub struct Verify {
+    /// Mend what can be mended: put aside what is wrong, fetch and compile again what is needed
+    #[arg(long)]
+    pub repair: bool,
+    #[command(flatten)]
+    pub resources: ResourceOptions,
+}
+
+impl Verify {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let context = invocation.context_or_own(&self.resources)?;
+        let mode = if self.repair { Mode::Write } else { Mode::Preview };
+        let report = verify(&context, mode)?;
+        invocation.report(Data::Verify(&report), || words(&report, self.repair));
+        Ok(if report.is_wrong() { CommandOutcome::Damaged } else { CommandOutcome::Done })
+    }
+}
+
+fn words(report: &VerifyReport, repair: bool) -> String {
     let mut text: String = report.findings.iter().map(finding).collect();
     let looked = report.looked_at;
     let what = [(looked.blobs, "blob"), (looked.code, "compiled component"), (looked.generations, "generation")];

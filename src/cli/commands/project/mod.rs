@@ -1,3 +1,12 @@
-//! The commands about the project: manifest and lock.
+//! The commands about a project: its manifest and its lock.
 
+pub mod add;
+pub mod graph;
+pub mod init;
+pub mod lock;
+mod new_extension;
 pub mod outdated;
+pub mod remove;
+pub mod upgrade;
+
+pub use new_extension::{NewExtensionOptions, origin};

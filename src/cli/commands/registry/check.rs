@@ -1,47 +1,35 @@
-//! Reports about registries as words for people. Everything that others wrote is escaped here.
+//! `sesame registry check`.
 
-use crate::cli::render::lock_changes::Style;
-use sesame::model::report::registry::{Access, Credentials, LoginReport, LogoutReport, PushReport, RegistryReport};
-use sesame::model::text::{escape, size};
+use clap::Args;
 
-pub fn push(report: &PushReport) -> String {
-    let verb = if report.unchanged { Style::good("there already") } else { Style::good("pushed") };
-    let place = report.layout.as_ref().map(|folder| format!(" into {}", escape(folder))).unwrap_or_default();
-    format!("{verb} {}{place}  {}\n", escape(&report.reference), size(report.size))
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::ResourceOptions;
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::render::style::Style;
+use sesame::model::registries::RegistryPattern;
+use sesame::model::report::registry::{Access, Credentials, RegistryReport};
+use sesame::model::text::escape;
+use sesame::ops::publish::login::check;
+
+#[derive(Debug, Clone, Args)]
+pub struct Check {
+    /// host[:port], or with a namespace, where credentials may be kept for that alone
+    #[arg(value_name = "HOST[/NAMESPACE]")]
+    pub registry: RegistryPattern,
 }
 
-pub fn login(report: &LoginReport) -> String {
-    let host = escape(&report.host);
-    let place = escape(&report.place);
-    let mut text = match report.verified {
-        true => format!("{} to {host}; kept in {place}\n", Style::good("logged in")),
-        false => format!(
-            "{} {place}; {host} lets in anybody, so they were not tried\n",
-            Style::good("kept the credentials in")
-        ),
-    };
-    if let Some(other) = &report.hidden_by {
-        let words = format!("{} has others for {host}, and goes first", escape(other));
-        text.push_str(&format!("{}{words}\n", Style::warning("warning: ")));
+impl Check {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let context = invocation.context_or_own(&ResourceOptions::default())?;
+        let report = check(&context, &self.registry)?;
+        invocation.result(Data::Check(&report), || words(&report));
+        Ok(if report.access == Access::Refused { CommandOutcome::Differs } else { CommandOutcome::Done })
     }
-    text
-}
-
-pub fn logout(report: &LogoutReport) -> String {
-    let host = escape(&report.host);
-    let mut text = match &report.place {
-        Some(place) => format!("{} of {host}; removed from {}\n", Style::good("logged out"), escape(place)),
-        None => format!("docker's file has no credentials for {host}\n"),
-    };
-    if let Some(other) = &report.left {
-        let words = format!("{} still has credentials for {host}", escape(other));
-        text.push_str(&format!("{}{words}\n", Style::warning("warning: ")));
-    }
-    text
 }
 
 /// How a registry was found to be.
-pub fn check(report: &RegistryReport) -> String {
+fn words(report: &RegistryReport) -> String {
     let credentials = match &report.credentials {
         Credentials::Found { place } => format!("found in {}", escape(place)),
         Credentials::None => "none found".to_owned(),

@@ -2,3 +2,40 @@
 
 pub mod check;
 pub mod login;
+pub mod logout;
+
+use clap::Subcommand;
+
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::render::failure::Failure;
+
+use check::Check;
+use login::Login;
+use logout::Logout;
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum RegistryCommand {
+    /// Explain one of these commands
+    #[command(hide = true)]
+    Help {
+        /// Which
+        names: Vec<String>,
+    },
+    /// Check a name and a password, and keep them where docker does
+    Login(Login),
+    /// Forget what docker's file, or its helper, has for a registry
+    Logout(Logout),
+    /// Look whether a registry can be reached and lets us in; exits with 1 if it does not let us in
+    Check(Check),
+}
+
+impl RegistryCommand {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        match self {
+            Self::Help { names } => invocation.help_below("registry", names),
+            Self::Login(login) => login.run(invocation),
+            Self::Logout(logout) => logout.run(invocation),
+            Self::Check(check) => check.run(invocation),
+        }
+    }
+}

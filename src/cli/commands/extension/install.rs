@@ -1,0 +1,38 @@
+//! `sesame extension install`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::commands::project::{NewExtensionOptions, origin};
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::render::edit::installed;
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::terminal::environment::Environment;
+use sesame::model::reference::Named;
+use sesame::ops::edit::install::{Origin, Place};
+use sesame::ops::edit::transaction::Then;
+
+#[derive(Debug, Clone, Args)]
+pub struct Install {
+    /// registry/principal/scope[:revision[@provenance]]; without a revision, the newest release
+    #[arg(required_unless_present = "from_file", conflicts_with = "from_file")]
+    pub reference: Option<Named>,
+    /// Copy a component's file beside the manifest and install that
+    #[arg(long, value_name = "FILE.wasm")]
+    pub from_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub new: NewExtensionOptions,
+}
+
+impl Install {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let environment = Environment::read()?;
+        let file = Origin::File(environment.start.join(self.from_file.clone().unwrap_or_default()));
+        let origin = self.reference.as_ref().map_or(file, origin);
+        let report = self.new.install(invocation, environment, origin, (Place::DropIn, Then::Sync))?;
+        invocation.report(Data::Install(&report), || installed(&report, "installed"));
+        Ok(CommandOutcome::Done)
+    }
+}

@@ -1,0 +1,46 @@
+//! `sesame diff`.
+
+use clap::Args;
+
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::ResourceOptions;
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::render::lock_changes::lock_text;
+use crate::cli::render::plan::steps;
+use sesame::model::name::ProfileName;
+use sesame::model::report::DiffReport;
+use sesame::model::text::count;
+use sesame::ops::sync::diff::diff;
+use sesame::ops::sync::options::Ownership;
+
+#[derive(Debug, Clone, Args)]
+pub struct Diff {
+    /// The live set to compare with [default: the manifest's, or `default`]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<ProfileName>,
+    #[command(flatten)]
+    pub resources: ResourceOptions,
+}
+
+impl Diff {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let context = invocation.context(&self.resources)?;
+        let report = diff(&context, self.profile.clone(), Ownership::Adopt)?;
+        invocation.result(Data::Diff(&report), || words(&report));
+        Ok(if report.is_empty() { CommandOutcome::Done } else { CommandOutcome::Differs })
+    }
+}
+
+fn words(report: &DiffReport) -> String {
+    if report.is_empty() {
+        return format!(
+            "no differences: {} in profile `{}`\n",
+            count(report.sync.extensions.len(), "extension"),
+            report.sync.profile
+        );
+    }
+    let mut text = lock_text(&report.lock);
+    text.push_str(&steps(&report.sync));
+    text
+}

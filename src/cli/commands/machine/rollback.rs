@@ -1,0 +1,42 @@
+//! `sesame rollback`.
+
+use clap::Args;
+
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::{CompileOptions, ProfileOption, ResourceOptions};
+use crate::cli::render::active_set::{active_change, live_set, summary};
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::terminal::environment::Environment;
+use sesame::model::report::{SyncOutcome, SyncReport};
+use sesame::ops::sync::rollback::rollback;
+
+#[derive(Debug, Clone, Args)]
+pub struct Rollback {
+    /// Its number [default: the next one below the live one's]
+    #[arg(value_name = "N")]
+    pub generation: Option<u64>,
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[command(flatten)]
+    pub compile: CompileOptions,
+}
+
+impl Rollback {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let compile = self.compile.clone();
+        let context =
+            invocation.context_or_own(&ResourceOptions { offline: true, compile, ..ResourceOptions::default() })?;
+        let profile = invocation.profile(&Environment::read()?, &self.profile)?;
+        let report = rollback(&context, &profile, self.generation)?;
+        invocation.report(Data::Sync(&report), || words(&report));
+        Ok(CommandOutcome::Done)
+    }
+}
+
+/// What a rollback did.
+fn words(report: &SyncReport) -> String {
+    let changes: String = report.changes.iter().map(|change| active_change(change)).collect();
+    let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
+    format!("{changes}{}", summary(&live_set(report), outcome))
+}

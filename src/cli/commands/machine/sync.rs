@@ -1,0 +1,145 @@
+//! `sesame sync`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::ResourceOptions;
+use crate::cli::render::active_set::{active_change, live, live_set, name_of, summary};
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::render::lock_changes::{lock_change, lock_text, merged, needs, to_be_committed};
+use crate::cli::render::plan::steps;
+use crate::cli::terminal::output::Verbosity;
+use sesame::model::function_cache::FunctionCounts;
+use sesame::model::lock::LockChange;
+use sesame::model::name::ProfileName;
+use sesame::model::report::cache::CacheSizes;
+use sesame::model::report::{LockOutcome, SyncOutcome, SyncReport};
+use sesame::model::text::{count, size};
+use sesame::ops::maintain::gc;
+use sesame::ops::sync::options::{LockPolicy, Mode, Ownership, SyncOptions};
+use sesame::ops::sync::{self, noop_check};
+
+#[derive(Debug, Clone, Args)]
+pub struct Sync {
+    /// Fail if the lock is stale, instead of making it again
+    #[arg(long, conflicts_with = "frozen")]
+    pub locked: bool,
+    /// Take the set from the lock as it stands, whatever the manifest and its files say by now
+    #[arg(long)]
+    pub frozen: bool,
+    /// Change nothing, print the plan; exit with 1 if there is one
+    #[arg(long)]
+    pub check: bool,
+    /// Change nothing, print the plan
+    #[arg(long, conflicts_with = "check")]
+    pub dry_run: bool,
+    /// Take over a profile that another manifest made
+    #[arg(long)]
+    pub adopt: bool,
+    /// The live set to change [default: the manifest's, or `default`]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<ProfileName>,
+    #[command(flatten)]
+    pub resources: ResourceOptions,
+}
+
+impl Sync {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let context = invocation.context(&self.resources)?;
+        let (options, output) = (self.options(), invocation.output);
+        // The report of JSON, and of those who want to hear more, names every extension; the usual words do not.
+        if options.mode == Mode::Write
+            && !invocation.globals.json
+            && !output.says(Verbosity::Verbose)
+            && let Some(answer) = noop_check::sync(&context, &options)
+        {
+            output.say(Verbosity::Normal, &summary(&answer, "up to date:"));
+            return Ok(CommandOutcome::Done);
+        }
+        let report = sync::sync(&context, &options)?;
+        if options.mode == Mode::Preview {
+            invocation.result(Data::Sync(&report), || plan(&report));
+        } else {
+            invocation.report(Data::Sync(&report), || words(&report));
+            if output.says(Verbosity::Verbose)
+                && let Ok(sizes) = gc::sizes(&context.paths)
+            {
+                output.say(Verbosity::Verbose, &caches(&sizes, report.functions));
+            }
+        }
+        let differs = self.check && report.outcome == SyncOutcome::Planned;
+        Ok(if differs { CommandOutcome::Differs } else { CommandOutcome::Done })
+    }
+
+    fn options(&self) -> SyncOptions {
+        SyncOptions {
+            mode: if self.check || self.dry_run { Mode::Preview } else { Mode::Write },
+            policy: match (self.locked, self.frozen) {
+                (_, true) => LockPolicy::Frozen,
+                (true, false) => LockPolicy::Locked,
+                (false, false) => LockPolicy::Update,
+            },
+            ownership: if self.adopt { Ownership::Adopt } else { Ownership::Respect },
+            profile: self.profile.clone(),
+        }
+    }
+}
+
+/// What a sync did. An extension that changes in the lock and in the live set is told of once.
+fn words(report: &SyncReport) -> String {
+    let mut text = String::new();
+    let lock = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
+    let changes = || lock.iter().flat_map(|lock| &lock.changes);
+    let by_name: BTreeMap<&str, &LockChange> = changes().map(|change| (change.name.as_str(), change)).collect();
+    let live_names: BTreeSet<&str> = report.changes.iter().filter_map(|line| name_of(line)).collect();
+    if let Some(lock) = lock {
+        text.push_str(&merged(lock));
+        let only_locked = changes().filter(|change| !live_names.contains(change.name.as_str()));
+        text.extend(only_locked.map(lock_change));
+    }
+    for line in &report.changes {
+        text.push_str(&active_change(line));
+        text.extend(name_of(line).and_then(|name| by_name.get(name)).map(|change| needs(change)));
+    }
+    let is_done = report.outcome != SyncOutcome::UpToDate;
+    if is_done && text.is_empty() {
+        text.push_str(&live(&report.extensions));
+    }
+    text.extend(lock.map(to_be_committed));
+    text.push_str(&summary(&live_set(report), if is_done { "done:" } else { "up to date:" }));
+    text
+}
+
+/// What a sync would do.
+fn plan(report: &SyncReport) -> String {
+    let mut text = String::new();
+    if let Some(lock) = &report.lock {
+        text.push_str(&lock_text(lock));
+    }
+    if report.outcome == SyncOutcome::UpToDate {
+        let extensions = count(report.extensions.len(), "extension");
+        let _ = writeln!(text, "nothing to do: {extensions} in profile `{}`", report.profile);
+    }
+    text.push_str(&steps(report));
+    text
+}
+
+/// What the caches hold, and how much that helped.
+fn caches(sizes: &CacheSizes, functions: Option<FunctionCounts>) -> String {
+    let helped = functions.map_or_else(String::new, |counts| {
+        format!(
+            "; {} % of {} were found",
+            counts.percent(),
+            count((counts.found + counts.compiled) as usize, "function")
+        )
+    });
+    format!("cache: {}{helped}\n", size_words(sizes))
+}
+
+fn size_words(sizes: &CacheSizes) -> String {
+    format!("{} of compiled code, {} of compiled functions", size(sizes.code.bytes), size(sizes.functions.bytes))
+}

@@ -1,0 +1,41 @@
+//! `sesame add`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::render::edit::installed;
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::terminal::environment::Environment;
+use sesame::model::reference::Named;
+use sesame::ops::edit::install::{Origin, Place};
+
+use super::new_extension::{NewExtensionOptions, origin, then};
+
+#[derive(Debug, Clone, Args)]
+pub struct Add {
+    /// registry/principal/scope[:revision[@provenance]]; without a revision, the newest release
+    #[arg(required_unless_present = "path", conflicts_with = "path")]
+    pub reference: Option<Named>,
+    /// A component's file, which stays where it is
+    #[arg(long, value_name = "FILE.wasm")]
+    pub path: Option<PathBuf>,
+    /// Lock it, and leave what is live as it is
+    #[arg(long)]
+    pub no_sync: bool,
+    #[command(flatten)]
+    pub new: NewExtensionOptions,
+}
+
+impl Add {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let environment = Environment::read()?;
+        let file = Origin::InPlace(environment.start.join(self.path.clone().unwrap_or_default()));
+        let origin = self.reference.as_ref().map_or(file, origin);
+        let report = self.new.install(invocation, environment, origin, (Place::Manifest, then(self.no_sync)))?;
+        invocation.report(Data::Install(&report), || installed(&report, "added"));
+        Ok(CommandOutcome::Done)
+    }
+}

@@ -1,0 +1,27 @@
+//! `sesame graph`.
+
+use clap::Args;
+
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::render::failure::Failure;
+use crate::cli::render::graph::{GraphFormat, drawn};
+use crate::cli::render::json::Data;
+use crate::cli::terminal::environment::Environment;
+use sesame::ops::project::Project;
+use sesame::ops::query::graph::graph;
+
+#[derive(Debug, Clone, Args)]
+pub struct Graph {
+    /// In which format
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: GraphFormat,
+}
+
+impl Graph {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let project = Project::find(&Environment::read()?.search(invocation.globals.manifest.clone()))?;
+        let report = graph(&project)?;
+        invocation.answer(Data::Graph(&report), || drawn(&report, self.format));
+        Ok(CommandOutcome::Done)
+    }
+}

@@ -1,0 +1,32 @@
+//! `sesame init`.
+
+use clap::Args;
+
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::render::style::Style;
+use crate::cli::terminal::environment::Environment;
+use sesame::model::report::InitReport;
+use sesame::model::text::escape;
+use sesame::ops::edit::init::init;
+
+#[derive(Debug, Clone, Args)]
+pub struct Init {}
+
+impl Init {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let named = invocation.globals.manifest.clone().unwrap_or_default();
+        let report = init(&Environment::read()?.start.join(&named), &named)?;
+        invocation.report(Data::Init(&report), || words(&report));
+        Ok(CommandOutcome::Done)
+    }
+}
+
+fn words(report: &InitReport) -> String {
+    format!(
+        "{} {}\nname your extensions in it, then run `sesame sync`\n",
+        Style::good("wrote"),
+        escape(&report.manifest)
+    )
+}

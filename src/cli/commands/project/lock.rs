@@ -1,0 +1,85 @@
+//! `sesame lock`.
+
+use clap::Args;
+use clap_complete::ArgValueCandidates;
+
+use crate::cli::completion_candidates::active_names;
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::ResourceOptions;
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::render::lock_changes::{lock_change, lock_text, merged};
+use crate::cli::render::style::Style;
+use sesame::model::name::ExtensionName;
+use sesame::model::report::{LockOutcome, LockReport};
+use sesame::model::text::{count, escape};
+use sesame::ops::sync::lock::lock;
+use sesame::ops::sync::options::{Mode, Upgrade};
+
+#[derive(Debug, Clone, Args)]
+pub struct Lock {
+    /// Write nothing; exit with 1 if the lock would change
+    #[arg(long)]
+    pub check: bool,
+    /// Resolve every tag again
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Resolve one extension's tag again; may be given several times
+    #[arg(long = "upgrade-extension", short = 'P', value_name = "NAME", conflicts_with = "upgrade",
+        add = ArgValueCandidates::new(active_names))]
+    pub names: Vec<ExtensionName>,
+    #[command(flatten)]
+    pub resources: ResourceOptions,
+}
+
+impl Lock {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let context = invocation.context(&self.resources)?;
+        let upgrade = match (self.upgrade, self.names.as_slice()) {
+            (true, _) => Upgrade::All,
+            (false, []) => Upgrade::Nothing,
+            (false, names) => Upgrade::Names(names.iter().cloned().collect()),
+        };
+        let mode = if self.check { Mode::Preview } else { Mode::Write };
+        let report = lock(&context, mode, &upgrade)?;
+        if self.check {
+            invocation.result(Data::Lock(&report), || preview(&report));
+        } else {
+            invocation.report(Data::Lock(&report), || words(&report));
+        }
+        Ok(match report.outcome {
+            LockOutcome::WouldChange => CommandOutcome::Differs,
+            _ => CommandOutcome::Done,
+        })
+    }
+}
+
+/// What a lock did.
+fn words(report: &LockReport) -> String {
+    let changes = format!("{}{}", merged(report), report.changes.iter().map(lock_change).collect::<String>());
+    let extensions = count(report.extensions, "extension");
+    let file = escape(&report.file);
+    let words = match report.outcome {
+        LockOutcome::Satisfied => {
+            format!("{} {file} satisfies the manifest ({extensions})", Style::good("up to date:"))
+        }
+        LockOutcome::Unchanged => {
+            format!("{} what was resolved again is as it was ({extensions})", Style::good("up to date:"))
+        }
+        LockOutcome::Written | LockOutcome::WouldChange => {
+            format!("{} {file} ({extensions}); commit it, and `sesame sync` makes it live", Style::good("locked:"))
+        }
+    };
+    format!("{changes}{words}\n")
+}
+
+/// What a lock would do.
+fn preview(report: &LockReport) -> String {
+    if report.outcome != LockOutcome::WouldChange {
+        return words(report);
+    }
+    let stale = report.stale.iter().map(|(name, why)| format!("{name} {}\n", escape(&why.to_string())));
+    let file = escape(&report.file);
+    let words = format!("{} {file}; the same without `--check` writes it\n", Style::warning("would change:"));
+    format!("{}{}{words}", stale.collect::<String>(), lock_text(report))
+}

@@ -1,0 +1,83 @@
+//! What `add` and `install` share: the options of a new extension, and how it gets in.
+
+use clap::Args;
+use clap_complete::ArgValueCandidates;
+
+use crate::cli::completion_candidates::capabilities;
+use crate::cli::invocation::Invocation;
+use crate::cli::options::{ProfileOption, ResourceOptions};
+use crate::cli::render::consent::asks;
+use crate::cli::render::failure::Failure;
+use crate::cli::terminal::environment::Environment;
+use crate::cli::terminal::output::{Output, Verbosity};
+use crate::cli::terminal::prompt::confirm;
+use sesame::model::capability::Grant;
+use sesame::model::name::ExtensionName;
+use sesame::model::reference::Named;
+use sesame::model::report::InstallReport;
+use sesame::ops::context::Interrupt;
+use sesame::ops::edit::consent::{Asks, Consent};
+use sesame::ops::edit::install::{Install, Origin, Place, install};
+use sesame::ops::edit::transaction::Then;
+use sesame::ops::project::Project;
+
+/// What is said of an extension that is new, wherever it is written.
+#[derive(Debug, Clone, Args)]
+pub struct NewExtensionOptions {
+    /// What to call it [default: the last part of the reference, or the file's stem]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<ExtensionName>,
+    /// Grant a capability, `config-read`, or a part of one, `secret-read=api-token`; may be given several times
+    #[arg(long = "grant", value_name = "CAPABILITY", add = ArgValueCandidates::new(capabilities))]
+    pub grants: Vec<Grant>,
+    /// Grant everything that it asks for
+    #[arg(long)]
+    pub grant_all: bool,
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[command(flatten)]
+    pub resources: ResourceOptions,
+}
+
+impl NewExtensionOptions {
+    /// Installs what is new, or takes the place of what has its name.
+    pub fn install(
+        &self,
+        invocation: &Invocation<'_>,
+        environment: Environment,
+        origin: Origin,
+        (place, then): (Place, Then),
+    ) -> Result<InstallReport, Failure> {
+        let project = Project::find_or_own(&environment.search(invocation.globals.manifest.clone()))?;
+        let grants = self.grants.iter().map(|grant| environment.absolute(grant)).collect();
+        let context = invocation.context_of(environment, project, &self.resources)?;
+        let consent = |asks: &Asks<'_>| consent(asks, self.grant_all, invocation.output, &context.interrupt);
+        let (name, profile) = (self.name.clone(), self.profile.profile.clone());
+        Ok(install(&context, &Install { origin, name, grants, place, then, consent: &consent, profile })?)
+    }
+}
+
+/// Where what is named comes from.
+pub fn origin(named: &Named) -> Origin {
+    match named {
+        Named::Revision(reference) => Origin::Registry(reference.clone()),
+        Named::Repository(repository) => Origin::Newest(repository.clone()),
+    }
+}
+
+/// What comes after the edit.
+pub fn then(no_sync: bool) -> Then {
+    if no_sync { Then::Leave } else { Then::Sync }
+}
+
+/// Asks the person, if there is one and it was not said already.
+fn consent(asked: &Asks<'_>, grant_all: bool, output: &Output, interrupt: &Interrupt) -> Consent {
+    if grant_all {
+        return Consent::Granted;
+    }
+    if !output.asks() {
+        return Consent::Nobody;
+    }
+    output.say(Verbosity::Quiet, &asks(asked));
+    confirm(output, interrupt)
+}

@@ -1,0 +1,51 @@
+//! `sesame remove`.
+
+use clap::Args;
+use clap_complete::ArgValueCandidates;
+
+use crate::cli::completion_candidates::active_names;
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::{ProfileOption, ResourceOptions};
+use crate::cli::render::edit::ending;
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::render::style::Style;
+use sesame::model::name::ExtensionName;
+use sesame::model::report::{RemoveReport, Removed};
+use sesame::model::text::escape;
+use sesame::ops::edit::install::remove;
+
+use super::new_extension::then;
+
+#[derive(Debug, Clone, Args)]
+pub struct Remove {
+    /// Their names
+    #[arg(value_name = "NAME", required = true, add = ArgValueCandidates::new(active_names))]
+    pub names: Vec<ExtensionName>,
+    /// Lock the rest, and leave what is live as it is
+    #[arg(long)]
+    pub no_sync: bool,
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[command(flatten)]
+    pub resources: ResourceOptions,
+}
+
+impl Remove {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let context = invocation.context(&self.resources)?;
+        let report = remove(&context, &self.names, self.profile.profile.as_ref(), then(self.no_sync))?;
+        invocation.report(Data::Remove(&report), || words(&report));
+        Ok(CommandOutcome::Done)
+    }
+}
+
+/// What was taken away.
+fn words(report: &RemoveReport) -> String {
+    let removed = report.removed.iter().map(|Removed { name, file, kept }| {
+        let kept = kept.as_ref().map(|kept| format!("{} stays\n", escape(kept))).unwrap_or_default();
+        format!("{} {name} from {}\n{kept}", Style::good("removed"), escape(file))
+    });
+    let names: Vec<&ExtensionName> = report.removed.iter().map(|removed| &removed.name).collect();
+    format!("{}{}", removed.collect::<String>(), ending(&report.lock, report.sync.as_ref(), &names))
+}

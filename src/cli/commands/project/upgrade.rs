@@ -1,0 +1,59 @@
+//! `sesame upgrade`.
+
+use clap::Args;
+use clap_complete::ArgValueCandidates;
+
+use crate::cli::completion_candidates::active_names;
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::{ProfileOption, ResourceOptions};
+use crate::cli::render::active_set::{live_changes, live_set, name_of, summary};
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::render::lock_changes::{lock_change, merged, to_be_committed};
+use crate::cli::render::style::Style;
+use sesame::model::name::ExtensionName;
+use sesame::model::report::{LockOutcome, SyncOutcome, SyncReport};
+use sesame::ops::edit::upgrade::upgrade;
+use sesame::ops::sync::options::Upgrade as Names;
+
+#[derive(Debug, Clone, Args)]
+pub struct Upgrade {
+    /// Names of extensions [default: all]
+    #[arg(value_name = "NAME", add = ArgValueCandidates::new(active_names))]
+    pub names: Vec<ExtensionName>,
+    #[command(flatten)]
+    pub profile: ProfileOption,
+    #[command(flatten)]
+    pub resources: ResourceOptions,
+}
+
+impl Upgrade {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let context = invocation.context(&self.resources)?;
+        let names = if self.names.is_empty() { Names::All } else { Names::Names(self.names.iter().cloned().collect()) };
+        let report = upgrade(&context, &names, self.profile.profile.as_ref())?;
+        invocation.report(Data::Sync(&report), || words(&report));
+        Ok(CommandOutcome::Done)
+    }
+}
+
+/// What was upgraded.
+fn words(report: &SyncReport) -> String {
+    let lock = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
+    let locked_changes = || lock.iter().flat_map(|lock| &lock.changes);
+    // What is granted is said of the live set alone.
+    let grants =
+        |name: &str| report.changes.iter().any(|line| name_of(line) == Some(name) && line.contains("grants: "));
+    let told = locked_changes().map(|change| change.name.as_str()).filter(|name| !grants(name)).collect();
+    let changes = locked_changes().map(lock_change).collect::<String>() + &live_changes(report, &told);
+    let locked = lock.map(to_be_committed);
+    let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
+    let merged = lock.map(merged).unwrap_or_default();
+    let hint = match lock {
+        Some(_) => String::new(),
+        None => {
+            format!("  {}`sesame outdated` tells of versions that the manifest does not allow\n", Style::hint("hint: "))
+        }
+    };
+    format!("{merged}{changes}{}{}{hint}", locked.unwrap_or_default(), summary(&live_set(report), outcome))
+}

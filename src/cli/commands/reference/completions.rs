@@ -1,0 +1,20 @@
+//! `sesame completions`.
+
+use clap::Args;
+
+use crate::cli::help::completions::{Shell, script};
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::render::failure::Failure;
+
+#[derive(Debug, Clone, Args)]
+pub struct Completions {
+    /// Which shell
+    pub shell: Shell,
+}
+
+impl Completions {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        invocation.output.text(&script(self.shell));
+        Ok(CommandOutcome::Done)
+    }
+}

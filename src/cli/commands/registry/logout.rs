@@ -1,0 +1,41 @@
+//! `sesame registry logout`.
+
+use clap::Args;
+
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::ResourceOptions;
+use crate::cli::render::failure::Failure;
+use crate::cli::render::json::Data;
+use crate::cli::render::style::Style;
+use sesame::model::reference::RegistryHost;
+use sesame::model::report::registry::LogoutReport;
+use sesame::model::text::escape;
+use sesame::ops::publish::login::logout;
+
+#[derive(Debug, Clone, Args)]
+pub struct Logout {
+    /// host[:port]
+    pub host: RegistryHost,
+}
+
+impl Logout {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+        let context = invocation.context_or_own(&ResourceOptions::default())?;
+        let report = logout(&context, &self.host)?;
+        invocation.report(Data::Logout(&report), || words(&report));
+        Ok(CommandOutcome::Done)
+    }
+}
+
+fn words(report: &LogoutReport) -> String {
+    let host = escape(&report.host);
+    let mut text = match &report.place {
+        Some(place) => format!("{} of {host}; removed from {}\n", Style::good("logged out"), escape(place)),
+        None => format!("docker's file has no credentials for {host}\n"),
+    };
+    if let Some(other) = &report.left {
+        let words = format!("{} still has credentials for {host}", escape(other));
+        text.push_str(&format!("{}{words}\n", Style::warning("warning: ")));
+    }
+    text
+}

@@ -1,0 +1,39 @@
+//! What shells offer for the arguments of commands: names of what is active, capabilities, files. Imports no command.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
+
+use sesame::model::capability::Capability;
+use sesame::ops::project::Project;
+use sesame::ops::query::list::list;
+
+use super::terminal::environment::Environment;
+
+/// The names of what is active.
+pub fn active_names() -> Vec<CompletionCandidate> {
+    let names = || {
+        let environment = Environment::read().ok()?;
+        let project = Project::find(&environment.search(None)).ok();
+        let profile = project.and_then(|project| project.profile().ok().flatten()).unwrap_or_default();
+        list(&environment.paths, &profile).ok()
+    };
+    let live = names().map(|report| report.extensions).unwrap_or_default();
+    live.into_iter().map(|extension| CompletionCandidate::new(extension.name.to_string())).collect()
+}
+
+/// The capabilities that can be granted.
+pub fn capabilities() -> Vec<CompletionCandidate> {
+    Capability::ALL.into_iter().map(|capability| CompletionCandidate::new(capability.as_str())).collect()
+}
+
+/// The names of what is active, and components' files.
+pub fn active_names_and_files(current: &OsStr) -> Vec<CompletionCandidate> {
+    let begins =
+        |name: &CompletionCandidate| name.get_value().to_string_lossy().starts_with(&*current.to_string_lossy());
+    let names = active_names().into_iter().filter(begins);
+    let is_component = |path: &Path| path.extension().is_some_and(|extension| extension == "wasm");
+    let files = PathCompleter::file().filter(move |path: &Path| is_component(path));
+    names.chain(files.complete(current)).collect()
+}

@@ -1,0 +1,155 @@
+//! What every command is given: the options that all commands share, where its words go, and how it gets to a project, the
+//! network and the store.
+
+use std::sync::Arc;
+
+use clap::ArgMatches;
+
+use sesame::model::fault::FaultKind;
+use sesame::model::name::ProfileName;
+use sesame::ops::context::{Context, Interrupt};
+use sesame::ops::error::Error;
+use sesame::ops::project::Project;
+use sesame::registry::source::selection::Reach;
+
+use super::help;
+use super::options::{GlobalOptions, ProfileOption, ResourceOptions};
+use super::render::failure::{Failure, status};
+use super::render::json::Data;
+use super::render::progress::Progress;
+use super::terminal::environment::Environment;
+use super::terminal::output::Output;
+
+/// How a command that did its work ends.
+pub enum CommandOutcome {
+    Done,
+    /// The answer of `--check`, `diff` and the like.
+    Differs,
+    /// The answer of `verify`.
+    Damaged,
+    /// It could not be found out.
+    Unknown(FaultKind),
+}
+
+/// What a command is called.
+pub struct CommandName {
+    /// `generations delete`
+    full: String,
+    /// What the JSON document calls it.
+    pub document: String,
+}
+
+/// One run of a command.
+pub struct Invocation<'a> {
+    pub globals: &'a GlobalOptions,
+    pub output: &'a Output,
+    pub name: &'a CommandName,
+    /// Builds the whole command line, for help.
+    pub program: fn() -> clap::Command,
+}
+
+impl Invocation<'_> {
+    /// The context of a command that needs a manifest.
+    pub fn context(&self, resources: &ResourceOptions) -> Result<Context, Failure> {
+        let environment = Environment::read()?;
+        let project = Project::find(&environment.search(self.globals.manifest.clone()))?;
+        self.context_of(environment, project, resources)
+    }
+
+    /// The same where no manifest is needed: then it is as good as an empty one.
+    pub fn context_or_own(&self, resources: &ResourceOptions) -> Result<Context, Failure> {
+        let environment = Environment::read()?;
+        let project = Project::find_or_own(&environment.search(self.globals.manifest.clone()))?;
+        self.context_of(environment, project, resources)
+    }
+
+    /// The context of a project.
+    pub fn context_of(
+        &self,
+        environment: Environment,
+        project: Project,
+        resources: &ResourceOptions,
+    ) -> Result<Context, Failure> {
+        Ok(Context {
+            user: environment.user(),
+            project,
+            paths: environment.paths,
+            network: environment.network,
+            reach: if resources.offline { Reach::Offline } else { Reach::Online },
+            jobs: resources.jobs,
+            compiler: resources.compile.compiler(environment.program),
+            observer: Arc::new(Progress::new(self.output)),
+            interrupt: interrupt()?,
+            holder: format!("`sesame {}` (process {})", self.name.full, std::process::id()),
+        })
+    }
+
+    /// The profile that is meant: the one that is named, else the manifest's, if there is a manifest.
+    pub fn profile(&self, environment: &Environment, option: &ProfileOption) -> Result<ProfileName, Failure> {
+        if let Some(profile) = &option.profile {
+            return Ok(profile.clone());
+        }
+        match Project::find(&environment.search(self.globals.manifest.clone())) {
+            Ok(project) => Ok(project.profile()?.unwrap_or_default()),
+            Err(Error::NoManifest { .. }) => Ok(ProfileName::default()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// See [`Output::report`].
+    pub fn report(&self, data: Data<'_>, words: impl FnOnce() -> String) {
+        self.output.report(&self.name.document, data, words);
+    }
+
+    /// See [`Output::result`].
+    pub fn result(&self, data: Data<'_>, words: impl FnOnce() -> String) {
+        self.output.result(&self.name.document, data, words);
+    }
+
+    /// See [`Output::answer`].
+    pub fn answer(&self, data: Data<'_>, words: impl FnOnce() -> String) {
+        self.output.answer(&self.name.document, data, words);
+    }
+
+    /// Prints the help of a command below `group`, or of anything else.
+    pub fn help_below(&self, group: &str, names: &[String]) -> Result<CommandOutcome, Failure> {
+        self.output.page(&help::help_below((self.program)(), group, names)?);
+        Ok(CommandOutcome::Done)
+    }
+}
+
+impl CommandName {
+    /// The name of the command that was parsed. `extension` only groups, and is no part of it.
+    pub fn of(matches: &ArgMatches) -> Self {
+        let mut path = Vec::new();
+        let mut at = matches.subcommand();
+        while let Some((name, below)) = at {
+            path.push(name);
+            at = below.subcommand();
+        }
+        let path = path.strip_prefix(&["extension"]).unwrap_or(&path);
+        let document = match path {
+            ["registry", command] | [_, command @ "help"] => (*command).to_owned(),
+            ["generations", ..] => "generations".to_owned(),
+            path => path.join(" "),
+        };
+        Self { full: path.join(" "), document }
+    }
+}
+
+/// An interrupt that the signals of the terminal and of the system set.
+pub fn interrupt() -> Result<Interrupt, Failure> {
+    let interrupt = Interrupt::default();
+    let handler = interrupt.clone();
+    ctrlc::set_handler(move || signalled(&handler)).map_err(|error| Error::Runtime(std::io::Error::other(error)))?;
+    Ok(interrupt)
+}
+
+/// The first signal lets the run end well; the second ends the process where it is.
+#[expect(clippy::disallowed_methods, reason = "a second signal means now")]
+fn signalled(interrupt: &Interrupt) {
+    if interrupt.is_set() {
+        std::process::exit(i32::from(status(FaultKind::Interrupted)));
+    }
+    interrupt.set();
+}

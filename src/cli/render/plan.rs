@@ -1,0 +1,12 @@
+//! A plan and the changes that it makes, in words.
+
+use sesame::model::report::SyncReport;
+use sesame::model::text::escape;
+
+use super::active_set::active_change;
+
+/// What changes in the live set, and the plan that gets there.
+pub fn steps(report: &SyncReport) -> String {
+    let changes = report.changes.iter().map(|change| active_change(change));
+    changes.chain(report.steps.iter().map(|step| format!("{}\n", escape(&step.line)))).collect()
+}

@@ -1,0 +1,48 @@
+//! How large files and folders may grow, and that each file says what it owns.
+
+use std::collections::BTreeMap;
+
+use super::{files_below, sources};
+
+/// How many files a folder may have, besides its `mod.rs`.
+const MAX_FILES: usize = 12;
+/// How many lines a file may have; one of tests may have more.
+const MAX_LINES: usize = 400;
+const MAX_TEST_LINES: usize = 600;
+
+/// The files of the tests and benchmarks with their text, by their path.
+fn tests() -> BTreeMap<String, String> {
+    let of = |folder: &'static str| {
+        files_below(&format!("../tests/{folder}"), "rs").into_iter().map(move |(file, text)| (format!("tests/{folder}/{file}"), text))
+    };
+    of("suite").chain(of("bench")).collect()
+}
+
+#[test]
+fn no_file_grows_out_of_hand() {
+    let lines = |text: &str| text.lines().count();
+    let long = sources().into_iter().filter(|(_, text)| lines(text) > MAX_LINES);
+    let long_tests = tests().into_iter().filter(|(_, text)| lines(text) > MAX_TEST_LINES);
+    let long: Vec<String> = long.chain(long_tests).map(|(file, text)| format!("{file}: {}", lines(&text))).collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn no_folder_grows_out_of_hand() {
+    let mut folders: BTreeMap<String, usize> = BTreeMap::new();
+    for file in sources().into_keys().map(|file| format!("src/{file}")).chain(tests().into_keys()) {
+        let (folder, name) = file.rsplit_once('/').unwrap();
+        if name != "mod.rs" {
+            *folders.entry(folder.to_owned()).or_default() += 1;
+        }
+    }
+    folders.retain(|_, files| *files > MAX_FILES);
+    assert!(folders.is_empty(), "{folders:#?}");
+}
+
+#[test]
+fn each_file_says_what_it_owns() {
+    for (file, text) in sources() {
+        assert!(text.starts_with("//! "), "{file} does not say what it owns");
+    }
+}

@@ -1,0 +1,75 @@
+//! Words that stand in some folders only, so that what they do stays there.
+
+use super::{code, sources, top};
+
+/// Words, the top folders or files that may have them, and why.
+const ONLY_IN: [(&str, &[&str], &str); 22] = [
+    ("oci_client", &["registry"], "the network is the registry's"),
+    ("reqwest", &["registry"], "the network is the registry's"),
+    ("rustls", &["registry"], "the network is the registry's"),
+    ("docker_credential", &["registry"], "credentials are the registry's"),
+    ("std::env", &["cli"], "the library reads no environment"),
+    ("println!", &[], "output goes through cli/terminal/output.rs"),
+    ("std::process", &["cli", "main.rs", "compiler", "registry"], "the library never ends the process"),
+    ("process::exit", &["cli", "main.rs"], "the library never ends the process"),
+    ("process::abort", &[], "the library never ends the process"),
+    (
+        "process::Command",
+        &["compiler", "registry"],
+        "only the compiling worker and the credential helpers of docker are run",
+    ),
+    ("tar::", &["registry", "ops"], "archives are bundles"),
+    ("libc::", &["compiler"], "the compiling worker alone is confined"),
+    ("seccompiler", &["compiler"], "the compiling worker alone is confined"),
+    ("unsafe {", &["host"], "one function, argued"),
+    ("unsafe fn", &[], "one function, argued"),
+    ("SystemTime", &["store", "ops", "registry"], "the model has no clock"),
+    ("std::thread", &["store", "host", "compiler", "cli"], "the model starts no threads"),
+    ("std::io", &["store", "compiler", "ops", "registry", "cli", "host", "user_files.rs"], "the model does no I/O"),
+    ("wasmtime::", &["engine", "host", "compiler", "ops", "cli"], "wasmtime stays with the engine and the host"),
+    ("tokio", &["registry", "compiler", "ops", "host"], "async stays with the network, apply and running guests"),
+    ("rayon::", &["engine", "host", "ops"], "tokio and rayon meet in ops; code is hashed on all cores"),
+    ("std::fs", &["store", "ops", "user_files.rs", "registry/layout"], "I/O stays where it is expected"),
+];
+
+#[test]
+fn what_belongs_to_a_folder_stays_there() {
+    for (file, text) in sources() {
+        let code = code(&text);
+        for (word, folders, why) in ONLY_IN {
+            let may = folders.iter().any(|folder| top(&file) == *folder || file.starts_with(&format!("{folder}/")));
+            assert!(may || !code.contains(word), "{file} has {word}: {why}");
+        }
+    }
+}
+
+#[test]
+fn all_writes_are_in_one_folder() {
+    let writes = [
+        "fs::write",
+        "File::create",
+        "tempfile::",
+        "DirBuilder",
+        "fs::rename",
+        "create_dir",
+        "remove_file",
+        "set_permissions",
+        ".write(true)",
+    ];
+    for (file, text) in sources().into_iter().filter(|(file, _)| !file.starts_with("store/write/")) {
+        for word in writes {
+            assert!(!code(&text).contains(word), "{file} has {word}");
+        }
+    }
+}
+
+/// `{:?}` writes a value as Rust has it. What is written so here is the protocol of an answer, whose form is HTTP's own, and
+/// what is only hashed.
+#[test]
+fn no_message_shows_what_only_programmers_read() {
+    let meant = ["registry/http/endpoint.rs", "registry/source/probe.rs", "ops/sync/noop_check.rs"];
+    for (file, text) in sources().into_iter().filter(|(file, _)| !meant.contains(&file.as_str())) {
+        let found: Vec<String> = code(&text).lines().filter(|line| line.contains(":?}")).map(str::to_owned).collect();
+        assert!(found.is_empty(), "{file}: {found:?}");
+    }
+}
