@@ -17,7 +17,8 @@ use crate::model::text::shorten;
 
 use super::config::FEATURES;
 use super::features::missing;
-use super::instance_limits::{check_interface, check_weight};
+use super::instance_limits::check_weight;
+use super::interface_limits::check_interface;
 
 /// The outer names of a component, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

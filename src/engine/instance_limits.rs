@@ -1,70 +1,19 @@
-//! How much a component may be, and may make of itself, told from its bytes before anything is compiled.
+//! How much a component makes of itself, counted from its bytes before anything is compiled.
 //!
 //! Nested components multiply: some lines can stand for millions of instances, which would be compiled one by one, and for
 //! gigabytes of wasmtime's own records, which no limit of memory counts. What is listed, shown or looked up by name takes
 //! time outside every limit of a guest. So each has a bound here, in one table, and the README has the same.
 
-use wasmparser::component_types::{ComponentEntityType, ComponentItem};
-use wasmparser::types::TypesRef;
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentType,
     ComponentTypeDeclaration, ComponentTypeRef, CoreType, Instance, InstanceTypeDeclaration, Parser, Payload,
 };
 
-use crate::model::text::shorten;
+use crate::engine::bounds::{
+    COMPONENT_INSTANCES, COMPONENT_ITEMS, CORE_INSTANCES, CORE_ITEMS, CUSTOM_SECTIONS, FUNCTIONS, TYPES,
+};
 
 use super::error::InspectError;
-
-/// One bound: what is counted, as messages say it, and how many of it there may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bound {
-    pub what: &'static str,
-    pub most: u64,
-}
-
-/// Core instances of one component, nested ones multiplied out.
-pub const CORE_INSTANCES: Bound = Bound { what: "core instances", most: 1_000 };
-/// Instances of components, nested ones multiplied out.
-pub const COMPONENT_INSTANCES: Bound = Bound { what: "component instances", most: 1_000 };
-/// Functions, globals, tables and memories of all core instances, as if each were of the largest module. wasmtime keeps a
-/// few dozen bytes for each.
-pub const CORE_ITEMS: Bound = Bound { what: "functions and globals of core instances", most: 2_000_000 };
-/// Aliases, canonical functions, resources, modules and components, and what is handed to and exported by instances, nested
-/// ones multiplied out: all that wasmtime goes through for each instance.
-pub const COMPONENT_ITEMS: Bound = Bound { what: "definitions, aliases and arguments", most: 100_000 };
-/// Functions of all core modules together, each once.
-pub const FUNCTIONS: Bound = Bound { what: "functions", most: 1_000_000 };
-/// Types of the component and all that is nested in it, with what is in them.
-pub const TYPES: Bound = Bound { what: "types", most: 100_000 };
-/// Custom sections of the component and all that is nested in it.
-pub const CUSTOM_SECTIONS: Bound = Bound { what: "custom sections", most: 10_000 };
-/// What is imported, with what is in imported instances.
-pub const IMPORTS: Bound = Bound { what: "imports", most: 10_000 };
-/// What is exported, with what is in exported instances.
-pub const EXPORTS: Bound = Bound { what: "exports", most: 10_000 };
-/// Bytes of a name that is imported or exported.
-pub const NAME: Bound = Bound { what: "bytes in the name of an import or export", most: 1_000 };
-
-/// Every bound but that of the size of a component, which is [`MAX_COMPONENT`](crate::model::bounds::MAX_COMPONENT).
-pub const BOUNDS: [Bound; 10] = [
-    CORE_INSTANCES,
-    COMPONENT_INSTANCES,
-    CORE_ITEMS,
-    COMPONENT_ITEMS,
-    FUNCTIONS,
-    TYPES,
-    CUSTOM_SECTIONS,
-    IMPORTS,
-    EXPORTS,
-    NAME,
-];
-
-impl Bound {
-    fn check(self, found: u64) -> Result<(), InspectError> {
-        let Self { what, most } = self;
-        if found <= most { Ok(()) } else { Err(InspectError::TooMany { what: what.into(), found, most }) }
-    }
-}
 
 /// Counts what a component makes of itself. The bytes need not be valid.
 ///
@@ -106,47 +55,6 @@ pub(crate) fn check_weight(bytes: &[u8]) -> Result<(), InspectError> {
     FUNCTIONS.check(all.functions)?;
     TYPES.check(all.types)?;
     CUSTOM_SECTIONS.check(all.custom_sections)
-}
-
-/// Counts what a validated component imports and exports: the names of its own, and of what is in its instances.
-///
-/// # Errors
-/// [`InspectError::TooMany`], or [`InspectError::LongName`].
-pub(crate) fn check_interface<'a>(
-    types: TypesRef<'_>,
-    imports: impl Iterator<Item = &'a str>,
-    exports: impl Iterator<Item = &'a str>,
-) -> Result<(), InspectError> {
-    let imports = imports.map(|name| (name, types.component_item_for_import(name)));
-    let exports = exports.map(|name| (name, types.component_item_for_export(name)));
-    IMPORTS.check(count_names(types, imports)?)?;
-    EXPORTS.check(count_names(types, exports)?)
-}
-
-fn count_names<'a, 'b>(
-    types: TypesRef<'b>,
-    items: impl Iterator<Item = (&'a str, Option<&'b ComponentItem>)>,
-) -> Result<u64, InspectError> {
-    let mut count = 0_u64;
-    for (name, item) in items {
-        check_name(name)?;
-        count += 1;
-        if let Some(ComponentItem { ty: ComponentEntityType::Instance(instance), .. }) = item {
-            for name in types[*instance].exports.keys() {
-                check_name(name)?;
-                count += 1;
-            }
-        }
-    }
-    Ok(count)
-}
-
-fn check_name(name: &str) -> Result<(), InspectError> {
-    let length = name.len() as u64;
-    if length <= NAME.most {
-        return Ok(());
-    }
-    Err(InspectError::LongName { name: shorten(name).into_owned(), length, most: NAME.most })
 }
 
 /// What is counted in all parts together, each of them once.
@@ -339,6 +247,7 @@ fn component_type(ty: &ComponentType<'_>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::bounds::Bound;
 
     fn weigh(text: &str) -> Result<(), InspectError> {
         check_weight(&wat::parse_str(text).unwrap())
@@ -485,51 +394,5 @@ mod tests {
         };
         assert_eq!(weigh(&text(9_998)), Ok(()));
         assert_eq!(weigh(&text(9_999)), too_many(CUSTOM_SECTIONS, 10_001));
-    }
-
-    /// A component that exports an instance with so many functions, and imports one.
-    fn interface(functions: usize, name: &str) -> Result<crate::engine::inspect::Interface, InspectError> {
-        let functions = |kind: &str| (0..functions).map(|n| format!("(export \"f{n}\" {kind})")).collect::<String>();
-        let (exports, imports) = (functions("(func $f)"), functions("(func)"));
-        let text = format!(
-            "(component (import \"a:b/{name}\" (instance {imports}))
-              (core module $m (func (export \"f\"))) (core instance $i (instantiate $m))
-              (func $f (canon lift (core func $i \"f\"))) (instance $x {exports}) (export \"a:b/c\" (instance $x)))"
-        );
-        crate::engine::inspect::inspect(&wat::parse_str(text).unwrap())
-    }
-
-    #[test]
-    fn imports_and_exports_are_counted_with_what_is_in_their_instances() {
-        assert!(interface(9_999, "i").is_ok());
-        assert_eq!(interface(10_000, "i").map(drop), too_many(IMPORTS, 10_001));
-        let exports: String = (0..10_001).map(|n| format!("(export \"f{n}\" (func $f))")).collect();
-        let text = format!(
-            "(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m))
-              (func $f (canon lift (core func $i \"f\"))) {exports})"
-        );
-        let inspected = crate::engine::inspect::inspect(&wat::parse_str(text).unwrap());
-        assert_eq!(inspected.map(drop), too_many(EXPORTS, 10_001));
-    }
-
-    #[test]
-    fn names_are_short() {
-        assert!(interface(1, &"n".repeat(996)).is_ok());
-        let name = "n".repeat(997);
-        let shown = format!("a:b/{}…", &name[..196]);
-        let error = InspectError::LongName { name: shown, length: 1_001, most: 1_000 };
-        assert_eq!(interface(1, &name), Err(error));
-    }
-
-    #[test]
-    fn the_readme_has_the_table() {
-        let readme = include_str!("../../README.md");
-        for Bound { what, most } in BOUNDS {
-            let most = most.to_string();
-            let grouped: Vec<&str> =
-                most.as_bytes().rchunks(3).rev().map(|part| std::str::from_utf8(part).unwrap()).collect();
-            let row = format!("| {what} | {} |", grouped.join(","));
-            assert!(readme.contains(&row), "no row `{row}`");
-        }
     }
 }

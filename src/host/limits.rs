@@ -2,7 +2,7 @@
 
 use wasmtime::ResourceLimiter;
 
-use crate::engine::instance_limits::CORE_INSTANCES;
+use crate::engine::bounds::CORE_INSTANCES;
 use crate::model::manifest::Limits;
 
 /// Linear memories of one component instance.

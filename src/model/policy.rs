@@ -8,7 +8,8 @@ use std::path::Path;
 
 use super::manifest::Limits;
 use super::manifest::reader::read_limits;
-use super::reference::{check_repository, looks_like_host};
+use super::reference::check_repository;
+use super::reference::host::looks_like_host;
 use super::registries::reader::{Whose, read_registries};
 use super::registries::{Registries, RegistryPattern, is_within};
 use super::toml::document::{Fields, Text};

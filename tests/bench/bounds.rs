@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::measure::{high_water, in_turns, time};
 use crate::support::sandbox::Sandbox;
 use crate::table::{Row, shown};
-use sesame::engine::instance_limits::{COMPONENT_INSTANCES, COMPONENT_ITEMS, CORE_INSTANCES, CORE_ITEMS, EXPORTS};
+use sesame::engine::bounds::{COMPONENT_INSTANCES, COMPONENT_ITEMS, CORE_INSTANCES, CORE_ITEMS, EXPORTS};
 
 /// Until the guest runs, process start aside.
 const AIM: Duration = Duration::from_millis(100);

@@ -21,7 +21,7 @@ use crate::support::sandbox::{Run, Sandbox};
 use sesame::compiler::settings::CompilerSettings;
 use sesame::model::digest::Digest;
 use sesame::model::fault::{Fault, FaultKind};
-use sesame::model::report::StepOutcome;
+use sesame::model::report::sync::StepOutcome;
 use sesame::model::text;
 use sesame::ops::context::Context;
 use sesame::ops::error::Error;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sesame::model::report::{ExtensionReport, SyncReport, UpToDate};
+use sesame::model::report::sync::{ExtensionReport, SyncReport, UpToDate};
 use sesame::model::text::{count, escape};
 
 use super::style::Style;

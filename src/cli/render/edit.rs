@@ -1,7 +1,8 @@
 //! How a change to the extensions of a manifest ended, in words.
 
 use sesame::model::name::ExtensionName;
-use sesame::model::report::{InstallReport, LockOutcome, LockReport, SyncReport};
+use sesame::model::report::extension::InstallReport;
+use sesame::model::report::sync::{LockOutcome, LockReport, SyncReport};
 use sesame::model::text::escape;
 
 use super::active_set::{live_changes, live_set, summary};

@@ -6,7 +6,7 @@ use supports_hyperlinks::Stream;
 
 use crate::cli::terminal::environment::EnvironmentError;
 use sesame::model::fault::{Fault, FaultKind};
-use sesame::model::report::{ExtensionStatus, LockOutcome, StepOutcome, SyncReport};
+use sesame::model::report::sync::{ExtensionStatus, LockOutcome, StepOutcome, SyncReport};
 use sesame::model::text::{SHOWN_NAMES, count, escape, list};
 use sesame::model::toml::problem::Problem;
 use sesame::ops::error::Error;

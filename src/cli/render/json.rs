@@ -2,22 +2,22 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+
 use sesame::model::fault::Fault;
 use sesame::model::lock::LockChange;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::bundle::{ExportReport, ImportReport};
 use sesame::model::report::cache::GcReport;
 use sesame::model::report::doctor::DoctorReport;
+use sesame::model::report::extension::{CallReport, InfoReport, InstallReport, ListReport, LogReport, RemoveReport};
 use sesame::model::report::generations::{GenerationsReport, RemovedGenerationsReport};
 use sesame::model::report::graph::GraphReport;
 use sesame::model::report::outdated::OutdatedReport;
 use sesame::model::report::registry::{LoginReport, LogoutReport, PushReport, RegistryReport};
 use sesame::model::report::status::StatusReport;
+use sesame::model::report::sync::{DiffReport, LockReport, SyncReport};
 use sesame::model::report::verify::VerifyReport;
-use sesame::model::report::{
-    CallReport, DiffReport, InfoReport, InitReport, InstallReport, ListReport, LockReport, LogReport, RemoveReport,
-    SyncReport, WitReport,
-};
+use sesame::model::report::{InitReport, WitReport};
 use sesame::ops::error::Error;
 
 use super::failure::{self, Failure};

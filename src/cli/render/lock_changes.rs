@@ -9,7 +9,7 @@ use sesame::host::grants::needed;
 use sesame::model::lock::merge::Choice;
 use sesame::model::lock::{LockChange, LockedVersion};
 use sesame::model::name::ExtensionName;
-use sesame::model::report::LockReport;
+use sesame::model::report::sync::LockReport;
 use sesame::model::text::{escape, source_change};
 
 use super::style::Style;

@@ -1,6 +1,6 @@
 //! A plan and the changes that it makes, in words.
 
-use sesame::model::report::SyncReport;
+use sesame::model::report::sync::SyncReport;
 use sesame::model::text::escape;
 
 use super::active_set::active_change;

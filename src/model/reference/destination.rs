@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::{OciReference, ReferenceError};
+use super::OciReference;
+use super::error::ReferenceError;
 
 const LAYOUT: &str = "oci-layout:";
 

@@ -5,20 +5,21 @@
 //! A reference has one spelling: what [`Display`](std::fmt::Display) gives is what was parsed.
 
 pub mod destination;
+pub mod error;
+pub mod host;
+pub mod named;
 
+use crate::model::reference::error::MAX_REPOSITORY;
+use crate::model::reference::error::MAX_REVISION;
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::digest::{Digest, DigestError};
+use crate::model::reference::error::ReferenceError;
+use crate::model::reference::host::{check_registry, looks_like_host};
 
-/// The longest `principal/scope`, in characters; registries refuse longer names.
-pub const MAX_REPOSITORY: usize = 255;
-
-/// The longest tag, in characters.
-pub const MAX_REVISION: usize = 128;
+use super::digest::Digest;
 
 /// A reference to one revision of an extension in a registry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,41 +36,6 @@ pub struct OciRepository {
     registry: String,
     principal: String,
     scope: String,
-}
-
-/// Why a text is no reference.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReferenceError {
-    #[error("the reference is empty; write `registry/principal/scope:revision`")]
-    Empty,
-    #[error("`{0}` stands before the host; remove it")]
-    Scheme(String),
-    #[error("`{0}` is a file; a manifest names it with `path = \"{0}\"`, the command line with `--path {0}`")]
-    File(String),
-    #[error("`{0}` names no registry; put its host first, as in `ghcr.io/{0}`")]
-    NoRegistry(String),
-    #[error("`{registry}` is not a registry host: {why}")]
-    Registry { registry: String, why: &'static str },
-    #[error("`{0}` is only a host; write `{0}/PRINCIPAL/SCOPE:TAG`")]
-    NoPrincipal(String),
-    #[error("`{0}` has one name after the host, two are needed: `registry/principal/scope:tag`")]
-    NoScope(String),
-    #[error("`{0}` has an empty part; remove the extra `/`")]
-    EmptyPart(String),
-    #[error("`{component}` cannot stand in a repository name: {why}")]
-    Repository { component: String, why: &'static str },
-    #[error("the repository name has {0} characters, at most {MAX_REPOSITORY} are allowed")]
-    RepositoryLength(usize),
-    #[error("`{0}` has no tag; add one, as in `{0}:0.1.0`, or a `version`")]
-    NoRevision(String),
-    #[error("`{0}` has a tag or a digest; write it without")]
-    HasRevision(String),
-    #[error("the tag has {0} characters, at most {MAX_REVISION} are allowed")]
-    RevisionLength(usize),
-    #[error("`{revision}` is not a tag: {why}")]
-    Revision { revision: String, why: &'static str },
-    #[error("the digest after `@` cannot be used")]
-    Provenance(#[source] DigestError),
 }
 
 impl OciRepository {
@@ -236,105 +202,6 @@ impl From<OciReference> for String {
     }
 }
 
-/// A reference, or only its repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Named {
-    Revision(OciReference),
-    Repository(OciRepository),
-}
-
-impl FromStr for Named {
-    type Err = ReferenceError;
-
-    fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        match text.parse() {
-            Err(ReferenceError::NoRevision(_)) if !text.ends_with(':') && !text.contains('@') => {
-                text.parse().map(Self::Repository)
-            }
-            reference => reference.map(Self::Revision),
-        }
-    }
-}
-
-/// A registry's host, with its port if it has one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RegistryHost(String);
-
-impl RegistryHost {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for RegistryHost {
-    type Err = ReferenceError;
-
-    fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        if let Some((scheme, _)) = text.split_once("://") {
-            return Err(ReferenceError::Scheme(format!("{scheme}://")));
-        }
-        check_registry(text).map_err(|why| ReferenceError::Registry { registry: text.to_owned(), why })?;
-        Ok(Self(text.to_owned()))
-    }
-}
-
-/// Whether a first path part is meant as a host: it has a dot, a port or brackets, or is `localhost`.
-pub(crate) fn looks_like_host(part: &str) -> bool {
-    part == "localhost" || part.contains(['.', ':', '['])
-}
-
-/// Checks `host[:port]`, with an IPv6 host in brackets. Says why not.
-pub(crate) fn check_registry(registry: &str) -> Result<(), &'static str> {
-    let (host, port) = match registry.strip_prefix('[') {
-        Some(rest) => {
-            let (address, after) = rest.split_once(']').ok_or("the bracket of an IPv6 address is not closed")?;
-            address.parse::<Ipv6Addr>().map_err(|_| "the text in brackets is no IPv6 address")?;
-            match after.strip_prefix(':') {
-                Some(port) => (None, Some(port)),
-                None if after.is_empty() => (None, None),
-                None => return Err("after the bracket comes `:` and a port, or nothing"),
-            }
-        }
-        None => match registry.split_once(':') {
-            Some((host, port)) => (Some(host), Some(port)),
-            None => (Some(registry), None),
-        },
-    };
-    if let Some(port) = port {
-        let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
-        if !digits || !matches!(port.parse::<u32>(), Ok(1..=65535)) {
-            return Err("a port is a number from 1 to 65535");
-        }
-    }
-    match host {
-        Some(host) => check_host(host),
-        None => Ok(()),
-    }
-}
-
-fn check_host(host: &str) -> Result<(), &'static str> {
-    if host.is_empty() {
-        return Err("the host is missing");
-    }
-    if host.len() > 253 {
-        return Err("a host name has at most 253 characters");
-    }
-    if host.bytes().any(|b| b.is_ascii_uppercase()) {
-        return Err("write it in lower case");
-    }
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    if host.split('.').all(label) {
-        Ok(())
-    } else {
-        Err("a host name is made of a-z, 0-9, `-` and `.`, and each part begins and ends with a letter or digit")
-    }
-}
-
 /// Checks `component(/component)*`, each component `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.
 pub(crate) fn check_repository(repository: &str) -> Result<(), ReferenceError> {
     if repository.len() > MAX_REPOSITORY {
@@ -426,7 +293,7 @@ mod tests {
     #[test]
     fn a_shortened_digest_is_refused_with_the_number_of_its_digits() {
         let error = "ghcr.io/org/ext:1@sha256:0123abcd".parse::<OciReference>().unwrap_err();
-        assert_eq!(error, ReferenceError::Provenance(DigestError::Length(8)));
+        assert_eq!(error, ReferenceError::Provenance(crate::model::digest::DigestError::Length(8)));
     }
 
     #[test]

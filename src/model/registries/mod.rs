@@ -9,7 +9,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::reference::{OciRepository, ReferenceError, RegistryHost, check_registry, check_repository};
+use super::reference::error::ReferenceError;
+use super::reference::host::{RegistryHost, check_registry};
+use super::reference::{OciRepository, check_repository};
 
 /// The `[registries]` table: settings by `host` or `host/prefix`, of which the longest wins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::model::digest::Digest;
 
-use super::SyncReport;
+use super::sync::SyncReport;
 
 /// What `bundle export` did.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]

@@ -163,7 +163,7 @@ fn fetch(context: &Context, manifest: &Manifest, lock: &Lock) -> Result<(), Erro
 /// Writes the archive, which gets its name when it is whole.
 fn write_archive(context: &Context, to: &Path, contents: &Contents, blobs: &Blobs) -> Result<(), Error> {
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let unfinished = write::begin_user_file(folder)?;
+    let unfinished = write::user_files::begin_user_file(folder)?;
     let failed = |error: std::io::Error| Error::from(store::Error::io("write", to)(error));
     let mut archive = tar::Builder::new(std::io::BufWriter::with_capacity(1 << 20, unfinished.open()?));
     let mut add = |name: &str, bytes: &[u8]| archive.append(&header(name, bytes.len() as u64)?, bytes);
@@ -186,7 +186,7 @@ fn write_archive(context: &Context, to: &Path, contents: &Contents, blobs: &Blob
 /// Writes the folder, or what it lacks of a bundle that is in it already. Gives how many bytes were written.
 fn write_folder(context: &Context, to: &Path, contents: &Contents, blobs: &Blobs) -> Result<u64, Error> {
     write::sweep(to)?;
-    if !write::is_empty_or_absent(to)? {
+    if !write::user_files::is_empty_or_absent(to)? {
         match Bundle::open(to) {
             Ok(bundle) if bundle.is_alone() => {}
             Err(_) if is_begun(to)? => {}
@@ -194,7 +194,7 @@ fn write_folder(context: &Context, to: &Path, contents: &Contents, blobs: &Blobs
         }
     }
     let stored = to.join("blobs").join("sha256");
-    write::create_user_folder(to)?;
+    write::user_files::create_user_folder(to)?;
     write::sweep(&stored)?;
     let mut written = 0;
     let mut put = |name: &str, bytes: &[u8]| -> Result<(), Error> {
@@ -203,14 +203,14 @@ fn write_folder(context: &Context, to: &Path, contents: &Contents, blobs: &Blobs
         }
         let path = to.join(name);
         if read_file(&path, MAX_COMPONENT)?.is_none_or(|found| found != bytes) {
-            write::put_user_file(&path, bytes)?;
+            write::user_files::put_user_file(&path, bytes)?;
             written += bytes.len() as u64;
         }
         Ok(())
     };
     // The marker comes first: with it, what an interrupted export has left is a layout, and can be gone on with.
     put("oci-layout", MARKER.as_bytes())?;
-    write::create_user_folder(&stored)?;
+    write::user_files::create_user_folder(&stored)?;
     for digest in contents.stored() {
         put(&blob_name(digest), &blobs.read(digest)?)?;
     }

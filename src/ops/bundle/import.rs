@@ -15,7 +15,7 @@ use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::inventory::Held;
 use crate::model::plan::{Blob, Need};
 use crate::model::report::bundle::ImportReport;
-use crate::model::report::{LockOutcome, LockReport, SyncReport};
+use crate::model::report::sync::{LockOutcome, LockReport, SyncReport};
 use crate::model::toml::problem::Problem;
 use crate::ops::context::Context;
 use crate::ops::edit::consent::Consent;

@@ -48,8 +48,8 @@ pub fn init(path: &Path, shown: &Path) -> Result<InitReport, Error> {
         return Err(Error::AlreadyThere(shown));
     }
     if let Some(folder) = path.parent() {
-        write::create_user_folder(folder)?;
+        write::user_files::create_user_folder(folder)?;
     }
-    write::create_user_file(&path, TEMPLATE.as_bytes())?;
+    write::user_files::create_user_file(&path, TEMPLATE.as_bytes())?;
     Ok(InitReport { manifest: shown.display().to_string() })
 }

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use crate::model::capability::{Grant, Grants, add, shown};
 use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
-use crate::model::manifest::edit::{
-    Change, EditError, WrittenSource, add_entry, edit_drop_in, edit_entry, new_drop_in, remove_entry,
-};
+use crate::model::manifest::edit::drop_in::{edit_drop_in, new_drop_in};
+use crate::model::manifest::edit::entry::{add_entry, edit_entry, remove_entry};
+use crate::model::manifest::edit::{Change, EditError, WrittenSource};
 use crate::model::manifest::{ComponentSource, Extension, Form, Manifest, OciRange};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::Registries;
-use crate::model::report::{InstallReport, RemoveReport, Removed};
+use crate::model::report::extension::{InstallReport, RemoveReport, Removed};
 use crate::model::version::Requirement;
 use crate::ops::context::Context;
 use crate::ops::error::Error;

@@ -2,7 +2,7 @@
 
 use crate::model::manifest::Manifest;
 use crate::model::name::ProfileName;
-use crate::model::report::SyncReport;
+use crate::model::report::sync::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::sync::options::{LockPolicy, Mode, Ownership, SyncOptions};

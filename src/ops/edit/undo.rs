@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::ops::error::Error;
 use crate::ops::project::files::read_whole;
-use crate::store::write::{self, Aside};
+use crate::store::write;
+use crate::store::write::user_files::Aside;
 
 /// The changes so far, in their order. Dropped without [`keep`](Self::keep), it puts everything back as well as it can.
 #[derive(Default)]
@@ -30,16 +31,16 @@ impl Undo {
     /// Writes a file, and makes the folder that it is in. A link is followed, the mode is kept.
     pub(crate) fn write(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
         if let Some(folder) = path.parent() {
-            self.0.extend(write::create_user_folder(folder)?.into_iter().map(Change::Folder));
+            self.0.extend(write::user_files::create_user_folder(folder)?.into_iter().map(Change::Folder));
         }
         let old = read_whole(path)?;
         self.0.push(Change::Written { path: path.to_owned(), old, new: Some(bytes.to_vec()) });
-        Ok(write::replace_user_file(path, bytes)?)
+        Ok(write::user_files::replace_user_file(path, bytes)?)
     }
 
     /// Takes a file away; of a link, the link.
     pub(crate) fn remove(&mut self, path: &Path) -> Result<(), Error> {
-        let aside = write::set_aside(path)?;
+        let aside = write::user_files::set_aside(path)?;
         self.0.push(Change::Removed { path: path.to_owned(), aside });
         Ok(())
     }
@@ -91,7 +92,7 @@ impl Change {
                     return Err(Error::ChangedMeanwhile(path));
                 }
                 match old {
-                    Some(bytes) => Ok(write::replace_user_file(&path, &bytes)?),
+                    Some(bytes) => Ok(write::user_files::replace_user_file(&path, &bytes)?),
                     None => Ok(write::remove(&path)?),
                 }
             }
@@ -99,7 +100,7 @@ impl Change {
             Self::Folder(path) => {
                 // It may hold something else by now, and then it stays.
                 let empty = fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_none());
-                if empty { Ok(write::remove_user_folder(&path)?) } else { Ok(()) }
+                if empty { Ok(write::user_files::remove_user_folder(&path)?) } else { Ok(()) }
             }
         }
     }

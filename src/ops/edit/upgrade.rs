@@ -1,7 +1,7 @@
 //! `upgrade`: resolves extensions again and makes the set live, or leaves both as they were.
 
 use crate::model::name::ProfileName;
-use crate::model::report::SyncReport;
+use crate::model::report::sync::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::sync::lock::{check_upgrade, write};

@@ -16,7 +16,7 @@ use crate::model::digest::Digest;
 use crate::model::fault::FaultKind;
 use crate::model::manifest::edit::EditError;
 use crate::model::name::ExtensionName;
-use crate::model::report::{ExtensionStatus, StepOutcome, SyncReport};
+use crate::model::report::sync::{ExtensionStatus, StepOutcome, SyncReport};
 use crate::model::text::list;
 use crate::store::Error as Store;
 

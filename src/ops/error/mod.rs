@@ -26,7 +26,7 @@ use crate::model::lock::{LockChange, Staleness};
 use crate::model::manifest::edit::EditError;
 use crate::model::name::{ExtensionName, NameError, ProfileName};
 use crate::model::plan::generation::LiveExtension;
-use crate::model::report::SyncReport;
+use crate::model::report::sync::SyncReport;
 use crate::model::text::{count, list, list_by, nearest, shorten};
 use crate::model::toml::problem::Problem;
 use crate::{registry, store};
@@ -389,7 +389,7 @@ fn stale_list(stale: &[(ExtensionName, Staleness)]) -> String {
 }
 
 fn failed_list(report: &SyncReport) -> String {
-    use crate::model::report::ExtensionStatus;
+    use crate::model::report::sync::ExtensionStatus;
     let failed = report.extensions.iter().filter(|extension| extension.status == ExtensionStatus::Failed).count();
     match failed {
         0 => "activating the set".to_owned(),

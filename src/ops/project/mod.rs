@@ -234,7 +234,7 @@ impl Project {
     }
 
     pub(crate) fn write_lock(&self, lock: &Lock) -> Result<(), Error> {
-        Ok(write::replace_user_file(&self.lock_path(), lock.render().as_bytes())?)
+        Ok(write::user_files::replace_user_file(&self.lock_path(), lock.render().as_bytes())?)
     }
 
     /// All that people commit, as far as it is there: the manifest, its drop-ins and the lock, each under the name that it

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::model::bounds::MAX_FILE;
-use crate::model::reference::RegistryHost;
+use crate::model::reference::host::RegistryHost;
 use crate::model::registries::{Registries, RegistryPattern};
 use crate::model::report::registry::{Access, Credentials, LoginReport, LogoutReport, RegistryReport};
 use crate::ops::context::Context;
@@ -60,7 +60,7 @@ pub fn login(context: &Context, host: &RegistryHost, user: &str, password: &Secr
     if let Some(folder) = path.parent() {
         write::create_folder(folder)?;
     }
-    write::replace_private_user_file(&path, file.render().as_bytes())?;
+    write::user_files::replace_private_user_file(&path, file.render().as_bytes())?;
     let place = place(&path, helper);
     let first = first_place(context, host)?.filter(|first| *first != place);
     let hidden_by = first.map(|first| first.to_string());
@@ -82,7 +82,7 @@ pub fn logout(context: &Context, host: &RegistryHost) -> Result<LogoutReport, Er
         removed = Some(place(&path, Some(helper)));
     }
     if file.remove(host) {
-        write::replace_private_user_file(&path, file.render().as_bytes())?;
+        write::user_files::replace_private_user_file(&path, file.render().as_bytes())?;
         removed = removed.or(Some(place(&path, None)));
     }
     let left = first_place(context, host)?;

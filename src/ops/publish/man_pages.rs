@@ -10,9 +10,9 @@ use crate::store::write;
 /// # Errors
 /// [`Error::Store`] if one cannot be written.
 pub fn write(folder: &Path, pages: &[(String, Vec<u8>)]) -> Result<(), Error> {
-    write::create_user_folder(folder)?;
+    write::user_files::create_user_folder(folder)?;
     for (name, bytes) in pages {
-        write::put_user_file(&folder.join(name), bytes)?;
+        write::user_files::put_user_file(&folder.join(name), bytes)?;
     }
     Ok(())
 }

@@ -76,21 +76,21 @@ fn write_layout(folder: &Path, push: &Push, package: &Package) -> Result<bool, E
     let marker = folder.join("oci-layout");
     let marked = read_file(&marker, MAX_MANIFEST)?;
     marked.as_ref().map_or(Ok(()), |bytes| layout::check_marker(folder, bytes))?;
-    if marked.is_none() && !write::is_empty_or_absent(folder)? {
+    if marked.is_none() && !write::user_files::is_empty_or_absent(folder)? {
         let why = "it has other files, and no `oci-layout`".to_owned();
         return Err(Registry::NotALayout { path: folder.to_owned(), why }.into());
     }
     let Some(index) = index else { return Ok(false) };
     let blobs = folder.join("blobs").join("sha256");
-    write::create_user_folder(folder)?;
+    write::user_files::create_user_folder(folder)?;
     // The marker comes first: with it, what an interrupted push has left is a layout, and can be gone on with.
     if marked.is_none() {
-        write::put_user_file(&marker, MARKER.as_bytes())?;
+        write::user_files::put_user_file(&marker, MARKER.as_bytes())?;
     }
-    write::create_user_folder(&blobs)?;
+    write::user_files::create_user_folder(&blobs)?;
     for blob in package.blobs().into_iter().chain([&package.manifest]) {
-        write::put_user_file(&blobs.join(Digest::of(blob).hex()), blob)?;
+        write::user_files::put_user_file(&blobs.join(Digest::of(blob).hex()), blob)?;
     }
-    write::put_user_file(&path, &index)?;
+    write::user_files::put_user_file(&path, &index)?;
     Ok(true)
 }

@@ -44,9 +44,9 @@ pub fn write(folder: &Path) -> Result<WitReport, Error> {
             None => missing.push((path, text)),
         }
     }
-    write::create_user_folder(folder)?;
+    write::user_files::create_user_folder(folder)?;
     for (path, text) in &missing {
-        write::create_user_file(path, text.as_bytes())?;
+        write::user_files::create_user_file(path, text.as_bytes())?;
     }
     let files = missing.iter().map(|(path, _)| path.display().to_string());
     Ok(WitReport { files: files.collect(), text: None })

@@ -8,7 +8,7 @@ use crate::host::grants::needed;
 use crate::model::capability::shown;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::LiveExtension;
-use crate::model::report::{CodeState, ImportReport, InfoReport, ListReport, ListedExtension};
+use crate::model::report::extension::{CodeState, ImportReport, InfoReport, ListReport, ListedExtension};
 use crate::ops::context::User;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::read_policy;

@@ -71,7 +71,8 @@ impl SecretWrite for SecretsFile {
         let mut document = self.document.lock().unwrap_or_else(PoisonError::into_inner);
         let mut changed = document.clone();
         set(&mut changed, name, value)?;
-        write::replace_user_file(&self.path, changed.to_string().as_bytes()).map_err(|error| error.to_string())?;
+        write::user_files::replace_user_file(&self.path, changed.to_string().as_bytes())
+            .map_err(|error| error.to_string())?;
         *document = changed;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! `diff`: what `lock` and `sync` would change, without changing it.
 
 use crate::model::name::ProfileName;
-use crate::model::report::DiffReport;
+use crate::model::report::sync::DiffReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::sync;

@@ -18,7 +18,7 @@ use crate::model::plan::{Candidate, Origin, Plan};
 use crate::model::reference::OciReference;
 use crate::model::registries::Registries;
 use crate::model::report::event::Event;
-use crate::model::report::{LockOutcome, LockReport, UpToDate};
+use crate::model::report::sync::{LockOutcome, LockReport, UpToDate};
 use crate::model::version::{Requirement, passed_over};
 use crate::ops::context::Context;
 use crate::ops::error::Error;

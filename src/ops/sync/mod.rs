@@ -25,7 +25,7 @@ use crate::model::plan::generation::{Generation, LiveExtension};
 use crate::model::plan::inventory::Inventory;
 use crate::model::plan::{Plan, Reason};
 use crate::model::report::event::Event;
-use crate::model::report::{
+use crate::model::report::sync::{
     ExtensionReport, ExtensionStatus, LockOutcome, LockReport, StepOutcome, StepReport, SyncOutcome, SyncReport,
     UpToDate,
 };

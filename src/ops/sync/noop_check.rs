@@ -13,7 +13,7 @@ use crate::model::capability::Capability;
 use crate::model::engine_key::{EngineKey, EngineKeys};
 use crate::model::manifest::{ComponentSource, Extension, Manifest};
 use crate::model::plan::generation::LiveExtension;
-use crate::model::report::UpToDate;
+use crate::model::report::sync::UpToDate;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::policy_files;

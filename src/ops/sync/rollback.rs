@@ -5,7 +5,7 @@ use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::Generation;
 use crate::model::plan::inventory::{Held, Inventory};
 use crate::model::plan::{Action, Plan};
-use crate::model::report::SyncReport;
+use crate::model::report::sync::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{check_live_sources, read_policy};

@@ -113,7 +113,7 @@ impl Garbage {
         for folder in &self.folders {
             // Whatever else is in it stays, and so does the folder then.
             let _ = write::sweep(folder);
-            let _ = write::remove_user_folder(folder);
+            let _ = write::user_files::remove_user_folder(folder);
         }
         for engine in engine_folders(&paths.codes())?.into_iter().chain(engine_folders(&paths.functions())?) {
             let _ = write::sweep(&engine);

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
-use crate::model::report::UpToDate;
+use crate::model::report::sync::UpToDate;
 use crate::store::owner;
 use crate::store::paths::StorePaths;
 use crate::store::trusted_files::open_trusted;

@@ -13,7 +13,9 @@ const MAX_TEST_LINES: usize = 600;
 /// The files of the tests and benchmarks with their text, by their path.
 fn tests() -> BTreeMap<String, String> {
     let of = |folder: &'static str| {
-        files_below(&format!("../tests/{folder}"), "rs").into_iter().map(move |(file, text)| (format!("tests/{folder}/{file}"), text))
+        files_below(&format!("../tests/{folder}"), "rs")
+            .into_iter()
+            .map(move |(file, text)| (format!("tests/{folder}/{file}"), text))
     };
     of("suite").chain(of("bench")).collect()
 }

@@ -20,7 +20,7 @@ use sesame::host::values::Syntax;
 use sesame::model::capability::{Capability, Grant, Grants, add};
 use sesame::model::manifest::Limits;
 use sesame::model::name::ExtensionName;
-use sesame::model::report::CallOutcome;
+use sesame::model::report::extension::CallOutcome;
 use sesame::ops::context::Interrupt;
 use sesame::ops::error::Error;
 use sesame::ops::project::Project;

@@ -14,7 +14,7 @@ use crate::cli::render::style::Style;
 use crate::cli::render::table::table;
 use crate::cli::terminal::environment::Environment;
 use sesame::model::name::ExtensionName;
-use sesame::model::report::InfoReport;
+use sesame::model::report::extension::InfoReport;
 use sesame::model::text::{escape, size};
 use sesame::ops::query::list::info;
 

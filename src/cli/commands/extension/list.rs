@@ -8,7 +8,7 @@ use crate::cli::render::failure::Failure;
 use crate::cli::render::json::Data;
 use crate::cli::render::table::headed_table;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::report::{CodeState, ListReport};
+use sesame::model::report::extension::{CodeState, ListReport};
 use sesame::model::text::{escape, size};
 use sesame::ops::query::list::list;
 

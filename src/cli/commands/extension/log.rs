@@ -11,7 +11,7 @@ use crate::cli::render::json::Data;
 use crate::cli::terminal::environment::Environment;
 use crate::cli::terminal::output::Verbosity;
 use sesame::model::name::ExtensionName;
-use sesame::model::report::LogReport;
+use sesame::model::report::extension::LogReport;
 use sesame::ops::run::active::log;
 
 #[derive(Debug, Clone, Args)]

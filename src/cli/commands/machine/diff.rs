@@ -9,7 +9,7 @@ use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::lock_text;
 use crate::cli::render::plan::steps;
 use sesame::model::name::ProfileName;
-use sesame::model::report::DiffReport;
+use sesame::model::report::sync::DiffReport;
 use sesame::model::text::count;
 use sesame::ops::sync::diff::diff;
 use sesame::ops::sync::options::Ownership;

@@ -8,7 +8,7 @@ use crate::cli::render::active_set::{active_change, live_set, summary};
 use crate::cli::render::failure::Failure;
 use crate::cli::render::json::Data;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::report::{SyncOutcome, SyncReport};
+use sesame::model::report::sync::{SyncOutcome, SyncReport};
 use sesame::ops::sync::rollback::rollback;
 
 #[derive(Debug, Clone, Args)]

@@ -9,8 +9,8 @@ use crate::cli::render::failure::Failure;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::fits;
-use sesame::model::report::UpToDate;
 use sesame::model::report::status::{Between, Difference, StatusReport};
+use sesame::model::report::sync::UpToDate;
 use sesame::model::text::escape;
 use sesame::ops::query::status::{Remote, status};
 

@@ -17,7 +17,7 @@ use sesame::model::function_cache::FunctionCounts;
 use sesame::model::lock::LockChange;
 use sesame::model::name::ProfileName;
 use sesame::model::report::cache::CacheSizes;
-use sesame::model::report::{LockOutcome, SyncOutcome, SyncReport};
+use sesame::model::report::sync::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::model::text::{count, size};
 use sesame::ops::maintain::gc;
 use sesame::ops::sync::options::{LockPolicy, Mode, Ownership, SyncOptions};

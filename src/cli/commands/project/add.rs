@@ -9,7 +9,7 @@ use crate::cli::render::edit::installed;
 use crate::cli::render::failure::Failure;
 use crate::cli::render::json::Data;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::reference::Named;
+use sesame::model::reference::named::Named;
 use sesame::ops::edit::install::{Origin, Place};
 
 use super::new_extension::{NewExtensionOptions, origin, then};

@@ -11,7 +11,7 @@ use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::{lock_change, lock_text, merged};
 use crate::cli::render::style::Style;
 use sesame::model::name::ExtensionName;
-use sesame::model::report::{LockOutcome, LockReport};
+use sesame::model::report::sync::{LockOutcome, LockReport};
 use sesame::model::text::{count, escape};
 use sesame::ops::sync::lock::lock;
 use sesame::ops::sync::options::{Mode, Upgrade};

@@ -11,7 +11,7 @@ use crate::cli::render::failure::Failure;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use sesame::model::name::ExtensionName;
-use sesame::model::report::{RemoveReport, Removed};
+use sesame::model::report::extension::{RemoveReport, Removed};
 use sesame::model::text::escape;
 use sesame::ops::edit::install::remove;
 

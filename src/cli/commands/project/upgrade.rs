@@ -12,7 +12,7 @@ use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::{lock_change, merged, to_be_committed};
 use crate::cli::render::style::Style;
 use sesame::model::name::ExtensionName;
-use sesame::model::report::{LockOutcome, SyncOutcome, SyncReport};
+use sesame::model::report::sync::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::ops::edit::upgrade::upgrade;
 use sesame::ops::sync::options::Upgrade as Names;
 

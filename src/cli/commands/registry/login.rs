@@ -11,7 +11,7 @@ use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::output::{Output, Verbosity};
 use crate::cli::terminal::prompt::{hidden_line, line};
-use sesame::model::reference::RegistryHost;
+use sesame::model::reference::host::RegistryHost;
 use sesame::model::report::registry::LoginReport;
 use sesame::model::text::escape;
 use sesame::ops::context::Interrupt;

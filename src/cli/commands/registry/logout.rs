@@ -7,7 +7,7 @@ use crate::cli::options::ResourceOptions;
 use crate::cli::render::failure::Failure;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
-use sesame::model::reference::RegistryHost;
+use sesame::model::reference::host::RegistryHost;
 use sesame::model::report::registry::LogoutReport;
 use sesame::model::text::escape;
 use sesame::ops::publish::login::logout;

@@ -6,6 +6,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the one writer, which opens what it writes")]
 
+pub mod user_files;
+
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -18,7 +20,7 @@ use super::error::Error;
 const LINKS: usize = 16;
 
 /// How the names of files under way begin.
-const UNFINISHED: &str = ".sesame-unfinished-";
+pub(crate) const UNFINISHED: &str = ".sesame-unfinished-";
 
 /// Opens no link at the end of a path.
 const NOFOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
@@ -37,12 +39,6 @@ pub enum Durability {
 /// Creates a folder and what it lacks above, each with mode 0700.
 pub fn create_folder(path: &Path) -> Result<(), Error> {
     create_missing(path, Some(0o700)).map(drop)
-}
-
-/// Creates a folder of the user's and what it lacks above, with the modes of ordinary folders. Gives those that were
-/// created, the outermost first.
-pub fn create_user_folder(path: &Path) -> Result<Vec<PathBuf>, Error> {
-    create_missing(path, None)
 }
 
 /// `mode` is that of an ordinary new folder, after the umask, where none is given.
@@ -115,76 +111,6 @@ pub fn replace(target: &Path, bytes: &[&[u8]], durability: Durability) -> Result
     replace_with_mode(target, bytes, Some(READ_ONLY), durability)
 }
 
-/// Replaces a file of the user's, such as `sesame.lock`, in one step. A link is followed; the mode is kept, and
-/// is that of an ordinary new file where there was none.
-pub fn replace_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let target = followed(path);
-    let _ = sweep(&parent(&target));
-    replace_with_mode(&target, &[bytes], mode(&target), Durability::Synced)
-}
-
-/// The same for a file that is to hold secrets: nobody else can read it, whatever its mode was.
-pub fn replace_private_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let target = followed(path);
-    let private = mode(&target).unwrap_or(0o600) & 0o600;
-    replace_with_mode(&target, &[bytes], Some(private), Durability::Synced)
-}
-
-/// Writes a file into a folder that may be somebody else's work, in one step. A link that stands there is replaced, not
-/// followed.
-pub fn put_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    replace_with_mode(path, &[bytes], None, Durability::Synced)
-}
-
-/// Creates a file of the user's that must not exist yet.
-pub fn create_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::io("create", path))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io("write", path))?;
-    sync_parent(path)
-}
-
-/// Whether a folder holds nothing, or is not there.
-pub fn is_empty_or_absent(path: &Path) -> Result<bool, Error> {
-    match fs::read_dir(path) {
-        Ok(mut entries) => Ok(entries.next().is_none()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(Error::io("read the folder", path)(error)),
-    }
-}
-
-/// A file of the user's that was moved aside, or a link. If its process is killed, [`sweep`] removes it.
-#[derive(Debug)]
-pub struct Aside {
-    path: PathBuf,
-    /// Locked, as what is under way is.
-    _file: Option<File>,
-}
-
-/// Moves a file of the user's aside; of a link, the link.
-pub fn set_aside(path: &Path) -> Result<Aside, Error> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside =
-        path.with_file_name(format!("{UNFINISHED}removed-{}-{name}", rustix::process::getpid().as_raw_nonzero()));
-    let file = File::open(path).ok().filter(|file| file.try_lock().is_ok());
-    fs::rename(path, &aside).map_err(Error::io("remove", path))?;
-    sync_parent(path)?;
-    Ok(Aside { path: aside, _file: file })
-}
-
-impl Aside {
-    /// Puts it back where it was.
-    pub fn put_back(self, path: &Path) -> Result<(), Error> {
-        fs::rename(&self.path, path).map_err(Error::io("put back", path))?;
-        sync_parent(path)
-    }
-
-    /// Removes it for good.
-    pub fn remove(self) -> Result<(), Error> {
-        remove(&self.path)?;
-        sync_parent(&self.path)
-    }
-}
-
 /// Gives something of the store another name, for good.
 pub fn rename_stored(from: &Path, to: &Path) -> Result<(), Error> {
     fs::rename(from, to).map_err(Error::io("move", from))?;
@@ -198,11 +124,6 @@ pub fn make_private(folder: &Path) -> Result<(), Error> {
     let own = if mode & 0o700 == 0 { 0o700 } else { 0 };
     let mode = Permissions::from_mode(mode & !0o022 | own);
     fs::set_permissions(folder, mode).map_err(Error::io("set the mode of", folder))
-}
-
-/// Removes an empty folder of the user's.
-pub fn remove_user_folder(path: &Path) -> Result<(), Error> {
-    fs::remove_dir(path).map_err(Error::io("remove the folder", path))
 }
 
 /// A folder for what must not reach the store; it is removed with the value.
@@ -220,12 +141,6 @@ pub fn unnamed(folder: &Path) -> Result<File, Error> {
 /// process that was killed has left.
 #[derive(Debug)]
 pub struct Unfinished(tempfile::NamedTempFile);
-
-/// Begins a file of the user's in a folder, with the mode of an ordinary new file.
-pub fn begin_user_file(folder: &Path) -> Result<Unfinished, Error> {
-    let _ = sweep(folder);
-    begin_with_mode(folder, 0o666)
-}
 
 /// Begins a private file in a folder.
 pub fn begin(folder: &Path) -> Result<Unfinished, Error> {
@@ -372,16 +287,6 @@ fn replace_with_mode(target: &Path, bytes: &[&[u8]], mode: Option<u32>, durabili
         file.0.write_all(part).map_err(Error::io("write", target))?;
     }
     file.finish_with_mode(target, mode, durability)
-}
-
-/// Where a link leads in the end.
-fn followed(path: &Path) -> PathBuf {
-    let mut target = path.to_owned();
-    for _ in 0..LINKS {
-        let Ok(link) = fs::read_link(&target) else { break };
-        target = parent(&target).join(link);
-    }
-    target
 }
 
 fn mode(path: &Path) -> Option<u32> {

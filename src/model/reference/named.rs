@@ -1,0 +1,27 @@
+//! What a person names: one revision, or a repository whose newest is meant.
+
+use std::str::FromStr;
+
+use crate::model::reference::{OciReference, OciRepository};
+
+use super::error::ReferenceError;
+
+/// A reference, or only its repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    Revision(OciReference),
+    Repository(OciRepository),
+}
+
+impl FromStr for Named {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        match text.parse() {
+            Err(ReferenceError::NoRevision(_)) if !text.ends_with(':') && !text.contains('@') => {
+                text.parse().map(Self::Repository)
+            }
+            reference => reference.map(Self::Revision),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What `lock`, `sync`, `diff` and the commands that end in a sync did, as data.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::digest::Digest;
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::function_cache::FunctionCounts;
+use crate::model::lock::merge::Choice;
+use crate::model::lock::{LockChange, Staleness};
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::{Action, Origin, Plan, Step};
+
+/// What `lock` did, or would do.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct LockReport {
+    /// The lock file.
+    pub file: String,
+    pub outcome: LockOutcome,
+    /// Why it had to be made again.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub stale: BTreeMap<ExtensionName, Staleness>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<LockChange>,
+    /// What was done about extensions that the sides of a merge do not have alike.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub merged: BTreeMap<ExtensionName, Choice>,
+    /// How many extensions it holds.
+    pub extensions: usize,
+    /// The old and new text of the file, for a diff.
+    #[serde(skip)]
+    pub texts: Option<(String, String)>,
+}
+
+/// How `lock` ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LockOutcome {
+    /// It satisfied the manifest; nothing was asked or written.
+    Satisfied,
+    /// What was resolved again is as it was.
+    Unchanged,
+    /// It was written.
+    Written,
+    /// It would be written.
+    WouldChange,
+}
+
+/// What `sync` did, or would do.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct SyncReport {
+    pub profile: ProfileName,
+    /// The manifest that was synced.
+    pub manifest: String,
+    pub outcome: SyncOutcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock: Option<LockReport>,
+    /// The number of the live generation, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+    /// What changes in the live set, one line each: extensions, grants, limits, config. Empty for a first set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
+    /// Every step of the plan, in its order.
+    pub steps: Vec<StepReport>,
+    /// Every wanted extension, by name.
+    pub extensions: Vec<ExtensionReport>,
+    /// How much of what was compiled was in the function cache; none if nothing was looked for there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub functions: Option<FunctionCounts>,
+}
+
+/// That there was nothing to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpToDate {
+    pub profile: ProfileName,
+    /// The number of the live generation; none for a lock.
+    pub generation: Option<u64>,
+    /// How many extensions there are.
+    pub extensions: usize,
+}
+
+/// How `sync` ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SyncOutcome {
+    /// There was nothing to do.
+    UpToDate,
+    /// Everything of the plan was done.
+    Done,
+    /// Something failed; what was live is still live.
+    Failed,
+    /// Nothing was done; the plan is what would be.
+    Planned,
+}
+
+/// One step of a plan and how it ended.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct StepReport {
+    /// `fetch`, `verify`, `compile`, `activate` or `prune`.
+    pub action: &'static str,
+    pub extensions: Vec<ExtensionName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// `index`, `manifest` or `component`, for a fetch and a verify.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The reference or path that a fetch asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+    pub reason: String,
+    pub outcome: StepOutcome,
+    /// The step as one line for people.
+    #[serde(skip)]
+    pub line: String,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepOutcome {
+    Planned,
+    Done,
+    Failed(Fault),
+    /// Something that it needs failed.
+    Skipped,
+    /// The run was interrupted before.
+    Interrupted,
+}
+
+/// One wanted extension at the end of a run.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct ExtensionReport {
+    pub name: ExtensionName,
+    /// The reference or path.
+    pub source: String,
+    pub component: Digest,
+    pub capabilities: Vec<String>,
+    pub status: ExtensionStatus,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
+}
+
+/// How far an extension came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExtensionStatus {
+    /// It runs in the live generation.
+    Live,
+    /// It is in the store and compiled, but the set was not activated.
+    Ready,
+    /// A step for it failed.
+    Failed,
+    /// The plan has steps for it that were not run.
+    Pending,
+}
+
+impl SyncReport {
+    /// The kind of failure that decides the exit status, if there was one.
+    pub fn worst(&self) -> Option<FaultKind> {
+        let needed = self.steps.iter().filter(|step| step.action != "prune");
+        let kinds = needed.filter_map(|step| match &step.outcome {
+            StepOutcome::Failed(fault) => Some(fault.kind),
+            StepOutcome::Interrupted => Some(FaultKind::Interrupted),
+            _ => None,
+        });
+        kinds.min()
+    }
+}
+
+impl StepReport {
+    /// The report of each step of a plan before it is run.
+    pub fn planned(plan: &Plan) -> Vec<Self> {
+        plan.steps().map(|(_, step)| Self::new(step)).collect()
+    }
+
+    /// What went wrong, if it failed.
+    pub fn fault(&self) -> Option<&Fault> {
+        match &self.outcome {
+            StepOutcome::Failed(fault) => Some(fault),
+            _ => None,
+        }
+    }
+
+    fn new(step: &Step) -> Self {
+        let (digest, role, generation) = match &step.action {
+            Action::Fetch { blob, .. } | Action::Verify { blob } => {
+                (Some(blob.digest), Some(blob.role.to_string()), None)
+            }
+            Action::Compile { component, .. } => (Some(*component), None, None),
+            Action::Activate { generation, .. } | Action::Rollback { generation, .. } => {
+                (None, None, Some(*generation))
+            }
+            Action::Prune { .. } => (None, None, None),
+        };
+        let from = match &step.action {
+            Action::Fetch { origin: Origin::Registry(reference), .. } => Some(reference.to_string()),
+            Action::Fetch { origin: Origin::Path(path), .. } => Some(path.clone()),
+            _ => None,
+        };
+        Self {
+            action: step.action.verb(),
+            extensions: step.extensions.clone(),
+            digest,
+            role,
+            from,
+            generation,
+            reason: step.reason.to_string(),
+            outcome: StepOutcome::Planned,
+            line: step.to_string(),
+        }
+    }
+}
+
+/// What `diff` found.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct DiffReport {
+    pub lock: LockReport,
+    pub sync: SyncReport,
+}
+
+impl DiffReport {
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        matches!(self.lock.outcome, LockOutcome::Satisfied | LockOutcome::Unchanged) && self.sync.steps.is_empty()
+    }
+}
