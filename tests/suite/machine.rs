@@ -6,7 +6,7 @@ use crate::support::sandbox::{Run, Sandbox};
 use sesame::compiler::settings::CompilerSettings;
 use sesame::model::report::doctor::State;
 use sesame::ops::context::Context;
-use sesame::ops::project::Search;
+use sesame::ops::project::search::Search;
 use sesame::ops::query::doctor::doctor;
 
 /// Runs a command under a limit of the shell.

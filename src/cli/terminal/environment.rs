@@ -9,7 +9,7 @@ use etcetera::base_strategy::{BaseStrategy as _, Xdg};
 
 use sesame::model::capability::{Capability, Grant, Scope};
 use sesame::ops::context::User;
-use sesame::ops::project::Search;
+use sesame::ops::project::search::Search;
 use sesame::registry::auth::credentials::CredentialSources;
 use sesame::registry::auth::secret::Secret;
 use sesame::registry::http::timeouts::Timeouts;

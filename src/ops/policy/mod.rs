@@ -2,7 +2,6 @@
 
 pub(crate) mod checks;
 pub mod folder_checks;
-pub(crate) mod links;
 pub mod preopen_rules;
 pub mod preopens;
 pub(crate) mod protected_paths;

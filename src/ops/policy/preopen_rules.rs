@@ -9,9 +9,9 @@ use crate::model::plan::generation::Generation;
 use crate::ops::context::User;
 use crate::ops::error::Error;
 use crate::ops::error::folder::FolderError;
-use crate::ops::policy::links::{canonical, followed};
 use crate::ops::policy::protected_paths::{OnUnreadable, ProtectedPaths, active_generations};
 use crate::ops::project::Project;
+use crate::ops::project::links::{canonical, followed};
 use crate::store::paths::StorePaths;
 
 /// Folders of the system through which a guest could reach into processes and devices.

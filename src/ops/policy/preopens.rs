@@ -10,8 +10,7 @@ use crate::host::state::Folder;
 use crate::model::capability::{Capability, Grants};
 use crate::ops::error::folder::FolderError;
 use crate::ops::policy::preopen_rules::{PreopenRules, named, refusal};
-
-use super::links::canonical;
+use crate::ops::project::links::canonical;
 
 /// The folders that `grants` name. One that is granted for both reading and writing is there once. None may lie in one
 /// that is granted for writing: whoever writes there could put a link in its place.

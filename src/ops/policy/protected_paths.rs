@@ -15,11 +15,11 @@ use crate::ops::context::User;
 use crate::ops::error::Error;
 use crate::ops::project::Project;
 use crate::ops::project::files::read_file;
+use crate::ops::project::links::followed;
 use crate::store::paths::StorePaths;
 use crate::store::{self, generations};
 
 use super::checks::{policy_files, read_policies};
-use super::links::followed;
 
 /// The most that is read of a `.git` that is a file, in bytes.
 const GIT_FILE: u64 = 4 << 10;

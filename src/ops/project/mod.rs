@@ -1,11 +1,13 @@
 //! The files of a person's project: finding `sesame.toml`, reading it, its drop-ins, its lock and local components.
 
 pub(crate) mod files;
+pub mod ownership;
+pub mod search;
+pub(crate) mod links;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::model::digest::Digest;
@@ -14,12 +16,14 @@ use crate::model::lock::Lock;
 use crate::model::lock::merge::{Merged, merge, sides};
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::ops::project::ownership::{check_component_owner, check_owner};
 use crate::store::write;
 use crate::user_files;
 
-use super::error::{Error, Foreign};
-use super::policy::links::canonical;
+use super::error::Error;
+
 use files::{ComponentFile, hash_component, read_file};
+use links::canonical;
 
 /// The name of the manifest.
 pub const MANIFEST: &str = "sesame.toml";
@@ -27,21 +31,6 @@ pub const MANIFEST: &str = "sesame.toml";
 pub const LOCK: &str = "sesame.lock";
 /// The folder of drop-in manifests, beside the manifest.
 pub const DROP_INS: &str = "extensions";
-
-/// Where to look for a manifest.
-#[derive(Debug, Clone, Default)]
-pub struct Search {
-    /// What the command line names; a folder stands for the manifest in it.
-    pub named: Option<PathBuf>,
-    /// What `$SESAME_MANIFEST` names.
-    pub environment: Option<PathBuf>,
-    /// The folder to start from, absolute.
-    pub start: PathBuf,
-    /// The folder above which nothing is looked for.
-    pub home: Option<PathBuf>,
-    /// `$XDG_CONFIG_HOME/pds`
-    pub configuration: PathBuf,
-}
 
 /// A manifest that was found, and the folder that everything is relative to.
 #[derive(Debug, Clone)]
@@ -55,95 +44,6 @@ pub struct Project {
 }
 
 impl Project {
-    /// Finds the manifest: named, in the environment, in the start folder or above it, in the user's configuration.
-    ///
-    /// # Errors
-    /// [`Error::NoManifest`] lists where it looked; [`Error::ForeignFile`] if one that was come across belongs to
-    /// another user.
-    pub fn find(search: &Search) -> Result<Self, Error> {
-        if let Some(named) = search.named.as_ref().or(search.environment.as_ref()) {
-            // Without the `.` in the middle of it.
-            let path: PathBuf = search.start.join(named).components().collect();
-            let path = if path.is_dir() { path.join(MANIFEST) } else { path };
-            // Whatever else has that name is told when it is read.
-            return if path.symlink_metadata().is_ok() {
-                Self::at(&path, &search.start, true)
-            } else {
-                Err(Error::NoSuchManifest(path))
-            };
-        }
-        let mut looked = Vec::new();
-        let device = fs::metadata(&search.start).map(|metadata| metadata.dev()).ok();
-        for folder in search.start.ancestors() {
-            let metadata = fs::metadata(folder).ok();
-            if metadata.map(|metadata| metadata.dev()) != device {
-                break;
-            }
-            let path = folder.join(MANIFEST);
-            if path.symlink_metadata().is_ok() {
-                check_owner(&path, &path)?;
-                return Self::at(&path, &search.start, false);
-            }
-            looked.push(path);
-            if search.home.as_deref() == Some(folder) {
-                break;
-            }
-        }
-        let own = search.configuration.join(MANIFEST);
-        if own.symlink_metadata().is_ok() {
-            return Self::at(&own, &search.start, false);
-        }
-        looked.push(own);
-        Err(Error::NoManifest { looked })
-    }
-
-    /// Finds the manifest, or takes the place of the user's own, where none is yet.
-    ///
-    /// # Errors
-    /// As [`find`](Self::find), but for there being none.
-    pub fn find_or_own(search: &Search) -> Result<Self, Error> {
-        match Self::find(search) {
-            Err(Error::NoManifest { .. }) => Ok(Self::own(search)),
-            found => found,
-        }
-    }
-
-    /// The place of a manifest, whether one is there or not: the one that is named, or the user's own.
-    pub fn named_or_own(search: &Search) -> Self {
-        let Some(named) = search.named.as_ref().or(search.environment.as_ref()) else {
-            return Self::own(search);
-        };
-        let path: PathBuf = search.start.join(named).components().collect();
-        let is_file = path.is_file() || !path.is_dir() && path.extension().is_some_and(|extension| extension == "toml");
-        let path = if is_file { path } else { path.join(MANIFEST) };
-        let folder = canonical(path.parent().unwrap_or(&path));
-        let shown = named.parent().filter(|_| is_file).unwrap_or(named).to_owned();
-        let manifest = folder.join(path.file_name().unwrap_or(MANIFEST.as_ref()));
-        Self { manifest, shown, folder, trusted: true }
-    }
-
-    /// The place of the user's own manifest.
-    fn own(search: &Search) -> Self {
-        // As later runs will know it, links followed.
-        let folder = canonical(&search.configuration);
-        Self { manifest: folder.join(MANIFEST), shown: search.configuration.clone(), folder, trusted: false }
-    }
-
-    /// The project of a manifest that made a generation, whether it is still there or not. Who made it live answered for
-    /// its files.
-    pub(crate) fn of_generation(manifest: &Path) -> Self {
-        let folder = manifest.parent().unwrap_or(manifest).to_owned();
-        Self { manifest: manifest.to_owned(), shown: folder.clone(), folder, trusted: true }
-    }
-
-    fn at(path: &Path, start: &Path, trusted: bool) -> Result<Self, Error> {
-        let folder = path.parent().unwrap_or(path);
-        let canonical = fs::canonicalize(folder).map_err(|source| Error::Read { path: folder.to_owned(), source })?;
-        let shown = folder.strip_prefix(start).unwrap_or(folder).to_owned();
-        let name = path.file_name().unwrap_or(MANIFEST.as_ref());
-        Ok(Self { manifest: canonical.join(name), folder: canonical, shown, trusted })
-    }
-
     /// Whether the person named the manifest, and answers for its files.
     pub(crate) fn is_trusted(&self) -> bool {
         self.trusted
@@ -386,43 +286,6 @@ impl Project {
         }
         Ok(drop_ins)
     }
-}
-
-/// Refuses a file of a project that was come across and not named, unless it is this user's: the file, the link that leads
-/// to it, and the folder that it is in. A link of somebody else, or their folder, would lend them what this user trusts.
-fn check_owner(path: &Path, manifest: &Path) -> Result<(), Error> {
-    check_owners(path, manifest, &[user()])
-}
-
-/// The same for a component, which may also be the system's.
-fn check_component_owner(path: &Path, manifest: &Path) -> Result<(), Error> {
-    check_owners(path, manifest, &[user(), 0])
-}
-
-fn check_owners(path: &Path, manifest: &Path, owners: &[u32]) -> Result<(), Error> {
-    let unread = |source| Error::Read { path: path.to_owned(), source };
-    let foreign = |path: &Path, why| Error::ForeignFile { path: path.to_owned(), why, manifest: manifest.to_owned() };
-    for metadata in [path.symlink_metadata(), fs::metadata(path)] {
-        let owner = metadata.map_err(unread)?.uid();
-        if !owners.contains(&owner) {
-            return Err(foreign(path, Foreign::Owner(owner)));
-        }
-    }
-    let Some(folder) = path.parent() else { return Ok(()) };
-    let metadata = fs::metadata(folder).map_err(|source| Error::Read { path: folder.to_owned(), source })?;
-    if metadata.uid() != user() && metadata.uid() != 0 {
-        return Err(foreign(folder, Foreign::Owner(metadata.uid())));
-    }
-    // Some file systems show every folder of one's own as open. One that is meant for everyone is sticky, as `/tmp`.
-    let is_shared = metadata.uid() != user() || metadata.mode() & 0o1000 != 0;
-    if is_shared && metadata.mode() & 0o002 != 0 {
-        return Err(foreign(folder, Foreign::Open));
-    }
-    Ok(())
-}
-
-fn user() -> u32 {
-    rustix::process::geteuid().as_raw()
 }
 
 /// A little more of a manifest or lock than its limit is enough to refuse it.
