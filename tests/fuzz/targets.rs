@@ -1,7 +1,7 @@
 //! What must hold for any bytes that strangers may hand us, one function for each kind of file. Each says whether it was
 //! taken for one, and panics where something does not hold.
 //!
-//! libFuzzer calls them with what it makes up (`fuzz_targets/`), `tests/suite/fuzz_seeds.rs` with what is in `seeds/`. So
+//! libFuzzer calls them with what it makes up (`fuzz_targets/`), `tests/suite/formats/fuzz_seeds.rs` with what is in `seeds/`. So
 //! this uses the public library alone.
 
 use std::borrow::Cow;

@@ -1,9 +1,9 @@
 //! The files of a person's project: finding `sesame.toml`, reading it, its drop-ins, its lock and local components.
 
 pub(crate) mod files;
+pub(crate) mod links;
 pub mod ownership;
 pub mod search;
-pub(crate) mod links;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,6 @@ use crate::store::write;
 use crate::user_files;
 
 use super::error::Error;
-
 use files::{ComponentFile, hash_component, read_file};
 use links::canonical;
 

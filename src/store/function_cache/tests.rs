@@ -1,7 +1,8 @@
 //! The tests of the function cache.
 
-use super::*;
 use crate::store::key;
+
+use super::*;
 
 const BOUND: u64 = 1 << 20;
 
@@ -36,11 +37,7 @@ fn compile(cache: &Arc<FunctionCache>, number: u8, functions: std::ops::Range<u3
 }
 
 /// One run that compiles one component.
-fn run(
-    store: &(tempfile::TempDir, StorePaths, Key),
-    number: u8,
-    functions: std::ops::Range<u32>,
-) -> FunctionCounts {
+fn run(store: &(tempfile::TempDir, StorePaths, Key), number: u8, functions: std::ops::Range<u32>) -> FunctionCounts {
     let cache = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
     let counts = compile(&cache, number, functions, 100);
     cache.close().unwrap();
@@ -282,7 +279,6 @@ fn two_processes_and_one_that_was_killed_do_no_harm() {
     two.close().unwrap();
     drop(three);
     assert_eq!(run(&store, 3, 0..20).found, 20);
-    let names =
-        std::fs::read_dir(store.1.functions_of(&engine(1))).unwrap().flatten().map(|entry| entry.file_name());
+    let names = std::fs::read_dir(store.1.functions_of(&engine(1))).unwrap().flatten().map(|entry| entry.file_name());
     assert!(names.into_iter().all(|name| name.to_string_lossy().ends_with(".pack")));
 }

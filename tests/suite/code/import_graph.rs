@@ -26,7 +26,7 @@ pub fn imports(sources: &BTreeMap<String, String>) -> BTreeSet<Import> {
     for root in ["lib", "main"] {
         let file = format!("{root}.rs");
         if sources.contains_key(&file) {
-            tree.add_file(vec![root.to_owned()], &file, "");
+            tree.add_file(vec![root.to_owned()], &file, "", false);
         }
     }
     let mut found = BTreeSet::new();
@@ -100,9 +100,9 @@ struct Tree<'a> {
 
 impl Tree<'_> {
     /// Reads a file whose submodules are in `folder`: empty, or with a slash at its end.
-    fn add_file(&mut self, path: Path, file: &str, folder: &str) {
+    fn add_file(&mut self, path: Path, file: &str, folder: &str, is_test: bool) {
         let parsed = syn::parse_file(&self.sources[file]).unwrap_or_else(|error| panic!("{file}: {error}"));
-        self.add(path, file, folder, &parsed.items, false);
+        self.add(path, file, folder, &parsed.items, is_test);
     }
 
     fn add(&mut self, path: Path, file: &str, folder: &str, items: &[Item], is_test: bool) {
@@ -118,7 +118,7 @@ impl Tree<'_> {
                         let files = [format!("{folder}{name}.rs"), format!("{folder}{name}/mod.rs")];
                         let file = files.iter().find(|file| self.sources.contains_key(*file));
                         let file = file.unwrap_or_else(|| panic!("{files:?} are not there")).clone();
-                        self.add_file(below, &file, &format!("{folder}{name}/"));
+                        self.add_file(below, &file, &format!("{folder}{name}/"), is_test);
                     }
                 }
             } else {

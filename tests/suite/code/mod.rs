@@ -36,8 +36,11 @@ fn top(file: &str) -> &str {
     file.split_once('/').map_or(file, |(folder, _)| folder)
 }
 
-/// The part of a file before its unit tests, without comments.
-fn code(text: &str) -> String {
+/// The part of a file before its unit tests, without comments. A file `tests.rs` has no other.
+fn code(file: &str, text: &str) -> String {
+    if file.ends_with("/tests.rs") {
+        return String::new();
+    }
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
 }

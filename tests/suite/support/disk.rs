@@ -8,8 +8,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::chance::Chance;
 use super::sandbox::{Run, Sandbox};
+use super::seeded_rng::Chance;
 
 /// The calls that a trace needs.
 const CALLS: &str = "openat,write,pwrite64,writev,ftruncate,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,\

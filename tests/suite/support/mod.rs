@@ -2,18 +2,16 @@
 
 pub mod artifact;
 pub mod ca;
-pub mod chance;
 pub mod disk;
 pub mod greeting;
 pub mod host;
 pub mod layout;
 pub mod real_registry;
 pub mod registry;
-mod registry_request;
-mod registry_server;
+pub mod registry_fixture;
 pub mod sandbox;
 pub mod scenario;
-pub mod stage;
+pub mod seeded_rng;
 
 use std::path::PathBuf;
 

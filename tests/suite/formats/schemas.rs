@@ -1,0 +1,98 @@
+//! The committed JSON Schemas: current, and of one mind with the parsers.
+
+use std::fs;
+
+use jsonschema::Validator;
+use serde_json::Value;
+
+use crate::support::sandbox::Sandbox;
+use crate::support::{expect_text, fixture};
+
+use super::invalid_files::entries;
+
+/// The committed schema of a format.
+pub fn validator(name: &str) -> Validator {
+    let path = fixture("../schema").join(schema_file(name));
+    let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    jsonschema::draft7::new(&schema).unwrap()
+}
+
+fn schema_file(name: &str) -> String {
+    if name.ends_with(".json") { name.to_owned() } else { format!("{name}.json") }
+}
+
+fn as_json(text: &str) -> Option<Value> {
+    let table: toml::Table = toml::from_str(text).ok()?;
+    serde_json::to_value(table).ok()
+}
+
+#[test]
+fn the_committed_schemas_are_current() {
+    let sandbox = Sandbox::new();
+    for name in ["sesame.toml", "extension.toml", "sesame.lock", "output.json"] {
+        let printed = sandbox.ok(&["schema", name]).stdout;
+        expect_text(&fixture("../schema").join(schema_file(name)), &printed);
+    }
+}
+
+#[test]
+fn every_good_fixture_validates_and_names_its_schema() {
+    let (manifest, drop_in, lock) = (validator("sesame.toml"), validator("extension.toml"), validator("sesame.lock"));
+    let mut files: Vec<(std::path::PathBuf, &Validator, &str)> = Vec::new();
+    let folders = entries("manifests/valid", "toml").into_iter().chain([fixture("demo")]);
+    for path in folders {
+        if path.is_dir() {
+            files.push((path.join("sesame.toml"), &manifest, "sesame.toml"));
+            let drop_ins = fs::read_dir(path.join("extensions")).unwrap();
+            files.extend(drop_ins.map(|entry| (entry.unwrap().path(), &drop_in, "extension.toml")));
+        } else {
+            files.push((path, &manifest, "sesame.toml"));
+        }
+    }
+    files.extend(entries("locks/valid", "lock").into_iter().map(|path| (path, &lock, "sesame.lock")));
+    assert!(files.len() >= 10, "{files:?}");
+    for (path, validator, name) in files {
+        let text = fs::read_to_string(&path).unwrap();
+        let errors: Vec<String> =
+            validator.iter_errors(&as_json(&text).unwrap()).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{}: {errors:?}", path.display());
+        let named = text.lines().next().and_then(|line| line.strip_prefix("#:schema ")).unwrap_or_default();
+        let target = path.parent().unwrap().join(named).canonicalize();
+        let target = target.unwrap_or_else(|error| panic!("{} names `{named}`: {error}", path.display()));
+        assert!(target.ends_with(format!("schema/{}", schema_file(name))), "{}", target.display());
+    }
+}
+
+/// Bad fixtures whose fault is between two places of a file, which no schema can tell.
+const BEYOND_A_SCHEMA: [&str; 9] = [
+    "config-set-twice",
+    "mirrors-only-without-mirrors",
+    "name-twice",
+    "not-sorted",
+    "one-provenance-two-components",
+    "reference-bad-port",
+    "registry-ca-and-insecure",
+    "registry-with-scheme",
+    "version-disagrees",
+];
+
+#[test]
+fn a_bad_fixture_that_a_schema_can_tell_does_not_validate() {
+    let mut told = 0;
+    for (folder, ending, schema) in
+        [("manifests/invalid", "toml", "sesame.toml"), ("locks/invalid", "lock", "sesame.lock")]
+    {
+        let validator = validator(schema);
+        for path in entries(folder, ending).into_iter().filter(|path| path.is_file()) {
+            let Some(document) = fs::read_to_string(&path).ok().and_then(|text| as_json(&text)) else { continue };
+            let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+            if BEYOND_A_SCHEMA.contains(&stem.as_str()) {
+                assert!(validator.is_valid(&document), "a schema can tell {} after all", path.display());
+            } else {
+                assert!(!validator.is_valid(&document), "no schema tells {}", path.display());
+                told += 1;
+            }
+        }
+    }
+    assert!(told >= 30, "{told}");
+}

@@ -1,0 +1,7 @@
+//! Running extensions.
+
+mod call;
+mod hostile;
+mod load;
+mod machine;
+mod values;

@@ -1,0 +1,4 @@
+//! Times and counts.
+
+mod figures;
+mod instructions;

@@ -1,0 +1,10 @@
+//! Registries: what is asked of them, what they answer, and who gets which credential.
+
+mod credentials;
+mod downloads;
+mod faults;
+mod interoperability;
+mod login;
+mod push;
+mod real_registry;
+mod sources;

@@ -1,0 +1,9 @@
+//! `lock` and `sync`: what they resolve, plan, do and leave.
+
+mod check;
+mod lock;
+pub mod noop_check;
+mod ownership;
+mod plans;
+mod sync;
+mod versions;

@@ -1,0 +1,138 @@
+//! Plans from text: `fixtures/plans/CASE/` holds `sesame.toml`, `sesame.lock`, `inventory.toml`, and the plan that
+//! must come of them, with the order in which its steps become ready.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::support::{expect_text, fixture};
+use sesame::model::digest::Digest;
+use sesame::model::engine_key::{EngineKey, EngineKeys, Metering};
+use sesame::model::lock::Lock;
+use sesame::model::manifest::{Manifest, ManifestSource};
+use sesame::model::name::ProfileName;
+use sesame::model::plan::generation::Generation;
+use sesame::model::plan::inventory::{Held, Inventory};
+use sesame::model::plan::schedule::{Outcome, Schedule};
+use sesame::model::plan::{Action, Candidate, Origin, Plan};
+
+/// What a case's store holds. Digests are those of the lock.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Stock {
+    blobs: Vec<Digest>,
+    /// Why each cannot be used.
+    damaged_blobs: BTreeMap<String, String>,
+    code: Vec<Digest>,
+    metered_code: Vec<Digest>,
+    damaged_code: BTreeMap<String, String>,
+    other_code: Vec<Digest>,
+    generations: BTreeSet<u64>,
+    /// The live generation is what the lock and manifest say (`same`), or that with no extensions (`other`).
+    live: Option<String>,
+    /// Steps to fail when the schedule is played, by the beginning of their line.
+    fail: Vec<String>,
+}
+
+fn key(metering: Metering) -> EngineKey {
+    EngineKey::new(if metering == Metering::Metered { [2; 16] } else { [1; 16] })
+}
+
+fn case(path: &Path) -> (Lock, Generation, Inventory, Stock) {
+    let read = |name: &str| fs::read(path.join(name)).unwrap();
+    let source = ManifestSource { file: "sesame.toml".into(), folder: "/".into(), bytes: read("sesame.toml") };
+    let manifest = Manifest::parse(&source, &[]).unwrap();
+    let lock = Lock::parse("sesame.lock", &read("sesame.lock")).unwrap();
+    let target = Generation::describe(&ProfileName::default(), "/sesame.toml", &manifest, &lock);
+    let stock: Stock = toml::from_str(&String::from_utf8(read("inventory.toml")).unwrap()).unwrap();
+    let damaged = |map: &BTreeMap<String, String>| -> Vec<(Digest, Held)> {
+        map.iter().map(|(digest, why)| (digest.parse().unwrap(), Held::Damaged(why.clone()))).collect()
+    };
+    let good =
+        |digests: &[Digest]| -> Vec<(Digest, Held)> { digests.iter().map(|digest| (*digest, Held::Good)).collect() };
+    let code = |held: Vec<(Digest, Held)>, metering| {
+        held.into_iter().map(move |(digest, held)| ((digest, key(metering)), held))
+    };
+    let live = stock.live.as_deref().map(|live| {
+        let mut generation = target.clone();
+        if live != "same" {
+            generation.extensions.clear();
+        }
+        (*stock.generations.last().unwrap(), generation)
+    });
+    let inventory = Inventory {
+        blobs: good(&stock.blobs).into_iter().chain(damaged(&stock.damaged_blobs)).collect(),
+        code: code(good(&stock.code), Metering::Unmetered)
+            .chain(code(damaged(&stock.damaged_code), Metering::Unmetered))
+            .chain(code(good(&stock.metered_code), Metering::Metered))
+            .collect(),
+        other_code: stock.other_code.iter().copied().collect(),
+        engines: EngineKeys { unmetered: Some(key(Metering::Unmetered)), metered: Some(key(Metering::Metered)) },
+        live,
+        generations: stock.generations.clone(),
+    };
+    (lock, target, inventory, stock)
+}
+
+/// Plays a plan's schedule; each round is what became ready, and after it what was skipped.
+fn play(plan: &Plan, fail: &[String]) -> String {
+    let mut schedule = Schedule::new(plan, 8);
+    let mut text = String::new();
+    while !schedule.is_done() {
+        let ready = schedule.take_ready();
+        assert!(!ready.is_empty(), "the schedule is stuck:\n{plan}");
+        writeln!(text, "then").unwrap();
+        for id in ready {
+            let line = plan.step(id).to_string();
+            let fails = fail.iter().any(|start| line.starts_with(start.as_str()));
+            writeln!(text, "  {}{line}", if fails { "FAILS " } else { "" }).unwrap();
+            for skipped in schedule.finish(id, if fails { Outcome::Failed } else { Outcome::Done }) {
+                writeln!(text, "    skipped: {}", plan.step(skipped)).unwrap();
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn every_case_gives_its_plan_and_its_order() {
+    let mut paths: Vec<_> = fs::read_dir(fixture("plans")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert!(paths.len() >= 8, "{paths:?}");
+    for path in paths {
+        let (lock, target, inventory, stock) = case(&path);
+        let plan = Plan::for_sync(&target, &lock, &inventory);
+        expect_text(&path.join("plan.txt"), &format!("{plan}\n{}", play(&plan, &stock.fail)));
+    }
+}
+
+#[test]
+fn a_step_comes_after_all_that_it_needs() {
+    for path in fs::read_dir(fixture("plans")).unwrap().map(|entry| entry.unwrap().path()) {
+        let (lock, target, inventory, _) = case(&path);
+        let plan = Plan::for_sync(&target, &lock, &inventory);
+        for (id, _) in plan.steps() {
+            assert!(plan.dependents(id).all(|dependent| dependent > id), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_lock_fetches_and_verifies_each_component_once_and_does_nothing_else() {
+    let candidate = |name: &str, content: &[u8]| Candidate {
+        name: name.parse().unwrap(),
+        component: Digest::of(content),
+        size: 8,
+        origin: Origin::Registry(format!("ghcr.io/org/{name}:1").parse().unwrap()),
+    };
+    let candidates = [candidate("a", b"1"), candidate("b", b"1"), candidate("c", b"2"), candidate("d", b"held")];
+    let blobs = [(Digest::of(b"held"), Held::Good)].into();
+    let plan = Plan::for_lock(&candidates, &Inventory { blobs, ..Inventory::default() });
+    let actions: Vec<(&str, usize)> =
+        plan.steps().map(|(_, step)| (step.action.verb(), step.extensions.len())).collect();
+    assert_eq!(actions, [("fetch", 2), ("verify", 2), ("fetch", 1), ("verify", 1)]);
+    assert!(plan.steps().all(|(_, step)| matches!(step.action, Action::Fetch { .. } | Action::Verify { .. })));
+}
