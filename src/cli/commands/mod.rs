@@ -16,34 +16,34 @@ use sesame::compiler::worker;
 use super::invocation::{CommandOutcome, Invocation};
 use super::options::GlobalOptions;
 use super::render::failure::Failure;
-use bundle::BundleCommand;
-use extension::call::{CALL_HELP, Call};
-use extension::info::Info;
-use extension::install::Install;
-use extension::list::List;
-use extension::log::Log;
-use extension::push::Push;
-use machine::diff::Diff;
-use machine::doctor::Doctor;
-use machine::gc::Gc;
-use machine::generations::Generations;
-use machine::rollback::Rollback;
-use machine::status::Status;
-use machine::sync::Sync;
-use machine::verify::Verify;
-use project::add::Add;
-use project::graph::Graph;
-use project::init::Init;
-use project::lock::Lock;
-use project::outdated::Outdated;
-use project::remove::Remove;
-use project::upgrade::Upgrade;
-use reference::completions::Completions;
-use reference::help::Help;
-use reference::man::Man;
-use reference::schema::Schema;
-use reference::wit::Wit;
-use registry::RegistryCommand;
+use bundle::BundleSubcommand;
+use extension::call::{CALL_HELP, CallCommand};
+use extension::info::InfoCommand;
+use extension::install::InstallCommand;
+use extension::list::ListCommand;
+use extension::log::LogCommand;
+use extension::push::PushCommand;
+use machine::diff::DiffCommand;
+use machine::doctor::DoctorCommand;
+use machine::gc::GcCommand;
+use machine::generations::GenerationsCommand;
+use machine::rollback::RollbackCommand;
+use machine::status::StatusCommand;
+use machine::sync::SyncCommand;
+use machine::verify::VerifyCommand;
+use project::add::AddCommand;
+use project::graph::GraphCommand;
+use project::init::InitCommand;
+use project::lock::LockCommand;
+use project::outdated::OutdatedCommand;
+use project::remove::RemoveCommand;
+use project::upgrade::UpgradeCommand;
+use reference::completions::CompletionsCommand;
+use reference::help::HelpCommand;
+use reference::man::ManCommand;
+use reference::schema::SchemaCommand;
+use reference::wit::WitCommand;
+use registry::RegistrySubcommand;
 
 /// Provisions WebAssembly-component extensions for the Open Sesame desktop host.
 ///
@@ -64,9 +64,9 @@ pub enum Command {
     #[command(flatten)]
     Verb(Verb),
     /// Single extensions: install, list, call, push; and the commands above, for use beside other programs of Open Sesame
-    Extension(LazySubcommand<ExtensionCommand>),
+    Extension(LazySubcommand<ExtensionSubcommand>),
     /// Registries: log in and out, and look how one can be reached
-    Registry(LazySubcommand<RegistryCommand>),
+    Registry(LazySubcommand<RegistrySubcommand>),
     /// Look at components and compile them, for the process that started this one
     #[command(name = CompilerSettings::COMMAND, hide = true)]
     CompileWorker,
@@ -75,68 +75,68 @@ pub enum Command {
 #[derive(Debug, Clone, Subcommand)]
 pub enum Verb {
     /// Write a commented sesame.toml to start from
-    Init(Init),
+    Init(InitCommand),
     /// Add an extension to sesame.toml, lock it and make it live
-    Add(Add),
+    Add(AddCommand),
     /// Take extensions away: from the manifest, the lock and the live set
-    Remove(Remove),
+    Remove(RemoveCommand),
     /// Resolve what sesame.lock does not satisfy, and write it
-    Lock(Lock),
+    Lock(LockCommand),
     /// Make the locked extensions live on this machine
-    Sync(Sync),
+    Sync(SyncCommand),
     /// Show what `lock` and `sync` would change; exits with 1 if anything
-    Diff(Diff),
+    Diff(DiffCommand),
     /// Show where manifest, lock, store, cache and live set differ, and what mends it; exits with 1 if anything does
-    Status(Status),
+    Status(StatusCommand),
     /// List the generations of a live set with what each changed, or delete some
-    Generations(Generations),
+    Generations(GenerationsCommand),
     /// Look at what sesame stands on: folders, manifest, lock, policies, proxies, registries; exits with 1 if anything is wrong
-    Doctor(Doctor),
+    Doctor(DoctorCommand),
     /// Draw what the extensions of the manifest import and export, and what is granted to them
     #[command(alias = "tree")]
-    Graph(Graph),
+    Graph(GraphCommand),
     /// List extensions that have newer versions, and what those would want; exits with 1 if any
-    Outdated(Outdated),
+    Outdated(OutdatedCommand),
     /// Take the newest versions that the manifest allows, and make them live
-    Upgrade(Upgrade),
+    Upgrade(UpgradeCommand),
     /// Make another generation live again, without a network
-    Rollback(Rollback),
+    Rollback(RollbackCommand),
     /// Carry a whole set to a machine without a network, in one archive or folder
-    Bundle(LazySubcommand<BundleCommand>),
+    Bundle(LazySubcommand<BundleSubcommand>),
     /// Look whether everything on the disk is what its name says; exits with 76 if not
-    Verify(Verify),
+    Verify(VerifyCommand),
     /// Throw away what no generation and no lock needs, and what is of no more use in the cache
-    Gc(Gc),
+    Gc(GcCommand),
     /// Print what a shell reads to complete commands, options and the names of extensions
-    Completions(Completions),
+    Completions(CompletionsCommand),
     /// Write manual pages into a folder, for example ~/.local/share/man/man1
-    Man(Man),
+    Man(ManCommand),
     /// Explain a command, or a topic: the formats of files, capabilities, registries, the store
-    Help(Help),
+    Help(HelpCommand),
     /// Print the JSON Schema of a file format
-    Schema(Schema),
+    Schema(SchemaCommand),
     /// Print the WIT interfaces of the host, or write them into a folder
-    Wit(Wit),
+    Wit(WitCommand),
 }
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum ExtensionCommand {
+pub enum ExtensionSubcommand {
     #[command(flatten)]
     Verb(Verb),
     /// Install an extension, or another revision of it: manifest, lock and live set
-    Install(Install),
+    Install(InstallCommand),
     /// List what is live
     #[command(alias = "ls")]
-    List(List),
+    List(ListCommand),
     /// Show one extension: its world, grants, limits, digests
-    Info(Info),
+    Info(InfoCommand),
     /// Show what an extension has printed and logged
-    Log(Log),
+    Log(LogCommand),
     /// Call a function of an extension, or of a component that is not installed
     #[command(after_long_help = CALL_HELP)]
-    Call(Call),
+    Call(CallCommand),
     /// Publish a component's file, to a registry or into a folder in the OCI image layout
-    Push(Push),
+    Push(PushCommand),
 }
 
 impl Command {
@@ -181,10 +181,10 @@ impl Verb {
     }
 }
 
-impl ExtensionCommand {
+impl ExtensionSubcommand {
     fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         match self {
-            Self::Verb(Verb::Help(Help { names })) => invocation.help_below("extension", names),
+            Self::Verb(Verb::Help(HelpCommand { names })) => invocation.help_below("extension", names),
             Self::Verb(verb) => verb.run(invocation),
             Self::Install(command) => command.run(invocation),
             Self::List(command) => command.run(invocation),

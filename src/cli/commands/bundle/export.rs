@@ -15,7 +15,7 @@ use sesame::model::text::{count, escape, size};
 use sesame::ops::bundle::export::export;
 
 #[derive(Debug, Clone, Args)]
-pub struct Export {
+pub struct ExportCommand {
     /// An archive, FILE.tar, or a folder of its own
     #[arg(value_name = "FILE.tar|FOLDER")]
     pub to: PathBuf,
@@ -23,7 +23,7 @@ pub struct Export {
     pub resources: ResourceOptions,
 }
 
-impl Export {
+impl ExportCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let context = invocation.context(&self.resources)?;
         let mut report = export(&context, &Environment::read()?.start.join(&self.to))?;

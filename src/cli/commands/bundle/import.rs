@@ -18,13 +18,13 @@ use crate::cli::terminal::prompt::confirm;
 use sesame::model::report::bundle::ImportReport;
 use sesame::model::report::sync::SyncOutcome;
 use sesame::model::text::{count, escape};
-use sesame::ops::bundle::import::{self, BundleAsks, Existing};
+use sesame::ops::bundle::import::{BundleAsks, Existing, Import, import};
 use sesame::ops::context::Interrupt;
 use sesame::ops::edit::consent::Consent;
 use sesame::ops::project::Project;
 
 #[derive(Debug, Clone, Args)]
-pub struct Import {
+pub struct ImportCommand {
     /// An archive, or a folder
     #[arg(value_name = "FILE.tar|FOLDER")]
     pub bundle: PathBuf,
@@ -40,7 +40,7 @@ pub struct Import {
     pub compile: CompileOptions,
 }
 
-impl Import {
+impl ImportCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let environment = Environment::read()?;
         let project = Project::named_or_own(&environment.search(invocation.globals.manifest.clone()));
@@ -51,7 +51,7 @@ impl Import {
         let existing = if self.replace { Existing::Replace } else { Existing::Keep };
         let profile = self.profile.profile.clone();
         let mut report =
-            import::import(&context, &import::Import { bundle: path, existing, consent: &consent, profile })?;
+            import(&context, &Import { bundle: path, existing, consent: &consent, profile })?;
         report.bundle = self.bundle.display().to_string();
         invocation.report(Data::Import(&report), || words(&report));
         Ok(CommandOutcome::Done)

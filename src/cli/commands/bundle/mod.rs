@@ -8,11 +8,11 @@ use clap::Subcommand;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::render::failure::Failure;
 
-use export::Export;
-use import::Import;
+use export::ExportCommand;
+use import::ImportCommand;
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum BundleCommand {
+pub enum BundleSubcommand {
     /// Explain one of these commands
     #[command(hide = true)]
     Help {
@@ -20,15 +20,15 @@ pub enum BundleCommand {
         names: Vec<String>,
     },
     /// Write manifest, lock and all that the lock needs into one archive or folder
-    Export(Export),
+    Export(ExportCommand),
     /// Make the set of a bundle this machine's and live, without a network
     ///
     /// Its files are written where --manifest or $SESAME_MANIFEST says, and else into ~/.config/pds, whatever is in the
     /// current folder.
-    Import(Import),
+    Import(ImportCommand),
 }
 
-impl BundleCommand {
+impl BundleSubcommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         match self {
             Self::Help { names } => invocation.help_below("bundle", names),

@@ -25,11 +25,11 @@ use sesame::ops::context::Interrupt;
 use sesame::ops::error::Error;
 use sesame::ops::project::Project;
 use sesame::ops::run::active::{Adjustment, Live, StoreLog, Surroundings, file_name};
-use sesame::ops::run::call::{self, call};
+use sesame::ops::run::call::{Call, call};
 use sesame::ops::run::secrets::SecretsFile;
 
 #[derive(Debug, Clone, Args)]
-pub struct Call {
+pub struct CallCommand {
     /// A live extension's name, or a component's file (anything with a `/` or a `.` in it)
     #[arg(value_name = "NAME|FILE.wasm", add = ArgValueCompleter::new(active_names_and_files))]
     pub target: PathBuf,
@@ -62,7 +62,7 @@ pub struct Call {
     pub compile: CompileOptions,
 }
 
-impl Call {
+impl CallCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let (environment, output) = (Environment::read()?, invocation.output);
         let host = self.host_environment(&environment, invocation)?;
@@ -78,7 +78,7 @@ impl Call {
         };
         let syntax = if invocation.globals.json { Syntax::Json } else { Syntax::Wave };
         let (function, arguments) = (self.function.clone(), self.arguments.clone());
-        let report = call(&extension, &name, &call::Call { function, arguments, syntax }, &interrupt)?;
+        let report = call(&extension, &name, &Call { function, arguments, syntax }, &interrupt)?;
         let (data, text) = (Data::Call(&report), report.text.as_deref());
         Ok(match report.outcome {
             CallOutcome::Ok => {

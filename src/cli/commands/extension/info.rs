@@ -19,7 +19,7 @@ use sesame::model::text::{escape, size};
 use sesame::ops::query::list::info;
 
 #[derive(Debug, Clone, Args)]
-pub struct Info {
+pub struct InfoCommand {
     /// The extension's name
     #[arg(add = ArgValueCandidates::new(active_names))]
     pub name: ExtensionName,
@@ -27,7 +27,7 @@ pub struct Info {
     pub profile: ProfileOption,
 }
 
-impl Info {
+impl InfoCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let environment = Environment::read()?;
         let profile = invocation.profile(&environment, &self.profile)?;

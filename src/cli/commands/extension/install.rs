@@ -15,7 +15,7 @@ use sesame::ops::edit::install::{Origin, Place};
 use sesame::ops::edit::transaction::Then;
 
 #[derive(Debug, Clone, Args)]
-pub struct Install {
+pub struct InstallCommand {
     /// registry/principal/scope[:revision[@provenance]]; without a revision, the newest release
     #[arg(required_unless_present = "from_file", conflicts_with = "from_file")]
     pub reference: Option<Named>,
@@ -26,7 +26,7 @@ pub struct Install {
     pub new: NewExtensionOptions,
 }
 
-impl Install {
+impl InstallCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let environment = Environment::read()?;
         let file = Origin::File(environment.start.join(self.from_file.clone().unwrap_or_default()));

@@ -13,12 +13,12 @@ use sesame::model::text::{escape, size};
 use sesame::ops::query::list::list;
 
 #[derive(Debug, Clone, Args)]
-pub struct List {
+pub struct ListCommand {
     #[command(flatten)]
     pub profile: ProfileOption,
 }
 
-impl List {
+impl ListCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let environment = Environment::read()?;
         let report = list(&environment.paths, &invocation.profile(&environment, &self.profile)?)?;

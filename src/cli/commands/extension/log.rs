@@ -15,7 +15,7 @@ use sesame::model::report::extension::LogReport;
 use sesame::ops::run::active::log;
 
 #[derive(Debug, Clone, Args)]
-pub struct Log {
+pub struct LogCommand {
     /// The extension's name
     #[arg(add = ArgValueCandidates::new(active_names))]
     pub name: ExtensionName,
@@ -23,7 +23,7 @@ pub struct Log {
     pub profile: ProfileOption,
 }
 
-impl Log {
+impl LogCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let (name, environment) = (&self.name, Environment::read()?);
         let profile = invocation.profile(&environment, &self.profile)?;

@@ -13,11 +13,11 @@ use crate::cli::terminal::environment::Environment;
 use sesame::model::reference::destination::Destination;
 use sesame::model::report::registry::PushReport;
 use sesame::model::text::{escape, size};
-use sesame::ops::publish::push;
+use sesame::ops::publish::push::{Push, push};
 use sesame::registry::publish::package::Taken;
 
 #[derive(Debug, Clone, Args)]
-pub struct Push {
+pub struct PushCommand {
     /// The component's file
     #[arg(value_name = "FILE.wasm")]
     pub file: PathBuf,
@@ -34,20 +34,20 @@ pub struct Push {
     pub compile: CompileOptions,
 }
 
-impl Push {
+impl PushCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let resources = ResourceOptions { compile: self.compile.clone(), ..ResourceOptions::default() };
         let context = invocation.context_or_own(&resources)?;
         let mut destination = self.destination.clone();
         let start = Environment::read()?.start;
         destination.layout = destination.layout.map(|folder| start.join(folder));
-        let wanted = push::Push {
+        let wanted = Push {
             file: start.join(&self.file),
             destination,
             annotations: self.annotations.iter().cloned().collect(),
             taken: if self.force { Taken::Move } else { Taken::Refuse },
         };
-        let report = push::push(&context, &wanted)?;
+        let report = push(&context, &wanted)?;
         invocation.report(Data::Push(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }

@@ -15,7 +15,7 @@ use sesame::ops::sync::diff::diff;
 use sesame::ops::sync::options::Ownership;
 
 #[derive(Debug, Clone, Args)]
-pub struct Diff {
+pub struct DiffCommand {
     /// The live set to compare with [default: the manifest's, or `default`]
     #[arg(long, value_name = "NAME")]
     pub profile: Option<ProfileName>,
@@ -23,7 +23,7 @@ pub struct Diff {
     pub resources: ResourceOptions,
 }
 
-impl Diff {
+impl DiffCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let context = invocation.context(&self.resources)?;
         let report = diff(&context, self.profile.clone(), Ownership::Adopt)?;

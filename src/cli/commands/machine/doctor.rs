@@ -13,12 +13,12 @@ use sesame::model::text::escape;
 use sesame::ops::query::doctor::doctor;
 
 #[derive(Debug, Clone, Args)]
-pub struct Doctor {
+pub struct DoctorCommand {
     #[command(flatten)]
     pub resources: ResourceOptions,
 }
 
-impl Doctor {
+impl DoctorCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let context = invocation.context_or_own(&self.resources)?;
         let report = doctor(&context, &Environment::read()?.search(invocation.globals.manifest.clone()));

@@ -13,7 +13,7 @@ use sesame::ops::maintain::gc::{self, Scope};
 use sesame::ops::sync::options::Mode;
 
 #[derive(Debug, Clone, Args)]
-pub struct Gc {
+pub struct GcCommand {
     /// Only what can be made again: compiled code and functions of other versions of sesame, and what is over the bound
     #[arg(long)]
     pub cache: bool,
@@ -24,7 +24,7 @@ pub struct Gc {
     pub functions: FunctionCacheOption,
 }
 
-impl Gc {
+impl GcCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let compile = CompileOptions { functions: self.functions.clone(), ..CompileOptions::default() };
         let context = invocation.context_or_own(&ResourceOptions { compile, ..ResourceOptions::default() })?;

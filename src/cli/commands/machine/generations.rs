@@ -14,15 +14,15 @@ use sesame::model::text::{count, escape, time};
 use sesame::ops::query::generations;
 
 #[derive(Debug, Clone, Args)]
-pub struct Generations {
+pub struct GenerationsCommand {
     #[command(flatten)]
     pub profile: ProfileOption,
     #[command(subcommand)]
-    pub command: Option<GenerationsCommand>,
+    pub command: Option<GenerationsSubcommand>,
 }
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum GenerationsCommand {
+pub enum GenerationsSubcommand {
     /// Delete generations, but never the live one
     Delete {
         /// Their numbers
@@ -33,7 +33,7 @@ pub enum GenerationsCommand {
     },
 }
 
-impl Generations {
+impl GenerationsCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let environment = Environment::read()?;
         match &self.command {
@@ -42,7 +42,7 @@ impl Generations {
                 let report = generations::list(&environment.paths, &profile)?;
                 invocation.answer(Data::Generations(&report), || words(&report));
             }
-            Some(GenerationsCommand::Delete { generations, profile: own }) => {
+            Some(GenerationsSubcommand::Delete { generations, profile: own }) => {
                 let profile = own.profile.clone().or_else(|| self.profile.profile.clone());
                 let profile = invocation.profile(&environment, &ProfileOption { profile })?;
                 let context = invocation.context_or_own(&ResourceOptions::default())?;

@@ -12,7 +12,7 @@ use sesame::model::report::sync::{SyncOutcome, SyncReport};
 use sesame::ops::sync::rollback::rollback;
 
 #[derive(Debug, Clone, Args)]
-pub struct Rollback {
+pub struct RollbackCommand {
     /// Its number [default: the next one below the live one's]
     #[arg(value_name = "N")]
     pub generation: Option<u64>,
@@ -22,7 +22,7 @@ pub struct Rollback {
     pub compile: CompileOptions,
 }
 
-impl Rollback {
+impl RollbackCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let compile = self.compile.clone();
         let context =

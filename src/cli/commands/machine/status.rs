@@ -15,7 +15,7 @@ use sesame::model::text::escape;
 use sesame::ops::query::status::{Remote, status};
 
 #[derive(Debug, Clone, Args)]
-pub struct Status {
+pub struct StatusCommand {
     /// Also ask registries: for tags that moved, and for what is locked and gone
     #[arg(long)]
     pub remote: bool,
@@ -25,7 +25,7 @@ pub struct Status {
     pub resources: ResourceOptions,
 }
 
-impl Status {
+impl StatusCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let context = invocation.context(&self.resources)?;
         let remote = if self.remote { Remote::Ask } else { Remote::Leave };

@@ -24,7 +24,7 @@ use sesame::ops::sync::options::{LockPolicy, Mode, Ownership, SyncOptions};
 use sesame::ops::sync::{self, noop_check};
 
 #[derive(Debug, Clone, Args)]
-pub struct Sync {
+pub struct SyncCommand {
     /// Fail if the lock is stale, instead of making it again
     #[arg(long, conflicts_with = "frozen")]
     pub locked: bool,
@@ -47,7 +47,7 @@ pub struct Sync {
     pub resources: ResourceOptions,
 }
 
-impl Sync {
+impl SyncCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let context = invocation.context(&self.resources)?;
         let (options, output) = (self.options(), invocation.output);

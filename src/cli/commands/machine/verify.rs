@@ -13,7 +13,7 @@ use sesame::ops::maintain::verify::verify;
 use sesame::ops::sync::options::Mode;
 
 #[derive(Debug, Clone, Args)]
-pub struct Verify {
+pub struct VerifyCommand {
     /// Mend what can be mended: put aside what is wrong, fetch and compile again what is needed
     #[arg(long)]
     pub repair: bool,
@@ -21,7 +21,7 @@ pub struct Verify {
     pub resources: ResourceOptions,
 }
 
-impl Verify {
+impl VerifyCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let context = invocation.context_or_own(&self.resources)?;
         let mode = if self.repair { Mode::Write } else { Mode::Preview };

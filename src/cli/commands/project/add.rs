@@ -15,7 +15,7 @@ use sesame::ops::edit::install::{Origin, Place};
 use super::new_extension::{NewExtensionOptions, origin, then};
 
 #[derive(Debug, Clone, Args)]
-pub struct Add {
+pub struct AddCommand {
     /// registry/principal/scope[:revision[@provenance]]; without a revision, the newest release
     #[arg(required_unless_present = "path", conflicts_with = "path")]
     pub reference: Option<Named>,
@@ -29,7 +29,7 @@ pub struct Add {
     pub new: NewExtensionOptions,
 }
 
-impl Add {
+impl AddCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let environment = Environment::read()?;
         let file = Origin::InPlace(environment.start.join(self.path.clone().unwrap_or_default()));

@@ -11,13 +11,13 @@ use sesame::ops::project::Project;
 use sesame::ops::query::graph::graph;
 
 #[derive(Debug, Clone, Args)]
-pub struct Graph {
+pub struct GraphCommand {
     /// In which format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: GraphFormat,
 }
 
-impl Graph {
+impl GraphCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let project = Project::find(&Environment::read()?.search(invocation.globals.manifest.clone()))?;
         let report = graph(&project)?;

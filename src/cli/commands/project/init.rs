@@ -12,9 +12,9 @@ use sesame::model::text::escape;
 use sesame::ops::edit::init::init;
 
 #[derive(Debug, Clone, Args)]
-pub struct Init {}
+pub struct InitCommand {}
 
-impl Init {
+impl InitCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let named = invocation.globals.manifest.clone().unwrap_or_default();
         let report = init(&Environment::read()?.start.join(&named), &named)?;

@@ -17,7 +17,7 @@ use sesame::ops::sync::lock::lock;
 use sesame::ops::sync::options::{Mode, Upgrade};
 
 #[derive(Debug, Clone, Args)]
-pub struct Lock {
+pub struct LockCommand {
     /// Write nothing; exit with 1 if the lock would change
     #[arg(long)]
     pub check: bool,
@@ -32,7 +32,7 @@ pub struct Lock {
     pub resources: ResourceOptions,
 }
 
-impl Lock {
+impl LockCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let context = invocation.context(&self.resources)?;
         let upgrade = match (self.upgrade, self.names.as_slice()) {

@@ -8,17 +8,17 @@ use crate::cli::render::failure::Failure;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::headed_table;
-use sesame::model::report::outdated::{Outdated as Row, OutdatedReport};
+use sesame::model::report::outdated::{Outdated, OutdatedReport};
 use sesame::model::text::{count, escape};
 use sesame::ops::query::outdated::outdated;
 
 #[derive(Debug, Clone, Args)]
-pub struct Outdated {
+pub struct OutdatedCommand {
     #[command(flatten)]
     pub resources: ResourceOptions,
 }
 
-impl Outdated {
+impl OutdatedCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let report = outdated(&invocation.context(&self.resources)?)?;
         invocation.result(Data::Outdated(&report), || words(&report));
@@ -38,7 +38,7 @@ fn words(report: &OutdatedReport) -> String {
     }
     let head = ["name", "locked", "fits", "newest", "capabilities"];
     let rows = report.extensions.iter().map(row);
-    let fits = |row: &&Row| row.fits.is_some() && row.fits != row.locked;
+    let fits = |row: &&Outdated| row.fits.is_some() && row.fits != row.locked;
     let fitting: Vec<&str> = report.extensions.iter().filter(fits).map(|row| row.name.as_str()).collect();
     let hint = match fitting[..] {
         [] if report.extensions.iter().any(|row| row.newest.is_some()) => {
@@ -55,7 +55,7 @@ fn words(report: &OutdatedReport) -> String {
     format!("{}{}{hint}", headed_table(&head, rows), faults.collect::<String>())
 }
 
-fn row(row: &Row) -> Vec<String> {
+fn row(row: &Outdated) -> Vec<String> {
     let tag = |tag: &Option<String>| tag.as_ref().map_or("-".to_owned(), |tag| escape(tag).into_owned());
     let added = row.wants.iter().map(|capability| Style::strong(&format!("+{capability}")));
     let removed = row.wants_no_more.iter().map(|capability| format!("-{capability}"));

@@ -18,7 +18,7 @@ use sesame::ops::edit::install::remove;
 use super::new_extension::then;
 
 #[derive(Debug, Clone, Args)]
-pub struct Remove {
+pub struct RemoveCommand {
     /// Their names
     #[arg(value_name = "NAME", required = true, add = ArgValueCandidates::new(active_names))]
     pub names: Vec<ExtensionName>,
@@ -31,7 +31,7 @@ pub struct Remove {
     pub resources: ResourceOptions,
 }
 
-impl Remove {
+impl RemoveCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let context = invocation.context(&self.resources)?;
         let report = remove(&context, &self.names, self.profile.profile.as_ref(), then(self.no_sync))?;

@@ -14,10 +14,10 @@ use crate::cli::render::style::Style;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::sync::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::ops::edit::upgrade::upgrade;
-use sesame::ops::sync::options::Upgrade as Names;
+use sesame::ops::sync::options::Upgrade;
 
 #[derive(Debug, Clone, Args)]
-pub struct Upgrade {
+pub struct UpgradeCommand {
     /// Names of extensions [default: all]
     #[arg(value_name = "NAME", add = ArgValueCandidates::new(active_names))]
     pub names: Vec<ExtensionName>,
@@ -27,10 +27,10 @@ pub struct Upgrade {
     pub resources: ResourceOptions,
 }
 
-impl Upgrade {
+impl UpgradeCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let context = invocation.context(&self.resources)?;
-        let names = if self.names.is_empty() { Names::All } else { Names::Names(self.names.iter().cloned().collect()) };
+        let names = if self.names.is_empty() { Upgrade::All } else { Upgrade::Names(self.names.iter().cloned().collect()) };
         let report = upgrade(&context, &names, self.profile.profile.as_ref())?;
         invocation.report(Data::Sync(&report), || words(&report));
         Ok(CommandOutcome::Done)

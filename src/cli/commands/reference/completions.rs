@@ -7,12 +7,12 @@ use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::render::failure::Failure;
 
 #[derive(Debug, Clone, Args)]
-pub struct Completions {
+pub struct CompletionsCommand {
     /// Which shell
     pub shell: Shell,
 }
 
-impl Completions {
+impl CompletionsCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         invocation.output.text(&script(self.shell));
         Ok(CommandOutcome::Done)

@@ -14,12 +14,12 @@ use sesame::model::text::{count, escape};
 use sesame::ops::publish::man_pages;
 
 #[derive(Debug, Clone, Args)]
-pub struct Man {
+pub struct ManCommand {
     /// The folder
     pub folder: PathBuf,
 }
 
-impl Man {
+impl ManCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let pages = pages((invocation.program)());
         man_pages::write(&Environment::read()?.start.join(&self.folder), &pages)?;

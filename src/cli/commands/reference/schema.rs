@@ -7,12 +7,12 @@ use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::render::failure::Failure;
 
 #[derive(Debug, Clone, Args)]
-pub struct Schema {
+pub struct SchemaCommand {
     /// Which format
     pub name: SchemaName,
 }
 
-impl Schema {
+impl SchemaCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         invocation.output.text(&text(self.name));
         Ok(CommandOutcome::Done)

@@ -14,12 +14,12 @@ use sesame::model::text::escape;
 use sesame::ops::publish::wit;
 
 #[derive(Debug, Clone, Args)]
-pub struct Wit {
+pub struct WitCommand {
     /// The folder, for example wit/deps/open-sesame-host
     pub folder: Option<PathBuf>,
 }
 
-impl Wit {
+impl WitCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let report = match &self.folder {
             None if !invocation.globals.json => {

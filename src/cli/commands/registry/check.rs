@@ -13,13 +13,13 @@ use sesame::model::text::escape;
 use sesame::ops::publish::login::check;
 
 #[derive(Debug, Clone, Args)]
-pub struct Check {
+pub struct CheckCommand {
     /// host[:port], or with a namespace, where credentials may be kept for that alone
     #[arg(value_name = "HOST[/NAMESPACE]")]
     pub registry: RegistryPattern,
 }
 
-impl Check {
+impl CheckCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let context = invocation.context_or_own(&ResourceOptions::default())?;
         let report = check(&context, &self.registry)?;

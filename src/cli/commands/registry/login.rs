@@ -23,7 +23,7 @@ use sesame::registry::auth::secret::Secret;
 const MAX_PASSWORD: u64 = 64 << 10;
 
 #[derive(Debug, Clone, Args)]
-pub struct Login {
+pub struct LoginCommand {
     /// host[:port]
     pub host: RegistryHost,
     /// The name [default: asked for]
@@ -34,7 +34,7 @@ pub struct Login {
     pub password_stdin: bool,
 }
 
-impl Login {
+impl LoginCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let context = invocation.context_or_own(&ResourceOptions::default())?;
         let (user, password) = self.ask(&context.interrupt, invocation.output)?;

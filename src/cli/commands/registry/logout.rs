@@ -13,12 +13,12 @@ use sesame::model::text::escape;
 use sesame::ops::publish::login::logout;
 
 #[derive(Debug, Clone, Args)]
-pub struct Logout {
+pub struct LogoutCommand {
     /// host[:port]
     pub host: RegistryHost,
 }
 
-impl Logout {
+impl LogoutCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let context = invocation.context_or_own(&ResourceOptions::default())?;
         let report = logout(&context, &self.host)?;

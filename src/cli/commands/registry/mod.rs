@@ -9,12 +9,12 @@ use clap::Subcommand;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::render::failure::Failure;
 
-use check::Check;
-use login::Login;
-use logout::Logout;
+use check::CheckCommand;
+use login::LoginCommand;
+use logout::LogoutCommand;
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum RegistryCommand {
+pub enum RegistrySubcommand {
     /// Explain one of these commands
     #[command(hide = true)]
     Help {
@@ -22,14 +22,14 @@ pub enum RegistryCommand {
         names: Vec<String>,
     },
     /// Check a name and a password, and keep them where docker does
-    Login(Login),
+    Login(LoginCommand),
     /// Forget what docker's file, or its helper, has for a registry
-    Logout(Logout),
+    Logout(LogoutCommand),
     /// Look whether a registry can be reached and lets us in; exits with 1 if it does not let us in
-    Check(Check),
+    Check(CheckCommand),
 }
 
-impl RegistryCommand {
+impl RegistrySubcommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         match self {
             Self::Help { names } => invocation.help_below("registry", names),
