@@ -10,7 +10,7 @@ use sesame::model::name::ProfileName;
 use sesame::ops::context::{Context, Interrupt};
 use sesame::ops::error::Error;
 use sesame::ops::project::Project;
-use sesame::registry::source::selection::Reach;
+use sesame::registry::source::selection::NetworkMode;
 
 use super::help;
 use super::options::{GlobalOptions, ProfileOption, ResourceOptions};
@@ -75,7 +75,7 @@ impl Invocation<'_> {
             project,
             paths: environment.paths,
             network: environment.network,
-            reach: if resources.offline { Reach::Offline } else { Reach::Online },
+            reach: if resources.offline { NetworkMode::Offline } else { NetworkMode::Online },
             jobs: resources.jobs,
             compiler: resources.compile.compiler(environment.program),
             observer: Arc::new(Progress::new(self.output)),

@@ -17,7 +17,7 @@ use crate::store::paths::StorePaths;
 
 use super::error::CompilerError;
 use super::inspection::{ComponentError, Inspection};
-use super::process::{Answer, Listener, Process};
+use super::process::{Listener, Process, WorkerAnswer};
 use super::protocol::{EndReport, Request};
 use super::settings::CompilerSettings;
 
@@ -25,7 +25,7 @@ use super::settings::CompilerSettings;
 const END: Duration = Duration::from_secs(60);
 
 /// The component to compile, and the engine to do it for.
-type Work = (Digest, EngineKey, Metering);
+type CompileJob = (Digest, EngineKey, Metering);
 
 /// Looks at components and compiles them. No worker is started before the first, and none is left when this is dropped.
 pub(crate) struct Compiler {
@@ -79,24 +79,28 @@ impl Compiler {
         Some(EndReport { warnings, unconfined: None })
     }
 
-    async fn ask(&self, compile: Option<Work>, bytes: Vec<u8>) -> Result<(Inspection, Vec<u8>), CompilerError> {
+    async fn ask(&self, compile: Option<CompileJob>, bytes: Vec<u8>) -> Result<(Inspection, Vec<u8>), CompilerError> {
         let bytes = Arc::new(bytes);
         {
             let _beside_others = self.turn.read().await;
             match self.ask_once(&compile, &bytes).await? {
-                Answer::Inspected(inspection, code) => return Ok((*inspection?, code)),
-                Answer::Lost { why, to_blame: true } => return Err(why.into()),
-                Answer::Lost { to_blame: false, .. } => {}
+                WorkerAnswer::Inspected(inspection, code) => return Ok((*inspection?, code)),
+                WorkerAnswer::Lost { why, to_blame: true } => return Err(why.into()),
+                WorkerAnswer::Lost { to_blame: false, .. } => {}
             }
         }
         let _alone = self.turn.write().await;
         match self.ask_once(&compile, &bytes).await? {
-            Answer::Inspected(inspection, code) => Ok((*inspection?, code)),
-            Answer::Lost { why, .. } => Err(why.into()),
+            WorkerAnswer::Inspected(inspection, code) => Ok((*inspection?, code)),
+            WorkerAnswer::Lost { why, .. } => Err(why.into()),
         }
     }
 
-    async fn ask_once(&self, compile: &Option<Work>, bytes: &Arc<Vec<u8>>) -> Result<Answer, CompilerError> {
+    async fn ask_once(
+        &self,
+        compile: &Option<CompileJob>,
+        bytes: &Arc<Vec<u8>>,
+    ) -> Result<WorkerAnswer, CompilerError> {
         let number = self.numbers.fetch_add(1, Relaxed);
         let (listener, has_begun, receive) = Listener::new();
         let worker = self.listen(number, listener)?;
@@ -104,7 +108,7 @@ impl Compiler {
         // What is before it has its own time. Where the worker is lost first, that is the answer.
         if tokio::time::timeout(self.settings.timeout * 2, has_begun).await.is_err() {
             worker.kill();
-            return Ok(Answer::Lost { why: ComponentError::Timeout(self.settings.timeout), to_blame: false });
+            return Ok(WorkerAnswer::Lost { why: ComponentError::Timeout(self.settings.timeout), to_blame: false });
         }
         match tokio::time::timeout(self.settings.timeout, receive).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -112,7 +116,7 @@ impl Compiler {
             Err(_) => {
                 let to_blame = worker.was_alone(number);
                 worker.kill();
-                Ok(Answer::Lost { why: ComponentError::Timeout(self.settings.timeout), to_blame })
+                Ok(WorkerAnswer::Lost { why: ComponentError::Timeout(self.settings.timeout), to_blame })
             }
         }
     }

@@ -30,7 +30,7 @@ const LARGE_BLOCK: &str = "8388608";
 const LAST_WORDS: u64 = 16 << 10;
 
 /// What comes of a request.
-pub(crate) enum Answer {
+pub(crate) enum WorkerAnswer {
     Inspected(Result<Box<Inspection>, ComponentError>, Vec<u8>),
     /// The worker is no more; `to_blame` if that can only be this request's doing.
     Lost {
@@ -62,12 +62,12 @@ pub(crate) struct Listener {
     begun: Option<oneshot::Sender<()>>,
     /// Whether the worker has worked on something else meanwhile.
     shared: bool,
-    answer: oneshot::Sender<Answer>,
+    answer: oneshot::Sender<WorkerAnswer>,
 }
 
 impl Listener {
     /// With where it will be told that the worker begins, and the answer.
-    pub fn new() -> (Self, oneshot::Receiver<()>, oneshot::Receiver<Answer>) {
+    pub fn new() -> (Self, oneshot::Receiver<()>, oneshot::Receiver<WorkerAnswer>) {
         let ((begun, has_begun), (answer, receive)) = (oneshot::channel(), oneshot::channel());
         (Self { begun: Some(begun), shared: false, answer }, has_begun, receive)
     }
@@ -125,7 +125,7 @@ impl Process {
         let listeners = Arc::new(Mutex::new(listeners));
         let (say, said) = channel();
         let reader =
-            Reader { child: child.clone(), listeners: listeners.clone(), words: said, memory: settings.memory };
+            ReplyReader { child: child.clone(), listeners: listeners.clone(), words: said, memory: settings.memory };
         let (requests, receive) = channel();
         let process = Self { child, requests, listeners };
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
@@ -204,7 +204,7 @@ fn write_all(requests: Receiver<(Request, Arc<Vec<u8>>)>, mut input: ChildStdin)
 }
 
 /// Reads what a worker answers, on a thread of its own.
-struct Reader {
+struct ReplyReader {
     child: Arc<Mutex<Child>>,
     listeners: Arc<Mutex<Listeners>>,
     /// What it says on its standard error, once it is no more.
@@ -212,7 +212,7 @@ struct Reader {
     memory: u64,
 }
 
-impl Reader {
+impl ReplyReader {
     fn run(self, mut output: ChildStdout) {
         let mut misread = None;
         loop {
@@ -232,7 +232,7 @@ impl Reader {
                     listeners.has_answered = true;
                     let listener = listeners.waiting.remove(&number);
                     drop(listeners);
-                    let answer = Answer::Inspected(result.map(Box::new), payload);
+                    let answer = WorkerAnswer::Inspected(result.map(Box::new), payload);
                     let _ = listener.map(|listener| listener.answer.send(answer));
                 }
                 Reply::Ended(report) => {
@@ -255,7 +255,7 @@ impl Reader {
         let alone = |number: &&u64| listeners.was_alone(**number) && !listeners.has_answered;
         let to_blame = listeners.waiting.keys().find(alone).copied();
         for (number, listener) in listeners.waiting.drain() {
-            let _ = listener.answer.send(Answer::Lost { why: why.clone(), to_blame: to_blame == Some(number) });
+            let _ = listener.answer.send(WorkerAnswer::Lost { why: why.clone(), to_blame: to_blame == Some(number) });
         }
     }
 

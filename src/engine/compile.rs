@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use wasmtime::Engine;
 
-use crate::model::component_kind::Kind;
+use crate::model::component_kind::ComponentKind;
 
 /// Why a component was not compiled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum CompileError {
     #[error("it is {0}")]
-    NotAComponent(Kind),
+    NotAComponent(ComponentKind),
     #[error("wasmtime cannot compile it: {0}")]
     Failed(String),
 }
@@ -19,8 +19,8 @@ pub enum CompileError {
 /// # Errors
 /// [`CompileError`] if the bytes are anything but a component that wasmtime supports.
 pub fn compile(engine: &Engine, component: &[u8]) -> Result<Vec<u8>, CompileError> {
-    match Kind::of(component) {
-        Kind::Component => {
+    match ComponentKind::of(component) {
+        ComponentKind::Component => {
             engine.precompile_component(component).map_err(|error| CompileError::Failed(format!("{error:#}")))
         }
         other => Err(CompileError::NotAComponent(other)),
@@ -38,8 +38,8 @@ mod tests {
         let engine = engine(Metering::Unmetered).unwrap();
         let code = compile(&engine, &wat::parse_str("(component)").unwrap()).unwrap();
         let module = wat::parse_str("(module)").unwrap();
-        assert_eq!(compile(&engine, &module), Err(CompileError::NotAComponent(Kind::CoreModule)));
-        assert_eq!(compile(&engine, &code), Err(CompileError::NotAComponent(Kind::Elf)));
-        assert_eq!(compile(&engine, b"(component)"), Err(CompileError::NotAComponent(Kind::Wat)));
+        assert_eq!(compile(&engine, &module), Err(CompileError::NotAComponent(ComponentKind::CoreModule)));
+        assert_eq!(compile(&engine, &code), Err(CompileError::NotAComponent(ComponentKind::Elf)));
+        assert_eq!(compile(&engine, b"(component)"), Err(CompileError::NotAComponent(ComponentKind::Wat)));
     }
 }

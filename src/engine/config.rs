@@ -6,7 +6,7 @@ use wasmparser::WasmFeatures;
 use wasmtime::{Config, Engine, OptLevel};
 
 use crate::model::engine_key::Metering;
-use crate::model::function_cache::Functions;
+use crate::model::function_cache::CompiledFunctions;
 
 use super::function_cache::Adapter;
 
@@ -43,7 +43,7 @@ pub fn engine(metering: Metering) -> Result<Engine, EngineError> {
 ///
 /// # Errors
 /// As [`engine`].
-pub fn caching_engine(metering: Metering, functions: Arc<dyn Functions>) -> Result<Engine, EngineError> {
+pub fn caching_engine(metering: Metering, functions: Arc<dyn CompiledFunctions>) -> Result<Engine, EngineError> {
     let mut config = config(metering);
     let cached = config.enable_incremental_compilation(Arc::new(Adapter(functions))).map(drop);
     cached.and_then(|()| Engine::new(&config)).map_err(|error| EngineError(format!("{error:#}")))

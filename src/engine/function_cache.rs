@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use wasmtime::CacheStore;
 
-use crate::model::function_cache::Functions;
+use crate::model::function_cache::CompiledFunctions;
 
 /// Hands wasmtime's questions on.
 #[derive(Debug)]
-pub(crate) struct Adapter(pub Arc<dyn Functions>);
+pub(crate) struct Adapter(pub Arc<dyn CompiledFunctions>);
 
 impl CacheStore for Adapter {
     fn get(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {
@@ -38,7 +38,7 @@ mod tests {
     #[derive(Debug, Default)]
     struct InMemory(Mutex<HashMap<Vec<u8>, Vec<u8>>>);
 
-    impl Functions for InMemory {
+    impl CompiledFunctions for InMemory {
         fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
             self.0.lock().unwrap().get(key).cloned()
         }

@@ -12,7 +12,7 @@ use wasmparser::{
 
 use crate::engine::error::InspectError;
 use crate::engine::validate::Outline;
-use crate::model::component_kind::Kind;
+use crate::model::component_kind::ComponentKind;
 use crate::model::text::shorten;
 
 use super::config::FEATURES;
@@ -57,8 +57,8 @@ pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
 }
 
 fn check_kind(bytes: &[u8]) -> Result<(), InspectError> {
-    match Kind::of(bytes) {
-        Kind::Component => Ok(()),
+    match ComponentKind::of(bytes) {
+        ComponentKind::Component => Ok(()),
         kind => Err(InspectError::NotAComponent(kind)),
     }
 }
@@ -301,6 +301,6 @@ mod tests {
         assert_eq!(inspect(package), Err(InspectError::WitPackage));
         assert!(inspect("(component (type $t (enum \"a\")) (export \"t\" (type $t)))").is_ok());
         assert!(inspect("(component)").is_ok());
-        assert_eq!(super::inspect(b"\0asm\x01\0\0\0"), Err(InspectError::NotAComponent(Kind::CoreModule)));
+        assert_eq!(super::inspect(b"\0asm\x01\0\0\0"), Err(InspectError::NotAComponent(ComponentKind::CoreModule)));
     }
 }

@@ -21,13 +21,15 @@ use super::error::InspectError;
 /// [`InspectError::TooMany`] over one of the bounds above, but for those of [`check_interface`]; [`InspectError::Invalid`] if
 /// its sections cannot be read.
 pub(crate) fn check_weight(bytes: &[u8]) -> Result<(), InspectError> {
-    let mut open: Vec<Part> = Vec::new();
-    let mut all = All::default();
-    let mut whole = Made::default();
+    let mut open: Vec<OpenSection> = Vec::new();
+    let mut all = ModuleTotals::default();
+    let mut whole = InstanceCost::default();
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload?;
         match payload {
-            Payload::Version { encoding, .. } => open.push(Part::new(encoding == wasmparser::Encoding::Component)),
+            Payload::Version { encoding, .. } => {
+                open.push(OpenSection::new(encoding == wasmparser::Encoding::Component))
+            }
             Payload::End(_) => {
                 let Some(part) = open.pop() else { continue };
                 match open.last_mut() {
@@ -59,7 +61,7 @@ pub(crate) fn check_weight(bytes: &[u8]) -> Result<(), InspectError> {
 
 /// What is counted in all parts together, each of them once.
 #[derive(Default)]
-struct All {
+struct ModuleTotals {
     largest_module: u64,
     functions: u64,
     types: u64,
@@ -68,13 +70,13 @@ struct All {
 
 /// What one instance of a component makes.
 #[derive(Debug, Clone, Copy, Default)]
-struct Made {
+struct InstanceCost {
     core_instances: u64,
     component_instances: u64,
     items: u64,
 }
 
-impl Made {
+impl InstanceCost {
     /// What a component counts for that is only known once it runs.
     const UNKNOWN: Self = Self {
         core_instances: CORE_INSTANCES.most,
@@ -96,26 +98,26 @@ impl Made {
 }
 
 /// A module or component that is being read.
-struct Part {
+struct OpenSection {
     is_component: bool,
     /// What a module holds.
     core_items: u64,
-    made: Made,
+    made: InstanceCost,
     /// What an instance of each component of its index space makes.
-    components: Vec<Made>,
+    components: Vec<InstanceCost>,
 }
 
-impl Part {
+impl OpenSection {
     fn new(is_component: bool) -> Self {
-        Self { is_component, core_items: 0, made: Made::default(), components: Vec::new() }
+        Self { is_component, core_items: 0, made: InstanceCost::default(), components: Vec::new() }
     }
 
-    fn component(&self, index: u32) -> Made {
+    fn component(&self, index: u32) -> InstanceCost {
         self.components.get(index as usize).copied().unwrap_or_default()
     }
 
     /// Counts one section; `around` are the parts that this one is nested in, the outermost first.
-    fn take(&mut self, payload: Payload<'_>, around: &[Self], all: &mut All) -> Result<(), InspectError> {
+    fn take(&mut self, payload: Payload<'_>, around: &[Self], all: &mut ModuleTotals) -> Result<(), InspectError> {
         match payload {
             Payload::CustomSection(_) => all.custom_sections += 1,
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => self.made.add_items(1),
@@ -172,7 +174,7 @@ impl Part {
                             self.components.push(made.unwrap_or_default());
                         }
                         ComponentAlias::InstanceExport { kind: ComponentExternalKind::Component, .. } => {
-                            self.components.push(Made::UNKNOWN);
+                            self.components.push(InstanceCost::UNKNOWN);
                         }
                         _ => {}
                     }
@@ -181,7 +183,7 @@ impl Part {
             Payload::ComponentImportSection(section) => {
                 for import in section {
                     if let ComponentTypeRef::Component(_) = import?.ty {
-                        self.components.push(Made::UNKNOWN);
+                        self.components.push(InstanceCost::UNKNOWN);
                     }
                 }
             }

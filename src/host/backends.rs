@@ -53,12 +53,12 @@ pub trait Notification: Send + Sync {
 pub trait Log: Send + Sync {
     /// Takes one line without its end: at most 4 KiB of what the guest wrote, control characters escaped. Called while the
     /// guest waits, so it should be quick.
-    fn line(&self, extension: &str, source: Source, text: &str);
+    fn line(&self, extension: &str, source: LogSource, text: &str);
 }
 
 /// Where a line of a log comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum LogSource {
     Trace,
     Debug,
     Info,
@@ -70,7 +70,7 @@ pub enum Source {
     Host,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for LogSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Trace => "trace",

@@ -11,29 +11,29 @@ use wasmtime::Engine;
 const PERIOD: Duration = Duration::from_millis(10);
 
 /// Ticks for one engine. The thread sleeps while no call runs, and ends with the ticker.
-pub(crate) struct Ticker {
+pub(crate) struct EpochTicker {
     engine: Engine,
-    inner: Arc<Inner>,
+    inner: Arc<TickerInner>,
 }
 
-struct Inner {
-    state: Mutex<State>,
+struct TickerInner {
+    state: Mutex<TickerState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct TickerState {
     running: usize,
     started: bool,
     ended: bool,
 }
 
 /// Ticks until it is dropped.
-pub(crate) struct Ticking(Arc<Inner>);
+pub(crate) struct EpochTicking(Arc<TickerInner>);
 
-impl Ticker {
+impl EpochTicker {
     pub(crate) fn new(engine: &Engine) -> Self {
-        let inner = Arc::new(Inner { state: Mutex::default(), changed: Condvar::new() });
+        let inner = Arc::new(TickerInner { state: Mutex::default(), changed: Condvar::new() });
         Self { engine: engine.clone(), inner }
     }
 
@@ -41,7 +41,7 @@ impl Ticker {
     ///
     /// # Errors
     /// If the thread cannot be started.
-    pub(crate) fn tick(&self) -> std::io::Result<Ticking> {
+    pub(crate) fn tick(&self) -> std::io::Result<EpochTicking> {
         let mut state = self.inner.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !state.started {
             let (inner, engine) = (self.inner.clone(), self.engine.clone());
@@ -50,11 +50,11 @@ impl Ticker {
         }
         state.running += 1;
         self.inner.changed.notify_one();
-        Ok(Ticking(self.inner.clone()))
+        Ok(EpochTicking(self.inner.clone()))
     }
 }
 
-impl Inner {
+impl TickerInner {
     fn run(&self, engine: &Engine) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while !state.ended {
@@ -69,13 +69,13 @@ impl Inner {
     }
 }
 
-impl Drop for Ticking {
+impl Drop for EpochTicking {
     fn drop(&mut self) {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner).running -= 1;
     }
 }
 
-impl Drop for Ticker {
+impl Drop for EpochTicker {
     fn drop(&mut self) {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
         self.inner.changed.notify_one();

@@ -8,30 +8,30 @@ use wasmtime::component::{Component, InstancePre, Val};
 use wasmtime::{Engine, Store};
 
 use crate::engine::config::{EngineError, engine};
-use crate::model::authenticated_code::SealedCode;
+use crate::model::authenticated_code::AuthenticatedCode;
 use crate::model::engine_key::Metering;
 use crate::model::text::count;
 
 use super::backends::Backends;
-use super::epoch_ticker::Ticker;
+use super::epoch_ticker::EpochTicker;
 use super::functions::{Exports, Function, NoFunction, exports};
-use super::grants::{Refusal, refused};
+use super::grants::{ImportRefusal, refused};
 use super::limits::{MAX_HANDLES, MAX_HOSTCALL};
 use super::linker::{LinkError, imports_wasi, linker};
 use super::load::{LoadError, Residence, load};
-use super::state::{Given, Settings, State};
-use super::termination::Stop;
+use super::state::{ExtensionSettings, InstanceState, SharedState};
+use super::termination::Termination;
 
 /// The engines of a process, and what stands behind the capabilities.
 pub struct Host {
-    unmetered: Ready,
-    metered: Ready,
+    unmetered: LazyEngine,
+    metered: LazyEngine,
     backends: Backends,
 }
 
 /// An engine that is made when it is first needed.
 #[derive(Default)]
-struct Ready(OnceLock<(Engine, Arc<Ticker>)>);
+struct LazyEngine(OnceLock<(Engine, Arc<EpochTicker>)>);
 
 /// Why an extension cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum HostError {
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error("it imports what it is not granted, or what the host does not have")]
-    Refused(Vec<Refusal>),
+    Refused(Vec<ImportRefusal>),
     #[error(transparent)]
     Link(#[from] LinkError),
 }
@@ -59,7 +59,7 @@ pub enum CallError {
     Folder(String),
     /// The guest was stopped, and its instance is gone.
     #[error("{0}")]
-    Stopped(Stop),
+    Stopped(Termination),
     /// An earlier call was stopped.
     #[error("its instance is gone, since an earlier call was stopped")]
     Gone,
@@ -69,20 +69,20 @@ pub enum CallError {
 
 /// A loaded extension. Clones are the same extension.
 #[derive(Clone)]
-pub struct Extension(Arc<Loaded>);
+pub struct Extension(Arc<LoadedExtension>);
 
-struct Loaded {
-    pre: InstancePre<State>,
+struct LoadedExtension {
+    pre: InstancePre<InstanceState>,
     exports: Exports,
-    settings: Arc<Settings>,
-    ticker: Arc<Ticker>,
+    settings: Arc<SharedState>,
+    ticker: Arc<EpochTicker>,
 }
 
 /// An instance: the memory of one guest. After a trap or a limit it is of no more use.
 pub struct Instance {
     extension: Extension,
     /// Gone while a call runs, and for ever once one was stopped.
-    store: Option<Store<State>>,
+    store: Option<Store<InstanceState>>,
     /// None before the guest's start has run.
     started: Option<wasmtime::component::Instance>,
 }
@@ -90,7 +90,7 @@ pub struct Instance {
 impl Host {
     /// A host with these backends. Makes no engine yet.
     pub fn new(backends: Backends) -> Self {
-        Self { unmetered: Ready::default(), metered: Ready::default(), backends }
+        Self { unmetered: LazyEngine::default(), metered: LazyEngine::default(), backends }
     }
 
     /// The engine for extensions with or without a limit of fuel.
@@ -105,7 +105,7 @@ impl Host {
     ///
     /// # Errors
     /// [`HostError`] if this machine did not make it for this engine, or it imports what it is not granted.
-    pub fn load(&self, code: &SealedCode, given: Given) -> Result<Extension, HostError> {
+    pub fn load(&self, code: &AuthenticatedCode, given: ExtensionSettings) -> Result<Extension, HostError> {
         self.try_load(code, given).map(|(extension, _)| extension)
     }
 
@@ -113,13 +113,22 @@ impl Host {
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub fn try_load(&self, code: &SealedCode, given: Given) -> Result<(Extension, Residence), HostError> {
+    pub fn try_load(
+        &self,
+        code: &AuthenticatedCode,
+        given: ExtensionSettings,
+    ) -> Result<(Extension, Residence), HostError> {
         let (engine, ticker) = self.ready(given.limits.metering())?;
         let (component, residence) = load(engine, code)?;
         Ok((self.link(&component, given, ticker)?, residence))
     }
 
-    fn link(&self, component: &Component, given: Given, ticker: &Arc<Ticker>) -> Result<Extension, HostError> {
+    fn link(
+        &self,
+        component: &Component,
+        given: ExtensionSettings,
+        ticker: &Arc<EpochTicker>,
+    ) -> Result<Extension, HostError> {
         let engine = component.engine();
         let imports: Vec<String> = imports(component);
         let refusals = refused(&imports, &given.capabilities);
@@ -129,12 +138,12 @@ impl Host {
         let linked = linker(engine, &given.capabilities, imports_wasi(component))
             .and_then(|linker| linker.instantiate_pre(component));
         let pre = linked.map_err(|error| LinkError::Type(format!("{error:#}")))?;
-        let settings = Arc::new(Settings { given, backends: self.backends.clone() });
+        let settings = Arc::new(SharedState { given, backends: self.backends.clone() });
         let exports = exports(component);
-        Ok(Extension(Arc::new(Loaded { pre, exports, settings, ticker: ticker.clone() })))
+        Ok(Extension(Arc::new(LoadedExtension { pre, exports, settings, ticker: ticker.clone() })))
     }
 
-    fn ready(&self, metering: Metering) -> Result<&(Engine, Arc<Ticker>), EngineError> {
+    fn ready(&self, metering: Metering) -> Result<&(Engine, Arc<EpochTicker>), EngineError> {
         let ready = match metering {
             Metering::Unmetered => &self.unmetered,
             Metering::Metered => &self.metered,
@@ -143,7 +152,7 @@ impl Host {
             return Ok(ready);
         }
         let engine = engine(metering)?;
-        let ticker = Arc::new(Ticker::new(&engine));
+        let ticker = Arc::new(EpochTicker::new(&engine));
         Ok(ready.0.get_or_init(|| (engine, ticker)))
     }
 }
@@ -183,7 +192,7 @@ impl Extension {
     }
 
     fn prepare(&self) -> Result<Instance, CallError> {
-        let state = State::new(&self.0.settings).map_err(|error| CallError::Folder(format!("{error:#}")))?;
+        let state = InstanceState::new(&self.0.settings).map_err(|error| CallError::Folder(format!("{error:#}")))?;
         let mut store = Store::new(self.0.pre.engine(), state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(MAX_HOSTCALL);
@@ -217,7 +226,7 @@ impl Instance {
         store.data_mut().meter.refused = None;
         store.set_epoch_deadline(1);
         if let Some(fuel) = limits.max_fuel {
-            store.set_fuel(fuel).map_err(|error| CallError::Stopped(Stop::new(&error, &store)))?;
+            store.set_fuel(fuel).map_err(|error| CallError::Stopped(Termination::new(&error, &store)))?;
         }
         log.start_call();
         let ticking = self.extension.0.ticker.tick().map_err(CallError::Thread)?;
@@ -231,8 +240,8 @@ impl Instance {
                 self.store = Some(store);
                 return Ok(result);
             }
-            Ok(Err(error)) if began.elapsed() <= allowed => Stop::new(&error, &store),
-            _ => Stop::time(&limits),
+            Ok(Err(error)) if began.elapsed() <= allowed => Termination::new(&error, &store),
+            _ => Termination::time(&limits),
         };
         log.note(&format!("a call was stopped: {stop}"));
         Err(CallError::Stopped(stop))
@@ -255,8 +264,8 @@ fn imports(component: &Component) -> Vec<String> {
 }
 
 async fn run(
-    pre: &InstancePre<State>,
-    store: &mut Store<State>,
+    pre: &InstancePre<InstanceState>,
+    store: &mut Store<InstanceState>,
     started: &mut Option<wasmtime::component::Instance>,
     call: Option<(&Function, &[Val])>,
 ) -> wasmtime::Result<Option<Val>> {

@@ -74,7 +74,7 @@ impl Function {
 /// The signature: `greet: func(name: string) -> string`. One that is too long to be read is cut.
 impl fmt::Display for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut cut = Cut { text: String::new(), left: SHOWN_SIGNATURE };
+        let mut cut = CutWriter { text: String::new(), left: SHOWN_SIGNATURE };
         let whole = self.write_signature(&mut cut).is_ok();
         f.write_str(&cut.text)?;
         if whole { Ok(()) } else { f.write_str("…") }
@@ -95,12 +95,12 @@ impl Function {
 
 /// Takes text up to a number of characters, and then fails, so that whoever writes it stops: a few lines can name a type of
 /// a million parts.
-struct Cut {
+struct CutWriter {
     text: String,
     left: usize,
 }
 
-impl fmt::Write for Cut {
+impl fmt::Write for CutWriter {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for c in text.chars() {
             self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;

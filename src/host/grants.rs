@@ -9,7 +9,7 @@ use crate::model::text::nearest;
 const HOST: &str = "open-sesame:host";
 
 /// Its version.
-const HOST_VERSION: Version = Version { major: 0, minor: 1 };
+const HOST_VERSION: CompatibilityTrack = CompatibilityTrack { major: 0, minor: 1 };
 
 /// Host interfaces that need no grant.
 const ALWAYS: [&str; 1] = ["log"];
@@ -17,11 +17,11 @@ const ALWAYS: [&str; 1] = ["log"];
 /// WASI packages that always link, with no folder, environment or socket behind them.
 const WASI: [&str; 6] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
 
-const WASI_VERSION: Version = Version { major: 0, minor: 2 };
+const WASI_VERSION: CompatibilityTrack = CompatibilityTrack { major: 0, minor: 2 };
 
 /// Why an import is not served.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ImportRefusal {
     /// The host has it, the manifest does not grant it.
     NotGranted(Capability),
     /// The host does not have it.
@@ -33,14 +33,14 @@ pub enum Refusal {
 }
 
 /// What of `imports` is not served under `grants`.
-pub fn refused<'a>(imports: impl IntoIterator<Item = &'a String>, grants: &Grants) -> Vec<Refusal> {
+pub fn refused<'a>(imports: impl IntoIterator<Item = &'a String>, grants: &Grants) -> Vec<ImportRefusal> {
     imports
         .into_iter()
         .filter_map(|import| match needed(import) {
             Some(None) => None,
             Some(Some(capability)) if grants.contains_key(&capability) => None,
-            Some(Some(capability)) => Some(Refusal::NotGranted(capability)),
-            None => Some(Refusal::NotOffered { import: import.clone(), closest: closest(import) }),
+            Some(Some(capability)) => Some(ImportRefusal::NotGranted(capability)),
+            None => Some(ImportRefusal::NotOffered { import: import.clone(), closest: closest(import) }),
         })
         .collect()
 }
@@ -50,9 +50,9 @@ pub fn needed(import: &str) -> Option<Option<Capability>> {
     let (path, version) = import.split_once('@')?;
     let (package, interface) = path.split_once('/')?;
     if WASI.contains(&package) {
-        return Version::serves(WASI_VERSION, version).then_some(None);
+        return CompatibilityTrack::serves(WASI_VERSION, version).then_some(None);
     }
-    if package != HOST || !Version::serves(HOST_VERSION, version) {
+    if package != HOST || !CompatibilityTrack::serves(HOST_VERSION, version) {
         return None;
     }
     if ALWAYS.contains(&interface) {
@@ -78,7 +78,7 @@ pub fn capabilities<'a>(imports: impl IntoIterator<Item = &'a String>) -> BTreeS
 }
 
 fn closest(import: &str) -> Option<String> {
-    let Version { major, minor } = HOST_VERSION;
+    let CompatibilityTrack { major, minor } = HOST_VERSION;
     let full = |interface: &str| format!("{HOST}/{interface}@{major}.{minor}.0");
     let path = import.split('@').next().unwrap_or(import);
     let interface = path.rsplit('/').next().unwrap_or(path);
@@ -94,12 +94,12 @@ fn closest(import: &str) -> Option<String> {
 
 /// A compatibility track: versions that differ only behind it are compatible.
 #[derive(Clone, Copy)]
-struct Version {
+struct CompatibilityTrack {
     major: u64,
     minor: u64,
 }
 
-impl Version {
+impl CompatibilityTrack {
     /// Whether a host of this version serves an import of `wanted`, after the rules of semantic versioning:
     /// below 1.0 the minor must agree, from 1.0 on the major. Pre-releases are compatible with nothing.
     fn serves(self, wanted: &str) -> bool {
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
     use crate::model::capability::Scope;
 
-    fn refusals(import: &str, grants: &[Capability]) -> Vec<Refusal> {
+    fn refusals(import: &str, grants: &[Capability]) -> Vec<ImportRefusal> {
         refused(&[import.to_owned()], &grants.iter().map(|capability| (*capability, Scope::Whole)).collect())
     }
 
@@ -134,8 +134,8 @@ mod tests {
     #[test]
     fn a_capability_is_denied_unless_granted() {
         let import = "open-sesame:host/secret-read@0.1.0";
-        assert_eq!(refusals(import, &[]), [Refusal::NotGranted(Capability::SecretRead)]);
-        assert_eq!(refusals(import, &[Capability::ConfigRead]), [Refusal::NotGranted(Capability::SecretRead)]);
+        assert_eq!(refusals(import, &[]), [ImportRefusal::NotGranted(Capability::SecretRead)]);
+        assert_eq!(refusals(import, &[Capability::ConfigRead]), [ImportRefusal::NotGranted(Capability::SecretRead)]);
         assert_eq!(refusals(import, &[Capability::SecretRead]), []);
     }
 
@@ -153,14 +153,14 @@ mod tests {
             "wasi:http/types@0.2.0",
             "other:host/log@0.1.0",
         ] {
-            assert!(matches!(refusals(missing, &Capability::ALL)[..], [Refusal::NotOffered { .. }]), "{missing}");
+            assert!(matches!(refusals(missing, &Capability::ALL)[..], [ImportRefusal::NotOffered { .. }]), "{missing}");
         }
     }
 
     #[test]
     fn the_closest_interface_is_named() {
         let closest = |import: &str| match &refusals(import, &[])[..] {
-            [Refusal::NotOffered { closest, .. }] => closest.clone(),
+            [ImportRefusal::NotOffered { closest, .. }] => closest.clone(),
             other => panic!("{other:?}"),
         };
         assert_eq!(

@@ -20,7 +20,7 @@ pub const MAX_RANDOM: u64 = 1 << 20;
 
 /// What a guest was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum RefusedGrowth {
     Memory,
     Table,
     /// Its limits allow it, and this machine does not.
@@ -29,21 +29,21 @@ pub(crate) enum Refused {
 
 /// Counts what an instance holds.
 pub(crate) struct Meter {
-    memory: Count,
-    elements: Count,
+    memory: BoundedCount,
+    elements: BoundedCount,
     /// The last thing that was refused in this call; a guest often traps because of it.
-    pub refused: Option<Refused>,
+    pub refused: Option<RefusedGrowth>,
 }
 
 /// An amount over all memories, or all tables.
-struct Count {
+struct BoundedCount {
     most: usize,
     held: usize,
     /// What the growth that was just allowed has added, in case it fails after all.
     added: usize,
 }
 
-impl Count {
+impl BoundedCount {
     fn new(most: usize) -> Self {
         Self { most, held: 0, added: 0 }
     }
@@ -74,7 +74,7 @@ impl Count {
 impl Meter {
     pub(crate) fn new(limits: &Limits) -> Self {
         let memory = usize::try_from(limits.memory_mib()).unwrap_or(usize::MAX).saturating_mul(1 << 20);
-        Self { memory: Count::new(memory), elements: Count::new(MAX_TABLE_ELEMENTS), refused: None }
+        Self { memory: BoundedCount::new(memory), elements: BoundedCount::new(MAX_TABLE_ELEMENTS), refused: None }
     }
 }
 
@@ -83,14 +83,14 @@ impl ResourceLimiter for Meter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let allowed = self.memory.grow(current, desired, maximum);
         if !allowed {
-            self.refused = Some(Refused::Memory);
+            self.refused = Some(RefusedGrowth::Memory);
         }
         Ok(allowed)
     }
 
     fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
         if self.memory.undo() {
-            self.refused = Some(Refused::Machine);
+            self.refused = Some(RefusedGrowth::Machine);
         }
         Ok(())
     }
@@ -99,14 +99,14 @@ impl ResourceLimiter for Meter {
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let allowed = self.elements.grow(current, desired, maximum);
         if !allowed {
-            self.refused = Some(Refused::Table);
+            self.refused = Some(RefusedGrowth::Table);
         }
         Ok(allowed)
     }
 
     fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
         if self.elements.undo() {
-            self.refused = Some(Refused::Machine);
+            self.refused = Some(RefusedGrowth::Machine);
         }
         Ok(())
     }
@@ -141,11 +141,11 @@ mod tests {
             assert!(meter.memory_growing(mib, 2 * mib, None).unwrap());
             meter.memory_grow_failed(wasmtime::Error::msg("no more")).unwrap();
         }
-        assert_eq!(meter.refused, Some(Refused::Machine), "the machine could not follow");
+        assert_eq!(meter.refused, Some(RefusedGrowth::Machine), "the machine could not follow");
         meter.refused = None;
         assert!(meter.memory_growing(mib, 2 * mib, None).unwrap());
         assert_eq!(meter.refused, None);
         assert!(!meter.memory_growing(2 * mib, 2 * mib + 1, None).unwrap());
-        assert_eq!(meter.refused, Some(Refused::Memory));
+        assert_eq!(meter.refused, Some(RefusedGrowth::Memory));
     }
 }

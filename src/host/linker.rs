@@ -7,7 +7,7 @@ use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
 
-use super::state::State;
+use super::state::InstanceState;
 use crate::model::capability::{Capability, Grants, everything};
 use crate::model::text::{nearest, shorten, shorten_message};
 
@@ -33,19 +33,29 @@ fn closest(found: Option<&String>) -> String {
 }
 
 /// Links what is granted, and WASI where it is imported. Ungranted interfaces are not there at all (invariant 5).
-pub(crate) fn linker(engine: &Engine, grants: &Grants, wasi: bool) -> wasmtime::Result<Linker<State>> {
+pub(crate) fn linker(engine: &Engine, grants: &Grants, wasi: bool) -> wasmtime::Result<Linker<InstanceState>> {
     let mut linker = Linker::new(engine);
-    log::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    log::add_to_linker::<_, HasSelf<InstanceState>>(&mut linker, |state| state)?;
     for capability in grants.keys() {
         match capability {
             Capability::ClipboardWrite => {
-                clipboard_write::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
+                clipboard_write::add_to_linker::<_, HasSelf<InstanceState>>(&mut linker, |state| state)
             }
-            Capability::ConfigRead => config_read::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state),
-            Capability::IpcPublish => ipc_publish::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state),
-            Capability::Notification => notification::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state),
-            Capability::SecretRead => secret_read::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state),
-            Capability::SecretWrite => secret_write::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state),
+            Capability::ConfigRead => {
+                config_read::add_to_linker::<_, HasSelf<InstanceState>>(&mut linker, |state| state)
+            }
+            Capability::IpcPublish => {
+                ipc_publish::add_to_linker::<_, HasSelf<InstanceState>>(&mut linker, |state| state)
+            }
+            Capability::Notification => {
+                notification::add_to_linker::<_, HasSelf<InstanceState>>(&mut linker, |state| state)
+            }
+            Capability::SecretRead => {
+                secret_read::add_to_linker::<_, HasSelf<InstanceState>>(&mut linker, |state| state)
+            }
+            Capability::SecretWrite => {
+                secret_write::add_to_linker::<_, HasSelf<InstanceState>>(&mut linker, |state| state)
+            }
             Capability::Env | Capability::FsRead | Capability::FsWrite => Ok(()),
         }?;
     }
@@ -95,14 +105,14 @@ pub fn check(engine: &Engine, imports: &[u8]) -> Result<(), LinkError> {
     Ok(())
 }
 
-impl clipboard_write::Host for State {
+impl clipboard_write::Host for InstanceState {
     async fn write(&mut self, text: String) -> Result<(), String> {
         let backend = self.settings.backends.clipboard_write.as_ref().ok_or("this host has no clipboard")?;
         backend.write(&self.settings.given.name, &text).await
     }
 }
 
-impl config_read::Host for State {
+impl config_read::Host for InstanceState {
     async fn get(&mut self, key: String) -> Option<String> {
         if !self.settings.given.capabilities.get(&Capability::ConfigRead).is_some_and(|scope| scope.has_key(&key)) {
             let shown: String = key.chars().take(200).collect();
@@ -113,35 +123,35 @@ impl config_read::Host for State {
     }
 }
 
-impl ipc_publish::Host for State {
+impl ipc_publish::Host for InstanceState {
     async fn publish(&mut self, topic: String, payload: Vec<u8>) -> Result<(), String> {
         let backend = self.settings.backends.ipc_publish.as_ref().ok_or("this host has no message bus")?;
         backend.publish(&self.settings.given.name, &topic, &payload).await
     }
 }
 
-impl log::Host for State {
+impl log::Host for InstanceState {
     async fn log(&mut self, level: log::Level, message: String) {
-        use super::backends::Source;
+        use super::backends::LogSource;
         let source = match level {
-            log::Level::Trace => Source::Trace,
-            log::Level::Debug => Source::Debug,
-            log::Level::Info => Source::Info,
-            log::Level::Warn => Source::Warn,
-            log::Level::Error => Source::Error,
+            log::Level::Trace => LogSource::Trace,
+            log::Level::Debug => LogSource::Debug,
+            log::Level::Info => LogSource::Info,
+            log::Level::Warn => LogSource::Warn,
+            log::Level::Error => LogSource::Error,
         };
         self.log.message(source, &message);
     }
 }
 
-impl notification::Host for State {
+impl notification::Host for InstanceState {
     async fn show(&mut self, title: String, body: String) -> Result<(), String> {
         let backend = self.settings.backends.notification.as_ref().ok_or("this host shows no notifications")?;
         backend.show(&self.settings.given.name, &title, &body).await
     }
 }
 
-impl secret_read::Host for State {
+impl secret_read::Host for InstanceState {
     async fn get(&mut self, name: String) -> Result<Option<String>, String> {
         if !self.settings.given.capabilities.get(&Capability::SecretRead).is_some_and(|scope| scope.has_name(&name)) {
             return Err(format!("the secret `{name}` is not granted"));
@@ -151,7 +161,7 @@ impl secret_read::Host for State {
     }
 }
 
-impl secret_write::Host for State {
+impl secret_write::Host for InstanceState {
     async fn set(&mut self, name: String, value: String) -> Result<(), String> {
         let backend = self.settings.backends.secret_write.as_ref().ok_or("this host keeps no secrets")?;
         backend.set(&self.settings.given.name, &name, &value).await

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::model::authenticated_code::{Seal, SealedCode};
+use crate::model::authenticated_code::{AuthenticatedCode, Mac};
 
 /// Why code was not loaded.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ pub enum Residence {
 ///
 /// # Errors
 /// [`LoadError`] if this machine did not make it, or it is of another engine.
-pub fn load(engine: &Engine, code: &SealedCode) -> Result<(Component, Residence), LoadError> {
+pub fn load(engine: &Engine, code: &AuthenticatedCode) -> Result<(Component, Residence), LoadError> {
     let mapped = check(code)?;
     // The path leads to the open file itself, whatever stands under its name by now.
     let path = format!("/proc/self/fd/{}", code.file().as_raw_fd());
@@ -63,14 +63,14 @@ pub fn load(engine: &Engine, code: &SealedCode) -> Result<(Component, Residence)
 
 /// Maps code to check its seal.
 #[expect(unsafe_code, reason = "a file is mapped; see the argument inside")]
-fn check(code: &SealedCode) -> Result<Mmap, LoadError> {
+fn check(code: &AuthenticatedCode) -> Result<Mmap, LoadError> {
     // SAFETY: It needs a file that nobody changes while it is mapped. `store::cwasm` has opened it, without following links,
     // as a read-only file of this user that nobody else can write to, and this program replaces such files and never changes
     // them. Programs of the same user are outside of what is defended against.
     let map = unsafe { MmapOptions::new().len(code.length()).map(&code.file()) }.map_err(LoadError::Map)?;
     let matches = || code.seal().matches(&map);
     // From outside the pool of threads that hash much, each part of it would wait for one of them anew.
-    if !(if code.length() < Seal::MANY { matches() } else { rayon::scope(|_| matches()) }) {
+    if !(if code.length() < Mac::MANY { matches() } else { rayon::scope(|_| matches()) }) {
         return Err(LoadError::Seal);
     }
     Ok(map)
@@ -87,7 +87,7 @@ fn load_file(engine: &Engine, path: &str) -> wasmtime::Result<Component> {
 
 /// Loads code from memory of its own, with the seal checked on the very bytes that are run.
 #[expect(unsafe_code, reason = "wasmtime cannot check machine code; see the argument inside")]
-fn load_copy(engine: &Engine, code: &SealedCode) -> Result<Component, LoadError> {
+fn load_copy(engine: &Engine, code: &AuthenticatedCode) -> Result<Component, LoadError> {
     let bytes = read(code).map_err(LoadError::Read)?;
     if !code.seal().matches(&bytes) {
         return Err(LoadError::Seal);
@@ -107,7 +107,7 @@ fn unloaded(error: &wasmtime::Error) -> LoadError {
 }
 
 /// The code's bytes.
-fn read(code: &SealedCode) -> std::io::Result<Vec<u8>> {
+fn read(code: &AuthenticatedCode) -> std::io::Result<Vec<u8>> {
     let (mut bytes, mut at) = (vec![0; code.length()], 0);
     while at < bytes.len() {
         match rustix::io::retry_on_intr(|| rustix::io::pread(code.file(), &mut bytes[at..], at as u64))? {

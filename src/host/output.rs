@@ -12,7 +12,7 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use super::backends::{Log, Source};
+use super::backends::{Log, LogSource};
 use crate::model::text::escape;
 
 /// How much of a line is kept, in bytes.
@@ -24,16 +24,16 @@ pub const LINE_COST: usize = 64;
 
 /// The log of one instance. Clones write to the same log.
 #[derive(Clone)]
-pub(crate) struct GuestLog(Arc<Inner>);
+pub(crate) struct GuestLog(Arc<GuestLogInner>);
 
-struct Inner {
+struct GuestLogInner {
     extension: String,
     log: Option<Arc<dyn Log>>,
-    state: Mutex<State>,
+    state: Mutex<OutputState>,
 }
 
 #[derive(Default)]
-struct State {
+struct OutputState {
     /// What this call has written so far.
     written: usize,
     dropping: bool,
@@ -43,7 +43,7 @@ struct State {
 
 impl GuestLog {
     pub(crate) fn new(extension: &str, log: Option<Arc<dyn Log>>) -> Self {
-        Self(Arc::new(Inner { extension: extension.to_owned(), log, state: Mutex::default() }))
+        Self(Arc::new(GuestLogInner { extension: extension.to_owned(), log, state: Mutex::default() }))
     }
 
     /// A new call begins, with a new allowance.
@@ -59,7 +59,7 @@ impl GuestLog {
             let mut state = self.state();
             (std::mem::take(&mut state.stdout), std::mem::take(&mut state.stderr))
         };
-        for (source, rest) in [(Source::Stdout, stdout), (Source::Stderr, stderr)] {
+        for (source, rest) in [(LogSource::Stdout, stdout), (LogSource::Stderr, stderr)] {
             if !rest.is_empty() {
                 self.line(source, &String::from_utf8_lossy(&rest));
             }
@@ -67,7 +67,7 @@ impl GuestLog {
     }
 
     /// Writes a message, one line for each of its lines.
-    pub(crate) fn message(&self, source: Source, text: &str) {
+    pub(crate) fn message(&self, source: LogSource, text: &str) {
         for line in text.lines() {
             self.line(source, line);
             if self.state().dropping {
@@ -78,10 +78,10 @@ impl GuestLog {
 
     /// Writes what the host has to say of the guest.
     pub(crate) fn note(&self, text: &str) {
-        self.line(Source::Host, text);
+        self.line(LogSource::Host, text);
     }
 
-    fn line(&self, source: Source, text: &str) {
+    fn line(&self, source: LogSource, text: &str) {
         let Some(log) = &self.0.log else { return };
         let dropping = {
             let mut state = self.state();
@@ -94,14 +94,14 @@ impl GuestLog {
         };
         if dropping {
             let text = format!("the rest of this call's output is dropped: it wrote more than {} KiB", MAX_CALL >> 10);
-            log.line(&self.0.extension, Source::Host, &text);
+            log.line(&self.0.extension, LogSource::Host, &text);
         } else {
             log.line(&self.0.extension, source, &shorten(text));
         }
     }
 
     /// Takes bytes of a stream, and writes every line that they end.
-    fn take(&self, source: Source, mut bytes: &[u8]) {
+    fn take(&self, source: LogSource, mut bytes: &[u8]) {
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             let mut line = self.swap(source, Vec::new());
             extend(&mut line, &bytes[..end]);
@@ -114,13 +114,13 @@ impl GuestLog {
         self.swap(source, rest);
     }
 
-    fn swap(&self, source: Source, new: Vec<u8>) -> Vec<u8> {
+    fn swap(&self, source: LogSource, new: Vec<u8>) -> Vec<u8> {
         let mut state = self.state();
-        let buffer = if source == Source::Stdout { &mut state.stdout } else { &mut state.stderr };
+        let buffer = if source == LogSource::Stdout { &mut state.stdout } else { &mut state.stderr };
         std::mem::replace(buffer, new)
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> std::sync::MutexGuard<'_, OutputState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -144,7 +144,7 @@ fn shorten(text: &str) -> Cow<'_, str> {
 #[derive(Clone)]
 pub(crate) struct Stream {
     pub log: GuestLog,
-    pub source: Source,
+    pub source: LogSource,
 }
 
 impl IsTerminal for Stream {
@@ -206,7 +206,7 @@ mod tests {
     struct Kept(Mutex<Vec<String>>);
 
     impl Log for Kept {
-        fn line(&self, extension: &str, source: Source, text: &str) {
+        fn line(&self, extension: &str, source: LogSource, text: &str) {
             self.0.lock().unwrap().push(format!("{extension} {source} {text}"));
         }
     }
@@ -220,9 +220,9 @@ mod tests {
     fn streams_become_lines_whatever_their_pieces() {
         let (log, kept) = log();
         for piece in ["one\ntw", "o\r\n", "", "\u{1b}[2Jthree\n\nhalf"] {
-            log.take(Source::Stdout, piece.as_bytes());
+            log.take(LogSource::Stdout, piece.as_bytes());
         }
-        log.take(Source::Stderr, b"other\n");
+        log.take(LogSource::Stderr, b"other\n");
         log.end_call();
         let expected = [
             "a stdout one",
@@ -238,17 +238,17 @@ mod tests {
     #[test]
     fn long_lines_are_cut_and_a_flood_is_dropped_with_one_word() {
         let (log, kept) = log();
-        log.message(Source::Info, &"é".repeat(MAX_LINE));
+        log.message(LogSource::Info, &"é".repeat(MAX_LINE));
         let first = kept.0.lock().unwrap()[0].clone();
         assert!(first.ends_with("é…") && first.len() < MAX_LINE + 20, "{}", first.len());
         for _ in 0..100_000 {
-            log.message(Source::Info, "flood");
+            log.message(LogSource::Info, "flood");
         }
         let lines = kept.0.lock().unwrap().clone();
         assert!(lines.iter().map(String::len).sum::<usize>() < 4 * MAX_CALL);
         assert_eq!(lines.iter().filter(|line| line.contains("is dropped")).count(), 1);
         log.start_call();
-        log.message(Source::Warn, "again");
+        log.message(LogSource::Warn, "again");
         assert_eq!(kept.0.lock().unwrap().last().unwrap(), "a warn again");
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::backends::{Backends, Source};
+use super::backends::{Backends, LogSource};
 use super::limits::{MAX_HOST_RESOURCES, MAX_RANDOM, Meter};
 use super::output::{GuestLog, Stream};
 use crate::model::capability::Grants;
@@ -16,7 +16,7 @@ use crate::model::manifest::{Config, Limits};
 
 /// What an extension is given.
 #[derive(Debug, Clone, Default)]
-pub struct Given {
+pub struct ExtensionSettings {
     /// What it is called in logs and by backends.
     pub name: String,
     pub capabilities: Grants,
@@ -30,8 +30,8 @@ pub struct Given {
 }
 
 /// What all instances of an extension share.
-pub(crate) struct Settings {
-    pub given: Given,
+pub(crate) struct SharedState {
+    pub given: ExtensionSettings,
     pub backends: Backends,
 }
 
@@ -48,23 +48,23 @@ pub struct Folder {
 }
 
 /// The data of one wasmtime store.
-pub(crate) struct State {
-    pub settings: Arc<Settings>,
+pub(crate) struct InstanceState {
+    pub settings: Arc<SharedState>,
     pub meter: Meter,
     pub log: GuestLog,
     wasi: WasiCtx,
     table: ResourceTable,
 }
 
-impl State {
+impl InstanceState {
     /// # Errors
     /// If a granted folder cannot be opened.
-    pub(crate) fn new(settings: &Arc<Settings>) -> wasmtime::Result<Self> {
+    pub(crate) fn new(settings: &Arc<SharedState>) -> wasmtime::Result<Self> {
         let log = GuestLog::new(&settings.given.name, settings.backends.log.clone());
         let mut wasi = WasiCtxBuilder::new();
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).max_random_size(MAX_RANDOM);
-        wasi.stdout(Stream { log: log.clone(), source: Source::Stdout });
-        wasi.stderr(Stream { log: log.clone(), source: Source::Stderr });
+        wasi.stdout(Stream { log: log.clone(), source: LogSource::Stdout });
+        wasi.stderr(Stream { log: log.clone(), source: LogSource::Stderr });
         wasi.envs(&settings.given.environment);
         for folder in &settings.given.folders {
             let perms = if folder.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
@@ -82,7 +82,7 @@ impl State {
     }
 }
 
-impl WasiView for State {
+impl WasiView for InstanceState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }

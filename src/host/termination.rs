@@ -6,9 +6,9 @@ use rustix::io::Errno;
 use wasmtime::{Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use super::limits::{MAX_HOSTCALL, MAX_TABLE_ELEMENTS, Refused};
+use super::limits::{MAX_HOSTCALL, MAX_TABLE_ELEMENTS, RefusedGrowth};
 use super::load::is_of_system;
-use super::state::State;
+use super::state::InstanceState;
 use crate::model::manifest::Limits;
 use crate::model::text::escape;
 
@@ -17,7 +17,7 @@ const FRAMES: usize = 20;
 
 /// Why a call did not come back, and where the guest was. Its instance is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stop {
+pub struct Termination {
     pub cause: Cause,
     /// The names of the guest's own functions, innermost first; empty where there is no telling.
     pub backtrace: Vec<String>,
@@ -43,13 +43,13 @@ pub enum Cause {
     Other(String),
 }
 
-impl Stop {
+impl Termination {
     pub(crate) fn time(limits: &Limits) -> Self {
         Self { cause: Cause::Time(limits.time_ms()), backtrace: Vec::new() }
     }
 
     /// Finds out what an error of wasmtime means, with the help of the store that it left behind.
-    pub(crate) fn new(error: &wasmtime::Error, store: &Store<State>) -> Self {
+    pub(crate) fn new(error: &wasmtime::Error, store: &Store<InstanceState>) -> Self {
         let state = store.data();
         let trap = error.downcast_ref::<Trap>();
         let words = trap.map_or_else(|| escape(&innermost(error)).into_owned(), |trap| trap_words(*trap));
@@ -64,9 +64,9 @@ impl Stop {
             (Some(Trap::Interrupt), ..) => Cause::Time(limits.time_ms()),
             (_, Some(exit), _) => Cause::Exit(exit.0),
             (None, ..) if words.contains("fuel allocated for hostcalls") => Cause::Transfer,
-            (_, _, Some(Refused::Memory)) => Cause::Memory(limits.memory_mib(), words),
-            (_, _, Some(Refused::Table)) => Cause::Tables,
-            (_, _, Some(Refused::Machine)) => Cause::Machine(words),
+            (_, _, Some(RefusedGrowth::Memory)) => Cause::Memory(limits.memory_mib(), words),
+            (_, _, Some(RefusedGrowth::Table)) => Cause::Tables,
+            (_, _, Some(RefusedGrowth::Machine)) => Cause::Machine(words),
             // Also if the address space is exhausted.
             (None, ..) if is_of_system(error, &[Errno::NOMEM]) => Cause::Machine(words),
             (Some(_), ..) => Cause::Trap(words),
@@ -85,7 +85,7 @@ impl Stop {
     }
 }
 
-impl fmt::Display for Stop {
+impl fmt::Display for Termination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
             Cause::Time(limit) => write!(f, "it took longer than its limit of {limit} ms"),

@@ -7,23 +7,23 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// An open file of code that has not been checked yet.
 #[derive(Debug)]
-pub struct SealedCode {
+pub struct AuthenticatedCode {
     file: OwnedFd,
     length: usize,
-    seal: Seal,
+    seal: Mac,
 }
 
 /// What sealed bytes must give.
 #[derive(Debug, Clone)]
-pub struct Seal {
+pub struct Mac {
     /// Has seen everything that the tag covers, but the bytes.
     hasher: blake3::Hasher,
-    tag: [u8; Seal::TAG],
+    tag: [u8; Mac::TAG],
 }
 
-impl SealedCode {
+impl AuthenticatedCode {
     /// For `store::cwasm` alone. `length` is that of the code at the beginning of the file, in bytes.
-    pub(crate) fn new(file: OwnedFd, length: usize, seal: Seal) -> Self {
+    pub(crate) fn new(file: OwnedFd, length: usize, seal: Mac) -> Self {
         Self { file, length, seal }
     }
 
@@ -37,12 +37,12 @@ impl SealedCode {
         self.length
     }
 
-    pub fn seal(&self) -> &Seal {
+    pub fn seal(&self) -> &Mac {
         &self.seal
     }
 }
 
-impl Seal {
+impl Mac {
     /// The length of a tag in bytes.
     pub const TAG: usize = 32;
 

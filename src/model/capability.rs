@@ -25,7 +25,7 @@ pub enum Capability {
 
 /// How a capability is granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum ScopeForm {
     /// `true`
     Whole,
     /// `true`, or a list of what is meant.
@@ -36,7 +36,7 @@ pub enum Form {
 
 /// How much of a capability is granted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "WrittenScope", into = "WrittenScope")]
 pub enum Scope {
     Whole,
     /// Secrets by name, configuration by key prefix, folders by path, variables by name. Never empty.
@@ -77,11 +77,11 @@ impl Capability {
         }
     }
 
-    pub const fn form(self) -> Form {
+    pub const fn form(self) -> ScopeForm {
         match self {
-            Self::ConfigRead | Self::SecretRead => Form::WholeOrList,
-            Self::Env | Self::FsRead | Self::FsWrite => Form::List,
-            _ => Form::Whole,
+            Self::ConfigRead | Self::SecretRead => ScopeForm::WholeOrList,
+            Self::Env | Self::FsRead | Self::FsWrite => ScopeForm::List,
+            _ => ScopeForm::Whole,
         }
     }
 
@@ -262,9 +262,9 @@ impl FromStr for Grant {
         let (name, items) = text.split_once('=').map_or((text, None), |(name, items)| (name, Some(items)));
         let capability: Capability = name.parse()?;
         let scope = match (items, capability.form()) {
-            (None, Form::List) => return Err(GrantError::List(capability)),
+            (None, ScopeForm::List) => return Err(GrantError::List(capability)),
             (None, _) => Scope::Whole,
-            (Some(_), Form::Whole) => return Err(GrantError::Whole(capability)),
+            (Some(_), ScopeForm::Whole) => return Err(GrantError::Whole(capability)),
             (Some(items), _) => Scope::Only(items.split(',').map(str::to_owned).collect()),
         };
         if let Some(why) = scope.items().find_map(|item| capability.distrust(item)) {
@@ -277,12 +277,12 @@ impl FromStr for Grant {
 /// A scope in a file: `true`, or an array.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum WrittenScope {
     Whole(bool),
     Only(BTreeSet<String>),
 }
 
-impl From<Scope> for Written {
+impl From<Scope> for WrittenScope {
     fn from(scope: Scope) -> Self {
         match scope {
             Scope::Whole => Self::Whole(true),
@@ -291,14 +291,14 @@ impl From<Scope> for Written {
     }
 }
 
-impl TryFrom<Written> for Scope {
+impl TryFrom<WrittenScope> for Scope {
     type Error = &'static str;
 
-    fn try_from(written: Written) -> Result<Self, &'static str> {
+    fn try_from(written: WrittenScope) -> Result<Self, &'static str> {
         match written {
-            Written::Whole(true) => Ok(Self::Whole),
-            Written::Whole(false) => Err("a grant that is `false` is not written"),
-            Written::Only(items) => Self::only(items).ok_or("a grant of nothing is not written"),
+            WrittenScope::Whole(true) => Ok(Self::Whole),
+            WrittenScope::Whole(false) => Err("a grant that is `false` is not written"),
+            WrittenScope::Only(items) => Self::only(items).ok_or("a grant of nothing is not written"),
         }
     }
 }

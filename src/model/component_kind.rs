@@ -15,7 +15,7 @@ pub const SNIFF: usize = 512;
 
 /// A kind of file, told by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kind {
+pub enum ComponentKind {
     Component,
     CoreModule,
     /// A wasm binary that is neither of the two: another version of the component format.
@@ -33,7 +33,7 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl ComponentKind {
     /// Tells from the first bytes of a file, at best [`SNIFF`] of them.
     pub fn of(start: &[u8]) -> Self {
         match start {
@@ -70,7 +70,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ComponentKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Component => "a component",
@@ -107,21 +107,21 @@ mod tests {
         let mut tar = vec![b'x'; 512];
         tar[100] = 0;
         tar[257..262].copy_from_slice(b"ustar");
-        let rows: [(&[u8], Kind); 11] = [
-            (&COMPONENT, Kind::Component),
-            (b"\0asm\x01\0\0\0\x01", Kind::CoreModule),
-            (b"\0asm\x0c\0\x01\0", Kind::OtherWasm),
-            (b"\x7fELF\x02", Kind::Elf),
-            (&tar, Kind::Tar),
-            (b"\x1f\x8b\x08", Kind::Gzip),
-            (b"PK\x03\x04", Kind::Zip),
-            (b"(component)", Kind::Wat),
-            (b"<html>", Kind::Text),
-            (b"", Kind::Empty),
-            (b"\x01\x02\xff", Kind::Unknown),
+        let rows: [(&[u8], ComponentKind); 11] = [
+            (&COMPONENT, ComponentKind::Component),
+            (b"\0asm\x01\0\0\0\x01", ComponentKind::CoreModule),
+            (b"\0asm\x0c\0\x01\0", ComponentKind::OtherWasm),
+            (b"\x7fELF\x02", ComponentKind::Elf),
+            (&tar, ComponentKind::Tar),
+            (b"\x1f\x8b\x08", ComponentKind::Gzip),
+            (b"PK\x03\x04", ComponentKind::Zip),
+            (b"(component)", ComponentKind::Wat),
+            (b"<html>", ComponentKind::Text),
+            (b"", ComponentKind::Empty),
+            (b"\x01\x02\xff", ComponentKind::Unknown),
         ];
         for (bytes, kind) in rows {
-            assert_eq!(Kind::of(bytes), kind, "{bytes:?}");
+            assert_eq!(ComponentKind::of(bytes), kind, "{bytes:?}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Compiled functions by what they were compiled from. `engine` asks, `store` has them. Called from several threads.
-pub trait Functions: fmt::Debug + Send + Sync {
+pub trait CompiledFunctions: fmt::Debug + Send + Sync {
     /// The compiled function, if it was put before and is whole.
     fn get(&self, key: &[u8]) -> Option<Vec<u8>>;
 

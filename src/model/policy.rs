@@ -10,7 +10,7 @@ use super::manifest::Limits;
 use super::manifest::reader::read_limits;
 use super::reference::check_repository;
 use super::reference::host::looks_like_host;
-use super::registries::reader::{Whose, read_registries};
+use super::registries::reader::{RegistriesOwner, read_registries};
 use super::registries::{Registries, RegistryPattern, is_within};
 use super::toml::document::{Fields, Text};
 use super::toml::problem::Problem;
@@ -66,7 +66,7 @@ impl Policy {
         let sources = read_sources(&mut fields, file, &mut problems);
         let registries = fields
             .table("registries", &mut problems)
-            .map(|table| read_registries(&text, &table, Whose::Machine, folder, &mut problems))
+            .map(|table| read_registries(&text, &table, RegistriesOwner::Machine, folder, &mut problems))
             .unwrap_or_default();
         fields.finish(&mut problems);
         if problems.is_empty() { Ok(Self { most, registries, sources }) } else { Err(problems) }

@@ -8,11 +8,11 @@ use tokio::sync::Notify;
 
 use crate::compiler::settings::CompilerSettings;
 use crate::model::report::event::{Event, Observer};
-use crate::registry::source::selection::{Network, Reach};
+use crate::registry::source::selection::{Network, NetworkMode};
 use crate::store::integrity::store_permissions;
 use crate::store::owner;
 use crate::store::paths::StorePaths;
-use crate::store::store_lock::{self, Guard};
+use crate::store::store_lock::{self, StoreLock};
 
 use super::error::Error;
 use super::project::Project;
@@ -23,7 +23,7 @@ pub struct Context {
     pub project: Project,
     pub paths: StorePaths,
     pub network: Network,
-    pub reach: Reach,
+    pub reach: NetworkMode,
     /// How many fetches go on at once, at least 1.
     pub jobs: usize,
     pub compiler: CompilerSettings,
@@ -48,10 +48,10 @@ pub struct User {
 
 /// Turns true once, from any thread: then everything stops at the next good moment.
 #[derive(Clone, Default)]
-pub struct Interrupt(Arc<Inner>);
+pub struct Interrupt(Arc<InterruptState>);
 
 #[derive(Default)]
-struct Inner {
+struct InterruptState {
     set: AtomicBool,
     notify: Notify,
 }
@@ -95,7 +95,7 @@ impl Interrupt {
 
 impl Context {
     /// Waits for the right to change the store, which is this user's alone then.
-    pub(crate) fn guard(&self) -> Result<Guard, Error> {
+    pub(crate) fn guard(&self) -> Result<StoreLock, Error> {
         let guard = self.guard_as_it_is()?;
         for folder in store_permissions::mend(&self.paths)? {
             let message = format!("others could write to {}; now only you can", folder.display());
@@ -105,7 +105,7 @@ impl Context {
     }
 
     /// The same for whoever mends it.
-    pub(crate) fn guard_as_it_is(&self) -> Result<Guard, Error> {
+    pub(crate) fn guard_as_it_is(&self) -> Result<StoreLock, Error> {
         owner::check_owner(&self.paths)?;
         let interrupted = || self.interrupt.is_set();
         let wait = |holder: &str| self.observer.notice(&Event::Waiting { holder });

@@ -44,7 +44,7 @@ pub enum Artifact {
 
 /// Why an artifact is no extension.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum ArtifactRefusal {
     #[error("its manifest is no JSON of the OCI image format: {0}")]
     Json(String),
     #[error("its manifest has `layers` and `manifests` at once")]
@@ -75,7 +75,7 @@ pub enum Refusal {
     LayerSize(i64),
 }
 
-impl Refusal {
+impl ArtifactRefusal {
     /// What to do about it.
     pub fn advice(&self) -> &'static str {
         match self {
@@ -94,16 +94,16 @@ impl Refusal {
 }
 
 /// A document that is none. The parser quotes what it has found, however long that is.
-fn json(error: serde_json::Error) -> Refusal {
-    Refusal::Json(shorten(&error.to_string()).into_owned())
+fn json(error: serde_json::Error) -> ArtifactRefusal {
+    ArtifactRefusal::Json(shorten(&error.to_string()).into_owned())
 }
 
 /// Reads a manifest or index.
 ///
 /// # Errors
 /// [`Refusal`] if it leads to no single component.
-pub fn read(bytes: &[u8]) -> Result<Artifact, Refusal> {
-    let shape: Shape = serde_json::from_slice(bytes).map_err(json)?;
+pub fn read(bytes: &[u8]) -> Result<Artifact, ArtifactRefusal> {
+    let shape: DocumentShape = serde_json::from_slice(bytes).map_err(json)?;
     let is_index = shape.manifests.is_some();
     let of_other_kind = match shape.media_type.as_deref() {
         Some(media_type) if INDEXES.contains(&media_type) => !is_index,
@@ -111,8 +111,8 @@ pub fn read(bytes: &[u8]) -> Result<Artifact, Refusal> {
         _ => false,
     };
     match (is_index, shape.layers.is_some()) {
-        (true, true) => Err(Refusal::Both),
-        _ if of_other_kind => Err(Refusal::MediaType(shape.media_type.unwrap_or_default())),
+        (true, true) => Err(ArtifactRefusal::Both),
+        _ if of_other_kind => Err(ArtifactRefusal::MediaType(shape.media_type.unwrap_or_default())),
         (true, false) => read_index(bytes),
         (false, _) => read_manifest(bytes),
     }
@@ -122,7 +122,7 @@ pub fn read(bytes: &[u8]) -> Result<Artifact, Refusal> {
 /// them to be the same, so that nobody can be made to read one document as two kinds.
 pub(crate) fn contradiction(header: &str, bytes: &[u8]) -> Option<(String, String)> {
     let header = header.split(';').next().unwrap_or_default().trim();
-    let shape: Shape = serde_json::from_slice(bytes).ok()?;
+    let shape: DocumentShape = serde_json::from_slice(bytes).ok()?;
     let known = MANIFESTS.contains(&header) || INDEXES.contains(&header);
     let found = shape.media_type.filter(|found| known && found != header)?;
     Some((header.to_owned(), found))
@@ -140,14 +140,14 @@ fn some(texts: &[String]) -> String {
 
 /// Which of the two documents it is.
 #[derive(Deserialize)]
-struct Shape {
+struct DocumentShape {
     #[serde(rename = "mediaType")]
     media_type: Option<String>,
     manifests: Option<serde::de::IgnoredAny>,
     layers: Option<serde::de::IgnoredAny>,
 }
 
-fn read_index(bytes: &[u8]) -> Result<Artifact, Refusal> {
+fn read_index(bytes: &[u8]) -> Result<Artifact, ArtifactRefusal> {
     let index: OciImageIndex = serde_json::from_slice(bytes).map_err(json)?;
     let mut fitting = Vec::new();
     let mut others = Vec::new();
@@ -162,36 +162,36 @@ fn read_index(bytes: &[u8]) -> Result<Artifact, Refusal> {
         }
     }
     match &fitting[..] {
-        [digest] => Ok(Artifact::Index { manifest: digest.parse().map_err(Refusal::LayerDigest)? }),
-        [] if others.is_empty() => Err(Refusal::EmptyIndex),
-        [] => Err(Refusal::NoEntry(others)),
-        several => Err(Refusal::Entries(several.len())),
+        [digest] => Ok(Artifact::Index { manifest: digest.parse().map_err(ArtifactRefusal::LayerDigest)? }),
+        [] if others.is_empty() => Err(ArtifactRefusal::EmptyIndex),
+        [] => Err(ArtifactRefusal::NoEntry(others)),
+        several => Err(ArtifactRefusal::Entries(several.len())),
     }
 }
 
-fn read_manifest(bytes: &[u8]) -> Result<Artifact, Refusal> {
+fn read_manifest(bytes: &[u8]) -> Result<Artifact, ArtifactRefusal> {
     let manifest: OciImageManifest = serde_json::from_slice(bytes).map_err(json)?;
     if manifest.config.media_type == SPIN_CONFIG {
-        return Err(Refusal::Spin);
+        return Err(ArtifactRefusal::Spin);
     }
     let types = manifest.layers.iter().map(|layer| layer.media_type.as_str()).chain(manifest.artifact_type.as_deref());
     if types.into_iter().any(|media_type| SIGNATURES.iter().any(|known| media_type.starts_with(known))) {
-        return Err(Refusal::Signature);
+        return Err(ArtifactRefusal::Signature);
     }
     let is_wasm = |layer: &&OciDescriptor| WASM_LAYERS.contains(&layer.media_type.as_str());
     let wasm: Vec<&OciDescriptor> = manifest.layers.iter().filter(is_wasm).collect();
     let layer = match (&wasm[..], &manifest.layers[..]) {
         ([layer], _) => layer,
         ([], [layer]) => layer,
-        ([], []) => return Err(Refusal::NoLayers),
+        ([], []) => return Err(ArtifactRefusal::NoLayers),
         ([], layers) => {
-            return Err(Refusal::OtherLayers(layers.iter().map(|layer| layer.media_type.clone()).collect()));
+            return Err(ArtifactRefusal::OtherLayers(layers.iter().map(|layer| layer.media_type.clone()).collect()));
         }
-        (several, _) => return Err(Refusal::WasmLayers(several.len())),
+        (several, _) => return Err(ArtifactRefusal::WasmLayers(several.len())),
     };
     let size = u64::try_from(layer.size).ok().filter(|size| *size <= MAX_COMPONENT);
-    let size = size.ok_or(Refusal::LayerSize(layer.size))?;
-    Ok(Artifact::Component { digest: layer.digest.parse().map_err(Refusal::LayerDigest)?, size })
+    let size = size.ok_or(ArtifactRefusal::LayerSize(layer.size))?;
+    Ok(Artifact::Component { digest: layer.digest.parse().map_err(ArtifactRefusal::LayerDigest)?, size })
 }
 
 #[cfg(test)]
@@ -204,13 +204,13 @@ mod tests {
         json!({ "mediaType": media_type, "digest": Digest::of(media_type.as_bytes()).to_string(), "size": 9 })
     }
 
-    fn manifest(config: &str, layers: &[&str]) -> Result<Artifact, Refusal> {
+    fn manifest(config: &str, layers: &[&str]) -> Result<Artifact, ArtifactRefusal> {
         let layers: Vec<Value> = layers.iter().map(|media_type| layer(media_type)).collect();
         let manifest = json!({ "schemaVersion": 2, "config": layer(config), "layers": layers });
         read(manifest.to_string().as_bytes())
     }
 
-    fn index(platforms: &[Option<(&str, &str)>]) -> Result<Artifact, Refusal> {
+    fn index(platforms: &[Option<(&str, &str)>]) -> Result<Artifact, ArtifactRefusal> {
         let entry = |platform: &Option<(&str, &str)>| {
             let mut entry = layer("application/vnd.oci.image.manifest.v1+json");
             if let Some((os, architecture)) = platform {
@@ -247,24 +247,24 @@ mod tests {
         assert_eq!(index(&[None]), Ok(Artifact::Index { manifest }));
         let entries = [Some(("linux", "amd64")), Some(("wasip2", "wasm")), Some(("unknown", "unknown"))];
         assert_eq!(index(&entries), Ok(Artifact::Index { manifest }));
-        assert_eq!(index(&[Some(("linux", "amd64"))]), Err(Refusal::NoEntry(vec!["linux/amd64".into()])));
-        assert_eq!(index(&[None, Some(("wasip2", "wasm"))]), Err(Refusal::Entries(2)));
-        assert_eq!(index(&[]), Err(Refusal::EmptyIndex));
+        assert_eq!(index(&[Some(("linux", "amd64"))]), Err(ArtifactRefusal::NoEntry(vec!["linux/amd64".into()])));
+        assert_eq!(index(&[None, Some(("wasip2", "wasm"))]), Err(ArtifactRefusal::Entries(2)));
+        assert_eq!(index(&[]), Err(ArtifactRefusal::EmptyIndex));
     }
 
     #[test]
     fn each_other_artifact_is_refused_by_its_name() {
-        assert_eq!(manifest("x/y", &["application/wasm", "application/wasm"]), Err(Refusal::WasmLayers(2)));
-        assert_eq!(manifest("x/y", &[]), Err(Refusal::NoLayers));
+        assert_eq!(manifest("x/y", &["application/wasm", "application/wasm"]), Err(ArtifactRefusal::WasmLayers(2)));
+        assert_eq!(manifest("x/y", &[]), Err(ArtifactRefusal::NoLayers));
         let tar = "application/vnd.oci.image.layer.v1.tar+gzip";
-        assert_eq!(manifest("x/y", &[tar, tar]), Err(Refusal::OtherLayers(vec![tar.into(), tar.into()])));
-        assert_eq!(manifest(SPIN_CONFIG, &["application/vnd.wasm.content.layer.v1+wasm"]), Err(Refusal::Spin));
-        assert_eq!(manifest("x/y", &[SIGNATURES[0]]), Err(Refusal::Signature));
-        assert!(matches!(read(b"<html>"), Err(Refusal::Json(_))));
-        assert_eq!(read(br#"{"schemaVersion":2,"layers":[],"manifests":[]}"#), Err(Refusal::Both));
+        assert_eq!(manifest("x/y", &[tar, tar]), Err(ArtifactRefusal::OtherLayers(vec![tar.into(), tar.into()])));
+        assert_eq!(manifest(SPIN_CONFIG, &["application/vnd.wasm.content.layer.v1+wasm"]), Err(ArtifactRefusal::Spin));
+        assert_eq!(manifest("x/y", &[SIGNATURES[0]]), Err(ArtifactRefusal::Signature));
+        assert!(matches!(read(b"<html>"), Err(ArtifactRefusal::Json(_))));
+        assert_eq!(read(br#"{"schemaVersion":2,"layers":[],"manifests":[]}"#), Err(ArtifactRefusal::Both));
         for (media_type, field) in [(INDEXES[0], "layers"), (MANIFESTS[0], "manifests"), (MANIFESTS[1], "manifests")] {
             let text = format!("{{\"mediaType\":\"{media_type}\",\"{field}\":[]}}");
-            assert_eq!(read(text.as_bytes()), Err(Refusal::MediaType(media_type.into())));
+            assert_eq!(read(text.as_bytes()), Err(ArtifactRefusal::MediaType(media_type.into())));
         }
     }
 
@@ -274,8 +274,8 @@ mod tests {
             let layer = json!({ "mediaType": "application/wasm", "digest": digest, "size": size });
             read(json!({ "schemaVersion": 2, "config": layer, "layers": [layer] }).to_string().as_bytes())
         };
-        assert_eq!(with("sha256:../../x", 1), Err(Refusal::LayerDigest(DigestError::NotHex('.'))));
-        assert_eq!(with(&Digest::of(b"").to_string(), -1), Err(Refusal::LayerSize(-1)));
-        assert_eq!(with(&Digest::of(b"").to_string(), 1 << 62), Err(Refusal::LayerSize(1 << 62)));
+        assert_eq!(with("sha256:../../x", 1), Err(ArtifactRefusal::LayerDigest(DigestError::NotHex('.'))));
+        assert_eq!(with(&Digest::of(b"").to_string(), -1), Err(ArtifactRefusal::LayerSize(-1)));
+        assert_eq!(with(&Digest::of(b"").to_string(), 1 << 62), Err(ArtifactRefusal::LayerSize(1 << 62)));
     }
 }

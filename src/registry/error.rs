@@ -8,7 +8,7 @@ use crate::model::fault::FaultKind;
 use crate::model::policy::SourceRefusal;
 use crate::model::reference::OciReference;
 
-use super::artifact::Refusal;
+use super::artifact::ArtifactRefusal;
 use super::auth::credential_helper::HelperError;
 use super::auth::credentials::CredentialLocation;
 
@@ -24,7 +24,7 @@ pub enum Error {
     #[error("the TLS handshake with {host} failed: {why}")]
     Tls { host: String, why: &'static str },
     #[error("the certificate of {host} is not trusted: {why}")]
-    Certificate { host: String, why: Distrust },
+    Certificate { host: String, why: CertificateFault },
     #[error("{host} asks us to wait {seconds} s, and at most {limit} s are waited")]
     Busy { host: String, seconds: u64, limit: u64 },
     #[error("{source_name} does not have {what}{}", said(message))]
@@ -37,7 +37,7 @@ pub enum Error {
     #[error("{host} has no repository to push {what} to{}", said(message))]
     NoRepository { host: String, what: String, message: String },
     #[error("{host} does not let us {doing} {what} ({status}){}", said(message))]
-    Denied { host: String, doing: Doing, what: String, status: u16, message: String },
+    Denied { host: String, doing: AccessKind, what: String, status: u16, message: String },
     #[error("{host} answered {status} when asked for {what}{}", said(message))]
     Status { host: String, what: String, status: u16, message: String },
     #[error("{host} wants credentials for {what}, and there are none")]
@@ -68,7 +68,7 @@ pub enum Error {
     Refused {
         reference: OciReference,
         #[source]
-        refusal: Refusal,
+        refusal: ArtifactRefusal,
     },
     #[error("{reference} is there already, with other content ({found})")]
     TagTaken { reference: String, found: Digest },
@@ -111,7 +111,7 @@ pub enum Error {
 
 /// What somebody does with what a registry holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Doing {
+pub enum AccessKind {
     #[error("read")]
     Reading,
     #[error("write")]
@@ -133,7 +133,7 @@ pub enum RealmRefusal {
 
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Distrust {
+pub enum CertificateFault {
     #[error("it has expired")]
     Expired,
     #[error("it is not valid yet")]

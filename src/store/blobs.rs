@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::model::component_kind::{Kind, SNIFF};
+use crate::model::component_kind::{ComponentKind, SNIFF};
 use crate::model::digest::{Digest, Hasher};
 use crate::model::plan::{Blob, Role};
 
@@ -172,8 +172,8 @@ fn check_staged(path: &Path, blob: &Blob) -> Result<(), Error> {
     if found != blob.digest {
         return Err(Error::WrongDigest { expected: blob.digest, found });
     }
-    match (blob.role, Kind::of(&start)) {
-        (Role::Component { .. }, kind) if kind != Kind::Component => {
+    match (blob.role, ComponentKind::of(&start)) {
+        (Role::Component { .. }, kind) if kind != ComponentKind::Component => {
             Err(Error::NotAComponent { digest: blob.digest, kind })
         }
         _ => Ok(()),

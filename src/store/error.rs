@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::model::component_kind::Kind;
+use crate::model::component_kind::ComponentKind;
 use crate::model::digest::Digest;
 use crate::model::fault::FaultKind;
 
@@ -21,7 +21,7 @@ pub enum Error {
     #[error("what was fetched as {digest} has {found} bytes, expected {expected}")]
     WrongSize { digest: Digest, expected: u64, found: u64 },
     #[error("{digest} is {kind}")]
-    NotAComponent { digest: Digest, kind: Kind },
+    NotAComponent { digest: Digest, kind: ComponentKind },
     #[error("{} is damaged: its bytes have the digest {found}", path.display())]
     Damaged { path: PathBuf, found: Digest },
     #[error("{digest} is not in the store")]

@@ -40,7 +40,7 @@ pub fn numbers(paths: &StorePaths, profile: &ProfileName) -> Result<BTreeSet<u64
 
 /// The right to rely on a generation and all that it names, until it is dropped.
 #[derive(Debug)]
-pub struct Hold(#[expect(dead_code, reason = "the lock is on the open file")] File);
+pub struct GenerationHold(#[expect(dead_code, reason = "the lock is on the open file")] File);
 
 /// The live generation and its number, if one was ever activated.
 ///
@@ -54,7 +54,10 @@ pub fn live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u64, Ge
 ///
 /// # Errors
 /// As [`live`].
-pub fn hold_live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u64, Generation, Hold)>, Error> {
+pub fn hold_live(
+    paths: &StorePaths,
+    profile: &ProfileName,
+) -> Result<Option<(u64, Generation, GenerationHold)>, Error> {
     let mut before = None;
     loop {
         let Some(number) = current(paths, profile)? else {
@@ -112,12 +115,12 @@ pub fn read(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<Ge
 
 /// Reads one generation and holds it. Where files cannot be locked, nothing can be held; nothing can be removed there
 /// either.
-fn hold(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(Generation, Hold), Error> {
+fn hold(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(Generation, GenerationHold), Error> {
     let path = paths.generation(profile, number);
     let file = open(&path)?;
     // Others only try for the blink of an eye whether it is held.
     let _ = file.lock_shared();
-    Ok((parse(&file, path, profile, number)?, Hold(file)))
+    Ok((parse(&file, path, profile, number)?, GenerationHold(file)))
 }
 
 fn open(path: &Path) -> Result<File, Error> {

@@ -24,10 +24,10 @@ const READ: u64 = 64 << 20;
 pub struct Log {
     path: PathBuf,
     old: PathBuf,
-    open: Mutex<Open>,
+    open: Mutex<OpenLog>,
 }
 
-struct Open {
+struct OpenLog {
     file: File,
     /// In bytes, as far as this process knows.
     size: u64,
@@ -40,7 +40,7 @@ impl Log {
     /// [`Error`] if it cannot be written to.
     pub fn open(paths: &StorePaths, name: &ExtensionName) -> Result<Self, Error> {
         let (path, old) = (paths.log(name), paths.old_log(name));
-        let open = Mutex::new(Open::new(&path, &old)?);
+        let open = Mutex::new(OpenLog::new(&path, &old)?);
         Ok(Self { path, old, open })
     }
 
@@ -50,7 +50,7 @@ impl Log {
         let line = format!("{}  {source:<6}  {text}\n", time(seconds));
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.size >= MAX_LOG
-            && let Ok(new) = Open::new(&self.path, &self.old)
+            && let Ok(new) = OpenLog::new(&self.path, &self.old)
         {
             *open = new;
         }
@@ -59,7 +59,7 @@ impl Log {
     }
 }
 
-impl Open {
+impl OpenLog {
     /// Opens the file; one that has grown too large makes room first.
     fn new(path: &Path, old: &Path) -> Result<Self, Error> {
         let file = write::open_log(path, old, MAX_LOG)?;

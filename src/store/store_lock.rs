@@ -18,7 +18,7 @@ const ROUNDS_TO_SIGN: u32 = 10;
 const MAX_HOLDER: u64 = 1 << 10;
 
 /// The right to change a store, until it is dropped.
-pub struct Guard(#[expect(dead_code, reason = "the lock is on the open file")] File);
+pub struct StoreLock(#[expect(dead_code, reason = "the lock is on the open file")] File);
 
 /// Waits until no other process changes the store.
 ///
@@ -31,7 +31,7 @@ pub fn acquire(
     holder: &str,
     interrupted: impl Fn() -> bool,
     wait: impl FnOnce(&str),
-) -> Result<Guard, Error> {
+) -> Result<StoreLock, Error> {
     let path = paths.guard();
     let file = write::open_guard(&path)?;
     let mut wait = Some(wait);
@@ -58,7 +58,7 @@ pub fn acquire(
     }
     write::sign_guard(&file, holder);
     sweep(paths);
-    Ok(Guard(file))
+    Ok(StoreLock(file))
 }
 
 /// Who has signed the guard's file.

@@ -14,12 +14,12 @@ use sesame::engine::inspect::{import_part, inspect, read_interface, world};
 use sesame::engine::metadata::annotations;
 use sesame::model::bounds::MAX_COMPONENT;
 use sesame::model::capability::{Capability, Scope};
-use sesame::model::component_kind::Kind;
+use sesame::model::component_kind::ComponentKind;
 use sesame::model::digest::Digest;
 use sesame::model::lock::merge::{merge, sides};
 use sesame::model::lock::{Lock, LockEntry, LockedSource};
 use sesame::model::manifest::edit::entry::{add_entry, remove_entry};
-use sesame::model::manifest::edit::{Change, WrittenSource};
+use sesame::model::manifest::edit::{EntryChange, WrittenSource};
 use sesame::model::manifest::{ComponentSource, DropIn, Extension, Manifest, ManifestSource};
 use sesame::model::name::ExtensionName;
 use sesame::model::reference::{OciReference, OciRepository};
@@ -27,7 +27,7 @@ use sesame::model::text::escape;
 use sesame::model::toml::problem::Problem;
 use sesame::registry::artifact::{self, Artifact};
 use sesame::registry::auth::challenge::{self, Challenge, TokenServer};
-use sesame::registry::auth::credentials::{CredentialLocation, File};
+use sesame::registry::auth::credentials::{CredentialFile, CredentialLocation};
 use sesame::registry::auth::docker_config::DockerFile;
 use sesame::registry::auth::secret::{Credential, Secret};
 use sesame::registry::error::Error;
@@ -145,7 +145,7 @@ pub fn bundle(bytes: &[u8]) -> bool {
 pub fn component(bytes: &[u8]) -> bool {
     annotations(bytes);
     // Only what begins as a component comes as far as this; a core module is valid, too.
-    let (Kind::Component, Ok(interface)) = (Kind::of(bytes), inspect(bytes)) else { return false };
+    let (ComponentKind::Component, Ok(interface)) = (ComponentKind::of(bytes), inspect(bytes)) else { return false };
     assert_eq!(read_interface(bytes).as_ref(), Ok(&interface));
     let part = import_part(bytes).expect("a beginning of what was inspected");
     assert!(bytes.starts_with(part));
@@ -169,7 +169,8 @@ pub fn docker_config(bytes: &[u8]) -> bool {
     const SECRET: &str = "a secret: of the fuzzer's";
     const HOSTS: [(&str, &str); 3] =
         [("ghcr.io", "ghcr.io"), ("docker.io", "https://index.docker.io/v1/"), ("localhost:5000", "localhost:5000")];
-    if let Some(file) = std::str::from_utf8(bytes).ok().and_then(|text| File::parse(CredentialLocation::Variable, text))
+    if let Some(file) =
+        std::str::from_utf8(bytes).ok().and_then(|text| CredentialFile::parse(CredentialLocation::Variable, text))
     {
         let json: Value = serde_json::from_slice(bytes).expect("JSON");
         let named: Vec<&String> = json["auths"].as_object().into_iter().flat_map(|auths| auths.keys()).collect();
@@ -196,7 +197,7 @@ pub fn docker_config(bytes: &[u8]) -> bool {
         assert_eq!(file.helper(host), helper);
         let text = file.render();
         let json: Value = serde_json::from_str(&text).expect("JSON");
-        match File::parse(CredentialLocation::Variable, &text).expect("JSON").entry(key) {
+        match CredentialFile::parse(CredentialLocation::Variable, &text).expect("JSON").entry(key) {
             _ if helper.is_some() => assert_eq!(json["auths"][key], json!({}), "a helper keeps it, and not the file"),
             Ok(found) => {
                 let password = Secret::new(SECRET.to_owned());
@@ -285,7 +286,7 @@ fn assert_edits(manifest: &Manifest, text: &str) {
     };
     let new = name("added-by-the-fuzzer");
     let source = WrittenSource::Oci { reference: "ghcr.io/org/added:1.0.0".to_owned(), revision: "1.0.0".to_owned() };
-    let change = Change { source, grants: [(Capability::ConfigRead, Scope::Whole)].into() };
+    let change = EntryChange { source, grants: [(Capability::ConfigRead, Scope::Whole)].into() };
     if !manifest.extensions.contains_key(&new)
         && let Ok(edited) = add_entry(text, &new, &change)
     {

@@ -13,7 +13,7 @@ use crate::support::sandbox::{Run, Sandbox};
 use crate::support::{fixture, host};
 use serde_json::{Value, json};
 use sesame::model::digest::Digest;
-use sesame::ops::bundle::import::{BundleAsks, Existing, Import, import as import_set};
+use sesame::ops::bundle::import::{BundleConsentRequest, Existing, Import, import as import_set};
 use sesame::ops::edit::consent::Consent;
 use sesame::ops::error::Error;
 use tar::{EntryType, Header};
@@ -274,7 +274,7 @@ fn only_what_was_shown_is_written_and_removed() {
     exported(&one);
     other.write("sesame.toml", "");
     let mine = other.path("project/extensions/mine.toml");
-    let consent = |_: &BundleAsks<'_>| {
+    let consent = |_: &BundleConsentRequest<'_>| {
         fs::create_dir_all(mine.parent().unwrap()).unwrap();
         fs::write(&mine, "[extension]\nname = \"mine\"\npath = \"../mine.wasm\"\n").unwrap();
         Consent::Granted
@@ -285,7 +285,7 @@ fn only_what_was_shown_is_written_and_removed() {
     assert!(matches!(refused, Error::ChangedMeanwhile(_)), "{refused:?}");
     assert!(mine.exists() && other.read("sesame.toml").is_empty());
     // The same for what is in a file that was shown.
-    let edit = |_: &BundleAsks<'_>| {
+    let edit = |_: &BundleConsentRequest<'_>| {
         other.write("sesame.toml", "# mine\n");
         Consent::Granted
     };

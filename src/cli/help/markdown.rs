@@ -9,14 +9,14 @@ use crate::cli::render::style::Style;
 
 /// Shows a Markdown text in lines of at most `width` columns; longer are only words and code that cannot be wrapped.
 pub fn shown(markdown: &str, width: usize) -> String {
-    let mut page = Page { width, ..Page::default() };
+    let mut page = MarkdownPage { width, ..MarkdownPage::default() };
     Parser::new_ext(markdown, Options::ENABLE_TABLES).for_each(|event| page.take(event));
     page.text
 }
 
 /// A page under way.
 #[derive(Default)]
-struct Page {
+struct MarkdownPage {
     width: usize,
     text: String,
     /// The words of the block under way.
@@ -28,7 +28,7 @@ struct Page {
     row: Vec<String>,
 }
 
-impl Page {
+impl MarkdownPage {
     fn take(&mut self, event: Event<'_>) {
         match event {
             Event::Start(Tag::Link { dest_url, .. }) => self.link = Some((dest_url.into_string(), self.words.len())),

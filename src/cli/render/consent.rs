@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use sesame::model::capability::{Capability, shown};
 use sesame::model::text::{escape, size};
-use sesame::ops::edit::consent::Asks;
+use sesame::ops::edit::consent::ConsentRequest;
 
 use super::lock_changes::packages;
 use super::style::Style;
 use super::table::table;
 
 /// What an extension asks for, and the question.
-pub fn asks(asks: &Asks<'_>) -> String {
+pub fn asks(asks: &ConsentRequest<'_>) -> String {
     let mut text = format!(
         "{} {}  {}  {}\n",
         Style::strong(asks.name.as_str()),

@@ -18,7 +18,7 @@ use petgraph::dot::{Config, Dot, RankDir};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{EdgeRef as _, IntoNodeReferences as _};
 
-use sesame::model::report::graph::{Access, GraphExtension, GraphImport, GraphReport};
+use sesame::model::report::graph::{GraphExtension, GraphImport, GraphReport, ImportAccess};
 use sesame::model::text::{count, escape};
 
 use super::lock_changes::packages;
@@ -60,7 +60,7 @@ struct Edge {
     is_refused: bool,
 }
 
-type Ties = DiGraph<Node, Edge>;
+type DependencyGraph = DiGraph<Node, Edge>;
 
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,7 +79,7 @@ impl fmt::Display for Edge {
 
 /// Whether an import is of the WASI that the host has.
 fn is_wasi(import: &GraphImport) -> bool {
-    import.access == Access::Free && import.interface.starts_with("wasi:")
+    import.access == ImportAccess::Free && import.interface.starts_with("wasi:")
 }
 
 /// The size of letters in pictures, in pixels.
@@ -90,8 +90,8 @@ const FONT: usize = 14;
 const MAX_TIDY: usize = 300;
 
 /// The graph: what is exported, the extensions, what is imported; edges go to what is used.
-fn ties(report: &GraphReport) -> Ties {
-    let mut ties = Ties::new();
+fn ties(report: &GraphReport) -> DependencyGraph {
+    let mut ties = DependencyGraph::new();
     let mut interfaces: BTreeMap<String, NodeIndex> = BTreeMap::new();
     for extension in &report.extensions {
         let (name, mut source) = (extension.name.to_string(), escape(&extension.source).into_owned());
@@ -106,10 +106,10 @@ fn ties(report: &GraphReport) -> Ties {
         let mut edges: BTreeMap<String, Edge> = BTreeMap::new();
         for import in extension.imports.iter().filter(|import| !is_wasi(import)) {
             let mut words = import_words(import);
-            if import.access == Access::Granted {
+            if import.access == ImportAccess::Granted {
                 let _ = write!(words, "\n{}", escape(&extension.place));
             }
-            let is_refused = matches!(import.access, Access::NotGranted | Access::NotOffered);
+            let is_refused = matches!(import.access, ImportAccess::NotGranted | ImportAccess::NotOffered);
             edges.insert(escape(&import.interface).into_owned(), Edge { words, is_refused });
         }
         if extension.imports.iter().any(is_wasi) {
@@ -129,11 +129,11 @@ fn ties(report: &GraphReport) -> Ties {
 /// How an import is served; empty where it needs nothing.
 fn import_words(import: &GraphImport) -> String {
     match import.access {
-        Access::Free => String::new(),
-        Access::Granted if import.items.is_empty() => "granted".to_owned(),
-        Access::Granted => format!("granted for {}", escape(&import.items.join(", "))),
-        Access::NotGranted => "not granted".to_owned(),
-        Access::NotOffered => "not offered by the host".to_owned(),
+        ImportAccess::Free => String::new(),
+        ImportAccess::Granted if import.items.is_empty() => "granted".to_owned(),
+        ImportAccess::Granted => format!("granted for {}", escape(&import.items.join(", "))),
+        ImportAccess::NotGranted => "not granted".to_owned(),
+        ImportAccess::NotOffered => "not offered by the host".to_owned(),
     }
 }
 
@@ -164,9 +164,11 @@ fn leaves(extension: &GraphExtension) -> Vec<String> {
         let interface = escape(&import.interface);
         let words = import_words(import);
         match import.access {
-            Access::Free => format!("imports {interface}"),
-            Access::Granted => format!("imports {interface}: {words}"),
-            Access::NotGranted | Access::NotOffered => format!("imports {interface}: {}", Style::error(&words)),
+            ImportAccess::Free => format!("imports {interface}"),
+            ImportAccess::Granted => format!("imports {interface}: {words}"),
+            ImportAccess::NotGranted | ImportAccess::NotOffered => {
+                format!("imports {interface}: {}", Style::error(&words))
+            }
         }
     }));
     if !wasi.is_empty() {
@@ -179,14 +181,14 @@ fn leaves(extension: &GraphExtension) -> Vec<String> {
     leaves.extend(unused.map(|grant| format!("is granted {}, which it does not import", escape(grant))));
     if !extension.other_grants.is_empty()
         || !extension.unused_grants.is_empty()
-        || extension.imports.iter().any(|import| import.access == Access::Granted)
+        || extension.imports.iter().any(|import| import.access == ImportAccess::Granted)
     {
         leaves.push(format!("declared at {}", escape(&extension.place)));
     }
     leaves
 }
 
-fn dot(ties: &Ties) -> String {
+fn dot(ties: &DependencyGraph) -> String {
     let edge = |_, edge: petgraph::graph::EdgeReference<'_, Edge>| {
         if edge.weight().is_refused { "color = red, fontcolor = red, style = dashed" } else { "" }.to_owned()
     };
@@ -198,7 +200,7 @@ fn dot(ties: &Ties) -> String {
     Dot::with_attr_getters(ties, &[Config::RankDir(RankDir::LR)], &edge, &node).to_string()
 }
 
-fn mermaid(ties: &Ties) -> String {
+fn mermaid(ties: &DependencyGraph) -> String {
     let quote = |text: &dyn fmt::Display| {
         let text =
             text.to_string().replace('#', "#35;").replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
@@ -223,7 +225,7 @@ fn mermaid(ties: &Ties) -> String {
 }
 
 /// What an edge says is a node of its own here, because text along a line cannot be read.
-fn svg(ties: &Ties) -> String {
+fn svg(ties: &DependencyGraph) -> String {
     let mut graph = VisualGraph::new(Orientation::LeftToRight);
     let nodes: Vec<_> = ties
         .node_weights()

@@ -18,11 +18,11 @@ use super::style::Style;
 pub struct Progress {
     output: Output,
     bars: Option<MultiProgress>,
-    state: Mutex<State>,
+    state: Mutex<ProgressState>,
 }
 
 #[derive(Default)]
-struct State {
+struct ProgressState {
     total: Option<ProgressBar>,
     running: HashMap<StepId, ProgressBar>,
     /// When was told last of a host that it is tried again, by the number of the try.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use sesame::host::backends::{ClipboardWrite, IpcPublish, Log, Notification, Source};
+use sesame::host::backends::{ClipboardWrite, IpcPublish, Log, LogSource, Notification};
 use sesame::model::text::{count, escape};
 use sesame::ops::run::active::StoreLog;
 
@@ -52,7 +52,7 @@ pub struct Echo {
 }
 
 impl Log for Echo {
-    fn line(&self, extension: &str, source: Source, text: &str) {
+    fn line(&self, extension: &str, source: LogSource, text: &str) {
         if let Some(kept) = &self.kept {
             kept.line(extension, source, text);
         }

@@ -25,20 +25,20 @@ pub enum Choice {
 /// The two sides of a text with merge-conflict markers, ours first; none if it has no markers.
 pub fn sides(text: &str) -> Option<[String; 2]> {
     let [mut ours, mut theirs] = [String::new(), String::new()];
-    let mut part = Part::Both;
+    let mut part = MergeSide::Both;
     let mut found = false;
     for line in text.split_inclusive('\n') {
         let is = |sign: char| conflict_marker(line).is_some_and(|marker| marker.starts_with(sign));
         part = match part {
-            Part::Both if is('<') => Part::Ours,
-            Part::Ours if is('|') => Part::Base,
-            Part::Ours | Part::Base if is('=') => Part::Theirs,
-            Part::Theirs if is('>') => Part::Both,
+            MergeSide::Both if is('<') => MergeSide::Ours,
+            MergeSide::Ours if is('|') => MergeSide::Base,
+            MergeSide::Ours | MergeSide::Base if is('=') => MergeSide::Theirs,
+            MergeSide::Theirs if is('>') => MergeSide::Both,
             part => {
-                if matches!(part, Part::Both | Part::Ours) {
+                if matches!(part, MergeSide::Both | MergeSide::Ours) {
                     ours.push_str(line);
                 }
-                if matches!(part, Part::Both | Part::Theirs) {
+                if matches!(part, MergeSide::Both | MergeSide::Theirs) {
                     theirs.push_str(line);
                 }
                 continue;
@@ -46,11 +46,11 @@ pub fn sides(text: &str) -> Option<[String; 2]> {
         };
         found = true;
     }
-    (found && part == Part::Both).then_some([ours, theirs])
+    (found && part == MergeSide::Both).then_some([ours, theirs])
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum MergeSide {
     Both,
     Ours,
     Base,

@@ -6,13 +6,13 @@ use crate::model::capability::{self, Capability, Grants, Scope};
 use crate::model::toml::document::{Fields, Text, Value, type_name};
 use crate::model::toml::problem::Problem;
 
-use super::Form;
+use super::EntryForm;
 use super::file_path::normalize;
 
 /// Every grant of the table; what is `false` or an empty list grants nothing.
 pub(crate) fn read_grants<'a>(
     text: &'a Text<'a>,
-    form: Form,
+    form: EntryForm,
     mut table: Fields<'a>,
     problems: &mut Vec<Problem>,
 ) -> Grants {
@@ -28,23 +28,23 @@ pub(crate) fn read_grants<'a>(
 /// What is granted of one capability: `true`, `false`, or a list, as its form allows.
 fn read_scope<'a>(
     text: &'a Text<'a>,
-    form: Form,
+    form: EntryForm,
     capability: Capability,
     table: &mut Fields<'a>,
     problems: &mut Vec<Problem>,
 ) -> Option<Scope> {
     let value = table.take(capability.as_str())?;
     let wanted = match (value.get_ref(), capability.form()) {
-        (DeValue::Boolean(whole), capability::Form::Whole | capability::Form::WholeOrList) => {
+        (DeValue::Boolean(whole), capability::ScopeForm::Whole | capability::ScopeForm::WholeOrList) => {
             return whole.then_some(Scope::Whole);
         }
-        (DeValue::Array(_), capability::Form::List | capability::Form::WholeOrList) => {
+        (DeValue::Array(_), capability::ScopeForm::List | capability::ScopeForm::WholeOrList) => {
             let items = table.strings(capability.as_str(), problems)?;
             return Scope::only(items.iter().filter_map(|item| read_item(form, capability, item, problems)));
         }
-        (_, capability::Form::Whole) => "true or false",
-        (_, capability::Form::WholeOrList) => "true, false or an array of strings",
-        (_, capability::Form::List) => "an array of strings",
+        (_, capability::ScopeForm::Whole) => "true or false",
+        (_, capability::ScopeForm::WholeOrList) => "true, false or an array of strings",
+        (_, capability::ScopeForm::List) => "an array of strings",
     };
     let message = format!("`{capability}` must be {wanted}, found {}", type_name(value.get_ref()));
     problems.push(text.problem(value.span(), message));
@@ -53,7 +53,7 @@ fn read_scope<'a>(
 
 /// One item of a list of grants; a folder relative to the folder of `sesame.toml`.
 fn read_item(
-    form: Form,
+    form: EntryForm,
     capability: Capability,
     item: &Value<'_, &str>,
     problems: &mut Vec<Problem>,
@@ -69,7 +69,7 @@ fn read_item(
 }
 
 /// A folder as it is granted: absolute, from the home folder (`~`), or relative to the folder of `sesame.toml`.
-fn folder(form: Form, text: &str) -> String {
+fn folder(form: EntryForm, text: &str) -> String {
     let inside = |prefix: &str, path: &str| match normalize(prefix, &format!("{path}/x")) {
         Some(path) => path.strip_suffix('x').unwrap_or(&path).trim_end_matches('/').to_owned(),
         None => String::new(),
@@ -78,7 +78,7 @@ fn folder(form: Form, text: &str) -> String {
         let rest = inside("", text.trim_start_matches('~').trim_start_matches('/'));
         return if rest.is_empty() { "~".to_owned() } else { format!("~/{rest}") };
     }
-    let prefix = if form == Form::DropIn { "extensions" } else { "" };
+    let prefix = if form == EntryForm::DropIn { "extensions" } else { "" };
     match (inside(prefix, text), text.starts_with('/')) {
         (path, true) if path.is_empty() => "/".to_owned(),
         (path, false) if path.is_empty() => ".".to_owned(),

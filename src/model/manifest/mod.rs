@@ -59,12 +59,12 @@ pub struct Extension {
     pub config: Config,
     /// `FILE:LINE:COLUMN` of its declaration.
     pub place: String,
-    pub form: Form,
+    pub form: EntryForm,
 }
 
 /// How an extension is written, which decides what a person has to add to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum EntryForm {
     /// `name = "reference"`
     Short,
     /// A table in `sesame.toml`.
@@ -219,7 +219,7 @@ mod tests {
         let long = parse(main).unwrap().extensions.remove(&name).unwrap();
         let empty = ManifestSource { file: "sesame.toml".into(), folder: "/project".into(), bytes: Vec::new() };
         let short = Manifest::parse(&empty, &[drop_in("clock", other)]).unwrap().extensions.remove(&name).unwrap();
-        assert_eq!(Extension { place: short.place.clone(), form: Form::DropIn, ..long.clone() }, short);
+        assert_eq!(Extension { place: short.place.clone(), form: EntryForm::DropIn, ..long.clone() }, short);
         assert_eq!(long.capabilities, [(Capability::ConfigRead, Scope::Whole)].into());
         assert_eq!(long.config["a.b"], "x");
         assert_eq!(long.config["c"], "16");

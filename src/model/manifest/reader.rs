@@ -9,14 +9,14 @@ use crate::model::capability::Grants;
 use crate::model::manifest::file_path::normalize;
 use crate::model::name::ExtensionName;
 use crate::model::reference::{OciReference, OciRepository};
-use crate::model::registries::reader::{Whose, read_registries};
+use crate::model::registries::reader::{RegistriesOwner, read_registries};
 use crate::model::text::nearest;
 use crate::model::toml::document::{Fields, Text, Value, type_name};
 use crate::model::toml::problem::Problem;
 use crate::model::version::Requirement;
 
 use super::grants_reader::read_grants;
-use super::{ComponentSource, Config, DropIn, Extension, Form, Limits, Manifest, ManifestSource, OciRange};
+use super::{ComponentSource, Config, DropIn, EntryForm, Extension, Limits, Manifest, ManifestSource, OciRange};
 
 impl Manifest {
     /// Reads `sesame.toml` and the drop-ins beside it.
@@ -25,7 +25,7 @@ impl Manifest {
     /// Every problem of every file, in the order of the files.
     pub fn parse(main: &ManifestSource, drop_ins: &[DropIn]) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut reader = Reader::default();
+        let mut reader = ManifestReader::default();
         let mut note = |read: Result<(), Vec<Problem>>| {
             let mut found = read.err().unwrap_or_default();
             found.sort_by_key(|problem| (problem.line, problem.column));
@@ -41,13 +41,13 @@ impl Manifest {
 
 /// Reads file after file into one manifest.
 #[derive(Default)]
-pub(crate) struct Reader {
+pub(crate) struct ManifestReader {
     pub manifest: Manifest,
     /// Where each name was declared first, whether or not the rest of it was right.
     places: BTreeMap<ExtensionName, String>,
 }
 
-impl Reader {
+impl ManifestReader {
     pub(crate) fn read_main(&mut self, source: &ManifestSource) -> Result<(), Vec<Problem>> {
         let text = Text::new(&source.file, &source.bytes).map_err(|problem| vec![problem])?;
         let table = text.parse()?;
@@ -60,7 +60,7 @@ impl Reader {
         }
         if let Some(registries) = fields.table("registries", &mut problems) {
             self.manifest.registries =
-                read_registries(&text, &registries, Whose::Project, &source.folder, &mut problems);
+                read_registries(&text, &registries, RegistriesOwner::Project, &source.folder, &mut problems);
         }
         if let Some(extensions) = fields.table("extensions", &mut problems) {
             for (key, value) in extensions.entries() {
@@ -81,7 +81,7 @@ impl Reader {
             Some(mut head) => {
                 let name = head.string("name", &mut problems);
                 let source = read_source(&mut head, "extensions", &mut problems);
-                let extension = read_details(&text, Form::DropIn, &mut fields, &mut problems).zip(source);
+                let extension = read_details(&text, EntryForm::DropIn, &mut fields, &mut problems).zip(source);
                 match name {
                     Some(name) if name.value != stem => {
                         let message = format!("the extension is named `{}`, but its file is `{stem}.toml`", name.value);
@@ -101,10 +101,10 @@ impl Reader {
                 let help = format!("add `[extension]`, `name = \"{stem}\"`, and `oci = \"…\"` or `path = \"…\"`");
                 problems.push(fields.problem("the file has no table `[extension]`").help(help));
                 fields.ignore(&["extensions", "name", "version", "oci", "path"]);
-                read_details(&text, Form::DropIn, &mut fields, &mut problems);
+                read_details(&text, EntryForm::DropIn, &mut fields, &mut problems);
             }
             None => {
-                read_details(&text, Form::DropIn, &mut fields, &mut problems);
+                read_details(&text, EntryForm::DropIn, &mut fields, &mut problems);
             }
         }
         fields.finish(&mut problems);
@@ -115,7 +115,7 @@ impl Reader {
         &mut self,
         text: &Text<'_>,
         key: &Value<'_, &str>,
-        extension: Option<(Details, ComponentSource)>,
+        extension: Option<(EntryDetails, ComponentSource)>,
         problems: &mut Vec<Problem>,
     ) {
         let Some(name) = key.parse::<ExtensionName>(problems) else { return };
@@ -126,14 +126,14 @@ impl Reader {
             return;
         }
         self.places.insert(name.clone(), place.clone());
-        if let Some((Details { form, capabilities, limits, config }, source)) = extension {
+        if let Some((EntryDetails { form, capabilities, limits, config }, source)) = extension {
             self.manifest.extensions.insert(name, Extension { source, capabilities, limits, config, place, form });
         }
     }
 }
 
-struct Details {
-    form: Form,
+struct EntryDetails {
+    form: EntryForm,
     capabilities: Grants,
     limits: Limits,
     config: Config,
@@ -145,12 +145,12 @@ fn read_entry<'a>(
     name: &str,
     value: &'a Spanned<DeValue<'a>>,
     problems: &mut Vec<Problem>,
-) -> Option<(Details, ComponentSource)> {
+) -> Option<(EntryDetails, ComponentSource)> {
     match value.get_ref() {
         DeValue::String(reference) => {
             let reference = Value::new(text, value.span(), reference.as_ref()).parse::<OciReference>(problems)?;
-            let details = Details {
-                form: Form::Short,
+            let details = EntryDetails {
+                form: EntryForm::Short,
                 capabilities: Grants::new(),
                 limits: Limits::default(),
                 config: Config::new(),
@@ -164,7 +164,7 @@ fn read_entry<'a>(
             }
             let mut fields = Fields::new(text, table, value.span(), format!("the extension `{name}`"));
             let source = read_source(&mut fields, "", problems);
-            let details = read_details(text, Form::Table, &mut fields, problems);
+            let details = read_details(text, EntryForm::Table, &mut fields, problems);
             fields.finish(problems);
             details.zip(source)
         }
@@ -242,10 +242,10 @@ fn read_source(fields: &mut Fields<'_>, prefix: &str, problems: &mut Vec<Problem
 /// Capabilities, limits and config: the tables of a drop-in, the keys of the long form.
 fn read_details<'a>(
     text: &'a Text<'a>,
-    form: Form,
+    form: EntryForm,
     fields: &mut Fields<'a>,
     problems: &mut Vec<Problem>,
-) -> Option<Details> {
+) -> Option<EntryDetails> {
     let before = problems.len();
     let mut capabilities = Grants::new();
     if let Some(table) = fields.table("capabilities", problems) {
@@ -253,7 +253,7 @@ fn read_details<'a>(
     }
     let limits = read_limits(fields, problems);
     let config = fields.table("config", problems).map(|table| read_config(text, &table, problems)).unwrap_or_default();
-    (problems.len() == before).then_some(Details { form, capabilities, limits, config })
+    (problems.len() == before).then_some(EntryDetails { form, capabilities, limits, config })
 }
 
 /// The table `limits`, of an extension or of a policy.

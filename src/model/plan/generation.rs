@@ -37,13 +37,13 @@ pub struct Generation {
     #[serde(default, skip_serializing_if = "Config::is_empty")]
     pub config: Config,
     #[serde(default, rename = "extension")]
-    pub extensions: Vec<LiveExtension>,
+    pub extensions: Vec<ActiveExtension>,
 }
 
 /// One extension of a generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LiveExtension {
+pub struct ActiveExtension {
     pub name: ExtensionName,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<OciReference>,
@@ -74,7 +74,7 @@ impl Generation {
                 LockedSource::Oci { reference, provenance, .. } => (Some(reference.clone()), Some(*provenance), None),
                 LockedSource::Path(path) => (None, None, Some(path.clone())),
             };
-            LiveExtension {
+            ActiveExtension {
                 name: name.clone(),
                 reference,
                 provenance,
@@ -118,7 +118,7 @@ impl Generation {
 
     /// Differences in what is live, for people: one line each.
     pub fn differences<'a>(&'a self, new: &'a Self) -> Vec<String> {
-        let by_name = |generation: &'a Self| -> BTreeMap<&'a ExtensionName, &'a LiveExtension> {
+        let by_name = |generation: &'a Self| -> BTreeMap<&'a ExtensionName, &'a ActiveExtension> {
             generation.extensions.iter().map(|extension| (&extension.name, extension)).collect()
         };
         let (before, after) = (by_name(self), by_name(new));
@@ -145,7 +145,7 @@ impl Generation {
     }
 }
 
-impl LiveExtension {
+impl ActiveExtension {
     /// An extension that is wanted and not locked yet, to show what would change. Its component is not known.
     pub fn unlocked(name: &ExtensionName, wanted: &Extension) -> Self {
         let (reference, path) = match &wanted.source {

@@ -10,8 +10,8 @@ use super::generation::Generation;
 /// The state of the store, as far as one plan needs it. What is absent from a map is absent from the disk.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
-    pub blobs: BTreeMap<Digest, Held>,
-    pub code: BTreeMap<(Digest, EngineKey), Held>,
+    pub blobs: BTreeMap<Digest, HeldState>,
+    pub code: BTreeMap<(Digest, EngineKey), HeldState>,
     /// Components with code of another engine.
     pub other_code: BTreeSet<Digest>,
     /// The engines of this machine that the wanted extensions need.
@@ -24,7 +24,7 @@ pub struct Inventory {
 
 /// Something that the store holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held {
+pub enum HeldState {
     /// Checked: it is what its name says.
     Good,
     /// It must not be used, and why.

@@ -20,8 +20,8 @@ use super::engine_key::{EngineKey, Metering};
 use super::lock::{Lock, LockEntry, LockedSource};
 use super::name::{ExtensionName, ProfileName};
 use super::reference::OciReference;
-use generation::{Generation, LiveExtension};
-use inventory::{Held, Inventory};
+use generation::{ActiveExtension, Generation};
+use inventory::{HeldState, Inventory};
 
 /// How many generations of a profile are kept.
 pub const KEPT_GENERATIONS: usize = 10;
@@ -48,7 +48,7 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Stage the bytes of a blob.
-    Fetch { blob: Blob, origin: Origin },
+    Fetch { blob: Blob, origin: FetchOrigin },
     /// Check staged bytes and let them into the store.
     Verify { blob: Blob },
     /// Compile a component for one engine.
@@ -81,7 +81,7 @@ pub enum Role {
 
 /// Where a blob is fetched from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum FetchOrigin {
     Registry(OciReference),
     /// A file, relative to the folder of the lock unless absolute.
     Path(String),
@@ -107,26 +107,26 @@ pub struct Candidate {
     pub name: ExtensionName,
     pub component: Digest,
     pub size: u64,
-    pub origin: Origin,
+    pub origin: FetchOrigin,
 }
 
 /// What an extension of a generation or a lock needs.
 #[derive(Debug, Clone)]
-pub struct Need {
+pub struct ExtensionNeeds {
     pub name: ExtensionName,
-    pub origin: Origin,
+    pub origin: FetchOrigin,
     pub blobs: Vec<Blob>,
     /// How it is compiled, if it is live.
     pub metering: Option<Metering>,
 }
 
-impl Need {
+impl ExtensionNeeds {
     /// What an extension of a lock needs, whether it is live or not.
     pub fn of_entry(name: &ExtensionName, entry: &LockEntry) -> Self {
         let component = Blob { digest: entry.component, role: Role::Component { size: entry.size } };
         let origin = match &entry.source {
-            LockedSource::Path(path) => Origin::Path(path.clone()),
-            LockedSource::Oci { reference, .. } => Origin::Registry(reference.clone()),
+            LockedSource::Path(path) => FetchOrigin::Path(path.clone()),
+            LockedSource::Oci { reference, .. } => FetchOrigin::Registry(reference.clone()),
         };
         let documents = entry.source.documents().map(|digest| Blob { digest, role: Role::Manifest });
         Self { name: name.clone(), origin, blobs: documents.chain([component]).collect(), metering: None }
@@ -152,9 +152,9 @@ impl Plan {
             let Some(entry) = lock.entries.get(&extension.name) else { continue };
             let component = Blob { digest: entry.component, role: Role::Component { size: entry.size } };
             let origin = match &entry.source {
-                LockedSource::Path(path) => Origin::Path(path.clone()),
+                LockedSource::Path(path) => FetchOrigin::Path(path.clone()),
                 LockedSource::Oci { reference, provenance, manifest } => {
-                    let origin = Origin::Registry(reference.clone());
+                    let origin = FetchOrigin::Registry(reference.clone());
                     if manifest.is_some() {
                         let index = Blob { digest: *provenance, role: Role::Index };
                         last.extend(builder.blob(index, &origin, &extension.name));
@@ -178,7 +178,7 @@ impl Plan {
         let mut builder = Builder::new(inventory);
         let mut compiled = BTreeSet::new();
         for extension in &target.extensions {
-            let LiveExtension { name, component, size, .. } = extension;
+            let ActiveExtension { name, component, size, .. } = extension;
             compiled.extend(builder.compile(*component, *size, extension.metering(), None, name));
         }
         if is_live {
@@ -194,9 +194,9 @@ impl Plan {
     }
 
     /// What gets what extensions need: fetch it by its digest, and compile what is live.
-    pub fn for_needs(needs: &[Need], inventory: &Inventory) -> Self {
+    pub fn for_needs(needs: &[ExtensionNeeds], inventory: &Inventory) -> Self {
         let mut builder = Builder::new(inventory);
-        for Need { name, origin, blobs, metering } in needs {
+        for ExtensionNeeds { name, origin, blobs, metering } in needs {
             for blob in blobs {
                 let verified = builder.blob(*blob, origin, name);
                 if let (Role::Component { size }, Some(metering)) = (blob.role, metering) {
@@ -249,10 +249,10 @@ impl<'a> Builder<'a> {
     }
 
     /// The step after which the blob is in the store; none if it is there already.
-    fn blob(&mut self, blob: Blob, origin: &Origin, name: &ExtensionName) -> Option<StepId> {
+    fn blob(&mut self, blob: Blob, origin: &FetchOrigin, name: &ExtensionName) -> Option<StepId> {
         let reason = match self.inventory.blobs.get(&blob.digest) {
-            Some(Held::Good) => return None,
-            Some(Held::Damaged(why)) => Reason::Damaged(why.clone()),
+            Some(HeldState::Good) => return None,
+            Some(HeldState::Damaged(why)) => Reason::Damaged(why.clone()),
             None => Reason::NotInStore,
         };
         if let Some(verify) = self.verified.get(&blob.digest).copied() {
@@ -280,8 +280,8 @@ impl<'a> Builder<'a> {
         let engine = self.inventory.engines.get(metering)?.clone();
         let key = (component, engine.clone());
         let reason = match self.inventory.code.get(&key) {
-            Some(Held::Good) => return None,
-            Some(Held::Damaged(why)) => Reason::CodeDamaged(why.clone()),
+            Some(HeldState::Good) => return None,
+            Some(HeldState::Damaged(why)) => Reason::CodeDamaged(why.clone()),
             None if self.inventory.other_code.contains(&component) => Reason::EngineChanged,
             None => Reason::NotCompiled,
         };

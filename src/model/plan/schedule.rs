@@ -27,7 +27,7 @@ pub struct Schedule<'a> {
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum StepResult {
     Done,
     Failed,
 }
@@ -67,11 +67,11 @@ impl<'a> Schedule<'a> {
     }
 
     /// Notes the end of a step that was handed out. After a failure, returns all that will never be ready.
-    pub fn finish(&mut self, id: StepId, outcome: Outcome) -> Vec<StepId> {
+    pub fn finish(&mut self, id: StepId, outcome: StepResult) -> Vec<StepId> {
         self.compiling.remove(&id);
         self.end(id);
         match outcome {
-            Outcome::Done => {
+            StepResult::Done => {
                 for dependent in self.plan.dependents(id) {
                     let waiting = &mut self.waiting_for[dependent.index()];
                     *waiting -= 1;
@@ -81,7 +81,7 @@ impl<'a> Schedule<'a> {
                 }
                 Vec::new()
             }
-            Outcome::Failed => self.skip_dependents(id),
+            StepResult::Failed => self.skip_dependents(id),
         }
     }
 

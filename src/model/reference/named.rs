@@ -8,12 +8,12 @@ use super::error::ReferenceError;
 
 /// A reference, or only its repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Named {
+pub enum ReferenceOrRepository {
     Revision(OciReference),
     Repository(OciRepository),
 }
 
-impl FromStr for Named {
+impl FromStr for ReferenceOrRepository {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {

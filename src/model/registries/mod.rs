@@ -43,14 +43,14 @@ pub struct RegistrySettings {
 
 /// The settings of a run: those of the project, and those of the machine, which go first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {
+pub struct LayeredRegistries {
     pub project: Registries,
     pub machine: Registries,
 }
 
 /// How one host is spoken to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Contact {
+pub struct ConnectionSettings {
     pub plain_http: bool,
     pub insecure: bool,
     pub ca: Option<PathBuf>,
@@ -107,10 +107,10 @@ impl Registries {
     }
 }
 
-impl Settings {
+impl LayeredRegistries {
     /// How a host is spoken to for one of its repositories. What the machine says of the transport goes before what the
     /// project says; the address of a mirror, where it is one, is the project's.
-    pub fn contact(&self, registry: &str, repository: &str, address: Option<Scheme>) -> Contact {
+    pub fn contact(&self, registry: &str, repository: &str, address: Option<Scheme>) -> ConnectionSettings {
         let find = |settings: &Registries| settings.longest(registry, repository).map(|(_, found)| found.clone());
         let (machine, mut project) = (find(&self.machine), find(&self.project).unwrap_or_default());
         let token_host = machine.as_ref().and_then(|machine| machine.token_host.clone()).or(project.token_host.take());
@@ -132,7 +132,7 @@ impl Settings {
             (_, RegistrySettings { ca: Some(_), .. }) => Some("ca"),
             _ => None,
         };
-        Contact { plain_http, insecure: said.insecure, ca: said.ca, token_host, withheld }
+        ConnectionSettings { plain_http, insecure: said.insecure, ca: said.ca, token_host, withheld }
     }
 }
 
@@ -285,10 +285,10 @@ mod tests {
             ("localhost.example", false),
             ("10.0.0.1:5000", false),
         ] {
-            assert_eq!(Settings::default().contact(registry, "org/a", None).plain_http, plain, "{registry}");
+            assert_eq!(LayeredRegistries::default().contact(registry, "org/a", None).plain_http, plain, "{registry}");
             let said = RegistrySettings { plain_http: Some(!plain), ..RegistrySettings::default() };
             let project = Registries([(registry.parse().unwrap(), said)].into());
-            let settings = Settings { project, ..Settings::default() };
+            let settings = LayeredRegistries { project, ..LayeredRegistries::default() };
             assert_eq!(settings.contact(registry, "org/a", None).plain_http, !plain, "{registry}");
         }
     }
@@ -304,15 +304,15 @@ mod tests {
             |host: &str, settings: &RegistrySettings| Registries([(host.parse().unwrap(), settings.clone())].into());
         for (name, said) in exposing {
             for host in ["registry.example", "10.0.0.1:5000", "127.0.0.1.example"] {
-                let project = Settings { project: of(host, &said), ..Settings::default() };
+                let project = LayeredRegistries { project: of(host, &said), ..LayeredRegistries::default() };
                 assert_eq!(project.contact(host, "org/a", None).withheld, Some(name), "{host}");
-                let machine = Settings { machine: of(host, &said), ..project };
+                let machine = LayeredRegistries { machine: of(host, &said), ..project };
                 assert_eq!(machine.contact(host, "org/a", None).withheld, None, "{host}");
             }
-            let local = Settings { project: of("127.0.0.1:5000", &said), ..Settings::default() };
+            let local = LayeredRegistries { project: of("127.0.0.1:5000", &said), ..LayeredRegistries::default() };
             assert_eq!(local.contact("127.0.0.1:5000", "org/a", None).withheld, None);
         }
-        let mirror = Settings::default().contact("mirror.example", "org/a", Some(Scheme::Http));
+        let mirror = LayeredRegistries::default().contact("mirror.example", "org/a", Some(Scheme::Http));
         assert_eq!((mirror.plain_http, mirror.withheld), (true, Some("plain-http")));
     }
 
@@ -325,11 +325,11 @@ mod tests {
             token_host: Some("auth.example".parse().unwrap()),
             ..RegistrySettings::default()
         });
-        let contact = Settings { project, machine }.contact("registry.example", "org/a", None);
-        let expected = Contact {
+        let contact = LayeredRegistries { project, machine }.contact("registry.example", "org/a", None);
+        let expected = ConnectionSettings {
             ca: Some("/corp.pem".into()),
             token_host: Some("auth.example".parse().unwrap()),
-            ..Contact::default()
+            ..ConnectionSettings::default()
         };
         assert_eq!(contact, expected);
     }

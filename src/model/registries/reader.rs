@@ -14,7 +14,7 @@ const KEYS: [&str; 6] = ["mirrors", "mirrors-only", "plain-http", "insecure", "c
 
 /// Whose settings they are. Mirrors are a project's alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Whose {
+pub(crate) enum RegistriesOwner {
     Project,
     Machine,
 }
@@ -23,7 +23,7 @@ pub(crate) enum Whose {
 pub(crate) fn read_registries(
     text: &Text<'_>,
     fields: &Fields<'_>,
-    whose: Whose,
+    whose: RegistriesOwner,
     folder: &Path,
     problems: &mut Vec<Problem>,
 ) -> Registries {
@@ -41,13 +41,13 @@ fn read_settings(
     text: &Text<'_>,
     key: &Value<'_, &str>,
     value: &Spanned<DeValue<'_>>,
-    whose: Whose,
+    whose: RegistriesOwner,
     folder: &Path,
     problems: &mut Vec<Problem>,
 ) -> Option<RegistrySettings> {
     let DeValue::Table(table) = value.get_ref() else {
         let message = format!("`{}` must be a table, found {}", key.value, type_name(value.get_ref()));
-        let example = if whose == Whose::Project { "mirrors = [\"…\"]" } else { "ca = \"…\"" };
+        let example = if whose == RegistriesOwner::Project { "mirrors = [\"…\"]" } else { "ca = \"…\"" };
         problems.push(text.problem(value.span(), message).help(format!("write `{{ {example} }}`")));
         return None;
     };
@@ -61,7 +61,7 @@ fn read_settings(
     }
     let mut fields = Fields::new(text, table, value.span(), format!("the registry `{}`", key.value));
     let mut settings = RegistrySettings::default();
-    if whose == Whose::Project {
+    if whose == RegistriesOwner::Project {
         read_mirrors(&mut fields, folder, table.get("mirrors").is_none(), &mut settings, problems);
     }
     settings.plain_http = fields.boolean("plain-http", problems).map(|plain| plain.value);

@@ -13,7 +13,7 @@ pub struct DoctorReport {
 pub struct Check {
     /// What was looked at: `manifest`, or a path, or a registry.
     pub about: String,
-    pub state: State,
+    pub state: CheckState,
     /// What is so.
     pub what: String,
     /// What to do about it.
@@ -24,7 +24,8 @@ pub struct Check {
 /// Whether something is as it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+#[schemars(rename = "State")]
+pub enum CheckState {
     Good,
     /// It is not there, and need not be.
     Absent,
@@ -33,6 +34,6 @@ pub enum State {
 
 impl DoctorReport {
     pub fn is_wrong(&self) -> bool {
-        self.checks.iter().any(|check| check.state == State::Wrong)
+        self.checks.iter().any(|check| check.state == CheckState::Wrong)
     }
 }

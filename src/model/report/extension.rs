@@ -58,7 +58,7 @@ pub struct InfoReport {
     pub generation: u64,
     /// The manifest that made it live.
     pub manifest: String,
-    pub imports: Vec<ImportReport>,
+    pub imports: Vec<ImportedInterface>,
     /// The memory that an instance gets at most, in MiB.
     pub memory_mib: u64,
     /// The fuel of one call; none where it is not metered.
@@ -75,7 +75,8 @@ pub struct InfoReport {
 
 /// An import, and the grant that it needs.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
-pub struct ImportReport {
+#[schemars(rename = "ImportReport")]
+pub struct ImportedInterface {
     pub interface: String,
     /// The capability; none for what is always given.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -41,7 +41,7 @@ pub struct GraphExtension {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct GraphImport {
     pub interface: String,
-    pub access: Access,
+    pub access: ImportAccess,
     /// The capability that it takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capability: Option<Capability>,
@@ -53,7 +53,8 @@ pub struct GraphImport {
 /// Whether an extension gets an interface that it imports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Access {
+#[schemars(rename = "Access")]
+pub enum ImportAccess {
     /// It needs no grant.
     Free,
     Granted,
@@ -67,10 +68,10 @@ impl GraphImport {
     pub fn new(interface: &str, needs: Option<Option<Capability>>, grants: &Grants) -> Self {
         let scope = needs.flatten().and_then(|capability| grants.get(&capability));
         let access = match needs {
-            None => Access::NotOffered,
-            Some(None) => Access::Free,
-            Some(Some(_)) if scope.is_some() => Access::Granted,
-            Some(Some(_)) => Access::NotGranted,
+            None => ImportAccess::NotOffered,
+            Some(None) => ImportAccess::Free,
+            Some(Some(_)) if scope.is_some() => ImportAccess::Granted,
+            Some(Some(_)) => ImportAccess::NotGranted,
         };
         let items = scope.into_iter().flat_map(Scope::items).map(str::to_owned).collect();
         Self { interface: interface.to_owned(), access, capability: needs.flatten(), items }

@@ -19,7 +19,7 @@ pub struct RegistryReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wants: Option<String>,
     pub credentials: Credentials,
-    pub access: Access,
+    pub access: RegistryAccess,
     /// Why it does not let us in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
@@ -42,7 +42,8 @@ pub enum Credentials {
 /// Whom a registry lets in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Access {
+#[schemars(rename = "Access")]
+pub enum RegistryAccess {
     /// Anybody, without asking.
     Open,
     /// Anybody who fetches a token.

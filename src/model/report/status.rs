@@ -20,7 +20,7 @@ pub struct StatusReport {
 /// One thing that does not agree with another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Difference {
-    pub between: Between,
+    pub between: Boundary,
     /// The extension, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extension: Option<ExtensionName>,
@@ -32,7 +32,8 @@ pub struct Difference {
 /// What does not agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Between {
+#[schemars(rename = "Between")]
+pub enum Boundary {
     /// What the manifest grants, and what this machine allows.
     ManifestAndMachine,
     /// What the manifest wants, and what is locked.

@@ -10,7 +10,7 @@ use crate::model::function_cache::FunctionCounts;
 use crate::model::lock::merge::Choice;
 use crate::model::lock::{LockChange, Staleness};
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::{Action, Origin, Plan, Step};
+use crate::model::plan::{Action, FetchOrigin, Plan, Step};
 
 /// What `lock` did, or would do.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
@@ -197,8 +197,8 @@ impl StepReport {
             Action::Prune { .. } => (None, None, None),
         };
         let from = match &step.action {
-            Action::Fetch { origin: Origin::Registry(reference), .. } => Some(reference.to_string()),
-            Action::Fetch { origin: Origin::Path(path), .. } => Some(path.clone()),
+            Action::Fetch { origin: FetchOrigin::Registry(reference), .. } => Some(reference.to_string()),
+            Action::Fetch { origin: FetchOrigin::Path(path), .. } => Some(path.clone()),
             _ => None,
         };
         Self {

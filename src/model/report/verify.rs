@@ -5,14 +5,15 @@ use serde::Serialize;
 /// What `verify` found.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct VerifyReport {
-    pub looked_at: LookedAt,
+    pub looked_at: VerifiedCounts,
     /// What is wrong, in the order of their paths.
     pub findings: Vec<Finding>,
 }
 
 /// How much was looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct LookedAt {
+#[schemars(rename = "LookedAt")]
+pub struct VerifiedCounts {
     /// Manifests and components.
     pub blobs: u64,
     /// Compiled components.
@@ -33,7 +34,7 @@ pub struct Finding {
     /// The extensions that need it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<String>,
-    pub outcome: Outcome,
+    pub outcome: RepairOutcome,
     /// How it was mended, why it could not be, or what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -64,7 +65,8 @@ pub enum FindingKind {
 /// What became of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+#[schemars(rename = "Outcome")]
+pub enum RepairOutcome {
     /// Nothing was done.
     Found,
     Mended,
@@ -75,6 +77,6 @@ pub enum Outcome {
 impl VerifyReport {
     /// Whether something is still wrong.
     pub fn is_wrong(&self) -> bool {
-        self.findings.iter().any(|finding| finding.outcome != Outcome::Mended)
+        self.findings.iter().any(|finding| finding.outcome != RepairOutcome::Mended)
     }
 }

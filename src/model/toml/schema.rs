@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use crate::model::capability::{Capability, Form};
+use crate::model::capability::{Capability, ScopeForm};
 use crate::model::manifest::Limits;
 
 /// `sesame.toml`: the extensions that a machine should have.
@@ -21,7 +21,7 @@ pub struct SesameToml {
     /// Settings shared by all extensions that are granted config-read.
     pub config: Option<BTreeMap<String, serde_json::Value>>,
     /// How a registry (`host`) or a part of it (`host/prefix`) is reached; the longest key wins.
-    pub registries: Option<BTreeMap<String, Registry>>,
+    pub registries: Option<BTreeMap<String, RegistryTable>>,
 }
 
 /// A reference, or a table with the details.
@@ -86,16 +86,17 @@ impl JsonSchema for Capabilities {
 fn granted(capability: Capability) -> serde_json::Value {
     let list = serde_json::json!({ "type": "array", "items": { "type": "string", "minLength": 1 } });
     match capability.form() {
-        Form::Whole => serde_json::json!({ "type": "boolean" }),
-        Form::List => list,
-        Form::WholeOrList => serde_json::json!({ "anyOf": [{ "type": "boolean" }, list] }),
+        ScopeForm::Whole => serde_json::json!({ "type": "boolean" }),
+        ScopeForm::List => list,
+        ScopeForm::WholeOrList => serde_json::json!({ "anyOf": [{ "type": "boolean" }, list] }),
     }
 }
 
 /// How a registry is reached.
 #[derive(JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Registry {
+#[schemars(rename = "Registry")]
+pub struct RegistryTable {
     /// `oci-layout:FOLDER` or `https://host[/prefix]`, asked in order before the registry itself.
     #[schemars(inner(regex(pattern = "^(oci-layout:.|https?://.)")))]
     pub mirrors: Option<Vec<String>>,

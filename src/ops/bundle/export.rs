@@ -10,7 +10,7 @@ use crate::model::bounds::MAX_COMPONENT;
 use crate::model::digest::Digest;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::Manifest;
-use crate::model::plan::{Need, Plan};
+use crate::model::plan::{ExtensionNeeds, Plan};
 use crate::model::report::bundle::ExportReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
@@ -24,7 +24,7 @@ use crate::registry::layout::MARKER;
 use crate::registry::layout::bundle::{Bundle, EMPTY_CONFIG, Rendered, render};
 use crate::registry::layout::reader::{blob_name, header, is_archive};
 use crate::store::blobs::Blobs;
-use crate::store::integrity::scan::{Notes, Wanted, scan};
+use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
 use crate::store::{self, write};
 
 /// Writes the bundle of a project whose lock is current. What the store lacks is fetched into it first.
@@ -57,7 +57,7 @@ pub fn export(context: &Context, to: &Path) -> Result<ExportReport, Error> {
         documents.insert(digest, blobs.read(digest)?.len() as u64);
     }
     let components = lock.entries.values().map(|entry| (entry.component, entry.size)).collect();
-    let contents = Contents { rendered: render(&texts, &documents, &components), texts, documents, components };
+    let contents = BundleContents { rendered: render(&texts, &documents, &components), texts, documents, components };
     let written = if is_archive(to) {
         write_archive(context, to, &contents, &blobs)?;
         contents.size()
@@ -75,14 +75,14 @@ pub fn export(context: &Context, to: &Path) -> Result<ExportReport, Error> {
 }
 
 /// All that is in a bundle.
-struct Contents {
+struct BundleContents {
     rendered: Rendered,
     texts: BTreeMap<String, Vec<u8>>,
     documents: BTreeMap<Digest, u64>,
     components: BTreeMap<Digest, u64>,
 }
 
-impl Contents {
+impl BundleContents {
     /// What is in memory, by its digest.
     fn made(&self) -> BTreeMap<Digest, &[u8]> {
         let texts = self.texts.values().map(Vec::as_slice);
@@ -149,9 +149,10 @@ pub(crate) fn is_carried(path: &str) -> bool {
 
 /// Gets into the store what it lacks.
 fn fetch(context: &Context, manifest: &Manifest, lock: &Lock) -> Result<(), Error> {
-    let needs: Vec<Need> = lock.entries.iter().map(|(name, entry)| Need::of_entry(name, entry)).collect();
+    let needs: Vec<ExtensionNeeds> =
+        lock.entries.iter().map(|(name, entry)| ExtensionNeeds::of_entry(name, entry)).collect();
     let wanted = needs.iter().flat_map(|need| &need.blobs).map(|blob| blob.digest).collect();
-    let inventory = scan(&context.paths, Wanted { blobs: wanted, ..Wanted::default() }, Notes::Leave)?;
+    let inventory = scan(&context.paths, ScanRequest { blobs: wanted, ..ScanRequest::default() }, CacheUpdates::Leave)?;
     let plan = Plan::for_needs(&needs, &inventory);
     if plan.is_empty() {
         return Ok(());
@@ -161,7 +162,7 @@ fn fetch(context: &Context, manifest: &Manifest, lock: &Lock) -> Result<(), Erro
 }
 
 /// Writes the archive, which gets its name when it is whole.
-fn write_archive(context: &Context, to: &Path, contents: &Contents, blobs: &Blobs) -> Result<(), Error> {
+fn write_archive(context: &Context, to: &Path, contents: &BundleContents, blobs: &Blobs) -> Result<(), Error> {
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let unfinished = write::user_files::begin_user_file(folder)?;
     let failed = |error: std::io::Error| Error::from(store::Error::io("write", to)(error));
@@ -184,7 +185,7 @@ fn write_archive(context: &Context, to: &Path, contents: &Contents, blobs: &Blob
 }
 
 /// Writes the folder, or what it lacks of a bundle that is in it already. Gives how many bytes were written.
-fn write_folder(context: &Context, to: &Path, contents: &Contents, blobs: &Blobs) -> Result<u64, Error> {
+fn write_folder(context: &Context, to: &Path, contents: &BundleContents, blobs: &Blobs) -> Result<u64, Error> {
     write::sweep(to)?;
     if !write::user_files::is_empty_or_absent(to)? {
         match Bundle::open(to) {

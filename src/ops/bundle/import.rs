@@ -12,8 +12,8 @@ use crate::model::digest::Digest;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::inventory::Held;
-use crate::model::plan::{Blob, Need};
+use crate::model::plan::inventory::HeldState;
+use crate::model::plan::{Blob, ExtensionNeeds};
 use crate::model::report::bundle::ImportReport;
 use crate::model::report::sync::{LockOutcome, LockReport, SyncReport};
 use crate::model::toml::problem::Problem;
@@ -27,10 +27,10 @@ use crate::ops::project::files::{ComponentFile, digest_of, hash_component};
 use crate::ops::project::{DROP_INS, LOCK, MANIFEST};
 use crate::registry::Error as Registry;
 use crate::registry::layout::bundle::Bundle;
-use crate::registry::source::selection::Reach;
+use crate::registry::source::selection::NetworkMode;
 use crate::store;
 use crate::store::blobs::Blobs;
-use crate::store::integrity::scan::{Notes, Wanted, scan};
+use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
 
 use super::export::is_carried;
 
@@ -49,14 +49,14 @@ pub struct Import<'a> {
     pub bundle: PathBuf,
     pub existing: Existing,
     /// Asked when anything is to be written.
-    pub consent: &'a dyn Fn(&BundleAsks<'_>) -> Consent,
+    pub consent: &'a dyn Fn(&BundleConsentRequest<'_>) -> Consent,
     /// Instead of the manifest's profile.
     pub profile: Option<ProfileName>,
 }
 
 /// What a bundle brings and grants.
 #[derive(Debug)]
-pub struct BundleAsks<'a> {
+pub struct BundleConsentRequest<'a> {
     pub bundle: &'a Path,
     /// Where its files are to be written.
     pub folder: String,
@@ -87,12 +87,12 @@ pub struct BundledExtension {
 /// ask; [`Error::BadBundle`] if it contradicts itself or lacks something; [`Error::LinkInTheWay`] if a link would lead what is
 /// written elsewhere. Then the files and the live set are as before.
 pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Error> {
-    let context = &Context { reach: Reach::Offline, ..context.clone() };
+    let context = &Context { reach: NetworkMode::Offline, ..context.clone() };
     if !import.bundle.exists() {
         return Err(Error::NoSuchFile(import.bundle.clone()));
     }
     let bundle = Bundle::open(&import.bundle)?;
-    let set = Set::read(context, import, &bundle)?;
+    let set = BundledSet::read(context, import, &bundle)?;
     check_sources(&read_policy(&context.user)?.sources, &set.manifest, Some(&set.lock))?;
     check_owner(context, import.profile.as_ref(), &set.manifest).map_err(|error| match error {
         // There is no manifest yet that could take it over.
@@ -135,7 +135,7 @@ pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Er
 
 /// What an import changes of the files of a project, each by its name there.
 #[derive(PartialEq, Eq)]
-struct Changes {
+struct ProjectChanges {
     /// Components first, so that none is named that is not there.
     written: Vec<String>,
     /// Those of the written that are there with other bytes, and which.
@@ -144,7 +144,7 @@ struct Changes {
     removed: BTreeMap<String, Digest>,
 }
 
-impl Changes {
+impl ProjectChanges {
     fn written(&self, context: &Context) -> Vec<String> {
         shown(context, &self.written)
     }
@@ -159,13 +159,13 @@ fn shown<'a>(context: &Context, names: impl IntoIterator<Item = &'a String>) -> 
 }
 
 /// The desired state of a bundle, and its lock.
-struct Set {
+struct BundledSet {
     texts: BTreeMap<String, Vec<u8>>,
     manifest: Manifest,
     lock: Lock,
 }
 
-impl Set {
+impl BundledSet {
     /// Reads the bundle's texts and holds them against each other.
     fn read(context: &Context, import: &Import<'_>, bundle: &Bundle) -> Result<Self, Error> {
         let bad = |why: String| Error::BadBundle { path: import.bundle.clone(), why };
@@ -243,7 +243,7 @@ impl Set {
     }
 
     /// What differs between the bundle and what is there.
-    fn changes(&self, context: &Context, there: &BTreeMap<String, Vec<u8>>) -> Result<Changes, Error> {
+    fn changes(&self, context: &Context, there: &BTreeMap<String, Vec<u8>>) -> Result<ProjectChanges, Error> {
         let (mut written, mut replaced) = (Vec::new(), BTreeMap::new());
         for (name, digest) in self.components() {
             let found = digest_of(&context.project.component(name))?;
@@ -261,17 +261,19 @@ impl Set {
         }
         let removed = there.iter().filter(|(name, _)| !self.texts.contains_key(*name));
         let removed = removed.map(|(name, bytes)| (name.clone(), Digest::of(bytes))).collect();
-        Ok(Changes { written, replaced, removed })
+        Ok(ProjectChanges { written, replaced, removed })
     }
 
     /// What the store has to take from the bundle.
     fn lacking(&self, context: &Context, import: &Import<'_>, bundle: &Bundle) -> Result<Vec<Blob>, Error> {
-        let needs: Vec<Need> = self.lock.entries.iter().map(|(name, entry)| Need::of_entry(name, entry)).collect();
+        let needs: Vec<ExtensionNeeds> =
+            self.lock.entries.iter().map(|(name, entry)| ExtensionNeeds::of_entry(name, entry)).collect();
         let wanted = needs.iter().flat_map(|need| &need.blobs).map(|blob| blob.digest).collect();
-        let inventory = scan(&context.paths, Wanted { blobs: wanted, ..Wanted::default() }, Notes::Leave)?;
+        let inventory =
+            scan(&context.paths, ScanRequest { blobs: wanted, ..ScanRequest::default() }, CacheUpdates::Leave)?;
         let (mut lacking, mut seen) = (Vec::new(), BTreeSet::new());
         for (need, blob) in needs.iter().flat_map(|need| need.blobs.iter().map(move |blob| (need, blob))) {
-            if inventory.blobs.get(&blob.digest) == Some(&Held::Good) || !seen.insert(blob.digest) {
+            if inventory.blobs.get(&blob.digest) == Some(&HeldState::Good) || !seen.insert(blob.digest) {
                 continue;
             }
             if bundle.blob(blob.digest)?.is_none() {
@@ -284,13 +286,13 @@ impl Set {
     }
 
     /// Asks whether the files may be written, and the extensions may have what the bundle grants them.
-    fn agree(&self, context: &Context, import: &Import<'_>, changes: &Changes) -> Result<(), Error> {
+    fn agree(&self, context: &Context, import: &Import<'_>, changes: &ProjectChanges) -> Result<(), Error> {
         let extensions = self.manifest.extensions.iter().map(|(name, extension)| BundledExtension {
             name: name.clone(),
             source: extension.source.to_string(),
             grants: capability::shown(&extension.capabilities),
         });
-        let asks = BundleAsks {
+        let asks = BundleConsentRequest {
             bundle: &import.bundle,
             folder: context.project.shown_folder(),
             extensions: extensions.collect(),
@@ -315,7 +317,7 @@ impl Set {
     }
 
     /// Writes and removes the files of the person's.
-    fn write(&self, context: &Context, changes: &Changes, blobs: &Blobs, undo: &mut Undo) -> Result<(), Error> {
+    fn write(&self, context: &Context, changes: &ProjectChanges, blobs: &Blobs, undo: &mut Undo) -> Result<(), Error> {
         let (project, components) = (&context.project, self.components().collect::<BTreeMap<_, _>>());
         for name in &changes.written {
             match (self.texts.get(name), components.get(name.as_str())) {

@@ -10,7 +10,7 @@ use crate::ops::error::Error;
 
 /// What an extension asks for.
 #[derive(Debug)]
-pub struct Asks<'a> {
+pub struct ConsentRequest<'a> {
     pub name: &'a ExtensionName,
     pub source: &'a str,
     /// What has the name so far.
@@ -37,7 +37,7 @@ pub enum Consent {
 
 /// What has the name so far.
 #[derive(Clone, Copy)]
-pub(crate) enum Before<'a> {
+pub(crate) enum Previous<'a> {
     Nothing,
     /// Another revision of the same extension: what it was granted holds on.
     Same(&'a Extension),
@@ -53,14 +53,14 @@ pub(crate) fn agree(
     name: &ExtensionName,
     source: &str,
     entry: &LockEntry,
-    before: Before<'_>,
+    before: Previous<'_>,
     mut granted: Grants,
-    consent: &dyn Fn(&Asks<'_>) -> Consent,
+    consent: &dyn Fn(&ConsentRequest<'_>) -> Consent,
 ) -> Result<Grants, Error> {
     let (existing, missing, inherited) = match before {
-        Before::Nothing => (None, missing(entry, &[&granted]), Vec::new()),
-        Before::Same(same) => (Some(same), missing(entry, &[&granted, &same.capabilities]), Vec::new()),
-        Before::Other(other) => {
+        Previous::Nothing => (None, missing(entry, &[&granted]), Vec::new()),
+        Previous::Same(same) => (Some(same), missing(entry, &[&granted, &same.capabilities]), Vec::new()),
+        Previous::Other(other) => {
             let missing = missing(entry, &[&granted]);
             let had = other.capabilities.keys().copied();
             let inherited =
@@ -72,7 +72,7 @@ pub(crate) fn agree(
         return Ok(granted);
     }
     let replaced = existing.map(|existing| existing.source.to_string());
-    let asks = Asks {
+    let asks = ConsentRequest {
         name,
         source,
         replaced: replaced.as_deref(),

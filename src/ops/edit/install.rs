@@ -11,8 +11,8 @@ use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::edit::drop_in::{edit_drop_in, new_drop_in};
 use crate::model::manifest::edit::entry::{add_entry, edit_entry, remove_entry};
-use crate::model::manifest::edit::{Change, EditError, WrittenSource};
-use crate::model::manifest::{ComponentSource, Extension, Form, Manifest, OciRange};
+use crate::model::manifest::edit::{EditError, EntryChange, WrittenSource};
+use crate::model::manifest::{ComponentSource, EntryForm, Extension, Manifest, OciRange};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::Registries;
@@ -26,17 +26,17 @@ use crate::ops::project::DROP_INS;
 use crate::ops::project::files::{read_file, read_whole};
 use crate::ops::run::active::read_component;
 use crate::ops::sync::lock::{Resolved, newest, resolve_all, write_with};
-use crate::ops::sync::options::Upgrade;
+use crate::ops::sync::options::UpgradeSelection;
 use crate::store::blobs::Blobs;
 
-use super::consent::{Asks, Before, Consent, agree};
+use super::consent::{Consent, ConsentRequest, Previous, agree};
 use super::init::TEMPLATE;
-use super::transaction::{Then, change, check_owner, then_live};
+use super::transaction::{AfterEdit, change, check_owner, then_live};
 use super::undo::Undo;
 
 /// Where the component comes from.
 #[derive(Debug, Clone)]
-pub enum Origin {
+pub enum InstallSource {
     Registry(OciReference),
     /// The newest release of a repository.
     Newest(OciRepository),
@@ -48,7 +48,7 @@ pub enum Origin {
 
 /// Where an extension is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum InstallTarget {
     /// In a file of its own.
     DropIn,
     /// In `sesame.toml`.
@@ -57,15 +57,15 @@ pub enum Place {
 
 /// What to install.
 pub struct Install<'a> {
-    pub origin: Origin,
+    pub origin: InstallSource,
     /// Instead of the last part of the repository, or the stem of the file.
     pub name: Option<ExtensionName>,
     pub grants: Vec<Grant>,
     /// Where it is written, if it is not written yet.
-    pub place: Place,
-    pub then: Then,
+    pub place: InstallTarget,
+    pub then: AfterEdit,
     /// Asked when the component needs more than is granted.
-    pub consent: &'a dyn Fn(&Asks<'_>) -> Consent,
+    pub consent: &'a dyn Fn(&ConsentRequest<'_>) -> Consent,
     pub profile: Option<ProfileName>,
 }
 
@@ -81,16 +81,16 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
     };
     let guard = context.guard()?;
     let manifest = context.project.read_manifest_or_empty()?;
-    if install.then == Then::Sync {
+    if install.then == AfterEdit::Sync {
         check_owner(context, install.profile.as_ref(), &manifest)?;
     }
     let existing = manifest.extensions.get(&name);
-    if let (Origin::Newest(_), Some(ComponentSource::Range(range))) =
+    if let (InstallSource::Newest(_), Some(ComponentSource::Range(range))) =
         (&install.origin, existing.map(|existing| &existing.source))
     {
         return Err(Error::IsRange { name, range: range.to_string() });
     }
-    let origin = &chosen(context, &name, &install.origin, &manifest.registries)?;
+    let origin = &resolve_latest(context, &name, &install.origin, &manifest.registries)?;
     check_copy(context, &name, origin, &manifest)?;
     let (source, entry) = look(context, &name, origin, &manifest.registries)?;
     drop(guard);
@@ -99,9 +99,9 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
         add(&mut granted, *capability, scope.clone());
     }
     let before = match existing {
-        None => Before::Nothing,
-        Some(existing) if is_same(context, &name, existing, origin)? => Before::Same(existing),
-        Some(existing) => Before::Other(existing),
+        None => Previous::Nothing,
+        Some(existing) if is_same(context, &name, existing, origin)? => Previous::Same(existing),
+        Some(existing) => Previous::Other(existing),
     };
     let granted = agree(&name, &source, &entry, before, granted, install.consent)?;
     // Somebody else may have worked on the store and the manifest while the person thought.
@@ -109,7 +109,7 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
     change(context, |undo| {
         let manifest = start_manifest(context, undo)?;
         check_copy(context, &name, origin, &manifest)?;
-        let new = New { name: &name, origin, place: install.place, granted: &granted, entry: &entry };
+        let new = NewEntry { name: &name, origin, place: install.place, granted: &granted, entry: &entry };
         write_manifest(context, undo, &manifest, &new)?;
         let manifest = context.project.read_manifest()?;
         let written = manifest.extensions.get(&name).ok_or(Error::Bug("what was installed is not in the manifest"))?;
@@ -119,10 +119,10 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
         };
         let known = (name.clone(), LockEntry { source: locked, ..entry.clone() });
         undo.remember(&context.project.lock_path())?;
-        let (_, lock) = write_with(context, &manifest, &Upgrade::Nothing, Some(known))?;
+        let (_, lock) = write_with(context, &manifest, &UpgradeSelection::Nothing, Some(known))?;
         let file = match written.form {
-            Form::DropIn => context.project.drop_in(&name).1,
-            Form::Short | Form::Table => context.project.shown_manifest(),
+            EntryForm::DropIn => context.project.drop_in(&name).1,
+            EntryForm::Short | EntryForm::Table => context.project.shown_manifest(),
         };
         let sync = then_live(context, install.then, install.profile.as_ref())?;
         let (source, capabilities) = (written.source.to_string(), shown(&written.capabilities));
@@ -139,7 +139,7 @@ pub fn remove(
     context: &Context,
     names: &[ExtensionName],
     profile: Option<&ProfileName>,
-    then: Then,
+    then: AfterEdit,
 ) -> Result<RemoveReport, Error> {
     let _guard = context.guard()?;
     change(context, |undo| {
@@ -148,7 +148,7 @@ pub fn remove(
         let removed: Vec<Removed> =
             names.into_iter().map(|name| remove_one(context, undo, &manifest, name)).collect::<Result<_, _>>()?;
         undo.remember(&context.project.lock_path())?;
-        let (_, lock) = write_with(context, &context.project.read_manifest()?, &Upgrade::Nothing, None)?;
+        let (_, lock) = write_with(context, &context.project.read_manifest()?, &UpgradeSelection::Nothing, None)?;
         Ok(RemoveReport { removed, lock, sync: then_live(context, then, profile)? })
     })
 }
@@ -158,12 +158,12 @@ fn remove_one(context: &Context, undo: &mut Undo, manifest: &Manifest, name: &Ex
         return Err(Error::no_extension(name, context.project.shown_manifest(), manifest.extensions.keys()));
     };
     let file = match extension.form {
-        Form::DropIn => {
+        EntryForm::DropIn => {
             let (path, shown) = context.project.drop_in(name);
             undo.remove(&path)?;
             shown
         }
-        Form::Short | Form::Table => {
+        EntryForm::Short | EntryForm::Table => {
             let (path, shown) = (context.project.manifest(), context.project.shown_manifest());
             let edited = remove_entry(&read_text(path)?, name).map_err(edit_failed(&shown))?;
             undo.write(path, edited.as_bytes())?;
@@ -178,19 +178,29 @@ fn remove_one(context: &Context, undo: &mut Undo, manifest: &Manifest, name: &Ex
 }
 
 /// Whether an extension comes from the same repository, from the file that sesame copied, or from the very same file.
-fn is_same(context: &Context, name: &ExtensionName, existing: &Extension, origin: &Origin) -> Result<bool, Error> {
+fn is_same(
+    context: &Context,
+    name: &ExtensionName,
+    existing: &Extension,
+    origin: &InstallSource,
+) -> Result<bool, Error> {
     let path = match origin {
-        Origin::Registry(new) => return Ok(existing.source.repository() == Some(new.without_revision())),
-        Origin::Newest(new) => return Ok(existing.source.repository() == Some(new)),
-        Origin::File(_) => copied(name),
-        Origin::InPlace(file) => context.project.written_path(file, false)?,
+        InstallSource::Registry(new) => return Ok(existing.source.repository() == Some(new.without_revision())),
+        InstallSource::Newest(new) => return Ok(existing.source.repository() == Some(new)),
+        InstallSource::File(_) => copied(name),
+        InstallSource::InPlace(file) => context.project.written_path(file, false)?,
     };
     Ok(existing.source == ComponentSource::Path(path))
 }
 
 /// Refuses to copy a component over a file that is not this extension's alone.
-fn check_copy(context: &Context, name: &ExtensionName, origin: &Origin, manifest: &Manifest) -> Result<(), Error> {
-    let Origin::File(file) = origin else { return Ok(()) };
+fn check_copy(
+    context: &Context,
+    name: &ExtensionName,
+    origin: &InstallSource,
+    manifest: &Manifest,
+) -> Result<(), Error> {
+    let InstallSource::File(file) = origin else { return Ok(()) };
     let copy = ComponentSource::Path(copied(name));
     let users: Vec<&ExtensionName> =
         manifest.extensions.iter().filter(|(_, extension)| extension.source == copy).map(|(name, _)| name).collect();
@@ -208,18 +218,18 @@ fn check_copy(context: &Context, name: &ExtensionName, origin: &Origin, manifest
 }
 
 /// What is to be written.
-struct New<'a> {
+struct NewEntry<'a> {
     name: &'a ExtensionName,
-    origin: &'a Origin,
-    place: Place,
+    origin: &'a InstallSource,
+    place: InstallTarget,
     granted: &'a Grants,
     entry: &'a LockEntry,
 }
 
 /// Writes the manifest, and the component beside it. A component that is referred to already is replaced last, so that
 /// there is never one that needs more than the manifest grants.
-fn write_manifest(context: &Context, undo: &mut Undo, manifest: &Manifest, new: &New<'_>) -> Result<(), Error> {
-    let New { name, origin, place, granted, entry } = *new;
+fn write_manifest(context: &Context, undo: &mut Undo, manifest: &Manifest, new: &NewEntry<'_>) -> Result<(), Error> {
+    let NewEntry { name, origin, place, granted, entry } = *new;
     let existing = manifest.extensions.get(name);
     let has = existing.map(|existing| &existing.capabilities);
     let new = granted
@@ -227,21 +237,21 @@ fn write_manifest(context: &Context, undo: &mut Undo, manifest: &Manifest, new: 
         .filter_map(|(capability, scope)| Some((*capability, scope.beyond(has.and_then(|has| has.get(capability)))?)));
     let grants: Grants = new.collect();
     match origin {
-        Origin::Newest(_) => Err(Error::Bug("no tag was chosen")),
-        Origin::Registry(reference) => {
+        InstallSource::Newest(_) => Err(Error::Bug("no tag was chosen")),
+        InstallSource::Registry(reference) => {
             let source =
                 WrittenSource::Oci { reference: reference.to_string(), revision: reference.revision().to_owned() };
-            write_entry(context, undo, name, existing, place, &Change { source, grants })
+            write_entry(context, undo, name, existing, place, &EntryChange { source, grants })
         }
-        Origin::InPlace(file) => {
+        InstallSource::InPlace(file) => {
             let in_drop_in = match existing.map(|existing| existing.form) {
-                Some(form) => form == Form::DropIn,
-                None => place == Place::DropIn,
+                Some(form) => form == EntryForm::DropIn,
+                None => place == InstallTarget::DropIn,
             };
             let source = WrittenSource::Path(context.project.written_path(file, in_drop_in)?);
-            write_entry(context, undo, name, existing, place, &Change { source, grants })
+            write_entry(context, undo, name, existing, place, &EntryChange { source, grants })
         }
-        Origin::File(_) => {
+        InstallSource::File(_) => {
             let bytes = Blobs::new(&context.paths).read(entry.component)?;
             let copy = context.project.component(&copied(name));
             let in_use = existing.is_some_and(|existing| existing.source == ComponentSource::Path(copied(name)));
@@ -249,11 +259,11 @@ fn write_manifest(context: &Context, undo: &mut Undo, manifest: &Manifest, new: 
                 undo.write(&copy, &bytes)?;
             }
             let source = WrittenSource::Path(match existing.map(|existing| existing.form) {
-                Some(Form::Short | Form::Table) => copied(name),
-                None if place == Place::Manifest => copied(name),
-                Some(Form::DropIn) | None => format!("{name}.wasm"),
+                Some(EntryForm::Short | EntryForm::Table) => copied(name),
+                None if place == InstallTarget::Manifest => copied(name),
+                Some(EntryForm::DropIn) | None => format!("{name}.wasm"),
             });
-            write_entry(context, undo, name, existing, place, &Change { source, grants })?;
+            write_entry(context, undo, name, existing, place, &EntryChange { source, grants })?;
             if in_use { undo.write(&copy, &bytes) } else { Ok(()) }
         }
     }
@@ -263,14 +273,14 @@ fn write_manifest(context: &Context, undo: &mut Undo, manifest: &Manifest, new: 
 fn look(
     context: &Context,
     name: &ExtensionName,
-    origin: &Origin,
+    origin: &InstallSource,
     registries: &Registries,
 ) -> Result<(String, LockEntry), Error> {
     let blobs = Blobs::new(&context.paths);
     let (shown, source) = match origin {
-        Origin::Registry(reference) => (reference.to_string(), ComponentSource::Oci(reference.clone())),
-        Origin::Newest(_) => return Err(Error::Bug("no tag was chosen")),
-        Origin::File(file) | Origin::InPlace(file) => {
+        InstallSource::Registry(reference) => (reference.to_string(), ComponentSource::Oci(reference.clone())),
+        InstallSource::Newest(_) => return Err(Error::Bug("no tag was chosen")),
+        InstallSource::File(file) | InstallSource::InPlace(file) => {
             read_component(file)?;
             let path = std::path::absolute(file).map_err(|source| Error::Read { path: file.clone(), source })?;
             let path = path.to_str().ok_or_else(|| Error::NotUtf8(file.clone()))?.to_owned();
@@ -284,11 +294,16 @@ fn look(
 }
 
 /// The origin with its tag, which is the newest release where none is named.
-fn chosen(context: &Context, name: &ExtensionName, origin: &Origin, registries: &Registries) -> Result<Origin, Error> {
-    let Origin::Newest(repository) = origin else { return Ok(origin.clone()) };
+fn resolve_latest(
+    context: &Context,
+    name: &ExtensionName,
+    origin: &InstallSource,
+    registries: &Registries,
+) -> Result<InstallSource, Error> {
+    let InstallSource::Newest(repository) = origin else { return Ok(origin.clone()) };
     let registry = registries::registry(context, registries)?;
     let any = OciRange { repository: repository.clone(), requirement: Requirement::any() };
-    Ok(Origin::Registry(context.block_on(newest(context, &registry, name, &any))?))
+    Ok(InstallSource::Registry(context.block_on(newest(context, &registry, name, &any))?))
 }
 
 /// The manifest, which is begun where there is none.
@@ -311,22 +326,22 @@ fn write_entry(
     undo: &mut Undo,
     name: &ExtensionName,
     existing: Option<&Extension>,
-    place: Place,
-    change: &Change,
+    place: InstallTarget,
+    change: &EntryChange,
 ) -> Result<(), Error> {
     let (drop_in, shown_drop_in) = context.project.drop_in(name);
     match existing.map(|existing| existing.form) {
-        None if place == Place::DropIn => undo.write(&drop_in, new_drop_in(name, change).as_bytes()),
+        None if place == InstallTarget::DropIn => undo.write(&drop_in, new_drop_in(name, change).as_bytes()),
         None => {
             let (path, shown) = (context.project.manifest(), context.project.shown_manifest());
             let edited = add_entry(&read_text(path)?, name, change).map_err(edit_failed(&shown))?;
             undo.write(path, edited.as_bytes())
         }
-        Some(Form::DropIn) => {
+        Some(EntryForm::DropIn) => {
             let edited = edit_drop_in(&read_text(&drop_in)?, change).map_err(edit_failed(&shown_drop_in))?;
             undo.write(&drop_in, edited.as_bytes())
         }
-        Some(Form::Short | Form::Table) => {
+        Some(EntryForm::Short | EntryForm::Table) => {
             let (path, shown) = (context.project.manifest(), context.project.shown_manifest());
             let edited = edit_entry(&read_text(path)?, name, change).map_err(edit_failed(&shown))?;
             undo.write(path, edited.as_bytes())
@@ -348,11 +363,11 @@ fn last_part(repository: &str) -> String {
 }
 
 /// The last part of the repository, or the stem of the file.
-fn default_name(origin: &Origin) -> Result<ExtensionName, Error> {
+fn default_name(origin: &InstallSource) -> Result<ExtensionName, Error> {
     let text = match origin {
-        Origin::Registry(reference) => last_part(&reference.repository()),
-        Origin::Newest(repository) => last_part(&repository.name()),
-        Origin::File(file) | Origin::InPlace(file) => {
+        InstallSource::Registry(reference) => last_part(&reference.repository()),
+        InstallSource::Newest(repository) => last_part(&repository.name()),
+        InstallSource::File(file) | InstallSource::InPlace(file) => {
             file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
         }
     };

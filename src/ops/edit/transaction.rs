@@ -13,7 +13,7 @@ use super::undo::Undo;
 
 /// What comes after an edit of the person's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
+pub enum AfterEdit {
     /// The set is made live.
     Sync,
     /// What is live stays as it is.
@@ -59,12 +59,12 @@ pub(crate) fn make_live(context: &Context, profile: Option<&ProfileName>) -> Res
 /// The same, if that is what comes then.
 pub(crate) fn then_live(
     context: &Context,
-    then: Then,
+    then: AfterEdit,
     profile: Option<&ProfileName>,
 ) -> Result<Option<SyncReport>, Error> {
     match then {
-        Then::Sync => make_live(context, profile).map(Some),
-        Then::Leave => Ok(None),
+        AfterEdit::Sync => make_live(context, profile).map(Some),
+        AfterEdit::Leave => Ok(None),
     }
 }
 

@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use crate::ops::error::Error;
 use crate::ops::project::files::read_whole;
 use crate::store::write;
-use crate::store::write::user_files::Aside;
+use crate::store::write::user_files::RemovedFile;
 
 /// The changes so far, in their order. Dropped without [`keep`](Self::keep), it puts everything back as well as it can.
 #[derive(Default)]
-pub(crate) struct Undo(Vec<Change>);
+pub(crate) struct Undo(Vec<UndoStep>);
 
-enum Change {
+enum UndoStep {
     /// A file was written: what it held before, and what it holds now, if that is known.
     Written { path: PathBuf, old: Option<Vec<u8>>, new: Option<Vec<u8>> },
     /// A file, or a link to one, was moved aside.
-    Removed { path: PathBuf, aside: Aside },
+    Removed { path: PathBuf, aside: RemovedFile },
     /// A folder was made.
     Folder(PathBuf),
 }
@@ -24,24 +24,24 @@ enum Change {
 impl Undo {
     /// Remembers a file as it is now, for a change that somebody else makes.
     pub(crate) fn remember(&mut self, path: &Path) -> Result<(), Error> {
-        self.0.push(Change::Written { path: path.to_owned(), old: read_whole(path)?, new: None });
+        self.0.push(UndoStep::Written { path: path.to_owned(), old: read_whole(path)?, new: None });
         Ok(())
     }
 
     /// Writes a file, and makes the folder that it is in. A link is followed, the mode is kept.
     pub(crate) fn write(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
         if let Some(folder) = path.parent() {
-            self.0.extend(write::user_files::create_user_folder(folder)?.into_iter().map(Change::Folder));
+            self.0.extend(write::user_files::create_user_folder(folder)?.into_iter().map(UndoStep::Folder));
         }
         let old = read_whole(path)?;
-        self.0.push(Change::Written { path: path.to_owned(), old, new: Some(bytes.to_vec()) });
+        self.0.push(UndoStep::Written { path: path.to_owned(), old, new: Some(bytes.to_vec()) });
         Ok(write::user_files::replace_user_file(path, bytes)?)
     }
 
     /// Takes a file away; of a link, the link.
     pub(crate) fn remove(&mut self, path: &Path) -> Result<(), Error> {
         let aside = write::user_files::set_aside(path)?;
-        self.0.push(Change::Removed { path: path.to_owned(), aside });
+        self.0.push(UndoStep::Removed { path: path.to_owned(), aside });
         Ok(())
     }
 
@@ -52,7 +52,7 @@ impl Undo {
     pub(crate) fn keep(mut self) -> Result<(), Error> {
         let mut result = Ok(());
         for change in std::mem::take(&mut self.0) {
-            if let Change::Removed { aside, .. } = change {
+            if let UndoStep::Removed { aside, .. } = change {
                 result = result.and(aside.remove().map_err(Error::from));
             }
         }
@@ -80,7 +80,7 @@ impl Drop for Undo {
     }
 }
 
-impl Change {
+impl UndoStep {
     fn put_back(self) -> Result<(), Error> {
         match self {
             Self::Written { path, old, new } => {

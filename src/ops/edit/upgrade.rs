@@ -5,7 +5,7 @@ use crate::model::report::sync::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::sync::lock::{check_upgrade, write};
-use crate::ops::sync::options::Upgrade;
+use crate::ops::sync::options::UpgradeSelection;
 
 use super::transaction::{change, check_owner, make_live};
 
@@ -13,7 +13,11 @@ use super::transaction::{change, check_owner, make_live};
 ///
 /// # Errors
 /// Any of `lock` and `sync`; then lock and live set are as before.
-pub fn upgrade(context: &Context, upgrade: &Upgrade, profile: Option<&ProfileName>) -> Result<SyncReport, Error> {
+pub fn upgrade(
+    context: &Context,
+    upgrade: &UpgradeSelection,
+    profile: Option<&ProfileName>,
+) -> Result<SyncReport, Error> {
     let _guard = context.guard()?;
     let manifest = context.project.read_manifest()?;
     check_upgrade(context, &manifest, upgrade)?;

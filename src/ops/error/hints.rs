@@ -11,7 +11,7 @@ use crate::host::functions::NoFunction;
 use crate::host::load::LoadError;
 use crate::host::termination::Cause;
 use crate::model::capability::Capability;
-use crate::model::component_kind::Kind;
+use crate::model::component_kind::ComponentKind;
 use crate::model::digest::Digest;
 use crate::model::fault::FaultKind;
 use crate::model::manifest::edit::EditError;
@@ -102,7 +102,7 @@ impl Error {
             Self::NoCode { .. } | Self::BadCode { .. } | Self::PolicyChanged { .. } => "run `sesame sync`".to_owned(),
             Self::NotOurFolder(path) => format!("move {} away, or have its owner give it to you", path.display()),
             Self::NoSuchFile(_) | Self::NotUtf8(_) => "look at the path".to_owned(),
-            Self::NotAComponent { kind: kind @ Kind::CoreModule, .. } => kind.advice().to_owned(),
+            Self::NotAComponent { kind: kind @ ComponentKind::CoreModule, .. } => kind.advice().to_owned(),
             Self::NotAComponent { .. } => "name a built component".to_owned(),
             Self::FileTooLarge { .. } => "build it without debugging information".to_owned(),
             Self::NoName { .. } => "give it one with `--name NAME`: lower-case letters, digits and `-`".to_owned(),

@@ -2,7 +2,7 @@
 
 use crate::compiler::inspection::ComponentError;
 use crate::host::load::LoadError;
-use crate::host::termination::{Cause, Stop};
+use crate::host::termination::{Cause, Termination};
 use crate::model::fault::FaultKind;
 
 use super::Error;
@@ -36,7 +36,7 @@ impl Error {
                 FaultKind::Usage
             }
             Self::HeldGeneration { .. } => FaultKind::Denied,
-            Self::Stopped { stop: Stop { cause: Cause::Machine(_), .. }, .. } => FaultKind::Io,
+            Self::Stopped { stop: Termination { cause: Cause::Machine(_), .. }, .. } => FaultKind::Io,
             Self::Stopped { .. } => FaultKind::Guest,
             Self::Load(LoadError::Map(_) | LoadError::Read(_) | LoadError::Refused(_) | LoadError::NoMemory(_)) => {
                 FaultKind::Io

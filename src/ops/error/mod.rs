@@ -14,10 +14,10 @@ use crate::compiler::inspection::ComponentError;
 use crate::engine::config::EngineError;
 use crate::host::extension::CallError;
 use crate::host::functions::NoFunction;
-use crate::host::grants::Refusal;
+use crate::host::grants::ImportRefusal;
 use crate::host::linker::LinkError;
 use crate::host::load::LoadError;
-use crate::host::termination::Stop;
+use crate::host::termination::Termination;
 use crate::host::values::ValueError;
 use crate::model::bounds::MAX_COMPONENT;
 use crate::model::capability::Capability;
@@ -26,7 +26,7 @@ use crate::model::fault::Fault;
 use crate::model::lock::{LockChange, Staleness};
 use crate::model::manifest::edit::EditError;
 use crate::model::name::{ExtensionName, NameError, ProfileName};
-use crate::model::plan::generation::LiveExtension;
+use crate::model::plan::generation::ActiveExtension;
 use crate::model::report::sync::SyncReport;
 use crate::model::text::{count, list, list_by, nearest, shorten};
 use crate::model::toml::problem::Problem;
@@ -63,7 +63,7 @@ pub enum Error {
     #[error("`{name}` is made from {}, which does not exist", path.display())]
     MissingFile { name: ExtensionName, place: String, path: PathBuf },
     #[error("`{name}` is made from {}, which is {kind}", path.display())]
-    NotAComponentFile { name: ExtensionName, path: PathBuf, kind: crate::model::component_kind::Kind },
+    NotAComponentFile { name: ExtensionName, path: PathBuf, kind: crate::model::component_kind::ComponentKind },
     #[error("`{name}` is made from {}, which has {size} bytes; at most {MAX_COMPONENT} are allowed", path.display())]
     ComponentTooLarge { name: ExtensionName, path: PathBuf, size: u64 },
     #[error("the file of `{name}` was changed since it was locked: expected {expected}, found {found}")]
@@ -81,7 +81,7 @@ pub enum Error {
     #[error("`{name}` needs what {place} does not grant: {}", capability_list(capabilities))]
     NotGranted { name: String, place: String, capabilities: Vec<Capability>, remedy: String },
     #[error("`{name}` imports {}, which this host does not have", imports(refusals))]
-    NotOffered { name: String, refusals: Vec<Refusal> },
+    NotOffered { name: String, refusals: Vec<ImportRefusal> },
     #[error("`{name}` cannot be linked with this host")]
     Link { name: String, source: LinkError },
     #[error("no folder can be granted for writing while {} cannot be read", by.display())]
@@ -137,7 +137,7 @@ pub enum Error {
     #[error("there is no file {}", .0.display())]
     NoSuchFile(PathBuf),
     #[error("{} is {kind}", path.display())]
-    NotAComponent { path: PathBuf, kind: crate::model::component_kind::Kind },
+    NotAComponent { path: PathBuf, kind: crate::model::component_kind::ComponentKind },
     #[error("{} has more than {MAX_COMPONENT} bytes", path.display())]
     FileTooLarge { path: PathBuf },
     #[error("the secrets in {} cannot be used: {why}", path.display())]
@@ -202,7 +202,7 @@ pub enum Error {
     #[error("what `{function}` gives cannot be shown")]
     Result { function: String, source: ValueError },
     #[error("`{name}` was stopped: {stop}")]
-    Stopped { name: String, stop: Stop },
+    Stopped { name: String, stop: Termination },
     #[error("`{name}` cannot be called")]
     Call { name: String, source: CallError },
     #[error("`{name}` is not usable")]
@@ -266,7 +266,7 @@ impl Error {
     }
 
     /// There is no extension of this name among the live ones of a profile.
-    pub(crate) fn not_live(name: &ExtensionName, profile: &ProfileName, live: &[LiveExtension]) -> Self {
+    pub(crate) fn not_live(name: &ExtensionName, profile: &ProfileName, live: &[ActiveExtension]) -> Self {
         Self::no_extension(name, format!("the profile `{profile}`"), live.iter().map(|extension| &extension.name))
     }
 
@@ -327,13 +327,13 @@ fn capability_list(capabilities: &[Capability]) -> String {
     capabilities.iter().map(|capability| capability.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn imports(refusals: &[Refusal]) -> String {
-    let import = |refusal: &Refusal| match refusal {
-        Refusal::NotOffered { import, closest: Some(closest) } => {
+fn imports(refusals: &[ImportRefusal]) -> String {
+    let import = |refusal: &ImportRefusal| match refusal {
+        ImportRefusal::NotOffered { import, closest: Some(closest) } => {
             format!("{} (the closest is {closest})", shorten(import))
         }
-        Refusal::NotOffered { import, closest: None } => import.clone(),
-        Refusal::NotGranted(capability) => capability.to_string(),
+        ImportRefusal::NotOffered { import, closest: None } => import.clone(),
+        ImportRefusal::NotGranted(capability) => capability.to_string(),
     };
     list(refusals.iter().map(import))
 }

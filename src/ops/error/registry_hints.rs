@@ -3,7 +3,7 @@
 use crate::model::registries::is_loopback;
 use crate::registry::Error;
 use crate::registry::auth::credentials::CredentialLocation;
-use crate::registry::error::{Distrust, Doing, RealmRefusal};
+use crate::registry::error::{AccessKind, CertificateFault, RealmRefusal};
 
 /// Where a person says what a project may not.
 const POLICY: &str = "~/.config/pds/policy.toml";
@@ -35,19 +35,25 @@ pub(crate) fn registry(error: &Error) -> Option<String> {
         Error::NotFound { .. } => "look whether the reference is right, and whether it is still published",
         Error::Certificate { host, why } => {
             return Some(match why {
-                Distrust::Expired | Distrust::NotYet => {
+                CertificateFault::Expired | CertificateFault::NotYet => {
                     "check the clock of this machine; if it is right, ask the registry's operator for a new certificate"
                         .to_owned()
                 }
-                Distrust::OtherName => "check the name; a certificate is valid only for the names in it".to_owned(),
-                Distrust::NoName => {
+                CertificateFault::OtherName => {
+                    "check the name; a certificate is valid only for the names in it".to_owned()
+                }
+                CertificateFault::NoName => {
                     "make it again with the name in it: `openssl req -x509 -addext subjectAltName=DNS:NAME …`"
                         .to_owned()
                 }
-                Distrust::Malformed | Distrust::Algorithm | Distrust::OldVersion | Distrust::Unsupported => {
-                    "ask the registry's operator for a new certificate".to_owned()
-                }
-                Distrust::UnknownIssuer | Distrust::Signature | Distrust::CaItself | Distrust::NotSignedByCa => {
+                CertificateFault::Malformed
+                | CertificateFault::Algorithm
+                | CertificateFault::OldVersion
+                | CertificateFault::Unsupported => "ask the registry's operator for a new certificate".to_owned(),
+                CertificateFault::UnknownIssuer
+                | CertificateFault::Signature
+                | CertificateFault::CaItself
+                | CertificateFault::NotSignedByCa => {
                     format!(
                         "if it has a CA of its own, add `ca = \"FILE.pem\"` under `[registries.\"{host}\"]` in {POLICY}"
                     )
@@ -55,7 +61,7 @@ pub(crate) fn registry(error: &Error) -> Option<String> {
             });
         }
         Error::Busy { .. } => "try again then; with credentials, registries often allow more",
-        Error::Denied { doing: Doing::Writing, .. } => "look whether these credentials may write there",
+        Error::Denied { doing: AccessKind::Writing, .. } => "look whether these credentials may write there",
         Error::Denied { host, .. } => {
             return Some(format!(
                 "look whether the repository exists, and which credentials there are: `sesame registry check {host}`"

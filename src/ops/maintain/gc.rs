@@ -9,14 +9,14 @@ use crate::ops::error::Error;
 use crate::ops::sync::options::Mode;
 use crate::store::blobs::Blobs;
 use crate::store::code::sizes;
-use crate::store::integrity::garbage::{self, Needed};
+use crate::store::integrity::garbage::{self, NeededFiles};
 use crate::store::paths::StorePaths;
 
-use super::gc_roots::Roots;
+use super::gc_roots::GcRoots;
 
 /// What is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub enum GcScope {
     /// Store and cache.
     Everything,
     /// What can be made again without a network.
@@ -28,14 +28,14 @@ pub enum Scope {
 ///
 /// # Errors
 /// [`Error`] if it cannot be told what is needed, before anything was removed; [`Error::Store`] if something cannot be removed.
-pub fn gc(context: &Context, scope: Scope, mode: Mode) -> Result<GcReport, Error> {
+pub fn gc(context: &Context, scope: GcScope, mode: Mode) -> Result<GcReport, Error> {
     let _guard = (mode == Mode::Write).then(|| context.guard()).transpose()?;
     let paths = &context.paths;
     let engines = engine_keys(|_| true)?;
-    let roots = (scope == Scope::Everything).then(|| Roots::read(paths)).transpose()?;
+    let roots = (scope == GcScope::Everything).then(|| GcRoots::read(paths)).transpose()?;
     let blobs = roots.as_ref().map(|roots| roots.blobs(&Blobs::new(paths)));
-    let components = roots.as_ref().map(Roots::components);
-    let needed = Needed {
+    let components = roots.as_ref().map(GcRoots::components);
+    let needed = NeededFiles {
         blobs: blobs.as_ref(),
         components: components.as_ref(),
         engines: &engines,

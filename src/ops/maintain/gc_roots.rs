@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use crate::model::digest::Digest;
 use crate::model::lock::{Lock, LockEntry};
-use crate::model::plan::generation::{Generation, LiveExtension};
-use crate::model::plan::{Blob, Need, Origin, Role};
+use crate::model::plan::generation::{ActiveExtension, Generation};
+use crate::model::plan::{Blob, ExtensionNeeds, FetchOrigin, Role};
 use crate::model::report::verify::FindingKind;
 use crate::ops::error::Error;
 use crate::ops::project::Project;
@@ -19,20 +19,20 @@ use crate::store::{self, generations, owner};
 
 /// Everything that something is needed for.
 #[derive(Default)]
-pub(crate) struct Roots {
-    pub generations: Vec<Root>,
+pub(crate) struct GcRoots {
+    pub generations: Vec<GcRoot>,
     /// By the path of the manifest.
     pub locks: BTreeMap<PathBuf, Lock>,
 }
 
 /// A generation, and whether it is live.
-pub(crate) struct Root {
+pub(crate) struct GcRoot {
     pub generation: Generation,
     is_live: bool,
 }
 
 /// Something that is there and cannot be read.
-pub(crate) struct Unread {
+pub(crate) struct UnreadableRoot {
     pub kind: FindingKind,
     pub path: PathBuf,
     /// Whether it says what is live.
@@ -40,7 +40,7 @@ pub(crate) struct Unread {
     pub error: Error,
 }
 
-impl Roots {
+impl GcRoots {
     /// Reads all generations, and the locks that are still there.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Roots {
     ///
     /// # Errors
     /// [`Error::Store`] if the folders cannot be read.
-    pub fn read_all(paths: &StorePaths) -> Result<(Self, Vec<Unread>), Error> {
+    pub fn read_all(paths: &StorePaths) -> Result<(Self, Vec<UnreadableRoot>), Error> {
         owner::check_owner(paths)?;
         let mut roots = Self { generations: Vec::new(), locks: BTreeMap::new() };
         let mut unread = Vec::new();
@@ -65,7 +65,7 @@ impl Roots {
                 match generations::read(paths, &profile, number) {
                     Ok(generation) => {
                         let is_live = matches!(current, Ok(Some(live)) if live == number);
-                        roots.generations.push(Root { generation, is_live });
+                        roots.generations.push(GcRoot { generation, is_live });
                     }
                     // Another run has removed it meanwhile.
                     Err(_) if paths.generation(&profile, number).symlink_metadata().is_err() => {}
@@ -79,7 +79,12 @@ impl Roots {
                             error => error,
                         };
                         let path = paths.generation(&profile, number);
-                        unread.push(Unread { kind: FindingKind::Generation, path, is_live, error: error.into() });
+                        unread.push(UnreadableRoot {
+                            kind: FindingKind::Generation,
+                            path,
+                            is_live,
+                            error: error.into(),
+                        });
                     }
                 }
             }
@@ -93,7 +98,7 @@ impl Roots {
                 Ok(Some(_)) => None,
                 Err(error) => Some(error),
             };
-            unread.extend(error.map(|error| Unread {
+            unread.extend(error.map(|error| UnreadableRoot {
                 kind: FindingKind::Generation,
                 path,
                 is_live: true,
@@ -108,7 +113,12 @@ impl Roots {
                 Ok(Some(lock)) => drop(roots.locks.insert(manifest, lock)),
                 Ok(None) => {}
                 Err(error) => {
-                    unread.push(Unread { kind: FindingKind::Lock, path: project.lock_path(), is_live: false, error });
+                    unread.push(UnreadableRoot {
+                        kind: FindingKind::Lock,
+                        path: project.lock_path(),
+                        is_live: false,
+                        error,
+                    });
                 }
             }
         }
@@ -116,21 +126,21 @@ impl Roots {
     }
 
     /// What every extension needs, by the manifest that wants it. What is live also needs its code.
-    pub fn needs(&self) -> BTreeMap<PathBuf, Vec<Need>> {
-        let mut needs: BTreeMap<PathBuf, Vec<Need>> = BTreeMap::new();
+    pub fn needs(&self) -> BTreeMap<PathBuf, Vec<ExtensionNeeds>> {
+        let mut needs: BTreeMap<PathBuf, Vec<ExtensionNeeds>> = BTreeMap::new();
         for (manifest, lock) in &self.locks {
-            let locked = lock.entries.iter().map(|(name, entry)| Need::of_entry(name, entry));
+            let locked = lock.entries.iter().map(|(name, entry)| ExtensionNeeds::of_entry(name, entry));
             needs.entry(manifest.clone()).or_default().extend(locked);
         }
-        for Root { generation, is_live } in &self.generations {
+        for GcRoot { generation, is_live } in &self.generations {
             for extension in &generation.extensions {
                 let component = Blob { digest: extension.component, role: Role::Component { size: extension.size } };
                 let documents = extension.provenance.map(|digest| Blob { digest, role: Role::Manifest });
                 let origin = match (&extension.reference, &extension.path) {
-                    (Some(reference), _) => Origin::Registry(reference.clone()),
-                    (None, path) => Origin::Path(path.clone().unwrap_or_default()),
+                    (Some(reference), _) => FetchOrigin::Registry(reference.clone()),
+                    (None, path) => FetchOrigin::Path(path.clone().unwrap_or_default()),
                 };
-                let need = Need {
+                let need = ExtensionNeeds {
                     name: extension.name.clone(),
                     origin,
                     blobs: documents.into_iter().chain([component]).collect(),
@@ -164,7 +174,7 @@ impl Roots {
         needed
     }
 
-    fn extensions(&self) -> impl Iterator<Item = &LiveExtension> {
+    fn extensions(&self) -> impl Iterator<Item = &ActiveExtension> {
         self.generations.iter().flat_map(|root| &root.generation.extensions)
     }
 

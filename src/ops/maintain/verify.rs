@@ -12,10 +12,10 @@ use crate::engine::key::engine_keys;
 use crate::model::engine_key::EngineKeys;
 use crate::model::fault::Fault;
 use crate::model::name::ExtensionName;
-use crate::model::plan::{Action, Need, Plan};
+use crate::model::plan::{Action, ExtensionNeeds, Plan};
 use crate::model::report::event::Event;
 use crate::model::report::sync::StepOutcome;
-use crate::model::report::verify::{Finding, FindingKind, LookedAt, Outcome, VerifyReport};
+use crate::model::report::verify::{Finding, FindingKind, RepairOutcome, VerifiedCounts, VerifyReport};
 use crate::model::toml::problem::Problem;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
@@ -24,13 +24,13 @@ use crate::ops::project::Project;
 use crate::ops::sync::apply::{ApplyContext, apply};
 use crate::ops::sync::options::Mode;
 use crate::store::blobs::Blobs;
-use crate::store::integrity::fsck::{self, Stored, StoredKind, Wrong};
-use crate::store::integrity::scan::{Notes, Wanted, scan};
+use crate::store::integrity::fsck::{self, Stored, StoredFault, StoredKind};
+use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
 use crate::store::integrity::{quarantine, store_permissions};
 use crate::store::paths::StorePaths;
 use crate::store::{self, generations, key, owner, write};
 
-use super::gc_roots::{Roots, Unread};
+use super::gc_roots::{GcRoots, UnreadableRoot};
 
 /// Looks at everything; with [`Mode::Write`] mends what it can.
 ///
@@ -41,14 +41,14 @@ pub fn verify(context: &Context, mode: Mode) -> Result<VerifyReport, Error> {
     let _guard = (mode == Mode::Write).then(|| context.guard_as_it_is()).transpose()?;
     owner::check_owner(&context.paths)?;
     let (roots, findings, looked_at) = Default::default();
-    let mut verify = Verify { context, mode, roots, findings, looked_at };
+    let mut verify = StoreCheck { context, mode, roots, findings, looked_at };
     // What is in a folder that nobody can use is seen once somebody can.
     while verify.folders() {
         if mode == Mode::Preview {
             return Ok(verify.report());
         }
     }
-    let (roots, unread) = Roots::read_all(&context.paths)?;
+    let (roots, unread) = GcRoots::read_all(&context.paths)?;
     verify.roots = roots;
     verify.key()?;
     verify.generations(unread);
@@ -58,20 +58,20 @@ pub fn verify(context: &Context, mode: Mode) -> Result<VerifyReport, Error> {
 }
 
 /// A file that is needed and is not there.
-struct Lost {
+struct LostFile {
     kind: FindingKind,
     extensions: BTreeSet<ExtensionName>,
 }
 
-struct Verify<'a> {
+struct StoreCheck<'a> {
     context: &'a Context,
     mode: Mode,
-    roots: Roots,
+    roots: GcRoots,
     findings: Vec<Finding>,
-    looked_at: LookedAt,
+    looked_at: VerifiedCounts,
 }
 
-impl Verify<'_> {
+impl StoreCheck<'_> {
     fn paths(&self) -> &StorePaths {
         &self.context.paths
     }
@@ -79,10 +79,10 @@ impl Verify<'_> {
     /// Notes what is wrong with a path, and how mending it ended, if that was asked for.
     fn note(&mut self, kind: FindingKind, path: &Path, what: String, mend: impl FnOnce() -> Result<String, Error>) {
         let (outcome, note) = match self.mode {
-            Mode::Preview => (Outcome::Found, None),
+            Mode::Preview => (RepairOutcome::Found, None),
             Mode::Write => match mend() {
-                Ok(done) => (Outcome::Mended, Some(done)),
-                Err(error) => (Outcome::Left, Some(left(&what, &error))),
+                Ok(done) => (RepairOutcome::Mended, Some(done)),
+                Err(error) => (RepairOutcome::Left, Some(left(&what, &error))),
             },
         };
         self.findings.push(Finding {
@@ -107,13 +107,13 @@ impl Verify<'_> {
             if self.findings.iter().any(|finding| Path::new(&finding.path) == folder) {
                 continue;
             }
-            closed |= matches!(wrong, store_permissions::Wrong::Closed(_));
+            closed |= matches!(wrong, store_permissions::PermissionProblem::Closed(_));
             self.note(FindingKind::Folder, &folder, wrong.to_string(), || match wrong {
-                store_permissions::Wrong::Open(_) | store_permissions::Wrong::Closed(_) => {
+                store_permissions::PermissionProblem::Open(_) | store_permissions::PermissionProblem::Closed(_) => {
                     write::make_private(&folder)?;
                     Ok("it is this user's alone now".to_owned())
                 }
-                store_permissions::Wrong::Foreign(_) | store_permissions::Wrong::NoFolder => {
+                store_permissions::PermissionProblem::Foreign(_) | store_permissions::PermissionProblem::NoFolder => {
                     Err(Error::NotOurFolder(folder.clone()))
                 }
             });
@@ -138,11 +138,11 @@ impl Verify<'_> {
         Ok(())
     }
 
-    fn generations(&mut self, unread: Vec<Unread>) {
+    fn generations(&mut self, unread: Vec<UnreadableRoot>) {
         self.looked_at.generations = (self.roots.generations.len() + unread.len()) as u64;
         self.looked_at.locks = self.roots.locks.len() as u64;
         let paths = self.paths().clone();
-        for Unread { kind, path, is_live, error } in unread {
+        for UnreadableRoot { kind, path, is_live, error } in unread {
             self.note(kind, &path, why(&error), || {
                 // What another sesame wrote, what is in use and what cannot be read just now is not damaged.
                 let is_damaged = matches!(error, Error::Store(store::Error::BadGeneration { is_other: false, .. }))
@@ -178,7 +178,7 @@ impl Verify<'_> {
             context.observer.notice(&Event::Checked);
             Ok(wrong.map(|wrong| (file.clone(), wrong)))
         };
-        let found: Result<Vec<(Stored, Wrong)>, Error> =
+        let found: Result<Vec<(Stored, StoredFault)>, Error> =
             files.par_iter().filter_map(|file| look(file).transpose()).collect();
         context.observer.notice(&Event::Ended);
         for (file, wrong) in found? {
@@ -187,7 +187,7 @@ impl Verify<'_> {
         Ok(())
     }
 
-    fn file(&mut self, file: &Stored, wrong: Wrong) {
+    fn file(&mut self, file: &Stored, wrong: StoredFault) {
         let kind = match file.kind {
             StoredKind::Blob(_) => FindingKind::Blob,
             StoredKind::Partial => FindingKind::Partial,
@@ -196,14 +196,14 @@ impl Verify<'_> {
         };
         let (paths, path) = (self.paths().clone(), &file.path);
         let what = match &wrong {
-            Wrong::Exposed(what) | Wrong::Damaged(what) => what.clone(),
+            StoredFault::Exposed(what) | StoredFault::Damaged(what) => what.clone(),
         };
         self.note(kind, path, what, || match (&wrong, &file.kind) {
-            (Wrong::Exposed(_), StoredKind::Blob(digest)) => {
+            (StoredFault::Exposed(_), StoredKind::Blob(digest)) => {
                 quarantine::make_own(path, digest)?;
                 Ok("it is this user's alone now".to_owned())
             }
-            (Wrong::Damaged(_), StoredKind::Blob(_)) => {
+            (StoredFault::Damaged(_), StoredKind::Blob(_)) => {
                 let aside = quarantine::put_aside(&paths, path)?;
                 Ok(format!("it was put aside, as {}", aside.display()))
             }
@@ -221,7 +221,7 @@ impl Verify<'_> {
         let is_live = |metering| repairs.values().flatten().any(|repair| repair.metering == Some(metering));
         let engines = engine_keys(is_live)?;
         let lost = self.lost(&repairs, &engines);
-        for (path, Lost { kind, extensions }) in &lost {
+        for (path, LostFile { kind, extensions }) in &lost {
             let names: Vec<String> = extensions.iter().map(ToString::to_string).collect();
             match self.findings.iter_mut().find(|finding| Path::new(&finding.path) == path) {
                 Some(finding) => finding.extensions = names,
@@ -230,7 +230,7 @@ impl Verify<'_> {
                     path: path.display().to_string(),
                     what: "it is not there".to_owned(),
                     extensions: names,
-                    outcome: Outcome::Found,
+                    outcome: RepairOutcome::Found,
                     note: None,
                 }),
             }
@@ -245,10 +245,10 @@ impl Verify<'_> {
         for finding in &mut self.findings {
             let path = Path::new(&finding.path);
             match (failed.get(path), lost.get(path)) {
-                (Some(why), _) => (finding.outcome, finding.note) = (Outcome::Left, Some(why.clone())),
+                (Some(why), _) => (finding.outcome, finding.note) = (RepairOutcome::Left, Some(why.clone())),
                 (None, Some(lost)) => {
                     let verb = if lost.kind == FindingKind::Code { "compiled" } else { "fetched" };
-                    (finding.outcome, finding.note) = (Outcome::Mended, Some(format!("it was {verb} again")));
+                    (finding.outcome, finding.note) = (RepairOutcome::Mended, Some(format!("it was {verb} again")));
                 }
                 (None, None) => {}
             }
@@ -257,14 +257,18 @@ impl Verify<'_> {
     }
 
     /// What is needed and is not there, or not any more.
-    fn lost(&self, repairs: &BTreeMap<PathBuf, Vec<Need>>, engines: &EngineKeys) -> BTreeMap<PathBuf, Lost> {
-        let mut lost: BTreeMap<PathBuf, Lost> = BTreeMap::new();
+    fn lost(
+        &self,
+        repairs: &BTreeMap<PathBuf, Vec<ExtensionNeeds>>,
+        engines: &EngineKeys,
+    ) -> BTreeMap<PathBuf, LostFile> {
+        let mut lost: BTreeMap<PathBuf, LostFile> = BTreeMap::new();
         let bad: BTreeSet<&Path> = self.findings.iter().map(|finding| Path::new(&finding.path)).collect();
         let mut look = |kind: FindingKind, path: PathBuf, name: &ExtensionName| {
             let is_bad = bad.contains(path.as_path()) && self.mode == Mode::Preview;
             if is_bad || path.symlink_metadata().is_err() {
                 lost.entry(path)
-                    .or_insert_with(|| Lost { kind, extensions: BTreeSet::new() })
+                    .or_insert_with(|| LostFile { kind, extensions: BTreeSet::new() })
                     .extensions
                     .insert(name.clone());
             }
@@ -285,7 +289,7 @@ impl Verify<'_> {
     fn repair(
         &self,
         manifest: &Path,
-        repairs: &[Need],
+        repairs: &[ExtensionNeeds],
         engines: &EngineKeys,
         failed: &mut BTreeMap<PathBuf, String>,
     ) -> Result<(), Error> {
@@ -298,8 +302,8 @@ impl Verify<'_> {
             Some((component, engines.get(repair.metering?)?.clone()))
         });
         let blobs = repairs.iter().flat_map(|repair| &repair.blobs).map(|blob| blob.digest).collect();
-        let wanted = Wanted { blobs, code: code.collect(), engines: engines.clone() };
-        let inventory = scan(self.paths(), wanted, Notes::Write)?;
+        let wanted = ScanRequest { blobs, code: code.collect(), engines: engines.clone() };
+        let inventory = scan(self.paths(), wanted, CacheUpdates::Write)?;
         let plan = Plan::for_needs(repairs, &inventory);
         if plan.is_empty() {
             return Ok(());

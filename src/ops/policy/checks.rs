@@ -9,9 +9,9 @@ use crate::model::bounds::MAX_FILE;
 use crate::model::capability::{Capability, everything};
 use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockedSource};
-use crate::model::manifest::{ComponentSource, Extension, Form, Manifest};
+use crate::model::manifest::{ComponentSource, EntryForm, Extension, Manifest};
 use crate::model::name::ExtensionName;
-use crate::model::plan::generation::LiveExtension;
+use crate::model::plan::generation::ActiveExtension;
 use crate::model::policy::{Policy, SourceRules};
 use crate::model::reference::OciRepository;
 use crate::ops::context::User;
@@ -105,7 +105,7 @@ pub(crate) fn check_sources(rules: &SourceRules, manifest: &Manifest, lock: Opti
 }
 
 /// The same for extensions that were live, or are.
-pub(crate) fn check_live_sources(rules: &SourceRules, extensions: &[LiveExtension]) -> Result<(), Error> {
+pub(crate) fn check_live_sources(rules: &SourceRules, extensions: &[ActiveExtension]) -> Result<(), Error> {
     let sources = extensions
         .iter()
         .filter_map(|extension| Some((&extension.name, extension.reference.as_ref()?.without_revision())));
@@ -172,14 +172,14 @@ fn remedy(name: &ExtensionName, extension: Option<&Extension>, capabilities: &[C
     match extension {
         None => format!("name it in sesame.toml, with `capabilities = {{ {grants} }}`"),
         Some(extension) if !extension.capabilities.is_empty() => {
-            let grants = if extension.form == Form::DropIn { grants.replace(", ", "`, `") } else { grants };
+            let grants = if extension.form == EntryForm::DropIn { grants.replace(", ", "`, `") } else { grants };
             format!("add `{grants}` to its capabilities")
         }
         Some(extension) => match (extension.form, &extension.source) {
-            (Form::Short, ComponentSource::Oci(reference)) => {
+            (EntryForm::Short, ComponentSource::Oci(reference)) => {
                 format!("write `{name} = {{ oci = \"{reference}\", capabilities = {{ {grants} }} }}`")
             }
-            (Form::DropIn, _) => format!("add the table `[capabilities]` with `{}`", grants.replace(", ", "`, `")),
+            (EntryForm::DropIn, _) => format!("add the table `[capabilities]` with `{}`", grants.replace(", ", "`, `")),
             _ => format!("add `capabilities = {{ {grants} }}` to it"),
         },
     }

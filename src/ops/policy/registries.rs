@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::registries::{Registries, Settings};
+use crate::model::registries::{LayeredRegistries, Registries};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::registry::auth::secret::Credential;
@@ -28,7 +28,7 @@ pub(crate) fn registry_with(context: &Context, project: &Registries, given: Cred
 
 fn connect(context: &Context, project: &Registries, given: Option<Credential>) -> Result<Registry, Error> {
     let policy = read_policy(&context.user)?;
-    let settings = Settings { project: project.clone(), machine: policy.registries };
+    let settings = LayeredRegistries { project: project.clone(), machine: policy.registries };
     let mut network = context.network.clone();
     network.credentials.given = given;
     Ok(Registry::new(settings, policy.sources, context.reach, network, Arc::clone(&context.observer)))

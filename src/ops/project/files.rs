@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::model::bounds::MAX_COMPONENT;
-use crate::model::component_kind::Kind;
+use crate::model::component_kind::ComponentKind;
 use crate::model::digest::Digest;
 use crate::ops::error::Error;
 use crate::store::blobs::hash;
@@ -16,7 +16,7 @@ pub(crate) enum ComponentFile {
         digest: Digest,
         size: u64,
     },
-    Other(Kind),
+    Other(ComponentKind),
     /// More bytes than any component may have.
     TooLarge(u64),
     Missing,
@@ -31,8 +31,8 @@ pub(crate) fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
         return Ok(ComponentFile::TooLarge(length));
     }
     let (digest, size, start) = hash(&mut file).map_err(fault)?;
-    match Kind::of(&start) {
-        Kind::Component => Ok(ComponentFile::Component { digest, size }),
+    match ComponentKind::of(&start) {
+        ComponentKind::Component => Ok(ComponentFile::Component { digest, size }),
         other => Ok(ComponentFile::Other(other)),
     }
 }

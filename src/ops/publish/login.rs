@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::model::bounds::MAX_FILE;
 use crate::model::reference::host::RegistryHost;
 use crate::model::registries::{Registries, RegistryPattern};
-use crate::model::report::registry::{Access, Credentials, LoginReport, LogoutReport, RegistryReport};
+use crate::model::report::registry::{Credentials, LoginReport, LogoutReport, RegistryAccess, RegistryReport};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::registries;
@@ -25,7 +25,7 @@ pub fn check(context: &Context, wanted: &RegistryPattern) -> Result<RegistryRepo
     let probe = context.block_on(async { Ok(registry.probe(wanted.registry(), wanted.prefix()).await?) })?;
     let (access, fault) = match probe.access {
         Ok(access) => (access, None),
-        Err(error) => (Access::Refused, Some(Error::from(error).fault())),
+        Err(error) => (RegistryAccess::Refused, Some(Error::from(error).fault())),
     };
     let credentials = match (probe.withheld, probe.place) {
         (Some(setting), _) => Credentials::Withheld { setting: setting.to_owned() },
@@ -49,7 +49,7 @@ pub fn login(context: &Context, host: &RegistryHost, user: &str, password: &Secr
     if let Some(setting) = probe.withheld {
         return Err(Withheld { host: host.to_owned(), setting }.into());
     }
-    let verified = probe.access? == Access::In;
+    let verified = probe.access? == RegistryAccess::In;
     let path = context.network.credentials.docker.clone();
     let mut file = docker_file(&path)?;
     let helper = file.helper(host);

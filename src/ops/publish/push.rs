@@ -16,7 +16,7 @@ use crate::ops::project::files::read_file;
 use crate::ops::run::active::read_component;
 use crate::registry::Error as Registry;
 use crate::registry::layout::{self, MARKER};
-use crate::registry::publish::package::{Package, Taken};
+use crate::registry::publish::package::{ExistingTag, Package};
 use crate::registry::publish::push::Pushed;
 use crate::store::write;
 
@@ -28,7 +28,7 @@ pub struct Push {
     /// Of the manifest. They go before what the component says of itself.
     pub annotations: BTreeMap<String, String>,
     /// What to do with a tag that names something else.
-    pub taken: Taken,
+    pub taken: ExistingTag,
 }
 
 /// Publishes a component.

@@ -8,8 +8,8 @@ use crate::model::manifest::Manifest;
 use crate::model::name::ProfileName;
 use crate::model::reference::OciRepository;
 use crate::model::registries::{Mirror, RegistryPattern};
-use crate::model::report::doctor::{Check, DoctorReport, State};
-use crate::model::report::registry::{Access, Credentials};
+use crate::model::report::doctor::{Check, CheckState, DoctorReport};
+use crate::model::report::registry::{Credentials, RegistryAccess};
 use crate::model::text::{count, size};
 use crate::model::toml::problem::Problem;
 use crate::ops::context::Context;
@@ -19,7 +19,7 @@ use crate::ops::project::Project;
 use crate::ops::project::search::Search;
 use crate::ops::publish::login;
 use crate::ops::sync::lock::stale;
-use crate::registry::source::selection::Reach;
+use crate::registry::source::selection::NetworkMode;
 use crate::store::integrity::{fsck, store_permissions};
 use crate::store::{generations, owner, write};
 
@@ -30,7 +30,7 @@ const ROOM: u64 = 256 << 20;
 
 /// Looks at everything. `search` is how the manifest is looked for.
 pub fn doctor(context: &Context, search: &Search) -> DoctorReport {
-    let mut doctor = Doctor { context, checks: Vec::new() };
+    let mut doctor = CheckList { context, checks: Vec::new() };
     doctor.program();
     doctor.folders();
     doctor.checks.extend(trials(context));
@@ -43,18 +43,18 @@ pub fn doctor(context: &Context, search: &Search) -> DoctorReport {
     DoctorReport { checks: doctor.checks }
 }
 
-struct Doctor<'a> {
+struct CheckList<'a> {
     context: &'a Context,
     checks: Vec<Check>,
 }
 
-impl Doctor<'_> {
-    fn note(&mut self, about: impl Into<String>, state: State, what: impl Into<String>, remedy: Option<String>) {
+impl CheckList<'_> {
+    fn note(&mut self, about: impl Into<String>, state: CheckState, what: impl Into<String>, remedy: Option<String>) {
         self.checks.push(Check { about: about.into(), state, what: what.into(), remedy });
     }
 
     fn good(&mut self, about: impl Into<String>, what: impl Into<String>) {
-        self.note(about, State::Good, what, None);
+        self.note(about, CheckState::Good, what, None);
     }
 
     /// Notes an error with its causes, and its hint.
@@ -63,7 +63,7 @@ impl Doctor<'_> {
         if let Error::Problems(problems) | Error::Policy(problems) = error {
             fault.causes = problems.iter().map(Problem::line).collect();
         }
-        self.note(about, State::Wrong, fault.line(), fault.hint);
+        self.note(about, CheckState::Wrong, fault.line(), fault.hint);
     }
 
     fn program(&mut self) {
@@ -90,22 +90,22 @@ impl Doctor<'_> {
                 Err(error) => self.wrong(about, &error.into()),
                 Ok(free) if free < ROOM => {
                     let remedy = "make room on that disk".to_owned();
-                    self.note(about, State::Wrong, format!("{path}: only {} are free", size(free)), Some(remedy));
+                    self.note(about, CheckState::Wrong, format!("{path}: only {} are free", size(free)), Some(remedy));
                 }
                 Ok(free) if folder.is_dir() => self.good(about, format!("{path}, {} free", size(free))),
-                Ok(_) => self.note(about, State::Absent, format!("{path} is made when it is needed"), None),
+                Ok(_) => self.note(about, CheckState::Absent, format!("{path} is made when it is needed"), None),
             }
         }
         for (folder, wrong) in store_permissions::wrong(paths) {
             let remedy = Some("sesame verify --repair".to_owned());
-            self.note("folder", State::Wrong, format!("{}: {wrong}", folder.display()), remedy);
+            self.note("folder", CheckState::Wrong, format!("{}: {wrong}", folder.display()), remedy);
         }
         match fsck::key(paths) {
             Ok(None) if paths.key().exists() => self.good("key", paths.key().display().to_string()),
-            Ok(None) => self.note("key", State::Absent, "it is made with the first code".to_owned(), None),
+            Ok(None) => self.note("key", CheckState::Absent, "it is made with the first code".to_owned(), None),
             Ok(Some(why)) => {
                 let remedy = Some("sesame verify --repair".to_owned());
-                self.note("key", State::Wrong, format!("{}: {why}", paths.key().display()), remedy);
+                self.note("key", CheckState::Wrong, format!("{}: {why}", paths.key().display()), remedy);
             }
             Err(error) => self.wrong("key", &error.into()),
         }
@@ -118,7 +118,7 @@ impl Doctor<'_> {
             .collect();
         match read_policy(&self.context.user) {
             Err(error) => self.wrong("policy", &error),
-            Ok(_) if there.is_empty() => self.note("policy", State::Absent, "this machine has none", None),
+            Ok(_) if there.is_empty() => self.note("policy", CheckState::Absent, "this machine has none", None),
             Ok(_) => self.good("policy", there.join(", ")),
         }
     }
@@ -163,7 +163,7 @@ impl Doctor<'_> {
             Err(error) => self.wrong("live", &error.into()),
             Ok(None) => {
                 let remedy = Some("sesame sync".to_owned());
-                self.note("live", State::Absent, format!("nothing in profile `{profile}`"), remedy);
+                self.note("live", CheckState::Absent, format!("nothing in profile `{profile}`"), remedy);
             }
             Ok(Some((number, live))) => {
                 let extensions = count(live.extensions.len(), "extension");
@@ -173,7 +173,12 @@ impl Doctor<'_> {
                 } else {
                     let other =
                         Error::OtherManifest { profile, made_by: live.manifest.clone(), differences: Vec::new() };
-                    self.note("live", State::Wrong, format!("{what}, made by {}", live.manifest), other.fault().hint);
+                    self.note(
+                        "live",
+                        CheckState::Wrong,
+                        format!("{what}, made by {}", live.manifest),
+                        other.fault().hint,
+                    );
                 }
             }
         }
@@ -189,7 +194,7 @@ impl Doctor<'_> {
             }
             Ok(unusable) => {
                 for one in unusable {
-                    self.note("granted folders", State::Absent, one.what, Some(one.hint));
+                    self.note("granted folders", CheckState::Absent, one.what, Some(one.hint));
                 }
             }
             Err(error) => self.each_wrong("granted folders", error),
@@ -201,7 +206,7 @@ impl Doctor<'_> {
         match error {
             Error::Extensions { faults, .. } => {
                 for (_, fault) in faults {
-                    self.note(about, State::Wrong, fault.line(), fault.hint);
+                    self.note(about, CheckState::Wrong, fault.line(), fault.hint);
                 }
             }
             error => self.wrong(about, &error),
@@ -213,7 +218,7 @@ impl Doctor<'_> {
         let set = [("https", proxies.https.is_some()), ("http", proxies.http.is_some())];
         let set: Vec<&str> = set.into_iter().filter(|(_, is_set)| *is_set).map(|(scheme, _)| scheme).collect();
         match (set.is_empty(), &proxies.none_for) {
-            (true, _) => self.note("proxies", State::Absent, "none", None),
+            (true, _) => self.note("proxies", CheckState::Absent, "none", None),
             (false, None) => self.good("proxies", format!("for {}", set.join(" and "))),
             (false, Some(none)) => self.good("proxies", format!("for {}, but not for {none}", set.join(" and "))),
         }
@@ -233,7 +238,7 @@ impl Doctor<'_> {
                 self.good(about, "an OCI image layout");
             } else {
                 let remedy = "bring the folder here, or change `mirrors` in the manifest".to_owned();
-                self.note(about, State::Wrong, "there is no OCI image layout", Some(remedy));
+                self.note(about, CheckState::Wrong, "there is no OCI image layout", Some(remedy));
             }
         }
     }
@@ -248,11 +253,11 @@ impl Doctor<'_> {
                 repository.registry() == host && !settings.is_some_and(|(_, settings)| settings.mirrors_only)
             };
             if !sources().any(is_asked) {
-                self.note(host, State::Absent, "only its mirrors are asked", None);
+                self.note(host, CheckState::Absent, "only its mirrors are asked", None);
                 continue;
             }
-            if self.context.reach == Reach::Offline {
-                self.note(host, State::Absent, "not asked, because of --offline", None);
+            if self.context.reach == NetworkMode::Offline {
+                self.note(host, CheckState::Absent, "not asked, because of --offline", None);
                 continue;
             }
             let Ok(pattern) = host.parse::<RegistryPattern>() else { continue };
@@ -266,9 +271,9 @@ impl Doctor<'_> {
                     };
                     let what = format!("reached over {}, {credentials}", report.protocol);
                     match (report.access, report.fault) {
-                        (Access::Refused, fault) => {
+                        (RegistryAccess::Refused, fault) => {
                             let remedy = fault.and_then(|fault| fault.hint);
-                            self.note(host, State::Wrong, format!("{what}; it does not let us in"), remedy);
+                            self.note(host, CheckState::Wrong, format!("{what}; it does not let us in"), remedy);
                         }
                         _ => self.good(host, what),
                     }

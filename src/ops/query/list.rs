@@ -7,8 +7,8 @@ use crate::engine::key::engine_key;
 use crate::host::grants::needed;
 use crate::model::capability::shown;
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::generation::LiveExtension;
-use crate::model::report::extension::{CodeState, ImportReport, InfoReport, ListReport, ListedExtension};
+use crate::model::plan::generation::ActiveExtension;
+use crate::model::report::extension::{CodeState, ImportedInterface, InfoReport, ListReport, ListedExtension};
 use crate::ops::context::User;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::read_policy;
@@ -44,7 +44,7 @@ pub fn info(paths: &StorePaths, user: &User, profile: &ProfileName, name: &Exten
     let world = world(&bytes).map_err(|error| Error::from(ComponentError::from(error)).of_extension(name))?;
     let import = |import: &String| {
         let needs = needed(import).flatten();
-        ImportReport {
+        ImportedInterface {
             interface: import.clone(),
             needs: needs.map(|capability| capability.to_string()),
             granted: needs.is_none_or(|capability| extension.capabilities.contains_key(&capability)),
@@ -65,7 +65,7 @@ pub fn info(paths: &StorePaths, user: &User, profile: &ProfileName, name: &Exten
     })
 }
 
-fn listed(paths: &StorePaths, extension: &LiveExtension) -> Result<ListedExtension, Error> {
+fn listed(paths: &StorePaths, extension: &ActiveExtension) -> Result<ListedExtension, Error> {
     let engine = engine_key(&engine(extension.metering())?);
     let code_size = cwasm::size(paths, &engine, &extension.component)?;
     Ok(ListedExtension {

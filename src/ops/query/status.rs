@@ -10,7 +10,7 @@ use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::Generation;
 use crate::model::plan::inventory::Inventory;
 use crate::model::plan::{Action, Plan, Reason, Step};
-use crate::model::report::status::{Between, Difference, StatusReport};
+use crate::model::report::status::{Boundary, Difference, StatusReport};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{apply_policy, check_sources, read_policy, ungranted};
@@ -19,12 +19,12 @@ use crate::ops::sync::lock::stale;
 use crate::ops::sync::wanted;
 use crate::registry::Error as RegistryError;
 use crate::registry::source::selection::Registry;
-use crate::store::integrity::scan::{Notes, scan};
+use crate::store::integrity::scan::{CacheUpdates, scan};
 use crate::store::{self, generations};
 
 /// Whether registries are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remote {
+pub enum RemoteCheck {
     Ask,
     Leave,
 }
@@ -33,7 +33,7 @@ pub enum Remote {
 ///
 /// # Errors
 /// [`Error`] if the manifest or the lock cannot be read, or the store cannot be looked at.
-pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -> Result<StatusReport, Error> {
+pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteCheck) -> Result<StatusReport, Error> {
     let mut manifest = context.project.read_manifest()?;
     let policy = read_policy(&context.user)?;
     apply_policy(&policy, &mut manifest);
@@ -46,13 +46,13 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -
     let folders = crate::ops::policy::folder_checks::check_manifest(context, &manifest, &profile).map(drop);
     differences.extend([sources, folders].into_iter().filter_map(Result::err).flat_map(of_machine));
     for (name, why) in stale {
-        differences.push(difference(Between::ManifestAndLock, &name, format!("it {why}"), "sesame lock"));
+        differences.push(difference(Boundary::ManifestAndLock, &name, format!("it {why}"), "sesame lock"));
     }
     for (name, fault) in ungranted(&manifest, &lock) {
         let remedy = fault.hint.unwrap_or_else(|| "sesame lock".to_owned());
-        differences.push(difference(Between::ManifestAndLock, &name, fault.message, &remedy));
+        differences.push(difference(Boundary::ManifestAndLock, &name, fault.message, &remedy));
     }
-    if remote == Remote::Ask {
+    if remote == RemoteCheck::Ask {
         let registry = registries::registry(context, &manifest.registries)?;
         differences.extend(context.block_on(async { Ok(upstream(context, &registry, &lock).await) })?);
     }
@@ -62,7 +62,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -
         Err(error @ store::Error::UnknownLive { .. }) => {
             is_known = false;
             differences.push(Difference {
-                between: Between::LockAndLive,
+                between: Boundary::LockAndLive,
                 extension: None,
                 what: error.to_string(),
                 remedy: "sesame rollback N, or sesame sync --adopt".to_owned(),
@@ -74,7 +74,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: Remote) -
     let (generation, extensions) =
         live.as_ref().map_or((None, 0), |(number, live)| (Some(*number), live.extensions.len()));
     let mut planned = planned(context, &profile, &manifest, &lock, live)?;
-    planned.retain(|difference| is_known || difference.between != Between::LockAndLive);
+    planned.retain(|difference| is_known || difference.between != Boundary::LockAndLive);
     differences.extend(planned);
     differences.sort_by(|a, b| (a.between, &a.extension).cmp(&(b.between, &b.extension)));
     Ok(StatusReport { profile, generation, extensions, differences })
@@ -87,7 +87,7 @@ fn of_machine(error: Error) -> Vec<Difference> {
         error => vec![(None, error.fault())],
     };
     let told = |(extension, fault): (Option<ExtensionName>, Fault)| Difference {
-        between: Between::ManifestAndMachine,
+        between: Boundary::ManifestAndMachine,
         extension,
         what: fault.line(),
         remedy: fault.hint.unwrap_or_else(|| "sesame sync".to_owned()),
@@ -105,7 +105,7 @@ fn planned(
 ) -> Result<Vec<Difference>, Error> {
     let path = context.project.manifest().display().to_string();
     let target = Generation::describe(profile, &path, manifest, lock);
-    let stock = scan(&context.paths, wanted(&target, lock)?, Notes::Leave)?;
+    let stock = scan(&context.paths, wanted(&target, lock)?, CacheUpdates::Leave)?;
     let inventory = Inventory { live, generations: generations::numbers(&context.paths, profile)?, ..stock };
     let plan = Plan::for_sync(&target, lock, &inventory);
     let mut differences: Vec<Difference> = plan.steps().flat_map(|(_, step)| of_step(step)).collect();
@@ -117,7 +117,7 @@ fn planned(
         None => vec!["nothing is live yet".to_owned()],
     };
     differences.extend(changes.into_iter().map(|what| Difference {
-        between: Between::LockAndLive,
+        between: Boundary::LockAndLive,
         extension: None,
         what,
         remedy: remedy.to_owned(),
@@ -129,14 +129,14 @@ fn planned(
 fn of_step(step: &Step) -> Vec<Difference> {
     let (between, what) = match &step.action {
         Action::Fetch { blob, .. } => {
-            (Between::LockAndStore, format!("its {} {} is {}", blob.role, blob.digest.short(), step.reason))
+            (Boundary::LockAndStore, format!("its {} {} is {}", blob.role, blob.digest.short(), step.reason))
         }
         Action::Compile { .. } => {
             let what = match &step.reason {
                 Reason::NotCompiled => "it is not compiled yet".to_owned(),
                 reason => format!("its compiled code is of no use: {reason}"),
             };
-            (Between::StoreAndCache, what)
+            (Boundary::StoreAndCache, what)
         }
         Action::Verify { .. } | Action::Activate { .. } | Action::Rollback { .. } | Action::Prune { .. } => {
             return Vec::new();
@@ -158,7 +158,7 @@ async fn upstream(context: &Context, registry: &Registry, lock: &Lock) -> Vec<Di
                 (Err(error), _) if is_gone(&error) => format!("what is locked: {error}"),
                 (Err(error), _) => {
                     let check = format!("sesame registry check {}", reference.registry());
-                    return Some(difference(Between::LockAndRegistry, name, error.to_string(), &check));
+                    return Some(difference(Boundary::LockAndRegistry, name, error.to_string(), &check));
                 }
                 (Ok(_), Ok(found)) => format!("the tag of {reference} names {} by now", found.provenance.short()),
                 // Mirrors have what is locked, and need not have tags.
@@ -166,7 +166,7 @@ async fn upstream(context: &Context, registry: &Registry, lock: &Lock) -> Vec<Di
                 (Ok(_), Err(error)) => format!("the tag of {reference} cannot be resolved: {error}"),
             },
         };
-        Some(difference(Between::LockAndRegistry, name, what, &format!("sesame lock -P {name}")))
+        Some(difference(Boundary::LockAndRegistry, name, what, &format!("sesame lock -P {name}")))
     });
     let found: Vec<Option<Difference>> = asked.buffered(context.jobs.max(1)).collect().await;
     found.into_iter().flatten().collect()
@@ -190,6 +190,6 @@ fn is_gone(error: &RegistryError) -> bool {
     }
 }
 
-fn difference(between: Between, name: &ExtensionName, what: String, remedy: &str) -> Difference {
+fn difference(between: Boundary, name: &ExtensionName, what: String, remedy: &str) -> Difference {
     Difference { between, extension: Some(name.clone()), what, remedy: remedy.to_owned() }
 }

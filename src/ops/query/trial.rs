@@ -9,11 +9,11 @@ use crate::engine::key::engine_key;
 use crate::host::backends::Backends;
 use crate::host::extension::Host;
 use crate::host::load::Residence;
-use crate::host::state::Given;
+use crate::host::state::ExtensionSettings;
 use crate::host::values::Syntax;
 use crate::model::digest::Digest;
 use crate::model::engine_key::Metering;
-use crate::model::report::doctor::{Check, State};
+use crate::model::report::doctor::{Check, CheckState};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::run::active::{GrantedBy, host_error};
@@ -52,7 +52,7 @@ pub(crate) fn trials(context: &Context) -> Vec<Check> {
     let cache = &context.paths.cache;
     let folder = cache.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
     let loaded = cwasm::trial(folder, &key, &component, &code).map_err(Error::from);
-    let given = Given { name: "trial".to_owned(), ..Given::default() };
+    let given = ExtensionSettings { name: "trial".to_owned(), ..ExtensionSettings::default() };
     let loaded = loaded
         .and_then(|code| host.try_load(&code, given).map_err(|error| host_error("trial", GrantedBy::Command, error)));
     let (extension, residence) = match loaded {
@@ -63,23 +63,25 @@ pub(crate) fn trials(context: &Context) -> Vec<Check> {
         Ok(loaded) => loaded,
     };
     checks.push(match residence {
-        Residence::Mapped => check("code", State::Good, &format!("what is compiled runs from {}", folder.display())),
+        Residence::Mapped => {
+            check("code", CheckState::Good, &format!("what is compiled runs from {}", folder.display()))
+        }
         Residence::Copied(why) => {
             let what = format!("files in {} cannot be run ({why}), so code is copied into memory", folder.display());
-            check("code", State::Good, &what)
+            check("code", CheckState::Good, &what)
         }
     });
     let run = Call { function: "run".to_owned(), arguments: Vec::new(), syntax: Syntax::Wave };
     checks.push(match call(&extension, "trial", &run, &context.interrupt) {
         Err(error) => failed("memory", &error),
-        Ok(_) => check("memory", State::Good, "4 GiB of addresses can be reserved for an extension's memory"),
+        Ok(_) => check("memory", CheckState::Good, "4 GiB of addresses can be reserved for an extension's memory"),
     });
     checks
 }
 
 /// What the compiler's last report says of what it is kept from. Without one nothing is known of that.
 fn confinement(report: Option<EndReport>) -> Check {
-    let unknown = |why: &str| check("compiler", State::Wrong, &format!("it compiles, but {why}"));
+    let unknown = |why: &str| check("compiler", CheckState::Wrong, &format!("it compiles, but {why}"));
     match report {
         None => unknown("it ended without saying whether it is confined"),
         Some(EndReport { unconfined: Some(why), .. }) => {
@@ -88,26 +90,28 @@ fn confinement(report: Option<EndReport>) -> Check {
             Check { remedy: Some(remedy), ..unknown(&why) }
         }
         Some(EndReport { warnings, .. }) if !warnings.is_empty() => unknown(&warnings.join("; ")),
-        Some(_) => check("compiler", State::Good, "it starts and compiles, kept from the network and other programs"),
+        Some(_) => {
+            check("compiler", CheckState::Good, "it starts and compiles, kept from the network and other programs")
+        }
     }
 }
 
 fn proc_is_mounted() -> Check {
     if Path::new("/proc/self/fd").is_dir() {
-        return check("/proc", State::Good, "it is mounted");
+        return check("/proc", CheckState::Good, "it is mounted");
     }
     let what = "it is not mounted: extensions cannot be given folders, and code is copied instead of mapped";
-    Check { remedy: Some("`mount -t proc proc /proc`".to_owned()), ..check("/proc", State::Wrong, what) }
+    Check { remedy: Some("`mount -t proc proc /proc`".to_owned()), ..check("/proc", CheckState::Wrong, what) }
 }
 
-fn check(about: &str, state: State, what: &str) -> Check {
+fn check(about: &str, state: CheckState, what: &str) -> Check {
     Check { about: about.to_owned(), state, what: what.to_owned(), remedy: None }
 }
 
 fn failed(about: &str, error: &Error) -> Check {
     let fault = error.fault();
     let what = fault.line();
-    Check { remedy: fault.hint, ..check(about, State::Wrong, &what) }
+    Check { remedy: fault.hint, ..check(about, CheckState::Wrong, &what) }
 }
 
 #[cfg(test)]
@@ -120,11 +124,11 @@ mod tests {
             let warnings = warnings.iter().map(|&warning| warning.to_owned()).collect();
             Some(EndReport { warnings, unconfined: unconfined.map(str::to_owned) })
         };
-        assert_eq!(confinement(of(None, &[])).state, State::Good);
+        assert_eq!(confinement(of(None, &[])).state, CheckState::Good);
         for report in
             [None, of(Some("no seccomp"), &[]), of(None, &["it ended"]), of(Some("no seccomp"), &["it ended"])]
         {
-            assert_eq!(confinement(report.clone()).state, State::Wrong, "{report:?}");
+            assert_eq!(confinement(report.clone()).state, CheckState::Wrong, "{report:?}");
         }
     }
 

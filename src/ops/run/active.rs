@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::compiler::client::Compiler;
 use crate::engine::key::engine_key;
-use crate::host::backends::{Backends, Log, Source};
+use crate::host::backends::{Backends, Log, LogSource};
 use crate::host::extension::{Extension, Host, HostError};
-use crate::host::grants::Refusal;
+use crate::host::grants::ImportRefusal;
 use crate::host::load::LoadError;
-use crate::host::state::{Folder, Given};
+use crate::host::state::{ExtensionSettings, Folder};
 use crate::model::bounds::MAX_COMPONENT;
 use crate::model::capability::{Capability, Grants};
-use crate::model::component_kind::Kind;
+use crate::model::component_kind::ComponentKind;
 use crate::model::digest::Digest;
 use crate::model::manifest::{Config, Limits};
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::generation::{Generation, LiveExtension};
+use crate::model::plan::generation::{ActiveExtension, Generation};
 use crate::model::policy::Policy;
 use crate::ops::context::{Interrupt, User};
 use crate::ops::error::Error;
@@ -29,13 +29,13 @@ use crate::ops::policy::protected_paths::OnUnreadable;
 use crate::ops::project::Project;
 use crate::ops::project::files::read_file;
 use crate::store::code::cwasm;
-use crate::store::generations::{self, Hold};
+use crate::store::generations::{self, GenerationHold};
 use crate::store::paths::StorePaths;
 use crate::store::{key, logs};
 
 /// The surroundings of running extensions. The library reads no environment: whoever calls it fills this in.
 #[derive(Clone)]
-pub struct Surroundings {
+pub struct HostEnvironment {
     pub paths: StorePaths,
     pub user: User,
     /// The environment variables that may be granted.
@@ -46,7 +46,7 @@ pub struct Surroundings {
 
 /// What a caller adds to what the generation says.
 #[derive(Debug, Clone, Default)]
-pub struct Adjustment {
+pub struct Overrides {
     /// Settings that go before all others.
     pub config: Config,
     /// Limits are lowered to these, never raised.
@@ -55,22 +55,22 @@ pub struct Adjustment {
 
 /// The live set of a profile, and the host that runs it. While it is there, neither `gc` nor a later sync removes anything
 /// that the set needs.
-pub struct Live {
-    surroundings: Surroundings,
+pub struct ActiveSet {
+    surroundings: HostEnvironment,
     host: Arc<Host>,
     policy: Policy,
     profile: ProfileName,
-    generation: Option<(Generation, Hold)>,
+    generation: Option<(Generation, GenerationHold)>,
     /// The project that the person is in, which what is compiled must not write to.
     project: Option<Project>,
 }
 
-impl Live {
+impl ActiveSet {
     /// Reads what is live now; a later `sync` does not change it.
     ///
     /// # Errors
     /// [`Error::Store`] if what is live cannot be told, [`Error::Policy`] if a policy cannot be read.
-    pub fn open(surroundings: Surroundings, profile: &ProfileName) -> Result<Self, Error> {
+    pub fn open(surroundings: HostEnvironment, profile: &ProfileName) -> Result<Self, Error> {
         let generation = held(&surroundings.paths, profile)?;
         Self::new(surroundings, profile.clone(), generation)
     }
@@ -80,14 +80,14 @@ impl Live {
     ///
     /// # Errors
     /// [`Error::Policy`] if a policy cannot be read.
-    pub fn empty(surroundings: Surroundings, project: Option<Project>) -> Result<Self, Error> {
+    pub fn empty(surroundings: HostEnvironment, project: Option<Project>) -> Result<Self, Error> {
         Ok(Self { project, ..Self::new(surroundings, ProfileName::default(), None)? })
     }
 
     fn new(
-        surroundings: Surroundings,
+        surroundings: HostEnvironment,
         profile: ProfileName,
-        generation: Option<(Generation, Hold)>,
+        generation: Option<(Generation, GenerationHold)>,
     ) -> Result<Self, Error> {
         let policy = read_policy(&surroundings.user)?;
         let mut backends = surroundings.backends.clone();
@@ -109,7 +109,7 @@ impl Live {
     }
 
     /// The live extensions, by name.
-    pub fn extensions(&self) -> &[LiveExtension] {
+    pub fn extensions(&self) -> &[ActiveExtension] {
         self.generation.as_ref().map_or(&[], |(generation, _)| &generation.extensions)
     }
 
@@ -120,14 +120,14 @@ impl Live {
     /// was compiled; [`Error::NotGranted`] if it imports what it is not granted; [`Error::Folder`] if it cannot be given a
     /// folder that it is granted.
     pub fn load(&self, name: &ExtensionName) -> Result<Extension, Error> {
-        self.load_with(name, &Adjustment::default())
+        self.load_with(name, &Overrides::default())
     }
 
     /// Loads a live extension with other settings and lower limits.
     ///
     /// # Errors
     /// As [`load`](Self::load); [`Error::NotMetered`] if a limit of fuel is wanted for code that counts none.
-    pub fn load_with(&self, name: &ExtensionName, adjustment: &Adjustment) -> Result<Extension, Error> {
+    pub fn load_with(&self, name: &ExtensionName, adjustment: &Overrides) -> Result<Extension, Error> {
         let Some((generation, extension)) = self.find(name) else {
             return Err(Error::not_live(name, &self.profile, self.extensions()));
         };
@@ -152,7 +152,7 @@ impl Live {
             Err(error) => return Err(error.into()),
         };
         let config = vec![adjustment.config.clone(), extension.config.clone(), generation.config.clone()];
-        let given = Given {
+        let given = ExtensionSettings {
             name: name.to_string(),
             capabilities: extension.capabilities.clone(),
             limits,
@@ -178,7 +178,7 @@ impl Live {
         &self,
         file: &Path,
         capabilities: &Grants,
-        adjustment: &Adjustment,
+        adjustment: &Overrides,
         folder: &Path,
         compiler: &crate::compiler::settings::CompilerSettings,
         interrupt: &Interrupt,
@@ -198,7 +198,7 @@ impl Live {
         let code = compiled.map_err(|error| error.of_file(file))?;
         let code = cwasm::in_memory(&engine, &component, &code)?;
         let identity = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-        let given = Given {
+        let given = ExtensionSettings {
             name: identity.display().to_string(),
             capabilities: capabilities.clone(),
             limits,
@@ -209,7 +209,7 @@ impl Live {
         self.host.load(&code, given).map_err(|error| host_error(&name, GrantedBy::Command, error))
     }
 
-    fn find(&self, name: &ExtensionName) -> Option<(&Generation, &LiveExtension)> {
+    fn find(&self, name: &ExtensionName) -> Option<(&Generation, &ActiveExtension)> {
         let (generation, _) = self.generation.as_ref()?;
         generation.extensions.iter().find(|extension| extension.name == *name).map(|extension| (generation, extension))
     }
@@ -225,7 +225,7 @@ impl Live {
         if !Capability::FOLDERS.iter().any(|capability| grants.contains_key(capability)) {
             return Ok(Vec::new());
         }
-        let Surroundings { paths, user, .. } = &self.surroundings;
+        let HostEnvironment { paths, user, .. } = &self.surroundings;
         let set = self.generation.as_ref().map(|(generation, _)| generation);
         let beside = PreopenContext { set, project: self.project.as_ref(), on_unreadable };
         let rules = PreopenRules::beside_active(paths, user, base, [grants], &beside)?;
@@ -240,7 +240,7 @@ impl Live {
 }
 
 /// The live generation, held for as long as its extensions may be called.
-fn held(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(Generation, Hold)>, Error> {
+fn held(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(Generation, GenerationHold)>, Error> {
     Ok(generations::hold_live(paths, profile)?.map(|(_, generation, hold)| (generation, hold)))
 }
 
@@ -255,8 +255,8 @@ pub(crate) fn read_component(file: &Path) -> Result<Vec<u8>, Error> {
     if bytes.len() as u64 > MAX_COMPONENT {
         return Err(Error::FileTooLarge { path: file.to_owned() });
     }
-    match Kind::of(&bytes) {
-        Kind::Component => Ok(bytes),
+    match ComponentKind::of(&bytes) {
+        ComponentKind::Component => Ok(bytes),
         kind => Err(Error::NotAComponent { path: file.to_owned(), kind }),
     }
 }
@@ -275,9 +275,9 @@ pub(crate) fn host_error(name: &str, granted_by: GrantedBy, error: HostError) ->
         HostError::Load(error) => error.into(),
         HostError::Link(source) => Error::Link { name, source },
         HostError::Refused(refusals) => {
-            let missing = |refusal: &Refusal| match refusal {
-                Refusal::NotGranted(capability) => Some(*capability),
-                Refusal::NotOffered { .. } => None,
+            let missing = |refusal: &ImportRefusal| match refusal {
+                ImportRefusal::NotGranted(capability) => Some(*capability),
+                ImportRefusal::NotOffered { .. } => None,
             };
             let capabilities: Vec<Capability> = refusals.iter().filter_map(missing).collect();
             if capabilities.len() < refusals.len() {
@@ -307,7 +307,7 @@ impl StoreLog {
 }
 
 impl Log for StoreLog {
-    fn line(&self, extension: &str, source: Source, text: &str) {
+    fn line(&self, extension: &str, source: LogSource, text: &str) {
         let log = {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             let log = open.entry(extension.to_owned()).or_insert_with(|| {

@@ -22,8 +22,8 @@ use crate::model::engine_key::{EngineKey, Metering};
 use crate::model::fault::Fault;
 use crate::model::function_cache::FunctionCounts;
 use crate::model::name::ExtensionName;
-use crate::model::plan::schedule::{Outcome, Schedule};
-use crate::model::plan::{Action, Blob, Origin, Plan, Role, StepId};
+use crate::model::plan::schedule::{Schedule, StepResult};
+use crate::model::plan::{Action, Blob, FetchOrigin, Plan, Role, StepId};
 use crate::model::report::event::Event;
 use crate::model::report::sync::StepOutcome;
 use crate::ops::context::Context;
@@ -35,7 +35,7 @@ use crate::store::blobs::{Blobs, Staging};
 use crate::store::code::cwasm;
 use crate::store::{self, generations, key};
 
-use super::lock_verification::Target;
+use super::lock_verification::SyncTarget;
 
 /// What the steps of a plan share.
 pub(crate) struct ApplyContext<'a> {
@@ -43,7 +43,7 @@ pub(crate) struct ApplyContext<'a> {
     pub registry: &'a Registry,
     pub blobs: &'a Blobs,
     /// What an `Activate` step makes live.
-    pub target: Option<&'a Arc<Target>>,
+    pub target: Option<&'a Arc<SyncTarget>>,
     compiler: Compiler,
     /// What was found out about the components that were compiled.
     examined: RefCell<BTreeMap<Digest, Inspection>>,
@@ -60,7 +60,7 @@ impl<'a> ApplyContext<'a> {
         context: &'a Context,
         registry: &'a Registry,
         blobs: &'a Blobs,
-        target: Option<&'a Arc<Target>>,
+        target: Option<&'a Arc<SyncTarget>>,
     ) -> Self {
         let compiler = Compiler::new(&context.compiler, &context.paths);
         let (examined, no_code_folder, functions, writing) = Default::default();
@@ -118,7 +118,7 @@ pub(crate) fn faults(apply_context: &ApplyContext<'_>, plan: &Plan) -> Result<Ve
     Ok(faults)
 }
 
-type Ending = (StepId, Instant, Result<(), Error>);
+type FinishedStep = (StepId, Instant, Result<(), Error>);
 
 async fn run(apply_context: &ApplyContext<'_>, plan: &Plan, outcomes: &mut [StepOutcome]) -> Result<(), Error> {
     let observer = &apply_context.context.observer;
@@ -126,7 +126,7 @@ async fn run(apply_context: &ApplyContext<'_>, plan: &Plan, outcomes: &mut [Step
     let cores = rayon::current_num_threads();
     let works = Semaphore::new(cores);
     let mut schedule = Schedule::new(plan, cores);
-    let mut running: FuturesUnordered<Pin<Box<dyn Future<Output = Ending> + '_>>> = FuturesUnordered::new();
+    let mut running: FuturesUnordered<Pin<Box<dyn Future<Output = FinishedStep> + '_>>> = FuturesUnordered::new();
     while !schedule.is_done() {
         for id in schedule.take_ready() {
             let lane = match plan.step(id).action {
@@ -154,13 +154,13 @@ async fn run(apply_context: &ApplyContext<'_>, plan: &Plan, outcomes: &mut [Step
             Ok(()) => {
                 observer.notice(&Event::StepDone { plan, step: id, elapsed: start.elapsed() });
                 outcomes[id.index()] = StepOutcome::Done;
-                Outcome::Done
+                StepResult::Done
             }
             Err(error) => {
                 let fault = error.fault();
                 observer.notice(&Event::StepFailed { plan, step: id, message: &fault.message });
                 outcomes[id.index()] = StepOutcome::Failed(fault);
-                Outcome::Failed
+                StepResult::Failed
             }
         };
         for skipped in schedule.finish(id, ended) {
@@ -208,7 +208,7 @@ async fn fetch(
     plan: &Plan,
     id: StepId,
     blob: &Blob,
-    origin: &Origin,
+    origin: &FetchOrigin,
 ) -> Result<(), Error> {
     let mut sink = StagingSink {
         staging: apply_context.blobs.stage(blob)?,
@@ -221,14 +221,14 @@ async fn fetch(
         apply_context.context.observer.notice(&Event::Received { step: id, bytes: there });
     }
     let fetched = match (origin, blob.role) {
-        (Origin::Registry(reference), Role::Component { size }) => {
+        (FetchOrigin::Registry(reference), Role::Component { size }) => {
             apply_context.registry.blob(reference, blob.digest, size, &mut sink).await
         }
-        (Origin::Registry(reference), Role::Index | Role::Manifest) => {
+        (FetchOrigin::Registry(reference), Role::Index | Role::Manifest) => {
             let document = apply_context.registry.document(reference, blob.digest).await;
             document.and_then(|document| Ok(sink.replace(&document.bytes)?))
         }
-        (Origin::Path(path), _) => return copy(apply_context, plan, id, blob, path, sink),
+        (FetchOrigin::Path(path), _) => return copy(apply_context, plan, id, blob, path, sink),
     };
     if fetched.is_ok() {
         return Ok(());
@@ -345,7 +345,7 @@ async fn compile(
 }
 
 /// Examines what is to be live and was not compiled just now, and holds all of it against the lock.
-async fn confirm(apply_context: &ApplyContext<'_>, target: &Arc<Target>) -> Result<(), Error> {
+async fn confirm(apply_context: &ApplyContext<'_>, target: &Arc<SyncTarget>) -> Result<(), Error> {
     let unseen: BTreeMap<Digest, &ExtensionName> = {
         let examined = apply_context.examined.borrow();
         let unseen = target.unconfirmed().filter(|(_, entry)| !examined.contains_key(&entry.component));

@@ -7,7 +7,7 @@ use crate::ops::error::Error;
 use crate::ops::sync;
 
 use super::lock;
-use super::options::{LockPolicy, Mode, Ownership, SyncOptions, Upgrade};
+use super::options::{LockPolicy, Mode, Ownership, SyncOptions, UpgradeSelection};
 
 /// The lock that a `lock` would write, and the plan of the `sync` after it.
 pub fn diff(context: &Context, profile: Option<ProfileName>, ownership: Ownership) -> Result<DiffReport, Error> {
@@ -16,7 +16,7 @@ pub fn diff(context: &Context, profile: Option<ProfileName>, ownership: Ownershi
     let lock = match sync.lock.take() {
         Some(lock) => lock,
         // The sync has told the same warnings.
-        None => lock::lock_silently(context, Mode::Preview, &Upgrade::Nothing)?.0,
+        None => lock::lock_silently(context, Mode::Preview, &UpgradeSelection::Nothing)?.0,
     };
     Ok(DiffReport { lock, sync })
 }

@@ -14,7 +14,7 @@ use crate::model::lock::merge::Merged;
 use crate::model::lock::{Lock, LockChange, LockEntry, LockedSource, Staleness};
 use crate::model::manifest::{ComponentSource, Manifest, OciRange};
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::{Candidate, Origin, Plan};
+use crate::model::plan::{Candidate, FetchOrigin, Plan};
 use crate::model::reference::OciReference;
 use crate::model::registries::Registries;
 use crate::model::report::event::Event;
@@ -24,10 +24,10 @@ use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{check_grants, check_offered, check_sources, read_policy, ungranted, unused_grants};
 use crate::ops::policy::registries;
-use crate::ops::sync::options::{Mode, Upgrade};
+use crate::ops::sync::options::{Mode, UpgradeSelection};
 use crate::registry::source::selection::Registry;
 use crate::store::blobs::Blobs;
-use crate::store::integrity::scan::{Notes, Wanted, scan};
+use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
 use crate::store::write::temporary_folder;
 
 use super::apply::{ApplyContext, faults};
@@ -40,7 +40,7 @@ const INSPECTIONS: usize = 8;
 ///
 /// # Errors
 /// [`Error::Extensions`] with every extension that cannot be locked; then nothing is written.
-pub fn lock(context: &Context, mode: Mode, upgrade: &Upgrade) -> Result<LockReport, Error> {
+pub fn lock(context: &Context, mode: Mode, upgrade: &UpgradeSelection) -> Result<LockReport, Error> {
     let (report, warnings) = lock_silently(context, mode, upgrade)?;
     context.warn(&warnings);
     Ok(report)
@@ -50,9 +50,9 @@ pub fn lock(context: &Context, mode: Mode, upgrade: &Upgrade) -> Result<LockRepo
 pub(crate) fn lock_silently(
     context: &Context,
     mode: Mode,
-    upgrade: &Upgrade,
+    upgrade: &UpgradeSelection,
 ) -> Result<(LockReport, Vec<String>), Error> {
-    let noop = (*upgrade == Upgrade::Nothing).then(|| NoopCheck::of_lock(context));
+    let noop = (*upgrade == UpgradeSelection::Nothing).then(|| NoopCheck::of_lock(context));
     if let Some(answer) = noop.as_ref().and_then(NoopCheck::answer) {
         return Ok((satisfied(context, answer.extensions), Vec::new()));
     }
@@ -87,7 +87,11 @@ pub(crate) fn lock_silently(
 }
 
 /// Makes and writes the lock. For whoever holds the store's guard.
-pub(crate) fn write(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(Lock, LockReport), Error> {
+pub(crate) fn write(
+    context: &Context,
+    manifest: &Manifest,
+    upgrade: &UpgradeSelection,
+) -> Result<(Lock, LockReport), Error> {
     write_with(context, manifest, upgrade, None)
 }
 
@@ -95,7 +99,7 @@ pub(crate) fn write(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -
 pub(crate) fn write_with(
     context: &Context,
     manifest: &Manifest,
-    upgrade: &Upgrade,
+    upgrade: &UpgradeSelection,
     known: Option<(ExtensionName, LockEntry)>,
 ) -> Result<(Lock, LockReport), Error> {
     let blobs = Blobs::new(&context.paths);
@@ -108,7 +112,11 @@ pub(crate) fn write_with(
 }
 
 /// Makes the lock that [`write`] would write, and leaves the store alone.
-pub(crate) fn preview(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(Lock, LockReport), Error> {
+pub(crate) fn preview(
+    context: &Context,
+    manifest: &Manifest,
+    upgrade: &UpgradeSelection,
+) -> Result<(Lock, LockReport), Error> {
     let scratch = temporary_folder()?;
     let blobs = Blobs::in_front_of(&context.paths, scratch.path().to_owned());
     make(context, manifest, upgrade, None, &blobs)
@@ -124,8 +132,8 @@ pub(crate) fn stale(
 }
 
 /// Refuses to resolve again what the manifest does not name.
-pub(crate) fn check_upgrade(context: &Context, manifest: &Manifest, upgrade: &Upgrade) -> Result<(), Error> {
-    let Upgrade::Names(names) = upgrade else { return Ok(()) };
+pub(crate) fn check_upgrade(context: &Context, manifest: &Manifest, upgrade: &UpgradeSelection) -> Result<(), Error> {
+    let UpgradeSelection::Names(names) = upgrade else { return Ok(()) };
     match names.iter().find(|name| !manifest.extensions.contains_key(*name)) {
         None => Ok(()),
         Some(name) => Err(Error::no_extension(name, context.project.shown_manifest(), manifest.extensions.keys())),
@@ -148,7 +156,7 @@ fn satisfied(context: &Context, extensions: usize) -> LockReport {
 fn make(
     context: &Context,
     manifest: &Manifest,
-    upgrade: &Upgrade,
+    upgrade: &UpgradeSelection,
     known: Option<(ExtensionName, LockEntry)>,
     blobs: &Blobs,
 ) -> Result<(Lock, LockReport), Error> {
@@ -163,9 +171,9 @@ fn make(
     let stale = stale(context, manifest, &new)?;
     new.entries.retain(|name, _| !matches!(stale.get(name), Some(Staleness::NotWanted)));
     let again = |name: &ExtensionName| match upgrade {
-        Upgrade::Nothing => false,
-        Upgrade::All => true,
-        Upgrade::Names(names) => names.contains(name),
+        UpgradeSelection::Nothing => false,
+        UpgradeSelection::All => true,
+        UpgradeSelection::Names(names) => names.contains(name),
     };
     let wanted: Vec<(&ExtensionName, &ComponentSource)> = manifest
         .extensions
@@ -270,7 +278,10 @@ async fn resolve(
         ComponentSource::Range(range) => newest(context, registry, name, range).await?,
         ComponentSource::Path(path) => {
             let (digest, size) = context.project.component_digest(name, &context.project.shown_manifest(), path)?;
-            return Ok((LockedSource::Path(path.clone()), candidate(name, digest, size, Origin::Path(path.clone()))));
+            return Ok((
+                LockedSource::Path(path.clone()),
+                candidate(name, digest, size, FetchOrigin::Path(path.clone())),
+            ));
         }
     };
     let resolution = registry.resolve(&reference).await?;
@@ -281,7 +292,7 @@ async fn resolve(
     let provenance = resolution.provenance;
     context.observer.notice(&Event::Resolved { name, reference: &shown, provenance });
     let reference = reference.without_provenance();
-    let candidate = candidate(name, resolution.component, resolution.size, Origin::Registry(reference.clone()));
+    let candidate = candidate(name, resolution.component, resolution.size, FetchOrigin::Registry(reference.clone()));
     Ok((LockedSource::Oci { reference, provenance, manifest: resolution.manifest }, candidate))
 }
 
@@ -303,7 +314,7 @@ pub(crate) async fn newest(
     range.repository.at(tag).map_err(|_| none())
 }
 
-fn candidate(name: &ExtensionName, component: Digest, size: u64, origin: Origin) -> Candidate {
+fn candidate(name: &ExtensionName, component: Digest, size: u64, origin: FetchOrigin) -> Candidate {
     Candidate { name: name.clone(), component, size, origin }
 }
 
@@ -314,9 +325,11 @@ fn fetch(
     candidates: &[Candidate],
     blobs: &Blobs,
 ) -> Result<Vec<(ExtensionName, Fault)>, Error> {
-    let wanted =
-        Wanted { blobs: candidates.iter().map(|candidate| candidate.component).collect(), ..Wanted::default() };
-    let inventory = scan(&context.paths, wanted, Notes::Leave)?;
+    let wanted = ScanRequest {
+        blobs: candidates.iter().map(|candidate| candidate.component).collect(),
+        ..ScanRequest::default()
+    };
+    let inventory = scan(&context.paths, wanted, CacheUpdates::Leave)?;
     let plan = Plan::for_lock(candidates, &inventory);
     if plan.is_empty() {
         return Ok(Vec::new());

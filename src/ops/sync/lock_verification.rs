@@ -7,25 +7,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::compiler::inspection::Inspection;
 use crate::model::digest::Digest;
 use crate::model::lock::{Lock, LockEntry, LockedSource};
-use crate::model::plan::generation::{Generation, LiveExtension};
+use crate::model::plan::generation::{ActiveExtension, Generation};
 use crate::ops::context::Interrupt;
 use crate::ops::error::Error;
 use crate::registry::artifact::{self, Artifact};
 use crate::store::blobs::Blobs;
 
 /// A generation to activate, and the lock that it was described from.
-pub(crate) struct Target {
+pub(crate) struct SyncTarget {
     pub generation: Generation,
     pub lock: Lock,
     /// The extensions of the live generation, which were confirmed before.
-    pub confirmed: Vec<LiveExtension>,
+    pub confirmed: Vec<ActiveExtension>,
 }
 
-impl Target {
+impl SyncTarget {
     /// The extensions that are not live already, which are still to be held against their bytes.
-    pub fn unconfirmed(&self) -> impl Iterator<Item = (&LiveExtension, &LockEntry)> {
+    pub fn unconfirmed(&self) -> impl Iterator<Item = (&ActiveExtension, &LockEntry)> {
         self.generation.extensions.iter().filter_map(|extension| {
-            let same = |live: &LiveExtension| {
+            let same = |live: &ActiveExtension| {
                 (&live.name, &live.provenance, &live.component, live.size, &live.imports)
                     == (
                         &extension.name,
@@ -58,8 +58,8 @@ impl Target {
             let name = &extension.name;
             let found = examined.get(&entry.component).ok_or(Error::Bug("a component was not examined"))?;
             confirm(entry, blobs, found).map_err(|what| match what {
-                Fault::Differs(what) => Error::NotAsLocked { name: name.clone(), what },
-                Fault::Error(error) => error,
+                VerificationFault::Differs(what) => Error::NotAsLocked { name: name.clone(), what },
+                VerificationFault::Error(error) => error,
             })?;
             if let Some(source) = found.unlinkable.clone() {
                 return Err(Error::Link { name: name.to_string(), source });
@@ -69,19 +69,20 @@ impl Target {
     }
 }
 
-enum Fault {
+enum VerificationFault {
     Differs(String),
     Error(Error),
 }
 
-fn confirm(entry: &LockEntry, blobs: &Blobs, found: &Inspection) -> Result<(), Fault> {
-    let read = |digest| blobs.read(digest).map_err(|error| Fault::Error(error.into()));
+fn confirm(entry: &LockEntry, blobs: &Blobs, found: &Inspection) -> Result<(), VerificationFault> {
+    let read = |digest| blobs.read(digest).map_err(|error| VerificationFault::Error(error.into()));
     if let LockedSource::Oci { provenance, manifest, .. } = &entry.source {
-        let artifact = |digest| artifact::read(&read(digest)?).map_err(|refusal| Fault::Differs(refusal.to_string()));
+        let artifact =
+            |digest| artifact::read(&read(digest)?).map_err(|refusal| VerificationFault::Differs(refusal.to_string()));
         if let Some(manifest) = manifest {
             let found = artifact(*provenance)?;
             if found != (Artifact::Index { manifest: *manifest }) {
-                return Err(Fault::Differs(format!(
+                return Err(VerificationFault::Differs(format!(
                     "its provenance does not lead to the manifest {}",
                     manifest.short()
                 )));
@@ -90,20 +91,22 @@ fn confirm(entry: &LockEntry, blobs: &Blobs, found: &Inspection) -> Result<(), F
         let expected = Artifact::Component { digest: entry.component, size: entry.size };
         if artifact(manifest.unwrap_or(*provenance))? != expected {
             let component = entry.component.short();
-            return Err(Fault::Differs(format!("its provenance does not lead to the component {component}")));
+            return Err(VerificationFault::Differs(format!(
+                "its provenance does not lead to the component {component}"
+            )));
         }
     }
     if found.size != entry.size {
-        return Err(Fault::Differs(format!("its component has {} bytes", found.size)));
+        return Err(VerificationFault::Differs(format!("its component has {} bytes", found.size)));
     }
     compare("imports", &entry.imports, &found.interface.imports)?;
     compare("exports", &entry.exports, &found.interface.exports)
 }
 
-fn compare(what: &str, locked: &BTreeSet<String>, found: &BTreeSet<String>) -> Result<(), Fault> {
+fn compare(what: &str, locked: &BTreeSet<String>, found: &BTreeSet<String>) -> Result<(), VerificationFault> {
     match found.symmetric_difference(locked).next() {
         None => Ok(()),
-        Some(name) if found.contains(name) => Err(Fault::Differs(format!("it {what} `{name}` too"))),
-        Some(name) => Err(Fault::Differs(format!("it {what} no `{name}`"))),
+        Some(name) if found.contains(name) => Err(VerificationFault::Differs(format!("it {what} `{name}` too"))),
+        Some(name) => Err(VerificationFault::Differs(format!("it {what} no `{name}`"))),
     }
 }

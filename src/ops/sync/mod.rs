@@ -21,7 +21,7 @@ use crate::model::function_cache::FunctionCounts;
 use crate::model::lock::{Lock, LockEntry, Staleness};
 use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::generation::{Generation, LiveExtension};
+use crate::model::plan::generation::{ActiveExtension, Generation};
 use crate::model::plan::inventory::Inventory;
 use crate::model::plan::{Plan, Reason};
 use crate::model::report::event::Event;
@@ -32,16 +32,16 @@ use crate::model::report::sync::{
 use crate::ops::policy::registries;
 use crate::ops::sync::options::{LockPolicy, Ownership, SyncOptions};
 use crate::store::blobs::Blobs;
-use crate::store::integrity::scan::{Notes, Wanted, scan};
+use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
 use crate::store::{self, generations};
 
 use super::context::Context;
 use super::error::Error;
 use super::policy::checks::{apply_policy, check_grants, check_sources, read_policy, unused_grants};
 use apply::{ApplyContext, apply};
-use lock_verification::Target;
+use lock_verification::SyncTarget;
 use noop_check::NoopCheck;
-use options::{Mode, Upgrade};
+use options::{Mode, UpgradeSelection};
 
 /// Makes the locked set live.
 ///
@@ -57,7 +57,7 @@ pub fn sync(context: &Context, options: &SyncOptions) -> Result<SyncReport, Erro
             return Ok(planned.report_only(context, None));
         }
         (Preparation::Stale(desired), Mode::Preview) => {
-            let (lock, report) = lock::preview(context, &desired.manifest, &Upgrade::Nothing)?;
+            let (lock, report) = lock::preview(context, &desired.manifest, &UpgradeSelection::Nothing)?;
             return Ok(PlannedSync::new(context, *desired, lock, Mode::Preview)?.report_only(context, Some(report)));
         }
         _ => {}
@@ -72,7 +72,7 @@ pub(crate) fn sync_guarded(context: &Context, options: &SyncOptions) -> Result<S
     let (work, lock_report) = match prepare(context, options)? {
         Preparation::Planned(planned) => (*planned, None),
         Preparation::Stale(desired) => {
-            let (lock, report) = lock::write(context, &desired.manifest, &Upgrade::Nothing)?;
+            let (lock, report) = lock::write(context, &desired.manifest, &UpgradeSelection::Nothing)?;
             (PlannedSync::new(context, *desired, lock, Mode::Write)?, Some(report))
         }
     };
@@ -173,7 +173,7 @@ fn check_ownership(
             let fresh = Lock { entries: lock.entries.iter().filter_map(fresh).collect() };
             let mut described = Generation::describe(profile, &path, manifest, &fresh);
             let unlocked = manifest.extensions.iter().filter(|(name, _)| stale.contains_key(*name));
-            described.extensions.extend(unlocked.map(|(name, extension)| LiveExtension::unlocked(name, extension)));
+            described.extensions.extend(unlocked.map(|(name, extension)| ActiveExtension::unlocked(name, extension)));
             described.extensions.sort_by(|a, b| a.name.cmp(&b.name));
             live.differences(&described)
         }
@@ -203,8 +203,8 @@ impl PlannedSync {
     fn new(context: &Context, desired: DesiredState, lock: Lock, mode: Mode) -> Result<Self, Error> {
         let DesiredState { profile, manifest, live, mut warnings } = desired;
         let notes = match mode {
-            Mode::Write => Notes::Write,
-            Mode::Preview => Notes::Leave,
+            Mode::Write => CacheUpdates::Write,
+            Mode::Preview => CacheUpdates::Leave,
         };
         check_grants(&manifest, &lock)?;
         warnings.extend(unused_grants(&manifest, &lock));
@@ -243,7 +243,7 @@ impl PlannedSync {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let activated = now.map_or(0, |since| since.as_secs());
         let live = self.inventory.live.as_ref().map(|(_, live)| live);
-        let target = Arc::new(Target {
+        let target = Arc::new(SyncTarget {
             generation: Generation { activated, ..self.generation.clone() },
             lock: self.lock.clone(),
             confirmed: live.map(|live| live.extensions.clone()).unwrap_or_default(),
@@ -301,7 +301,7 @@ impl PlannedSync {
         for step in steps.iter().filter(|step| !activates(step)) {
             step.extensions.iter().for_each(|name| own.entry(name).or_default().push(step));
         }
-        let own = |extension: &LiveExtension| own.get(&extension.name).map(Vec::as_slice).unwrap_or_default();
+        let own = |extension: &ActiveExtension| own.get(&extension.name).map(Vec::as_slice).unwrap_or_default();
         let wanted = self.generation.extensions.iter();
         let extensions = wanted.map(|extension| self.extension(extension, outcome, own(extension))).collect();
         let live = self.inventory.live.as_ref().map(|(_, live)| live);
@@ -319,7 +319,7 @@ impl PlannedSync {
         }
     }
 
-    fn extension(&self, extension: &LiveExtension, outcome: SyncOutcome, own: &[&StepReport]) -> ExtensionReport {
+    fn extension(&self, extension: &ActiveExtension, outcome: SyncOutcome, own: &[&StepReport]) -> ExtensionReport {
         let faults: Vec<Fault> = own.iter().filter_map(|step| step.fault()).cloned().collect();
         let status = match outcome {
             SyncOutcome::UpToDate | SyncOutcome::Done => ExtensionStatus::Live,
@@ -338,16 +338,16 @@ impl PlannedSync {
     }
 
     /// The status of an extension with nothing left to do, in a set that was not activated.
-    fn unactivated(&self, extension: &LiveExtension) -> ExtensionStatus {
+    fn unactivated(&self, extension: &ActiveExtension) -> ExtensionStatus {
         let live = self.inventory.live.as_ref().is_some_and(|(_, live)| live.extensions.contains(extension));
         if live { ExtensionStatus::Live } else { ExtensionStatus::Ready }
     }
 }
 
 /// What the plan of a target needs to know about.
-pub(crate) fn wanted(target: &Generation, lock: &Lock) -> Result<Wanted, Error> {
+pub(crate) fn wanted(target: &Generation, lock: &Lock) -> Result<ScanRequest, Error> {
     let is_needed = |metering| target.extensions.iter().any(|extension| extension.metering() == metering);
-    let mut wanted = Wanted { engines: engine_keys(is_needed)?, ..Wanted::default() };
+    let mut wanted = ScanRequest { engines: engine_keys(is_needed)?, ..ScanRequest::default() };
     for extension in &target.extensions {
         wanted.blobs.insert(extension.component);
         let entry = lock.entries.get(&extension.name);

@@ -12,7 +12,7 @@ use crate::model::bounds::MAX_FILE;
 use crate::model::capability::Capability;
 use crate::model::engine_key::{EngineKey, EngineKeys};
 use crate::model::manifest::{ComponentSource, Extension, Manifest};
-use crate::model::plan::generation::LiveExtension;
+use crate::model::plan::generation::ActiveExtension;
 use crate::model::report::sync::UpToDate;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
@@ -20,8 +20,8 @@ use crate::ops::policy::checks::policy_files;
 use crate::ops::policy::protected_paths::active_generations;
 use crate::ops::project::files::read_file;
 use crate::store::generations;
-use crate::store::integrity::scan::Wanted;
-use crate::store::memo::noop_record::{self, Seen};
+use crate::store::integrity::scan::ScanRequest;
+use crate::store::memo::noop_record::{self, NoopRecord};
 
 use super::options::SyncOptions;
 
@@ -69,9 +69,9 @@ impl<'a> NoopCheck<'a> {
     }
 
     /// Notes that a sync had nothing to do.
-    pub fn note_sync(&self, manifest: &Manifest, wanted: Wanted, answer: UpToDate) {
+    pub fn note_sync(&self, manifest: &Manifest, wanted: ScanRequest, answer: UpToDate) {
         let paths = &self.context.paths;
-        let writes = |extension: &LiveExtension| extension.capabilities.contains_key(&Capability::FsWrite);
+        let writes = |extension: &ActiveExtension| extension.capabilities.contains_key(&Capability::FsWrite);
         let uses = |extension: &Extension| {
             Capability::FOLDERS.iter().any(|folders| extension.capabilities.contains_key(folders))
         };
@@ -81,7 +81,7 @@ impl<'a> NoopCheck<'a> {
             return;
         }
         let Ok(profiles) = generations::profiles(paths) else { return };
-        let mut seen = Seen { engines: wanted.engines.clone(), ..self.seen(manifest) };
+        let mut seen = NoopRecord { engines: wanted.engines.clone(), ..self.seen(manifest) };
         seen.paths.extend([paths.key(), paths.profiles(), paths.current(&answer.profile)]);
         // Another profile's active set changes with an entry of its folder.
         let others = profiles.into_iter().filter(|profile| *profile != answer.profile);
@@ -100,24 +100,24 @@ impl<'a> NoopCheck<'a> {
         self.put(self.seen(manifest), answer);
     }
 
-    fn put(&self, seen: Seen, answer: UpToDate) {
+    fn put(&self, seen: NoopRecord, answer: UpToDate) {
         // What was read since may have been something else.
         let same =
             read(self.context).ok().map(|now| now.finalize()) == self.read.as_ref().map(blake3::Hasher::finalize);
         if let (true, Some(inputs)) = (same, self.inputs(&seen.engines)) {
-            noop_record::put(&self.context.paths, &self.name, Seen { inputs, ..seen }, answer, self.started);
+            noop_record::put(&self.context.paths, &self.name, NoopRecord { inputs, ..seen }, answer, self.started);
         }
     }
 
     /// The files of the project that are looked at and not read.
-    fn seen(&self, manifest: &Manifest) -> Seen {
+    fn seen(&self, manifest: &Manifest) -> NoopRecord {
         let project = &self.context.project;
         let (folder, mut paths) = project.drop_in_paths();
         paths.extend(manifest.extensions.values().filter_map(|extension| match &extension.source {
             ComponentSource::Path(path) => Some(project.component(path)),
             ComponentSource::Oci(_) | ComponentSource::Range(_) => None,
         }));
-        Seen { paths, folder: Some(folder), ..Seen::default() }
+        NoopRecord { paths, folder: Some(folder), ..NoopRecord::default() }
     }
 
     fn inputs(&self, engines: &EngineKeys) -> Option<String> {

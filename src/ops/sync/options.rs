@@ -44,7 +44,7 @@ pub enum Mode {
 
 /// What to resolve although the lock has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Upgrade {
+pub enum UpgradeSelection {
     #[default]
     Nothing,
     All,

@@ -3,13 +3,13 @@
 use crate::model::lock::Lock;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::Generation;
-use crate::model::plan::inventory::{Held, Inventory};
+use crate::model::plan::inventory::{HeldState, Inventory};
 use crate::model::plan::{Action, Plan};
 use crate::model::report::sync::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{check_live_sources, read_policy};
-use crate::store::integrity::scan::{Notes, scan};
+use crate::store::integrity::scan::{CacheUpdates, scan};
 use crate::store::{self, generations};
 
 use super::{PlannedSync, wanted};
@@ -42,7 +42,7 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
     let unusable = crate::ops::policy::folder_checks::check_generation(context, &target)?;
     let warnings = unusable.iter().map(ToString::to_string).collect();
     let is_live = live.as_ref().is_some_and(|(live, _)| *live == number);
-    let stock = scan(paths, wanted(&target, &Lock::default())?, Notes::Write)?;
+    let stock = scan(paths, wanted(&target, &Lock::default())?, CacheUpdates::Write)?;
     let inventory = Inventory { live, generations: known, ..stock };
     let plan = Plan::for_rollback(number, is_live, &target, &inventory);
     check_whole(number, &plan, &target, &inventory)?;
@@ -69,7 +69,7 @@ fn check_whole(number: u64, plan: &Plan, target: &Generation, inventory: &Invent
     });
     let is_lost = |name: &&ExtensionName| {
         let extension = target.extensions.iter().find(|extension| extension.name == **name);
-        extension.is_none_or(|extension| inventory.blobs.get(&extension.component) != Some(&Held::Good))
+        extension.is_none_or(|extension| inventory.blobs.get(&extension.component) != Some(&HeldState::Good))
     };
     let lost: Vec<ExtensionName> = to_compile.filter(is_lost).cloned().collect();
     if lost.is_empty() { Ok(()) } else { Err(Error::NotWhole { number, lost }) }

@@ -47,7 +47,7 @@ fn said(words: &str) -> String {
 }
 
 /// How a helper ended.
-enum Ended {
+enum HelperOutcome {
     Answered(Vec<u8>),
     /// It says that it has nothing.
     Nothing,
@@ -57,7 +57,7 @@ enum Ended {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct HelperReply {
     username: String,
     secret: String,
 }
@@ -65,12 +65,12 @@ struct Answer {
 /// What a helper has under a name; nothing if it says so.
 pub(crate) async fn get(helper: &str, key: &str) -> Result<Option<Credential>, HelperError> {
     let answer = match run(helper, "get", key).await? {
-        Ended::Answered(answer) => answer,
-        Ended::Nothing => return Ok(None),
+        HelperOutcome::Answered(answer) => answer,
+        HelperOutcome::Nothing => return Ok(None),
         // It may hold what the helper keeps.
-        Ended::Failed(_) => return Err(HelperError::Failed(String::new())),
+        HelperOutcome::Failed(_) => return Err(HelperError::Failed(String::new())),
     };
-    let answer: Answer = serde_json::from_slice(&answer).map_err(|_| HelperError::Answer)?;
+    let answer: HelperReply = serde_json::from_slice(&answer).map_err(|_| HelperError::Answer)?;
     if answer.username.is_empty() && answer.secret.is_empty() {
         return Ok(None);
     }
@@ -85,9 +85,9 @@ pub(crate) async fn get(helper: &str, key: &str) -> Result<Option<Credential>, H
 pub(crate) async fn store(helper: &str, key: &str, user: &str, password: &Secret) -> Result<(), HelperError> {
     let input = json!({ "ServerURL": key, "Username": user, "Secret": password.reveal() });
     match run(helper, "store", &input.to_string()).await? {
-        Ended::Answered(_) => Ok(()),
-        Ended::Nothing => Err(HelperError::Failed(String::new())),
-        Ended::Failed(printed) => {
+        HelperOutcome::Answered(_) => Ok(()),
+        HelperOutcome::Nothing => Err(HelperError::Failed(String::new())),
+        HelperOutcome::Failed(printed) => {
             let given = SentSecrets::default();
             given.note(&Credential::basic(user, password));
             given.note_password(password);
@@ -99,14 +99,14 @@ pub(crate) async fn store(helper: &str, key: &str, user: &str, password: &Secret
 /// Lets a helper forget a credential. Whether it had one.
 pub(crate) async fn erase(helper: &str, key: &str) -> Result<bool, HelperError> {
     match run(helper, "erase", key).await? {
-        Ended::Answered(_) => Ok(true),
-        Ended::Nothing => Ok(false),
-        Ended::Failed(_) => Err(HelperError::Failed(String::new())),
+        HelperOutcome::Answered(_) => Ok(true),
+        HelperOutcome::Nothing => Ok(false),
+        HelperOutcome::Failed(_) => Err(HelperError::Failed(String::new())),
     }
 }
 
 /// Runs a helper. Its standard output is its answer; why it failed it says there, or on standard error.
-async fn run(helper: &str, action: &str, input: &str) -> Result<Ended, HelperError> {
+async fn run(helper: &str, action: &str, input: &str) -> Result<HelperOutcome, HelperError> {
     let mut command = Command::new(format!("docker-credential-{helper}"));
     // Only of a helper that stores something is it shown.
     let stderr = if action == "store" { Stdio::piped() } else { Stdio::null() };
@@ -136,15 +136,15 @@ async fn run(helper: &str, action: &str, input: &str) -> Result<Ended, HelperErr
     // What docker's own helpers print where they have nothing.
     let nothing = String::from_utf8_lossy(&answer).contains("credentials not found");
     Ok(match status.success() {
-        true => Ended::Answered(answer),
-        false if nothing => Ended::Nothing,
-        false if !answer.trim_ascii().is_empty() => Ended::Failed(answer),
+        true => HelperOutcome::Answered(answer),
+        false if nothing => HelperOutcome::Nothing,
+        false if !answer.trim_ascii().is_empty() => HelperOutcome::Failed(answer),
         false => {
             // What the helper has started may keep the pipe open.
             let abort = reading.abort_handle();
             let _ = tokio::time::timeout(LAST_WORDS, reading).await;
             abort.abort();
-            Ended::Failed(std::mem::take(&mut *complaint.lock().unwrap_or_else(PoisonError::into_inner)))
+            HelperOutcome::Failed(std::mem::take(&mut *complaint.lock().unwrap_or_else(PoisonError::into_inner)))
         }
     })
 }

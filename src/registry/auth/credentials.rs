@@ -75,14 +75,14 @@ impl fmt::Display for CredentialLocation {
 pub(crate) struct Keyring {
     places: CredentialSources,
     observer: Arc<dyn Observer>,
-    files: OnceLock<Vec<File>>,
+    files: OnceLock<Vec<CredentialFile>>,
     /// Locked while a helper is run, so that none is run twice.
-    asked: AsyncMutex<Asked>,
+    asked: AsyncMutex<HelperCache>,
 }
 
 /// What came of looking.
 #[derive(Default)]
-struct Asked {
+struct HelperCache {
     /// By the place and the name.
     found: HashMap<(usize, String), Option<FoundCredential>>,
     /// Helpers that did not answer in time.
@@ -90,7 +90,7 @@ struct Asked {
 }
 
 /// What a place holds, parsed.
-pub struct File {
+pub struct CredentialFile {
     place: CredentialLocation,
     json: Value,
 }
@@ -122,7 +122,7 @@ impl Keyring {
         None
     }
 
-    fn read(&self) -> Vec<File> {
+    fn read(&self) -> Vec<CredentialFile> {
         let files = self.places.files.iter().filter_map(|path| match read(path) {
             Ok(text) => text.map(|text| (CredentialLocation::File(path.clone()), text)),
             Err(error) => {
@@ -133,7 +133,7 @@ impl Keyring {
         let variable = self.places.variable.iter();
         let texts = files.chain(variable.map(|text| (CredentialLocation::Variable, text.reveal().to_owned())));
         let parsed = texts.filter_map(|(place, text)| {
-            let file = File::parse(place.clone(), &text);
+            let file = CredentialFile::parse(place.clone(), &text);
             if file.is_none() {
                 self.warn(&format!("{place} is no JSON, so no credentials are taken from it"));
             }
@@ -143,7 +143,7 @@ impl Keyring {
     }
 
     /// What a file, or the helper that it names, has under a name.
-    async fn look(&self, file: &File, key: &str, slow: &mut HashSet<String>) -> Option<FoundCredential> {
+    async fn look(&self, file: &CredentialFile, key: &str, slow: &mut HashSet<String>) -> Option<FoundCredential> {
         let has_helper = file.json["credHelpers"][key].as_str().is_some_and(|name| !name.is_empty());
         let entry = if has_helper { Ok(None) } else { file.entry(key) };
         let (place, looked) = match (entry, helper_for(&file.json, key)) {
@@ -167,7 +167,7 @@ impl Keyring {
     }
 }
 
-impl File {
+impl CredentialFile {
     /// Reads the text of a file; none if it is no JSON.
     pub fn parse(place: CredentialLocation, text: &str) -> Option<Self> {
         let mut json: Value = serde_json::from_str(text).ok()?;

@@ -3,27 +3,27 @@
 
 /// What a token allows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Scope {
+pub(crate) struct TokenScope {
     /// To enter, what credentials are looked for: a namespace, or nothing.
     pub repository: String,
-    pub action: Action,
+    pub action: TokenAction,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Action {
+pub(crate) enum TokenAction {
     /// Nothing but being let in.
     Enter,
     Pull,
     Push,
 }
 
-impl Scope {
+impl TokenScope {
     /// As token servers name it.
     pub(crate) fn parameter(&self) -> Option<String> {
         let actions = match self.action {
-            Action::Enter => return None,
-            Action::Pull => "pull",
-            Action::Push => "pull,push",
+            TokenAction::Enter => return None,
+            TokenAction::Pull => "pull",
+            TokenAction::Push => "pull,push",
         };
         Some(format!("repository:{}:{actions}", self.repository))
     }
@@ -35,9 +35,9 @@ mod tests {
 
     #[test]
     fn a_scope_is_written_as_token_servers_name_it() {
-        let scope = |repository: &str, action| Scope { repository: repository.into(), action }.parameter();
-        assert_eq!(scope("org/a", Action::Pull).as_deref(), Some("repository:org/a:pull"));
-        assert_eq!(scope("org/a", Action::Push).as_deref(), Some("repository:org/a:pull,push"));
-        assert_eq!(scope("org", Action::Enter), None);
+        let scope = |repository: &str, action| TokenScope { repository: repository.into(), action }.parameter();
+        assert_eq!(scope("org/a", TokenAction::Pull).as_deref(), Some("repository:org/a:pull"));
+        assert_eq!(scope("org/a", TokenAction::Push).as_deref(), Some("repository:org/a:pull,push"));
+        assert_eq!(scope("org", TokenAction::Enter), None);
     }
 }

@@ -16,11 +16,11 @@ use tokio::time::Instant;
 use crate::registry::error::{Error, line};
 use crate::registry::http::body::Body;
 use crate::registry::http::endpoint::Endpoint;
-use crate::registry::http::failure::Failure;
+use crate::registry::http::failure::RequestFailure;
 
 use super::challenge::{Challenge, TokenServer};
 use super::credentials::{FoundCredential, Keyring};
-use super::scope::Scope;
+use super::scope::TokenScope;
 use super::secret::{Credential, Secret};
 use super::token_endpoint;
 
@@ -36,7 +36,7 @@ const MAX_LIFETIME: f64 = 1e9;
 /// Gets the tokens of one registry, and keeps them by scope.
 pub(crate) struct TokenClient {
     keyring: Arc<Keyring>,
-    slots: Mutex<HashMap<Scope, Slot>>,
+    slots: Mutex<HashMap<TokenScope, TokenSlot>>,
     /// Where it said that tokens are.
     server: Mutex<Option<TokenServer>>,
 }
@@ -45,21 +45,21 @@ pub(crate) struct TokenClient {
 #[derive(Clone, Copy)]
 pub(crate) struct TokenRequest<'a> {
     pub endpoint: &'a Endpoint,
-    pub scope: &'a Scope,
+    pub scope: &'a TokenScope,
     /// What the request asks for, in messages.
     pub what: &'a str,
 }
 
 /// The cached answer for one scope. Locked while it is asked for.
-type Slot = Arc<AsyncMutex<Cached>>;
+type TokenSlot = Arc<AsyncMutex<CachedToken>>;
 
 /// What came of asking last.
 #[derive(Debug, Default)]
-enum Cached {
+enum CachedToken {
     #[default]
     Nothing,
     Granted(Authorization),
-    Failure(Failure, Instant),
+    Failure(RequestFailure, Instant),
 }
 
 #[derive(Debug)]
@@ -84,9 +84,9 @@ impl TokenClient {
 
     /// What a request needs, as far as that is known before it is sent: what let in before, or a new token where one has run
     /// out or another repository needed one.
-    pub(crate) async fn before(&self, request: TokenRequest<'_>) -> Result<Option<Secret>, Failure> {
+    pub(crate) async fn before(&self, request: TokenRequest<'_>) -> Result<Option<Secret>, RequestFailure> {
         let known = match &*self.slot(request.scope).lock().await {
-            Cached::Granted(pass) if pass.is_valid() => Some(pass.header()),
+            CachedToken::Granted(pass) if pass.is_valid() => Some(pass.header()),
             _ => None,
         };
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -103,23 +103,23 @@ impl TokenClient {
         request: TokenRequest<'_>,
         refused: Option<&Secret>,
         challenge: Challenge,
-    ) -> Result<Secret, Failure> {
+    ) -> Result<Secret, RequestFailure> {
         let began = Instant::now();
         let slot = self.slot(request.scope);
         let mut kept = slot.lock().await;
         match &*kept {
-            Cached::Granted(pass) if pass.is_valid() && Some(&pass.header) != refused => return Ok(pass.header()),
-            Cached::Failure(failure, at) if *at > began => return Err(failure.clone()),
+            CachedToken::Granted(pass) if pass.is_valid() && Some(&pass.header) != refused => return Ok(pass.header()),
+            CachedToken::Failure(failure, at) if *at > began => return Err(failure.clone()),
             _ => {}
         }
         match self.ask(request, refused, challenge).await {
             Ok(pass) => {
                 let header = pass.header();
-                *kept = Cached::Granted(pass);
+                *kept = CachedToken::Granted(pass);
                 Ok(header)
             }
             Err(failure) => {
-                *kept = Cached::Failure(failure.clone(), Instant::now());
+                *kept = CachedToken::Failure(failure.clone(), Instant::now());
                 Err(failure)
             }
         }
@@ -130,7 +130,7 @@ impl TokenClient {
         request: TokenRequest<'_>,
         refused: Option<&Secret>,
         challenge: Challenge,
-    ) -> Result<Authorization, Failure> {
+    ) -> Result<Authorization, RequestFailure> {
         let TokenRequest { endpoint, scope, what } = request;
         let found = self.credential(endpoint, &scope.repository).await;
         match challenge {
@@ -151,7 +151,7 @@ impl TokenClient {
         }
     }
 
-    fn slot(&self, scope: &Scope) -> Slot {
+    fn slot(&self, scope: &TokenScope) -> TokenSlot {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(scope.clone()).or_default())
     }
@@ -197,7 +197,7 @@ fn none(endpoint: &Endpoint, what: &str) -> Error {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct TokenResponse {
     token: Option<String>,
     access_token: Option<String>,
     /// In seconds. Servers write it as they like.
@@ -205,7 +205,7 @@ struct Answer {
     expires_in: serde_json::Value,
 }
 
-impl Answer {
+impl TokenResponse {
     /// How long the token lasts, in seconds. What is no such number is as good as none.
     fn lifetime(&self) -> f64 {
         let seconds = match &self.expires_in {
@@ -230,7 +230,7 @@ async fn token(
     mut url: Url,
     service: Option<&str>,
     found: Option<&FoundCredential>,
-) -> Result<Answer, Failure> {
+) -> Result<TokenResponse, RequestFailure> {
     let fault = |why: String| Error::Token { host: endpoint.name.clone(), why };
     let shown = url.host_str().unwrap_or_default().to_owned();
     let mut parameters: Vec<(&str, String)> = Vec::new();
@@ -252,7 +252,8 @@ async fn token(
             endpoint.send_for_token(&url, None, None).await
         }
     };
-    let response = response.map_err(|failure| Failure { error: fault(line(&failure.error)), retry: failure.retry })?;
+    let response =
+        response.map_err(|failure| RequestFailure { error: fault(line(&failure.error)), retry: failure.retry })?;
     let status = response.status();
     match (status, found) {
         _ if status.is_success() => read(endpoint, response, &fault).await,
@@ -263,12 +264,16 @@ async fn token(
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => Err(none(endpoint, what).into()),
         _ => {
             let error = fault(format!("{shown} answered {}", status.as_u16()));
-            Err(Failure::of_status(&shown, status, response.headers(), error))
+            Err(RequestFailure::of_status(&shown, status, response.headers(), error))
         }
     }
 }
 
-async fn read(endpoint: &Endpoint, response: Response, fault: &impl Fn(String) -> Error) -> Result<Answer, Failure> {
+async fn read(
+    endpoint: &Endpoint,
+    response: Response,
+    fault: &impl Fn(String) -> Error,
+) -> Result<TokenResponse, RequestFailure> {
     let encoded = response.headers().get("content-encoding").is_some_and(|encoding| encoding != "identity");
     if encoded {
         return Err(fault("the answer is compressed, which nobody asked for".to_owned()).into());
@@ -276,6 +281,6 @@ async fn read(endpoint: &Endpoint, response: Response, fault: &impl Fn(String) -
     // The permit at the registry is held by the request that needs the token.
     let name = endpoint.named(response.url());
     let body = Body::new(response, &name, endpoint.timeouts(), None).read(MAX_ANSWER, "a token").await;
-    let body = body.map_err(|failure| Failure { error: fault(line(&failure.error)), retry: failure.retry })?;
+    let body = body.map_err(|failure| RequestFailure { error: fault(line(&failure.error)), retry: failure.retry })?;
     serde_json::from_slice(&body).map_err(|_| fault("the answer is no JSON of a token".to_owned()).into())
 }

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::registry::error::{Error, root};
 
-use super::failure::Failure;
+use super::failure::RequestFailure;
 use super::limiter::Permit;
 use super::timeouts::{LEAST, Timeouts};
 use super::transport::silent;
@@ -27,12 +27,12 @@ impl Body {
     }
 
     /// The next bytes; none at the end.
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, RequestFailure> {
         let silence = self.timeouts.silence();
         let chunk = match timeout(silence, self.response.chunk()).await {
             Ok(Ok(chunk)) => chunk,
             Ok(Err(error)) => return Err(self.broken_off(&root(&error.without_url()))),
-            Err(_) => return Err(Failure::passing(silent(&self.host))),
+            Err(_) => return Err(RequestFailure::passing(silent(&self.host))),
         };
         let (since, bytes) = self.stretch;
         let bytes = bytes + chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
@@ -47,7 +47,7 @@ impl Body {
     }
 
     /// The whole of a body that has at most `limit` bytes.
-    pub(crate) async fn read(mut self, limit: u64, what: &str) -> Result<Vec<u8>, Failure> {
+    pub(crate) async fn read(mut self, limit: u64, what: &str) -> Result<Vec<u8>, RequestFailure> {
         let host = self.host.clone();
         let too_long = || Error::TooLong { source_name: host.clone(), what: what.to_owned(), limit };
         if self.response.content_length().is_some_and(|length| length > limit) {
@@ -64,7 +64,7 @@ impl Body {
     }
 
     /// The failure of a body that ended too early.
-    pub(crate) fn broken_off(&self, why: &str) -> Failure {
-        Failure::passing(Error::BrokenOff { host: self.host.clone(), why: why.to_owned() })
+    pub(crate) fn broken_off(&self, why: &str) -> RequestFailure {
+        RequestFailure::passing(Error::BrokenOff { host: self.host.clone(), why: why.to_owned() })
     }
 }

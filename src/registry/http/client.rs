@@ -9,15 +9,15 @@ use reqwest::{Method, Response, StatusCode, Url};
 
 use crate::registry::auth::challenge::{self, Challenge};
 use crate::registry::auth::credentials::{FoundCredential, Keyring};
-use crate::registry::auth::scope::Scope;
+use crate::registry::auth::scope::TokenScope;
 use crate::registry::auth::secret::Secret;
 use crate::registry::auth::token_client::{TokenClient, TokenRequest};
-use crate::registry::error::{Doing, Error};
+use crate::registry::error::{AccessKind, Error};
 use crate::registry::publish::upload::Upload;
 
 use super::body::Body;
 use super::endpoint::{Endpoint, authority};
-use super::failure::{Failure, is_passing};
+use super::failure::{RequestFailure, is_passing};
 use super::limiter::Permit;
 
 /// The most that is read of an error's body, in bytes.
@@ -33,11 +33,11 @@ pub(crate) struct Client {
 }
 
 /// One request to a host.
-pub(crate) struct Request {
+pub(crate) struct HttpRequest {
     pub method: Method,
     pub url: Url,
     /// What it needs the permission for.
-    pub scope: Scope,
+    pub scope: TokenScope,
     pub headers: HeaderMap,
     pub body: Option<Upload>,
     /// What it asks for, in messages.
@@ -55,7 +55,7 @@ impl Client {
     }
 
     /// Sends a request, with a token where one is wanted. An answer is a success.
-    pub(crate) async fn answer(&self, request: &Request) -> Result<Body, Failure> {
+    pub(crate) async fn answer(&self, request: &HttpRequest) -> Result<Body, RequestFailure> {
         let (response, permit) = self.any_answer(request).await?;
         if !response.status().is_success() {
             return Err(self.refusal(response, permit, request).await);
@@ -70,7 +70,7 @@ impl Client {
     }
 
     /// Sends a request, with a token where one is wanted, and gives the answer whatever its status.
-    async fn any_answer(&self, request: &Request) -> Result<(Response, Permit), Failure> {
+    async fn any_answer(&self, request: &HttpRequest) -> Result<(Response, Permit), RequestFailure> {
         let permit = self.endpoint.limiter.enter(self.endpoint.retries).await?;
         let mut pass = self.tokens.before(self.token_for(request)).await?;
         let (mut response, mut permit) = self.follow(request, pass.as_ref(), permit).await?;
@@ -90,7 +90,7 @@ impl Client {
     }
 
     /// Sends a request as anybody, and gives the answer whatever its status, unless that may pass.
-    pub(crate) async fn anonymous_answer(&self, request: &Request) -> Result<Response, Failure> {
+    pub(crate) async fn anonymous_answer(&self, request: &HttpRequest) -> Result<Response, RequestFailure> {
         let permit = self.endpoint.limiter.enter(self.endpoint.retries).await?;
         let (response, permit) = self.follow(request, None, permit).await?;
         if is_passing(response.status()) { Err(self.refusal(response, permit, request).await) } else { Ok(response) }
@@ -100,10 +100,10 @@ impl Client {
     /// counts.
     async fn follow(
         &self,
-        request: &Request,
+        request: &HttpRequest,
         pass: Option<&Secret>,
         mut permit: Permit,
-    ) -> Result<(Response, Permit), Failure> {
+    ) -> Result<(Response, Permit), RequestFailure> {
         let mut url = request.url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let response = self.send(request, &url, pass.filter(|_| self.endpoint.is_own(&url))).await?;
@@ -124,7 +124,7 @@ impl Client {
         Err(Error::Unreachable { host: self.endpoint.name.clone(), why: "it redirects too often".to_owned() }.into())
     }
 
-    async fn send(&self, request: &Request, url: &Url, pass: Option<&Secret>) -> Result<Response, Failure> {
+    async fn send(&self, request: &HttpRequest, url: &Url, pass: Option<&Secret>) -> Result<Response, RequestFailure> {
         let builder = self.endpoint.request(&request.method, url, pass)?.headers(request.headers.clone());
         let sending = match &request.body {
             Some(upload) => upload.send(builder, self.endpoint.timeouts()).await,
@@ -133,7 +133,7 @@ impl Client {
         self.endpoint.received(&request.method, url, sending)
     }
 
-    async fn refusal(&self, response: Response, permit: Permit, request: &Request) -> Failure {
+    async fn refusal(&self, response: Response, permit: Permit, request: &HttpRequest) -> RequestFailure {
         let (status, headers) = (response.status(), response.headers().clone());
         let name = self.endpoint.named(response.url());
         let message = self.message(response, permit).await;
@@ -145,16 +145,16 @@ impl Client {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match self.endpoint.contact.withheld {
                 Some(setting) => Error::Withheld { host, setting },
                 None => {
-                    let doing = if reads { Doing::Reading } else { Doing::Writing };
+                    let doing = if reads { AccessKind::Reading } else { AccessKind::Writing };
                     Error::Denied { host, doing, what, status: number, message }
                 }
             },
             _ => Error::Status { host, what, status: number, message },
         };
-        Failure::of_status(&name, status, &headers, error)
+        RequestFailure::of_status(&name, status, &headers, error)
     }
 
-    fn token_for<'a>(&'a self, request: &'a Request) -> TokenRequest<'a> {
+    fn token_for<'a>(&'a self, request: &'a HttpRequest) -> TokenRequest<'a> {
         TokenRequest { endpoint: &self.endpoint, scope: &request.scope, what: &request.what }
     }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, Url, Version};
 
-use crate::model::registries::Contact;
+use crate::model::registries::ConnectionSettings;
 use crate::model::report::event::{Event, Observer};
 use crate::registry::auth::secret::{Secret, SentSecrets};
 use crate::registry::error::Error;
 
-use super::failure::Failure;
+use super::failure::RequestFailure;
 use super::limiter::Limiter;
 use super::timeouts::Timeouts;
 use super::transport::{Transport, Trust, silent, unanswered};
@@ -20,7 +20,7 @@ use super::transport::{Transport, Trust, silent, unanswered};
 pub(crate) struct Endpoint {
     /// As references name it.
     pub name: String,
-    pub contact: Contact,
+    pub contact: ConnectionSettings,
     pub limiter: Arc<Limiter>,
     pub observer: Arc<dyn Observer>,
     pub sent: SentSecrets,
@@ -34,7 +34,7 @@ impl Endpoint {
         transport: Arc<Transport>,
         observer: Arc<dyn Observer>,
         name: &str,
-        contact: Contact,
+        contact: ConnectionSettings,
         retries: usize,
     ) -> Self {
         let (name, limiter, sent) = (name.to_owned(), transport.limiter(name), SentSecrets::default());
@@ -60,7 +60,7 @@ impl Endpoint {
         url: &Url,
         pass: Option<&Secret>,
         form: Option<&[(&str, String)]>,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response, RequestFailure> {
         let method = if form.is_some() { Method::POST } else { Method::GET };
         let mut builder = self.request(&method, url, pass)?;
         if let Some(form) = form {
@@ -92,7 +92,7 @@ impl Endpoint {
         method: &Method,
         url: &Url,
         sending: Option<Result<Response, reqwest::Error>>,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response, RequestFailure> {
         let shown = self.sent.scrubbed(&format!("{method} {}://{}{}", url.scheme(), authority(url), url.path()));
         let response = match sending {
             Some(Ok(response)) => response,
@@ -100,11 +100,11 @@ impl Endpoint {
                 let error = unanswered(&self.named(url), error);
                 self.observer.notice(&Event::Requested { request: &shown, outcome: "no answer" });
                 let passes = matches!(&error, Error::Unreachable { why, .. } if may_pass(why));
-                return Err(if passes { Failure::passing(error) } else { error.into() });
+                return Err(if passes { RequestFailure::passing(error) } else { error.into() });
             }
             None => {
                 self.observer.notice(&Event::Requested { request: &shown, outcome: "no answer in time" });
-                return Err(Failure::passing(silent(&self.named(url))));
+                return Err(RequestFailure::passing(silent(&self.named(url))));
             }
         };
         let outcome = format!("{} {:?}", response.status().as_u16(), response.version());

@@ -12,7 +12,7 @@ use super::timeouts::LONGEST_PAUSE;
 
 /// A try that failed.
 #[derive(Debug, Clone)]
-pub(crate) struct Failure {
+pub(crate) struct RequestFailure {
     pub error: Error,
     pub retry: RetryDecision,
 }
@@ -26,13 +26,13 @@ pub(crate) enum RetryDecision {
     After(Duration),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for RequestFailure {
     fn from(error: Error) -> Self {
         Self { error, retry: RetryDecision::Never }
     }
 }
 
-impl Failure {
+impl RequestFailure {
     /// A failure that may pass.
     pub(crate) fn passing(error: Error) -> Self {
         Self { error, retry: RetryDecision::Soon }
@@ -96,7 +96,7 @@ mod tests {
             headers.extend(after.map(|after| (RETRY_AFTER, after.parse().unwrap())));
             let status = StatusCode::from_u16(status).unwrap();
             let error = Error::Transport(String::new());
-            let failure = Failure::of_status("ghcr.io", status, &headers, error);
+            let failure = RequestFailure::of_status("ghcr.io", status, &headers, error);
             (failure.retry, matches!(failure.error, Error::Busy { .. }))
         };
         assert_eq!(again(500, None), (RetryDecision::Soon, false));

@@ -21,11 +21,11 @@ pub(crate) struct Limiter {
     is_wide: AtomicBool,
     /// How often the host gave what it was asked for.
     successes: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<LimiterState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct LimiterState {
     paused_until: Option<Instant>,
     /// Why the host was given up, and after how many retries.
     dead: Option<(usize, Error)>,
@@ -101,7 +101,7 @@ impl Limiter {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, LimiterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

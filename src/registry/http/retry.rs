@@ -8,7 +8,7 @@ use crate::model::report::event::Event;
 use crate::registry::error::{Error, line};
 
 use super::endpoint::Endpoint;
-use super::failure::{Failure, RetryDecision};
+use super::failure::{RequestFailure, RetryDecision};
 
 /// The tries of one request.
 pub(crate) struct Retries<'a> {
@@ -37,7 +37,7 @@ impl<'a> Retries<'a> {
     ///
     /// # Errors
     /// The failure's own, where another try cannot help or there were enough.
-    pub(crate) async fn after(&mut self, failure: Failure) -> Result<(), Error> {
+    pub(crate) async fn after(&mut self, failure: RequestFailure) -> Result<(), Error> {
         let pause = match failure.retry {
             RetryDecision::Never => {
                 if matches!(failure.error, Error::Busy { .. }) {

@@ -11,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use crate::registry::auth::secret::Secret;
-use crate::registry::error::{Distrust, Error, line, root};
+use crate::registry::error::{CertificateFault, Error, line, root};
 use crate::user_files;
 
 use super::limiter::Limiter;
@@ -156,27 +156,27 @@ fn tls_words(fault: &rustls::Error) -> &'static str {
 }
 
 /// What is wrong with a certificate.
-fn distrust(fault: &rustls::CertificateError) -> Distrust {
+fn distrust(fault: &rustls::CertificateError) -> CertificateFault {
     use rustls::CertificateError as Fault;
     match fault {
-        Fault::Expired | Fault::ExpiredContext { .. } => Distrust::Expired,
-        Fault::NotValidYet | Fault::NotValidYetContext { .. } => Distrust::NotYet,
-        Fault::UnknownIssuer => Distrust::UnknownIssuer,
-        Fault::BadSignature => Distrust::Signature,
-        Fault::NotValidForNameContext { presented, .. } if presented.is_empty() => Distrust::NoName,
-        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => Distrust::OtherName,
-        Fault::BadEncoding => Distrust::Malformed,
+        Fault::Expired | Fault::ExpiredContext { .. } => CertificateFault::Expired,
+        Fault::NotValidYet | Fault::NotValidYetContext { .. } => CertificateFault::NotYet,
+        Fault::UnknownIssuer => CertificateFault::UnknownIssuer,
+        Fault::BadSignature => CertificateFault::Signature,
+        Fault::NotValidForNameContext { presented, .. } if presented.is_empty() => CertificateFault::NoName,
+        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => CertificateFault::OtherName,
+        Fault::BadEncoding => CertificateFault::Malformed,
         #[expect(deprecated, reason = "what rustls may still say")]
         Fault::UnsupportedSignatureAlgorithm
         | Fault::UnsupportedSignatureAlgorithmContext { .. }
-        | Fault::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Distrust::Algorithm,
+        | Fault::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => CertificateFault::Algorithm,
         Fault::Other(other) => match other.0.downcast_ref() {
-            Some(webpki::Error::CaUsedAsEndEntity) => Distrust::CaItself,
-            Some(webpki::Error::EndEntityUsedAsCa) => Distrust::NotSignedByCa,
-            Some(webpki::Error::UnsupportedCertVersion) => Distrust::OldVersion,
-            _ => Distrust::Unsupported,
+            Some(webpki::Error::CaUsedAsEndEntity) => CertificateFault::CaItself,
+            Some(webpki::Error::EndEntityUsedAsCa) => CertificateFault::NotSignedByCa,
+            Some(webpki::Error::UnsupportedCertVersion) => CertificateFault::OldVersion,
+            _ => CertificateFault::Unsupported,
         },
-        _ => Distrust::Unsupported,
+        _ => CertificateFault::Unsupported,
     }
 }
 

@@ -20,8 +20,8 @@ use crate::model::text::shorten;
 
 use super::artifact::{INDEX, MANIFEST};
 use super::error::Error;
-use super::publish::package::{Package, Taken, descriptor};
-use super::source::{Document, Sink, Source};
+use super::publish::package::{ExistingTag, Package, descriptor};
+use super::source::{RegistryDocument, Sink, Source};
 use reader::{LayoutFile, LayoutReader, blob_name, io};
 
 /// The annotation that names what an entry is.
@@ -51,7 +51,7 @@ pub fn with_entry(
     index: Option<&[u8]>,
     reference: &OciReference,
     package: &Package,
-    taken: Taken,
+    taken: ExistingTag,
 ) -> Result<Option<Vec<u8>>, Error> {
     let bad = |why: &str| Error::NotALayout { path: folder.to_owned(), why: format!("its `index.json` {why}") };
     let empty = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [] });
@@ -67,8 +67,8 @@ pub fn with_entry(
             entry["digest"].as_str().and_then(|digest| digest.parse().ok()).ok_or_else(|| bad("has a bad digest"))?;
         match taken {
             _ if found == digest => return Ok(None),
-            Taken::Refuse => return Err(Error::TagTaken { reference: name, found }),
-            Taken::Move => {}
+            ExistingTag::Refuse => return Err(Error::TagTaken { reference: name, found }),
+            ExistingTag::Move => {}
         }
     }
     entries.retain(|entry| !own(entry));
@@ -163,7 +163,7 @@ impl Source for Layout {
         if tags.is_empty() { Err(none()) } else { Ok(tags) }
     }
 
-    async fn tagged(&self, reference: &OciReference) -> Result<Document, Error> {
+    async fn tagged(&self, reference: &OciReference) -> Result<RegistryDocument, Error> {
         let full = reference.without_provenance().to_string();
         let names = |name: &str| name == full || (self.bare_tags && name == reference.revision());
         let mut digests: Vec<&str> = Vec::new();
@@ -189,8 +189,8 @@ impl Source for Layout {
         }
     }
 
-    async fn document(&self, _: &OciReference, digest: Digest) -> Result<Document, Error> {
-        let document = Document::new(self.read(&blob_name(digest), &digest.to_string())?);
+    async fn document(&self, _: &OciReference, digest: Digest) -> Result<RegistryDocument, Error> {
+        let document = RegistryDocument::new(self.read(&blob_name(digest), &digest.to_string())?);
         if document.digest == digest {
             return Ok(document);
         }

@@ -26,11 +26,11 @@ const BLOBS: &str = "blobs/sha256/";
 #[derive(Debug)]
 pub struct LayoutReader {
     path: PathBuf,
-    files: Files,
+    files: LayoutFiles,
 }
 
 #[derive(Debug)]
-enum Files {
+enum LayoutFiles {
     Folder,
     /// The archive, and where in it each file begins and how long it is.
     Archive(File, HashMap<String, (u64, u64)>),
@@ -46,7 +46,7 @@ pub struct LayoutFile<'a> {
 impl LayoutReader {
     /// A folder, of which nothing is read yet.
     pub fn of_folder(path: &Path) -> Self {
-        Self { path: path.to_owned(), files: Files::Folder }
+        Self { path: path.to_owned(), files: LayoutFiles::Folder }
     }
 
     /// Opens a folder, or looks through an archive.
@@ -67,7 +67,7 @@ impl LayoutReader {
         };
         let length = file.metadata().map_err(io(path))?.len();
         let places = look_through(path, &mut file, length)?;
-        Ok(Self { path: path.to_owned(), files: Files::Archive(file, places) })
+        Ok(Self { path: path.to_owned(), files: LayoutFiles::Archive(file, places) })
     }
 
     pub fn path(&self) -> &Path {
@@ -80,13 +80,13 @@ impl LayoutReader {
     /// [`ErrorKind::InvalidInput`] if it is no regular file, or why it cannot be opened.
     pub fn open_file(&self, name: &str) -> std::io::Result<Option<LayoutFile<'_>>> {
         match &self.files {
-            Files::Folder => {
+            LayoutFiles::Folder => {
                 let Some(file) = user_files::open(&self.path.join(name))? else { return Ok(None) };
                 let size = file.metadata()?.len();
                 Ok(Some(LayoutFile { bytes: Box::new(file), size }))
             }
-            Files::Archive(file, places) => {
-                let part = |(at, size): &(u64, u64)| Part { file, at: *at, end: at + size };
+            LayoutFiles::Archive(file, places) => {
+                let part = |(at, size): &(u64, u64)| FilePart { file, at: *at, end: at + size };
                 Ok(places.get(name).map(|place| LayoutFile { bytes: Box::new(part(place)), size: place.1 }))
             }
         }
@@ -179,13 +179,13 @@ pub(crate) fn io(path: &Path) -> impl Fn(std::io::Error) -> Error {
 }
 
 /// A part of a file, read without moving the place of others that read it.
-struct Part<'a> {
+struct FilePart<'a> {
     file: &'a File,
     at: u64,
     end: u64,
 }
 
-impl Read for Part<'_> {
+impl Read for FilePart<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let most = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
         let read = self.file.read_at(&mut buffer[..most], self.at)?;

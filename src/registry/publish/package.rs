@@ -21,7 +21,7 @@ const CREATED: &str = "1970-01-01T00:00:00Z";
 
 /// What to do with a tag that names something else already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum ExistingTag {
     Refuse,
     Move,
 }

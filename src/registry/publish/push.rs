@@ -8,15 +8,15 @@ use reqwest::{Method, StatusCode};
 use crate::model::digest::Digest;
 use crate::model::reference::OciReference;
 use crate::registry::artifact::MANIFEST;
-use crate::registry::auth::scope::Action;
+use crate::registry::auth::scope::TokenAction;
 use crate::registry::error::Error;
-use crate::registry::http::failure::Failure;
+use crate::registry::http::failure::RequestFailure;
 use crate::registry::http::retry::Retries;
 use crate::registry::http::timeouts::RETRIES;
-use crate::registry::source::remote::Remote;
+use crate::registry::source::remote::RemoteSource;
 use crate::registry::source::selection::Registry;
 
-use super::package::{Package, Taken};
+use super::package::{ExistingTag, Package};
 use super::upload::Upload;
 
 /// What a push did.
@@ -32,13 +32,13 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::TagTaken`] if the tag names something else, and is not to be moved.
-    pub async fn push(&self, reference: &OciReference, package: &Package, taken: Taken) -> Result<Pushed, Error> {
+    pub async fn push(&self, reference: &OciReference, package: &Package, taken: ExistingTag) -> Result<Pushed, Error> {
         let repository = reference.repository();
-        let remote = Remote::new(self.client_for(reference.registry(), &repository, RETRIES)?, "");
+        let remote = RemoteSource::new(self.client_for(reference.registry(), &repository, RETRIES)?, "");
         let name = reference.to_string();
-        match remote.read_document(&repository, reference.revision(), Action::Push, &name).await {
+        match remote.read_document(&repository, reference.revision(), TokenAction::Push, &name).await {
             Ok(found) if found.digest == package.digest() => return Ok(Pushed::There),
-            Ok(found) if taken == Taken::Refuse => {
+            Ok(found) if taken == ExistingTag::Refuse => {
                 return Err(Error::TagTaken { reference: name, found: found.digest });
             }
             Ok(_) | Err(Error::NotFound { .. }) => {}
@@ -58,15 +58,15 @@ impl Registry {
     }
 }
 
-impl Remote {
+impl RemoteSource {
     /// Sends a blob that the repository does not have, in one piece.
-    async fn send_blob(&self, repository: &str, bytes: &Bytes) -> Result<(), Failure> {
+    async fn send_blob(&self, repository: &str, bytes: &Bytes) -> Result<(), RequestFailure> {
         let digest = Digest::of(bytes);
         let what = digest.to_string();
-        let request = |method, path: &str| self.request(method, repository, path, Action::Push, &what);
+        let request = |method, path: &str| self.request(method, repository, path, TokenAction::Push, &what);
         match self.client.answer(&request(Method::HEAD, &format!("blobs/{digest}"))?).await {
             Ok(_) => return Ok(()),
-            Err(Failure { error: Error::NotFound { .. }, .. }) => {}
+            Err(RequestFailure { error: Error::NotFound { .. }, .. }) => {}
             Err(failure) => return Err(failure),
         }
         let mut start = request(Method::POST, "blobs/uploads/")?;
@@ -92,8 +92,14 @@ impl Remote {
         self.client.answer(&put).await.map(drop)
     }
 
-    async fn send_manifest(&self, repository: &str, tag: &str, name: &str, package: &Package) -> Result<(), Failure> {
-        let mut put = self.request(Method::PUT, repository, &format!("manifests/{tag}"), Action::Push, name)?;
+    async fn send_manifest(
+        &self,
+        repository: &str,
+        tag: &str,
+        name: &str,
+        package: &Package,
+    ) -> Result<(), RequestFailure> {
+        let mut put = self.request(Method::PUT, repository, &format!("manifests/{tag}"), TokenAction::Push, name)?;
         put.headers.insert(CONTENT_TYPE, HeaderValue::from_static(MANIFEST));
         put.body = Some(Upload(package.manifest.clone()));
         self.client.answer(&put).await.map(drop)

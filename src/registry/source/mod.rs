@@ -21,10 +21,10 @@ pub trait Source: Send + Sync {
     async fn tags(&self, repository: &OciRepository) -> Result<Vec<String>, Error>;
 
     /// The manifest or index that a tag names.
-    async fn tagged(&self, reference: &OciReference) -> Result<Document, Error>;
+    async fn tagged(&self, reference: &OciReference) -> Result<RegistryDocument, Error>;
 
     /// The manifest or index with a digest.
-    async fn document(&self, reference: &OciReference, digest: Digest) -> Result<Document, Error>;
+    async fn document(&self, reference: &OciReference, digest: Digest) -> Result<RegistryDocument, Error>;
 
     /// Sends the bytes of a blob of `size` bytes to `sink`; an error if they do not have the digest. What the sink has
     /// already need not be sent again.
@@ -34,12 +34,12 @@ pub trait Source: Send + Sync {
 
 /// A manifest or an index, whose digest was computed from its bytes.
 #[derive(Debug, Clone)]
-pub struct Document {
+pub struct RegistryDocument {
     pub bytes: Vec<u8>,
     pub digest: Digest,
 }
 
-impl Document {
+impl RegistryDocument {
     pub fn new(bytes: Vec<u8>) -> Self {
         Self { digest: Digest::of(&bytes), bytes }
     }

@@ -4,12 +4,12 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, StatusCode};
 
 use crate::model::fault::FaultKind;
-use crate::model::report::registry::Access;
+use crate::model::report::registry::RegistryAccess;
 use crate::registry::auth::challenge::{self, Challenge};
 use crate::registry::auth::credentials::CredentialLocation;
-use crate::registry::auth::scope::{Action, Scope};
+use crate::registry::auth::scope::{TokenAction, TokenScope};
 use crate::registry::error::Error;
-use crate::registry::http::client::{Client, Request};
+use crate::registry::http::client::{Client, HttpRequest};
 use crate::registry::http::endpoint::Endpoint;
 use crate::registry::http::retry::Retries;
 use crate::registry::http::timeouts::FEW_RETRIES;
@@ -32,7 +32,7 @@ pub struct Probe {
     /// The setting of the project for which it gets none.
     pub withheld: Option<&'static str>,
     /// Whom it lets in, or why not us.
-    pub access: Result<Access, Error>,
+    pub access: Result<RegistryAccess, Error>,
 }
 
 impl Registry {
@@ -52,7 +52,7 @@ impl Registry {
             wants: None,
             place,
             withheld: client.endpoint.contact.withheld,
-            access: Ok(Access::Open),
+            access: Ok(RegistryAccess::Open),
         };
         if first.status() != StatusCode::UNAUTHORIZED {
             return if first.status().is_success() { Ok(probe) } else { Err(strange(name, first.status())) };
@@ -66,8 +66,8 @@ impl Registry {
         let mut retries = Retries::new(&client.endpoint);
         loop {
             match client.answer(&request).await {
-                Ok(_) if probe.place.is_some() => probe.access = Ok(Access::In),
-                Ok(_) => probe.access = Ok(Access::Anonymous),
+                Ok(_) if probe.place.is_some() => probe.access = Ok(RegistryAccess::In),
+                Ok(_) => probe.access = Ok(RegistryAccess::Anonymous),
                 Err(failure) if failure.error.kind() == FaultKind::Denied => probe.access = Err(failure.error),
                 Err(failure) => {
                     retries.after(failure).await?;
@@ -85,14 +85,14 @@ impl Registry {
 }
 
 /// A request for the base of a registry's API.
-fn base(endpoint: &Endpoint, namespace: &str) -> Result<Request, Error> {
-    let scope = Scope { repository: namespace.to_owned(), action: Action::Enter };
+fn base(endpoint: &Endpoint, namespace: &str) -> Result<HttpRequest, Error> {
+    let scope = TokenScope { repository: namespace.to_owned(), action: TokenAction::Enter };
     let (url, what) = (endpoint.url("")?, API.to_owned());
-    Ok(Request { method: Method::GET, url, scope, headers: HeaderMap::new(), body: None, what })
+    Ok(HttpRequest { method: Method::GET, url, scope, headers: HeaderMap::new(), body: None, what })
 }
 
 /// The answer that anybody gets, once the registry is not out of order.
-async fn ask(client: &Client, request: &Request) -> Result<Response, Error> {
+async fn ask(client: &Client, request: &HttpRequest) -> Result<Response, Error> {
     let mut retries = Retries::new(&client.endpoint);
     loop {
         match client.anonymous_answer(request).await {

@@ -9,26 +9,26 @@ use crate::model::bounds::MAX_MANIFEST;
 use crate::model::digest::Digest;
 use crate::model::reference::{OciReference, OciRepository};
 use crate::registry::artifact;
-use crate::registry::auth::scope::{Action, Scope};
+use crate::registry::auth::scope::{TokenAction, TokenScope};
 use crate::registry::error::Error;
 use crate::registry::http::body::Body;
-use crate::registry::http::client::{Client, Request};
-use crate::registry::http::failure::Failure;
+use crate::registry::http::client::{Client, HttpRequest};
+use crate::registry::http::failure::RequestFailure;
 use crate::registry::http::retry::Retries;
 
-use super::{Document, Sink, Source};
+use super::{RegistryDocument, Sink, Source};
 
 /// The bytes for which a try was worth it, so that the next one counts as the first again.
 const PROGRESS: u64 = 1 << 20;
 
 /// A registry, or a mirror of one.
-pub(crate) struct Remote {
+pub(crate) struct RemoteSource {
     pub client: Client,
     /// Stands before each repository's name; empty, or ends in `/`.
     prefix: String,
 }
 
-impl Remote {
+impl RemoteSource {
     pub(crate) fn new(client: Client, prefix: &str) -> Self {
         Self { client, prefix: prefix.to_owned() }
     }
@@ -39,14 +39,14 @@ impl Remote {
         method: Method,
         repository: &str,
         path: &str,
-        action: Action,
+        action: TokenAction,
         what: &str,
-    ) -> Result<Request, Error> {
+    ) -> Result<HttpRequest, Error> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(artifact::ACCEPT));
-        let scope = Scope { repository: repository.to_owned(), action };
+        let scope = TokenScope { repository: repository.to_owned(), action };
         let url = self.client.endpoint.url(&format!("{repository}/{path}"))?;
-        Ok(Request { method, url, scope, headers, body: None, what: what.to_owned() })
+        Ok(HttpRequest { method, url, scope, headers, body: None, what: what.to_owned() })
     }
 
     /// The document at `manifests/` and a tag or digest.
@@ -54,9 +54,9 @@ impl Remote {
         &self,
         repository: &str,
         name: &str,
-        action: Action,
+        action: TokenAction,
         what: &str,
-    ) -> Result<Document, Error> {
+    ) -> Result<RegistryDocument, Error> {
         let request = self.request(Method::GET, repository, &format!("manifests/{name}"), action, what)?;
         let mut retries = Retries::new(&self.client.endpoint);
         loop {
@@ -67,12 +67,12 @@ impl Remote {
         }
     }
 
-    async fn try_document(&self, request: &Request) -> Result<Document, Failure> {
+    async fn try_document(&self, request: &HttpRequest) -> Result<RegistryDocument, RequestFailure> {
         let body = self.client.answer(request).await?;
         let header = |name: &str| body.response.headers().get(name).and_then(|value| value.to_str().ok());
         let (digest, media_type) = (header("docker-content-digest"), header(CONTENT_TYPE.as_str()));
         let (digest, media_type) = (digest.map(str::to_owned), media_type.map(str::to_owned));
-        let document = Document::new(body.read(MAX_MANIFEST, &request.what).await?);
+        let document = RegistryDocument::new(body.read(MAX_MANIFEST, &request.what).await?);
         let host = self.client.endpoint.name.clone();
         if self.client.endpoint.sent.are_in(&document.bytes) {
             return Err(Error::Echo { host, what: request.what.clone() }.into());
@@ -90,7 +90,7 @@ impl Remote {
     }
 
     /// Asks for what the sink lacks of a blob, and passes it on. Gives the place where it began.
-    async fn receive(&self, request: &mut Request, size: u64, sink: &mut dyn Sink) -> Result<u64, Failure> {
+    async fn receive(&self, request: &mut HttpRequest, size: u64, sink: &mut dyn Sink) -> Result<u64, RequestFailure> {
         if sink.size() > size {
             sink.restart().map_err(Error::from)?;
         }
@@ -120,7 +120,7 @@ impl Remote {
 
     /// Asks for the rest of a blob. An answer that is another part of it makes the sink empty, so that the next try asks
     /// for the whole.
-    async fn open(&self, request: &mut Request, size: u64, sink: &mut dyn Sink) -> Result<Body, Failure> {
+    async fn open(&self, request: &mut HttpRequest, size: u64, sink: &mut dyn Sink) -> Result<Body, RequestFailure> {
         let start = sink.size();
         request.headers.remove(RANGE);
         if start > 0 {
@@ -133,9 +133,9 @@ impl Remote {
             Error::Status { host, what, status, message }
         };
         match answer {
-            Err(Failure { error: Error::Status { status: 416, .. }, .. }) if start > 0 => {
+            Err(RequestFailure { error: Error::Status { status: 416, .. }, .. }) if start > 0 => {
                 sink.restart().map_err(Error::from)?;
-                Err(Failure::passing(unfit(416, "it refuses to go on where the download stopped")))
+                Err(RequestFailure::passing(unfit(416, "it refuses to go on where the download stopped")))
             }
             Ok(body) if start == 0 && body.response.status() == StatusCode::PARTIAL_CONTENT => {
                 Err(unfit(206, "a part that nobody asked for").into())
@@ -144,7 +144,7 @@ impl Remote {
                 sink.restart().map_err(Error::from)?;
                 match body.response.status() {
                     StatusCode::OK => Ok(body),
-                    status => Err(Failure::passing(unfit(status.as_u16(), "another range than asked for"))),
+                    status => Err(RequestFailure::passing(unfit(status.as_u16(), "another range than asked for"))),
                 }
             }
             answer => answer,
@@ -157,7 +157,7 @@ impl Remote {
 }
 
 #[async_trait]
-impl Source for Remote {
+impl Source for RemoteSource {
     fn name(&self) -> String {
         self.client.endpoint.name.clone()
     }
@@ -167,14 +167,14 @@ impl Source for Remote {
         self.list_tags(&name, &format!("the tag list of {repository}")).await
     }
 
-    async fn tagged(&self, reference: &OciReference) -> Result<Document, Error> {
+    async fn tagged(&self, reference: &OciReference) -> Result<RegistryDocument, Error> {
         let what = reference.without_provenance().to_string();
-        self.read_document(&self.repository(reference), reference.revision(), Action::Pull, &what).await
+        self.read_document(&self.repository(reference), reference.revision(), TokenAction::Pull, &what).await
     }
 
-    async fn document(&self, reference: &OciReference, digest: Digest) -> Result<Document, Error> {
+    async fn document(&self, reference: &OciReference, digest: Digest) -> Result<RegistryDocument, Error> {
         let name = digest.to_string();
-        let document = self.read_document(&self.repository(reference), &name, Action::Pull, &name).await?;
+        let document = self.read_document(&self.repository(reference), &name, TokenAction::Pull, &name).await?;
         if document.digest == digest {
             return Ok(document);
         }
@@ -190,7 +190,7 @@ impl Source for Remote {
     ) -> Result<(), Error> {
         let repository = self.repository(reference);
         let path = format!("blobs/{digest}");
-        let mut request = self.request(Method::GET, &repository, &path, Action::Pull, &digest.to_string())?;
+        let mut request = self.request(Method::GET, &repository, &path, TokenAction::Pull, &digest.to_string())?;
         let mut retries = Retries::new(&self.client.endpoint);
         // What is there from an earlier run may be of another source, or damaged.
         let mut inherited = sink.size() > 0;

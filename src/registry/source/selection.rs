@@ -15,9 +15,9 @@ use crate::model::fault::FaultKind;
 use crate::model::plan::{Blob, Role};
 use crate::model::policy::{SourceRefusal, SourceRules};
 use crate::model::reference::{OciReference, OciRepository};
-use crate::model::registries::{Contact, Mirror, Settings};
+use crate::model::registries::{ConnectionSettings, LayeredRegistries, Mirror};
 use crate::model::report::event::{Event, Observer};
-use crate::registry::artifact::{self, Artifact, Refusal};
+use crate::registry::artifact::{self, Artifact, ArtifactRefusal};
 use crate::registry::auth::credentials::{CredentialSources, Keyring};
 use crate::registry::error::{Error, line};
 use crate::registry::http::client::Client;
@@ -26,12 +26,12 @@ use crate::registry::http::timeouts::{FEW_RETRIES, RETRIES, Timeouts};
 use crate::registry::http::transport::{Proxies, Transport};
 use crate::registry::layout::Layout;
 
-use super::remote::Remote;
-use super::{Document, Sink, Source};
+use super::remote::RemoteSource;
+use super::{RegistryDocument, Sink, Source};
 
 /// Whether requests may leave this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum NetworkMode {
     Online,
     /// Only layouts, which are folders, are asked.
     Offline,
@@ -47,9 +47,9 @@ pub struct Network {
 
 /// Reads extensions from wherever they are.
 pub struct Registry {
-    settings: Settings,
+    settings: LayeredRegistries,
     rules: SourceRules,
-    reach: Reach,
+    reach: NetworkMode,
     transport: Arc<Transport>,
     keyring: Arc<Keyring>,
     observer: Arc<dyn Observer>,
@@ -80,7 +80,7 @@ type Listing = OnceCell<Arc<Vec<String>>>;
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum SourceAddress {
     Layout { folder: PathBuf, bare_tags: bool },
-    Remote { host: String, prefix: String, contact: Contact, retries: usize },
+    Remote { host: String, prefix: String, contact: ConnectionSettings, retries: usize },
 }
 
 /// What is asked for.
@@ -106,9 +106,9 @@ impl Lookup<'_> {
 
 impl Registry {
     pub fn new(
-        settings: Settings,
+        settings: LayeredRegistries,
         rules: SourceRules,
-        reach: Reach,
+        reach: NetworkMode,
         network: Network,
         observer: Arc<dyn Observer>,
     ) -> Self {
@@ -145,7 +145,7 @@ impl Registry {
             Artifact::Index { manifest } => {
                 let second = self.document(reference, manifest).await?;
                 let Artifact::Component { digest, size } = artifact::read(&second.bytes).map_err(refused)? else {
-                    return Err(refused(Refusal::Nested));
+                    return Err(refused(ArtifactRefusal::Nested));
                 };
                 let index = Blob { digest: provenance, role: Role::Index };
                 let named = Blob { digest: manifest, role: Role::Manifest };
@@ -156,7 +156,7 @@ impl Registry {
     }
 
     /// The manifest or index with a digest, from the first source that has it.
-    pub async fn document(&self, reference: &OciReference, digest: Digest) -> Result<Document, Error> {
+    pub async fn document(&self, reference: &OciReference, digest: Digest) -> Result<RegistryDocument, Error> {
         let lookup = Lookup::Digest(digest);
         self.first(reference.without_revision(), lookup, async |source| source.document(reference, digest).await).await
     }
@@ -302,7 +302,7 @@ impl Registry {
         lookup: Lookup<'_>,
     ) -> Result<Arc<dyn Source>, Error> {
         self.allows(&place, repository)?;
-        if let (Reach::Offline, SourceAddress::Remote { host, .. }) = (self.reach, &place) {
+        if let (NetworkMode::Offline, SourceAddress::Remote { host, .. }) = (self.reach, &place) {
             let what = lookup.names(repository);
             return Err(Error::Offline { host: host.clone(), what });
         }
@@ -310,7 +310,7 @@ impl Registry {
         let made = sources.entry(place.clone()).or_insert_with(|| match place {
             SourceAddress::Layout { folder, bare_tags } => Arc::new(Layout::new(&folder, bare_tags)) as Arc<dyn Source>,
             SourceAddress::Remote { host, prefix, contact, retries } => {
-                Arc::new(Remote::new(self.client(&host, contact, retries), &prefix))
+                Arc::new(RemoteSource::new(self.client(&host, contact, retries), &prefix))
             }
         });
         Ok(Arc::clone(made))
@@ -322,14 +322,14 @@ impl Registry {
 
     /// The client of a registry, for one of its repositories.
     pub(crate) fn client_for(&self, registry: &str, repository: &str, retries: usize) -> Result<Client, Error> {
-        if self.reach == Reach::Offline {
+        if self.reach == NetworkMode::Offline {
             let what = if repository.is_empty() { registry } else { repository };
             return Err(Error::Offline { host: registry.to_owned(), what: what.to_owned() });
         }
         Ok(self.client(registry, self.settings.contact(registry, repository, None), retries))
     }
 
-    fn client(&self, name: &str, contact: Contact, retries: usize) -> Client {
+    fn client(&self, name: &str, contact: ConnectionSettings, retries: usize) -> Client {
         if contact.insecure && !contact.plain_http {
             let message = format!("the certificate of {name} is not checked, because of `insecure`");
             self.warn_once(message.clone(), &message);

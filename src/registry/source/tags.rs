@@ -9,13 +9,13 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::model::bounds::MAX_MANIFEST;
-use crate::registry::auth::scope::Action;
+use crate::registry::auth::scope::TokenAction;
 use crate::registry::error::Error;
-use crate::registry::http::client::Request;
-use crate::registry::http::failure::Failure;
+use crate::registry::http::client::HttpRequest;
+use crate::registry::http::failure::RequestFailure;
 use crate::registry::http::retry::Retries;
 
-use super::remote::Remote;
+use super::remote::RemoteSource;
 
 /// How many tags are asked for at once. A registry may give fewer.
 const PAGE: usize = 1000;
@@ -28,18 +28,19 @@ const MOST_PAGES: usize = 1000;
 const MOST_BYTES: usize = 32 << 20;
 
 #[derive(Deserialize)]
-struct Page {
+struct TagPage {
     /// Some registries say `null` where there are none.
     #[serde(default)]
     tags: Option<Vec<String>>,
 }
 
-impl Remote {
+impl RemoteSource {
     /// All tags of a repository; `what` names them in messages.
     pub(crate) async fn list_tags(&self, repository: &str, what: &str) -> Result<Vec<String>, Error> {
         let (mut tags, mut bytes, mut seen) = (Vec::new(), 0, HashSet::new());
         let mut end = None;
-        let mut request = self.request(Method::GET, repository, &format!("tags/list?n={PAGE}"), Action::Pull, what)?;
+        let mut request =
+            self.request(Method::GET, repository, &format!("tags/list?n={PAGE}"), TokenAction::Pull, what)?;
         while seen.insert(request.url.clone()) && seen.len() <= MOST_PAGES && bytes <= MOST_BYTES {
             let page = self.page_or_retry(&request);
             let (page, next) = match end {
@@ -66,7 +67,7 @@ impl Remote {
         Err(self.unfit(&request, "its list of tags has no end".to_owned()))
     }
 
-    async fn page_or_retry(&self, request: &Request) -> Result<(Page, Option<Url>), Error> {
+    async fn page_or_retry(&self, request: &HttpRequest) -> Result<(TagPage, Option<Url>), Error> {
         let mut retries = Retries::new(&self.client.endpoint);
         loop {
             match self.page(request).await {
@@ -77,7 +78,7 @@ impl Remote {
     }
 
     /// One page, and where the next one is.
-    async fn page(&self, request: &Request) -> Result<(Page, Option<Url>), Failure> {
+    async fn page(&self, request: &HttpRequest) -> Result<(TagPage, Option<Url>), RequestFailure> {
         let body = self.client.answer(request).await?;
         let unfit = |why: &str| self.unfit(request, why.to_owned());
         let links: Result<Vec<String>, _> =
@@ -95,7 +96,7 @@ impl Remote {
         Ok((page, Some(next)))
     }
 
-    fn unfit(&self, request: &Request, message: String) -> Error {
+    fn unfit(&self, request: &HttpRequest, message: String) -> Error {
         Error::Status { host: self.client.endpoint.name.clone(), what: request.what.clone(), status: 200, message }
     }
 }

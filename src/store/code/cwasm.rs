@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use crate::model::authenticated_code::{Seal, SealedCode};
+use crate::model::authenticated_code::{AuthenticatedCode, Mac};
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
 use crate::store::error::Error;
@@ -22,7 +22,7 @@ use crate::store::write::{self, Durability};
 
 /// Writes code that this process has just compiled. It is on the disk when this returns: what is live needs it.
 pub fn write(paths: &StorePaths, key: &Key, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<(), Error> {
-    let tag = Seal::tag(hasher(key, engine, component, code.len() as u64), code);
+    let tag = Mac::tag(hasher(key, engine, component, code.len() as u64), code);
     let path = paths.code(engine, component);
     quarantine::make_way(paths, &path)?;
     write::replace(&path, &[code, tag.as_bytes()], Durability::Synced)
@@ -37,12 +37,12 @@ pub fn open(
     key: &Key,
     engine: &EngineKey,
     component: &Digest,
-) -> Result<Option<SealedCode>, Error> {
+) -> Result<Option<AuthenticatedCode>, Error> {
     let path = paths.code(engine, component);
     let Some((file, _)) = open_trusted(&path)? else { return Ok(None) };
     open_sealed(&file, key, engine, component)
         .map_err(Error::io("read", &path))?
-        .map(|(seal, length)| Some(SealedCode::new(file.into(), length, seal)))
+        .map(|(seal, length)| Some(AuthenticatedCode::new(file.into(), length, seal)))
         .ok_or_else(|| Error::Untrusted { path, why: "it is too short for a tag".to_owned() })
 }
 
@@ -64,7 +64,7 @@ pub fn prepare<'a>(paths: &StorePaths, engines: impl IntoIterator<Item = &'a Eng
 }
 
 /// Code that was just compiled, to be loaded once, in a file that is only in memory.
-pub fn in_memory(engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<SealedCode, Error> {
+pub fn in_memory(engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<AuthenticatedCode, Error> {
     let place = Path::new("compiled code in memory");
     let file =
         memfd_create("compiled code", MemfdFlags::CLOEXEC).map_err(|error| Error::io("create", place)(error.into()))?;
@@ -72,7 +72,7 @@ pub fn in_memory(engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<
 }
 
 /// The same in a file without a name on the disk of a folder, to see whether code runs from there.
-pub fn trial(folder: &Path, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<SealedCode, Error> {
+pub fn trial(folder: &Path, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<AuthenticatedCode, Error> {
     once(write::unnamed(folder)?, folder, engine, component, code)
 }
 
@@ -82,12 +82,12 @@ fn once(
     engine: &EngineKey,
     component: &Digest,
     code: &[u8],
-) -> Result<SealedCode, Error> {
+) -> Result<AuthenticatedCode, Error> {
     let key = key::random(place)?;
     file.write_all(code).map_err(Error::io("write", place))?;
     let hasher = hasher(&key, engine, component, code.len() as u64);
-    let tag = Seal::tag(hasher.clone(), code);
-    Ok(SealedCode::new(file.into(), code.len(), Seal::new(hasher, tag.into())))
+    let tag = Mac::tag(hasher.clone(), code);
+    Ok(AuthenticatedCode::new(file.into(), code.len(), Mac::new(hasher, tag.into())))
 }
 
 /// How large the code file is, in bytes, without looking into it; none if there is none.
@@ -114,11 +114,11 @@ fn open_sealed(
     key: &Key,
     engine: &EngineKey,
     component: &Digest,
-) -> std::io::Result<Option<(Seal, usize)>> {
-    let Some(length) = file.metadata()?.len().checked_sub(Seal::TAG as u64) else { return Ok(None) };
-    let mut tag = [0; Seal::TAG];
+) -> std::io::Result<Option<(Mac, usize)>> {
+    let Some(length) = file.metadata()?.len().checked_sub(Mac::TAG as u64) else { return Ok(None) };
+    let mut tag = [0; Mac::TAG];
     file.read_exact_at(&mut tag, length)?;
-    let seal = Seal::new(hasher(key, engine, component, length), tag);
+    let seal = Mac::new(hasher(key, engine, component, length), tag);
     Ok(Some((seal, usize::try_from(length).unwrap_or(usize::MAX))))
 }
 

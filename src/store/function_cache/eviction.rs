@@ -11,7 +11,7 @@ use crate::store::paths::StorePaths;
 use crate::store::write;
 
 /// A pack in its folder.
-pub(crate) struct Found {
+pub(crate) struct PackFile {
     pub path: PathBuf,
     pub size: u64,
     /// When something of it was last used.
@@ -22,7 +22,7 @@ pub(crate) struct Found {
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read.
-pub(crate) fn list(folder: &Path) -> Result<Vec<Found>, Error> {
+pub(crate) fn list(folder: &Path) -> Result<Vec<PackFile>, Error> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(Error::io("read the folder", folder))?.flatten() {
         let path = entry.path();
@@ -30,7 +30,7 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<Found>, Error> {
             && let Ok(metadata) = entry.metadata()
         {
             let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            found.push(Found { path, size: metadata.len(), used });
+            found.push(PackFile { path, size: metadata.len(), used });
         }
     }
     Ok(found)
@@ -51,11 +51,11 @@ pub(crate) fn trim(paths: &StorePaths, bound: u64) -> Result<(), Error> {
 /// The packs in these folders that were not used for the longest time, without which all have at most `bound` bytes; each
 /// with its own bytes.
 pub(crate) fn surplus(folders: &[PathBuf], bound: u64) -> Vec<(PathBuf, u64)> {
-    let mut found: Vec<Found> = folders.iter().flat_map(|folder| list(folder).unwrap_or_default()).collect();
+    let mut found: Vec<PackFile> = folders.iter().flat_map(|folder| list(folder).unwrap_or_default()).collect();
     found.sort_by_key(|pack| std::cmp::Reverse(pack.used));
     let mut total = 0;
     let mut surplus = Vec::new();
-    for Found { path, size, .. } in found {
+    for PackFile { path, size, .. } in found {
         if total + size > bound {
             surplus.push((path, size));
         } else {

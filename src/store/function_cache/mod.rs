@@ -18,15 +18,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
-use crate::model::function_cache::{FunctionCounts, Functions};
+use crate::model::function_cache::{CompiledFunctions, FunctionCounts};
 
 use super::error::Error;
 use super::key::Key;
 use super::paths::StorePaths;
 use super::write::{self, Durability};
-use eviction::{Found, list, trim};
-use open_packs::{Fresh, Unfiled};
-use pack::{Entry, Index, Name, Pack, Tags};
+use eviction::{PackFile, list, trim};
+use open_packs::{OpenPack, OpenPacks};
+use pack::{Entry, FunctionKey, Index, Pack, PackTags};
 
 /// How many packs are open at a time; those that were used last.
 const MAX_PACKS: usize = 64;
@@ -48,13 +48,13 @@ pub struct FunctionCache {
     folder: PathBuf,
     /// How many bytes the caches of all engines may have.
     bound: u64,
-    tags: Tags,
+    tags: PackTags,
     /// What was there when it was opened.
-    packs: Vec<Filed>,
-    index: RwLock<HashMap<Name, Place>>,
+    packs: Vec<SealedPack>,
+    index: RwLock<HashMap<FunctionKey, FunctionLocation>>,
     /// The components that were compiled with what is in the packs.
     known: HashSet<Digest>,
-    unfiled: Mutex<Unfiled>,
+    unfiled: Mutex<OpenPacks>,
     /// Whether some functions found no room.
     is_short: AtomicBool,
 }
@@ -67,7 +67,7 @@ pub struct Compilation {
     found: AtomicU64,
     missing: AtomicU64,
     /// What was asked for, each once, and whether it was there.
-    asked: Mutex<HashMap<Name, bool>>,
+    asked: Mutex<HashMap<FunctionKey, bool>>,
     made: Mutex<Vec<(Arc<Pack>, Entry)>>,
     /// How many bytes were put.
     size: AtomicU64,
@@ -75,7 +75,7 @@ pub struct Compilation {
 
 /// A pack that has its name.
 #[derive(Debug)]
-struct Filed {
+struct SealedPack {
     path: PathBuf,
     size: u64,
     pack: Arc<Pack>,
@@ -83,7 +83,7 @@ struct Filed {
 
 /// Where a function is.
 #[derive(Debug, Clone)]
-struct Place {
+struct FunctionLocation {
     pack: Arc<Pack>,
     offset: u64,
     length: u32,
@@ -99,11 +99,11 @@ impl FunctionCache {
         let folder = paths.functions_of(engine);
         write::create_folder(&folder)?;
         write::sweep(&folder)?;
-        let tags = Tags::new(key, engine);
+        let tags = PackTags::new(key, engine);
         let mut found = list(&folder)?;
         found.sort_by_key(|pack| std::cmp::Reverse(pack.used));
         let (mut packs, mut index, mut known) = (Vec::new(), HashMap::new(), HashSet::new());
-        for Found { path, .. } in found.into_iter().take(MAX_PACKS) {
+        for PackFile { path, .. } in found.into_iter().take(MAX_PACKS) {
             let (pack, Index { entries, components }, size) = match Pack::open(&path, &tags) {
                 Ok(Some(opened)) => opened,
                 Ok(None) => {
@@ -119,10 +119,10 @@ impl FunctionCache {
             let pack = Arc::new(pack);
             index.reserve(entries.len());
             for Entry { name, offset, length } in entries {
-                index.insert(name, Place { pack: Arc::clone(&pack), offset, length });
+                index.insert(name, FunctionLocation { pack: Arc::clone(&pack), offset, length });
             }
             known.extend(components);
-            packs.push(Filed { path, size, pack });
+            packs.push(SealedPack { path, size, pack });
         }
         let (index, unfiled, paths) = (RwLock::new(index), Mutex::default(), paths.clone());
         let is_short = AtomicBool::new(false);
@@ -141,7 +141,7 @@ impl FunctionCache {
     /// # Errors
     /// [`Error::Io`] why that could not be done, or why nothing was kept. Nothing but time is lost.
     pub fn close(&self) -> Result<(), Error> {
-        for Filed { path, pack, .. } in self.packs.iter().filter(|filed| filed.pack.was_used()) {
+        for SealedPack { path, pack, .. } in self.packs.iter().filter(|filed| filed.pack.was_used()) {
             write::mark_used(pack.file(), path)?;
         }
         let damaged = || self.packs.iter().filter(|filed| filed.pack.is_damaged());
@@ -158,14 +158,14 @@ impl FunctionCache {
     }
 
     /// Files the packs under way; the last of them together with old packs that are not larger.
-    fn file_all(&self, mut packs: Vec<Fresh>) -> Result<(), Error> {
+    fn file_all(&self, mut packs: Vec<OpenPack>) -> Result<(), Error> {
         let taken_in = packs.last_mut().map_or(Ok(Vec::new()), |last| self.take_in(last))?;
         packs.into_iter().try_for_each(|fresh| self.file(fresh))?;
         taken_in.into_iter().try_for_each(write::remove)
     }
 
     /// Copies what is whole of a damaged pack.
-    fn salvage(&self, old: &Filed, unfiled: &mut Unfiled) {
+    fn salvage(&self, old: &SealedPack, unfiled: &mut OpenPacks) {
         let Ok(Some((_, Index { entries, components }, _))) = Pack::open(&old.path, &self.tags) else { return };
         let mut made = Vec::new();
         for entry in entries {
@@ -192,11 +192,11 @@ impl FunctionCache {
 
     /// Copies the functions of old packs that are not much larger than the new one, so that packs grow fewer and larger. What
     /// is copied counts as used.
-    fn take_in(&self, fresh: &mut Fresh) -> Result<Vec<&Path>, Error> {
+    fn take_in(&self, fresh: &mut OpenPack) -> Result<Vec<&Path>, Error> {
         let mut taken = Vec::new();
-        let mut smaller: Vec<&Filed> = self.packs.iter().filter(|filed| !filed.pack.is_damaged()).collect();
+        let mut smaller: Vec<&SealedPack> = self.packs.iter().filter(|filed| !filed.pack.is_damaged()).collect();
         smaller.sort_by_key(|filed| filed.size);
-        let mut names: HashSet<Name> = fresh.kept.iter().map(|entry| entry.name).collect();
+        let mut names: HashSet<FunctionKey> = fresh.kept.iter().map(|entry| entry.name).collect();
         for old in smaller {
             if old.size > 2 * fresh.size || old.size + fresh.size > self.bound / PARTS {
                 break;
@@ -217,23 +217,23 @@ impl FunctionCache {
     }
 
     /// Writes the index of a new pack and gives it its name.
-    fn file(&self, fresh: Fresh) -> Result<(), Error> {
-        let Fresh { pack, unfinished, size, kept, components, .. } = fresh;
+    fn file(&self, fresh: OpenPack) -> Result<(), Error> {
+        let OpenPack { pack, unfinished, size, kept, components, .. } = fresh;
         let index = Index { entries: kept, components: components.into_iter().collect() };
         let finished = pack.finish(&self.tags, &index, size);
         let name = finished.map_err(Error::io("write", unfinished.path()))?;
         unfinished.finish(&self.folder.join(name), Durability::Disposable)
     }
 
-    fn get(&self, name: &Name) -> Option<Vec<u8>> {
+    fn get(&self, name: &FunctionKey) -> Option<Vec<u8>> {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        let Place { pack, offset, length } = index.get(name)?.clone();
+        let FunctionLocation { pack, offset, length } = index.get(name)?.clone();
         drop(index);
         pack.read(&self.tags, &Entry { name: *name, offset, length })
     }
 
     /// Appends a function of a component to a pack under way; none if that failed once.
-    fn put(&self, component: Digest, name: Name, function: &[u8]) -> Option<(Arc<Pack>, Entry)> {
+    fn put(&self, component: Digest, name: FunctionKey, function: &[u8]) -> Option<(Arc<Pack>, Entry)> {
         let length = u32::try_from(function.len()).ok()?;
         let room = Pack::room(length);
         let (pack, offset) = self.unfiled().reserve(&self.folder, room, self.full(), Some(component))?;
@@ -244,12 +244,12 @@ impl FunctionCache {
         }
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         if index.len() < MAX_FUNCTIONS {
-            index.insert(name, Place { pack: Arc::clone(&pack), offset, length });
+            index.insert(name, FunctionLocation { pack: Arc::clone(&pack), offset, length });
         }
         Some((pack, entry))
     }
 
-    fn unfiled(&self) -> MutexGuard<'_, Unfiled> {
+    fn unfiled(&self) -> MutexGuard<'_, OpenPacks> {
         self.unfiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -297,9 +297,9 @@ impl Drop for Compilation {
     }
 }
 
-impl Functions for Compilation {
+impl CompiledFunctions for Compilation {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let name: Name = blake3::hash(key).into();
+        let name: FunctionKey = blake3::hash(key).into();
         let function = self.cache.get(&name);
         let count = if function.is_some() { &self.found } else { &self.missing };
         count.fetch_add(1, Relaxed);

@@ -19,15 +19,15 @@ const LOOK: u64 = 4 << 20;
 
 /// The packs under way; functions go into the last.
 #[derive(Debug, Default)]
-pub(crate) struct Unfiled {
-    packs: Vec<Fresh>,
+pub(crate) struct OpenPacks {
+    packs: Vec<OpenPack>,
     /// Why nothing is kept any more.
     pub fault: Option<Error>,
 }
 
 /// A pack under way.
 #[derive(Debug)]
-pub(crate) struct Fresh {
+pub(crate) struct OpenPack {
     pub pack: Arc<Pack>,
     pub unfinished: Unfinished,
     /// How many bytes have a place in it.
@@ -40,7 +40,7 @@ pub(crate) struct Fresh {
     writers: BTreeSet<Digest>,
 }
 
-impl Unfiled {
+impl OpenPacks {
     /// A place for so many bytes, in a pack that has less than `full`, which is not given away before the writer ends. None
     /// once a disk is full or fails.
     pub fn reserve(
@@ -71,7 +71,7 @@ impl Unfiled {
         // What is taken out goes back: nothing can fail with it.
         let mut fresh = match self.packs.pop_if(|fresh| fresh.size < full) {
             Some(fresh) => fresh,
-            None => Fresh::begin(folder)?,
+            None => OpenPack::begin(folder)?,
         };
         let offset = fresh.size;
         fresh.size += bytes;
@@ -94,7 +94,7 @@ impl Unfiled {
 
     /// A component has ended: gives the packs of at least `full` bytes that nobody writes any more, if something of them is
     /// kept.
-    pub fn end(&mut self, component: Digest, full: u64) -> Vec<Fresh> {
+    pub fn end(&mut self, component: Digest, full: u64) -> Vec<OpenPack> {
         for fresh in &mut self.packs {
             fresh.writers.remove(&component);
         }
@@ -103,12 +103,12 @@ impl Unfiled {
     }
 
     /// All packs that something is kept of, for the end of the run.
-    pub fn take(&mut self) -> Vec<Fresh> {
+    pub fn take(&mut self) -> Vec<OpenPack> {
         self.packs.drain(..).filter(|fresh| !fresh.kept.is_empty()).collect()
     }
 }
 
-impl Fresh {
+impl OpenPack {
     fn begin(folder: &Path) -> Result<Self, Error> {
         let unfinished = write::begin(folder)?;
         let pack = Arc::new(Pack::new(unfinished.open()?));

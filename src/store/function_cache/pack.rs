@@ -33,12 +33,12 @@ const ENTRY: usize = NAME + 8 + 4;
 const FOOTER: u64 = 8 + 8 + TAG as u64 + 8;
 
 /// What a function is found by.
-pub(crate) type Name = [u8; NAME];
+pub(crate) type FunctionKey = [u8; NAME];
 
 /// Where a function is in its pack.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
-    pub name: Name,
+    pub name: FunctionKey,
     pub offset: u64,
     /// In bytes, without the tag.
     pub length: u32,
@@ -46,7 +46,7 @@ pub(crate) struct Entry {
 
 /// What makes tags.
 #[derive(Debug)]
-pub(crate) struct Tags(blake3::Hasher);
+pub(crate) struct PackTags(blake3::Hasher);
 
 /// An open pack, also one under way.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Pack {
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be opened.
-    pub fn open(path: &Path, tags: &Tags) -> Result<Option<(Self, Index, u64)>, Error> {
+    pub fn open(path: &Path, tags: &PackTags) -> Result<Option<(Self, Index, u64)>, Error> {
         match open_trusted(path) {
             Ok(opened) => Ok(opened.and_then(|(file, metadata)| Self::believe(file, metadata.size(), tags))),
             Err(Error::Untrusted { .. }) => Ok(None),
@@ -81,7 +81,7 @@ impl Pack {
         }
     }
 
-    fn believe(file: File, size: u64, tags: &Tags) -> Option<(Self, Index, u64)> {
+    fn believe(file: File, size: u64, tags: &PackTags) -> Option<(Self, Index, u64)> {
         let mut footer = [0; FOOTER as usize];
         let end = size.checked_sub(FOOTER)?;
         file.read_exact_at(&mut footer, end).ok()?;
@@ -110,7 +110,7 @@ impl Pack {
     }
 
     /// A function, if it is whole.
-    pub fn read(&self, tags: &Tags, entry: &Entry) -> Option<Vec<u8>> {
+    pub fn read(&self, tags: &PackTags, entry: &Entry) -> Option<Vec<u8>> {
         let mut bytes = vec![0; entry.length as usize + TAG];
         let read = self.file.read_exact_at(&mut bytes, entry.offset);
         let tag = bytes.split_off(entry.length as usize);
@@ -121,7 +121,7 @@ impl Pack {
     }
 
     /// Writes a function to where there is room for it.
-    pub fn write(&self, tags: &Tags, entry: &Entry, function: &[u8]) -> io::Result<()> {
+    pub fn write(&self, tags: &PackTags, entry: &Entry, function: &[u8]) -> io::Result<()> {
         let bytes = [function, tags.of_function(&entry.name, function).as_bytes()].concat();
         self.file.write_all_at(&bytes, entry.offset)
     }
@@ -140,7 +140,7 @@ impl Pack {
     }
 
     /// Writes the index behind functions of `size` bytes, and says how the pack is called.
-    pub fn finish(&self, tags: &Tags, index: &Index, size: u64) -> io::Result<String> {
+    pub fn finish(&self, tags: &PackTags, index: &Index, size: u64) -> io::Result<String> {
         let mut tail = Vec::with_capacity(index.entries.len() * ENTRY);
         for entry in &index.entries {
             tail.extend_from_slice(&entry.name);
@@ -158,7 +158,7 @@ impl Pack {
     }
 
     /// Whether every function of it is whole.
-    pub fn is_whole(&self, tags: &Tags, index: &Index) -> bool {
+    pub fn is_whole(&self, tags: &PackTags, index: &Index) -> bool {
         index.entries.iter().all(|entry| self.read(tags, entry).is_some())
     }
 
@@ -187,14 +187,14 @@ impl Entry {
     }
 }
 
-impl Tags {
+impl PackTags {
     pub fn new(key: &Key, engine: &EngineKey) -> Self {
         let mut hasher = blake3::Hasher::new_keyed(&blake3::derive_key(CONTEXT, &key.0));
         hasher.update(engine.as_str().as_bytes());
         Self(hasher)
     }
 
-    fn of_function(&self, name: &Name, function: &[u8]) -> blake3::Hash {
+    fn of_function(&self, name: &FunctionKey, function: &[u8]) -> blake3::Hash {
         self.0.clone().update(b"function").update(name).update(function).finalize()
     }
 

@@ -14,7 +14,7 @@ use crate::store::blobs::hash;
 use crate::store::code::cwasm;
 use crate::store::code::sizes::engine_folders;
 use crate::store::error::{Error, is_damage, unread};
-use crate::store::function_cache::pack::{Pack, Tags};
+use crate::store::function_cache::pack::{Pack, PackTags};
 use crate::store::key::{self, Key};
 use crate::store::paths::StorePaths;
 use crate::store::trusted_files::{distrust, entries, open_any, open_trusted};
@@ -50,7 +50,7 @@ impl StoredKind {
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wrong {
+pub enum StoredFault {
     /// It is what its name says, but others could change it.
     Exposed(String),
     /// It is not.
@@ -82,14 +82,14 @@ pub fn files(paths: &StorePaths) -> Result<Vec<Stored>, Error> {
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be looked at just now.
-pub fn file(stored: &Stored, key: Option<&Key>) -> Result<Option<Wrong>, Error> {
+pub fn file(stored: &Stored, key: Option<&Key>) -> Result<Option<StoredFault>, Error> {
     match look(stored, key) {
-        Err(Error::Io { source, .. }) if is_damage(&source) => Ok(Some(Wrong::Damaged(unread(&source)))),
+        Err(Error::Io { source, .. }) if is_damage(&source) => Ok(Some(StoredFault::Damaged(unread(&source)))),
         looked => looked,
     }
 }
 
-fn look(stored: &Stored, key: Option<&Key>) -> Result<Option<Wrong>, Error> {
+fn look(stored: &Stored, key: Option<&Key>) -> Result<Option<StoredFault>, Error> {
     let path = &stored.path;
     let exposed = match path.symlink_metadata() {
         Ok(metadata) => exposed(&metadata),
@@ -97,7 +97,7 @@ fn look(stored: &Stored, key: Option<&Key>) -> Result<Option<Wrong>, Error> {
         Err(error) => return Err(Error::io("look at", path)(error)),
     };
     if let Some(Exposure::NotOurs(why)) = exposed {
-        return Ok(Some(Wrong::Damaged(why)));
+        return Ok(Some(StoredFault::Damaged(why)));
     }
     let mut file = open_any(path).map_err(Error::io("open", path))?;
     let damage = match &stored.kind {
@@ -112,15 +112,15 @@ fn look(stored: &Stored, key: Option<&Key>) -> Result<Option<Wrong>, Error> {
             (!whole).then(|| "its tag does not match its bytes".to_owned())
         }
         StoredKind::Functions(engine) => {
-            let Some(tags) = key.map(|key| Tags::new(key, engine)) else { return Ok(None) };
+            let Some(tags) = key.map(|key| PackTags::new(key, engine)) else { return Ok(None) };
             let opened = Pack::open(path, &tags)?;
             let whole = opened.is_some_and(|(pack, index, _)| pack.is_whole(&tags, &index));
             (!whole).then(|| "its tags do not match its bytes".to_owned())
         }
     };
     Ok(match (damage, exposed) {
-        (Some(damage), _) => Some(Wrong::Damaged(damage)),
-        (None, Some(Exposure::Open(why))) => Some(Wrong::Exposed(why)),
+        (Some(damage), _) => Some(StoredFault::Damaged(damage)),
+        (None, Some(Exposure::Open(why))) => Some(StoredFault::Exposed(why)),
         (None, _) => None,
     })
 }

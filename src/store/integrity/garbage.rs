@@ -21,7 +21,7 @@ const PARTIAL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What is needed. Where a set is not given, all of it is.
 #[derive(Debug)]
-pub struct Needed<'a> {
+pub struct NeededFiles<'a> {
     pub blobs: Option<&'a BTreeSet<Digest>>,
     pub components: Option<&'a BTreeSet<Digest>>,
     pub engines: &'a EngineKeys,
@@ -32,12 +32,12 @@ pub struct Needed<'a> {
 /// Files that nothing needs.
 #[derive(Debug, Default)]
 pub struct Garbage {
-    pub blobs: Files,
+    pub blobs: GarbageFiles,
     /// Beginnings of downloads that nobody went on with.
-    pub partial: Files,
+    pub partial: GarbageFiles,
     /// Compiled code, and that of other engines.
-    pub code: Files,
-    pub functions: Files,
+    pub code: GarbageFiles,
+    pub functions: GarbageFiles,
     /// What else goes with it, and counts for nothing: stamps, and folders of other engines.
     stamps: Vec<PathBuf>,
     folders: Vec<PathBuf>,
@@ -45,7 +45,7 @@ pub struct Garbage {
 
 /// Some files.
 #[derive(Debug, Default)]
-pub struct Files {
+pub struct GarbageFiles {
     paths: Vec<PathBuf>,
     pub size: CacheSize,
 }
@@ -54,7 +54,7 @@ pub struct Files {
 ///
 /// # Errors
 /// [`Error::Io`] if a folder cannot be read.
-pub fn find(paths: &StorePaths, needed: &Needed<'_>, now: SystemTime) -> Result<Garbage, Error> {
+pub fn find(paths: &StorePaths, needed: &NeededFiles<'_>, now: SystemTime) -> Result<Garbage, Error> {
     let mut garbage = Garbage::default();
     // Where others keep the cache, by a link, it is not emptied for them.
     let (has_code, has_packs) = (!paths.codes().is_symlink(), !paths.functions().is_symlink());
@@ -96,7 +96,7 @@ pub fn find(paths: &StorePaths, needed: &Needed<'_>, now: SystemTime) -> Result<
     Ok(garbage)
 }
 
-impl Needed<'_> {
+impl NeededFiles<'_> {
     fn has_code(&self, engine: &EngineKey, component: &Digest) -> bool {
         self.engines.own(engine.as_str()) && self.components.is_none_or(|components| components.contains(component))
     }
@@ -123,7 +123,7 @@ impl Garbage {
     }
 }
 
-impl Files {
+impl GarbageFiles {
     fn take(&mut self, stored: Stored) {
         self.add(stored.path, stored.size);
     }

@@ -7,18 +7,18 @@ use std::path::Path;
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
-use crate::model::plan::inventory::{Held, Inventory};
+use crate::model::plan::inventory::{HeldState, Inventory};
 use crate::store::blobs::hash;
 use crate::store::code::cwasm;
 use crate::store::error::{Error, is_damage, unread};
 use crate::store::key::{self, Key};
-use crate::store::memo::verified_files::Verified;
+use crate::store::memo::verified_files::VerifiedFiles;
 use crate::store::paths::StorePaths;
 use crate::store::trusted_files::{distrust, open_trusted};
 
 /// What a plan needs to know about.
 #[derive(Debug, Default)]
-pub struct Wanted {
+pub struct ScanRequest {
     pub blobs: BTreeSet<Digest>,
     pub code: BTreeSet<(Digest, EngineKey)>,
     pub engines: EngineKeys,
@@ -26,7 +26,7 @@ pub struct Wanted {
 
 /// Whether what was checked may be noted in the cache, to make the next look cheaper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Notes {
+pub enum CacheUpdates {
     Write,
     Leave,
 }
@@ -35,9 +35,9 @@ pub enum Notes {
 ///
 /// # Errors
 /// [`Error::Io`] if something is there and cannot be read.
-pub fn scan(paths: &StorePaths, wanted: Wanted, notes: Notes) -> Result<Inventory, Error> {
+pub fn scan(paths: &StorePaths, wanted: ScanRequest, notes: CacheUpdates) -> Result<Inventory, Error> {
     let mut inventory = Inventory::default();
-    let mut verified = Verified::read(paths);
+    let mut verified = VerifiedFiles::read(paths);
     for digest in &wanted.blobs {
         if let Some(held) = or_damaged(look_at_blob(&paths.blob(digest), *digest, &mut verified))? {
             inventory.blobs.insert(*digest, held);
@@ -53,7 +53,7 @@ pub fn scan(paths: &StorePaths, wanted: Wanted, notes: Notes) -> Result<Inventor
             }
         }
     }
-    if notes == Notes::Write {
+    if notes == CacheUpdates::Write {
         verified.write(paths);
     }
     inventory.engines = wanted.engines;
@@ -61,30 +61,30 @@ pub fn scan(paths: &StorePaths, wanted: Wanted, notes: Notes) -> Result<Inventor
 }
 
 /// What cannot be read is as good as damaged, if that is the file's fault.
-fn or_damaged(looked: Result<Option<Held>, Error>) -> Result<Option<Held>, Error> {
+fn or_damaged(looked: Result<Option<HeldState>, Error>) -> Result<Option<HeldState>, Error> {
     match looked {
-        Err(Error::Io { source, .. }) if is_damage(&source) => Ok(Some(Held::Damaged(unread(&source)))),
+        Err(Error::Io { source, .. }) if is_damage(&source) => Ok(Some(HeldState::Damaged(unread(&source)))),
         looked => looked,
     }
 }
 
-fn look_at_blob(path: &Path, digest: Digest, verified: &mut Verified) -> Result<Option<Held>, Error> {
+fn look_at_blob(path: &Path, digest: Digest, verified: &mut VerifiedFiles) -> Result<Option<HeldState>, Error> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(None) };
     if distrust(&metadata).is_none() && verified.holds(path, "", &metadata) {
-        return Ok(Some(Held::Good));
+        return Ok(Some(HeldState::Good));
     }
     let (mut file, metadata) = match open_trusted(path) {
         Ok(Some(opened)) => opened,
         Ok(None) => return Ok(None),
-        Err(Error::Untrusted { why, .. }) => return Ok(Some(Held::Damaged(why))),
+        Err(Error::Untrusted { why, .. }) => return Ok(Some(HeldState::Damaged(why))),
         Err(error) => return Err(error),
     };
     let (found, _, _) = hash(&mut file).map_err(Error::io("read", path))?;
     if found == digest {
         verified.note(path, "", &metadata);
-        Ok(Some(Held::Good))
+        Ok(Some(HeldState::Good))
     } else {
-        Ok(Some(Held::Damaged(format!("its bytes have the digest {}", found.short()))))
+        Ok(Some(HeldState::Damaged(format!("its bytes have the digest {}", found.short()))))
     }
 }
 
@@ -93,28 +93,28 @@ fn look_at_code(
     key: Option<&Key>,
     engine: &EngineKey,
     component: &Digest,
-    verified: &mut Verified,
-) -> Result<Option<Held>, Error> {
+    verified: &mut VerifiedFiles,
+) -> Result<Option<HeldState>, Error> {
     let path = paths.code(engine, component);
     let Ok(metadata) = fs::symlink_metadata(&path) else { return Ok(None) };
     let Some(key) = key else {
-        return Ok(Some(Held::Damaged("the key of this machine is missing or not private".to_owned())));
+        return Ok(Some(HeldState::Damaged("the key of this machine is missing or not private".to_owned())));
     };
     let fingerprint = format!("{} ", blake3::keyed_hash(&key.0, b"verified").to_hex());
     if distrust(&metadata).is_none() && verified.holds(&path, &fingerprint, &metadata) {
-        return Ok(Some(Held::Good));
+        return Ok(Some(HeldState::Good));
     }
     let (file, metadata) = match open_trusted(&path) {
         Ok(Some(opened)) => opened,
         Ok(None) => return Ok(None),
-        Err(Error::Untrusted { why, .. }) => return Ok(Some(Held::Damaged(why))),
+        Err(Error::Untrusted { why, .. }) => return Ok(Some(HeldState::Damaged(why))),
         Err(error) => return Err(error),
     };
     if cwasm::is_whole(file, key, engine, component).map_err(Error::io("read", &path))? {
         verified.note(&path, &fingerprint, &metadata);
-        Ok(Some(Held::Good))
+        Ok(Some(HeldState::Good))
     } else {
-        Ok(Some(Held::Damaged("its tag does not match its bytes".to_owned())))
+        Ok(Some(HeldState::Damaged("its tag does not match its bytes".to_owned())))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::store::{generations, write};
 
 /// What is wrong with a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wrong {
+pub enum PermissionProblem {
     /// Something else has its name.
     NoFolder,
     /// It, or the link that leads to it, belongs to this other user.
@@ -34,9 +34,9 @@ pub fn mend(paths: &StorePaths) -> Result<Vec<PathBuf>, Error> {
     for (path, wrong) in wrong(paths) {
         match wrong {
             // Whoever needs it says so.
-            Wrong::NoFolder => {}
-            Wrong::Foreign(owner) => return Err(Error::Foreign { path, owner, user: user() }),
-            Wrong::Open(_) | Wrong::Closed(_) => {
+            PermissionProblem::NoFolder => {}
+            PermissionProblem::Foreign(owner) => return Err(Error::Foreign { path, owner, user: user() }),
+            PermissionProblem::Open(_) | PermissionProblem::Closed(_) => {
                 write::make_private(&path)?;
                 mended.push(path);
             }
@@ -47,7 +47,7 @@ pub fn mend(paths: &StorePaths) -> Result<Vec<PathBuf>, Error> {
 
 /// The folders of a store with which something is wrong. A link to a folder is as good as the folder, if this user made it.
 /// What is in a folder that cannot be read is not seen.
-pub fn wrong(paths: &StorePaths) -> Vec<(PathBuf, Wrong)> {
+pub fn wrong(paths: &StorePaths) -> Vec<(PathBuf, PermissionProblem)> {
     let mut folders = vec![paths.blobs(), paths.staging(), paths.quarantine(), paths.profiles()];
     folders.extend([paths.codes(), paths.functions(), paths.stamps(), paths.logs()]);
     for profile in generations::profiles(paths).unwrap_or_default() {
@@ -65,27 +65,29 @@ pub fn wrong(paths: &StorePaths) -> Vec<(PathBuf, Wrong)> {
     let wrong = all.into_iter().filter_map(|folder| {
         let own = folder.symlink_metadata().ok()?;
         let wrong = match fs::metadata(&folder) {
-            Ok(target) => one(&own).or_else(|| one(&target)).or((!target.is_dir()).then_some(Wrong::NoFolder))?,
-            Err(_) => Wrong::NoFolder,
+            Ok(target) => {
+                one(&own).or_else(|| one(&target)).or((!target.is_dir()).then_some(PermissionProblem::NoFolder))?
+            }
+            Err(_) => PermissionProblem::NoFolder,
         };
         Some((folder, wrong))
     });
     wrong.collect()
 }
 
-fn one(metadata: &Metadata) -> Option<Wrong> {
+fn one(metadata: &Metadata) -> Option<PermissionProblem> {
     if metadata.uid() != user() {
-        Some(Wrong::Foreign(metadata.uid()))
+        Some(PermissionProblem::Foreign(metadata.uid()))
     } else if metadata.is_dir() && metadata.mode() & 0o022 != 0 {
-        Some(Wrong::Open(metadata.mode() & 0o7777))
+        Some(PermissionProblem::Open(metadata.mode() & 0o7777))
     } else if metadata.is_dir() && metadata.mode() & 0o700 == 0 {
-        Some(Wrong::Closed(metadata.mode() & 0o7777))
+        Some(PermissionProblem::Closed(metadata.mode() & 0o7777))
     } else {
         None
     }
 }
 
-impl std::fmt::Display for Wrong {
+impl std::fmt::Display for PermissionProblem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NoFolder => f.write_str("it is no folder"),

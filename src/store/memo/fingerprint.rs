@@ -12,9 +12,9 @@ use rustix::fs::Stat;
 
 /// Device, inode, size, mode, owner, and the times of the last change of contents and of anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Look([u64; 9]);
+pub(crate) struct Fingerprint([u64; 9]);
 
-impl Look {
+impl Fingerprint {
     /// As numbers of 8 bytes, little-endian.
     pub fn bytes(&self) -> [u8; 72] {
         let mut bytes = [0; 72];
@@ -33,7 +33,7 @@ impl Look {
     }
 }
 
-impl From<&Stat> for Look {
+impl From<&Stat> for Fingerprint {
     fn from(stat: &Stat) -> Self {
         Self([
             stat.st_dev,
@@ -49,7 +49,7 @@ impl From<&Stat> for Look {
     }
 }
 
-impl From<&Metadata> for Look {
+impl From<&Metadata> for Fingerprint {
     fn from(metadata: &Metadata) -> Self {
         Self([
             metadata.dev(),
@@ -65,7 +65,7 @@ impl From<&Metadata> for Look {
     }
 }
 
-impl std::fmt::Display for Look {
+impl std::fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let words: Vec<String> = self.0.iter().map(u64::to_string).collect();
         f.write_str(&words.join(" "))
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn times_that_a_clock_never_showed_are_times_too() {
-        let changed = |seconds: i64| Look([0, 0, 0, 0, 0, 0, 0, seconds as u64, 5]).changed();
+        let changed = |seconds: i64| Fingerprint([0, 0, 0, 0, 0, 0, 0, seconds as u64, 5]).changed();
         assert_eq!(changed(-1), UNIX_EPOCH + Duration::from_nanos(5));
         assert_eq!(changed(7), UNIX_EPOCH + Duration::new(7, 5));
     }

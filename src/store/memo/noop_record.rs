@@ -26,14 +26,14 @@ use crate::store::paths::StorePaths;
 use crate::store::trusted_files::open_trusted;
 use crate::store::write::{self, Durability};
 
-use super::fingerprint::Look;
+use super::fingerprint::Fingerprint;
 
 /// How much older than the start of the command each file's last change must be. File systems count in up to two seconds.
 const LEFT_ALONE: Duration = Duration::from_millis(2_100);
 
 /// What a command with nothing to do has looked at.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Seen {
+pub struct NoopRecord {
     /// The hash of all that was read: files, options, versions.
     pub inputs: String,
     /// Other files, links followed.
@@ -52,7 +52,7 @@ pub struct Seen {
 #[derive(Serialize, Deserialize)]
 struct Header {
     version: u32,
-    seen: Seen,
+    seen: NoopRecord,
     /// How many digests of each kind follow.
     counts: [usize; 3],
     looks: String,
@@ -78,7 +78,7 @@ pub fn check(paths: &StorePaths, name: &str, inputs: impl FnOnce(&EngineKeys) ->
 }
 
 /// Makes a stamp of a command that started then, if all files had been left alone for long enough. A failure costs only time.
-pub fn put(paths: &StorePaths, name: &str, seen: Seen, answer: UpToDate, started: SystemTime) {
+pub fn put(paths: &StorePaths, name: &str, seen: NoopRecord, answer: UpToDate, started: SystemTime) {
     // Without the guard nobody has looked yet whose store it is.
     if owner::check_owner(paths).is_err() {
         return;
@@ -93,7 +93,7 @@ pub fn put(paths: &StorePaths, name: &str, seen: Seen, answer: UpToDate, started
     let _ = write::replace(&paths.stamp(name), &[&header, &body], Durability::Disposable);
 }
 
-impl Seen {
+impl NoopRecord {
     /// How all files look, as one hash; none if one is not there, or was changed after `before`.
     fn looks(&self, paths: &StorePaths, before: Option<SystemTime>) -> Option<String> {
         let mut hasher = blake3::Hasher::new();
@@ -161,7 +161,7 @@ fn looks_of(folder: &OwnedFd, digests: &[Digest], before: Option<SystemTime>) ->
 
 /// How a file looks; none if it was changed after `before`.
 fn look(stat: &Stat, before: Option<SystemTime>) -> Option<[u8; 72]> {
-    let look = Look::from(stat);
+    let look = Fingerprint::from(stat);
     let left_alone = before.is_none_or(|before| look.changed() < before);
     left_alone.then(|| look.bytes())
 }

@@ -16,7 +16,7 @@ use crate::store::paths::StorePaths;
 use crate::store::trusted_files::open_trusted;
 use crate::store::write::{self, Durability};
 
-use super::fingerprint::Look;
+use super::fingerprint::Fingerprint;
 
 /// How much older than its check a file's last change must be.
 const GRAIN: Duration = Duration::from_millis(50);
@@ -24,12 +24,12 @@ const GRAIN: Duration = Duration::from_millis(50);
 const HEADER: &str = "sesame verified 2\n";
 
 /// The records, by the path of the file, as text.
-pub(crate) struct Verified {
+pub(crate) struct VerifiedFiles {
     known: BTreeMap<String, String>,
     changed: bool,
 }
 
-impl Verified {
+impl VerifiedFiles {
     /// Reads the records; without any that can be trusted there are none.
     pub(crate) fn read(paths: &StorePaths) -> Self {
         let mut text = String::new();
@@ -46,12 +46,12 @@ impl Verified {
     /// Whether the file was checked before and is unchanged since.
     pub(crate) fn holds(&self, path: &Path, key: &str, metadata: &Metadata) -> bool {
         let name = name(path, key);
-        self.known.get(&name).is_some_and(|known| *known == Look::from(metadata).to_string())
+        self.known.get(&name).is_some_and(|known| *known == Fingerprint::from(metadata).to_string())
     }
 
     /// Notes that the file, which had this metadata before it was read, was found good.
     pub(crate) fn note(&mut self, path: &Path, key: &str, metadata: &Metadata) {
-        let look = Look::from(metadata);
+        let look = Fingerprint::from(metadata);
         if SystemTime::now().duration_since(look.changed()).is_ok_and(|age| age > GRAIN) {
             self.known.insert(name(path, key), look.to_string());
             self.changed = true;
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_file_that_changed_within_the_clocks_grain_is_not_noted() {
-        let mut verified = Verified { known: BTreeMap::new(), changed: false };
+        let mut verified = VerifiedFiles { known: BTreeMap::new(), changed: false };
         let (fresh, metadata) = file_of_age(Duration::ZERO);
         verified.note(fresh.path(), "", &metadata);
         assert!(!verified.holds(fresh.path(), "", &metadata));

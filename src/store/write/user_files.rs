@@ -55,24 +55,24 @@ pub fn is_empty_or_absent(path: &Path) -> Result<bool, Error> {
 
 /// A file of the user's that was moved aside, or a link. If its process is killed, [`sweep`] removes it.
 #[derive(Debug)]
-pub struct Aside {
+pub struct RemovedFile {
     path: PathBuf,
     /// Locked, as what is under way is.
     _file: Option<File>,
 }
 
 /// Moves a file of the user's aside; of a link, the link.
-pub fn set_aside(path: &Path) -> Result<Aside, Error> {
+pub fn set_aside(path: &Path) -> Result<RemovedFile, Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside =
         path.with_file_name(format!("{UNFINISHED}removed-{}-{name}", rustix::process::getpid().as_raw_nonzero()));
     let file = File::open(path).ok().filter(|file| file.try_lock().is_ok());
     fs::rename(path, &aside).map_err(Error::io("remove", path))?;
     sync_parent(path)?;
-    Ok(Aside { path: aside, _file: file })
+    Ok(RemovedFile { path: aside, _file: file })
 }
 
-impl Aside {
+impl RemovedFile {
     /// Puts it back where it was.
     pub fn put_back(self, path: &Path) -> Result<(), Error> {
         fs::rename(&self.path, path).map_err(Error::io("put back", path))?;

@@ -8,13 +8,13 @@ use crate::support::sandbox::{Run, Sandbox};
 use crate::support::{expect_text, fixture, timeless};
 
 /// A scene: commands in their order, with all that they say.
-struct Scene {
+struct Transcript {
     sandbox: Sandbox,
     columns: Option<usize>,
     told: String,
 }
 
-impl Scene {
+impl Transcript {
     fn runs(&mut self, line: &str) {
         let arguments: Vec<&str> = line.split(' ').collect();
         let mut command = self.sandbox.command(&arguments);
@@ -42,7 +42,7 @@ fn sizeless(text: &str) -> String {
 
 /// The life of a set.
 fn life(columns: Option<usize>) -> String {
-    let mut scene = Scene { sandbox: Sandbox::new(), columns, told: String::new() };
+    let mut scene = Transcript { sandbox: Sandbox::new(), columns, told: String::new() };
     let config = "open-sesame:host/config-read@0.1.0";
     let secret = "open-sesame:host/secret-read@0.1.0";
     scene.push(&importing("one", &[config]), "ghcr.io/my-org/greeting:1.0.0");

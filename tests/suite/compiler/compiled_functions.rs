@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::formats::schemas::validator;
 use crate::store::integrity::change;
 use crate::support::sandbox::Sandbox;
-use crate::support::seeded_rng::Chance;
+use crate::support::seeded_rng::SeededRng;
 use sesame::model::text;
 
 use super::workload::{call, cwasm, fault_of, functions, gives, larges, packs, percent, result, size, sync_with, want};
@@ -105,7 +105,7 @@ fn damaged(trials: u32) {
     want(&sandbox, &larges(1));
     sandbox.ok(&["sync"]);
     let seed = 0xDA3A_6ED0;
-    let mut chance = Chance(seed);
+    let mut chance = SeededRng(seed);
     for trial in 0..trials {
         let target = match chance.below(3) {
             0 => sandbox.files(&cwasm(&sandbox))[0].clone(),

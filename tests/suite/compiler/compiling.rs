@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::support::host::context;
 use crate::support::sandbox::{Run, Sandbox};
-use crate::support::seeded_rng::Chance;
+use crate::support::seeded_rng::SeededRng;
 use sesame::compiler::settings::CompilerSettings;
 use sesame::model::fault::FaultKind;
 use sesame::ops::context::Context;
@@ -178,7 +178,7 @@ fn killed_at(moments: u32) {
     cold().ok(&arguments);
     let duration = start.elapsed();
     let seed = 0x5E5A_3E00;
-    let mut chance = Chance(seed);
+    let mut chance = SeededRng(seed);
     for moment in 0..moments {
         let after = Duration::from_micros(chance.below(duration.as_micros() as u64));
         let whom = if moment % 2 == 0 { "the sync" } else { "its worker" };

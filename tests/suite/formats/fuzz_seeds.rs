@@ -7,7 +7,7 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 use crate::support::fixture;
-use crate::support::seeded_rng::Chance;
+use crate::support::seeded_rng::SeededRng;
 
 use targets::{TARGETS, Target};
 
@@ -73,7 +73,7 @@ fn what_must_hold_holds_for_the_fixtures_too() {
 fn a_changed_seed_is_taken_or_refused_and_nothing_else() {
     const CHANGES: u64 = 300;
     for (name, target) in TARGETS {
-        let mut chance = Chance(CHANGES);
+        let mut chance = SeededRng(CHANGES);
         let seeds: Vec<(PathBuf, Vec<u8>)> =
             files(&fuzz("seeds").join(name)).into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
         for _ in 0..CHANGES {

@@ -6,7 +6,7 @@ use crate::support::sandbox::Sandbox;
 use sesame::model::name::{ExtensionName, ProfileName};
 use sesame::ops::context::Interrupt;
 use sesame::ops::error::Error;
-use sesame::ops::run::active::{Adjustment, Live};
+use sesame::ops::run::active::{ActiveSet, Overrides};
 use sesame::ops::run::call::call;
 
 fn name(name: &str) -> ExtensionName {
@@ -72,7 +72,7 @@ fn the_stricter_of_manifest_and_policies_holds() {
         let mut surroundings = surroundings(&sandbox);
         surroundings.user.policies =
             vec![sandbox.path("home/config/pds/policy.toml"), sandbox.path("system/policy.toml")];
-        Live::open(surroundings, &ProfileName::default())
+        ActiveSet::open(surroundings, &ProfileName::default())
     };
     policy("[limits]\nmax_memory_mib = 1\ntimeout_ms = 900\n").unwrap().load(&name("a")).unwrap();
     let metered = policy("[limits]\nmax_fuel = 3\n").unwrap().load(&name("a"));
@@ -102,7 +102,7 @@ fn an_instance_that_was_stopped_is_gone_and_the_next_is_new() {
     sandbox.write("a.wasm", wat::parse_str(text).unwrap());
     sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\" }\n");
     sandbox.sync(None, &[]);
-    let extension = live(&sandbox).load_with(&name("a"), &Adjustment::default()).unwrap();
+    let extension = live(&sandbox).load_with(&name("a"), &Overrides::default()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         use sesame::host::extension::CallError;

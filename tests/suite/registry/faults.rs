@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::support::artifact::{Artifact, INDEX, component, descriptor};
 use crate::support::registry::{Fault, Registry, Tokens};
-use crate::support::registry_fixture::Place::{self, Blob as B, Manifest as M, Token as T};
-use crate::support::registry_fixture::{PASSWORD, Shown, Stage, USER, assert_no_secret, tokens};
+use crate::support::registry_fixture::FaultPlace::{self, Blob as B, Manifest as M, Token as T};
+use crate::support::registry_fixture::{PASSWORD, RegistryFixture, Shown, USER, assert_no_secret, tokens};
 use crate::support::sandbox::{Run, Sandbox};
 use sesame::model::digest::Digest;
 
@@ -23,9 +23,9 @@ const TOO_LONG: &str = "gives more than";
 type Row = (&'static str, Vec<End>, Prepare);
 
 /// A place, the exit status, and what is said on standard error.
-type End = (Place, i32, &'static str);
+type End = (FaultPlace, i32, &'static str);
 
-type Prepare = Box<dyn Fn(&Stage, Place) + Send + Sync>;
+type Prepare = Box<dyn Fn(&RegistryFixture, FaultPlace) + Send + Sync>;
 
 /// Does all of it for ever.
 fn always<const N: usize>(faults: [Fault; N]) -> Prepare {
@@ -263,7 +263,7 @@ fn access_rows() -> Vec<Row> {
 }
 
 fn play(name: &str, prepare: &Prepare, (place, status, text): End, artifact: &Artifact, shown: &Mutex<Vec<Shown>>) {
-    let stage = Stage::new(artifact);
+    let stage = RegistryFixture::new(artifact);
     prepare(&stage, place);
     let run = stage.run(&["sync", "-vvv"]);
     shown.lock().unwrap().push(stage.shown(name, &run));
@@ -306,7 +306,7 @@ fn each_fault_of_a_registry_is_survived_or_named_and_leaves_nothing_behind() {
 
 #[test]
 fn a_token_that_runs_out_is_replaced_before_it_is_refused() {
-    let stage = Stage::new(&artifact());
+    let stage = RegistryFixture::new(&artifact());
     // Paced, it lives for 18 ms.
     stage.registry.want_tokens(Tokens { expires_in: Some(1), ..tokens() });
     stage.registry.misbehave(&stage.path(M), Fault::Delay(Duration::from_millis(100)));
@@ -320,7 +320,7 @@ fn a_token_that_runs_out_is_replaced_before_it_is_refused() {
 
 #[test]
 fn a_locked_component_that_is_gone_is_named() {
-    let stage = Stage::new(&artifact());
+    let stage = RegistryFixture::new(&artifact());
     assert_eq!(stage.run(&["lock"]).status, 0);
     fs::remove_dir_all(stage.sandbox.path("home/data")).unwrap();
     stage.registry.misbehave(&stage.path(B), Fault::Status(404));
@@ -333,7 +333,7 @@ fn a_locked_component_that_is_gone_is_named() {
 
 #[test]
 fn a_manifest_that_is_another_each_time_is_locked_as_it_was_once() {
-    let stage = Stage::new(&artifact());
+    let stage = RegistryFixture::new(&artifact());
     stage.registry.misbehave(&stage.path(M), Fault::Rotate);
     assert_eq!(stage.run(&["lock"]).status, 0);
     let lock = stage.sandbox.read("sesame.lock");
@@ -346,10 +346,10 @@ fn a_manifest_that_is_another_each_time_is_locked_as_it_was_once() {
 #[test]
 fn nothing_is_asked_without_tls_where_the_registry_has_it() {
     let artifact = artifact();
-    let downgraded = Stage::with_tls(&artifact);
+    let downgraded = RegistryFixture::with_tls(&artifact);
     let to = format!("http://{}{}", downgraded.stranger.host(), downgraded.path(B));
     downgraded.registry.misbehave(&downgraded.path(B), Fault::Redirect(to));
-    let token = Stage::with_tls(&artifact);
+    let token = RegistryFixture::with_tls(&artifact);
     let realm = Some(format!("http://{}/token", token.stranger.host()));
     token.registry.want_tokens(Tokens { realm, ..tokens() });
     for (name, stage, status, text) in [

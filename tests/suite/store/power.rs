@@ -11,7 +11,7 @@ use crate::support::disk::{Trace, power_cut, undisturbed};
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 use crate::support::scenario::{Copy, SCENARIOS, Wishes, answer, left};
-use crate::support::seeded_rng::Chance;
+use crate::support::seeded_rng::SeededRng;
 use sesame::model::digest::Digest;
 
 /// What people and later runs rely on besides the store: each file is as it was before or as it is after.
@@ -49,7 +49,7 @@ fn cut(times: usize) -> usize {
             let is_right = files.get(path) == model.get(path);
             assert!(is_right, "{}: the model has {} wrong", scenario.name, path.display());
         }
-        let mut chance = Chance(0x5eed + seed);
+        let mut chance = SeededRng(0x5eed + seed);
         for time in 0..times {
             let moment = if time < STAYS { trace.len() } else { chance.below(trace.len() as u64 + 1) as usize };
             copy.put_back();

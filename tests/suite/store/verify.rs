@@ -12,7 +12,7 @@ use crate::support::greeting::{SECOND, greets, upgrade};
 use crate::support::guest;
 use crate::support::registry::Registry;
 use crate::support::sandbox::{Run, Sandbox};
-use crate::support::seeded_rng::Chance;
+use crate::support::seeded_rng::SeededRng;
 use sesame::model::digest::Digest;
 
 /// A live set of an extension from a registry, and one from a file; an older generation, and a pack of functions.
@@ -241,7 +241,7 @@ fn damaged(times: u32) {
     upgrade(&sandbox, &registry, &others.collect::<String>());
     // The greeting of before is kept for its generation, and its code by nobody.
     let spare = Digest::of(&guest("greeting-0.1.0")).hex();
-    let mut chance = Chance(0x7E57_F11E);
+    let mut chance = SeededRng(0x7E57_F11E);
     for time in 0..times {
         let places = [sandbox.data().join("blobs"), sandbox.cache().join("cwasm")];
         let mut files: Vec<PathBuf> = places.iter().flat_map(|place| sandbox.files(place)).collect();

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::sandbox::{Run, Sandbox};
-use super::seeded_rng::Chance;
+use super::seeded_rng::SeededRng;
 
 /// The calls that a trace needs.
 const CALLS: &str = "openat,write,pwrite64,writev,ftruncate,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,\
@@ -223,7 +223,7 @@ impl Disk {
     }
 
     /// The power goes. Of what was not safe, `kept` in ten names stay, and bytes as chance has it.
-    fn cut(&mut self, chance: &mut Chance, kept: u64) {
+    fn cut(&mut self, chance: &mut SeededRng, kept: u64) {
         let pending = std::mem::take(&mut self.pending);
         self.keep(pending.into_iter().filter(|_| chance.below(10) < kept).collect());
         for node in self.nodes.iter_mut().filter(|node| !node.is_folder && node.now != node.safe) {
@@ -272,7 +272,7 @@ pub fn undisturbed(folder: &Path, trace: &Trace) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// Puts on the disk what is left of a traced command if the power goes after so many of its events. `folder` holds what was
 /// there before it.
-pub fn power_cut(folder: &Path, trace: &Trace, after: usize, chance: &mut Chance) {
+pub fn power_cut(folder: &Path, trace: &Trace, after: usize, chance: &mut SeededRng) {
     let mut disk = Disk::of(folder);
     for event in &trace.0[..after] {
         disk.happens(event);

@@ -10,9 +10,9 @@ use sesame::model::report::event::Silent;
 use sesame::ops::context::{Context, Interrupt, User};
 use sesame::ops::project::Project;
 use sesame::ops::project::search::Search;
-use sesame::ops::run::active::{Live, Surroundings};
+use sesame::ops::run::active::{ActiveSet, HostEnvironment};
 use sesame::ops::run::call::Call;
-use sesame::registry::source::selection::{Network, Reach};
+use sesame::registry::source::selection::{Network, NetworkMode};
 use sesame::store::paths::StorePaths;
 
 use super::sandbox::Sandbox;
@@ -25,7 +25,7 @@ pub fn context(sandbox: &Sandbox) -> Context {
         project: Project::find(&search).unwrap(),
         paths: paths(sandbox),
         network: Network::default(),
-        reach: Reach::Online,
+        reach: NetworkMode::Online,
         jobs: 4,
         compiler: CompilerSettings::of_program(env!("CARGO_BIN_EXE_sesame").into()),
         observer: Arc::new(Silent),
@@ -48,8 +48,8 @@ fn user(sandbox: &Sandbox) -> User {
 }
 
 /// Where a sandbox keeps its things, with nothing of the desktop behind it.
-pub fn surroundings(sandbox: &Sandbox) -> Surroundings {
-    Surroundings {
+pub fn surroundings(sandbox: &Sandbox) -> HostEnvironment {
+    HostEnvironment {
         paths: paths(sandbox),
         user: user(sandbox),
         environment: [("LANG".to_owned(), "C".to_owned()), ("TOKEN".to_owned(), "secret".to_owned())].into(),
@@ -58,8 +58,8 @@ pub fn surroundings(sandbox: &Sandbox) -> Surroundings {
 }
 
 /// What is live in the default profile.
-pub fn live(sandbox: &Sandbox) -> Live {
-    Live::open(surroundings(sandbox), &ProfileName::default()).unwrap()
+pub fn live(sandbox: &Sandbox) -> ActiveSet {
+    ActiveSet::open(surroundings(sandbox), &ProfileName::default()).unwrap()
 }
 
 /// A call with arguments in WAVE.

@@ -18,7 +18,7 @@ const TOKEN: &str = "-secret-9c41";
 
 /// Where a registry misbehaves.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Place {
+pub enum FaultPlace {
     /// When a tag's manifest is asked for.
     Manifest,
     /// When the component is.
@@ -31,7 +31,7 @@ pub enum Place {
 pub type Shown = (String, Vec<u8>);
 
 /// A project with one extension, its registry, which wants tokens, and a stranger that is to learn nothing.
-pub struct Stage {
+pub struct RegistryFixture {
     /// The project, and the home of somebody who is logged in.
     pub sandbox: Sandbox,
     /// Has the extension, for whoever is logged in.
@@ -43,7 +43,7 @@ pub struct Stage {
     has_tls: bool,
 }
 
-impl Stage {
+impl RegistryFixture {
     /// With a registry that speaks HTTP.
     pub fn new(artifact: &Artifact) -> Self {
         Self::with(Registry::start(), artifact)
@@ -82,11 +82,11 @@ impl Stage {
     }
 
     /// What is asked for there.
-    pub fn path(&self, place: Place) -> String {
+    pub fn path(&self, place: FaultPlace) -> String {
         match place {
-            Place::Manifest => "/v2/org/a/manifests/1".to_owned(),
-            Place::Blob => format!("/v2/org/a/blobs/{}", self.digest),
-            Place::Token => "/token".to_owned(),
+            FaultPlace::Manifest => "/v2/org/a/manifests/1".to_owned(),
+            FaultPlace::Blob => format!("/v2/org/a/blobs/{}", self.digest),
+            FaultPlace::Token => "/token".to_owned(),
         }
     }
 

@@ -1,9 +1,9 @@
 //! Chance that can be had again: the same seed gives the same numbers.
 
 /// Numbers that look like chance and are the same in every run.
-pub struct Chance(pub u64);
+pub struct SeededRng(pub u64);
 
-impl Chance {
+impl SeededRng {
     /// A number below a bound.
     pub fn below(&mut self, bound: u64) -> u64 {
         for shift in [13, -7, 17] {

@@ -15,9 +15,9 @@ use sesame::model::lock::Lock;
 use sesame::model::manifest::{Manifest, ManifestSource};
 use sesame::model::name::ProfileName;
 use sesame::model::plan::generation::Generation;
-use sesame::model::plan::inventory::{Held, Inventory};
-use sesame::model::plan::schedule::{Outcome, Schedule};
-use sesame::model::plan::{Action, Candidate, Origin, Plan};
+use sesame::model::plan::inventory::{HeldState, Inventory};
+use sesame::model::plan::schedule::{Schedule, StepResult};
+use sesame::model::plan::{Action, Candidate, FetchOrigin, Plan};
 
 /// What a case's store holds. Digests are those of the lock.
 #[derive(Deserialize, Default)]
@@ -48,12 +48,13 @@ fn case(path: &Path) -> (Lock, Generation, Inventory, Stock) {
     let lock = Lock::parse("sesame.lock", &read("sesame.lock")).unwrap();
     let target = Generation::describe(&ProfileName::default(), "/sesame.toml", &manifest, &lock);
     let stock: Stock = toml::from_str(&String::from_utf8(read("inventory.toml")).unwrap()).unwrap();
-    let damaged = |map: &BTreeMap<String, String>| -> Vec<(Digest, Held)> {
-        map.iter().map(|(digest, why)| (digest.parse().unwrap(), Held::Damaged(why.clone()))).collect()
+    let damaged = |map: &BTreeMap<String, String>| -> Vec<(Digest, HeldState)> {
+        map.iter().map(|(digest, why)| (digest.parse().unwrap(), HeldState::Damaged(why.clone()))).collect()
     };
-    let good =
-        |digests: &[Digest]| -> Vec<(Digest, Held)> { digests.iter().map(|digest| (*digest, Held::Good)).collect() };
-    let code = |held: Vec<(Digest, Held)>, metering| {
+    let good = |digests: &[Digest]| -> Vec<(Digest, HeldState)> {
+        digests.iter().map(|digest| (*digest, HeldState::Good)).collect()
+    };
+    let code = |held: Vec<(Digest, HeldState)>, metering| {
         held.into_iter().map(move |(digest, held)| ((digest, key(metering)), held))
     };
     let live = stock.live.as_deref().map(|live| {
@@ -89,7 +90,7 @@ fn play(plan: &Plan, fail: &[String]) -> String {
             let line = plan.step(id).to_string();
             let fails = fail.iter().any(|start| line.starts_with(start.as_str()));
             writeln!(text, "  {}{line}", if fails { "FAILS " } else { "" }).unwrap();
-            for skipped in schedule.finish(id, if fails { Outcome::Failed } else { Outcome::Done }) {
+            for skipped in schedule.finish(id, if fails { StepResult::Failed } else { StepResult::Done }) {
                 writeln!(text, "    skipped: {}", plan.step(skipped)).unwrap();
             }
         }
@@ -126,10 +127,10 @@ fn a_lock_fetches_and_verifies_each_component_once_and_does_nothing_else() {
         name: name.parse().unwrap(),
         component: Digest::of(content),
         size: 8,
-        origin: Origin::Registry(format!("ghcr.io/org/{name}:1").parse().unwrap()),
+        origin: FetchOrigin::Registry(format!("ghcr.io/org/{name}:1").parse().unwrap()),
     };
     let candidates = [candidate("a", b"1"), candidate("b", b"1"), candidate("c", b"2"), candidate("d", b"held")];
-    let blobs = [(Digest::of(b"held"), Held::Good)].into();
+    let blobs = [(Digest::of(b"held"), HeldState::Good)].into();
     let plan = Plan::for_lock(&candidates, &Inventory { blobs, ..Inventory::default() });
     let actions: Vec<(&str, usize)> =
         plan.steps().map(|(_, step)| (step.action.verb(), step.extensions.len())).collect();

@@ -18,7 +18,7 @@ use crate::cli::terminal::prompt::confirm;
 use sesame::model::report::bundle::ImportReport;
 use sesame::model::report::sync::SyncOutcome;
 use sesame::model::text::{count, escape};
-use sesame::ops::bundle::import::{BundleAsks, Existing, Import, import};
+use sesame::ops::bundle::import::{BundleConsentRequest, Existing, Import, import};
 use sesame::ops::context::Interrupt;
 use sesame::ops::edit::consent::Consent;
 use sesame::ops::project::Project;
@@ -47,17 +47,16 @@ impl ImportCommand {
         let path = environment.start.join(&self.bundle);
         let resources = ResourceOptions { offline: true, compile: self.compile.clone(), ..ResourceOptions::default() };
         let context = invocation.context_of(environment, project, &resources)?;
-        let consent = |asked: &BundleAsks<'_>| self.consent(asked, invocation.output, &context.interrupt);
+        let consent = |asked: &BundleConsentRequest<'_>| self.consent(asked, invocation.output, &context.interrupt);
         let existing = if self.replace { Existing::Replace } else { Existing::Keep };
         let profile = self.profile.profile.clone();
-        let mut report =
-            import(&context, &Import { bundle: path, existing, consent: &consent, profile })?;
+        let mut report = import(&context, &Import { bundle: path, existing, consent: &consent, profile })?;
         report.bundle = self.bundle.display().to_string();
         invocation.report(Data::Import(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
 
-    fn consent(&self, asked: &BundleAsks<'_>, output: &Output, interrupt: &Interrupt) -> Consent {
+    fn consent(&self, asked: &BundleConsentRequest<'_>, output: &Output, interrupt: &Interrupt) -> Consent {
         match (self.grant_all, output.asks()) {
             (true, _) => {
                 output.say(Verbosity::Normal, &contents(asked));
@@ -75,7 +74,7 @@ impl ImportCommand {
 }
 
 /// What a bundle brings.
-fn contents(asks: &BundleAsks<'_>) -> String {
+fn contents(asks: &BundleConsentRequest<'_>) -> String {
     let mut text = String::new();
     let shown = escape(&asks.bundle.display().to_string()).into_owned();
     let _ = writeln!(text, "{} has {}:", Style::strong(&shown), count(asks.extensions.len(), "extension"));

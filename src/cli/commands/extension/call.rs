@@ -24,7 +24,7 @@ use sesame::model::report::extension::CallOutcome;
 use sesame::ops::context::Interrupt;
 use sesame::ops::error::Error;
 use sesame::ops::project::Project;
-use sesame::ops::run::active::{Adjustment, Live, StoreLog, Surroundings, file_name};
+use sesame::ops::run::active::{ActiveSet, HostEnvironment, Overrides, StoreLog, file_name};
 use sesame::ops::run::call::{Call, call};
 use sesame::ops::run::secrets::SecretsFile;
 
@@ -103,7 +103,7 @@ impl CallCommand {
         &self,
         environment: &Environment,
         invocation: &Invocation<'_>,
-    ) -> Result<Surroundings, Failure> {
+    ) -> Result<HostEnvironment, Failure> {
         let secrets = self.secrets.as_ref().map(|path| SecretsFile::open(&environment.start.join(path))).transpose()?;
         let secrets = secrets.map(Arc::new);
         let printed = Arc::new(Printed(invocation.output.clone()));
@@ -120,7 +120,7 @@ impl CallCommand {
                 false => None,
             },
         };
-        Ok(Surroundings {
+        Ok(HostEnvironment {
             paths: environment.paths.clone(),
             user: environment.user(),
             environment: Environment::variables(),
@@ -128,8 +128,8 @@ impl CallCommand {
         })
     }
 
-    fn adjustment(&self) -> Adjustment {
-        Adjustment {
+    fn adjustment(&self) -> Overrides {
+        Overrides {
             config: self.config.iter().cloned().collect(),
             most: Limits { max_memory_mib: self.memory, max_fuel: self.fuel, timeout_ms: self.timeout },
         }
@@ -139,7 +139,7 @@ impl CallCommand {
     fn load_file(
         &self,
         name: &str,
-        host: Surroundings,
+        host: HostEnvironment,
         environment: &Environment,
         invocation: &Invocation<'_>,
         interrupt: &Interrupt,
@@ -156,7 +156,7 @@ impl CallCommand {
             Err(_) if !grants.contains_key(&Capability::FsWrite) => None,
             Err(error) => return Err(error.into()),
         };
-        let live = Live::empty(host, project)?;
+        let live = ActiveSet::empty(host, project)?;
         let compiler = self.compile.compiler(environment.program.clone());
         let target = environment.start.join(&self.target);
         let _working = Working::new(invocation.output, "compiling", name);
@@ -167,7 +167,7 @@ impl CallCommand {
     fn load_active(
         &self,
         name: &str,
-        host: Surroundings,
+        host: HostEnvironment,
         environment: &Environment,
         invocation: &Invocation<'_>,
     ) -> Result<Extension, Failure> {
@@ -175,7 +175,7 @@ impl CallCommand {
             return Err(Failure::GrantToLive);
         }
         let name: ExtensionName = name.parse().map_err(|_| Failure::NoTarget(name.to_owned()))?;
-        let live = Live::open(host, &invocation.profile(environment, &self.profile)?)?;
+        let live = ActiveSet::open(host, &invocation.profile(environment, &self.profile)?)?;
         Ok(live.load_with(&name, &self.adjustment())?)
     }
 }

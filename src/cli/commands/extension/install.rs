@@ -10,15 +10,15 @@ use crate::cli::render::edit::installed;
 use crate::cli::render::failure::Failure;
 use crate::cli::render::json::Data;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::reference::named::Named;
-use sesame::ops::edit::install::{Origin, Place};
-use sesame::ops::edit::transaction::Then;
+use sesame::model::reference::named::ReferenceOrRepository;
+use sesame::ops::edit::install::{InstallSource, InstallTarget};
+use sesame::ops::edit::transaction::AfterEdit;
 
 #[derive(Debug, Clone, Args)]
 pub struct InstallCommand {
     /// registry/principal/scope[:revision[@provenance]]; without a revision, the newest release
     #[arg(required_unless_present = "from_file", conflicts_with = "from_file")]
-    pub reference: Option<Named>,
+    pub reference: Option<ReferenceOrRepository>,
     /// Copy a component's file beside the manifest and install that
     #[arg(long, value_name = "FILE.wasm")]
     pub from_file: Option<PathBuf>,
@@ -29,9 +29,9 @@ pub struct InstallCommand {
 impl InstallCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let environment = Environment::read()?;
-        let file = Origin::File(environment.start.join(self.from_file.clone().unwrap_or_default()));
+        let file = InstallSource::File(environment.start.join(self.from_file.clone().unwrap_or_default()));
         let origin = self.reference.as_ref().map_or(file, origin);
-        let report = self.new.install(invocation, environment, origin, (Place::DropIn, Then::Sync))?;
+        let report = self.new.install(invocation, environment, origin, (InstallTarget::DropIn, AfterEdit::Sync))?;
         invocation.report(Data::Install(&report), || installed(&report, "installed"));
         Ok(CommandOutcome::Done)
     }

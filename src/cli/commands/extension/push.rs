@@ -14,7 +14,7 @@ use sesame::model::reference::destination::Destination;
 use sesame::model::report::registry::PushReport;
 use sesame::model::text::{escape, size};
 use sesame::ops::publish::push::{Push, push};
-use sesame::registry::publish::package::Taken;
+use sesame::registry::publish::package::ExistingTag;
 
 #[derive(Debug, Clone, Args)]
 pub struct PushCommand {
@@ -45,7 +45,7 @@ impl PushCommand {
             file: start.join(&self.file),
             destination,
             annotations: self.annotations.iter().cloned().collect(),
-            taken: if self.force { Taken::Move } else { Taken::Refuse },
+            taken: if self.force { ExistingTag::Move } else { ExistingTag::Refuse },
         };
         let report = push(&context, &wanted)?;
         invocation.report(Data::Push(&report), || words(&report));

@@ -8,7 +8,7 @@ use crate::cli::render::failure::Failure;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::report::doctor::{Check, DoctorReport, State};
+use sesame::model::report::doctor::{Check, CheckState, DoctorReport};
 use sesame::model::text::escape;
 use sesame::ops::query::doctor::doctor;
 
@@ -33,9 +33,9 @@ fn words(report: &DoctorReport) -> String {
 
 fn check(check: &Check) -> String {
     let state = match check.state {
-        State::Good => Style::good("good  "),
-        State::Absent => "-     ".to_owned(),
-        State::Wrong => Style::error("wrong "),
+        CheckState::Good => Style::good("good  "),
+        CheckState::Absent => "-     ".to_owned(),
+        CheckState::Wrong => Style::error("wrong "),
     };
     let remedy = check.remedy.as_ref().map(|remedy| format!("        {}{}\n", Style::hint("hint: "), escape(remedy)));
     format!("{state}  {}: {}\n{}", escape(&check.about), escape(&check.what), remedy.unwrap_or_default())

@@ -9,7 +9,7 @@ use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use sesame::model::report::cache::{GcReport, GcSizes};
 use sesame::model::text::size;
-use sesame::ops::maintain::gc::{self, Scope};
+use sesame::ops::maintain::gc::{self, GcScope};
 use sesame::ops::sync::options::Mode;
 
 #[derive(Debug, Clone, Args)]
@@ -28,7 +28,7 @@ impl GcCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let compile = CompileOptions { functions: self.functions.clone(), ..CompileOptions::default() };
         let context = invocation.context_or_own(&ResourceOptions { compile, ..ResourceOptions::default() })?;
-        let scope = if self.cache { Scope::Cache } else { Scope::Everything };
+        let scope = if self.cache { GcScope::Cache } else { GcScope::Everything };
         let mode = if self.dry_run { Mode::Preview } else { Mode::Write };
         let report = gc::gc(&context, scope, mode)?;
         invocation.report(Data::Gc(&report), || words(&report));

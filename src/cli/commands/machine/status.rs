@@ -9,10 +9,10 @@ use crate::cli::render::failure::Failure;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::fits;
-use sesame::model::report::status::{Between, Difference, StatusReport};
+use sesame::model::report::status::{Boundary, Difference, StatusReport};
 use sesame::model::report::sync::UpToDate;
 use sesame::model::text::escape;
-use sesame::ops::query::status::{Remote, status};
+use sesame::ops::query::status::{RemoteCheck, status};
 
 #[derive(Debug, Clone, Args)]
 pub struct StatusCommand {
@@ -28,7 +28,7 @@ pub struct StatusCommand {
 impl StatusCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let context = invocation.context(&self.resources)?;
-        let remote = if self.remote { Remote::Ask } else { Remote::Leave };
+        let remote = if self.remote { RemoteCheck::Ask } else { RemoteCheck::Leave };
         let report = status(&context, self.profile.profile.clone(), remote)?;
         invocation.result(Data::Status(&report), || words(&report));
         Ok(if report.differences.is_empty() { CommandOutcome::Done } else { CommandOutcome::Differs })
@@ -51,14 +51,14 @@ fn words(report: &StatusReport) -> String {
     text
 }
 
-fn heading(between: Between) -> &'static str {
+fn heading(between: Boundary) -> &'static str {
     match between {
-        Between::ManifestAndMachine => "manifest and this machine",
-        Between::ManifestAndLock => "manifest and lock",
-        Between::LockAndRegistry => "lock and registry",
-        Between::LockAndStore => "lock and store",
-        Between::StoreAndCache => "store and cache",
-        Between::LockAndLive => "lock and live set",
+        Boundary::ManifestAndMachine => "manifest and this machine",
+        Boundary::ManifestAndLock => "manifest and lock",
+        Boundary::LockAndRegistry => "lock and registry",
+        Boundary::LockAndStore => "lock and store",
+        Boundary::StoreAndCache => "store and cache",
+        Boundary::LockAndLive => "lock and live set",
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cli::options::ResourceOptions;
 use crate::cli::render::failure::Failure;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
-use sesame::model::report::verify::{Finding, FindingKind, Outcome, VerifyReport};
+use sesame::model::report::verify::{Finding, FindingKind, RepairOutcome, VerifyReport};
 use sesame::model::text::{count, escape, size};
 use sesame::ops::maintain::verify::verify;
 use sesame::ops::sync::options::Mode;
@@ -37,7 +37,7 @@ fn words(report: &VerifyReport, repair: bool) -> String {
     let what = [(looked.blobs, "blob"), (looked.code, "compiled component"), (looked.generations, "generation")];
     let what = what.into_iter().chain([(looked.locks, "lock")]).map(|(number, noun)| count(number as usize, noun));
     let looked = format!("{} ({})", what.collect::<Vec<_>>().join(", "), size(looked.bytes));
-    let wrong = report.findings.iter().filter(|finding| finding.outcome != Outcome::Mended).count();
+    let wrong = report.findings.iter().filter(|finding| finding.outcome != RepairOutcome::Mended).count();
     let mended = report.findings.len() - wrong;
     text.push_str(&match (wrong, mended) {
         (0, 0) => format!("{} nothing is wrong with {looked}\n", Style::good("done:")),
@@ -55,9 +55,9 @@ fn words(report: &VerifyReport, repair: bool) -> String {
 
 fn finding(finding: &Finding) -> String {
     let outcome = match finding.outcome {
-        Outcome::Found => Style::warning("wrong"),
-        Outcome::Mended => Style::good("mended"),
-        Outcome::Left => Style::error("left"),
+        RepairOutcome::Found => Style::warning("wrong"),
+        RepairOutcome::Mended => Style::good("mended"),
+        RepairOutcome::Left => Style::error("left"),
     };
     let whose = match finding.extensions.as_slice() {
         [] => String::new(),

@@ -9,8 +9,8 @@ use crate::cli::render::edit::installed;
 use crate::cli::render::failure::Failure;
 use crate::cli::render::json::Data;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::reference::named::Named;
-use sesame::ops::edit::install::{Origin, Place};
+use sesame::model::reference::named::ReferenceOrRepository;
+use sesame::ops::edit::install::{InstallSource, InstallTarget};
 
 use super::new_extension::{NewExtensionOptions, origin, then};
 
@@ -18,7 +18,7 @@ use super::new_extension::{NewExtensionOptions, origin, then};
 pub struct AddCommand {
     /// registry/principal/scope[:revision[@provenance]]; without a revision, the newest release
     #[arg(required_unless_present = "path", conflicts_with = "path")]
-    pub reference: Option<Named>,
+    pub reference: Option<ReferenceOrRepository>,
     /// A component's file, which stays where it is
     #[arg(long, value_name = "FILE.wasm")]
     pub path: Option<PathBuf>,
@@ -32,9 +32,10 @@ pub struct AddCommand {
 impl AddCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let environment = Environment::read()?;
-        let file = Origin::InPlace(environment.start.join(self.path.clone().unwrap_or_default()));
+        let file = InstallSource::InPlace(environment.start.join(self.path.clone().unwrap_or_default()));
         let origin = self.reference.as_ref().map_or(file, origin);
-        let report = self.new.install(invocation, environment, origin, (Place::Manifest, then(self.no_sync)))?;
+        let report =
+            self.new.install(invocation, environment, origin, (InstallTarget::Manifest, then(self.no_sync)))?;
         invocation.report(Data::Install(&report), || installed(&report, "added"));
         Ok(CommandOutcome::Done)
     }

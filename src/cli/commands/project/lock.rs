@@ -14,7 +14,7 @@ use sesame::model::name::ExtensionName;
 use sesame::model::report::sync::{LockOutcome, LockReport};
 use sesame::model::text::{count, escape};
 use sesame::ops::sync::lock::lock;
-use sesame::ops::sync::options::{Mode, Upgrade};
+use sesame::ops::sync::options::{Mode, UpgradeSelection};
 
 #[derive(Debug, Clone, Args)]
 pub struct LockCommand {
@@ -36,9 +36,9 @@ impl LockCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let context = invocation.context(&self.resources)?;
         let upgrade = match (self.upgrade, self.names.as_slice()) {
-            (true, _) => Upgrade::All,
-            (false, []) => Upgrade::Nothing,
-            (false, names) => Upgrade::Names(names.iter().cloned().collect()),
+            (true, _) => UpgradeSelection::All,
+            (false, []) => UpgradeSelection::Nothing,
+            (false, names) => UpgradeSelection::Names(names.iter().cloned().collect()),
         };
         let mode = if self.check { Mode::Preview } else { Mode::Write };
         let report = lock(&context, mode, &upgrade)?;

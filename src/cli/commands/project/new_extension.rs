@@ -13,12 +13,12 @@ use crate::cli::terminal::output::{Output, Verbosity};
 use crate::cli::terminal::prompt::confirm;
 use sesame::model::capability::Grant;
 use sesame::model::name::ExtensionName;
-use sesame::model::reference::named::Named;
+use sesame::model::reference::named::ReferenceOrRepository;
 use sesame::model::report::extension::InstallReport;
 use sesame::ops::context::Interrupt;
-use sesame::ops::edit::consent::{Asks, Consent};
-use sesame::ops::edit::install::{Install, Origin, Place, install};
-use sesame::ops::edit::transaction::Then;
+use sesame::ops::edit::consent::{Consent, ConsentRequest};
+use sesame::ops::edit::install::{Install, InstallSource, InstallTarget, install};
+use sesame::ops::edit::transaction::AfterEdit;
 use sesame::ops::project::Project;
 
 /// What is said of an extension that is new, wherever it is written.
@@ -45,33 +45,33 @@ impl NewExtensionOptions {
         &self,
         invocation: &Invocation<'_>,
         environment: Environment,
-        origin: Origin,
-        (place, then): (Place, Then),
+        origin: InstallSource,
+        (place, then): (InstallTarget, AfterEdit),
     ) -> Result<InstallReport, Failure> {
         let project = Project::find_or_own(&environment.search(invocation.globals.manifest.clone()))?;
         let grants = self.grants.iter().map(|grant| environment.absolute(grant)).collect();
         let context = invocation.context_of(environment, project, &self.resources)?;
-        let consent = |asks: &Asks<'_>| consent(asks, self.grant_all, invocation.output, &context.interrupt);
+        let consent = |asks: &ConsentRequest<'_>| consent(asks, self.grant_all, invocation.output, &context.interrupt);
         let (name, profile) = (self.name.clone(), self.profile.profile.clone());
         Ok(install(&context, &Install { origin, name, grants, place, then, consent: &consent, profile })?)
     }
 }
 
 /// Where what is named comes from.
-pub fn origin(named: &Named) -> Origin {
+pub fn origin(named: &ReferenceOrRepository) -> InstallSource {
     match named {
-        Named::Revision(reference) => Origin::Registry(reference.clone()),
-        Named::Repository(repository) => Origin::Newest(repository.clone()),
+        ReferenceOrRepository::Revision(reference) => InstallSource::Registry(reference.clone()),
+        ReferenceOrRepository::Repository(repository) => InstallSource::Newest(repository.clone()),
     }
 }
 
 /// What comes after the edit.
-pub fn then(no_sync: bool) -> Then {
-    if no_sync { Then::Leave } else { Then::Sync }
+pub fn then(no_sync: bool) -> AfterEdit {
+    if no_sync { AfterEdit::Leave } else { AfterEdit::Sync }
 }
 
 /// Asks the person, if there is one and it was not said already.
-fn consent(asked: &Asks<'_>, grant_all: bool, output: &Output, interrupt: &Interrupt) -> Consent {
+fn consent(asked: &ConsentRequest<'_>, grant_all: bool, output: &Output, interrupt: &Interrupt) -> Consent {
     if grant_all {
         return Consent::Granted;
     }

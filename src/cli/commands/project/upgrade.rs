@@ -14,7 +14,7 @@ use crate::cli::render::style::Style;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::sync::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::ops::edit::upgrade::upgrade;
-use sesame::ops::sync::options::Upgrade;
+use sesame::ops::sync::options::UpgradeSelection;
 
 #[derive(Debug, Clone, Args)]
 pub struct UpgradeCommand {
@@ -30,7 +30,11 @@ pub struct UpgradeCommand {
 impl UpgradeCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         let context = invocation.context(&self.resources)?;
-        let names = if self.names.is_empty() { Upgrade::All } else { Upgrade::Names(self.names.iter().cloned().collect()) };
+        let names = if self.names.is_empty() {
+            UpgradeSelection::All
+        } else {
+            UpgradeSelection::Names(self.names.iter().cloned().collect())
+        };
         let report = upgrade(&context, &names, self.profile.profile.as_ref())?;
         invocation.report(Data::Sync(&report), || words(&report));
         Ok(CommandOutcome::Done)

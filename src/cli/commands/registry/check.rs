@@ -8,7 +8,7 @@ use crate::cli::render::failure::Failure;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use sesame::model::registries::RegistryPattern;
-use sesame::model::report::registry::{Access, Credentials, RegistryReport};
+use sesame::model::report::registry::{Credentials, RegistryAccess, RegistryReport};
 use sesame::model::text::escape;
 use sesame::ops::publish::login::check;
 
@@ -24,7 +24,7 @@ impl CheckCommand {
         let context = invocation.context_or_own(&ResourceOptions::default())?;
         let report = check(&context, &self.registry)?;
         invocation.result(Data::Check(&report), || words(&report));
-        Ok(if report.access == Access::Refused { CommandOutcome::Differs } else { CommandOutcome::Done })
+        Ok(if report.access == RegistryAccess::Refused { CommandOutcome::Differs } else { CommandOutcome::Done })
     }
 }
 
@@ -36,10 +36,10 @@ fn words(report: &RegistryReport) -> String {
         Credentials::Withheld { setting } => format!("none sent, because the project sets `{setting}`"),
     };
     let access = match report.access {
-        Access::Open => format!("{}, anybody is", Style::good("let in")),
-        Access::Anonymous => format!("{}, without credentials", Style::good("let in")),
-        Access::In => format!("{}, with these credentials", Style::good("let in")),
-        Access::Refused => Style::error("not let in"),
+        RegistryAccess::Open => format!("{}, anybody is", Style::good("let in")),
+        RegistryAccess::Anonymous => format!("{}, without credentials", Style::good("let in")),
+        RegistryAccess::In => format!("{}, with these credentials", Style::good("let in")),
+        RegistryAccess::Refused => Style::error("not let in"),
     };
     let wants = report.wants.as_ref().map_or("nothing".into(), |wants| escape(wants));
     let mut rows = vec![

@@ -2,14 +2,14 @@
 
 use toml_edit::{DocumentMut, Item, Table};
 
-use crate::model::manifest::edit::{Change, EditError, add_grants, grant, parse, set_source, written_like};
+use crate::model::manifest::edit::{EditError, EntryChange, add_grants, grant, parse, set_source, written_like};
 use crate::model::name::ExtensionName;
 
 use super::Comments;
 use super::entry::keeps_comments;
 
 /// The text of a new drop-in manifest, with a comment at each grant.
-pub fn new_drop_in(name: &ExtensionName, change: &Change) -> String {
+pub fn new_drop_in(name: &ExtensionName, change: &EntryChange) -> String {
     let mut head = Table::new();
     head["name"] = Item::Value(name.as_str().into());
     set_source(&mut head, &change.source);
@@ -26,7 +26,7 @@ pub fn new_drop_in(name: &ExtensionName, change: &Change) -> String {
 ///
 /// # Errors
 /// [`EditError`] if it is no drop-in.
-pub fn edit_drop_in(text: &str, change: &Change) -> Result<String, EditError> {
+pub fn edit_drop_in(text: &str, change: &EntryChange) -> Result<String, EditError> {
     let mut document = parse(text)?;
     let root = document.as_table_mut();
     let head = root.get_mut("extension").and_then(Item::as_table_like_mut);

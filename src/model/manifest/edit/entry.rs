@@ -6,7 +6,7 @@ use toml_edit::{Document, DocumentMut, InlineTable, Item, Key, Table, TableLike,
 use toml_parser::lexer::TokenKind;
 
 use crate::model::manifest::edit::{
-    Change, Comments, EditError, WrittenSource, grant, parse, set_source, written, written_like,
+    Comments, EditError, EntryChange, WrittenSource, grant, parse, set_source, written, written_like,
 };
 use crate::model::name::ExtensionName;
 
@@ -14,7 +14,7 @@ use crate::model::name::ExtensionName;
 ///
 /// # Errors
 /// [`EditError::NoPlace`], with the line, if they stand where none can be added.
-pub fn add_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<String, EditError> {
+pub fn add_entry(text: &str, name: &ExtensionName, change: &EntryChange) -> Result<String, EditError> {
     let document = Document::parse(text).map_err(|error| EditError::Syntax(error.message().to_owned()))?;
     let line = entry_line(name, change)?;
     let no_place = || EditError::NoPlace { line: line.clone() };
@@ -53,12 +53,12 @@ pub fn add_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<St
 }
 
 /// `name = …`, as it stands in `[extensions]`.
-pub(crate) fn entry_line(name: &ExtensionName, change: &Change) -> Result<String, EditError> {
+pub(crate) fn entry_line(name: &ExtensionName, change: &EntryChange) -> Result<String, EditError> {
     Ok(format!("{name} = {}", entry_value(change)?.to_string().trim()))
 }
 
 /// A reference alone, or an inline table.
-pub(crate) fn entry_value(change: &Change) -> Result<Value, EditError> {
+pub(crate) fn entry_value(change: &EntryChange) -> Result<Value, EditError> {
     if let (WrittenSource::Oci { reference, .. }, true) = (&change.source, change.grants.is_empty()) {
         return Ok(Value::from(reference.as_str()));
     }
@@ -69,7 +69,7 @@ pub(crate) fn entry_value(change: &Change) -> Result<Value, EditError> {
 }
 
 /// The same as the lines of a table of its own.
-pub(crate) fn table_lines(change: &Change) -> Result<Vec<String>, EditError> {
+pub(crate) fn table_lines(change: &EntryChange) -> Result<Vec<String>, EditError> {
     let mut table = Table::new();
     set_source(&mut table, &change.source);
     grant(&mut table, &change.grants, Comments::No)?;
@@ -80,7 +80,7 @@ pub(crate) fn table_lines(change: &Change) -> Result<Vec<String>, EditError> {
 ///
 /// # Errors
 /// [`EditError`] if it does not, or not in a form that can be changed.
-pub fn edit_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<String, EditError> {
+pub fn edit_entry(text: &str, name: &ExtensionName, change: &EntryChange) -> Result<String, EditError> {
     let form = || EditError::Form { name: name.to_string(), line: Some(keys(change)) };
     let kept = remove_entry(text, name).ok();
     let mut document = parse(text)?;
@@ -107,7 +107,7 @@ pub fn edit_entry(text: &str, name: &ExtensionName, change: &Change) -> Result<S
 }
 
 /// What an entry is to say, key by key, for a person who writes it.
-pub(crate) fn keys(change: &Change) -> String {
+pub(crate) fn keys(change: &EntryChange) -> String {
     let source = match &change.source {
         WrittenSource::Oci { reference, .. } => format!("oci = {}", Value::from(reference.as_str())),
         WrittenSource::Path(path) => format!("path = {}", Value::from(path.as_str())),
@@ -117,7 +117,7 @@ pub(crate) fn keys(change: &Change) -> String {
 }
 
 /// Refuses an edit that loses a comment.
-pub(crate) fn keeps_comments(text: &str, edited: &str, change: &Change) -> Result<(), EditError> {
+pub(crate) fn keeps_comments(text: &str, edited: &str, change: &EntryChange) -> Result<(), EditError> {
     let mut left = comments(edited);
     for comment in comments(text) {
         match left.iter().position(|other| *other == comment) {

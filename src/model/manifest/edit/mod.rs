@@ -22,7 +22,7 @@ pub enum WrittenSource {
 
 /// What an entry is changed to. Limits and config stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct EntryChange {
     pub source: WrittenSource,
     /// Grants that are added to those that are there: whole capabilities, and further items of lists.
     pub grants: Grants,
@@ -161,13 +161,13 @@ mod tests {
         "clock".parse().unwrap()
     }
 
-    fn change(reference: &str, grants: &[&str]) -> Change {
+    fn change(reference: &str, grants: &[&str]) -> EntryChange {
         let grant = |text: &&str| {
             let Grant { capability, scope } = text.parse().unwrap();
             (capability, scope)
         };
         let revision = reference.rsplit(':').next().unwrap().to_owned();
-        Change {
+        EntryChange {
             source: WrittenSource::Oci { reference: reference.to_owned(), revision },
             grants: grants.iter().map(grant).collect(),
         }
