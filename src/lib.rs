@@ -1,6 +1,6 @@
 //! Provisions WebAssembly-component extensions for the Open Sesame desktop host: a declarative reconciler driven by a
-//! lockfile. A person says in `sesame.toml` which extensions a machine should have; [`ops::sync`] makes it so, the same
-//! way on every machine.
+//! lockfile. `sesame.toml` declares which extensions a machine should have; [`ops::sync`] makes it so, the same way on every
+//! machine.
 //!
 //! # The pipeline
 //!
@@ -12,72 +12,338 @@
 //! | step | made by | is |
 //! |---|---|---|
 //! | desired state | [`model::manifest`] | `sesame.toml` and `extensions/*.toml`, one type behind both |
-//! | resolution | [`registry::mirror`] | a reference followed to its manifest and component |
-//! | lock | [`ops::lock`] → [`model::lock`] | what each name was resolved to, in canonical bytes |
-//! | inventory | [`store::scan`] → [`model::inventory`] | what this machine holds, each byte of it checked |
+//! | resolution | [`registry::source::selection`] | a reference followed to its manifest and component |
+//! | lock | [`ops::sync::lock`] → [`model::lock`] | what each name was resolved to, in canonical bytes |
+//! | inventory | [`store::integrity::scan`] → [`model::plan::inventory`] | what this machine holds, each byte of it checked |
 //! | plan | [`model::plan`] | a graph of `Fetch → Verify → Compile → Activate → Prune`, or `Compile → Rollback`, each step with its reason |
-//! | apply | `ops::apply` | runs the plan and makes no choices |
+//! | apply | [`ops::sync::apply`] | runs the plan and makes no choices |
 //! | report | [`model::report`] | what was done; words for people and JSON are both made from it |
 //!
 //! Each is made only from those before it.
 //!
-//! # The rooms
+//! # Layers
 //!
 //! ```text
-//! cli  ──▶  ops  ──▶  registry · store · engine · host  ──▶  model
+//! cli  ──▶  ops  ──▶  compiler  ──▶  host · store  ──▶  engine  ──▶  model
+//!            └─────▶  registry  ─────────────────────────────────────▶┘
 //! ```
 //!
-//! Imports point right only, the four middle rooms do not know each other (but `host` and `store` may use the engine's
-//! key and Config), and only types of [`model`] cross between them. Beside them all is `user_files`, which alone
-//! opens the files that people name. `cli` belongs to the program, not to this library: the library prints nothing, never ends
-//! the process, and its code reads no environment. The caller fills in a [`ops::context::Context`] and listens with an
-//! [`model::event::Observer`].
+//! Imports point right only, and no two files import each other, by whatever detour: `tests/suite/code/imports.rs` has the
+//! table and checks both. Only types of [`model`] cross between `registry`, `store` and `host`. Beside them all is
+//! `user_files`, which alone opens the files that people name. `cli` belongs to the program, not to this library: the library
+//! prints nothing, never ends the process, and its code reads no environment. The caller fills in a
+//! [`ops::context::Context`] and listens with an [`model::report::event::Observer`].
+//!
+//! # Map
+//!
+//! ```text
+//! model/                     pure data and decisions; no I/O, no clock
+//!   name.rs                  names of extensions and profiles
+//!   digest.rs                `sha256:…`
+//!   version.rs               versions in tags, and requirements of them
+//!   capability.rs            the capabilities, and what a manifest grants of them
+//!   component_kind.rs        component, core module, archive, …: by the first bytes
+//!   policy.rs                `policy.toml`: the most that this machine allows
+//!   bounds.rs                how large what is read may be
+//!   engine_key.rs            what compiled code depends on
+//!   authenticated_code.rs    compiled code with its MAC
+//!   function_cache.rs        what the compiler asks a function cache
+//!   fault.rs                 kinds of faults, and a fault as data
+//!   text.rs                  escaping, counting, sizes, guesses
+//!   reference/               `registry/principal/scope:revision[@provenance]`
+//!     error.rs               why a text is none
+//!     host.rs                hosts of registries
+//!     reference_or_repository.rs  what the command line takes
+//!     destination.rs         where `push` publishes
+//!   registries/              mirrors, transports, certificates
+//!     reader.rs              reads `[registries]`
+//!   manifest/                the desired state
+//!     reader.rs              reads `sesame.toml` and drop-ins
+//!     grants_reader.rs       reads `capabilities`
+//!     file_path.rs           paths in a manifest, as text
+//!     edit/                  changes to a manifest's text
+//!       entry.rs             entries of `sesame.toml`
+//!       drop_in.rs           drop-in manifests
+//!   lock/                    `sesame.lock`: entries, staleness, differences
+//!     reader.rs              reads it
+//!     merge.rs               merges what git could not
+//!   plan/                    what a sync will do, as a graph
+//!     inventory.rs           what this machine holds
+//!     generation.rs          one activated set, as its file has it
+//!     schedule.rs            which steps are next
+//!     display.rs             a line for each step
+//!   report/                  what commands did, as data
+//!     sync.rs                `lock`, `sync`, `diff` and their steps
+//!     extension.rs           `install`, `remove`, `list`, `info`, `log`, `call`
+//!     generations.rs         `generations`
+//!     status.rs              `status`
+//!     doctor.rs              `doctor`
+//!     verify.rs              `verify`
+//!     gc.rs                  `gc`, and sizes of the caches
+//!     graph.rs               `graph`
+//!     outdated.rs            `outdated`
+//!     registry.rs            `push`, `login`, `logout`, `registry check`
+//!     bundle.rs              `bundle export` and `import`
+//!     event.rs               what happens during a run
+//!   toml/                    TOML that people write
+//!     document.rs            reading it with the position of everything
+//!     problem.rs             one fault in a file, with its excerpt
+//!     schema.rs              the formats as types, for JSON Schemas
+//! engine/                    wasmtime's compiling half
+//!   config.rs                the one `Config`
+//!   key.rs                   the engine key
+//!   compile.rs               a component in, code out
+//!   function_cache.rs        the function cache as wasmtime asks for it
+//!   validate.rs              whether bytes are a valid component
+//!   inspect.rs               imports and exports
+//!   features.rs              WebAssembly features that are missing here
+//!   bounds.rs                how much a component may be, in one table
+//!   instance_limits.rs       counting what it makes of itself
+//!   interface_limits.rs      counting what it imports and exports
+//!   metadata.rs              what it says of itself
+//!   error.rs                 why a component cannot be used
+//! registry/                  the network, and folders that stand for it
+//!   artifact.rs              what an OCI manifest or index leads to
+//!   error.rs                 why a source did not answer
+//!   source/                  the trait of remote registries and layouts
+//!     selection.rs           which sources are asked, in which order; tags and mirrors
+//!     remote.rs              reads from a registry
+//!     tags.rs                lists tags
+//!     probe.rs               whether a registry can be reached
+//!   http/                    requests
+//!     client.rs              one host with its tokens; redirects
+//!     endpoint.rs            one host's address; sends one request
+//!     retry.rs               the retry policy
+//!     failure.rs             whether another try can help
+//!     limiter.rs             how many requests at once
+//!     timeouts.rs            how long a request waits
+//!     body.rs                reads an answer's body
+//!     transport.rs           connections, proxies, trust
+//!     named_certificates.rs  trust in certificates that `ca` names
+//!   auth/                    how registries grant access
+//!     challenge.rs           `WWW-Authenticate`
+//!     token_client.rs        gets and keeps tokens
+//!     token_endpoint.rs      where a token may be asked for
+//!     scope.rs               what a token allows
+//!     credentials.rs         finds credentials in docker's and podman's files
+//!     credential_helper.rs   docker's credential helpers
+//!     docker_config.rs       changes docker's file, for `login`
+//!     secret.rs              values that are never shown
+//!   layout/                  OCI layouts
+//!     reader.rs              reads a folder or a tar archive
+//!     bundle.rs              a whole set as one artifact
+//!   publish/                 what `push` sends
+//!     package.rs             a component as an artifact
+//!     push.rs                blobs, then the manifest
+//!     upload.rs              the body of a request
+//! store/                     the disk
+//!   paths.rs                 where everything is
+//!   write/                   every write
+//!     user_files.rs          writes to people's files
+//!   trusted_files.rs         opens the store's own files
+//!   owner.rs                 whose a store is
+//!   error.rs                 why the disk could not be used
+//!   store_lock.rs            one writer at a time
+//!   blobs.rs                 blobs by digest
+//!   generations.rs           generations of a profile, and which is active
+//!   key.rs                   this machine's secret key
+//!   logs.rs                  what extensions printed
+//!   code/                    compiled code
+//!     cwasm.rs               its files, and their MAC
+//!     sizes.rs               how large the caches are
+//!   function_cache/          compiled functions
+//!     pack.rs                the file format
+//!     open_packs.rs          packs under way
+//!     eviction.rs            which packs are removed
+//!     tests.rs               its tests
+//!   integrity/               whether the store is what it says
+//!     scan.rs                what is held, for a plan
+//!     fsck.rs                every file, read again
+//!     quarantine.rs          damaged files, moved out of the way
+//!     garbage.rs             what nothing needs
+//!     store_permissions.rs   who else could change a folder
+//!   memo/                    what makes a no-op cheap
+//!     fingerprint.rs         how a file looks from outside
+//!     verified_files.rs      which files were hashed
+//!     noop_record.rs         that a command had nothing to do
+//! host/                      running extensions
+//!   load.rs                  from authenticated code to a component; the one `unsafe`
+//!   linker.rs                what a component is linked with
+//!   grants.rs                which import needs which capability
+//!   backends.rs              the traits behind the capabilities
+//!   extension.rs             loading, instantiating, calling
+//!   state.rs                 what belongs to one instance
+//!   limits.rs                memory, tables, resources
+//!   termination.rs           why a guest was stopped
+//!   epoch_ticker.rs          interrupts guests that never call the host
+//!   functions.rs             exported functions and their signatures
+//!   values.rs                values as WAVE and JSON
+//!   output.rs                what a guest prints
+//! compiler/                  compiling in a process of its own
+//!   client.rs                hands components to it
+//!   process.rs               that process, seen from outside
+//!   worker.rs                that process, seen from inside
+//!   protocol.rs              what the two say to each other
+//!   sandbox.rs               what the process gives up first
+//!   settings.rs              its program and bounds
+//!   inspection.rs            what it finds out about a component
+//!   error.rs                 why it gave no answer
+//! ops/                       the verbs
+//!   context.rs               what every verb is given
+//!   project/                 the files of a project
+//!     search.rs              finds the manifest
+//!     files.rs               reads files that people name
+//!     links.rs               follows symbolic links
+//!     ownership.rs           refuses files of other users
+//!   policy/                  what extensions may do
+//!     checks.rs              grants, limits and sources
+//!     registries.rs          registries as policy lets them be reached
+//!     preopens.rs            opens granted folders
+//!     preopen_rules.rs       which folders are never given
+//!     folder_checks.rs       the folders of a whole set
+//!     protected_paths.rs     what a guest must not be able to write
+//!   sync/                    `sync`
+//!     options.rs             its options
+//!     lock.rs                `lock`
+//!     apply.rs               runs a plan
+//!     lock_verification.rs   whether components are what the lock says
+//!     noop_check.rs          whether there is nothing to do
+//!     diff.rs                `diff`
+//!     rollback.rs            `rollback`
+//!   edit/                    changes to a project and the active set
+//!     init.rs                `init`
+//!     install.rs             `install`, `add`, `remove`
+//!     upgrade.rs             `upgrade`
+//!     consent.rs             which grants a person agrees to
+//!     transaction.rs         all of a change or nothing
+//!     undo.rs                puts files back
+//!   run/                     running what is active
+//!     active.rs              the active set, loaded
+//!     call.rs                `call`
+//!     secrets.rs             secrets for development
+//!   query/                   reports
+//!     status.rs              `status`
+//!     doctor.rs              `doctor`
+//!     machine_checks.rs      what the host needs of this machine
+//!     list.rs                `list` and `info`
+//!     outdated.rs            `outdated`
+//!     graph.rs               `graph`
+//!     generations.rs         `generations`
+//!   maintain/                the store
+//!     verify.rs              `verify`
+//!     gc.rs                  `gc`
+//!     gc_roots.rs            what is needed
+//!   bundle/                  sets without a network
+//!     export.rs              `bundle export`
+//!     import.rs              `bundle import`
+//!   publish/                 for authors
+//!     push.rs                `push`
+//!     login.rs               `login`, `logout`, `registry check`
+//!     wit.rs                 `wit`
+//!     man_pages.rs           `man`
+//!   error/                   the error of every verb
+//!     kind.rs                what kind it is, for the exit status
+//!     folder.rs              why a folder is not given
+//!     hints.rs               what to do about it
+//!     registry_hints.rs      what to do about a registry's
+//! user_files.rs              opens files that people name
+//! main.rs                    the program
+//! cli/                       arguments in, words and JSON out
+//!   options.rs               arguments that commands share
+//!   invocation.rs            what every command is given
+//!   completion_candidates.rs what shells offer
+//!   commands/                one file for each command
+//!     project/               the manifest and the lock
+//!       init.rs add.rs remove.rs lock.rs upgrade.rs outdated.rs graph.rs
+//!       new_extension.rs     what `add` and `install` share
+//!     machine/               what is active, and the store
+//!       sync.rs diff.rs status.rs doctor.rs generations.rs rollback.rs verify.rs gc.rs
+//!     bundle/
+//!       export.rs import.rs
+//!     extension/
+//!       install.rs list.rs info.rs log.rs call.rs push.rs
+//!     registry/
+//!       login.rs logout.rs check.rs
+//!     reference/             what there is to read
+//!       help.rs man.rs completions.rs schema.rs wit.rs
+//!   render/                  words, tables, drawings, JSON
+//!     style.rs               colours and links
+//!     table.rs               tables
+//!     active_set.rs          what is active, and what changes
+//!     lock_changes.rs        what changes in a lock
+//!     plan.rs                a plan
+//!     edit.rs                how a change ended
+//!     consent.rs             what is asked for
+//!     graph.rs               the graph as text, DOT, Mermaid, SVG
+//!     progress.rs            a run as it goes on
+//!     failure.rs             errors and exit statuses
+//!     json.rs                the JSON document
+//!   terminal/                the terminal and the environment
+//!     environment.rs         reads the environment
+//!     output.rs              standard output and standard error
+//!     prompt.rs              asks the person
+//!     guest_output.rs        what a called extension prints
+//!   help/                    `sesame help`
+//!     markdown.rs            chapters of the README at a terminal
+//!     completions.rs         completion scripts and manual pages
+//!     schema.rs              JSON Schemas
+//! ```
 //!
 //! # On disk
 //!
 //! ```text
 //! sesame.toml, extensions/*.toml, sesame.lock          the project; people commit all of it
 //! $XDG_DATA_HOME/pds/blobs/sha256/<hex>                manifests and components: read-only, named by their digest
-//! $XDG_DATA_HOME/pds/staging/<hex>.partial             downloads under way, which a later run goes on with
+//! $XDG_DATA_HOME/pds/staging/<hex>.partial             unfinished downloads, which a later run resumes
 //! $XDG_DATA_HOME/pds/profiles/<name>/generations/<n>.toml, current
-//!                                                      what is live, and what was
-//! $XDG_DATA_HOME/pds/quarantine/                       what was wrong and was put aside
-//! $XDG_DATA_HOME/pds/lock                              the advisory lock of whoever changes the store
-//! $XDG_CACHE_HOME/pds/cwasm/<engine key>/<hex>         compiled code with its tag
+//!                                                      each generation, and which one is active
+//! $XDG_DATA_HOME/pds/quarantine/                       damaged files, moved out of the way
+//! $XDG_DATA_HOME/pds/lock                              the advisory lock of the process that changes the store
+//! $XDG_CACHE_HOME/pds/cwasm/<engine key>/<hex>         compiled code with its MAC
 //! $XDG_CACHE_HOME/pds/functions/<engine key>/<tag>.pack
-//!                                                      compiled functions, for components that have them too
-//! $XDG_CACHE_HOME/pds/stamps/<name>                    how everything looked when a command had nothing to do
-//! $XDG_CACHE_HOME/pds/verified                         what was checked, so that unchanged files are not hashed again
-//! $XDG_STATE_HOME/pds/key                              32 random bytes, which compiled code is authenticated with
+//!                                                      compiled functions, shared by the components that have them
+//! $XDG_CACHE_HOME/pds/stamps/<name>                    fingerprints from the last time a command had nothing to do
+//! $XDG_CACHE_HOME/pds/verified                         which files were hashed, so that unchanged ones are not hashed again
+//! $XDG_STATE_HOME/pds/key                              32 random bytes, the key of that MAC
 //! $XDG_STATE_HOME/pds/logs/<name>.log, <name>.log.old  what extensions printed
 //! $XDG_CONFIG_HOME/pds/policy.toml, /etc/pds/policy.toml
-//!                                                      what any extension gets at most, and how registries are reached
-//! $XDG_CONFIG_HOME/pds/config.toml                     the host's own; of it only `[extensions.policy]` is read
+//!                                                      the most that any extension gets, and how registries are reached
+//! $XDG_CONFIG_HOME/pds/config.toml                     the host's own; only its `[extensions.policy]` is read
 //! ~/.docker/config.json, …/containers/auth.json        credentials, where docker and podman keep them
 //! ```
 //!
-//! # What always holds
+//! # Invariants
 //!
-//! 1. What the store holds under a digest has that digest. Files get their final name only when whole, checked and
-//!    synced: blobs before the generation, the generation before `current`. All writes are in one file, `store/write.rs`.
-//! 2. Bytes from a registry are compiled only if they are a component with the locked digest ([`model::preamble`]).
-//! 3. Compiled code is loaded only if this machine's key says that this machine made it ([`host::load`]). Anything
-//!    else is compiled again.
-//! 4. One function builds the wasmtime `Config` ([`engine::config`]), every wasm feature said explicitly.
-//! 5. An extension gets the capabilities that its manifest grants and nothing else ([`host::grants`]), and however a guest
-//!    behaves, a call of it comes back within its limits ([`host::extension`]).
-//! 6. A locked sync asks no registry about a tag; mirrors serve digests ([`registry::mirror`]). Credentials go only to the
-//!    host they belong to, and never into a message or a log ([`registry::secret`]).
-//! 7. Paths are built from digests and checked names only ([`store::paths`]).
-//! 8. A failed or interrupted sync leaves the old generation live, and what was verified in the store.
-//! 9. What a generation of any profile, or the lock of a manifest that made one, names is never removed ([`ops::gc`]), and no
-//!    generation that somebody runs ([`store::generations`]).
-//! 10. A sync with nothing to do makes no request, starts no runtime and no compiler, and writes nothing to the store.
+//! Comments cite them by number and name; a test holds the two together.
+//!
+//! 1. **Presence means validity.** What the store holds under a digest has that digest. Files get their final name only when
+//!    whole, checked and synced: blobs before the generation, the generation before `current`. All writes are in
+//!    `store/write/`.
+//! 2. **Only components are compiled.** Bytes from a registry are compiled only if they are a component with the locked
+//!    digest ([`model::component_kind`]).
+//! 3. **Only this machine's code runs.** Compiled code is loaded only if this machine's key says that this machine made it
+//!    ([`host::load`]). Anything else is compiled again.
+//! 4. **One engine configuration.** One function builds the wasmtime `Config` ([`engine::config`]), with every wasm feature
+//!    set explicitly.
+//! 5. **Grants decide.** An extension gets the capabilities that its manifest grants and nothing else ([`host::grants`]), and
+//!    however a guest behaves, a call of it returns within its limits ([`host::extension`]).
+//! 6. **The lock decides.** A locked sync asks no registry about a tag; mirrors serve digests
+//!    ([`registry::source::selection`]).
+//! 7. **Paths are made of checked parts.** Paths of the store are built from digests and checked names only
+//!    ([`store::paths`]).
+//! 8. **Secrets stay secret.** Credentials go only to the host they belong to, and never into a message or a log
+//!    ([`registry::auth::secret`]).
+//! 9. **All or nothing.** A failed or interrupted sync leaves the old generation active, and what was verified in the store.
+//! 10. **What is named is kept.** Nothing is removed that a generation of any profile names, or the lock of a manifest that
+//!     made one ([`ops::maintain::gc`]); nor is a generation that a process runs ([`store::generations`]).
+//! 11. **Nothing to do costs nothing.** A sync with nothing to do makes no request, starts no runtime and no compiler, and
+//!     writes nothing to the store ([`ops::sync::noop_check`]).
 //!
 //! # Reading order
 //!
-//! [`model`] from top to bottom; then [`ops::sync`], which tells the whole story in one page, and [`ops::lock`]; then
-//! the room that you need. The stories in `tests/suite` show every promise with the real program.
+//! [`model`] from top to bottom; then [`ops::sync`], which tells the whole story in one page, and [`ops::sync::lock`]; then
+//! the folder that you need. The tests in `tests/suite` are grouped the same way, and show every promise with the real
+//! program.
 //!
 //! # Example
 //!

@@ -1,4 +1,4 @@
-//! The one function that builds a wasmtime [`Config`]. Compiling and loading both call it (invariant 4).
+//! The one function that builds a wasmtime [`Config`]. Compiling and loading both call it (invariant 4: one engine configuration).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Which imports the host serves, and which grant each needs (invariant 5).
+//! Which imports the host serves, and which grant each needs (invariant 5: grants decide).
 
 use std::collections::BTreeSet;
 

@@ -32,7 +32,7 @@ fn closest(found: Option<&String>) -> String {
     found.map_or_else(String::new, |found| format!("; the closest is `{found}`"))
 }
 
-/// Links what is granted, and WASI where it is imported. Ungranted interfaces are not there at all (invariant 5).
+/// Links what is granted, and WASI where it is imported. Ungranted interfaces are not there at all (invariant 5: grants decide).
 pub(crate) fn linker(engine: &Engine, grants: &Grants, wasi: bool) -> wasmtime::Result<Linker<InstanceState>> {
     let mut linker = Linker::new(engine);
     log::add_to_linker::<_, HasSelf<InstanceState>>(&mut linker, |state| state)?;

@@ -1,16 +1,16 @@
 //! Running extensions: what a component may import, and instances that keep to their limits.
 //!
-//! The only room with `unsafe`, one function in [`load`]. Nothing here reads the store or the network:
-//! [`ops::live`](crate::ops::run::active) opens what `sync` made live and hands it over.
+//! The only folder with `unsafe`, one function in [`load`]. Nothing here reads the store or the network:
+//! [`ops::run::active`](crate::ops::run::active) opens the active set and hands it over.
 //!
 //! | file | owns |
 //! |---|---|
 //! | [`extension`] | [`Extension`](extension::Extension), which is loaded once, and its instances, which are called |
 //! | [`linker`] | the interfaces of `wit/` and what each does with its grant; the check of imported types |
-//! | [`backends`] | the traits behind the interfaces, for whoever embeds the host |
+//! | [`backends`] | the traits behind the interfaces, for programs that embed the host |
 //! | [`grants`] | which import needs which capability |
 //! | [`limits`] | what an instance may hold, and the fixed caps |
-//! | [`stop`] | why a guest was stopped, for people |
+//! | [`termination`] | why a guest was stopped, for people |
 //! | [`functions`], [`values`] | exported functions by name, their values as text |
 //!
 //! # Example

@@ -1,6 +1,6 @@
 //! Compiled code with the seal that tells whether this machine made it.
 //!
-//! The seal is BLAKE3, keyed with this machine's key, over engine key, component digest, length and bytes (invariant 3).
+//! The seal is BLAKE3, keyed with this machine's key, over engine key, component digest, length and bytes (invariant 3: only this machine's code runs).
 //! `store::cwasm` opens sealed code; `host::load` alone breaks the seal, on the very bytes that it runs.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -1,6 +1,6 @@
 //! What the first bytes of a file say that it is.
 //!
-//! Only a component may be compiled (invariant 2); everything else is refused by its own name.
+//! Only a component may be compiled (invariant 2: only components are compiled); everything else is refused by its own name.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// (<https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md>).
 pub const COMPONENT: [u8; 8] = [0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00];
 
-/// How many bytes [`Kind::of`] wants to see. Fewer are enough for all but tar.
+/// How many bytes [`ComponentKind::of`] wants to see. Fewer are enough for all but tar.
 pub const SNIFF: usize = 512;
 
 /// A kind of file, told by its first bytes.

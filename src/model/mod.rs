@@ -3,9 +3,9 @@
 //! Nothing here does I/O, reads a clock or the environment, starts a thread, awaits, or knows wasmtime
 //! or the network. Everything can be tested with text alone.
 //!
-//! Reading order: [`name`], [`digest`], [`reference`](mod@reference) are the words; [`manifest`] is what a person wants,
-//! [`lock`] what that was resolved to, [`inventory`] what this machine holds; [`plan`] is made from the
-//! three and [`schedule`] hands out its steps; [`event`] and [`report`] are what a run says.
+//! Reading order: [`name`], [`digest`], [`reference`](mod@reference) are the words; [`manifest`] is the desired state,
+//! [`lock`] what that was resolved to, [`plan::inventory`] what this machine holds; [`plan`] is made from the three and
+//! [`plan::schedule`] hands out its steps; [`report`] is what a run did, and [`report::event`] what it does.
 
 pub mod authenticated_code;
 pub mod bounds;

@@ -1,15 +1,10 @@
 //! The verbs. Each takes a [`context::Context`] and plain options, and gives a report or an [`error::Error`].
 //!
-//! `manifest → resolution → lock → (with inventory) plan → apply → report`: [`lock`] makes the lock, [`sync`] plans
-//! and applies, [`diff`] and [`init`] are small. async and compute meet in [`apply`] alone. [`install`] changes a manifest
-//! and then does the same, and [`upgrade`](mod@upgrade) a lock; `change` is what makes both all or nothing. [`outdated`](mod@outdated), [`status`](mod@status),
-//! [`graph`](mod@graph) and [`doctor`](mod@doctor) only tell.
-//!
-//! What is live is run from [`live`], which loads it into the host: [`call`] calls one function, and [`list`] only looks.
-//! `compiler` hands components to the process that [`worker`] is. [`gc`] throws away. [`export`](mod@export) and
-//! [`import`](mod@import) carry a whole set to a machine without a network. [`glance`] tells in a moment that
-//! nothing is to be done. `permission` holds what extensions want against what they may, for all of them. [`push`]
-//! publishes, and [`registry`] is about how registries let us in.
+//! `manifest → resolution → lock → (with inventory) plan → apply → report`: [`sync::lock`] makes the lock, [`sync`] plans, and
+//! [`sync::apply`] runs the plan; async and compute meet there alone. [`edit`] changes a manifest or a lock and then does the
+//! same, all or nothing. [`query`] only reports, [`run`] calls what is active, [`maintain`] looks after the store, [`bundle`]
+//! carries a set to a machine without a network, [`publish`] is for authors. [`policy`] decides what extensions may do, for
+//! all of them; [`project`] reads the files of a project.
 
 pub mod bundle;
 pub mod context;

@@ -101,7 +101,7 @@ fn json(error: serde_json::Error) -> ArtifactRefusal {
 /// Reads a manifest or index.
 ///
 /// # Errors
-/// [`Refusal`] if it leads to no single component.
+/// [`ArtifactRefusal`] if it leads to no single component.
 pub fn read(bytes: &[u8]) -> Result<Artifact, ArtifactRefusal> {
     let shape: DocumentShape = serde_json::from_slice(bytes).map_err(json)?;
     let is_index = shape.manifests.is_some();

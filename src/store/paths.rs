@@ -1,5 +1,5 @@
 //! Where everything is on disk. The only file that joins paths of the store; made from digests and checked names
-//! only (invariant 7).
+//! only (invariant 7: paths are made of checked parts).
 
 use std::path::PathBuf;
 

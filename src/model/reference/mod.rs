@@ -7,7 +7,7 @@
 pub mod destination;
 pub mod error;
 pub mod host;
-pub mod named;
+pub mod reference_or_repository;
 
 use crate::model::reference::error::MAX_REPOSITORY;
 use crate::model::reference::error::MAX_REVISION;

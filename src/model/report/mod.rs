@@ -1,10 +1,10 @@
 //! What a run has done, as data. The words for people and the JSON document are both made from it.
 
 pub mod bundle;
-pub mod cache;
 pub mod doctor;
 pub mod event;
 pub mod extension;
+pub mod gc;
 pub mod generations;
 pub mod graph;
 pub mod outdated;

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::engine::key::engine_keys;
-use crate::model::report::cache::{CacheSizes, GcReport, GcSizes};
+use crate::model::report::gc::{CacheSizes, GcReport, GcSizes};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::sync::options::Mode;

@@ -18,7 +18,7 @@ use crate::ops::context::User;
 use crate::ops::error::Error;
 use crate::ops::project::files::read_file;
 
-/// Checks that every import is granted (invariant 5).
+/// Checks that every import is granted (invariant 5: grants decide).
 pub(crate) fn check_grants(manifest: &Manifest, lock: &Lock) -> Result<(), Error> {
     refuse(ungranted(manifest, lock))
 }

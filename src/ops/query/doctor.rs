@@ -23,7 +23,7 @@ use crate::registry::source::selection::NetworkMode;
 use crate::store::integrity::{fsck, store_permissions};
 use crate::store::{generations, owner, write};
 
-use super::trial::trials;
+use super::machine_checks::trials;
 
 /// How much of a disk should be free, in bytes.
 const ROOM: u64 = 256 << 20;

@@ -4,6 +4,6 @@ pub mod doctor;
 pub mod generations;
 pub mod graph;
 pub mod list;
+pub(crate) mod machine_checks;
 pub mod outdated;
 pub mod status;
-pub(crate) mod trial;

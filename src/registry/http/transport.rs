@@ -191,7 +191,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     if certificates.is_empty() { Err(fault("it has none in the PEM format".to_owned())) } else { Ok(certificates) }
 }
 
-/// A proxy's URL without the part that may hold a password (invariant 8).
+/// A proxy's URL without the part that may hold a password (invariant 8: secrets stay secret).
 fn without_credentials(url: &str) -> String {
     match url.rsplit_once('@') {
         Some((_, host)) => format!("…@{host}"),

@@ -2,7 +2,7 @@
 //! reference, in which order, and what their failures mean.
 //!
 //! Mirrors serve digests, so they go first for blobs; for tags only the registry itself answers, unless
-//! `mirrors-only` says that there is nobody else (invariant 6).
+//! `mirrors-only` says that there is nobody else (invariant 6: the lock decides).
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! Compiled code: `cwasm/<engine key>/<component>`, the bytes that wasmtime made with a tag behind them.
 //!
 //! The tag is BLAKE3, keyed with this machine's key, over engine key, component digest, length and bytes
-//! (invariant 3). What does not match it is never run and compiled again. Files are never changed in place.
+//! (invariant 3: only this machine's code runs). What does not match it is never run and compiled again. Files are never changed in place.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};

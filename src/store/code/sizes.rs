@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::model::report::cache::{CacheSize, CacheSizes};
+use crate::model::report::gc::{CacheSize, CacheSizes};
 use crate::store::error::Error;
 use crate::store::paths::StorePaths;
 use crate::store::trusted_files::entries;

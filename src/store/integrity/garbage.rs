@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
-use crate::model::report::cache::CacheSize;
+use crate::model::report::gc::CacheSize;
 use crate::store::code::sizes::engine_folders;
 use crate::store::error::Error;
 use crate::store::function_cache::eviction;

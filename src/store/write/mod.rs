@@ -1,7 +1,7 @@
 //! Every write of sesame to the disk. Nothing else creates, renames or removes a file.
 //!
 //! A file gets its final name only when it is whole and on the disk: written under another name, fsynced,
-//! renamed, its folder fsynced (invariant 1). Folders are private and stored files are read-only, whatever
+//! renamed, its folder fsynced (invariant 1: presence means validity). Folders are private and stored files are read-only, whatever
 //! the umask.
 
 #![expect(clippy::disallowed_methods, reason = "this is the one writer, which opens what it writes")]

@@ -2,6 +2,7 @@
 
 mod import_graph;
 mod imports;
+mod lib_docs;
 mod sizes;
 mod words;
 

@@ -10,7 +10,7 @@ use crate::cli::render::edit::installed;
 use crate::cli::render::failure::Failure;
 use crate::cli::render::json::Data;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::reference::named::ReferenceOrRepository;
+use sesame::model::reference::reference_or_repository::ReferenceOrRepository;
 use sesame::ops::edit::install::{InstallSource, InstallTarget};
 use sesame::ops::edit::transaction::AfterEdit;
 

@@ -7,7 +7,7 @@ use crate::cli::options::{CompileOptions, FunctionCacheOption, ResourceOptions};
 use crate::cli::render::failure::Failure;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
-use sesame::model::report::cache::{GcReport, GcSizes};
+use sesame::model::report::gc::{GcReport, GcSizes};
 use sesame::model::text::size;
 use sesame::ops::maintain::gc::{self, GcScope};
 use sesame::ops::sync::options::Mode;

@@ -16,7 +16,7 @@ use crate::cli::terminal::output::Verbosity;
 use sesame::model::function_cache::FunctionCounts;
 use sesame::model::lock::LockChange;
 use sesame::model::name::ProfileName;
-use sesame::model::report::cache::CacheSizes;
+use sesame::model::report::gc::CacheSizes;
 use sesame::model::report::sync::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::model::text::{count, size};
 use sesame::ops::maintain::gc;

@@ -13,7 +13,7 @@ use crate::cli::terminal::output::{Output, Verbosity};
 use crate::cli::terminal::prompt::confirm;
 use sesame::model::capability::Grant;
 use sesame::model::name::ExtensionName;
-use sesame::model::reference::named::ReferenceOrRepository;
+use sesame::model::reference::reference_or_repository::ReferenceOrRepository;
 use sesame::model::report::extension::InstallReport;
 use sesame::ops::context::Interrupt;
 use sesame::ops::edit::consent::{Consent, ConsentRequest};

@@ -2,9 +2,8 @@
 
 use std::str::FromStr;
 
-use crate::model::reference::{OciReference, OciRepository};
-
 use super::error::ReferenceError;
+use super::{OciReference, OciRepository};
 
 /// A reference, or only its repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
