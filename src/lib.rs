@@ -351,11 +351,13 @@
 //! use std::sync::Arc;
 //!
 //! use sesame::model::report::event::Silent;
-//! use sesame::ops::context::{CompilerSettings, Context, Interrupt, User};
-//! use sesame::ops::project::{Project, Search};
+//! use sesame::compiler::settings::CompilerSettings;
+//! use sesame::ops::context::{Context, Interrupt, User};
+//! use sesame::ops::project::Project;
+//! use sesame::ops::project::search::Search;
 //! use sesame::ops::sync;
 //! use sesame::ops::sync::options::{LockPolicy, Mode, Ownership, SyncOptions};
-//! use sesame::registry::source::selection::{Network, Reach};
+//! use sesame::registry::source::selection::{Network, NetworkMode};
 //! use sesame::store::paths::StorePaths;
 //!
 //! # fn main() -> Result<(), sesame::ops::error::Error> {
@@ -368,7 +370,7 @@
 //!         state: "/home/me/.local/state/pds".into(),
 //!     },
 //!     network: Network::default(),
-//!     reach: Reach::Online,
+//!     reach: NetworkMode::Online,
 //!     jobs: 6,
 //!     compiler: CompilerSettings::of_program("/usr/bin/sesame".into()),
 //!     observer: Arc::new(Silent),

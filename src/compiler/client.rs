@@ -4,9 +4,10 @@
 //! When a worker is lost that has worked on several components, nobody knows whose fault that was: each that it still has is
 //! tried once more, alone, in a fresh one. What that one is lost with is to blame.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::RwLock;
@@ -39,8 +40,13 @@ pub(crate) struct Compiler {
 
 impl Compiler {
     pub fn new(settings: &CompilerSettings, paths: &StorePaths) -> Self {
-        let (worker, numbers, turn) = Default::default();
-        Self { settings: settings.clone(), paths: paths.clone(), worker, numbers, turn }
+        Self {
+            settings: settings.clone(),
+            paths: paths.clone(),
+            worker: Mutex::default(),
+            numbers: AtomicU64::default(),
+            turn: RwLock::default(),
+        }
     }
 
     /// Validates a component and reads its interface.
@@ -136,6 +142,6 @@ impl Compiler {
     }
 
     fn worker(&self) -> MutexGuard<'_, Option<Arc<Process>>> {
-        self.worker.lock().unwrap_or_else(PoisonError::into_inner)
+        self.worker.lock()
     }
 }

@@ -1,13 +1,14 @@
 //! The process of the compiling [`worker`](super::worker), as the one who started it sees it: requests go in, answers come to
 //! whoever listens for them, and when it ends all that listen are told why.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -179,18 +180,18 @@ impl Process {
 
     pub fn kill(&self) {
         self.listeners().is_lost = true;
-        let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+        let _ = self.child.lock().kill();
     }
 
     fn listeners(&self) -> MutexGuard<'_, Listeners> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+        self.listeners.lock()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
-        let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).wait();
+        let _ = self.child.lock().wait();
     }
 }
 
@@ -262,18 +263,18 @@ impl ReplyReader {
     /// How the worker ends, which has closed its output; it is killed if it does not.
     fn ended(&self, rounds: u32) -> Option<ExitStatus> {
         for _ in 0..rounds {
-            if let Ok(Some(status)) = self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait() {
+            if let Ok(Some(status)) = self.child.lock().try_wait() {
                 return Some(status);
             }
             std::thread::sleep(ROUND);
         }
-        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut child = self.child.lock();
         let _ = child.kill();
         child.wait().ok()
     }
 
     fn listeners(&self) -> MutexGuard<'_, Listeners> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+        self.listeners.lock()
     }
 }
 

@@ -4,10 +4,11 @@
 //! chokes on takes down this process and no more. It is handed bytes and hands back bytes, and touches no files but the key
 //! and those of the function cache. It ends when its input does, so that none is left behind.
 
+use parking_lot::{Mutex, RwLock};
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
 use wasmtime::Engine;
 
@@ -87,9 +88,9 @@ impl<W: Write> Worker<W> {
     fn answer(&self, number: u64, compile: Option<(Digest, EngineKey, Metering)>, bytes: &[u8]) {
         let result = {
             let (_alone, _beside) = if compile.is_some() && bytes.len() as u64 > SIDE_BY_SIDE {
-                (Some(self.turn.write().unwrap_or_else(PoisonError::into_inner)), None)
+                (Some(self.turn.write()), None)
             } else {
-                (None, Some(self.turn.read().unwrap_or_else(PoisonError::into_inner)))
+                (None, Some(self.turn.read()))
             };
             self.reply(&Reply::Begun { number }, &[]);
             catch_unwind(AssertUnwindSafe(|| self.inspect(compile, bytes)))
@@ -171,7 +172,7 @@ impl<W: Write> Worker<W> {
                 ));
             }
         }
-        let warnings = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        let warnings = std::mem::take(&mut *self.warnings.lock());
         self.reply(&Reply::Ended(EndReport { warnings, unconfined: self.unconfined.clone() }), &[]);
     }
 
@@ -181,12 +182,12 @@ impl<W: Write> Worker<W> {
     }
 
     fn note(&self, warning: String) {
-        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
+        self.warnings.lock().push(warning);
     }
 
     /// Whoever does not listen any more ends the input too.
     fn reply(&self, reply: &Reply, payload: &[u8]) {
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut output = self.output.lock();
         let _ = write_frame(&mut *output, reply, payload);
     }
 }

@@ -27,7 +27,7 @@ impl CacheStore for Adapter {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::sync::Mutex;
+    use parking_lot::Mutex;
 
     use super::*;
     use crate::engine::compile::compile;
@@ -40,11 +40,11 @@ mod tests {
 
     impl CompiledFunctions for InMemory {
         fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-            self.0.lock().unwrap().get(key).cloned()
+            self.0.lock().get(key).cloned()
         }
 
         fn put(&self, key: &[u8], function: &[u8]) {
-            self.0.lock().unwrap().insert(key.to_vec(), function.to_vec());
+            self.0.lock().insert(key.to_vec(), function.to_vec());
         }
     }
 
@@ -56,9 +56,9 @@ mod tests {
         assert_eq!(engine_key(&plain), engine_key(&caching));
         let component = include_bytes!("../../fixtures/guests/built/greeting-0.3.0.wasm");
         let code = compile(&plain, component).unwrap();
-        assert!(functions.0.lock().unwrap().is_empty());
+        assert!(functions.0.lock().is_empty());
         assert!(compile(&caching, component).unwrap() == code, "cold");
-        let made = functions.0.lock().unwrap().len();
+        let made = functions.0.lock().len();
         assert!(made > 50, "{made}");
         assert!(compile(&caching, component).unwrap() == code, "warm");
     }

@@ -1,7 +1,8 @@
 //! The heartbeat of running guests: while a call runs, a thread moves the engines' epoch on, so that even a guest that
 //! never calls the host comes back to its timer.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ impl EpochTicker {
     /// # Errors
     /// If the thread cannot be started.
     pub(crate) fn tick(&self) -> std::io::Result<EpochTicking> {
-        let mut state = self.inner.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.inner.state.lock();
         if !state.started {
             let (inner, engine) = (self.inner.clone(), self.engine.clone());
             thread::Builder::new().name("sesame-epoch".to_owned()).spawn(move || inner.run(&engine))?;
@@ -56,28 +57,27 @@ impl EpochTicker {
 
 impl TickerInner {
     fn run(&self, engine: &Engine) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         while !state.ended {
-            state = if state.running == 0 {
-                self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+            if state.running == 0 {
+                self.changed.wait(&mut state);
             } else {
-                let waited = self.changed.wait_timeout(state, PERIOD).unwrap_or_else(PoisonError::into_inner);
+                self.changed.wait_for(&mut state, PERIOD);
                 engine.increment_epoch();
-                waited.0
-            };
+            }
         }
     }
 }
 
 impl Drop for EpochTicking {
     fn drop(&mut self) {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner).running -= 1;
+        self.0.state.lock().running -= 1;
     }
 }
 
 impl Drop for EpochTicker {
     fn drop(&mut self) {
-        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+        self.inner.state.lock().ended = true;
         self.inner.changed.notify_one();
     }
 }

@@ -26,7 +26,7 @@
 //! use sesame::host::backends::Backends;
 //! use sesame::host::values::Val;
 //! use sesame::ops::context::User;
-//! use sesame::ops::run::active::{Live, Surroundings};
+//! use sesame::ops::run::active::{ActiveSet, HostEnvironment};
 //! use sesame::store::paths::StorePaths;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -36,11 +36,11 @@
 //!     cache: "/home/me/.cache/pds".into(),
 //!     state: "/home/me/.local/state/pds".into(),
 //! };
-//! let live = Live::open(
-//!     Surroundings { paths, user: User::default(), environment: BTreeMap::new(), backends: Backends::default() },
+//! let active = ActiveSet::open(
+//!     HostEnvironment { paths, user: User::default(), environment: BTreeMap::new(), backends: Backends::default() },
 //!     &"demo".parse()?,
 //! )?;
-//! let greeting = live.load(&"greeting-extension".parse()?)?;
+//! let greeting = active.load(&"greeting-extension".parse()?)?;
 //!
 //! // What the guest keeps in its memory stays from one call of an instance to the next.
 //! let mut instance = greeting.instantiate().await?;

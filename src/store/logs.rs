@@ -1,9 +1,9 @@
 //! What extensions print: `logs/NAME.log`, one line each with its time. Old lines make room for new ones.
 
+use parking_lot::Mutex;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::model::name::ExtensionName;
@@ -48,7 +48,7 @@ impl Log {
     pub fn line(&self, source: &str, text: &str) {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let line = format!("{}  {source:<6}  {text}\n", time(seconds));
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock();
         if open.size >= MAX_LOG
             && let Ok(new) = OpenLog::new(&self.path, &self.old)
         {

@@ -1,7 +1,7 @@
 //! A run as it goes on: on a terminal one line for each running step and a total, elsewhere plain lines.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -53,7 +53,7 @@ impl Progress {
                 .with_style(style(&format!("  {{bar:24}} {{pos}}/{{len}} {what}  {{elapsed}}")));
             let total = bars.add(total);
             total.enable_steady_tick(Duration::from_millis(200));
-            self.state.lock().unwrap_or_else(PoisonError::into_inner).total = Some(total);
+            self.state.lock().total = Some(total);
         }
     }
 
@@ -68,11 +68,11 @@ impl Progress {
         };
         let bar = bars.add(bar.with_prefix(verb).with_message(names(&step.extensions)));
         bar.enable_steady_tick(Duration::from_millis(100));
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).running.insert(id, bar);
+        self.state.lock().running.insert(id, bar);
     }
 
     fn ended(&self, id: StepId) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         if let Some(bar) = state.running.remove(&id) {
             bar.finish_and_clear();
         }
@@ -82,7 +82,7 @@ impl Progress {
     }
 
     fn with_bar(&self, id: StepId, change: impl FnOnce(&ProgressBar)) {
-        if let Some(bar) = self.state.lock().unwrap_or_else(PoisonError::into_inner).running.get(&id) {
+        if let Some(bar) = self.state.lock().running.get(&id) {
             change(bar);
         }
     }
@@ -143,7 +143,7 @@ impl Observer for Progress {
                 let (pause, wait) = (wait, duration(*wait));
                 let text = format!("  {} {wait}, {number} of {of}: {}", Style::warning("waiting   "), escape(why));
                 // Many requests wait for one host at a time; one line for all of them is enough.
-                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut state = self.state.lock();
                 let told = state.retried.insert(((*host).to_owned(), *number), Instant::now());
                 drop(state);
                 let first = told.is_none_or(|told| told.elapsed() > *pause);
@@ -152,7 +152,7 @@ impl Observer for Progress {
             Event::Started { plan } => self.begin(plan.len(), "steps"),
             Event::Checking { files } => self.begin(*files, "files"),
             Event::Checked => {
-                if let Some(total) = &self.state.lock().unwrap_or_else(PoisonError::into_inner).total {
+                if let Some(total) = &self.state.lock().total {
                     total.inc(1);
                 }
             }
@@ -175,7 +175,7 @@ impl Observer for Progress {
                 self.line(Verbosity::Normal, &text);
             }
             Event::Ended => {
-                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut state = self.state.lock();
                 state.running.drain().for_each(|(_, bar)| bar.finish_and_clear());
                 if let Some(total) = state.total.take() {
                     total.finish_and_clear();

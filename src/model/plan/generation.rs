@@ -9,7 +9,7 @@ use crate::model::capability::{Grants, shown};
 use crate::model::digest::Digest;
 use crate::model::engine_key::Metering;
 use crate::model::lock::{Lock, LockedSource};
-use crate::model::manifest::{ComponentSource, Config, Extension, Limits, Manifest};
+use crate::model::manifest::{Config, Extension, Limits, Manifest};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::reference::OciReference;
 use crate::model::text::source_change;
@@ -117,22 +117,29 @@ impl Generation {
     }
 
     /// Differences in what is live, for people: one line each.
-    pub fn differences<'a>(&'a self, new: &'a Self) -> Vec<String> {
-        let by_name = |generation: &'a Self| -> BTreeMap<&'a ExtensionName, &'a ActiveExtension> {
-            generation.extensions.iter().map(|extension| (&extension.name, extension)).collect()
-        };
-        let (before, after) = (by_name(self), by_name(new));
+    pub fn differences(&self, new: &Self) -> Vec<String> {
+        self.differences_beside(new, [])
+    }
+
+    /// The same where `new` is not all: beside it are extensions that are wanted and not locked yet.
+    pub fn differences_beside<'a>(
+        &self,
+        new: &'a Self,
+        unlocked: impl IntoIterator<Item = (&'a ExtensionName, &'a Extension)>,
+    ) -> Vec<String> {
+        let before: BTreeMap<_, _> = self.extensions.iter().map(|extension| (&extension.name, extension)).collect();
+        let locked = new.extensions.iter().map(|extension| (&extension.name, Described::Locked(extension)));
+        let unlocked = unlocked.into_iter().map(|(name, extension)| (name, Described::Unlocked(extension)));
+        let after: BTreeMap<_, _> = locked.chain(unlocked).collect();
         let mut lines = Vec::new();
         for old in self.extensions.iter().filter(|old| !after.contains_key(&old.name)) {
             lines.push(format!("- {}  {}", old.name, old.source()));
         }
-        for extension in &new.extensions {
-            match before.get(&extension.name) {
-                None => lines.push(format!("+ {}  {}{}", extension.name, extension.source(), extension.granted())),
-                Some(old) if *old != extension => {
-                    lines.push(format!("~ {}  {}", extension.name, old.difference(extension).join(", ")));
-                }
-                Some(_) => {}
+        for (name, described) in &after {
+            match (before.get(name), described) {
+                (None, _) => lines.push(format!("+ {name}  {}{}", described.source(), described.granted())),
+                (Some(old), Described::Locked(new)) if old == new => {}
+                (Some(old), _) => lines.push(format!("~ {name}  {}", described.changes_from(old).join(", "))),
             }
         }
         if self.config != new.config {
@@ -145,34 +152,81 @@ impl Generation {
     }
 }
 
-impl ActiveExtension {
-    /// An extension that is wanted and not locked yet, to show what would change. Its component is not known.
-    pub fn unlocked(name: &ExtensionName, wanted: &Extension) -> Self {
-        let (reference, path) = match &wanted.source {
-            ComponentSource::Oci(reference) => (Some(reference.clone()), None),
-            // Which it will be is not known either.
-            ComponentSource::Range(_) => (None, Some(wanted.source.to_string())),
-            ComponentSource::Path(path) => (None, Some(path.clone())),
-        };
-        Self {
-            name: name.clone(),
-            reference,
-            provenance: None,
-            path,
-            component: Digest::of(&[]),
-            size: 0,
-            imports: BTreeSet::new(),
-            capabilities: wanted.capabilities.clone(),
-            limits: wanted.limits,
-            config: wanted.config.clone(),
+/// An extension of a set that would become active.
+enum Described<'a> {
+    Locked(&'a ActiveExtension),
+    /// Its component is not known.
+    Unlocked(&'a Extension),
+}
+
+impl Described<'_> {
+    fn source(&self) -> String {
+        match self {
+            Self::Locked(extension) => extension.source(),
+            Self::Unlocked(extension) => extension.source.to_string(),
         }
     }
 
-    /// Whether it was made by [`unlocked`](Self::unlocked).
-    fn is_unlocked(&self) -> bool {
-        self.size == 0
+    fn capabilities(&self) -> &Grants {
+        match self {
+            Self::Locked(extension) => &extension.capabilities,
+            Self::Unlocked(extension) => &extension.capabilities,
+        }
     }
 
+    fn settings(&self) -> (Limits, &Config) {
+        match self {
+            Self::Locked(extension) => (extension.limits, &extension.config),
+            Self::Unlocked(extension) => (extension.limits, &extension.config),
+        }
+    }
+
+    fn granted(&self) -> String {
+        let names = shown(self.capabilities());
+        let grants = if names.is_empty() { String::new() } else { format!("  grants: {}", names.join(", ")) };
+        match self {
+            Self::Locked(_) => grants,
+            Self::Unlocked(_) => format!("{grants}  (not locked yet)"),
+        }
+    }
+
+    fn changes_from(&self, old: &ActiveExtension) -> Vec<String> {
+        let mut parts = Vec::new();
+        if old.source() != self.source() {
+            parts.push(source_change(&old.source(), &self.source()));
+        }
+        match self {
+            Self::Unlocked(_) => parts.push("not locked yet".to_owned()),
+            // Another source says enough.
+            Self::Locked(_) if !parts.is_empty() => {}
+            Self::Locked(new) if old.component != new.component => {
+                parts.push(format!("component {} → {}", old.component.short(), new.component.short()));
+            }
+            Self::Locked(new) if old.provenance != new.provenance => parts.push("provenance".to_owned()),
+            Self::Locked(new) if (old.size, &old.imports) != (new.size, &new.imports) => {
+                parts.push("what the lock says of it".to_owned());
+            }
+            Self::Locked(_) => {}
+        }
+        let (before, after) = (shown(&old.capabilities), shown(self.capabilities()));
+        let added = after.iter().filter(|grant| !before.contains(grant)).map(|grant| format!("+{grant}"));
+        let removed = before.iter().filter(|grant| !after.contains(grant)).map(|grant| format!("-{grant}"));
+        let grants: Vec<String> = added.chain(removed).collect();
+        if !grants.is_empty() {
+            parts.push(format!("grants: {}", grants.join(" ")));
+        }
+        let (limits, config) = self.settings();
+        if old.limits != limits {
+            parts.push("limits".to_owned());
+        }
+        if old.config != *config {
+            parts.push("config".to_owned());
+        }
+        parts
+    }
+}
+
+impl ActiveExtension {
     /// The reference, or the path.
     pub fn source(&self) -> String {
         match (&self.reference, &self.path) {
@@ -185,43 +239,5 @@ impl ActiveExtension {
     /// How its code is compiled: with fuel only where its calls have a limit of it.
     pub fn metering(&self) -> Metering {
         self.limits.metering()
-    }
-
-    fn granted(&self) -> String {
-        let names = shown(&self.capabilities);
-        let grants = if names.is_empty() { String::new() } else { format!("  grants: {}", names.join(", ")) };
-        if self.is_unlocked() { format!("{grants}  (not locked yet)") } else { grants }
-    }
-
-    fn difference(&self, new: &Self) -> Vec<String> {
-        let mut parts = Vec::new();
-        if self.source() != new.source() {
-            parts.push(source_change(&self.source(), &new.source()));
-        }
-        if new.is_unlocked() {
-            parts.push("not locked yet".to_owned());
-        } else if !parts.is_empty() {
-            // Another source says enough.
-        } else if self.component != new.component {
-            parts.push(format!("component {} → {}", self.component.short(), new.component.short()));
-        } else if self.provenance != new.provenance {
-            parts.push("provenance".to_owned());
-        } else if (self.size, &self.imports) != (new.size, &new.imports) {
-            parts.push("what the lock says of it".to_owned());
-        }
-        let (before, after) = (shown(&self.capabilities), shown(&new.capabilities));
-        let added = after.iter().filter(|grant| !before.contains(grant)).map(|grant| format!("+{grant}"));
-        let removed = before.iter().filter(|grant| !after.contains(grant)).map(|grant| format!("-{grant}"));
-        let grants: Vec<String> = added.chain(removed).collect();
-        if !grants.is_empty() {
-            parts.push(format!("grants: {}", grants.join(" ")));
-        }
-        if self.limits != new.limits {
-            parts.push("limits".to_owned());
-        }
-        if self.config != new.config {
-            parts.push("config".to_owned());
-        }
-        parts
     }
 }

@@ -72,7 +72,14 @@ impl GenerationReport {
     }
 
     pub(crate) fn damaged(number: u64, live: bool, why: String) -> Self {
-        let (activated, manifest, extensions, changes) = Default::default();
-        Self { number, live, activated, manifest, extensions, changes, damage: Some(why) }
+        Self {
+            number,
+            live,
+            activated: None,
+            manifest: None,
+            extensions: Vec::new(),
+            changes: Vec::new(),
+            damage: Some(why),
+        }
     }
 }

@@ -40,8 +40,13 @@ pub fn verify(context: &Context, mode: Mode) -> Result<VerifyReport, Error> {
     // The folders are mended here, where it is told.
     let _guard = (mode == Mode::Write).then(|| context.guard_as_it_is()).transpose()?;
     owner::check_owner(&context.paths)?;
-    let (roots, findings, looked_at) = Default::default();
-    let mut verify = StoreCheck { context, mode, roots, findings, looked_at };
+    let mut verify = StoreCheck {
+        context,
+        mode,
+        roots: GcRoots::default(),
+        findings: Vec::new(),
+        looked_at: VerifiedCounts::default(),
+    };
     // What is in a folder that nobody can use is seen once somebody can.
     while verify.folders() {
         if mode == Mode::Preview {

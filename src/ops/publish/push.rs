@@ -38,10 +38,10 @@ pub struct Push {
 pub fn push(context: &Context, push: &Push) -> Result<PushReport, Error> {
     let bytes = read_component(&push.file)?;
     let compiler = Compiler::new(&context.compiler, &context.paths);
-    let examined = context
+    let inspection = context
         .block_on(async { Ok(compiler.inspect(bytes.clone()).await?) })
         .map_err(|error| error.of_file(&push.file))?;
-    let interface = examined.interface;
+    let interface = inspection.interface;
     let mut annotations = metadata::annotations(&bytes);
     annotations.extend(push.annotations.clone());
     let (component, size) = (Digest::of(&bytes), bytes.len() as u64);

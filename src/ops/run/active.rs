@@ -1,8 +1,9 @@
 //! What is live on this machine, ready to be called. What `sync` did not make live is not loaded.
 
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::compiler::client::Compiler;
 use crate::engine::key::engine_key;
@@ -309,7 +310,7 @@ impl StoreLog {
 impl Log for StoreLog {
     fn line(&self, extension: &str, source: LogSource, text: &str) {
         let log = {
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut open = self.open.lock();
             let log = open.entry(extension.to_owned()).or_insert_with(|| {
                 // Where there can be no log, the extension runs without one.
                 let name: ExtensionName = extension.parse().ok()?;

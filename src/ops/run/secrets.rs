@@ -1,10 +1,10 @@
 //! Secrets for development: a TOML file of strings, which only its owner can read. No replacement for a keyring.
 
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use toml_edit::{DocumentMut, Item};
@@ -58,7 +58,7 @@ impl SecretsFile {
 #[async_trait]
 impl SecretRead for SecretsFile {
     async fn get(&self, _: &str, name: &str) -> Result<Option<String>, String> {
-        let document = self.document.lock().unwrap_or_else(PoisonError::into_inner);
+        let document = self.document.lock();
         let mut secrets = BTreeMap::new();
         flatten("", document.as_item(), &mut secrets);
         Ok(secrets.remove(name))
@@ -68,7 +68,7 @@ impl SecretRead for SecretsFile {
 #[async_trait]
 impl SecretWrite for SecretsFile {
     async fn set(&self, _: &str, name: &str, value: &str) -> Result<(), String> {
-        let mut document = self.document.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut document = self.document.lock();
         let mut changed = document.clone();
         set(&mut changed, name, value)?;
         write::user_files::replace_user_file(&self.path, changed.to_string().as_bytes())

@@ -3,12 +3,13 @@
 //! A step that fails stops only what depends on it. On an interrupt nothing new begins, fetches stop where they are for a
 //! later run to go on, and the process that compiles is killed.
 
+use parking_lot::RwLock;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::StreamExt as _;
@@ -46,7 +47,7 @@ pub(crate) struct ApplyContext<'a> {
     pub target: Option<&'a Arc<SyncTarget>>,
     compiler: Compiler,
     /// What was found out about the components that were compiled.
-    examined: RefCell<BTreeMap<Digest, Inspection>>,
+    inspections: RefCell<BTreeMap<Digest, Inspection>>,
     /// Why there can be no compiled code.
     no_code_folder: RefCell<Option<Arc<store::Error>>>,
     /// How much of it was in the function cache.
@@ -62,9 +63,17 @@ impl<'a> ApplyContext<'a> {
         blobs: &'a Blobs,
         target: Option<&'a Arc<SyncTarget>>,
     ) -> Self {
-        let compiler = Compiler::new(&context.compiler, &context.paths);
-        let (examined, no_code_folder, functions, writing) = Default::default();
-        Self { context, registry, blobs, target, compiler, examined, no_code_folder, functions, writing }
+        Self {
+            context,
+            registry,
+            blobs,
+            target,
+            compiler: Compiler::new(&context.compiler, &context.paths),
+            inspections: RefCell::default(),
+            no_code_folder: RefCell::default(),
+            functions: RefCell::default(),
+            writing: Arc::default(),
+        }
     }
 }
 
@@ -328,9 +337,9 @@ async fn compile(
     }
     let blobs = apply_context.blobs.clone();
     let bytes = in_background(move || Ok(blobs.read(component)?)).await?;
-    let (examined, code) = apply_context.compiler.compile(component, engine, metering, bytes).await?;
-    *apply_context.functions.borrow_mut() += examined.functions;
-    apply_context.examined.borrow_mut().insert(component, examined);
+    let (inspection, code) = apply_context.compiler.compile(component, engine, metering, bytes).await?;
+    *apply_context.functions.borrow_mut() += inspection.functions;
+    apply_context.inspections.borrow_mut().insert(component, inspection);
     let (paths, engine) = (apply_context.context.paths.clone(), engine.clone());
     let (turn, interrupt) = (apply_context.writing.clone(), apply_context.context.interrupt.clone());
     in_background(move || {
@@ -347,20 +356,20 @@ async fn compile(
 /// Examines what is to be live and was not compiled just now, and holds all of it against the lock.
 async fn confirm(apply_context: &ApplyContext<'_>, target: &Arc<SyncTarget>) -> Result<(), Error> {
     let unseen: BTreeMap<Digest, &ExtensionName> = {
-        let examined = apply_context.examined.borrow();
-        let unseen = target.unconfirmed().filter(|(_, entry)| !examined.contains_key(&entry.component));
+        let inspections = apply_context.inspections.borrow();
+        let unseen = target.unconfirmed().filter(|(_, entry)| !inspections.contains_key(&entry.component));
         unseen.map(|(extension, entry)| (entry.component, &extension.name)).collect()
     };
     for (component, name) in unseen {
         let blobs = apply_context.blobs.clone();
         let bytes = in_background(move || Ok(blobs.read(component)?)).await?;
-        let examined =
+        let inspection =
             apply_context.compiler.inspect(bytes).await.map_err(|error| Error::from(error).of_extension(name))?;
-        apply_context.examined.borrow_mut().insert(component, examined);
+        apply_context.inspections.borrow_mut().insert(component, inspection);
     }
-    let (target, blobs, examined) = (Arc::clone(target), apply_context.blobs.clone(), apply_context.examined.take());
+    let (target, blobs, inspections) = (Arc::clone(target), apply_context.blobs.clone(), apply_context.inspections.take());
     let interrupt = apply_context.context.interrupt.clone();
-    in_background(move || target.confirm(&blobs, &examined, &interrupt)).await
+    in_background(move || target.confirm(&blobs, &inspections, &interrupt)).await
 }
 
 /// Runs a function on the rayon pool, off the thread that serves the network.

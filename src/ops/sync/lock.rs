@@ -350,10 +350,10 @@ async fn entry(
         return Err(Error::BadSize { name: candidate.name.clone(), what });
     }
     let name = &candidate.name;
-    let examined = compiler.inspect(bytes).await.map_err(|error| Error::from(error).of_extension(name))?;
-    let interface = examined.interface;
+    let inspection = compiler.inspect(bytes).await.map_err(|error| Error::from(error).of_extension(name))?;
+    let interface = inspection.interface;
     check_offered(name.as_str(), &interface.imports)?;
-    if let Some(source) = examined.unlinkable {
+    if let Some(source) = inspection.unlinkable {
         return Err(Error::Link { name: name.to_string(), source });
     }
     Ok(LockEntry {

@@ -48,7 +48,7 @@ impl SyncTarget {
     pub fn confirm(
         &self,
         blobs: &Blobs,
-        examined: &BTreeMap<Digest, Inspection>,
+        inspections: &BTreeMap<Digest, Inspection>,
         interrupt: &Interrupt,
     ) -> Result<(), Error> {
         for (extension, entry) in self.unconfirmed() {
@@ -56,7 +56,7 @@ impl SyncTarget {
                 return Err(Error::Interrupted);
             }
             let name = &extension.name;
-            let found = examined.get(&entry.component).ok_or(Error::Bug("a component was not examined"))?;
+            let found = inspections.get(&entry.component).ok_or(Error::Bug("a component was not examined"))?;
             confirm(entry, blobs, found).map_err(|what| match what {
                 VerificationFault::Differs(what) => Error::NotAsLocked { name: name.clone(), what },
                 VerificationFault::Error(error) => error,

@@ -171,11 +171,8 @@ fn check_ownership(
                 (!stale.contains_key(name)).then(|| (name.clone(), entry.clone()))
             };
             let fresh = Lock { entries: lock.entries.iter().filter_map(fresh).collect() };
-            let mut described = Generation::describe(profile, &path, manifest, &fresh);
             let unlocked = manifest.extensions.iter().filter(|(name, _)| stale.contains_key(*name));
-            described.extensions.extend(unlocked.map(|(name, extension)| ActiveExtension::unlocked(name, extension)));
-            described.extensions.sort_by(|a, b| a.name.cmp(&b.name));
-            live.differences(&described)
+            live.differences_beside(&Generation::describe(profile, &path, manifest, &fresh), unlocked)
         }
     };
     Err(Error::OtherManifest { profile: profile.clone(), made_by: live.manifest.clone(), differences })
@@ -195,8 +192,7 @@ pub(crate) struct PlannedSync {
 impl PlannedSync {
     /// A generation that is there already, and the plan that makes it live again.
     pub fn of_generation(generation: Generation, inventory: Inventory, plan: Plan, warnings: Vec<String>) -> Self {
-        let (lock, manifest) = Default::default();
-        Self { generation, lock, inventory, plan, manifest, warnings }
+        Self { generation, lock: Lock::default(), inventory, plan, manifest: Manifest::default(), warnings }
     }
 
     /// Takes stock and plans.

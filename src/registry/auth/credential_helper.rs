@@ -4,8 +4,9 @@
 //! killed after either (what it has started itself is not). What it prints is not shown, since it may hold what must not be
 //! seen; but where it fails to keep what it was given, it is, without that.
 
+use parking_lot::Mutex;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -144,7 +145,7 @@ async fn run(helper: &str, action: &str, input: &str) -> Result<HelperOutcome, H
             let abort = reading.abort_handle();
             let _ = tokio::time::timeout(LAST_WORDS, reading).await;
             abort.abort();
-            HelperOutcome::Failed(std::mem::take(&mut *complaint.lock().unwrap_or_else(PoisonError::into_inner)))
+            HelperOutcome::Failed(std::mem::take(&mut *complaint.lock()))
         }
     })
 }
@@ -163,7 +164,7 @@ async fn drain(pipe: Option<impl AsyncRead + Unpin>, kept: Arc<Mutex<Vec<u8>>>) 
     let Some(mut pipe) = pipe else { return };
     let mut chunk = vec![0; 4 << 10];
     while let Ok(read @ 1..) = pipe.read(&mut chunk).await {
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = kept.lock();
         let room = (MAX_ANSWER as usize).saturating_sub(kept.len());
         kept.extend_from_slice(&chunk[..read.min(room)]);
     }

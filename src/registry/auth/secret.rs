@@ -1,7 +1,7 @@
 //! Secrets: kept where no message and no log can show them, and taken out of what others say.
 
+use parking_lot::Mutex;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -82,7 +82,7 @@ impl SentSecrets {
     }
 
     fn add(&self, parts: Vec<String>) {
-        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sent = self.0.lock();
         for part in parts.into_iter().filter(|part| !part.is_empty()).map(Secret) {
             if !sent.contains(&part) {
                 sent.push(part);
@@ -100,7 +100,7 @@ impl SentSecrets {
     }
 
     fn are_in_bytes(&self, bytes: &[u8]) -> bool {
-        let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = self.0.lock();
         let mut telling = sent.iter().map(|secret| secret.reveal().as_bytes()).filter(|secret| secret.len() >= TELLING);
         telling.any(|secret| bytes.windows(secret.len()).any(|window| window == secret))
     }
@@ -113,7 +113,7 @@ impl SentSecrets {
     /// A text without secrets.
     pub(crate) fn scrubbed(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for secret in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for secret in self.0.lock().iter() {
             text = text.replace(secret.reveal(), "…");
         }
         text

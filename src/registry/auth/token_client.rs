@@ -4,8 +4,9 @@
 //! <https://distribution.github.io/distribution/spec/auth/oauth/>. A token request that fails never becomes an anonymous
 //! one.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Response, StatusCode, Url};
@@ -89,7 +90,7 @@ impl TokenClient {
             CachedToken::Granted(pass) if pass.is_valid() => Some(pass.header()),
             _ => None,
         };
-        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let server = self.server.lock().clone();
         match (known, server) {
             (Some(header), _) => Ok(Some(header)),
             (None, None) => Ok(None),
@@ -140,7 +141,7 @@ impl TokenClient {
                 let lifetime = Duration::from_secs_f64(answer.lifetime() * 0.9);
                 let until = Instant::now().checked_add(endpoint.timeouts().of(lifetime));
                 let header = Secret::new(format!("Bearer {}", answer.visible(endpoint)?));
-                *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+                *self.server.lock() = Some(server);
                 Ok(Authorization { header, until })
             }
             Challenge::Basic => Ok(Authorization { header: basic(endpoint, what, found, refused)?, until: None }),
@@ -152,7 +153,7 @@ impl TokenClient {
     }
 
     fn slot(&self, scope: &TokenScope) -> TokenSlot {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.slots.lock();
         Arc::clone(slots.entry(scope.clone()).or_default())
     }
 }

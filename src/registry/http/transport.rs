@@ -1,9 +1,10 @@
 //! The HTTP clients, one for each way of trusting; timeouts, proxies. Redirects are followed elsewhere. Reads no
 //! environment; `cli` hands proxies over.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, NoProxy, Proxy};
@@ -63,7 +64,7 @@ impl Transport {
     }
 
     pub(crate) fn client(&self, trust: &Trust) -> Result<Client, Error> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.clients.lock();
         if let Some(client) = clients.get(trust) {
             return Ok(client.clone());
         }
@@ -74,7 +75,7 @@ impl Transport {
 
     /// The queue of a host.
     pub(crate) fn limiter(&self, host: &str) -> Arc<Limiter> {
-        let mut limiters = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut limiters = self.limiters.lock();
         Arc::clone(limiters.entry(host.to_owned()).or_default())
     }
 

@@ -4,9 +4,10 @@
 //! Mirrors serve digests, so they go first for blobs; for tags only the registry itself answers, unless
 //! `mirrors-only` says that there is nobody else (invariant 6: the lock decides).
 
+use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
@@ -183,7 +184,7 @@ impl Registry {
     /// The tags of a repository, in no order. It is asked once, however often they are wanted.
     pub async fn tags(&self, repository: &OciRepository) -> Result<Arc<Vec<String>>, Error> {
         let listing = {
-            let mut listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut listings = self.listings.lock();
             Arc::clone(listings.entry(repository.clone()).or_default())
         };
         listing.get_or_try_init(|| self.list(repository)).await.cloned()
@@ -236,7 +237,7 @@ impl Registry {
 
     /// Warns, unless the same was told before.
     fn warn_once(&self, what: String, message: &str) {
-        if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(what) {
+        if self.warned.lock().insert(what) {
             self.observer.notice(&Event::Warning { message });
         }
     }
@@ -306,7 +307,7 @@ impl Registry {
             let what = lookup.names(repository);
             return Err(Error::Offline { host: host.clone(), what });
         }
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sources = self.sources.lock();
         let made = sources.entry(place.clone()).or_insert_with(|| match place {
             SourceAddress::Layout { folder, bare_tags } => Arc::new(Layout::new(&folder, bare_tags)) as Arc<dyn Source>,
             SourceAddress::Remote { host, prefix, contact, retries } => {

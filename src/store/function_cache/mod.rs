@@ -10,11 +10,12 @@ pub(crate) mod eviction;
 pub(crate) mod open_packs;
 pub(crate) mod pack;
 
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::Arc;
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
@@ -131,9 +132,15 @@ impl FunctionCache {
 
     /// Begins to compile a component.
     pub fn compilation(self: &Arc<Self>, component: Digest) -> Arc<Compilation> {
-        let cache = Arc::clone(self);
-        let (found, missing, asked, made, size) = Default::default();
-        Arc::new(Compilation { cache, component, found, missing, asked, made, size })
+        Arc::new(Compilation {
+            cache: Arc::clone(self),
+            component,
+            found: AtomicU64::default(),
+            missing: AtomicU64::default(),
+            asked: Mutex::default(),
+            made: Mutex::default(),
+            size: AtomicU64::default(),
+        })
     }
 
     /// Files what was compiled, together with old packs that are not larger, and keeps to the bound.
@@ -226,7 +233,7 @@ impl FunctionCache {
     }
 
     fn get(&self, name: &FunctionKey) -> Option<Vec<u8>> {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index.read();
         let FunctionLocation { pack, offset, length } = index.get(name)?.clone();
         drop(index);
         pack.read(&self.tags, &Entry { name: *name, offset, length })
@@ -242,7 +249,7 @@ impl FunctionCache {
             self.unfiled().fault.get_or_insert(Error::io("write", &self.folder)(error));
             return None;
         }
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let mut index = self.index.write();
         if index.len() < MAX_FUNCTIONS {
             index.insert(name, FunctionLocation { pack: Arc::clone(&pack), offset, length });
         }
@@ -250,7 +257,7 @@ impl FunctionCache {
     }
 
     fn unfiled(&self) -> MutexGuard<'_, OpenPacks> {
-        self.unfiled.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unfiled.lock()
     }
 
     /// How many bytes a full pack has.
@@ -279,12 +286,12 @@ impl Compilation {
     /// The component was compiled: keeps what was new, and says how much was. What is in a component more than once counts
     /// once.
     pub fn end(&self) -> FunctionCounts {
-        let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
+        let made = std::mem::take(&mut *self.made.lock());
         let all = FunctionCounts { found: self.found.load(Relaxed), compiled: self.missing.load(Relaxed) };
         let is_noise = self.cache.known.contains(&self.component) && all.percent() >= 100 - ENOUGH_NEW;
         let is_kept = !is_noise || self.cache.was_damaged();
         self.cache.end(self.component, if is_kept { &made } else { &[] });
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = self.asked.lock();
         let found = asked.values().filter(|found| **found).count();
         FunctionCounts { found: found as u64, compiled: (asked.len() - found) as u64 }
     }
@@ -303,7 +310,7 @@ impl CompiledFunctions for Compilation {
         let function = self.cache.get(&name);
         let count = if function.is_some() { &self.found } else { &self.missing };
         count.fetch_add(1, Relaxed);
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_insert(function.is_some());
+        self.asked.lock().entry(name).or_insert(function.is_some());
         function
     }
 
@@ -315,7 +322,7 @@ impl CompiledFunctions for Compilation {
             return;
         }
         if let Some(entry) = self.cache.put(self.component, blake3::hash(key).into(), function) {
-            self.made.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+            self.made.lock().push(entry);
         }
     }
 }

@@ -112,7 +112,13 @@ impl OpenPack {
     fn begin(folder: &Path) -> Result<Self, Error> {
         let unfinished = write::begin(folder)?;
         let pack = Arc::new(Pack::new(unfinished.open()?));
-        let (size, kept, components, writers) = Default::default();
-        Ok(Self { pack, unfinished, size, kept, components, writers })
+        Ok(Self {
+            pack,
+            unfinished,
+            size: 0,
+            kept: Vec::new(),
+            components: BTreeSet::new(),
+            writers: BTreeSet::new(),
+        })
     }
 }

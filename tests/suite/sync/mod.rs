@@ -5,5 +5,5 @@ mod lock;
 pub mod noop_check;
 mod ownership;
 mod plans;
-mod sync;
+mod sync_command;
 mod versions;
