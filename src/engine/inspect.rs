@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use wasmparser::types::Types;
 use wasmparser::{
-    BinaryReaderError, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
+    BinaryReaderError, ComponentAlias, ComponentExport, ComponentExternalKind, ComponentImport, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
     InstanceTypeDeclaration, Parser, Payload, TypeBounds,
 };
 
@@ -64,84 +64,99 @@ fn check_kind(bytes: &[u8]) -> Result<(), InspectError> {
 }
 
 fn read(bytes: &[u8], outline: &Outline<'_>) -> Result<Interface, InspectError> {
-    let mut interface = Interface::default();
-    // For each type of the outer component, whether an instance of it has anything but types in it.
-    let mut types: Vec<Needs> = Vec::new();
-    let mut names = Names::default();
+    let mut outer = OuterInterface::default();
     for payload in outer_sections(bytes) {
-        match payload? {
-            Payload::ComponentTypeSection(section) => {
-                for ty in section {
-                    types.push(Needs::of(&ty?));
-                }
-            }
-            Payload::ComponentAliasSection(section) => {
-                for alias in section {
-                    if is_type(&alias?) {
-                        types.push(Needs::Host);
-                    }
-                }
-            }
-            Payload::ComponentImportSection(section) => {
-                for import in section {
-                    let import = import?;
-                    let name = import.name.name.to_owned();
-                    names.imports.push(import.name.name);
-                    let refused = |what: &'static str| {
-                        Err(InspectError::Import { what: what.into(), name: shorten(import.name.name).into_owned() })
-                    };
-                    match import.ty {
-                        ComponentTypeRef::Module(_) => return refused("the core module"),
-                        ComponentTypeRef::Component(_) => return refused("the component"),
-                        ComponentTypeRef::Type(TypeBounds::Eq(_)) => types.push(Needs::Host),
-                        ComponentTypeRef::Type(TypeBounds::SubResource) => {
-                            types.push(Needs::Host);
-                            interface.imports.insert(name);
-                        }
-                        ComponentTypeRef::Instance(ty) if types.get(ty as usize) == Some(&Needs::Nothing) => {}
-                        _ => drop(interface.imports.insert(name)),
-                    }
-                }
-            }
-            Payload::ComponentExportSection(section) => {
-                for export in section {
-                    let export = export?;
-                    names.exports.push(export.name.name);
-                    let refused = |what: &'static str| {
-                        Err(InspectError::Export { what: what.into(), name: shorten(export.name.name).into_owned() })
-                    };
-                    match export.kind {
-                        ComponentExternalKind::Type => types.push(Needs::Host),
-                        ComponentExternalKind::Module => return refused("the core module"),
-                        ComponentExternalKind::Component => return refused("the component"),
-                        _ => {}
-                    }
-                    interface.exports.insert(export.name.name.to_owned());
-                }
-            }
-            _ => {}
-        }
+        outer.take(payload?)?;
     }
     let Some(known) = outline.types.as_ref().map(Types::as_ref) else {
         return Err(InspectError::Invalid("it has no end".to_owned()));
     };
-    check_interface(known, names.imports.iter().copied(), names.exports.iter().copied())?;
+    check_interface(known, outer.import_names.iter().copied(), outer.export_names.iter().copied())?;
     // As `wasm-tools component wit --wasm` writes one: https://github.com/WebAssembly/component-model/blob/main/design/mvp/WIT.md
     let is_world = |name: &&str| {
         let item = known.component_item_for_export(name).map(|item| &item.ty);
         matches!(item, Some(ComponentEntityType::Type { created: ComponentAnyTypeId::Component(_), .. }))
     };
-    if !names.exports.is_empty() && names.exports.iter().all(is_world) {
+    if !outer.export_names.is_empty() && outer.export_names.iter().all(is_world) {
         return Err(InspectError::WitPackage);
     }
-    Ok(interface)
+    Ok(outer.interface)
 }
 
-/// The outer names of a component, as they stand in it.
+/// What the sections of the component itself say of its interface, one after the other.
 #[derive(Default)]
-struct Names<'a> {
-    imports: Vec<&'a str>,
-    exports: Vec<&'a str>,
+struct OuterInterface<'a> {
+    interface: Interface,
+    /// For each type of the outer component, whether an instance of it has anything but types in it.
+    types: Vec<Needs>,
+    /// As they stand in it, those of types too.
+    import_names: Vec<&'a str>,
+    export_names: Vec<&'a str>,
+}
+
+impl<'a> OuterInterface<'a> {
+    fn take(&mut self, payload: Payload<'a>) -> Result<(), InspectError> {
+        match payload {
+            Payload::ComponentTypeSection(section) => {
+                for ty in section {
+                    self.types.push(Needs::of(&ty?));
+                }
+            }
+            Payload::ComponentAliasSection(section) => {
+                for alias in section {
+                    if is_type(&alias?) {
+                        self.types.push(Needs::Host);
+                    }
+                }
+            }
+            Payload::ComponentImportSection(section) => {
+                for import in section {
+                    self.import(&import?)?;
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section {
+                    self.export(&export?)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, import: &ComponentImport<'a>) -> Result<(), InspectError> {
+        let name = import.name.name;
+        self.import_names.push(name);
+        let refused =
+            |what: &'static str| Err(InspectError::Import { what: what.into(), name: shorten(name).into_owned() });
+        match import.ty {
+            ComponentTypeRef::Module(_) => return refused("the core module"),
+            ComponentTypeRef::Component(_) => return refused("the component"),
+            ComponentTypeRef::Type(TypeBounds::Eq(_)) => self.types.push(Needs::Host),
+            ComponentTypeRef::Type(TypeBounds::SubResource) => {
+                self.types.push(Needs::Host);
+                self.interface.imports.insert(name.to_owned());
+            }
+            ComponentTypeRef::Instance(ty) if self.types.get(ty as usize) == Some(&Needs::Nothing) => {}
+            _ => drop(self.interface.imports.insert(name.to_owned())),
+        }
+        Ok(())
+    }
+
+    fn export(&mut self, export: &ComponentExport<'a>) -> Result<(), InspectError> {
+        let name = export.name.name;
+        self.export_names.push(name);
+        let refused =
+            |what: &'static str| Err(InspectError::Export { what: what.into(), name: shorten(name).into_owned() });
+        match export.kind {
+            ComponentExternalKind::Type => self.types.push(Needs::Host),
+            ComponentExternalKind::Module => return refused("the core module"),
+            ComponentExternalKind::Component => return refused("the component"),
+            _ => {}
+        }
+        self.interface.exports.insert(name.to_owned());
+        Ok(())
+    }
 }
 
 /// The sections of the component itself, without those of what is nested in it.

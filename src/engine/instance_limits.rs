@@ -117,6 +117,7 @@ impl OpenSection {
     }
 
     /// Counts one section; `around` are the parts that this one is nested in, the outermost first.
+    #[expect(clippy::too_many_lines, reason = "a flat table")]
     fn take(&mut self, payload: Payload<'_>, around: &[Self], all: &mut ModuleTotals) -> Result<(), InspectError> {
         match payload {
             Payload::CustomSection(_) => all.custom_sections += 1,

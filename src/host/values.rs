@@ -142,6 +142,7 @@ pub fn to_json(ty: &Type, val: &Val) -> Result<Value, ValueError> {
 }
 
 /// Reads JSON as a value of type `ty`. `place` is what it is called in messages.
+#[expect(clippy::too_many_lines, reason = "a flat table")]
 fn from_json(ty: &Type, json: &Value, place: &str) -> Result<Val, ValueError> {
     let wrong = || ValueError::Json { wanted: shown(ty), place: place.to_owned(), found: brief(json) };
     let signed = || json.as_i64().ok_or_else(wrong);

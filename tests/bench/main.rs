@@ -4,6 +4,7 @@
 //! take part when they are on `PATH`. With `UPDATE_README=1` the table goes into the README.
 
 #![allow(clippy::disallowed_methods, reason = "the bans are the program's")]
+#![allow(clippy::too_many_lines, reason = "a benchmark is told in one go")]
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, reason = "a benchmark prints, and stops")]
 
 mod bounds;

@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the bans are the program's")]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test prints figures and stops where it is surprised")]
+#![allow(clippy::too_many_lines, reason = "a story is told in one go")]
 
 mod support;
 

@@ -113,6 +113,7 @@ impl Drop for Working {
 }
 
 impl Observer for Progress {
+    #[expect(clippy::too_many_lines, reason = "a flat table")]
     fn notice(&self, event: &Event<'_>) {
         match event {
             Event::Waiting { holder } => {

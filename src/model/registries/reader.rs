@@ -23,14 +23,14 @@ pub(crate) enum RegistriesOwner {
 pub(crate) fn read_registries(
     text: &Text<'_>,
     fields: &Fields<'_>,
-    whose: RegistriesOwner,
+    owner: RegistriesOwner,
     folder: &Path,
     problems: &mut Vec<Problem>,
 ) -> Registries {
     let mut registries = Registries::default();
     for (key, value) in fields.entries() {
         let pattern = key.parse::<RegistryPattern>(problems);
-        if let (Some(settings), Some(pattern)) = (read_settings(text, &key, value, whose, folder, problems), pattern) {
+        if let (Some(settings), Some(pattern)) = (read_settings(text, &key, value, (owner, folder), problems), pattern) {
             registries.0.insert(pattern, settings);
         }
     }
@@ -41,13 +41,12 @@ fn read_settings(
     text: &Text<'_>,
     key: &Value<'_, &str>,
     value: &Spanned<DeValue<'_>>,
-    whose: RegistriesOwner,
-    folder: &Path,
+    (owner, folder): (RegistriesOwner, &Path),
     problems: &mut Vec<Problem>,
 ) -> Option<RegistrySettings> {
     let DeValue::Table(table) = value.get_ref() else {
         let message = format!("`{}` must be a table, found {}", key.value, type_name(value.get_ref()));
-        let example = if whose == RegistriesOwner::Project { "mirrors = [\"…\"]" } else { "ca = \"…\"" };
+        let example = if owner == RegistriesOwner::Project { "mirrors = [\"…\"]" } else { "ca = \"…\"" };
         problems.push(text.problem(value.span(), message).help(format!("write `{{ {example} }}`")));
         return None;
     };
@@ -61,7 +60,7 @@ fn read_settings(
     }
     let mut fields = Fields::new(text, table, value.span(), format!("the registry `{}`", key.value));
     let mut settings = RegistrySettings::default();
-    if whose == RegistriesOwner::Project {
+    if owner == RegistriesOwner::Project {
         read_mirrors(&mut fields, folder, table.get("mirrors").is_none(), &mut settings, problems);
     }
     settings.plain_http = fields.boolean("plain-http", problems).map(|plain| plain.value);

@@ -45,19 +45,24 @@ pub(crate) enum Previous<'a> {
     Other(&'a Extension),
 }
 
+/// A component that is to get a name.
+pub(crate) struct NewComponent<'a> {
+    pub name: &'a ExtensionName,
+    pub source: &'a str,
+    pub entry: &'a LockEntry,
+    pub previous: Previous<'a>,
+}
+
 /// Adds to what the command grants what the person agrees to, where more is needed.
 ///
 /// # Errors
 /// [`Error::NoConsent`] and [`Error::Inherits`] if there is nobody to ask, [`Error::Declined`] if they say no.
 pub(crate) fn agree(
-    name: &ExtensionName,
-    source: &str,
-    entry: &LockEntry,
-    before: Previous<'_>,
+    &NewComponent { name, source, entry, previous }: &NewComponent<'_>,
     mut granted: Grants,
     consent: &dyn Fn(&ConsentRequest<'_>) -> Consent,
 ) -> Result<Grants, Error> {
-    let (existing, missing, inherited) = match before {
+    let (existing, missing, inherited) = match previous {
         Previous::Nothing => (None, missing(entry, &[&granted]), Vec::new()),
         Previous::Same(same) => (Some(same), missing(entry, &[&granted, &same.capabilities]), Vec::new()),
         Previous::Other(other) => {

@@ -3,6 +3,7 @@
 //! The order is that of any change by hand: the manifest is written, then the lock, then the set is activated. If a step
 //! fails, the files are put back; if the process is killed, the next `sync` completes what the manifest says by then.
 
+use crate::ops::edit::consent::NewComponent;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -98,12 +99,13 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
     for Grant { capability, scope } in &install.grants {
         add(&mut granted, *capability, scope.clone());
     }
-    let before = match existing {
+    let previous = match existing {
         None => Previous::Nothing,
         Some(existing) if is_same(context, &name, existing, origin)? => Previous::Same(existing),
         Some(existing) => Previous::Other(existing),
     };
-    let granted = agree(&name, &source, &entry, before, granted, install.consent)?;
+    let new = NewComponent { name: &name, source: &source, entry: &entry, previous };
+    let granted = agree(&new, granted, install.consent)?;
     // Somebody else may have worked on the store and the manifest while the person thought.
     let _guard = context.guard()?;
     change(context, |undo| {
@@ -228,8 +230,13 @@ struct NewEntry<'a> {
 
 /// Writes the manifest, and the component beside it. A component that is referred to already is replaced last, so that
 /// there is never one that needs more than the manifest grants.
-fn write_manifest(context: &Context, undo: &mut Undo, manifest: &Manifest, new: &NewEntry<'_>) -> Result<(), Error> {
-    let NewEntry { name, origin, place, granted, entry } = *new;
+fn write_manifest(
+    context: &Context,
+    undo: &mut Undo,
+    manifest: &Manifest,
+    new_entry: &NewEntry<'_>,
+) -> Result<(), Error> {
+    let NewEntry { name, origin, place, granted, entry } = *new_entry;
     let existing = manifest.extensions.get(name);
     let has = existing.map(|existing| &existing.capabilities);
     let new = granted
@@ -241,7 +248,7 @@ fn write_manifest(context: &Context, undo: &mut Undo, manifest: &Manifest, new: 
         InstallSource::Registry(reference) => {
             let source =
                 WrittenSource::Oci { reference: reference.to_string(), revision: reference.revision().to_owned() };
-            write_entry(context, undo, name, existing, place, &EntryChange { source, grants })
+            write_entry(context, undo, manifest, new_entry, &EntryChange { source, grants })
         }
         InstallSource::InPlace(file) => {
             let in_drop_in = match existing.map(|existing| existing.form) {
@@ -249,7 +256,7 @@ fn write_manifest(context: &Context, undo: &mut Undo, manifest: &Manifest, new: 
                 None => place == InstallTarget::DropIn,
             };
             let source = WrittenSource::Path(context.project.written_path(file, in_drop_in)?);
-            write_entry(context, undo, name, existing, place, &EntryChange { source, grants })
+            write_entry(context, undo, manifest, new_entry, &EntryChange { source, grants })
         }
         InstallSource::File(_) => {
             let bytes = Blobs::new(&context.paths).read(entry.component)?;
@@ -263,7 +270,7 @@ fn write_manifest(context: &Context, undo: &mut Undo, manifest: &Manifest, new: 
                 None if place == InstallTarget::Manifest => copied(name),
                 Some(EntryForm::DropIn) | None => format!("{name}.wasm"),
             });
-            write_entry(context, undo, name, existing, place, &EntryChange { source, grants })?;
+            write_entry(context, undo, manifest, new_entry, &EntryChange { source, grants })?;
             if in_use { undo.write(&copy, &bytes) } else { Ok(()) }
         }
     }
@@ -324,13 +331,12 @@ fn copied(name: &ExtensionName) -> String {
 fn write_entry(
     context: &Context,
     undo: &mut Undo,
-    name: &ExtensionName,
-    existing: Option<&Extension>,
-    place: InstallTarget,
+    manifest: &Manifest,
+    &NewEntry { name, place, .. }: &NewEntry<'_>,
     change: &EntryChange,
 ) -> Result<(), Error> {
     let (drop_in, shown_drop_in) = context.project.drop_in(name);
-    match existing.map(|existing| existing.form) {
+    match manifest.extensions.get(name).map(|existing| existing.form) {
         None if place == InstallTarget::DropIn => undo.write(&drop_in, new_drop_in(name, change).as_bytes()),
         None => {
             let (path, shown) = (context.project.manifest(), context.project.shown_manifest());

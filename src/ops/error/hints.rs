@@ -25,6 +25,7 @@ use super::registry_hints::registry;
 
 impl Error {
     /// The next step, as one sentence without a period at its end.
+    #[expect(clippy::too_many_lines, reason = "a flat table")]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoManifest { .. } => {

@@ -9,6 +9,7 @@ use super::Error;
 
 impl Error {
     /// The kind that decides the exit status.
+    #[expect(clippy::too_many_lines, reason = "a flat table")]
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::NoManifest { .. }

@@ -9,6 +9,7 @@ use crate::registry::error::{AccessKind, CertificateFault, RealmRefusal};
 const POLICY: &str = "~/.config/pds/policy.toml";
 
 /// The next step, as one sentence without a period at its end.
+#[expect(clippy::too_many_lines, reason = "a flat table")]
 pub(crate) fn registry(error: &Error) -> Option<String> {
     let hint = match error {
         Error::NoTls { host } => {

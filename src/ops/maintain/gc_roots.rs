@@ -2,6 +2,7 @@
 //!
 //! What cannot be read may need anything, so it is an error and never nothing.
 
+use crate::model::name::ProfileName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -59,51 +60,7 @@ impl GcRoots {
         let mut roots = Self { generations: Vec::new(), locks: BTreeMap::new() };
         let mut unread = Vec::new();
         for profile in generations::profiles(paths)? {
-            let numbers = generations::numbers(paths, &profile)?;
-            let current = generations::current(paths, &profile);
-            for number in numbers.iter().copied() {
-                match generations::read(paths, &profile, number) {
-                    Ok(generation) => {
-                        let is_live = matches!(current, Ok(Some(live)) if live == number);
-                        roots.generations.push(GcRoot { generation, is_live });
-                    }
-                    // Another run has removed it meanwhile.
-                    Err(_) if paths.generation(&profile, number).symlink_metadata().is_err() => {}
-                    Err(error) => {
-                        // Where it cannot be told what is live, it may be this.
-                        let is_live = !matches!(current, Ok(live) if live != Some(number));
-                        let error = match error {
-                            store::Error::BadGeneration { path, why, is_other } if is_live => {
-                                store::Error::UnknownLive { path, why, is_other }
-                            }
-                            error => error,
-                        };
-                        let path = paths.generation(&profile, number);
-                        unread.push(UnreadableRoot {
-                            kind: FindingKind::Generation,
-                            path,
-                            is_live,
-                            error: error.into(),
-                        });
-                    }
-                }
-            }
-            let path = paths.current(&profile);
-            let error = match current {
-                Ok(Some(live)) if !numbers.contains(&live) => {
-                    let why = format!("there is no generation {live}");
-                    Some(store::Error::UnknownLive { path: path.clone(), why, is_other: false })
-                }
-                Ok(None) => generations::live(paths, &profile).err(),
-                Ok(Some(_)) => None,
-                Err(error) => Some(error),
-            };
-            unread.extend(error.map(|error| UnreadableRoot {
-                kind: FindingKind::Generation,
-                path,
-                is_live: true,
-                error: error.into(),
-            }));
+            unread.extend(roots.read_profile(paths, &profile)?);
         }
         let manifests: BTreeSet<PathBuf> =
             roots.generations.iter().map(|root| root.generation.manifest.clone().into()).collect();
@@ -123,6 +80,48 @@ impl GcRoots {
             }
         }
         Ok((roots, unread))
+    }
+
+    /// Adds the generations of a profile; gives those that cannot be read.
+    fn read_profile(&mut self, paths: &StorePaths, profile: &ProfileName) -> Result<Vec<UnreadableRoot>, Error> {
+        let mut unread = Vec::new();
+        let numbers = generations::numbers(paths, profile)?;
+        let current = generations::current(paths, profile);
+        for number in numbers.iter().copied() {
+            match generations::read(paths, profile, number) {
+                Ok(generation) => {
+                    let is_live = matches!(current, Ok(Some(live)) if live == number);
+                    self.generations.push(GcRoot { generation, is_live });
+                }
+                // Another run has removed it meanwhile.
+                Err(_) if paths.generation(profile, number).symlink_metadata().is_err() => {}
+                Err(error) => {
+                    // Where it cannot be told what is live, it may be this.
+                    let is_live = !matches!(current, Ok(live) if live != Some(number));
+                    let error = match error {
+                        store::Error::BadGeneration { path, why, is_other } if is_live => {
+                            store::Error::UnknownLive { path, why, is_other }
+                        }
+                        error => error,
+                    };
+                    let path = paths.generation(profile, number);
+                    unread.push(UnreadableRoot { kind: FindingKind::Generation, path, is_live, error: error.into() });
+                }
+            }
+        }
+        let path = paths.current(profile);
+        let error = match current {
+            Ok(Some(live)) if !numbers.contains(&live) => {
+                let why = format!("there is no generation {live}");
+                Some(store::Error::UnknownLive { path: path.clone(), why, is_other: false })
+            }
+            Ok(None) => generations::live(paths, profile).err(),
+            Ok(Some(_)) => None,
+            Err(error) => Some(error),
+        };
+        let kind = FindingKind::Generation;
+        unread.extend(error.map(|error| UnreadableRoot { kind, path, is_live: true, error: error.into() }));
+        Ok(unread)
     }
 
     /// What every extension needs, by the manifest that wants it. What is live also needs its code.

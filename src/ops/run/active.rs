@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::compiler::client::Compiler;
+use crate::compiler::settings::CompilerSettings;
 use crate::engine::key::engine_key;
 use crate::host::backends::{Backends, Log, LogSource};
 use crate::host::extension::{Extension, Host, HostError};
@@ -64,6 +65,15 @@ pub struct ActiveSet {
     generation: Option<(Generation, GenerationHold)>,
     /// The project that the person is in, which what is compiled must not write to.
     project: Option<Project>,
+}
+
+/// A component's file that is called without being installed.
+pub struct UninstalledComponent<'a> {
+    pub file: &'a Path,
+    pub capabilities: &'a Grants,
+    pub overrides: &'a Overrides,
+    /// To which relative folders in the grants are relative.
+    pub folder: &'a Path,
 }
 
 impl ActiveSet {
@@ -128,7 +138,7 @@ impl ActiveSet {
     ///
     /// # Errors
     /// As [`load`](Self::load); [`Error::NotMetered`] if a limit of fuel is wanted for code that counts none.
-    pub fn load_with(&self, name: &ExtensionName, adjustment: &Overrides) -> Result<Extension, Error> {
+    pub fn load_with(&self, name: &ExtensionName, overrides: &Overrides) -> Result<Extension, Error> {
         let Some((generation, extension)) = self.find(name) else {
             return Err(Error::not_live(name, &self.profile, self.extensions()));
         };
@@ -137,7 +147,7 @@ impl ActiveSet {
         if limits.metering() != metering {
             return Err(Error::PolicyChanged { name: name.clone() });
         }
-        let limits = limits.at_most(&adjustment.most);
+        let limits = limits.at_most(&overrides.most);
         if limits.metering() != metering {
             return Err(Error::NotMetered { name: name.clone() });
         }
@@ -152,7 +162,7 @@ impl ActiveSet {
             Err(crate::store::Error::Untrusted { why, .. }) => return Err(bad(why)),
             Err(error) => return Err(error.into()),
         };
-        let config = vec![adjustment.config.clone(), extension.config.clone(), generation.config.clone()];
+        let config = vec![overrides.config.clone(), extension.config.clone(), generation.config.clone()];
         let given = ExtensionSettings {
             name: name.to_string(),
             capabilities: extension.capabilities.clone(),
@@ -168,7 +178,7 @@ impl ActiveSet {
         })
     }
 
-    /// Compiles a component that is not installed, and keeps no code of it. Relative folders are relative to `folder`. Backends and
+    /// Compiles a component that is not installed, and keeps no code of it. Backends and
     /// logs know it by its path, which can be no extension's name.
     ///
     /// It waits for the compiler, and must not be called from async code.
@@ -177,15 +187,12 @@ impl ActiveSet {
     /// [`Error`] if the file is no component that can be used, or imports what is not granted.
     pub fn compile(
         &self,
-        file: &Path,
-        capabilities: &Grants,
-        adjustment: &Overrides,
-        folder: &Path,
-        compiler: &crate::compiler::settings::CompilerSettings,
+        &UninstalledComponent { file, capabilities, overrides, folder }: &UninstalledComponent<'_>,
+        compiler: &CompilerSettings,
         interrupt: &Interrupt,
     ) -> Result<Extension, Error> {
         let name = file_name(file);
-        let limits = Limits::default().at_most(&self.policy.most).at_most(&adjustment.most);
+        let limits = Limits::default().at_most(&self.policy.most).at_most(&overrides.most);
         let bytes = read_component(file)?;
         let component = Digest::of(&bytes);
         let compiler = Compiler::new(compiler, &self.surroundings.paths);
@@ -203,7 +210,7 @@ impl ActiveSet {
             name: identity.display().to_string(),
             capabilities: capabilities.clone(),
             limits,
-            config: vec![adjustment.config.clone()],
+            config: vec![overrides.config.clone()],
             folders: self.folders(&name, capabilities, folder, OnUnreadable::Refuse)?,
             environment: self.environment(capabilities),
         };

@@ -237,7 +237,7 @@ async fn fetch(
             let document = apply_context.registry.document(reference, blob.digest).await;
             document.and_then(|document| Ok(sink.replace(&document.bytes)?))
         }
-        (FetchOrigin::Path(path), _) => return copy(apply_context, plan, id, blob, path, sink),
+        (FetchOrigin::Path(path), _) => return copy(apply_context, plan, blob, path, sink),
     };
     if fetched.is_ok() {
         return Ok(());
@@ -256,7 +256,6 @@ async fn fetch(
 fn copy(
     apply_context: &ApplyContext<'_>,
     plan: &Plan,
-    id: StepId,
     blob: &Blob,
     path: &str,
     mut sink: StagingSink<'_>,
@@ -266,7 +265,7 @@ fn copy(
     let bytes = match read_file(&file, blob.role.limit() + 1)? {
         Some(bytes) if Digest::of(&bytes) == blob.digest => bytes,
         _ => {
-            let name = plan.step(id).extensions.first().cloned().ok_or(Error::Bug("a step is for nobody"))?;
+            let name = plan.step(sink.step).extensions.first().cloned().ok_or(Error::Bug("a step is for nobody"))?;
             // Of a file that has grown not all was read.
             return Err(match digest_of(&file)? {
                 Some(found) => Error::ChangedFile { name, expected: blob.digest, found },

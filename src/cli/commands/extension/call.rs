@@ -24,7 +24,7 @@ use sesame::model::report::extension::CallOutcome;
 use sesame::ops::context::Interrupt;
 use sesame::ops::error::Error;
 use sesame::ops::project::Project;
-use sesame::ops::run::active::{ActiveSet, HostEnvironment, Overrides, StoreLog, file_name};
+use sesame::ops::run::active::{ActiveSet, HostEnvironment, Overrides, StoreLog, UninstalledComponent, file_name};
 use sesame::ops::run::call::{Call, call};
 use sesame::ops::run::secrets::SecretsFile;
 
@@ -128,7 +128,7 @@ impl CallCommand {
         })
     }
 
-    fn adjustment(&self) -> Overrides {
+    fn overrides(&self) -> Overrides {
         Overrides {
             config: self.config.iter().cloned().collect(),
             most: Limits { max_memory_mib: self.memory, max_fuel: self.fuel, timeout_ms: self.timeout },
@@ -156,11 +156,17 @@ impl CallCommand {
             Err(_) if !grants.contains_key(&Capability::FsWrite) => None,
             Err(error) => return Err(error.into()),
         };
-        let live = ActiveSet::empty(host, project)?;
+        let active = ActiveSet::empty(host, project)?;
         let compiler = self.compile.compiler(environment.program.clone());
         let target = environment.start.join(&self.target);
         let _working = Working::new(invocation.output, "compiling", name);
-        Ok(live.compile(&target, &grants, &self.adjustment(), &environment.start, &compiler, interrupt)?)
+        let component = UninstalledComponent {
+            file: &target,
+            capabilities: &grants,
+            overrides: &self.overrides(),
+            folder: &environment.start,
+        };
+        Ok(active.compile(&component, &compiler, interrupt)?)
     }
 
     /// Loads an active extension.
@@ -175,8 +181,8 @@ impl CallCommand {
             return Err(Failure::GrantToLive);
         }
         let name: ExtensionName = name.parse().map_err(|_| Failure::NoTarget(name.to_owned()))?;
-        let live = ActiveSet::open(host, &invocation.profile(environment, &self.profile)?)?;
-        Ok(live.load_with(&name, &self.adjustment())?)
+        let active = ActiveSet::open(host, &invocation.profile(environment, &self.profile)?)?;
+        Ok(active.load_with(&name, &self.overrides())?)
     }
 }
 
