@@ -30,7 +30,7 @@
 //!
 //! Imports point right only, and no two files import each other, by whatever detour: `tests/suite/code/imports.rs` has the
 //! table and checks both. Only types of [`model`] cross between `registry`, `store` and `host`. Beside them all is
-//! `user_files`, which alone opens the files that people name. `cli` belongs to the program, not to this library: the library
+//! `user_files`, which alone opens the files that people name, and [`clock`]. `cli` belongs to the program, not to this library: the library
 //! prints nothing, never ends the process, and its code reads no environment. The caller fills in a
 //! [`ops::context::Context`] and listens with an [`model::report::event::Observer`].
 //!
@@ -247,6 +247,7 @@
 //!     hints.rs               what to do about it
 //!     registry_hints.rs      what to do about a registry's
 //! user_files.rs              opens files that people name
+//! clock.rs                   the time, and how long a wait takes
 //! main.rs                    the program
 //! cli/                       arguments in, words and JSON out
 //!   options.rs               arguments that commands share
@@ -351,6 +352,7 @@
 //! use std::sync::Arc;
 //!
 //! use sesame::model::report::event::Silent;
+//! use sesame::clock::Clock;
 //! use sesame::compiler::settings::CompilerSettings;
 //! use sesame::ops::context::{Context, Interrupt, User};
 //! use sesame::ops::project::Project;
@@ -373,6 +375,7 @@
 //!     reach: NetworkMode::Online,
 //!     jobs: 6,
 //!     compiler: CompilerSettings::of_program("/usr/bin/sesame".into()),
+//!     clock: Clock::SYSTEM,
 //!     observer: Arc::new(Silent),
 //!     interrupt: Interrupt::default(),
 //!     holder: "my daemon".to_owned(),
@@ -390,6 +393,7 @@
 //! # }
 //! ```
 
+pub mod clock;
 pub mod compiler;
 pub mod engine;
 pub mod host;

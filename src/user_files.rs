@@ -2,7 +2,7 @@
 //! environment. Such a file may be anything, so nothing that blocks, has an effect when it is opened, or never ends is
 //! read, and nothing is read past its limit.
 //!
-//! The store's own files have an opener of their own, which also checks whose they are: `store::open_trusted`. Nothing here
+//! The store's own files have an opener of their own, which also checks whose they are: `store::trusted_files`. Nothing here
 //! writes.
 
 #![expect(clippy::disallowed_methods, reason = "this is the opener that the bans point to")]

@@ -78,6 +78,7 @@ impl Invocation<'_> {
             reach: if resources.offline { NetworkMode::Offline } else { NetworkMode::Online },
             jobs: resources.jobs,
             compiler: resources.compile.compiler(environment.program),
+            clock: environment.clock,
             observer: Arc::new(Progress::new(self.output)),
             interrupt: interrupt()?,
             holder: format!("`sesame {}` (process {})", self.name.full, std::process::id()),

@@ -4,12 +4,12 @@
 //! When a worker is lost that has worked on several components, nobody knows whose fault that was: each that it still has is
 //! tried once more, alone, in a fresh one. What that one is lost with is to blame.
 
-use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::RwLock;
 
 use crate::model::digest::Digest;

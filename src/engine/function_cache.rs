@@ -26,8 +26,8 @@ impl CacheStore for Adapter {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
     use parking_lot::Mutex;
+    use std::collections::HashMap;
 
     use super::*;
     use crate::engine::compile::compile;

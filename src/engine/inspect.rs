@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use wasmparser::types::Types;
 use wasmparser::{
-    BinaryReaderError, ComponentAlias, ComponentExport, ComponentExternalKind, ComponentImport, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
-    InstanceTypeDeclaration, Parser, Payload, TypeBounds,
+    BinaryReaderError, ComponentAlias, ComponentExport, ComponentExternalKind, ComponentImport,
+    ComponentOuterAliasKind, ComponentType, ComponentTypeRef, InstanceTypeDeclaration, Parser, Payload, TypeBounds,
 };
 
 use crate::engine::error::InspectError;

@@ -252,7 +252,7 @@ mod tests {
     use super::*;
     use crate::engine::bounds::Bound;
 
-    fn weigh(text: &str) -> Result<(), InspectError> {
+    fn check(text: &str) -> Result<(), InspectError> {
         check_weight(&wat::parse_str(text).unwrap())
     }
 
@@ -282,18 +282,18 @@ mod tests {
     #[test]
     fn core_instances_are_multiplied_out() {
         let innermost = format!("(core module $m) {}", "(core instance (instantiate $m))".repeat(10));
-        assert_eq!(weigh(&nested(&innermost, "(instance (instantiate $c))")), Ok(()));
+        assert_eq!(check(&nested(&innermost, "(instance (instantiate $c))")), Ok(()));
         let twice = nested(&innermost, "(instance (instantiate $c)) (instance (instantiate $a))");
-        assert_eq!(weigh(&twice), too_many(CORE_INSTANCES, 1010));
+        assert_eq!(check(&twice), too_many(CORE_INSTANCES, 1010));
     }
 
     #[test]
     fn component_instances_are_multiplied_out() {
         // 1 + 10 + 100 for each `$c`, so nine of them are 999.
         let outer = |more: &str| format!("{}{more}", "(instance (instantiate $c))".repeat(9));
-        assert_eq!(weigh(&nested("", &outer("(instance (instantiate $a))"))), Ok(()));
+        assert_eq!(check(&nested("", &outer("(instance (instantiate $a))"))), Ok(()));
         let one_more = nested("", &outer("(instance (instantiate $a)) (instance (instantiate $a))"));
-        assert_eq!(weigh(&one_more), too_many(COMPONENT_INSTANCES, 1001));
+        assert_eq!(check(&one_more), too_many(COMPONENT_INSTANCES, 1001));
         let levels = (0..30).map(|level| {
             let inner = format!("$c{level}");
             format!(
@@ -303,16 +303,16 @@ mod tests {
             )
         });
         let bomb = format!("(component (component $c0) {} (instance (instantiate $c30)))", levels.collect::<String>());
-        assert_eq!(weigh(&bomb), too_many(COMPONENT_INSTANCES, u64::MAX));
+        assert_eq!(check(&bomb), too_many(COMPONENT_INSTANCES, u64::MAX));
     }
 
     #[test]
     fn what_comes_from_elsewhere_counts_for_as_much_as_it_may_be() {
         let imported = "(component (import \"c\" (component $c)) (instance (instantiate $c)))";
-        assert_eq!(weigh(imported), too_many(COMPONENT_INSTANCES, 1001));
+        assert_eq!(check(imported), too_many(COMPONENT_INSTANCES, 1001));
         let exported = "(component (component $o (component $i) (export \"i\" (component $i)))
             (instance $o (instantiate $o)) (alias export $o \"i\" (component $c)) (instance (instantiate $c)))";
-        assert_eq!(weigh(exported), too_many(COMPONENT_INSTANCES, 1002));
+        assert_eq!(check(exported), too_many(COMPONENT_INSTANCES, 1002));
     }
 
     #[test]
@@ -328,14 +328,14 @@ mod tests {
                 "(instance (instantiate $i))".repeat(instances)
             )
         };
-        assert_eq!(weigh(&text(980)), Ok(()));
-        assert_eq!(weigh(&text(981)), too_many(COMPONENT_ITEMS, 981 * 102 + 2));
+        assert_eq!(check(&text(980)), Ok(()));
+        assert_eq!(check(&text(981)), too_many(COMPONENT_ITEMS, 981 * 102 + 2));
         let resources = format!(
             "(component (component $r {}) {})",
             "(type (resource (rep i32)))".repeat(101),
             "(instance (instantiate $r))".repeat(991)
         );
-        assert_eq!(weigh(&resources), too_many(COMPONENT_ITEMS, 991 * 101 + 1));
+        assert_eq!(check(&resources), too_many(COMPONENT_ITEMS, 991 * 101 + 1));
     }
 
     #[test]
@@ -344,8 +344,8 @@ mod tests {
         let text = |instances: usize| {
             format!("(component (core module $m {globals}) {})", "(core instance (instantiate $m))".repeat(instances))
         };
-        assert_eq!(weigh(&text(200)), Ok(()));
-        assert_eq!(weigh(&text(201)), too_many(CORE_ITEMS, 2_010_000));
+        assert_eq!(check(&text(200)), Ok(()));
+        assert_eq!(check(&text(201)), too_many(CORE_ITEMS, 2_010_000));
     }
 
     /// A component of core modules, each with sections of so many entries, which are all these bytes.
@@ -385,8 +385,8 @@ mod tests {
             let inner = "(type u8)".repeat(inner);
             format!("(component (type (component (type (instance {inner})))) (core type (module (type (func)))))")
         };
-        assert_eq!(weigh(&text(99_996)), Ok(()));
-        assert_eq!(weigh(&text(99_997)), too_many(TYPES, 100_001));
+        assert_eq!(check(&text(99_996)), Ok(()));
+        assert_eq!(check(&text(99_997)), too_many(TYPES, 100_001));
     }
 
     #[test]
@@ -395,7 +395,7 @@ mod tests {
             let own = "(@custom \"x\" \"\")".repeat(own);
             format!("(component {own} (core module (@custom \"y\" \"\")) (component (@custom \"z\" \"\")))")
         };
-        assert_eq!(weigh(&text(9_998)), Ok(()));
-        assert_eq!(weigh(&text(9_999)), too_many(CUSTOM_SECTIONS, 10_001));
+        assert_eq!(check(&text(9_998)), Ok(()));
+        assert_eq!(check(&text(9_999)), too_many(CUSTOM_SECTIONS, 10_001));
     }
 }

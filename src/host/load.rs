@@ -1,4 +1,4 @@
-//! From sealed code to a component that can be instantiated: the one file that runs machine code which it did not make
+//! From authenticated code to a component that can be instantiated: the one file that runs machine code which it did not make
 //! itself.
 
 use std::os::fd::AsRawFd as _;
@@ -18,7 +18,7 @@ pub enum LoadError {
     #[error("the code cannot be read")]
     Read(#[source] std::io::Error),
     #[error("its tag does not match its bytes")]
-    Seal,
+    Mac,
     #[error("this machine refuses to run code that a program has made: {0}")]
     Refused(String),
     #[error("this machine has no memory for it: {0}")]
@@ -64,14 +64,14 @@ pub fn load(engine: &Engine, code: &AuthenticatedCode) -> Result<(Component, Res
 /// Maps code to check its seal.
 #[expect(unsafe_code, reason = "a file is mapped; see the argument inside")]
 fn check(code: &AuthenticatedCode) -> Result<Mmap, LoadError> {
-    // SAFETY: It needs a file that nobody changes while it is mapped. `store::cwasm` has opened it, without following links,
+    // SAFETY: It needs a file that nobody changes while it is mapped. `store::code::cwasm` has opened it, without following links,
     // as a read-only file of this user that nobody else can write to, and this program replaces such files and never changes
     // them. Programs of the same user are outside of what is defended against.
     let map = unsafe { MmapOptions::new().len(code.length()).map(&code.file()) }.map_err(LoadError::Map)?;
-    let matches = || code.seal().matches(&map);
+    let matches = || code.mac().matches(&map);
     // From outside the pool of threads that hash much, each part of it would wait for one of them anew.
     if !(if code.length() < Mac::MANY { matches() } else { rayon::scope(|_| matches()) }) {
-        return Err(LoadError::Seal);
+        return Err(LoadError::Mac);
     }
     Ok(map)
 }
@@ -89,8 +89,8 @@ fn load_file(engine: &Engine, path: &str) -> wasmtime::Result<Component> {
 #[expect(unsafe_code, reason = "wasmtime cannot check machine code; see the argument inside")]
 fn load_copy(engine: &Engine, code: &AuthenticatedCode) -> Result<Component, LoadError> {
     let bytes = read(code).map_err(LoadError::Read)?;
-    if !code.seal().matches(&bytes) {
-        return Err(LoadError::Seal);
+    if !code.mac().matches(&bytes) {
+        return Err(LoadError::Mac);
     }
     // SAFETY: As in `load_file`; nobody else has these bytes.
     unsafe { Component::deserialize(engine, bytes) }.map_err(|error| unloaded(&error))

@@ -1,7 +1,7 @@
-//! Compiled code with the seal that tells whether this machine made it.
+//! Compiled code with the MAC that tells whether this machine made it.
 //!
-//! The seal is BLAKE3, keyed with this machine's key, over engine key, component digest, length and bytes (invariant 3: only this machine's code runs).
-//! `store::cwasm` opens sealed code; `host::load` alone breaks the seal, on the very bytes that it runs.
+//! The MAC is BLAKE3, keyed with this machine's key, over engine key, component digest, length and bytes (invariant 3: only this machine's code runs).
+//! `store::code::cwasm` opens such code; `host::load` alone checks the MAC, on the very bytes that it runs.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -10,10 +10,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 pub struct AuthenticatedCode {
     file: OwnedFd,
     length: usize,
-    seal: Mac,
+    mac: Mac,
 }
 
-/// What sealed bytes must give.
+/// What the MAC of the bytes must be.
 #[derive(Debug, Clone)]
 pub struct Mac {
     /// Has seen everything that the tag covers, but the bytes.
@@ -22,9 +22,9 @@ pub struct Mac {
 }
 
 impl AuthenticatedCode {
-    /// For `store::cwasm` alone. `length` is that of the code at the beginning of the file, in bytes.
-    pub(crate) fn new(file: OwnedFd, length: usize, seal: Mac) -> Self {
-        Self { file, length, seal }
+    /// For `store::code::cwasm` alone. `length` is that of the code at the beginning of the file, in bytes.
+    pub(crate) fn new(file: OwnedFd, length: usize, mac: Mac) -> Self {
+        Self { file, length, mac }
     }
 
     /// The file. Code files are replaced and never changed in place, so what is checked is what it goes on holding.
@@ -37,8 +37,8 @@ impl AuthenticatedCode {
         self.length
     }
 
-    pub fn seal(&self) -> &Mac {
-        &self.seal
+    pub fn mac(&self) -> &Mac {
+        &self.mac
     }
 }
 
@@ -53,7 +53,7 @@ impl Mac {
         Self { hasher, tag }
     }
 
-    /// Whether these are the bytes that were sealed.
+    /// Whether these are the bytes that it was made of.
     pub fn matches(&self, code: &[u8]) -> bool {
         Self::tag(self.hasher.clone(), code) == blake3::Hash::from(self.tag)
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
+use crate::clock::Clock;
 use crate::compiler::settings::CompilerSettings;
 use crate::model::report::event::{Event, Observer};
 use crate::registry::source::selection::{Network, NetworkMode};
@@ -27,6 +28,7 @@ pub struct Context {
     /// How many fetches go on at once, at least 1.
     pub jobs: usize,
     pub compiler: CompilerSettings,
+    pub clock: Clock,
     pub observer: Arc<dyn Observer>,
     pub interrupt: Interrupt,
     /// Who we are, for other processes that wait for the store.

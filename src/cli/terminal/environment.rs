@@ -7,6 +7,7 @@ use std::{env, io};
 
 use etcetera::base_strategy::{BaseStrategy as _, Xdg};
 
+use sesame::clock::Clock;
 use sesame::model::capability::{Capability, Grant, Scope};
 use sesame::ops::context::User;
 use sesame::ops::project::search::Search;
@@ -33,6 +34,7 @@ pub struct Environment {
     pub start: PathBuf,
     pub paths: StorePaths,
     pub network: Network,
+    pub clock: Clock,
     /// This very program.
     pub program: PathBuf,
     home: PathBuf,
@@ -54,7 +56,8 @@ impl Environment {
                 cache: xdg.cache_dir().join(FOLDER),
                 state: state.join(FOLDER),
             },
-            network: Network { proxies: proxies(), credentials: credentials(&xdg), timeouts: timeouts() },
+            network: Network { proxies: proxies(), credentials: credentials(&xdg), timeouts: Timeouts::default() },
+            clock: clock(),
             program: program(),
             home: xdg.home_dir().to_owned(),
             configuration: xdg.config_dir().join(FOLDER),
@@ -148,11 +151,19 @@ fn credentials(xdg: &Xdg) -> CredentialSources {
     CredentialSources { given: None, files, variable, docker }
 }
 
-/// The tests of this program shorten every wait of the network with `$SESAME_TEST_PACE`, a factor below 1.
+/// The clock, which the tests of this program set ahead with `$SESAME_TEST_AHEAD`, in seconds, and whose waits they shorten
+/// with `$SESAME_TEST_PACE`, a factor below 1.
+#[cfg(feature = "test-clock")]
 #[expect(clippy::disallowed_methods, reason = "this is the file that reads the environment")]
-fn timeouts() -> Timeouts {
-    let factor = env::var("SESAME_TEST_PACE").ok().and_then(|factor| factor.parse().ok());
-    factor.map(Timeouts::of_tests).unwrap_or_default()
+fn clock() -> Clock {
+    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<f64>().ok());
+    let ahead = std::time::Duration::from_secs_f64(number("SESAME_TEST_AHEAD").unwrap_or(0.0));
+    Clock::of_tests(ahead, number("SESAME_TEST_PACE").unwrap_or(1.0))
+}
+
+#[cfg(not(feature = "test-clock"))]
+fn clock() -> Clock {
+    Clock::SYSTEM
 }
 
 /// The variables that curl reads, in its order of preference.

@@ -1,4 +1,4 @@
-//! What this machine holds of what is wanted. `store::scan` makes it; the plan is what it lacks.
+//! What this machine holds of what is wanted. `store::integrity::scan` makes it; the plan is what it lacks.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
 //! The plan: everything that a run will do, as a graph, decided before anything is done.
 //!
 //! `Fetch → Verify → Compile → Activate → Prune`, or `Compile → Rollback`. Nodes are keyed by digest, so two names of one component share
-//! them, and each carries its reason. `--dry-run` prints the very plan that `ops::apply` runs; apply makes no choices.
+//! them, and each carries its reason. `--dry-run` prints the very plan that `ops::sync::apply` runs; apply makes no choices.
 
 pub(crate) mod display;
 pub mod generation;

@@ -1,4 +1,4 @@
-//! Which steps of a plan are to be done now. Knows nothing of threads or time; `ops::apply` drives it.
+//! Which steps of a plan are to be done now. Knows nothing of threads or time; `ops::sync::apply` drives it.
 //!
 //! Compiling uses all cores by itself and much memory, so large components are compiled one after the other, the largest
 //! first, and small ones, of which a part is always done on one core, side by side. One more is always handed out: it

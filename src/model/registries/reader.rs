@@ -30,7 +30,8 @@ pub(crate) fn read_registries(
     let mut registries = Registries::default();
     for (key, value) in fields.entries() {
         let pattern = key.parse::<RegistryPattern>(problems);
-        if let (Some(settings), Some(pattern)) = (read_settings(text, &key, value, (owner, folder), problems), pattern) {
+        if let (Some(settings), Some(pattern)) = (read_settings(text, &key, value, (owner, folder), problems), pattern)
+        {
             registries.0.insert(pattern, settings);
         }
     }

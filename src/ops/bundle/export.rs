@@ -152,7 +152,12 @@ fn fetch(context: &Context, manifest: &Manifest, lock: &Lock) -> Result<(), Erro
     let needs: Vec<ExtensionNeeds> =
         lock.entries.iter().map(|(name, entry)| ExtensionNeeds::of_entry(name, entry)).collect();
     let wanted = needs.iter().flat_map(|need| &need.blobs).map(|blob| blob.digest).collect();
-    let inventory = scan(&context.paths, ScanRequest { blobs: wanted, ..ScanRequest::default() }, CacheUpdates::Leave)?;
+    let inventory = scan(
+        &context.paths,
+        ScanRequest { blobs: wanted, ..ScanRequest::default() },
+        CacheUpdates::Leave,
+        context.clock,
+    )?;
     let plan = Plan::for_needs(&needs, &inventory);
     if plan.is_empty() {
         return Ok(());

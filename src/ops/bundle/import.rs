@@ -269,8 +269,12 @@ impl BundledSet {
         let needs: Vec<ExtensionNeeds> =
             self.lock.entries.iter().map(|(name, entry)| ExtensionNeeds::of_entry(name, entry)).collect();
         let wanted = needs.iter().flat_map(|need| &need.blobs).map(|blob| blob.digest).collect();
-        let inventory =
-            scan(&context.paths, ScanRequest { blobs: wanted, ..ScanRequest::default() }, CacheUpdates::Leave)?;
+        let inventory = scan(
+            &context.paths,
+            ScanRequest { blobs: wanted, ..ScanRequest::default() },
+            CacheUpdates::Leave,
+            context.clock,
+        )?;
         let (mut lacking, mut seen) = (Vec::new(), BTreeSet::new());
         for (need, blob) in needs.iter().flat_map(|need| need.blobs.iter().map(move |blob| (need, blob))) {
             if inventory.blobs.get(&blob.digest) == Some(&HeldState::Good) || !seen.insert(blob.digest) {

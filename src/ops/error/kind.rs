@@ -84,7 +84,7 @@ impl Error {
             | Self::ChangedFile { .. }
             | Self::NotAsLocked { .. }
             | Self::BadCode { .. }
-            | Self::Load(LoadError::Seal) => FaultKind::Integrity,
+            | Self::Load(LoadError::Mac) => FaultKind::Integrity,
             Self::Extensions { faults, .. } => {
                 faults.iter().map(|(_, fault)| fault.kind).min().unwrap_or(FaultKind::Bug)
             }

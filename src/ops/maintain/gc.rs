@@ -1,7 +1,5 @@
 //! `gc`: throws away what nothing needs, and what can be made again and is of no more use here.
 
-use std::time::SystemTime;
-
 use crate::engine::key::engine_keys;
 use crate::model::report::gc::{CacheSizes, GcReport, GcSizes};
 use crate::ops::context::Context;
@@ -41,7 +39,7 @@ pub fn gc(context: &Context, scope: GcScope, mode: Mode) -> Result<GcReport, Err
         engines: &engines,
         functions: context.compiler.functions,
     };
-    let garbage = garbage::find(paths, &needed, SystemTime::now())?;
+    let garbage = garbage::find(paths, &needed, context.clock.now())?;
     if mode == Mode::Write {
         garbage.remove(paths)?;
     }

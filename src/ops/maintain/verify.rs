@@ -308,7 +308,7 @@ impl StoreCheck<'_> {
         });
         let blobs = repairs.iter().flat_map(|repair| &repair.blobs).map(|blob| blob.digest).collect();
         let wanted = ScanRequest { blobs, code: code.collect(), engines: engines.clone() };
-        let inventory = scan(self.paths(), wanted, CacheUpdates::Write)?;
+        let inventory = scan(self.paths(), wanted, CacheUpdates::Write, self.context.clock)?;
         let plan = Plan::for_needs(repairs, &inventory);
         if plan.is_empty() {
             return Ok(());

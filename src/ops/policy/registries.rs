@@ -6,6 +6,7 @@ use crate::model::registries::{LayeredRegistries, Registries};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::registry::auth::secret::Credential;
+use crate::registry::http::timeouts::Timeouts;
 use crate::registry::source::selection::Registry;
 
 use super::checks::read_policy;
@@ -31,5 +32,6 @@ fn connect(context: &Context, project: &Registries, given: Option<Credential>) -
     let settings = LayeredRegistries { project: project.clone(), machine: policy.registries };
     let mut network = context.network.clone();
     network.credentials.given = given;
+    network.timeouts = Timeouts::new(context.clock);
     Ok(Registry::new(settings, policy.sources, context.reach, network, Arc::clone(&context.observer)))
 }

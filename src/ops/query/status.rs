@@ -105,7 +105,7 @@ fn planned(
 ) -> Result<Vec<Difference>, Error> {
     let path = context.project.manifest().display().to_string();
     let target = Generation::describe(profile, &path, manifest, lock);
-    let stock = scan(&context.paths, wanted(&target, lock)?, CacheUpdates::Leave)?;
+    let stock = scan(&context.paths, wanted(&target, lock)?, CacheUpdates::Leave, context.clock)?;
     let inventory = Inventory { live, generations: generations::numbers(&context.paths, profile)?, ..stock };
     let plan = Plan::for_sync(&target, lock, &inventory);
     let mut differences: Vec<Difference> = plan.steps().flat_map(|(_, step)| of_step(step)).collect();

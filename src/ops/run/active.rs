@@ -58,7 +58,7 @@ pub struct Overrides {
 /// The live set of a profile, and the host that runs it. While it is there, neither `gc` nor a later sync removes anything
 /// that the set needs.
 pub struct ActiveSet {
-    surroundings: HostEnvironment,
+    host_environment: HostEnvironment,
     host: Arc<Host>,
     policy: Policy,
     profile: ProfileName,
@@ -81,9 +81,9 @@ impl ActiveSet {
     ///
     /// # Errors
     /// [`Error::Store`] if what is live cannot be told, [`Error::Policy`] if a policy cannot be read.
-    pub fn open(surroundings: HostEnvironment, profile: &ProfileName) -> Result<Self, Error> {
-        let generation = held(&surroundings.paths, profile)?;
-        Self::new(surroundings, profile.clone(), generation)
+    pub fn open(host_environment: HostEnvironment, profile: &ProfileName) -> Result<Self, Error> {
+        let generation = held(&host_environment.paths, profile)?;
+        Self::new(host_environment, profile.clone(), generation)
     }
 
     /// The same without a live set, for [`compile`](Self::compile) alone. No folder is given for writing in which `project`, that
@@ -91,20 +91,20 @@ impl ActiveSet {
     ///
     /// # Errors
     /// [`Error::Policy`] if a policy cannot be read.
-    pub fn empty(surroundings: HostEnvironment, project: Option<Project>) -> Result<Self, Error> {
-        Ok(Self { project, ..Self::new(surroundings, ProfileName::default(), None)? })
+    pub fn empty(host_environment: HostEnvironment, project: Option<Project>) -> Result<Self, Error> {
+        Ok(Self { project, ..Self::new(host_environment, ProfileName::default(), None)? })
     }
 
     fn new(
-        surroundings: HostEnvironment,
+        host_environment: HostEnvironment,
         profile: ProfileName,
         generation: Option<(Generation, GenerationHold)>,
     ) -> Result<Self, Error> {
-        let policy = read_policy(&surroundings.user)?;
-        let mut backends = surroundings.backends.clone();
-        backends.log.get_or_insert_with(|| Arc::new(StoreLog::new(&surroundings.paths)));
+        let policy = read_policy(&host_environment.user)?;
+        let mut backends = host_environment.backends.clone();
+        backends.log.get_or_insert_with(|| Arc::new(StoreLog::new(&host_environment.paths)));
         let host = Arc::new(Host::new(backends));
-        Ok(Self { surroundings, host, policy, profile, generation, project: None })
+        Ok(Self { host_environment, host, policy, profile, generation, project: None })
     }
 
     /// What is live by now, on the same engines. What was loaded before goes on as it was.
@@ -112,11 +112,11 @@ impl ActiveSet {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn reload(&self) -> Result<Self, Error> {
-        let generation = held(&self.surroundings.paths, &self.profile)?;
-        let policy = read_policy(&self.surroundings.user)?;
-        let (surroundings, host) = (self.surroundings.clone(), self.host.clone());
+        let generation = held(&self.host_environment.paths, &self.profile)?;
+        let policy = read_policy(&self.host_environment.user)?;
+        let (host_environment, host) = (self.host_environment.clone(), self.host.clone());
         let profile = self.profile.clone();
-        Ok(Self { surroundings, host, policy, profile, generation, project: self.project.clone() })
+        Ok(Self { host_environment, host, policy, profile, generation, project: self.project.clone() })
     }
 
     /// The live extensions, by name.
@@ -151,7 +151,7 @@ impl ActiveSet {
         if limits.metering() != metering {
             return Err(Error::NotMetered { name: name.clone() });
         }
-        let paths = &self.surroundings.paths;
+        let paths = &self.host_environment.paths;
         let missing = || Error::NoCode { name: name.clone() };
         let key = key::read(paths)?.ok_or_else(missing)?;
         let engine = self.host.engine(metering)?;
@@ -173,7 +173,7 @@ impl ActiveSet {
             environment: self.environment(&extension.capabilities),
         };
         self.host.load(&code, given).map_err(|error| match error {
-            HostError::Load(error @ LoadError::Seal) => bad(error.to_string()),
+            HostError::Load(error @ LoadError::Mac) => bad(error.to_string()),
             error => host_error(name.as_str(), GrantedBy::Generation, error),
         })
     }
@@ -195,7 +195,7 @@ impl ActiveSet {
         let limits = Limits::default().at_most(&self.policy.most).at_most(&overrides.most);
         let bytes = read_component(file)?;
         let component = Digest::of(&bytes);
-        let compiler = Compiler::new(compiler, &self.surroundings.paths);
+        let compiler = Compiler::new(compiler, &self.host_environment.paths);
         let engine = engine_key(self.host.engine(limits.metering())?);
         let compiled = interrupt.block_on(async {
             check_offered(&name, &compiler.inspect(bytes.clone()).await?.interface.imports)?;
@@ -233,7 +233,7 @@ impl ActiveSet {
         if !Capability::FOLDERS.iter().any(|capability| grants.contains_key(capability)) {
             return Ok(Vec::new());
         }
-        let HostEnvironment { paths, user, .. } = &self.surroundings;
+        let HostEnvironment { paths, user, .. } = &self.host_environment;
         let set = self.generation.as_ref().map(|(generation, _)| generation);
         let beside = PreopenContext { set, project: self.project.as_ref(), on_unreadable };
         let rules = PreopenRules::beside_active(paths, user, base, [grants], &beside)?;
@@ -243,7 +243,7 @@ impl ActiveSet {
 
     fn environment(&self, grants: &Grants) -> Vec<(String, String)> {
         let names = grants.get(&Capability::Env).into_iter().flat_map(|scope| scope.items());
-        names.filter_map(|name| Some((name.to_owned(), self.surroundings.environment.get(name)?.clone()))).collect()
+        names.filter_map(|name| Some((name.to_owned(), self.host_environment.environment.get(name)?.clone()))).collect()
     }
 }
 

@@ -3,7 +3,6 @@
 //! A step that fails stops only what depends on it. On an interrupt nothing new begins, fetches stop where they are for a
 //! later run to go on, and the process that compiles is killed.
 
-use parking_lot::RwLock;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -14,6 +13,7 @@ use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use parking_lot::RwLock;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::compiler::client::Compiler;
@@ -366,7 +366,8 @@ async fn confirm(apply_context: &ApplyContext<'_>, target: &Arc<SyncTarget>) -> 
             apply_context.compiler.inspect(bytes).await.map_err(|error| Error::from(error).of_extension(name))?;
         apply_context.inspections.borrow_mut().insert(component, inspection);
     }
-    let (target, blobs, inspections) = (Arc::clone(target), apply_context.blobs.clone(), apply_context.inspections.take());
+    let (target, blobs, inspections) =
+        (Arc::clone(target), apply_context.blobs.clone(), apply_context.inspections.take());
     let interrupt = apply_context.context.interrupt.clone();
     in_background(move || target.confirm(&blobs, &inspections, &interrupt)).await
 }

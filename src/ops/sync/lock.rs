@@ -329,7 +329,7 @@ fn fetch(
         blobs: candidates.iter().map(|candidate| candidate.component).collect(),
         ..ScanRequest::default()
     };
-    let inventory = scan(&context.paths, wanted, CacheUpdates::Leave)?;
+    let inventory = scan(&context.paths, wanted, CacheUpdates::Leave, context.clock)?;
     let plan = Plan::for_lock(candidates, &inventory);
     if plan.is_empty() {
         return Ok(Vec::new());

@@ -12,7 +12,7 @@ pub mod rollback;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use crate::engine::key::engine_keys;
 use crate::model::capability::shown;
@@ -206,7 +206,7 @@ impl PlannedSync {
         warnings.extend(unused_grants(&manifest, &lock));
         let path = context.project.manifest().display().to_string();
         let generation = Generation::describe(&profile, &path, &manifest, &lock);
-        let stock = scan(&context.paths, wanted(&generation, &lock)?, notes)?;
+        let stock = scan(&context.paths, wanted(&generation, &lock)?, notes, context.clock)?;
         let inventory = Inventory { live, generations: generations::numbers(&context.paths, &profile)?, ..stock };
         let plan = Plan::for_sync(&generation, &lock, &inventory);
         Ok(Self { generation, lock, inventory, plan, manifest, warnings })
@@ -236,7 +236,7 @@ impl PlannedSync {
         if self.plan.is_empty() {
             return Ok(self.report_only(context, lock));
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = context.clock.now().duration_since(UNIX_EPOCH);
         let activated = now.map_or(0, |since| since.as_secs());
         let live = self.inventory.live.as_ref().map(|(_, live)| live);
         let target = Arc::new(SyncTarget {

@@ -58,7 +58,7 @@ impl<'a> NoopCheck<'a> {
             name.update(part.as_os_str().as_encoded_bytes()).update(b"\0");
         }
         let name = name.finalize().to_hex()[..32].to_owned();
-        Self { context, name, started: SystemTime::now(), read: read(context).ok() }
+        Self { context, name, started: context.clock.now(), read: read(context).ok() }
     }
 
     /// The answer of the last such command, if nothing has changed since.

@@ -42,7 +42,7 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
     let unusable = crate::ops::policy::folder_checks::check_generation(context, &target)?;
     let warnings = unusable.iter().map(ToString::to_string).collect();
     let is_live = live.as_ref().is_some_and(|(live, _)| *live == number);
-    let stock = scan(paths, wanted(&target, &Lock::default())?, CacheUpdates::Write)?;
+    let stock = scan(paths, wanted(&target, &Lock::default())?, CacheUpdates::Write, context.clock)?;
     let inventory = Inventory { live, generations: known, ..stock };
     let plan = Plan::for_rollback(number, is_live, &target, &inventory);
     check_whole(number, &plan, &target, &inventory)?;

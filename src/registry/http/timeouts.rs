@@ -1,8 +1,10 @@
-//! How long a request waits, and for what. Tests shorten all of it in proportion, and so see every wait without waiting.
+//! How long a request waits, and for what.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+
+use crate::clock::Clock;
 
 /// Until a connection stands.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -19,20 +21,13 @@ pub(crate) const FEW_RETRIES: usize = 1;
 /// The bytes that must come in each stretch of [`SILENCE`]: 1 KiB a second.
 pub(crate) const LEAST: u64 = 30 << 10;
 
-/// What every wait is multiplied with.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Timeouts(f64);
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self(1.0)
-    }
-}
+/// The waits of a run, by its clock.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Timeouts(Clock);
 
 impl Timeouts {
-    /// The timeouts of tests: 0.01 makes a minute 0.6 s. Any other number than a factor below 1 changes nothing.
-    pub fn of_tests(factor: f64) -> Self {
-        if factor > 0.0 && factor <= 1.0 { Self(factor) } else { Self::default() }
+    pub fn new(clock: Clock) -> Self {
+        Self(clock)
     }
 
     pub(crate) fn connect(self) -> Duration {
@@ -54,6 +49,6 @@ impl Timeouts {
     }
 
     pub(crate) fn of(self, wait: Duration) -> Duration {
-        wait.mul_f64(self.0)
+        self.0.wait(wait)
     }
 }

@@ -28,7 +28,7 @@ pub fn write(paths: &StorePaths, key: &Key, engine: &EngineKey, component: &Dige
     write::replace(&path, &[code, tag.as_bytes()], Durability::Synced)
 }
 
-/// Opens code, whose seal is still to be checked. `None` if there is none.
+/// Opens code, whose mac is still to be checked. `None` if there is none.
 ///
 /// # Errors
 /// [`Error::Untrusted`] says why what is there must not be loaded.
@@ -40,9 +40,9 @@ pub fn open(
 ) -> Result<Option<AuthenticatedCode>, Error> {
     let path = paths.code(engine, component);
     let Some((file, _)) = open_trusted(&path)? else { return Ok(None) };
-    open_sealed(&file, key, engine, component)
+    open_authenticated(&file, key, engine, component)
         .map_err(Error::io("read", &path))?
-        .map(|(seal, length)| Some(AuthenticatedCode::new(file.into(), length, seal)))
+        .map(|(mac, length)| Some(AuthenticatedCode::new(file.into(), length, mac)))
         .ok_or_else(|| Error::Untrusted { path, why: "it is too short for a tag".to_owned() })
 }
 
@@ -102,14 +102,14 @@ pub fn size(paths: &StorePaths, engine: &EngineKey, component: &Digest) -> Resul
 
 /// Whether the code in an open file is what was compiled.
 pub(crate) fn is_whole(mut file: File, key: &Key, engine: &EngineKey, component: &Digest) -> std::io::Result<bool> {
-    let Some((seal, length)) = open_sealed(&file, key, engine, component)? else { return Ok(false) };
+    let Some((mac, length)) = open_authenticated(&file, key, engine, component)? else { return Ok(false) };
     let mut code = Vec::with_capacity(length);
     (&mut file).take(length as u64).read_to_end(&mut code)?;
-    Ok(seal.matches(&code))
+    Ok(mac.matches(&code))
 }
 
-/// The seal behind the code in a file, and the length of the code; none if the file is too short for one.
-fn open_sealed(
+/// The mac behind the code in a file, and the length of the code; none if the file is too short for one.
+fn open_authenticated(
     file: &File,
     key: &Key,
     engine: &EngineKey,
@@ -118,8 +118,8 @@ fn open_sealed(
     let Some(length) = file.metadata()?.len().checked_sub(Mac::TAG as u64) else { return Ok(None) };
     let mut tag = [0; Mac::TAG];
     file.read_exact_at(&mut tag, length)?;
-    let seal = Mac::new(hasher(key, engine, component, length), tag);
-    Ok(Some((seal, usize::try_from(length).unwrap_or(usize::MAX))))
+    let mac = Mac::new(hasher(key, engine, component, length), tag);
+    Ok(Some((mac, usize::try_from(length).unwrap_or(usize::MAX))))
 }
 
 /// A hasher that has seen everything that the tag covers but the code, of which there are `length` bytes.

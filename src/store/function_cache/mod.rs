@@ -10,12 +10,13 @@ pub(crate) mod eviction;
 pub(crate) mod open_packs;
 pub(crate) mod pack;
 
-use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;

@@ -112,13 +112,6 @@ impl OpenPack {
     fn begin(folder: &Path) -> Result<Self, Error> {
         let unfinished = write::begin(folder)?;
         let pack = Arc::new(Pack::new(unfinished.open()?));
-        Ok(Self {
-            pack,
-            unfinished,
-            size: 0,
-            kept: Vec::new(),
-            components: BTreeSet::new(),
-            writers: BTreeSet::new(),
-        })
+        Ok(Self { pack, unfinished, size: 0, kept: Vec::new(), components: BTreeSet::new(), writers: BTreeSet::new() })
     }
 }

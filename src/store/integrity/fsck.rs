@@ -1,6 +1,6 @@
 //! Looks at what is on the disk without believing any note of before: is it what its name says, and nobody else's?
 //!
-//! Files that are not named as sesame names its own are not looked at. What is found is for `ops::verify` to mend.
+//! Files that are not named as sesame names its own are not looked at. What is found is for `ops::maintain::verify` to mend.
 
 use std::fs::Metadata;
 use std::io::ErrorKind;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use crate::clock::Clock;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
 use crate::model::plan::inventory::{HeldState, Inventory};
@@ -35,9 +36,9 @@ pub enum CacheUpdates {
 ///
 /// # Errors
 /// [`Error::Io`] if something is there and cannot be read.
-pub fn scan(paths: &StorePaths, wanted: ScanRequest, notes: CacheUpdates) -> Result<Inventory, Error> {
+pub fn scan(paths: &StorePaths, wanted: ScanRequest, notes: CacheUpdates, clock: Clock) -> Result<Inventory, Error> {
     let mut inventory = Inventory::default();
-    let mut verified = VerifiedFiles::read(paths);
+    let mut verified = VerifiedFiles::read(paths, clock);
     for digest in &wanted.blobs {
         if let Some(held) = or_damaged(look_at_blob(&paths.blob(digest), *digest, &mut verified))? {
             inventory.blobs.insert(*digest, held);

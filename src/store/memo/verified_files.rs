@@ -9,8 +9,9 @@ use std::fmt::Write as _;
 use std::fs::Metadata;
 use std::io::Read as _;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::store::owner;
 use crate::store::paths::StorePaths;
 use crate::store::trusted_files::open_trusted;
@@ -27,11 +28,12 @@ const HEADER: &str = "sesame verified 2\n";
 pub(crate) struct VerifiedFiles {
     known: BTreeMap<String, String>,
     changed: bool,
+    clock: Clock,
 }
 
 impl VerifiedFiles {
     /// Reads the records; without any that can be trusted there are none.
-    pub(crate) fn read(paths: &StorePaths) -> Self {
+    pub(crate) fn read(paths: &StorePaths, clock: Clock) -> Self {
         let mut text = String::new();
         let read = match open_trusted(&paths.verified()) {
             Ok(Some((mut file, _))) => file.read_to_string(&mut text).is_ok(),
@@ -40,7 +42,7 @@ impl VerifiedFiles {
         let lines = text.strip_prefix(HEADER).filter(|_| read).unwrap_or_default().lines();
         let known =
             lines.filter_map(|line| line.split_once('\t')).map(|(stat, path)| (path.to_owned(), stat.to_owned()));
-        Self { known: known.collect(), changed: false }
+        Self { known: known.collect(), changed: false, clock }
     }
 
     /// Whether the file was checked before and is unchanged since.
@@ -52,7 +54,7 @@ impl VerifiedFiles {
     /// Notes that the file, which had this metadata before it was read, was found good.
     pub(crate) fn note(&mut self, path: &Path, key: &str, metadata: &Metadata) {
         let look = Fingerprint::from(metadata);
-        if SystemTime::now().duration_since(look.changed()).is_ok_and(|age| age > GRAIN) {
+        if self.clock.now().duration_since(look.changed()).is_ok_and(|age| age > GRAIN) {
             self.known.insert(name(path, key), look.to_string());
             self.changed = true;
         }
@@ -87,23 +89,16 @@ fn path_of(name: &str) -> &Path {
 mod tests {
     use super::*;
 
-    /// A file that was last changed so long ago.
-    fn file_of_age(age: Duration) -> (tempfile::NamedTempFile, Metadata) {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::thread::sleep(age);
-        let metadata = file.as_file().metadata().unwrap();
-        (file, metadata)
-    }
-
     #[test]
     fn a_file_that_changed_within_the_clocks_grain_is_not_noted() {
-        let mut verified = VerifiedFiles { known: BTreeMap::new(), changed: false };
-        let (fresh, metadata) = file_of_age(Duration::ZERO);
-        verified.note(fresh.path(), "", &metadata);
-        assert!(!verified.holds(fresh.path(), "", &metadata));
-        let (old, metadata) = file_of_age(GRAIN * 2);
-        verified.note(old.path(), "", &metadata);
-        assert!(verified.holds(old.path(), "", &metadata));
-        assert!(!verified.holds(old.path(), "another key ", &metadata));
+        let mut verified = VerifiedFiles { known: BTreeMap::new(), changed: false, clock: Clock::SYSTEM };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (path, metadata) = (file.path(), file.as_file().metadata().unwrap());
+        verified.note(path, "", &metadata);
+        assert!(!verified.holds(path, "", &metadata));
+        verified.clock = Clock::of_tests(GRAIN * 2, 1.0);
+        verified.note(path, "", &metadata);
+        assert!(verified.holds(path, "", &metadata));
+        assert!(!verified.holds(path, "another key ", &metadata));
     }
 }

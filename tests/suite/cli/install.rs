@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::process::Stdio;
-use std::time::Duration;
 
 use crate::support::artifact::{Artifact, component, importing};
 use crate::support::guest;
@@ -170,46 +169,6 @@ fn a_step_that_fails_leaves_everything_as_it_was() {
     registry.misbehave("manifests/1", Fault::Status(503));
     install(&sandbox, &[&b]).fails(69, &["503"]);
     assert_eq!(state(&sandbox), before);
-}
-
-#[test]
-fn killed_at_any_moment_the_next_sync_makes_it_whole() {
-    let (sandbox, registry) = (Sandbox::new(), Registry::start());
-    let references: Vec<String> = (0..2)
-        .map(|n| {
-            registry.push(
-                "my-org/greeting",
-                &format!("0.{}.0", n + 1),
-                &Artifact::wkg(&guest(&format!("greeting-0.{}.0", n + 1))),
-            )
-        })
-        .collect();
-    sandbox.write("sesame.toml", "");
-    install(&sandbox, &[&references[0], "--grant", "config-read"]).fails(0, &[]);
-    let (mut unfinished, mut between) = (0, 0);
-    for delay in (0..100).step_by(2) {
-        let reference = &references[(delay / 2 + 1) % 2];
-        // Compiled code is thrown away, so that there is something to do at every step.
-        let _ = fs::remove_dir_all(sandbox.cache());
-        let mut child = sandbox
-            .command(&["extension", "install", reference, "--grant", "config-read"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(Duration::from_millis(u64::try_from(delay).unwrap()));
-        child.kill().unwrap();
-        unfinished += u32::from(!child.wait().unwrap().success());
-        let manifest = sandbox.read("extensions/greeting.toml");
-        let wanted = references.iter().find(|reference| manifest.contains(*reference)).unwrap();
-        between += u32::from(!sandbox.ok(&["extension", "info", "greeting"]).stdout.contains(wanted));
-        sandbox.ok(&["sync"]);
-        assert!(sandbox.read("sesame.lock").contains(wanted), "after {delay} ms");
-        let info = sandbox.ok(&["extension", "info", "greeting"]).stdout;
-        assert!(info.contains(wanted), "after {delay} ms: {info}");
-        assert!(sandbox.ok(&["extension", "call", "greeting", "greet", "you"]).stdout.starts_with("Hello, you"));
-    }
-    assert!(unfinished > 3 && between > 0, "{unfinished} were killed, {between} with the manifest written and no more");
 }
 
 #[test]

@@ -67,3 +67,34 @@ fn each_invariant_that_is_cited_is_the_one_meant() {
     }
     assert!(cited > 5, "{cited}");
 }
+
+/// Whether a path below `src`, such as `store::code::cwasm`, is a module, or something in one.
+fn is_there(path: &[&str]) -> bool {
+    let sources = sources();
+    let is_module = |path: &[&str]| {
+        let file = path.join("/");
+        path.is_empty() || [format!("{file}.rs"), format!("{file}/mod.rs")].iter().any(|file| sources.contains_key(file))
+    };
+    (1..=path.len()).rev().any(|end| is_module(&path[..end]) && (end == path.len() || is_item(path[end])))
+}
+
+/// Whether a name is that of an item, and not of a module that is gone: a type, or followed by its call.
+fn is_item(name: &str) -> bool {
+    name.starts_with(char::is_uppercase)
+}
+
+#[test]
+fn modules_that_comments_name_are_there() {
+    let path = regex::Regex::new("`((?:model|engine|registry|store|host|compiler|ops)(?:::[A-Za-z_]+)+)`").unwrap();
+    let mut gone = Vec::new();
+    for (file, text) in sources() {
+        for line in text.lines().filter(|line| line.trim_start().starts_with("//")) {
+            for named in path.captures_iter(line).map(|captures| captures[1].to_owned()) {
+                if !is_there(&named.split("::").collect::<Vec<_>>()) {
+                    gone.push(format!("{file}: {named}"));
+                }
+            }
+        }
+    }
+    assert!(gone.is_empty(), "{gone:#?}");
+}

@@ -4,6 +4,7 @@ mod import_graph;
 mod imports;
 mod lib_docs;
 mod sizes;
+mod versions;
 mod words;
 
 use std::collections::BTreeMap;

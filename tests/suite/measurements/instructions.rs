@@ -1,7 +1,6 @@
 //! How many instructions a sync with nothing to do takes, counted by valgrind: it may not grow unnoticed.
 
 use std::process::Command;
-use std::time::Duration;
 
 use crate::support::artifact::component;
 use crate::support::sandbox::{Run, Sandbox};
@@ -27,7 +26,7 @@ fn a_sync_with_nothing_to_do_takes_no_more_instructions_than_it_did() {
     sandbox.write("sesame.toml", manifest);
     // The processor that valgrind plays has other features, so nothing is up to date that was not compiled under it.
     valgrind(&sandbox, &RUN, &["sync"]);
-    std::thread::sleep(Duration::from_millis(2_200));
+    sandbox.leave_alone();
     valgrind(&sandbox, &RUN, &["sync"]);
     let said = valgrind(&sandbox, &COUNT, &["sync"]);
     assert!(said.contains("up to date: 100 extensions"), "{said}");

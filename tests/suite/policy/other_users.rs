@@ -55,7 +55,7 @@ fn root_does_not_write_into_the_store_of_a_user() {
     sandbox.write("sesame.toml", "[extensions]\n");
     sandbox.write("sesame.lock", "version = 1\n");
     fs::remove_dir_all(sandbox.cache()).unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(2_300));
+    sandbox.leave_alone();
     sandbox.run(&["lock", "-m", "sesame.toml"]);
     assert!(!sandbox.cache().exists());
     want(&sandbox, &registry, RELEASES[1], "");

@@ -5,7 +5,6 @@ use std::os::unix::fs::symlink;
 
 use crate::support::artifact::component;
 use crate::support::sandbox::{Run, Sandbox};
-use crate::sync::noop_check::LEFT_ALONE;
 
 use super::grants::writer;
 
@@ -289,7 +288,7 @@ fn what_sync_says_at_a_glance_is_what_status_says() {
     let mine = sandbox.path("mine");
     let of_mine = |command: &[&str]| sandbox.run(&[command, &["-m", mine.to_str().unwrap()]].concat());
     of_mine(&["sync"]).fails(0, &[]);
-    std::thread::sleep(LEFT_ALONE);
+    sandbox.leave_alone();
     of_mine(&["sync"]).fails(0, &["up to date"]);
     // Its disk is not mounted while another set is given what it reads.
     fs::rename(&mine, sandbox.path("away")).unwrap();
@@ -306,7 +305,7 @@ fn what_sync_says_at_a_glance_is_what_status_says() {
     symlink("elsewhere", sandbox.path("linked")).unwrap();
     granted(&sandbox, "~/linked", "");
     sandbox.ok(&["sync"]);
-    std::thread::sleep(LEFT_ALONE);
+    sandbox.leave_alone();
     of_mine(&["sync"]).fails(0, &["up to date"]);
     fs::remove_file(sandbox.path("linked")).unwrap();
     symlink("shared", sandbox.path("linked")).unwrap();

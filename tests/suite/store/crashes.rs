@@ -1,16 +1,17 @@
 //! Killed at any call that changes the disk, and refused at any such call: what is live is the old set or the new, whole, and
 //! the next run ends right. Calls are counted and hit by strace.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::support::artifact::Artifact;
+use crate::support::guest;
 use crate::support::registry::Registry;
 use crate::support::sandbox::{Run, Sandbox};
 use crate::support::scenario::{Copy, SCENARIOS, Scenario, Wishes, answer, left};
+use crate::support::strace::{Hit, hit};
 
 /// The calls that change something on the disk.
 const CALLS: [&str; 14] = [
@@ -36,43 +37,8 @@ const OPENS: [&str; 1] = ["openat"];
 /// So many other extensions make a thousand calls.
 const OTHERS: usize = 8;
 
-/// How long a command may take.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// The statuses of a program that is broken.
 const BROKEN: [i32; 4] = [70, 101, 134, 139];
-
-/// A run that was hit.
-struct Hit {
-    run: Run,
-    /// The folders of what was refused. None where that was a pipe to the worker, or what wakes a thread: strace counts for
-    /// each thread, so several may be hit.
-    folders: Vec<String>,
-}
-
-/// Runs a command under strace, which does something at the `nth` of some call. None if there were not so many.
-fn hit(sandbox: &Sandbox, command: &[&str], call: &str, what: &str, nth: usize) -> Option<Hit> {
-    let log = sandbox.path("tmp/strace");
-    let (patience, log_name) = (PATIENCE.as_secs().to_string(), log.display().to_string());
-    let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{what}:when={nth}"));
-    // Where what wakes a thread was refused, which never happens, the thread may sleep for ever.
-    let before = ["-s", "KILL", &patience, "strace", "-f", "-y", "-o", &log_name, "-e", &trace, "-e", &inject];
-    let mut strace = sandbox.command_under("timeout", &before, command);
-    let begun = Instant::now();
-    let run = Run::of(&mut strace);
-    let mut calls: HashMap<&str, usize> = HashMap::new();
-    let log = fs::read_to_string(log).unwrap();
-    for (thread, rest) in log.lines().filter_map(|line| line.split_once(' ')) {
-        *calls.entry(thread).or_default() += usize::from(rest.trim_start().starts_with(&format!("{call}(")));
-    }
-    let root = sandbox.path("").display().to_string();
-    let injected = || log.lines().filter(|line| line.contains("(INJECTED)"));
-    let ours = injected().all(|line| line.contains(&root));
-    assert!(!ours || begun.elapsed() < PATIENCE, "{command:?} hangs, {call} {nth}, {what}");
-    let paths = injected().flat_map(|line| line.split(['"', '<', '>'])).filter(|path| ours && path.starts_with(&root));
-    let folders = paths.map(|path| Path::new(path).parent().unwrap().display().to_string()).collect();
-    calls.values().any(|number| *number >= nth).then_some(Hit { run, folders })
-}
 
 /// How the calls are hit.
 #[derive(Clone, Copy)]
@@ -176,4 +142,40 @@ fn a_command_refused_at_every_call_says_so_and_leaves_the_old_or_the_new() {
         assert!(refused(error, &CALLS, 1) > 150, "{error}");
     }
     assert!(refused("EMFILE", &OPENS, 1) > 100);
+}
+
+#[test]
+#[ignore = "needs strace; .ci/run runs it"]
+fn an_install_that_is_killed_is_completed_by_the_next_sync() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let push = |version: &str| {
+        let artifact = Artifact::wkg(&guest(&format!("greeting-{version}")));
+        registry.push("my-org/greeting", version, &artifact)
+    };
+    let references = ["0.1.0", "0.2.0"].map(push);
+    let install = |reference: &str| ["extension", "install", reference, "--grant", "config-read"].map(str::to_owned);
+    sandbox.write("sesame.toml", &format!("[registries.\"{}\"]\nplain-http = true\n", registry.host()));
+    sandbox.ok(&install(&references[0]).each_ref().map(String::as_str));
+    let (mut kills, mut between) = (0, 0);
+    for call in ["rename", "fsync", "write", "unlink"] {
+        for nth in (1..).step_by(4) {
+            let reference = &references[(kills + 1) % 2];
+            // Compiled code is thrown away, so that there is something to do at every step.
+            let _ = fs::remove_dir_all(sandbox.cache());
+            let command = install(reference);
+            if hit(&sandbox, &command.each_ref().map(String::as_str), call, "signal=KILL", nth).is_none() {
+                break;
+            }
+            kills += 1;
+            let manifest = sandbox.read("extensions/greeting.toml");
+            let wanted = references.iter().find(|reference| manifest.contains(*reference)).unwrap();
+            between += usize::from(!sandbox.ok(&["extension", "info", "greeting"]).stdout.contains(wanted));
+            sandbox.ok(&["sync"]);
+            assert!(sandbox.read("sesame.lock").contains(wanted), "{call} {nth}");
+            let info = sandbox.ok(&["extension", "info", "greeting"]).stdout;
+            assert!(info.contains(wanted), "{call} {nth}: {info}");
+            assert!(sandbox.ok(&["extension", "call", "greeting", "greet", "you"]).stdout.starts_with("Hello, you"));
+        }
+    }
+    assert!(kills > 8 && between > 0, "{kills} were killed, {between} with the manifest written and no more");
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sesame::clock::Clock;
 use sesame::compiler::settings::CompilerSettings;
 use sesame::host::backends::Backends;
 use sesame::host::values::Syntax;
@@ -28,6 +29,7 @@ pub fn context(sandbox: &Sandbox) -> Context {
         reach: NetworkMode::Online,
         jobs: 4,
         compiler: CompilerSettings::of_program(env!("CARGO_BIN_EXE_sesame").into()),
+        clock: Clock::SYSTEM,
         observer: Arc::new(Silent),
         interrupt: Interrupt::default(),
         holder: "a test".to_owned(),

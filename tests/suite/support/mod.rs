@@ -12,6 +12,7 @@ pub mod registry_fixture;
 pub mod sandbox;
 pub mod scenario;
 pub mod seeded_rng;
+pub mod strace;
 
 use std::path::PathBuf;
 

@@ -1,5 +1,6 @@
 //! A sealed place to run the program in: its own home and folders, an empty environment, no network but loopback.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -7,12 +8,18 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use super::registry::Registry;
+
+/// Longer than files must have been left alone for a command to note that it had nothing to do.
+const LEFT_ALONE: Duration = Duration::from_millis(2_200);
 
 /// A home, a project folder, and the program.
 pub struct Sandbox {
     root: tempfile::TempDir,
+    /// How far the clock of commands is ahead.
+    ahead: Cell<Duration>,
 }
 
 /// How a run ended.
@@ -27,7 +34,8 @@ pub type Trace = BTreeMap<PathBuf, (u64, u64, i64, i64, u32)>;
 
 impl Sandbox {
     pub fn new() -> Self {
-        let sandbox = Self { root: tempfile::Builder::new().prefix("sesame-test-").tempdir().unwrap() };
+        let root = tempfile::Builder::new().prefix("sesame-test-").tempdir().unwrap();
+        let sandbox = Self { root, ahead: Cell::default() };
         for folder in ["home", "project", "tmp"] {
             fs::create_dir(sandbox.path(folder)).unwrap();
         }
@@ -102,8 +110,15 @@ impl Sandbox {
             .env("NO_PROXY", "127.0.0.1")
             // Every wait of the network takes a tenth of its time.
             .env("SESAME_TEST_PACE", "0.1")
+            .env("SESAME_TEST_AHEAD", self.ahead.get().as_secs_f64().to_string())
             .stdin(Stdio::null());
         command
+    }
+
+    /// Lets time pass for the commands that follow, so that every file was left alone for longer than any file system's clock
+    /// counts in.
+    pub fn leave_alone(&self) {
+        self.ahead.set(self.ahead.get() + LEFT_ALONE);
     }
 
     /// Puts a program `docker-credential-NAME` into the folder `bin`.

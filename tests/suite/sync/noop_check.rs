@@ -3,7 +3,6 @@
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::support::artifact::{Artifact, component};
 use crate::support::fixture;
@@ -13,9 +12,6 @@ use crate::support::sandbox::Sandbox;
 use sesame::model::digest::Digest;
 use sesame::ops::sync::noop_check;
 use sesame::ops::sync::options::{LockPolicy, Mode, Ownership, SyncOptions};
-
-/// Longer than files must have been left alone.
-pub const LEFT_ALONE: Duration = Duration::from_millis(2_200);
 
 /// What a sync says at a glance: how many extensions are live.
 fn glance(sandbox: &Sandbox) -> Option<usize> {
@@ -125,7 +121,7 @@ fn nothing_is_up_to_date_at_a_glance_that_was_deleted_cut_or_changed_in_place() 
     let registry = Registry::start();
     let sandboxes: Vec<Sandbox> = CHANGES.iter().map(|_| synced(&registry)).collect();
     let untouched = synced(&registry);
-    std::thread::sleep(LEFT_ALONE);
+    sandboxes.iter().chain([&untouched]).for_each(Sandbox::leave_alone);
     for (sandbox, (what, change)) in sandboxes.iter().zip(CHANGES) {
         sandbox.ok(&["sync"]);
         assert_eq!(glance(sandbox), Some(3), "before {what}");
@@ -143,7 +139,7 @@ fn nothing_is_up_to_date_at_a_glance_that_was_deleted_cut_or_changed_in_place() 
 fn a_damaged_stamp_is_no_stamp() {
     let registry = Registry::start();
     let sandbox = synced(&registry);
-    std::thread::sleep(LEFT_ALONE);
+    sandbox.leave_alone();
     sandbox.ok(&["sync"]);
     let stamp = sandbox.files(&sandbox.cache().join("stamps")).remove(0);
     let whole = fs::read(&stamp).unwrap();
@@ -181,7 +177,7 @@ fn what_was_changed_a_moment_ago_and_what_is_warned_of_are_looked_at_each_time()
     for text in [warned, folder] {
         sandbox.write("sesame.toml", text);
         sandbox.ok(&["sync"]);
-        std::thread::sleep(LEFT_ALONE);
+        sandbox.leave_alone();
         let before = sandbox.ok(&["sync"]);
         assert!(before.stderr.contains("up to date"), "{}", before.stderr);
         assert_eq!(glance(&sandbox), None, "{text}");
@@ -198,7 +194,7 @@ fn a_satisfied_lock_is_seen_at_a_glance_and_says_the_same() {
     sandbox.write("a.wasm", component("a"));
     sandbox.write("sesame.toml", "[extensions]\na = { path = \"a.wasm\" }\n");
     sandbox.ok(&["lock"]);
-    std::thread::sleep(LEFT_ALONE);
+    sandbox.leave_alone();
     let before = sandbox.ok(&["lock"]).stderr;
     assert_eq!(sandbox.files(&sandbox.cache().join("stamps")).len(), 1);
     assert_eq!(sandbox.ok(&["lock"]).stderr, before);
