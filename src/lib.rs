@@ -19,8 +19,6 @@
 //! | apply | [`ops::sync::apply`] | runs the plan and makes no choices |
 //! | report | [`model::report`] | what was done; words for people and JSON are both made from it |
 //!
-//! Each is made only from those before it.
-//!
 //! # Layers
 //!
 //! ```text
@@ -296,19 +294,16 @@
 //! sesame.toml, extensions/*.toml, sesame.lock          the project; people commit all of it
 //! $XDG_DATA_HOME/pds/blobs/sha256/<hex>                manifests and components: read-only, named by their digest
 //! $XDG_DATA_HOME/pds/staging/<hex>.partial             unfinished downloads, which a later run resumes
-//! $XDG_DATA_HOME/pds/profiles/<name>/generations/<n>.toml, current
-//!                                                      each generation, and which one is active
+//! $XDG_DATA_HOME/pds/profiles/<name>/generations/, current  each generation, and which one is active
 //! $XDG_DATA_HOME/pds/quarantine/                       damaged files, moved out of the way
 //! $XDG_DATA_HOME/pds/lock                              the advisory lock of the process that changes the store
 //! $XDG_CACHE_HOME/pds/cwasm/<engine key>/<hex>         compiled code with its MAC
-//! $XDG_CACHE_HOME/pds/functions/<engine key>/<tag>.pack
-//!                                                      compiled functions, shared by the components that have them
+//! $XDG_CACHE_HOME/pds/functions/<engine key>/*.pack    compiled functions, shared by the components that have them
 //! $XDG_CACHE_HOME/pds/stamps/<name>                    fingerprints from the last time a command had nothing to do
 //! $XDG_CACHE_HOME/pds/verified                         which files were hashed, so that unchanged ones are not hashed again
 //! $XDG_STATE_HOME/pds/key                              32 random bytes, the key of that MAC
 //! $XDG_STATE_HOME/pds/logs/<name>.log, <name>.log.old  what extensions printed
-//! $XDG_CONFIG_HOME/pds/policy.toml, /etc/pds/policy.toml
-//!                                                      the most that any extension gets, and how registries are reached
+//! $XDG_CONFIG_HOME/pds/policy.toml, /etc/pds/…         the most that any extension gets, and how registries are reached
 //! $XDG_CONFIG_HOME/pds/config.toml                     the host's own; only its `[extensions.policy]` is read
 //! ~/.docker/config.json, …/containers/auth.json        credentials, where docker and podman keep them
 //! ```

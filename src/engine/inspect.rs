@@ -17,7 +17,7 @@ use crate::model::text::shorten;
 
 use super::config::FEATURES;
 use super::features::missing;
-use super::instance_limits::check_weight;
+use super::instance_limits::check_instances;
 use super::interface_limits::check_interface;
 
 /// The outer names of a component, sorted.
@@ -36,7 +36,7 @@ pub struct Interface {
 /// is more than the [bounds](super::instance_limits) allow.
 pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
     check_kind(bytes)?;
-    check_weight(bytes)?;
+    check_instances(bytes)?;
     let outline = match Outline::read(bytes, FEATURES).and_then(|outline| outline.validated()) {
         Ok(outline) => outline,
         Err(error) => return Err(missing(bytes, error)),
@@ -51,7 +51,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
 /// [`InspectError`] if its sections are not valid, or if it is more than the [bounds](super::instance_limits) allow.
 pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
     check_kind(bytes)?;
-    check_weight(bytes)?;
+    check_instances(bytes)?;
     let outline = Outline::read(bytes, FEATURES).map_err(|error| missing(bytes, error))?;
     read(bytes, &outline)
 }

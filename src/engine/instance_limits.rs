@@ -2,7 +2,7 @@
 //!
 //! Nested components multiply: some lines can stand for millions of instances, which would be compiled one by one, and for
 //! gigabytes of wasmtime's own records, which no limit of memory counts. What is listed, shown or looked up by name takes
-//! time outside every limit of a guest. So each has a bound here, in one table, and the README has the same.
+//! time outside every limit of a guest. So each has a bound, in the table of `bounds`.
 
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentType,
@@ -18,15 +18,13 @@ use super::error::InspectError;
 /// Counts what a component makes of itself. The bytes need not be valid.
 ///
 /// # Errors
-/// [`InspectError::TooMany`] over one of the bounds above, but for those of [`check_interface`]; [`InspectError::Invalid`] if
-/// its sections cannot be read.
-pub(crate) fn check_weight(bytes: &[u8]) -> Result<(), InspectError> {
+/// [`InspectError::TooMany`] over one of the bounds, [`InspectError::Invalid`] if its sections cannot be read.
+pub(crate) fn check_instances(bytes: &[u8]) -> Result<(), InspectError> {
     let mut open: Vec<OpenSection> = Vec::new();
     let mut all = ModuleTotals::default();
     let mut whole = InstanceCost::default();
     for payload in Parser::new(0).parse_all(bytes) {
-        let payload = payload?;
-        match payload {
+        match payload? {
             Payload::Version { encoding, .. } => {
                 open.push(OpenSection::new(encoding == wasmparser::Encoding::Component))
             }
@@ -253,12 +251,12 @@ mod tests {
     use crate::engine::bounds::Bound;
 
     fn check(text: &str) -> Result<(), InspectError> {
-        check_weight(&wat::parse_str(text).unwrap())
+        check_instances(&wat::parse_str(text).unwrap())
     }
 
     #[test]
     fn real_guests_are_light() {
-        check_weight(include_bytes!("../../fixtures/guests/built/greeting-0.3.0.wasm")).unwrap();
+        check_instances(include_bytes!("../../fixtures/guests/built/greeting-0.3.0.wasm")).unwrap();
     }
 
     fn too_many(bound: Bound, found: u64) -> Result<(), InspectError> {
@@ -370,7 +368,7 @@ mod tests {
         fn functions(count: u32) -> [(u8, u32, &'static [u8]); 2] {
             [(3, count, &[0]), (10, count, &[2, 0, 0x0b])]
         }
-        let both = |more: u32| check_weight(&with_sections(&[&functions(500_000), &functions(500_000 + more)]));
+        let both = |more: u32| check_instances(&with_sections(&[&functions(500_000), &functions(500_000 + more)]));
         assert_eq!(both(0), Ok(()));
         assert_eq!(both(1), too_many(FUNCTIONS, 1_000_001));
     }
@@ -378,9 +376,9 @@ mod tests {
     #[test]
     fn types_are_counted_with_what_is_in_them() {
         let function = [0x60, 0, 0];
-        assert_eq!(check_weight(&with_sections(&[&[(1, 50_000, &function)], &[(1, 50_000, &function)]])), Ok(()));
+        assert_eq!(check_instances(&with_sections(&[&[(1, 50_000, &function)], &[(1, 50_000, &function)]])), Ok(()));
         let more = with_sections(&[&[(1, 50_000, &function)], &[(1, 50_001, &function)]]);
-        assert_eq!(check_weight(&more), too_many(TYPES, 100_001));
+        assert_eq!(check_instances(&more), too_many(TYPES, 100_001));
         let text = |inner: usize| {
             let inner = "(type u8)".repeat(inner);
             format!("(component (type (component (type (instance {inner})))) (core type (module (type (func)))))")
