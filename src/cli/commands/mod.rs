@@ -8,11 +8,13 @@ pub mod project;
 pub mod reference;
 pub mod registry;
 
-use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand};
+use clap_complete::{ArgValueCandidates, CompletionCandidate};
 
 use sesame::compiler::settings::CompilerSettings;
 use sesame::compiler::worker;
 
+use super::help::known;
 use super::invocation::{CommandOutcome, Invocation};
 use super::options::GlobalOptions;
 use super::render::failure::Failure;
@@ -39,7 +41,7 @@ use project::outdated::OutdatedCommand;
 use project::remove::RemoveCommand;
 use project::upgrade::UpgradeCommand;
 use reference::completions::CompletionsCommand;
-use reference::help::HelpCommand;
+use reference::help;
 use reference::man::ManCommand;
 use reference::schema::SchemaCommand;
 use reference::wit::WitCommand;
@@ -112,7 +114,11 @@ pub enum Verb {
     /// Write manual pages into a folder, for example ~/.local/share/man/man1
     Man(ManCommand),
     /// Explain a command, or a topic: the formats of files, capabilities, registries, the store
-    Help(HelpCommand),
+    Help {
+        /// A command or a topic [default: a list of both]
+        #[arg(value_name = "TOPIC", add = ArgValueCandidates::new(help_topics))]
+        names: Vec<String>,
+    },
     /// Print the JSON Schema of a file format
     Schema(SchemaCommand),
     /// Print the WIT interfaces of the host, or write them into a folder
@@ -174,7 +180,7 @@ impl Verb {
             Self::Gc(command) => command.run(invocation),
             Self::Completions(command) => command.run(invocation),
             Self::Man(command) => command.run(invocation),
-            Self::Help(command) => command.run(invocation),
+            Self::Help { names } => help::run(invocation, names),
             Self::Schema(command) => command.run(invocation),
             Self::Wit(command) => command.run(invocation),
         }
@@ -184,7 +190,7 @@ impl Verb {
 impl ExtensionSubcommand {
     fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
         match self {
-            Self::Verb(Verb::Help(HelpCommand { names })) => invocation.help_below("extension", names),
+            Self::Verb(Verb::Help { names }) => invocation.help_below("extension", names),
             Self::Verb(verb) => verb.run(invocation),
             Self::Install(command) => command.run(invocation),
             Self::List(command) => command.run(invocation),
@@ -220,6 +226,11 @@ impl<T: Subcommand> Args for LazySubcommand<T> {
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
         Self::augment_args(command)
     }
+}
+
+/// What there is help for. Only here are all commands known, so this argument of `help` is not in the file of its command.
+fn help_topics() -> Vec<CompletionCandidate> {
+    known(&Arguments::command()).into_iter().map(CompletionCandidate::new).collect()
 }
 
 fn version() -> String {

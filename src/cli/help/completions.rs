@@ -1,10 +1,8 @@
 //! What shells and `man` are given of the command line: completions and manual pages, both made from what clap reads.
 
 use clap::ValueEnum;
+use clap_complete::CompleteEnv;
 use clap_complete::env::Shells;
-use clap_complete::{ArgValueCandidates, CompleteEnv, CompletionCandidate};
-
-use super::known;
 
 /// The variable by which a shell asks for completions.
 const VARIABLE: &str = "COMPLETE";
@@ -20,17 +18,11 @@ pub enum Shell {
 /// Answers a shell that asks for completions; whether one did.
 pub fn answered(program: fn() -> clap::Command) -> bool {
     let folder = std::env::current_dir().ok();
-    CompleteEnv::with_factory(|| with_topics(program))
+    CompleteEnv::with_factory(program)
         .var(VARIABLE)
         .bin("sesame")
         .try_complete(std::env::args_os(), folder.as_deref())
         .unwrap_or(true)
-}
-
-/// The program, whose command `help` completes what there is help for.
-fn with_topics(program: fn() -> clap::Command) -> clap::Command {
-    let topics = move || known(&program()).into_iter().map(CompletionCandidate::new).collect();
-    program().mut_subcommand("help", |help| help.mut_arg("names", |names| names.add(ArgValueCandidates::new(topics))))
 }
 
 /// The script that a shell reads to ask this program for completions.

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::support::artifact::component;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Run, Sandbox};
 
 /// How long a shell may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -95,4 +95,22 @@ fn completions_are_made_for_each_shell() {
     let mut command = sandbox.command(&["--", "sesame", "remove", ""]);
     let output = command.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", "2").output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty());
+}
+
+#[test]
+fn help_completes_the_same_wherever_it_stands() {
+    let sandbox = Sandbox::new();
+    let offered = |words: &[&str]| {
+        let line = [&["--", "sesame"], words, &[""]].concat();
+        let index = (line.len() - 2).to_string();
+        let mut command = sandbox.command(&line);
+        command.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", index).env("_CLAP_IFS", "\n");
+        Run::of(&mut command).stdout
+    };
+    let topics = offered(&["help"]);
+    assert!(
+        ["sync", "extension", "capabilities"].iter().all(|name| topics.lines().any(|line| line == *name)),
+        "{topics}"
+    );
+    assert_eq!(offered(&["extension", "help"]), topics);
 }

@@ -73,7 +73,8 @@ fn is_there(path: &[&str]) -> bool {
     let sources = sources();
     let is_module = |path: &[&str]| {
         let file = path.join("/");
-        path.is_empty() || [format!("{file}.rs"), format!("{file}/mod.rs")].iter().any(|file| sources.contains_key(file))
+        path.is_empty()
+            || [format!("{file}.rs"), format!("{file}/mod.rs")].iter().any(|file| sources.contains_key(file))
     };
     (1..=path.len()).rev().any(|end| is_module(&path[..end]) && (end == path.len() || is_item(path[end])))
 }

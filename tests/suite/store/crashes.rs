@@ -154,7 +154,7 @@ fn an_install_that_is_killed_is_completed_by_the_next_sync() {
     };
     let references = ["0.1.0", "0.2.0"].map(push);
     let install = |reference: &str| ["extension", "install", reference, "--grant", "config-read"].map(str::to_owned);
-    sandbox.write("sesame.toml", &format!("[registries.\"{}\"]\nplain-http = true\n", registry.host()));
+    sandbox.write("sesame.toml", format!("[registries.\"{}\"]\nplain-http = true\n", registry.host()));
     sandbox.ok(&install(&references[0]).each_ref().map(String::as_str));
     let (mut kills, mut between) = (0, 0);
     for call in ["rename", "fsync", "write", "unlink"] {
