@@ -16,7 +16,7 @@ pub fn active_names() -> Vec<CompletionCandidate> {
     let names = || {
         let environment = Environment::read().ok()?;
         let project = Project::find(&environment.search(None)).ok();
-        let profile = project.and_then(|project| project.profile().ok().flatten()).unwrap_or_default();
+        let profile = project.and_then(|project| project.read_profile().ok().flatten()).unwrap_or_default();
         list(&environment.paths, &profile).ok()
     };
     let live = names().map(|report| report.extensions).unwrap_or_default();

@@ -14,7 +14,7 @@ use sesame::registry::source::selection::NetworkMode;
 
 use super::help;
 use super::options::{GlobalOptions, ProfileOption, ResourceOptions};
-use super::render::failure::{Failure, status};
+use super::render::failure::{CommandError, status};
 use super::render::json::Data;
 use super::render::progress::Progress;
 use super::terminal::environment::Environment;
@@ -36,7 +36,7 @@ pub struct CommandName {
     /// `generations delete`
     full: String,
     /// What the JSON document calls it.
-    pub document: String,
+    pub json_name: String,
 }
 
 /// One run of a command.
@@ -50,16 +50,16 @@ pub struct Invocation<'a> {
 
 impl Invocation<'_> {
     /// The context of a command that needs a manifest.
-    pub fn context(&self, resources: &ResourceOptions) -> Result<Context, Failure> {
+    pub fn context(&self, resources: &ResourceOptions) -> Result<Context, CommandError> {
         let environment = Environment::read()?;
         let project = Project::find(&environment.search(self.globals.manifest.clone()))?;
         self.context_of(environment, project, resources)
     }
 
     /// The same where no manifest is needed: then it is as good as an empty one.
-    pub fn context_or_own(&self, resources: &ResourceOptions) -> Result<Context, Failure> {
+    pub fn context_or_default(&self, resources: &ResourceOptions) -> Result<Context, CommandError> {
         let environment = Environment::read()?;
-        let project = Project::find_or_own(&environment.search(self.globals.manifest.clone()))?;
+        let project = Project::find_or_default(&environment.search(self.globals.manifest.clone()))?;
         self.context_of(environment, project, resources)
     }
 
@@ -69,7 +69,7 @@ impl Invocation<'_> {
         environment: Environment,
         project: Project,
         resources: &ResourceOptions,
-    ) -> Result<Context, Failure> {
+    ) -> Result<Context, CommandError> {
         Ok(Context {
             user: environment.user(),
             project,
@@ -86,35 +86,35 @@ impl Invocation<'_> {
     }
 
     /// The profile that is meant: the one that is named, else the manifest's, if there is a manifest.
-    pub fn profile(&self, environment: &Environment, option: &ProfileOption) -> Result<ProfileName, Failure> {
+    pub fn profile(&self, environment: &Environment, option: &ProfileOption) -> Result<ProfileName, CommandError> {
         if let Some(profile) = &option.profile {
             return Ok(profile.clone());
         }
         match Project::find(&environment.search(self.globals.manifest.clone())) {
-            Ok(project) => Ok(project.profile()?.unwrap_or_default()),
+            Ok(project) => Ok(project.read_profile()?.unwrap_or_default()),
             Err(Error::NoManifest { .. }) => Ok(ProfileName::default()),
             Err(error) => Err(error.into()),
         }
     }
 
     /// See [`Output::report`].
-    pub fn report(&self, data: Data<'_>, words: impl FnOnce() -> String) {
-        self.output.report(&self.name.document, data, words);
+    pub fn print_report(&self, data: Data<'_>, words: impl FnOnce() -> String) {
+        self.output.print_report(&self.name.json_name, data, words);
     }
 
     /// See [`Output::result`].
-    pub fn result(&self, data: Data<'_>, words: impl FnOnce() -> String) {
-        self.output.result(&self.name.document, data, words);
+    pub fn print_result(&self, data: Data<'_>, words: impl FnOnce() -> String) {
+        self.output.print_result(&self.name.json_name, data, words);
     }
 
     /// See [`Output::answer`].
-    pub fn answer(&self, data: Data<'_>, words: impl FnOnce() -> String) {
-        self.output.answer(&self.name.document, data, words);
+    pub fn print_answer(&self, data: Data<'_>, words: impl FnOnce() -> String) {
+        self.output.print_answer(&self.name.json_name, data, words);
     }
 
     /// Prints the help of a command below `group`, or of anything else.
-    pub fn help_below(&self, group: &str, names: &[String]) -> Result<CommandOutcome, Failure> {
-        self.output.page(&help::help_below((self.program)(), group, names)?);
+    pub fn help_below(&self, group: &str, names: &[String]) -> Result<CommandOutcome, CommandError> {
+        self.output.print_page(&help::help_below((self.program)(), group, names)?);
         Ok(CommandOutcome::Done)
     }
 }
@@ -134,12 +134,12 @@ impl CommandName {
             ["generations", ..] => "generations".to_owned(),
             path => path.join(" "),
         };
-        Self { full: path.join(" "), document }
+        Self { full: path.join(" "), json_name: document }
     }
 }
 
 /// An interrupt that the signals of the terminal and of the system set.
-pub fn interrupt() -> Result<Interrupt, Failure> {
+pub fn interrupt() -> Result<Interrupt, CommandError> {
     let interrupt = Interrupt::default();
     let handler = interrupt.clone();
     ctrlc::set_handler(move || signalled(&handler)).map_err(|error| Error::Runtime(std::io::Error::other(error)))?;

@@ -23,7 +23,7 @@ use sesame::ops::error::Error;
 use commands::Arguments;
 use invocation::{CommandName, CommandOutcome, Invocation};
 use options::{Color, GlobalOptions};
-use render::failure::{self, Failure};
+use render::failure::{self, CommandError};
 use terminal::output::{Output, Verbosity};
 
 /// Runs the program.
@@ -49,7 +49,7 @@ pub fn main() -> ExitCode {
         Ok(Err(error)) => failed(&invocation, &error),
         Err(_) => failed(&invocation, &Error::Bug("sesame panicked").into()),
     };
-    if output.is_lost() && status <= 1 {
+    if output.has_write_error() && status <= 1 {
         return ExitCode::from(failure::status(FaultKind::Io));
     }
     ExitCode::from(status)
@@ -71,8 +71,8 @@ fn output(globals: &GlobalOptions) -> Output {
 }
 
 /// Says why a command failed, and gives its exit status.
-fn failed(invocation: &Invocation<'_>, failure: &Failure) -> u8 {
-    invocation.output.failure(&invocation.name.document, failure);
+fn failed(invocation: &Invocation<'_>, failure: &CommandError) -> u8 {
+    invocation.output.print_failure(&invocation.name.json_name, failure);
     failure::status(failure.kind())
 }
 
@@ -89,7 +89,7 @@ fn usage(mut error: clap::Error) -> ExitCode {
         let message: Vec<&str> = words.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
         let message = message.join(" ").trim_start_matches("error: ").to_owned();
         let tip = words.lines().find_map(|line| line.trim().strip_prefix("tip: ")).map(str::to_owned);
-        Output::json().failure("sesame", &render::failure::Failure::Usage { message, tip });
+        Output::json().print_failure("sesame", &render::failure::CommandError::Usage { message, tip });
     } else {
         // Where nobody can be told, there is nobody to tell that.
         let _ = error.print();

@@ -82,7 +82,7 @@ pub struct CompileOptions {
 #[derive(Debug, Clone, Args)]
 pub struct FunctionCacheOption {
     /// How much is kept of compiled functions for later components, in MiB, at most 1048576; 0 for nothing
-    #[arg(long, value_name = "MIB", default_value_t = CompilerSettings::FUNCTIONS, hide_short_help = true,
+    #[arg(long, value_name = "MIB", default_value_t = CompilerSettings::FUNCTION_CACHE, hide_short_help = true,
         value_parser = number::<u64>(0..=1_048_576))]
     pub function_cache: u64,
 }
@@ -98,7 +98,7 @@ impl Default for CompileOptions {
         Self {
             compile_timeout: CompilerSettings::TIMEOUT,
             compile_memory: CompilerSettings::MEMORY,
-            functions: FunctionCacheOption { function_cache: CompilerSettings::FUNCTIONS },
+            functions: FunctionCacheOption { function_cache: CompilerSettings::FUNCTION_CACHE },
         }
     }
 }
@@ -109,7 +109,7 @@ impl CompileOptions {
         CompilerSettings {
             timeout: Duration::from_secs(self.compile_timeout),
             memory: self.compile_memory << 20,
-            functions: self.functions.function_cache << 20,
+            function_cache: self.functions.function_cache << 20,
             ..CompilerSettings::of_program(program)
         }
     }

@@ -18,7 +18,7 @@ use crate::store::paths::StorePaths;
 
 use super::error::CompilerError;
 use super::inspection::{ComponentError, Inspection};
-use super::process::{Listener, Process, WorkerAnswer};
+use super::process::{PendingRequest, WorkerProcess, WorkerAnswer};
 use super::protocol::{EndReport, Request};
 use super::settings::CompilerSettings;
 
@@ -32,8 +32,8 @@ type CompileJob = (Digest, EngineKey, Metering);
 pub(crate) struct Compiler {
     settings: CompilerSettings,
     paths: StorePaths,
-    worker: Mutex<Option<Arc<Process>>>,
-    numbers: AtomicU64,
+    worker: Mutex<Option<Arc<WorkerProcess>>>,
+    next_number: AtomicU64,
     /// Held for writing by whoever must be alone.
     turn: RwLock<()>,
 }
@@ -44,7 +44,7 @@ impl Compiler {
             settings: settings.clone(),
             paths: paths.clone(),
             worker: Mutex::default(),
-            numbers: AtomicU64::default(),
+            next_number: AtomicU64::default(),
             turn: RwLock::default(),
         }
     }
@@ -54,7 +54,7 @@ impl Compiler {
     /// # Errors
     /// [`CompilerError::Component`] if it is none that can be used, or the compiler does not get through it.
     pub async fn inspect(&self, bytes: Vec<u8>) -> Result<Inspection, CompilerError> {
-        Ok(self.ask(None, bytes).await?.0)
+        Ok(self.process(None, bytes).await?.0)
     }
 
     /// Compiles a component, and says what it is.
@@ -68,7 +68,7 @@ impl Compiler {
         metering: Metering,
         bytes: Vec<u8>,
     ) -> Result<(Inspection, Vec<u8>), CompilerError> {
-        self.ask(Some((component, engine.clone(), metering)), bytes).await
+        self.process(Some((component, engine.clone(), metering)), bytes).await
     }
 
     /// Ends the worker, and gives its report: none if there is no worker, or it was lost before.
@@ -85,32 +85,32 @@ impl Compiler {
         Some(EndReport { warnings, unconfined: None })
     }
 
-    async fn ask(&self, compile: Option<CompileJob>, bytes: Vec<u8>) -> Result<(Inspection, Vec<u8>), CompilerError> {
+    async fn process(&self, compile: Option<CompileJob>, bytes: Vec<u8>) -> Result<(Inspection, Vec<u8>), CompilerError> {
         let bytes = Arc::new(bytes);
         {
             let _beside_others = self.turn.read().await;
-            match self.ask_once(&compile, &bytes).await? {
-                WorkerAnswer::Inspected(inspection, code) => return Ok((*inspection?, code)),
+            match self.process_once(&compile, &bytes).await? {
+                WorkerAnswer::Processed(inspection, code) => return Ok((*inspection?, code)),
                 WorkerAnswer::Lost { why, to_blame: true } => return Err(why.into()),
                 WorkerAnswer::Lost { to_blame: false, .. } => {}
             }
         }
         let _alone = self.turn.write().await;
-        match self.ask_once(&compile, &bytes).await? {
-            WorkerAnswer::Inspected(inspection, code) => Ok((*inspection?, code)),
+        match self.process_once(&compile, &bytes).await? {
+            WorkerAnswer::Processed(inspection, code) => Ok((*inspection?, code)),
             WorkerAnswer::Lost { why, .. } => Err(why.into()),
         }
     }
 
-    async fn ask_once(
+    async fn process_once(
         &self,
         compile: &Option<CompileJob>,
         bytes: &Arc<Vec<u8>>,
     ) -> Result<WorkerAnswer, CompilerError> {
-        let number = self.numbers.fetch_add(1, Relaxed);
-        let (listener, has_begun, receive) = Listener::new();
-        let worker = self.listen(number, listener)?;
-        worker.send(Request::Inspect { number, compile: compile.clone() }, Arc::clone(bytes));
+        let number = self.next_number.fetch_add(1, Relaxed);
+        let (listener, has_begun, receive) = PendingRequest::new();
+        let worker = self.register(number, listener)?;
+        worker.send(Request::Process { number, compile: compile.clone() }, Arc::clone(bytes));
         // What is before it has its own time. Where the worker is lost first, that is the answer.
         if tokio::time::timeout(self.settings.timeout * 2, has_begun).await.is_err() {
             worker.kill();
@@ -128,20 +128,20 @@ impl Compiler {
     }
 
     /// The worker that is to answer a request, a fresh one if there is none or it was lost.
-    fn listen(&self, number: u64, mut listener: Listener) -> Result<Arc<Process>, CompilerError> {
+    fn register(&self, number: u64, mut listener: PendingRequest) -> Result<Arc<WorkerProcess>, CompilerError> {
         let mut current = self.worker();
         if let Some(worker) = current.as_ref() {
-            match worker.listen(number, listener) {
+            match worker.register(number, listener) {
                 Ok(()) => return Ok(Arc::clone(worker)),
                 Err(back) => listener = back,
             }
         }
-        let worker = Arc::new(Process::start(&self.settings, &self.paths, number, listener)?);
+        let worker = Arc::new(WorkerProcess::start(&self.settings, &self.paths, number, listener)?);
         *current = Some(Arc::clone(&worker));
         Ok(worker)
     }
 
-    fn worker(&self) -> MutexGuard<'_, Option<Arc<Process>>> {
+    fn worker(&self) -> MutexGuard<'_, Option<Arc<WorkerProcess>>> {
         self.worker.lock()
     }
 }

@@ -32,7 +32,7 @@ const LAST_WORDS: u64 = 16 << 10;
 
 /// What comes of a request.
 pub(crate) enum WorkerAnswer {
-    Inspected(Result<Box<Inspection>, ComponentError>, Vec<u8>),
+    Processed(Result<Box<Inspection>, ComponentError>, Vec<u8>),
     /// The worker is no more; `to_blame` if that can only be this request's doing.
     Lost {
         why: ComponentError,
@@ -41,16 +41,16 @@ pub(crate) enum WorkerAnswer {
 }
 
 /// A worker. It is killed when this is dropped.
-pub(crate) struct Process {
+pub(crate) struct WorkerProcess {
     child: Arc<Mutex<Child>>,
     requests: Sender<(Request, Arc<Vec<u8>>)>,
-    listeners: Arc<Mutex<Listeners>>,
+    listeners: Arc<Mutex<PendingRequests>>,
 }
 
 #[derive(Default)]
-struct Listeners {
+struct PendingRequests {
     /// By the numbers of their requests.
-    waiting: HashMap<u64, Listener>,
+    waiting: HashMap<u64, PendingRequest>,
     ended: Option<oneshot::Sender<EndReport>>,
     /// Whether it has answered anything: what it holds since may be others' doing.
     has_answered: bool,
@@ -58,7 +58,7 @@ struct Listeners {
 }
 
 /// Who waits for the answer to a request.
-pub(crate) struct Listener {
+pub(crate) struct PendingRequest {
     /// Told when the worker begins with it; gone after that.
     begun: Option<oneshot::Sender<()>>,
     /// Whether the worker has worked on something else meanwhile.
@@ -66,7 +66,7 @@ pub(crate) struct Listener {
     answer: oneshot::Sender<WorkerAnswer>,
 }
 
-impl Listener {
+impl PendingRequest {
     /// With where it will be told that the worker begins, and the answer.
     pub fn new() -> (Self, oneshot::Receiver<()>, oneshot::Receiver<WorkerAnswer>) {
         let ((begun, has_begun), (answer, receive)) = (oneshot::channel(), oneshot::channel());
@@ -74,13 +74,13 @@ impl Listener {
     }
 }
 
-impl Listeners {
+impl PendingRequests {
     /// The worker begins with a request.
     fn begin(&mut self, number: u64) {
         if let Some(begun) = self.waiting.get_mut(&number).and_then(|listener| listener.begun.take()) {
             let _ = begun.send(());
         }
-        let mut running: Vec<&mut Listener> = self.waiting.values_mut().filter(|other| other.begun.is_none()).collect();
+        let mut running: Vec<&mut PendingRequest> = self.waiting.values_mut().filter(|other| other.begun.is_none()).collect();
         if running.len() > 1 {
             running.iter_mut().for_each(|listener| listener.shared = true);
         }
@@ -91,7 +91,7 @@ impl Listeners {
     }
 }
 
-impl Process {
+impl WorkerProcess {
     /// Starts a worker, for one that listens already: a worker can end before anything is asked.
     ///
     /// # Errors
@@ -100,7 +100,7 @@ impl Process {
         settings: &CompilerSettings,
         paths: &StorePaths,
         number: u64,
-        listener: Listener,
+        listener: PendingRequest,
     ) -> Result<Self, CompilerError> {
         let failed = |source| CompilerError::NotStarted { program: settings.program.clone(), source };
         let mut child = Command::new(&settings.program)
@@ -122,7 +122,7 @@ impl Process {
             return Err(CompilerError::Bug("a worker has no pipes"));
         };
         let child = Arc::new(Mutex::new(child));
-        let listeners = Listeners { waiting: HashMap::from([(number, listener)]), ..Listeners::default() };
+        let listeners = PendingRequests { waiting: HashMap::from([(number, listener)]), ..PendingRequests::default() };
         let listeners = Arc::new(Mutex::new(listeners));
         let (say, said) = channel();
         let reader =
@@ -133,18 +133,18 @@ impl Process {
         thread("compiler output").spawn(move || reader.run(output)).map_err(failed)?;
         thread("compiler words").spawn(move || drop(say.send(last_words(words)))).map_err(failed)?;
         thread("compiler input").spawn(move || write_all(receive, input)).map_err(failed)?;
-        let begin = Request::Begin {
+        let begin = Request::Configure {
             cache: paths.cache.clone().into(),
             state: paths.state.clone().into(),
             memory: settings.memory,
-            functions: settings.functions,
+            functions: settings.function_cache,
         };
         process.send(begin, Arc::default());
         Ok(process)
     }
 
     /// Waits for the answer to a request that is to be sent; gives the listener back if the worker is lost.
-    pub fn listen(&self, number: u64, listener: Listener) -> Result<(), Listener> {
+    pub fn register(&self, number: u64, listener: PendingRequest) -> Result<(), PendingRequest> {
         let mut listeners = self.listeners();
         // Whoever listens before a worker is marked as lost is told of it.
         if listeners.is_lost {
@@ -183,12 +183,12 @@ impl Process {
         let _ = self.child.lock().kill();
     }
 
-    fn listeners(&self) -> MutexGuard<'_, Listeners> {
+    fn listeners(&self) -> MutexGuard<'_, PendingRequests> {
         self.listeners.lock()
     }
 }
 
-impl Drop for Process {
+impl Drop for WorkerProcess {
     fn drop(&mut self) {
         self.kill();
         let _ = self.child.lock().wait();
@@ -207,7 +207,7 @@ fn write_all(requests: Receiver<(Request, Arc<Vec<u8>>)>, mut input: ChildStdin)
 /// Reads what a worker answers, on a thread of its own.
 struct ReplyReader {
     child: Arc<Mutex<Child>>,
-    listeners: Arc<Mutex<Listeners>>,
+    listeners: Arc<Mutex<PendingRequests>>,
     /// What it says on its standard error, once it is no more.
     words: Receiver<String>,
     memory: u64,
@@ -227,13 +227,13 @@ impl ReplyReader {
                 }
             };
             match reply {
-                Reply::Begun { number } => self.listeners().begin(number),
-                Reply::Inspected { number, result } => {
+                Reply::Started { number } => self.listeners().begin(number),
+                Reply::Processed { number, result } => {
                     let mut listeners = self.listeners();
                     listeners.has_answered = true;
                     let listener = listeners.waiting.remove(&number);
                     drop(listeners);
-                    let answer = WorkerAnswer::Inspected(result.map(Box::new), payload);
+                    let answer = WorkerAnswer::Processed(result.map(Box::new), payload);
                     let _ = listener.map(|listener| listener.answer.send(answer));
                 }
                 Reply::Ended(report) => {
@@ -248,7 +248,7 @@ impl ReplyReader {
             Some(error) if words.is_empty() => {
                 ComponentError::Ended(format!("what it answers cannot be read: {error}"))
             }
-            _ => why(status, &words, self.memory),
+            _ => exit_reason(status, &words, self.memory),
         };
         let mut listeners = self.listeners();
         listeners.is_lost = true;
@@ -273,7 +273,7 @@ impl ReplyReader {
         child.wait().ok()
     }
 
-    fn listeners(&self) -> MutexGuard<'_, Listeners> {
+    fn listeners(&self) -> MutexGuard<'_, PendingRequests> {
         self.listeners.lock()
     }
 }
@@ -288,7 +288,7 @@ fn last_words(words: ChildStderr) -> String {
 }
 
 /// Why a worker is no more.
-fn why(status: Option<ExitStatus>, words: &str, memory: u64) -> ComponentError {
+fn exit_reason(status: Option<ExitStatus>, words: &str, memory: u64) -> ComponentError {
     if words.contains("memory allocation of") {
         return ComponentError::Memory(memory);
     }

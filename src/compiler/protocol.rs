@@ -24,7 +24,7 @@ const MAX_PAYLOAD: u64 = 8 << 30;
 /// To the worker. The first one is `Begin`.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Request {
-    Begin {
+    Configure {
         /// The folders of the cache and of the key, which need not be text.
         cache: OsString,
         state: OsString,
@@ -34,7 +34,7 @@ pub enum Request {
         functions: u64,
     },
     /// Validate the component in the payload, or compile the one of this digest, and say what it is.
-    Inspect { number: u64, compile: Option<(Digest, EngineKey, Metering)> },
+    Process { number: u64, compile: Option<(Digest, EngineKey, Metering)> },
     /// File what the function cache got; nothing comes after that.
     End,
 }
@@ -43,11 +43,11 @@ pub enum Request {
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Reply {
     /// A component has its turn.
-    Begun {
+    Started {
         number: u64,
     },
     /// The payload is the compiled code, if it was asked for.
-    Inspected {
+    Processed {
         number: u64,
         result: Result<Inspection, ComponentError>,
     },

@@ -14,7 +14,7 @@ pub struct CompilerSettings {
     /// The most memory of the process, in bytes.
     pub memory: u64,
     /// The bound of the function cache in bytes; 0 for none.
-    pub functions: u64,
+    pub function_cache: u64,
 }
 
 impl CompilerSettings {
@@ -23,7 +23,7 @@ impl CompilerSettings {
     /// The most memory in MiB, where nothing else is said. A component of 18 MB takes some 400.
     pub const MEMORY: u64 = 4096;
     /// The bound of the function cache in MiB, where nothing else is said.
-    pub const FUNCTIONS: u64 = 1024;
+    pub const FUNCTION_CACHE: u64 = 1024;
 
     /// The compiler of a `sesame` program, with the usual bounds.
     pub fn of_program(program: PathBuf) -> Self {
@@ -32,7 +32,7 @@ impl CompilerSettings {
             arguments: vec![Self::COMMAND.to_owned()],
             timeout: Duration::from_secs(Self::TIMEOUT),
             memory: Self::MEMORY << 20,
-            functions: Self::FUNCTIONS << 20,
+            function_cache: Self::FUNCTION_CACHE << 20,
         }
     }
 

@@ -14,7 +14,7 @@ use wasmtime::Engine;
 
 use crate::engine::compile::{CompileError, compile};
 use crate::engine::config::{EngineError, caching_engine, engine};
-use crate::engine::inspect::{import_part, inspect, read_interface};
+use crate::engine::inspect::{imports_only, inspect, read_interface};
 use crate::engine::key::engine_key;
 use crate::host::linker;
 use crate::model::digest::Digest;
@@ -39,7 +39,7 @@ const WORTH_KEEPING: usize = 64 << 10;
 /// # Errors
 /// If the input is not what this version of sesame sends, or the process cannot be confined.
 pub fn serve(mut input: impl Read, output: impl Write + Send + 'static) -> io::Result<()> {
-    let Some((Request::Begin { cache, state, memory, functions }, _)) = read_frame(&mut input)? else {
+    let Some((Request::Configure { cache, state, memory, functions }, _)) = read_frame(&mut input)? else {
         return Ok(());
     };
     let unconfined = confine(memory)?.map(|why| why.to_string());
@@ -58,8 +58,8 @@ pub fn serve(mut input: impl Read, output: impl Write + Send + 'static) -> io::R
     });
     while let Some((request, payload)) = read_frame(&mut input).map_err(out_of_memory)? {
         match request {
-            Request::Begin { .. } => return Err(io::ErrorKind::InvalidData.into()),
-            Request::Inspect { number, compile } => {
+            Request::Configure { .. } => return Err(io::ErrorKind::InvalidData.into()),
+            Request::Process { number, compile } => {
                 let worker = Arc::clone(&worker);
                 let work = move || worker.answer(number, compile, &payload);
                 // Not on the rayon pool, whose threads all compile: most of these wait for their turn.
@@ -92,7 +92,7 @@ impl<W: Write> Worker<W> {
             } else {
                 (None, Some(self.turn.read()))
             };
-            self.reply(&Reply::Begun { number }, &[]);
+            self.reply(&Reply::Started { number }, &[]);
             catch_unwind(AssertUnwindSafe(|| self.inspect(compile, bytes)))
         };
         let result = result.unwrap_or_else(|panic| {
@@ -104,7 +104,7 @@ impl<W: Write> Worker<W> {
             Ok((inspection, code)) => (Ok(inspection), code),
             Err(refusal) => (Err(refusal), Vec::new()),
         };
-        self.reply(&Reply::Inspected { number, result }, &code);
+        self.reply(&Reply::Processed { number, result }, &code);
     }
 
     fn inspect(
@@ -117,8 +117,8 @@ impl<W: Write> Worker<W> {
             Some((component, key, metering)) => self.compile(&component, &key, metering, bytes)?,
             None => (Vec::new(), FunctionCounts::default()),
         };
-        let imports = import_part(bytes)?;
-        let unlinkable = linker::check(self.engine(Metering::Unmetered)?, imports).err();
+        let imports = imports_only(bytes)?;
+        let unlinkable = linker::check_linkable(self.engine(Metering::Unmetered)?, imports).err();
         Ok((Inspection { size: bytes.len() as u64, interface, unlinkable, functions }, code))
     }
 
@@ -163,10 +163,10 @@ impl<W: Write> Worker<W> {
                 self.warn(&error);
             }
             if cache.was_damaged() {
-                self.note("some of the compiled functions that were kept are damaged; they are dropped".to_owned());
+                self.add_warning("some of the compiled functions that were kept are damaged; they are dropped".to_owned());
             }
-            if let Some(most) = cache.shortage() {
-                self.note(format!(
+            if let Some(most) = cache.exceeded_bound() {
+                self.add_warning(format!(
                     "not all functions that were compiled are kept: there is room for {} of them at a time; `--function-cache MIB` makes more",
                     size(most)
                 ));
@@ -178,10 +178,10 @@ impl<W: Write> Worker<W> {
 
     fn warn(&self, error: &dyn std::error::Error) {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        self.note(format!("compiled functions are not kept: {error}{cause}"));
+        self.add_warning(format!("compiled functions are not kept: {error}{cause}"));
     }
 
-    fn note(&self, warning: String) {
+    fn add_warning(&self, warning: String) {
         self.warnings.lock().push(warning);
     }
 

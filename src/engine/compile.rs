@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use wasmtime::Engine;
 
-use crate::model::component_kind::ComponentKind;
+use crate::model::file_kind::FileKind;
 
 /// Why a component was not compiled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum CompileError {
     #[error("it is {0}")]
-    NotAComponent(ComponentKind),
+    NotAComponent(FileKind),
     #[error("wasmtime cannot compile it: {0}")]
     Failed(String),
 }
@@ -19,8 +19,8 @@ pub enum CompileError {
 /// # Errors
 /// [`CompileError`] if the bytes are anything but a component that wasmtime supports.
 pub fn compile(engine: &Engine, component: &[u8]) -> Result<Vec<u8>, CompileError> {
-    match ComponentKind::of(component) {
-        ComponentKind::Component => {
+    match FileKind::of(component) {
+        FileKind::Component => {
             engine.precompile_component(component).map_err(|error| CompileError::Failed(format!("{error:#}")))
         }
         other => Err(CompileError::NotAComponent(other)),
@@ -38,8 +38,8 @@ mod tests {
         let engine = engine(Metering::Unmetered).unwrap();
         let code = compile(&engine, &wat::parse_str("(component)").unwrap()).unwrap();
         let module = wat::parse_str("(module)").unwrap();
-        assert_eq!(compile(&engine, &module), Err(CompileError::NotAComponent(ComponentKind::CoreModule)));
-        assert_eq!(compile(&engine, &code), Err(CompileError::NotAComponent(ComponentKind::Elf)));
-        assert_eq!(compile(&engine, b"(component)"), Err(CompileError::NotAComponent(ComponentKind::Wat)));
+        assert_eq!(compile(&engine, &module), Err(CompileError::NotAComponent(FileKind::CoreModule)));
+        assert_eq!(compile(&engine, &code), Err(CompileError::NotAComponent(FileKind::Elf)));
+        assert_eq!(compile(&engine, b"(component)"), Err(CompileError::NotAComponent(FileKind::Wat)));
     }
 }

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use wasmparser::BinaryReaderError;
 
-use crate::model::component_kind::ComponentKind;
+use crate::model::file_kind::FileKind;
 use crate::model::text::shorten_message;
 
 /// Why a component cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum InspectError {
     #[error("it is {0}")]
-    NotAComponent(ComponentKind),
+    NotAComponent(FileKind),
     #[error("it is not a valid component: {0}")]
     Invalid(String),
     #[error("it imports {what} `{name}`, which no host can give it")]

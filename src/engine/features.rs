@@ -39,12 +39,12 @@ const NAMES: [(WasmFeatures, &str); 18] = [
 
 /// What is wrong with a component that is not valid under [`FEATURES`]: the features that it needs besides, or what it is
 /// that no feature would help.
-pub(crate) fn missing(bytes: &[u8], error: BinaryReaderError) -> InspectError {
+pub(crate) fn explain_invalid(bytes: &[u8], error: BinaryReaderError) -> InspectError {
     let mut features = FEATURES;
     let mut flagged = error.missing_wasm_feature();
     for _ in 0..MOST {
         let Some(flag) = flagged.take().filter(|flag| !features.contains(*flag)) else { break };
-        features |= flag | implied(flag);
+        features |= flag | implied_features(flag);
         match validate(bytes, features) {
             Ok(()) => return InspectError::Features { features: names(features.difference(FEATURES)) },
             Err(next) => flagged = next.missing_wasm_feature(),
@@ -54,7 +54,7 @@ pub(crate) fn missing(bytes: &[u8], error: BinaryReaderError) -> InspectError {
 }
 
 /// What comes with a feature: objects of exceptions and of garbage collection are of types that have a flag of their own.
-fn implied(flag: WasmFeatures) -> WasmFeatures {
+fn implied_features(flag: WasmFeatures) -> WasmFeatures {
     if flag.intersects(WasmFeatures::EXCEPTIONS | WasmFeatures::GC) {
         WasmFeatures::GC_TYPES
     } else {

@@ -12,11 +12,11 @@ use wasmparser::{
 
 use crate::engine::error::InspectError;
 use crate::engine::validate::Outline;
-use crate::model::component_kind::ComponentKind;
+use crate::model::file_kind::FileKind;
 use crate::model::text::shorten;
 
 use super::config::FEATURES;
-use super::features::missing;
+use super::features::explain_invalid;
 use super::instance_limits::check_instances;
 use super::interface_limits::check_interface;
 
@@ -39,9 +39,9 @@ pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
     check_instances(bytes)?;
     let outline = match Outline::read(bytes, FEATURES).and_then(|outline| outline.validated()) {
         Ok(outline) => outline,
-        Err(error) => return Err(missing(bytes, error)),
+        Err(error) => return Err(explain_invalid(bytes, error)),
     };
-    read(bytes, &outline)
+    build_interface(bytes, &outline)
 }
 
 /// Reads the interface of a component that was validated, or is validated by being compiled. Imports that only name types
@@ -52,21 +52,21 @@ pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
 pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
     check_kind(bytes)?;
     check_instances(bytes)?;
-    let outline = Outline::read(bytes, FEATURES).map_err(|error| missing(bytes, error))?;
-    read(bytes, &outline)
+    let outline = Outline::read(bytes, FEATURES).map_err(|error| explain_invalid(bytes, error))?;
+    build_interface(bytes, &outline)
 }
 
 fn check_kind(bytes: &[u8]) -> Result<(), InspectError> {
-    match ComponentKind::of(bytes) {
-        ComponentKind::Component => Ok(()),
+    match FileKind::of(bytes) {
+        FileKind::Component => Ok(()),
         kind => Err(InspectError::NotAComponent(kind)),
     }
 }
 
-fn read(bytes: &[u8], outline: &Outline<'_>) -> Result<Interface, InspectError> {
-    let mut outer = OuterInterface::default();
+fn build_interface(bytes: &[u8], outline: &Outline<'_>) -> Result<Interface, InspectError> {
+    let mut outer = InterfaceBuilder::default();
     for payload in outer_sections(bytes) {
-        outer.take(payload?)?;
+        outer.read_section(payload?)?;
     }
     let Some(known) = outline.types.as_ref().map(Types::as_ref) else {
         return Err(InspectError::Invalid("it has no end".to_owned()));
@@ -85,27 +85,27 @@ fn read(bytes: &[u8], outline: &Outline<'_>) -> Result<Interface, InspectError> 
 
 /// What the sections of the component itself say of its interface, one after the other.
 #[derive(Default)]
-struct OuterInterface<'a> {
+struct InterfaceBuilder<'a> {
     interface: Interface,
     /// For each type of the outer component, whether an instance of it has anything but types in it.
-    types: Vec<Needs>,
+    types: Vec<HostNeed>,
     /// As they stand in it, those of types too.
     import_names: Vec<&'a str>,
     export_names: Vec<&'a str>,
 }
 
-impl<'a> OuterInterface<'a> {
-    fn take(&mut self, payload: Payload<'a>) -> Result<(), InspectError> {
+impl<'a> InterfaceBuilder<'a> {
+    fn read_section(&mut self, payload: Payload<'a>) -> Result<(), InspectError> {
         match payload {
             Payload::ComponentTypeSection(section) => {
                 for ty in section {
-                    self.types.push(Needs::of(&ty?));
+                    self.types.push(HostNeed::of(&ty?));
                 }
             }
             Payload::ComponentAliasSection(section) => {
                 for alias in section {
                     if is_type(&alias?) {
-                        self.types.push(Needs::Host);
+                        self.types.push(HostNeed::Host);
                     }
                 }
             }
@@ -132,12 +132,12 @@ impl<'a> OuterInterface<'a> {
         match import.ty {
             ComponentTypeRef::Module(_) => return refused("the core module"),
             ComponentTypeRef::Component(_) => return refused("the component"),
-            ComponentTypeRef::Type(TypeBounds::Eq(_)) => self.types.push(Needs::Host),
+            ComponentTypeRef::Type(TypeBounds::Eq(_)) => self.types.push(HostNeed::Host),
             ComponentTypeRef::Type(TypeBounds::SubResource) => {
-                self.types.push(Needs::Host);
+                self.types.push(HostNeed::Host);
                 self.interface.imports.insert(name.to_owned());
             }
-            ComponentTypeRef::Instance(ty) if self.types.get(ty as usize) == Some(&Needs::Nothing) => {}
+            ComponentTypeRef::Instance(ty) if self.types.get(ty as usize) == Some(&HostNeed::Nothing) => {}
             _ => drop(self.interface.imports.insert(name.to_owned())),
         }
         Ok(())
@@ -149,7 +149,7 @@ impl<'a> OuterInterface<'a> {
         let refused =
             |what: &'static str| Err(InspectError::Export { what: what.into(), name: shorten(name).into_owned() });
         match export.kind {
-            ComponentExternalKind::Type => self.types.push(Needs::Host),
+            ComponentExternalKind::Type => self.types.push(HostNeed::Host),
             ComponentExternalKind::Module => return refused("the core module"),
             ComponentExternalKind::Component => return refused("the component"),
             _ => {}
@@ -178,13 +178,13 @@ fn outer_sections(bytes: &[u8]) -> impl Iterator<Item = Result<Payload<'_>, Bina
 
 /// What an import of some type asks of the host.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Needs {
+enum HostNeed {
     /// An instance of types alone.
     Nothing,
     Host,
 }
 
-impl Needs {
+impl HostNeed {
     fn of(ty: &ComponentType<'_>) -> Self {
         let ComponentType::Instance(declarations) = ty else { return Self::Host };
         let asks = |declaration: &InstanceTypeDeclaration<'_>| match declaration {
@@ -207,7 +207,7 @@ fn is_type(alias: &ComponentAlias<'_>) -> bool {
 ///
 /// # Errors
 /// [`InspectError`] if it cannot be written as WIT.
-pub fn world(bytes: &[u8]) -> Result<String, InspectError> {
+pub fn world_text(bytes: &[u8]) -> Result<String, InspectError> {
     let decoded = wit_component::decode(bytes).map_err(|error| InspectError::Invalid(format!("{error:#}")))?;
     let mut printer = wit_component::WitPrinter::default();
     let printed = printer.print(decoded.resolve(), decoded.package(), &[]);
@@ -220,7 +220,7 @@ pub fn world(bytes: &[u8]) -> Result<String, InspectError> {
 ///
 /// # Errors
 /// [`InspectError`] if its sections cannot be read.
-pub fn import_part(bytes: &[u8]) -> Result<&[u8], InspectError> {
+pub fn imports_only(bytes: &[u8]) -> Result<&[u8], InspectError> {
     let mut end = 8;
     for payload in outer_sections(bytes) {
         if let Payload::ComponentImportSection(section) = payload? {
@@ -240,7 +240,7 @@ mod tests {
             include_bytes!("../../fixtures/guests/built/greeting-0.3.0.wasm").as_slice(),
             include_bytes!("../../fixtures/guests/built/wordcount-1.0.0.wasm"),
         ] {
-            let part = import_part(bytes).unwrap();
+            let part = imports_only(bytes).unwrap();
             assert!(part.len() < 1000, "{}", part.len());
             assert_eq!(inspect(part).unwrap().imports, inspect(bytes).unwrap().imports);
         }
@@ -316,6 +316,6 @@ mod tests {
         assert_eq!(inspect(package), Err(InspectError::WitPackage));
         assert!(inspect("(component (type $t (enum \"a\")) (export \"t\" (type $t)))").is_ok());
         assert!(inspect("(component)").is_ok());
-        assert_eq!(super::inspect(b"\0asm\x01\0\0\0"), Err(InspectError::NotAComponent(ComponentKind::CoreModule)));
+        assert_eq!(super::inspect(b"\0asm\x01\0\0\0"), Err(InspectError::NotAComponent(FileKind::CoreModule)));
     }
 }

@@ -21,7 +21,7 @@ use super::error::InspectError;
 /// [`InspectError::TooMany`] over one of the bounds, [`InspectError::Invalid`] if its sections cannot be read.
 pub(crate) fn check_instances(bytes: &[u8]) -> Result<(), InspectError> {
     let mut open: Vec<OpenSection> = Vec::new();
-    let mut all = ModuleTotals::default();
+    let mut all = ComponentTotals::default();
     let mut whole = InstanceCost::default();
     for payload in Parser::new(0).parse_all(bytes) {
         match payload? {
@@ -42,7 +42,7 @@ pub(crate) fn check_instances(bytes: &[u8]) -> Result<(), InspectError> {
             payload => {
                 // What is around it, for aliases that lead out.
                 if let Some((part, around)) = open.split_last_mut() {
-                    part.take(payload, around, &mut all)?;
+                    part.count_section(payload, around, &mut all)?;
                 }
             }
         }
@@ -59,7 +59,7 @@ pub(crate) fn check_instances(bytes: &[u8]) -> Result<(), InspectError> {
 
 /// What is counted in all parts together, each of them once.
 #[derive(Default)]
-struct ModuleTotals {
+struct ComponentTotals {
     largest_module: u64,
     functions: u64,
     types: u64,
@@ -116,7 +116,7 @@ impl OpenSection {
 
     /// Counts one section; `around` are the parts that this one is nested in, the outermost first.
     #[expect(clippy::too_many_lines, reason = "a flat table")]
-    fn take(&mut self, payload: Payload<'_>, around: &[Self], all: &mut ModuleTotals) -> Result<(), InspectError> {
+    fn count_section(&mut self, payload: Payload<'_>, around: &[Self], all: &mut ComponentTotals) -> Result<(), InspectError> {
         match payload {
             Payload::CustomSection(_) => all.custom_sections += 1,
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => self.made.add_items(1),

@@ -50,7 +50,7 @@ pub trait Notification: Send + Sync {
 }
 
 /// Keeps what extensions log.
-pub trait Log: Send + Sync {
+pub trait LogBackend: Send + Sync {
     /// Takes one line without its end: at most 4 KiB of what the guest wrote, control characters escaped. Called while the
     /// guest waits, so it should be quick.
     fn line(&self, extension: &str, source: LogSource, text: &str);
@@ -94,5 +94,5 @@ pub struct Backends {
     pub clipboard_write: Option<Arc<dyn ClipboardWrite>>,
     pub notification: Option<Arc<dyn Notification>>,
     /// Without one, what extensions log is dropped.
-    pub log: Option<Arc<dyn Log>>,
+    pub log: Option<Arc<dyn LogBackend>>,
 }

@@ -30,7 +30,7 @@ struct TickerState {
 }
 
 /// Ticks until it is dropped.
-pub(crate) struct EpochTicking(Arc<TickerInner>);
+pub(crate) struct EpochTickerGuard(Arc<TickerInner>);
 
 impl EpochTicker {
     pub(crate) fn new(engine: &Engine) -> Self {
@@ -42,7 +42,7 @@ impl EpochTicker {
     ///
     /// # Errors
     /// If the thread cannot be started.
-    pub(crate) fn tick(&self) -> std::io::Result<EpochTicking> {
+    pub(crate) fn tick(&self) -> std::io::Result<EpochTickerGuard> {
         let mut state = self.inner.state.lock();
         if !state.started {
             let (inner, engine) = (self.inner.clone(), self.engine.clone());
@@ -51,7 +51,7 @@ impl EpochTicker {
         }
         state.running += 1;
         self.inner.changed.notify_one();
-        Ok(EpochTicking(self.inner.clone()))
+        Ok(EpochTickerGuard(self.inner.clone()))
     }
 }
 
@@ -69,7 +69,7 @@ impl TickerInner {
     }
 }
 
-impl Drop for EpochTicking {
+impl Drop for EpochTickerGuard {
     fn drop(&mut self) {
         self.0.state.lock().running -= 1;
     }

@@ -14,11 +14,11 @@ use crate::model::text::count;
 
 use super::backends::Backends;
 use super::epoch_ticker::EpochTicker;
-use super::functions::{Exports, Function, NoFunction, exports};
-use super::grants::{ImportRefusal, refused};
+use super::functions::{Exports, Function, FunctionNotFound, exports};
+use super::grants::{ImportRefusal, refused_imports};
 use super::limits::{MAX_HANDLES, MAX_HOSTCALL};
 use super::linker::{LinkError, imports_wasi, linker};
-use super::load::{LoadError, Residence, load};
+use super::load::{LoadError, CodePlacement, load};
 use super::state::{ExtensionSettings, InstanceState, SharedState};
 use super::termination::Termination;
 
@@ -50,7 +50,7 @@ pub enum HostError {
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     #[error(transparent)]
-    NoFunction(#[from] NoFunction),
+    NoFunction(#[from] FunctionNotFound),
     /// The function with its signature.
     #[error("`{function}` takes {wanted}, and {given} were given")]
     Arity { function: String, wanted: String, given: usize },
@@ -98,7 +98,7 @@ impl Host {
     /// # Errors
     /// [`EngineError`] if wasmtime does not support this machine.
     pub fn engine(&self, metering: Metering) -> Result<&Engine, EngineError> {
-        self.ready(metering).map(|(engine, _)| engine)
+        self.engine_and_ticker(metering).map(|(engine, _)| engine)
     }
 
     /// Checks and loads compiled code.
@@ -106,19 +106,19 @@ impl Host {
     /// # Errors
     /// [`HostError`] if this machine did not make it for this engine, or it imports what it is not granted.
     pub fn load(&self, code: &AuthenticatedCode, given: ExtensionSettings) -> Result<Extension, HostError> {
-        self.try_load(code, given).map(|(extension, _)| extension)
+        self.load_with_placement(code, given).map(|(extension, _)| extension)
     }
 
     /// The same, and where the code is.
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub fn try_load(
+    pub fn load_with_placement(
         &self,
         code: &AuthenticatedCode,
         given: ExtensionSettings,
-    ) -> Result<(Extension, Residence), HostError> {
-        let (engine, ticker) = self.ready(given.limits.metering())?;
+    ) -> Result<(Extension, CodePlacement), HostError> {
+        let (engine, ticker) = self.engine_and_ticker(given.limits.metering())?;
         let (component, residence) = load(engine, code)?;
         Ok((self.link(&component, given, ticker)?, residence))
     }
@@ -131,19 +131,19 @@ impl Host {
     ) -> Result<Extension, HostError> {
         let engine = component.engine();
         let imports: Vec<String> = imports(component);
-        let refusals = refused(&imports, &given.capabilities);
+        let refusals = refused_imports(&imports, &given.capabilities);
         if !refusals.is_empty() {
             return Err(HostError::Refused(refusals));
         }
         let linked = linker(engine, &given.capabilities, imports_wasi(component))
             .and_then(|linker| linker.instantiate_pre(component));
         let pre = linked.map_err(|error| LinkError::Type(format!("{error:#}")))?;
-        let settings = Arc::new(SharedState { given, backends: self.backends.clone() });
+        let settings = Arc::new(SharedState { settings: given, backends: self.backends.clone() });
         let exports = exports(component);
         Ok(Extension(Arc::new(LoadedExtension { pre, exports, settings, ticker: ticker.clone() })))
     }
 
-    fn ready(&self, metering: Metering) -> Result<&(Engine, Arc<EpochTicker>), EngineError> {
+    fn engine_and_ticker(&self, metering: Metering) -> Result<&(Engine, Arc<EpochTicker>), EngineError> {
         let ready = match metering {
             Metering::Unmetered => &self.unmetered,
             Metering::Metered => &self.metered,
@@ -167,7 +167,7 @@ impl Extension {
     ///
     /// # Errors
     /// [`NoFunction`] with the nearest name.
-    pub fn function(&self, name: &str) -> Result<&Function, NoFunction> {
+    pub fn function(&self, name: &str) -> Result<&Function, FunctionNotFound> {
         self.0.exports.find(name)
     }
 
@@ -176,8 +176,8 @@ impl Extension {
     /// # Errors
     /// [`CallError::Stopped`] if the guest's start met a limit or trapped.
     pub async fn instantiate(&self) -> Result<Instance, CallError> {
-        let mut instance = self.prepare()?;
-        instance.within_limits(None).await?;
+        let mut instance = self.create_instance()?;
+        instance.run_within_limits(None).await?;
         Ok(instance)
     }
 
@@ -188,10 +188,10 @@ impl Extension {
     pub async fn call(&self, function: &str, arguments: &[Val]) -> Result<Option<Val>, CallError> {
         let function = self.function(function)?;
         check_arity(function, arguments)?;
-        self.prepare()?.within_limits(Some((function, arguments))).await
+        self.create_instance()?.run_within_limits(Some((function, arguments))).await
     }
 
-    fn prepare(&self) -> Result<Instance, CallError> {
+    fn create_instance(&self) -> Result<Instance, CallError> {
         let state = InstanceState::new(&self.0.settings).map_err(|error| CallError::Folder(format!("{error:#}")))?;
         let mut store = Store::new(self.0.pre.engine(), state);
         store.limiter(|state| &mut state.meter);
@@ -213,14 +213,14 @@ impl Instance {
         let extension = self.extension.clone();
         let function = extension.function(function)?;
         check_arity(function, arguments)?;
-        self.within_limits(Some((function, arguments))).await
+        self.run_within_limits(Some((function, arguments))).await
     }
 
     /// Runs the guest's start if it has not run, then the call, if there is one. The store is out of its place
     /// meanwhile: if the guest is stopped, or nobody waits for it any more, it is dropped.
-    async fn within_limits(&mut self, call: Option<(&Function, &[Val])>) -> Result<Option<Val>, CallError> {
+    async fn run_within_limits(&mut self, call: Option<(&Function, &[Val])>) -> Result<Option<Val>, CallError> {
         let mut store = self.store.take().ok_or(CallError::Gone)?;
-        let limits = self.extension.0.settings.given.limits;
+        let limits = self.extension.0.settings.settings.limits;
         let allowed = Duration::from_millis(limits.time_ms());
         let log = store.data().log.clone();
         store.data_mut().meter.refused = None;
@@ -243,7 +243,7 @@ impl Instance {
             Ok(Err(error)) if began.elapsed() <= allowed => Termination::new(&error, &store),
             _ => Termination::time(&limits),
         };
-        log.note(&format!("a call was stopped: {stop}"));
+        log.host_line(&format!("a call was stopped: {stop}"));
         Err(CallError::Stopped(stop))
     }
 }

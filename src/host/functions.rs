@@ -25,7 +25,7 @@ pub struct Function {
 /// Why a text names no function.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} `{}`", if *several { "it exports several functions of the name" } else { "it exports no function" }, shorten(name))]
-pub struct NoFunction {
+pub struct FunctionNotFound {
     pub name: String,
     /// Whether it names more than one.
     pub several: bool,
@@ -162,7 +162,7 @@ pub(crate) fn exports(component: &Component) -> Exports {
 
 impl Exports {
     /// The one function that `name` names.
-    pub(crate) fn find(&self, name: &str) -> Result<&Function, NoFunction> {
+    pub(crate) fn find(&self, name: &str) -> Result<&Function, FunctionNotFound> {
         let named: Vec<&Function> = self.functions.iter().filter(|function| function.is_named(name)).collect();
         if let [function] = named[..] {
             return Ok(function);
@@ -171,7 +171,7 @@ impl Exports {
     }
 
     /// Why a name names no function, or more than one.
-    fn none(&self, name: &str, several: bool) -> NoFunction {
+    fn none(&self, name: &str, several: bool) -> FunctionNotFound {
         let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
         let within =
             |function: &&Function| function.call_name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
@@ -189,7 +189,7 @@ impl Exports {
         };
         let of_resources =
             self.of_resources.iter().filter(|one| self.functions.is_empty() || closest.is_none() && is_meant(one));
-        NoFunction {
+        FunctionNotFound {
             name: name.to_owned(),
             several,
             closest: closest.map(ToString::to_string),

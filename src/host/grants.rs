@@ -33,10 +33,10 @@ pub enum ImportRefusal {
 }
 
 /// What of `imports` is not served under `grants`.
-pub fn refused<'a>(imports: impl IntoIterator<Item = &'a String>, grants: &Grants) -> Vec<ImportRefusal> {
+pub fn refused_imports<'a>(imports: impl IntoIterator<Item = &'a String>, grants: &Grants) -> Vec<ImportRefusal> {
     imports
         .into_iter()
-        .filter_map(|import| match needed(import) {
+        .filter_map(|import| match required_capability(import) {
             Some(None) => None,
             Some(Some(capability)) if grants.contains_key(&capability) => None,
             Some(Some(capability)) => Some(ImportRefusal::NotGranted(capability)),
@@ -46,7 +46,7 @@ pub fn refused<'a>(imports: impl IntoIterator<Item = &'a String>, grants: &Grant
 }
 
 /// The capability that an import needs: `Some(None)` if it needs none, `None` if the host does not have it.
-pub fn needed(import: &str) -> Option<Option<Capability>> {
+pub fn required_capability(import: &str) -> Option<Option<Capability>> {
     let (path, version) = import.split_once('@')?;
     let (package, interface) = path.split_once('/')?;
     if WASI.contains(&package) {
@@ -62,19 +62,19 @@ pub fn needed(import: &str) -> Option<Option<Capability>> {
 }
 
 /// What is granted although no import can use it.
-pub fn unused(imports: &BTreeSet<String>, grants: &Grants) -> Vec<Capability> {
+pub fn unused_grants(imports: &BTreeSet<String>, grants: &Grants) -> Vec<Capability> {
     let imported = |start: &str| imports.iter().any(|import| import.starts_with(start));
     let used = |capability: Capability| match capability {
         Capability::FsRead | Capability::FsWrite => imported("wasi:filesystem/"),
         Capability::Env => imported("wasi:cli/environment@"),
-        _ => imports.iter().any(|import| needed(import) == Some(Some(capability))),
+        _ => imports.iter().any(|import| required_capability(import) == Some(Some(capability))),
     };
     grants.keys().copied().filter(|capability| !used(*capability)).collect()
 }
 
 /// The capabilities that a set of imports needs.
 pub fn capabilities<'a>(imports: impl IntoIterator<Item = &'a String>) -> BTreeSet<Capability> {
-    imports.into_iter().filter_map(|import| needed(import).flatten()).collect()
+    imports.into_iter().filter_map(|import| required_capability(import).flatten()).collect()
 }
 
 fn closest(import: &str) -> Option<String> {
@@ -119,7 +119,7 @@ mod tests {
     use crate::model::capability::Scope;
 
     fn refusals(import: &str, grants: &[Capability]) -> Vec<ImportRefusal> {
-        refused(&[import.to_owned()], &grants.iter().map(|capability| (*capability, Scope::Whole)).collect())
+        refused_imports(&[import.to_owned()], &grants.iter().map(|capability| (*capability, Scope::Whole)).collect())
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
             ["open-sesame:host/config-read@0.1.0", "wasi:filesystem/types@0.2.3"].map(str::to_owned).into();
         let granted = [Capability::ConfigRead, Capability::Env, Capability::FsRead, Capability::SecretRead];
         let grants: Grants = granted.into_iter().map(|capability| (capability, Scope::Whole)).collect();
-        assert_eq!(unused(&imports, &grants), [Capability::Env, Capability::SecretRead]);
+        assert_eq!(unused_grants(&imports, &grants), [Capability::Env, Capability::SecretRead]);
     }
 
     #[test]

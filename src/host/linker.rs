@@ -8,7 +8,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::state::InstanceState;
-use crate::model::capability::{Capability, Grants, everything};
+use crate::model::capability::{Capability, Grants, all_grants};
 use crate::model::text::{nearest, shorten, shorten_message};
 
 mod bindings {
@@ -75,7 +75,7 @@ pub(crate) fn imports_wasi(component: &Component) -> bool {
 ///
 /// # Errors
 /// [`LinkError`] names the first that the host has not, or has with another type.
-pub fn check(engine: &Engine, imports: &[u8]) -> Result<(), LinkError> {
+pub fn check_linkable(engine: &Engine, imports: &[u8]) -> Result<(), LinkError> {
     let failed = |error: wasmtime::Error| LinkError::Type(shorten_message(&format!("{error:#}")).into_owned());
     let component = Component::new(engine, imports).map_err(failed)?;
     for (interface, import) in component.component_type().imports(engine) {
@@ -99,7 +99,7 @@ pub fn check(engine: &Engine, imports: &[u8]) -> Result<(), LinkError> {
             }
         }
     }
-    linker(engine, &everything(), imports_wasi(&component))
+    linker(engine, &all_grants(), imports_wasi(&component))
         .and_then(|linker| linker.instantiate_pre(&component))
         .map_err(failed)?;
     Ok(())
@@ -107,26 +107,26 @@ pub fn check(engine: &Engine, imports: &[u8]) -> Result<(), LinkError> {
 
 impl clipboard_write::Host for InstanceState {
     async fn write(&mut self, text: String) -> Result<(), String> {
-        let backend = self.settings.backends.clipboard_write.as_ref().ok_or("this host has no clipboard")?;
-        backend.write(&self.settings.given.name, &text).await
+        let backend = self.shared.backends.clipboard_write.as_ref().ok_or("this host has no clipboard")?;
+        backend.write(&self.shared.settings.name, &text).await
     }
 }
 
 impl config_read::Host for InstanceState {
     async fn get(&mut self, key: String) -> Option<String> {
-        if !self.settings.given.capabilities.get(&Capability::ConfigRead).is_some_and(|scope| scope.has_key(&key)) {
+        if !self.shared.settings.capabilities.get(&Capability::ConfigRead).is_some_and(|scope| scope.contains_key(&key)) {
             let shown: String = key.chars().take(200).collect();
-            self.log.note(&format!("it asked for the setting `{shown}`, which is outside what config-read grants"));
+            self.log.host_line(&format!("it asked for the setting `{shown}`, which is outside what config-read grants"));
             return None;
         }
-        self.settings.given.config.iter().find_map(|layer| layer.get(&key)).cloned()
+        self.shared.settings.config.iter().find_map(|layer| layer.get(&key)).cloned()
     }
 }
 
 impl ipc_publish::Host for InstanceState {
     async fn publish(&mut self, topic: String, payload: Vec<u8>) -> Result<(), String> {
-        let backend = self.settings.backends.ipc_publish.as_ref().ok_or("this host has no message bus")?;
-        backend.publish(&self.settings.given.name, &topic, &payload).await
+        let backend = self.shared.backends.ipc_publish.as_ref().ok_or("this host has no message bus")?;
+        backend.publish(&self.shared.settings.name, &topic, &payload).await
     }
 }
 
@@ -146,24 +146,24 @@ impl log::Host for InstanceState {
 
 impl notification::Host for InstanceState {
     async fn show(&mut self, title: String, body: String) -> Result<(), String> {
-        let backend = self.settings.backends.notification.as_ref().ok_or("this host shows no notifications")?;
-        backend.show(&self.settings.given.name, &title, &body).await
+        let backend = self.shared.backends.notification.as_ref().ok_or("this host shows no notifications")?;
+        backend.show(&self.shared.settings.name, &title, &body).await
     }
 }
 
 impl secret_read::Host for InstanceState {
     async fn get(&mut self, name: String) -> Result<Option<String>, String> {
-        if !self.settings.given.capabilities.get(&Capability::SecretRead).is_some_and(|scope| scope.has_name(&name)) {
+        if !self.shared.settings.capabilities.get(&Capability::SecretRead).is_some_and(|scope| scope.contains_name(&name)) {
             return Err(format!("the secret `{name}` is not granted"));
         }
-        let backend = self.settings.backends.secret_read.as_ref().ok_or("this host has no secrets")?;
-        backend.get(&self.settings.given.name, &name).await
+        let backend = self.shared.backends.secret_read.as_ref().ok_or("this host has no secrets")?;
+        backend.get(&self.shared.settings.name, &name).await
     }
 }
 
 impl secret_write::Host for InstanceState {
     async fn set(&mut self, name: String, value: String) -> Result<(), String> {
-        let backend = self.settings.backends.secret_write.as_ref().ok_or("this host keeps no secrets")?;
-        backend.set(&self.settings.given.name, &name, &value).await
+        let backend = self.shared.backends.secret_write.as_ref().ok_or("this host keeps no secrets")?;
+        backend.set(&self.shared.settings.name, &name, &value).await
     }
 }

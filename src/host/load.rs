@@ -29,7 +29,7 @@ pub enum LoadError {
 
 /// Where code is that was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Residence {
+pub enum CodePlacement {
     /// In its file.
     Mapped,
     /// In memory, and why.
@@ -44,26 +44,26 @@ pub enum Residence {
 ///
 /// # Errors
 /// [`LoadError`] if this machine did not make it, or it is of another engine.
-pub fn load(engine: &Engine, code: &AuthenticatedCode) -> Result<(Component, Residence), LoadError> {
-    let mapped = check(code)?;
+pub fn load(engine: &Engine, code: &AuthenticatedCode) -> Result<(Component, CodePlacement), LoadError> {
+    let mapped = authenticate(code)?;
     // The path leads to the open file itself, whatever stands under its name by now.
     let path = format!("/proc/self/fd/{}", code.file().as_raw_fd());
     let why = if std::path::Path::new(&path).exists() {
         drop(mapped);
         match load_file(engine, &path) {
-            Ok(component) => return Ok((component, Residence::Mapped)),
+            Ok(component) => return Ok((component, CodePlacement::Mapped)),
             Err(error) if is_refusal(&error) => root(&error),
             Err(error) => return Err(unloaded(&error)),
         }
     } else {
         "/proc is not mounted".to_owned()
     };
-    load_copy(engine, code).map(|component| (component, Residence::Copied(why)))
+    load_copy(engine, code).map(|component| (component, CodePlacement::Copied(why)))
 }
 
 /// Maps code to check its seal.
 #[expect(unsafe_code, reason = "a file is mapped; see the argument inside")]
-fn check(code: &AuthenticatedCode) -> Result<Mmap, LoadError> {
+fn authenticate(code: &AuthenticatedCode) -> Result<Mmap, LoadError> {
     // SAFETY: It needs a file that nobody changes while it is mapped. `store::code::cwasm` has opened it, without following links,
     // as a read-only file of this user that nobody else can write to, and this program replaces such files and never changes
     // them. Programs of the same user are outside of what is defended against.

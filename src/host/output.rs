@@ -13,7 +13,7 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use super::backends::{Log, LogSource};
+use super::backends::{LogBackend, LogSource};
 use crate::model::text::escape;
 
 /// How much of a line is kept, in bytes.
@@ -29,7 +29,7 @@ pub(crate) struct GuestLog(Arc<GuestLogInner>);
 
 struct GuestLogInner {
     extension: String,
-    log: Option<Arc<dyn Log>>,
+    log: Option<Arc<dyn LogBackend>>,
     state: Mutex<OutputState>,
 }
 
@@ -43,7 +43,7 @@ struct OutputState {
 }
 
 impl GuestLog {
-    pub(crate) fn new(extension: &str, log: Option<Arc<dyn Log>>) -> Self {
+    pub(crate) fn new(extension: &str, log: Option<Arc<dyn LogBackend>>) -> Self {
         Self(Arc::new(GuestLogInner { extension: extension.to_owned(), log, state: Mutex::default() }))
     }
 
@@ -78,7 +78,7 @@ impl GuestLog {
     }
 
     /// Writes what the host has to say of the guest.
-    pub(crate) fn note(&self, text: &str) {
+    pub(crate) fn host_line(&self, text: &str) {
         self.line(LogSource::Host, text);
     }
 
@@ -102,7 +102,7 @@ impl GuestLog {
     }
 
     /// Takes bytes of a stream, and writes every line that they end.
-    fn take(&self, source: LogSource, mut bytes: &[u8]) {
+    fn append(&self, source: LogSource, mut bytes: &[u8]) {
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             let mut line = self.swap(source, Vec::new());
             extend(&mut line, &bytes[..end]);
@@ -171,7 +171,7 @@ impl Pollable for Stream {
 
 impl OutputStream for Stream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.log.take(self.source, &bytes);
+        self.log.append(self.source, &bytes);
         Ok(())
     }
 
@@ -186,7 +186,7 @@ impl OutputStream for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        self.log.take(self.source, bytes);
+        self.log.append(self.source, bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -206,7 +206,7 @@ mod tests {
     #[derive(Default)]
     struct Kept(Mutex<Vec<String>>);
 
-    impl Log for Kept {
+    impl LogBackend for Kept {
         fn line(&self, extension: &str, source: LogSource, text: &str) {
             self.0.lock().push(format!("{extension} {source} {text}"));
         }
@@ -221,9 +221,9 @@ mod tests {
     fn streams_become_lines_whatever_their_pieces() {
         let (log, kept) = log();
         for piece in ["one\ntw", "o\r\n", "", "\u{1b}[2Jthree\n\nhalf"] {
-            log.take(LogSource::Stdout, piece.as_bytes());
+            log.append(LogSource::Stdout, piece.as_bytes());
         }
-        log.take(LogSource::Stderr, b"other\n");
+        log.append(LogSource::Stderr, b"other\n");
         log.end_call();
         let expected = [
             "a stdout one",

@@ -24,20 +24,20 @@ pub struct ExtensionSettings {
     /// Where settings are looked up, in this order.
     pub config: Vec<Config>,
     /// The folders behind `fs-read` and `fs-write`.
-    pub folders: Vec<Folder>,
+    pub folders: Vec<Preopen>,
     /// The variables behind `env`.
     pub environment: Vec<(String, String)>,
 }
 
 /// What all instances of an extension share.
 pub(crate) struct SharedState {
-    pub given: ExtensionSettings,
+    pub settings: ExtensionSettings,
     pub backends: Backends,
 }
 
 /// A folder that an extension sees.
 #[derive(Debug, Clone)]
-pub struct Folder {
+pub struct Preopen {
     /// Where it is, for messages.
     pub path: PathBuf,
     /// The folder itself, opened before it was checked, so that no link can lead elsewhere afterwards.
@@ -49,7 +49,7 @@ pub struct Folder {
 
 /// The data of one wasmtime store.
 pub(crate) struct InstanceState {
-    pub settings: Arc<SharedState>,
+    pub shared: Arc<SharedState>,
     pub meter: Meter,
     pub log: GuestLog,
     wasi: WasiCtx,
@@ -60,21 +60,21 @@ impl InstanceState {
     /// # Errors
     /// If a granted folder cannot be opened.
     pub(crate) fn new(settings: &Arc<SharedState>) -> wasmtime::Result<Self> {
-        let log = GuestLog::new(&settings.given.name, settings.backends.log.clone());
+        let log = GuestLog::new(&settings.settings.name, settings.backends.log.clone());
         let mut wasi = WasiCtxBuilder::new();
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).max_random_size(MAX_RANDOM);
         wasi.stdout(Stream { log: log.clone(), source: LogSource::Stdout });
         wasi.stderr(Stream { log: log.clone(), source: LogSource::Stderr });
-        wasi.envs(&settings.given.environment);
-        for folder in &settings.given.folders {
+        wasi.envs(&settings.settings.environment);
+        for folder in &settings.settings.folders {
             let perms = if folder.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             wasi.preopened_dir(format!("/proc/self/fd/{}", folder.opened.as_raw_fd()), &folder.guest, perms)?;
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HOST_RESOURCES);
         Ok(Self {
-            settings: settings.clone(),
-            meter: Meter::new(&settings.given.limits),
+            shared: settings.clone(),
+            meter: Meter::new(&settings.settings.limits),
             log,
             wasi: wasi.build(),
             table,

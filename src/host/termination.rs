@@ -18,14 +18,14 @@ const FRAMES: usize = 20;
 /// Why a call did not come back, and where the guest was. Its instance is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Termination {
-    pub cause: Cause,
+    pub cause: TerminationCause,
     /// The names of the guest's own functions, innermost first; empty where there is no telling.
     pub backtrace: Vec<String>,
 }
 
 /// What stopped a guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cause {
+pub enum TerminationCause {
     /// In milliseconds.
     Time(u64),
     Fuel(u64),
@@ -45,7 +45,7 @@ pub enum Cause {
 
 impl Termination {
     pub(crate) fn time(limits: &Limits) -> Self {
-        Self { cause: Cause::Time(limits.time_ms()), backtrace: Vec::new() }
+        Self { cause: TerminationCause::Time(limits.time_ms()), backtrace: Vec::new() }
     }
 
     /// Finds out what an error of wasmtime means, with the help of the store that it left behind.
@@ -53,24 +53,24 @@ impl Termination {
         let state = store.data();
         let trap = error.downcast_ref::<Trap>();
         let words = trap.map_or_else(|| escape(&innermost(error)).into_owned(), |trap| trap_words(*trap));
-        let limits = &state.settings.given.limits;
+        let limits = &state.shared.settings.limits;
         // A guest that gets no more memory aborts, or uses what it does not have; anything else it would do anyway.
         let starved = matches!(
             trap,
             None | Some(Trap::UnreachableCodeReached | Trap::MemoryOutOfBounds | Trap::TableOutOfBounds)
         );
         let cause = match (trap, error.downcast_ref::<I32Exit>(), state.meter.refused.filter(|_| starved)) {
-            (Some(Trap::OutOfFuel), ..) => Cause::Fuel(limits.max_fuel.unwrap_or_default()),
-            (Some(Trap::Interrupt), ..) => Cause::Time(limits.time_ms()),
-            (_, Some(exit), _) => Cause::Exit(exit.0),
-            (None, ..) if words.contains("fuel allocated for hostcalls") => Cause::Transfer,
-            (_, _, Some(RefusedGrowth::Memory)) => Cause::Memory(limits.memory_mib(), words),
-            (_, _, Some(RefusedGrowth::Table)) => Cause::Tables,
-            (_, _, Some(RefusedGrowth::Machine)) => Cause::Machine(words),
+            (Some(Trap::OutOfFuel), ..) => TerminationCause::Fuel(limits.max_fuel.unwrap_or_default()),
+            (Some(Trap::Interrupt), ..) => TerminationCause::Time(limits.time_ms()),
+            (_, Some(exit), _) => TerminationCause::Exit(exit.0),
+            (None, ..) if words.contains("fuel allocated for hostcalls") => TerminationCause::Transfer,
+            (_, _, Some(RefusedGrowth::Memory)) => TerminationCause::Memory(limits.memory_mib(), words),
+            (_, _, Some(RefusedGrowth::Table)) => TerminationCause::Tables,
+            (_, _, Some(RefusedGrowth::Machine)) => TerminationCause::Machine(words),
             // Also if the address space is exhausted.
-            (None, ..) if is_of_system(error, &[Errno::NOMEM]) => Cause::Machine(words),
-            (Some(_), ..) => Cause::Trap(words),
-            (None, ..) => Cause::Other(words),
+            (None, ..) if is_of_system(error, &[Errno::NOMEM]) => TerminationCause::Machine(words),
+            (Some(_), ..) => TerminationCause::Trap(words),
+            (None, ..) => TerminationCause::Other(words),
         };
         let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
         let named = frames.iter().map(|frame| match frame.func_name() {
@@ -88,18 +88,18 @@ impl Termination {
 impl fmt::Display for Termination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
-            Cause::Time(limit) => write!(f, "it took longer than its limit of {limit} ms"),
-            Cause::Fuel(limit) => write!(f, "it used up its fuel of {limit}"),
-            Cause::Memory(limit, then) => {
+            TerminationCause::Time(limit) => write!(f, "it took longer than its limit of {limit} ms"),
+            TerminationCause::Fuel(limit) => write!(f, "it used up its fuel of {limit}"),
+            TerminationCause::Memory(limit, then) => {
                 write!(f, "it got no more memory than its limit of {limit} MiB, and then: {then}")
             }
-            Cause::Tables => write!(f, "it wanted tables of more than {MAX_TABLE_ELEMENTS} elements"),
-            Cause::Transfer => write!(f, "it moved more than {} MiB at once", MAX_HOSTCALL >> 20),
-            Cause::Trap(what) => write!(f, "it trapped: {what}"),
-            Cause::Exit(0) => write!(f, "it ended itself"),
-            Cause::Exit(_) => write!(f, "it ended itself, with a failure"),
-            Cause::Machine(what) => write!(f, "this machine has no memory for it: {what}"),
-            Cause::Other(what) => f.write_str(what),
+            TerminationCause::Tables => write!(f, "it wanted tables of more than {MAX_TABLE_ELEMENTS} elements"),
+            TerminationCause::Transfer => write!(f, "it moved more than {} MiB at once", MAX_HOSTCALL >> 20),
+            TerminationCause::Trap(what) => write!(f, "it trapped: {what}"),
+            TerminationCause::Exit(0) => write!(f, "it ended itself"),
+            TerminationCause::Exit(_) => write!(f, "it ended itself, with a failure"),
+            TerminationCause::Machine(what) => write!(f, "this machine has no memory for it: {what}"),
+            TerminationCause::Other(what) => f.write_str(what),
         }
     }
 }

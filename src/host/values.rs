@@ -46,16 +46,16 @@ const DEPTH: usize = 100;
 /// [`ValueError`] if the text is no value of the type.
 pub fn parse(ty: &Type, text: &str, syntax: Syntax) -> Result<Val, ValueError> {
     if !is_supported(ty, 0) {
-        return Err(ValueError::Unsupported(shown(ty)));
+        return Err(ValueError::Unsupported(format_type(ty)));
     }
     let quoted = text.trim_start().starts_with('"');
     if *ty == Type::String && !quoted {
         return Ok(Val::String(text.to_owned()));
     }
     if nesting(text) > DEPTH {
-        return Err(ValueError::Text { wanted: shown(ty), why: format!("it is nested more than {DEPTH} deep") });
+        return Err(ValueError::Text { wanted: format_type(ty), why: format!("it is nested more than {DEPTH} deep") });
     }
-    let failed = |why: String| ValueError::Text { wanted: shown(ty), why };
+    let failed = |why: String| ValueError::Text { wanted: format_type(ty), why };
     let parsed = match syntax {
         Syntax::Wave => wasm_wave::from_str(ty, text).map_err(|error| failed(error.to_string())),
         Syntax::Json => serde_json::from_str(text)
@@ -81,7 +81,7 @@ pub fn to_wave(val: &Val) -> Result<String, ValueError> {
 }
 
 /// The type as WIT writes it.
-pub fn shown(ty: &Type) -> String {
+pub fn format_type(ty: &Type) -> String {
     DisplayType(ty).to_string()
 }
 
@@ -90,7 +90,7 @@ pub fn shown(ty: &Type) -> String {
 /// # Errors
 /// [`ValueError::Unsupported`] for resources and streams, which have no text.
 pub fn to_json(ty: &Type, val: &Val) -> Result<Value, ValueError> {
-    let unsupported = || ValueError::Unsupported(shown(ty));
+    let unsupported = || ValueError::Unsupported(format_type(ty));
     let some = |ty: Option<Type>, val: &Option<Box<Val>>| match (ty, val) {
         (Some(ty), Some(val)) => to_json(&ty, val),
         (None, None) => Ok(Value::Null),
@@ -144,7 +144,7 @@ pub fn to_json(ty: &Type, val: &Val) -> Result<Value, ValueError> {
 /// Reads JSON as a value of type `ty`. `place` is what it is called in messages.
 #[expect(clippy::too_many_lines, reason = "a flat table")]
 fn from_json(ty: &Type, json: &Value, place: &str) -> Result<Val, ValueError> {
-    let wrong = || ValueError::Json { wanted: shown(ty), place: place.to_owned(), found: brief(json) };
+    let wrong = || ValueError::Json { wanted: format_type(ty), place: place.to_owned(), found: brief(json) };
     let signed = || json.as_i64().ok_or_else(wrong);
     let unsigned = || json.as_u64().ok_or_else(wrong);
     let inside = |ty: &Type, json: &Value, name: &str| from_json(ty, json, &format!("{place}.{name}"));
@@ -238,7 +238,7 @@ fn from_json(ty: &Type, json: &Value, place: &str) -> Result<Val, ValueError> {
             }
             Val::Flags(flags.names().filter(|name| is_set(name)).map(str::to_owned).collect())
         }
-        _ => return Err(ValueError::Unsupported(shown(ty))),
+        _ => return Err(ValueError::Unsupported(format_type(ty))),
     })
 }
 

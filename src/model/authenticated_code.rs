@@ -55,11 +55,11 @@ impl Mac {
 
     /// Whether these are the bytes that it was made of.
     pub fn matches(&self, code: &[u8]) -> bool {
-        Self::tag(self.hasher.clone(), code) == blake3::Hash::from(self.tag)
+        Self::expected_mac(self.hasher.clone(), code) == blake3::Hash::from(self.tag)
     }
 
     /// The tag of code, by a hasher that has seen everything else that it covers.
-    pub(crate) fn tag(mut hasher: blake3::Hasher, code: &[u8]) -> blake3::Hash {
+    pub(crate) fn expected_mac(mut hasher: blake3::Hasher, code: &[u8]) -> blake3::Hash {
         if code.len() < Self::MANY {
             hasher.update(code);
         } else {

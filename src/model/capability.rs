@@ -98,7 +98,7 @@ impl Capability {
     }
 
     /// Why a text cannot be an item of its list.
-    pub fn distrust(self, item: &str) -> Option<&'static str> {
+    pub fn invalid_item_reason(self, item: &str) -> Option<&'static str> {
         match self {
             _ if item.is_empty() => Some("an item is empty"),
             _ if item.contains('\0') => Some("an item contains a NUL"),
@@ -109,7 +109,7 @@ impl Capability {
     }
 
     /// What it allows, for people: `reads …`.
-    pub const fn allows(self) -> &'static str {
+    pub const fn description(self) -> &'static str {
         match self {
             Self::ClipboardWrite => "replaces what is in the clipboard",
             Self::ConfigRead => "reads the settings that it is given in [config]",
@@ -126,11 +126,11 @@ impl Capability {
 
 impl Capability {
     /// The same for as much of it as is granted.
-    pub const fn allows_of(self, scope: &Scope) -> &'static str {
+    pub const fn describe(self, scope: &Scope) -> &'static str {
         match (self, scope) {
             (Self::SecretRead, Scope::Only(_)) => "reads these secrets of yours",
             (Self::ConfigRead, Scope::Only(_)) => "reads the settings under these keys",
-            _ => self.allows(),
+            _ => self.description(),
         }
     }
 }
@@ -171,7 +171,7 @@ impl FromStr for Capability {
 
 impl Scope {
     /// What of this is not in `other`; none if nothing.
-    pub fn beyond(&self, other: Option<&Self>) -> Option<Self> {
+    pub fn minus(&self, other: Option<&Self>) -> Option<Self> {
         match (self, other) {
             (_, None) => Some(self.clone()),
             (_, Some(Self::Whole)) => None,
@@ -197,7 +197,7 @@ impl Scope {
     }
 
     /// Whether a name is meant, by its whole text.
-    pub fn has_name(&self, name: &str) -> bool {
+    pub fn contains_name(&self, name: &str) -> bool {
         match self {
             Self::Whole => true,
             Self::Only(items) => items.contains(name),
@@ -205,7 +205,7 @@ impl Scope {
     }
 
     /// Whether a dotted key is meant, by a prefix of whole segments: `ui` means `ui` and `ui.theme`, not `uid`.
-    pub fn has_key(&self, key: &str) -> bool {
+    pub fn contains_key(&self, key: &str) -> bool {
         let within =
             |prefix: &str| key.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         match self {
@@ -216,7 +216,7 @@ impl Scope {
 }
 
 /// Every capability as a whole: what the host could give at most.
-pub fn everything() -> Grants {
+pub fn all_grants() -> Grants {
     Capability::ALL.into_iter().map(|capability| (capability, Scope::Whole)).collect()
 }
 
@@ -230,7 +230,7 @@ pub fn add(grants: &mut Grants, capability: Capability, scope: Scope) {
 }
 
 /// Each grant as it is written after `--grant`: `config-read`, `secret-read=api-token,pin`.
-pub fn shown(grants: &Grants) -> Vec<String> {
+pub fn format_grants(grants: &Grants) -> Vec<String> {
     grants
         .iter()
         .map(|(capability, scope)| Grant { capability: *capability, scope: scope.clone() }.to_string())
@@ -267,7 +267,7 @@ impl FromStr for Grant {
             (Some(_), ScopeForm::Whole) => return Err(GrantError::Whole(capability)),
             (Some(items), _) => Scope::Only(items.split(',').map(str::to_owned).collect()),
         };
-        if let Some(why) = scope.items().find_map(|item| capability.distrust(item)) {
+        if let Some(why) = scope.items().find_map(|item| capability.invalid_item_reason(item)) {
             return Err(GrantError::Item(capability, why));
         }
         Ok(Self { capability, scope })
@@ -313,9 +313,9 @@ mod tests {
         for (key, granted) in
             [("ui", true), ("ui.theme", true), ("uid", false), ("net", false), ("net.proxy.host", true), ("", false)]
         {
-            assert_eq!(scope.has_key(key), granted, "{key}");
+            assert_eq!(scope.contains_key(key), granted, "{key}");
         }
-        assert!(Scope::Whole.has_key("anything"));
+        assert!(Scope::Whole.contains_key("anything"));
     }
 
     #[test]
@@ -346,7 +346,7 @@ mod tests {
                 "secret-read=b" => &["secret-read=a,b"],
                 _ => &["secret-read"],
             };
-            assert_eq!(shown(&grants), expected);
+            assert_eq!(format_grants(&grants), expected);
         }
     }
 }

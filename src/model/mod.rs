@@ -10,7 +10,7 @@
 pub mod authenticated_code;
 pub mod bounds;
 pub mod capability;
-pub mod component_kind;
+pub mod file_kind;
 pub mod digest;
 pub mod engine_key;
 pub mod fault;
@@ -27,4 +27,4 @@ pub mod text;
 pub mod toml;
 pub mod version;
 
-pub use bounds::MAX_FILE;
+pub use bounds::MAX_PROJECT_FILE;

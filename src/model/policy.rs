@@ -12,14 +12,14 @@ use super::reference::check_repository;
 use super::reference::host::looks_like_host;
 use super::registries::reader::{RegistriesOwner, read_registries};
 use super::registries::{Registries, RegistryPattern, is_within};
-use super::toml::document::{Fields, Text};
+use super::toml::document::{TableFields, TomlText};
 use super::toml::problem::Problem;
 
 /// The maxima of a machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
     /// The most that any extension gets. Where `max_fuel` is set, every extension is metered.
-    pub most: Limits,
+    pub max_limits: Limits,
     /// How registries are reached. Other than a project's, these settings come from somebody who may say where credentials
     /// go.
     pub registries: Registries,
@@ -58,10 +58,10 @@ impl Policy {
     /// # Errors
     /// Every problem of the file.
     pub fn parse(file: &str, folder: &Path, bytes: &[u8]) -> Result<Self, Vec<Problem>> {
-        let text = Text::new(file, bytes).map_err(|problem| vec![problem])?;
+        let text = TomlText::new(file, bytes).map_err(|problem| vec![problem])?;
         let table = text.parse()?;
         let mut problems = Vec::new();
-        let mut fields = Fields::new(&text, table.get_ref(), 0..0, "a policy");
+        let mut fields = TableFields::new(&text, table.get_ref(), 0..0, "a policy");
         let most = read_limits(&mut fields, &mut problems);
         let sources = read_sources(&mut fields, file, &mut problems);
         let registries = fields
@@ -69,7 +69,7 @@ impl Policy {
             .map(|table| read_registries(&text, &table, RegistriesOwner::Machine, folder, &mut problems))
             .unwrap_or_default();
         fields.finish(&mut problems);
-        if problems.is_empty() { Ok(Self { most, registries, sources }) } else { Err(problems) }
+        if problems.is_empty() { Ok(Self { max_limits: most, registries, sources }) } else { Err(problems) }
     }
 
     /// Reads `[extensions.policy]` of the host's own configuration, and nothing else of it.
@@ -77,7 +77,7 @@ impl Policy {
     /// # Errors
     /// Every problem of that table, or that the file is no TOML.
     pub fn parse_host(file: &str, bytes: &[u8]) -> Result<Self, Vec<Problem>> {
-        let text = Text::new(file, bytes).map_err(|problem| vec![problem])?;
+        let text = TomlText::new(file, bytes).map_err(|problem| vec![problem])?;
         let table = text.parse()?;
         let mut problems = Vec::new();
         let mut sources = SourceRules::default();
@@ -85,7 +85,7 @@ impl Policy {
         if let Some(policy) = extensions.and_then(|extensions| extensions.get("policy"))
             && let Some(table) = policy.get_ref().as_table()
         {
-            sources = read_sources(&mut Fields::new(&text, table, policy.span(), "`policy`"), file, &mut problems);
+            sources = read_sources(&mut TableFields::new(&text, table, policy.span(), "`policy`"), file, &mut problems);
         }
         if problems.is_empty() { Ok(Self { sources, ..Self::default() }) } else { Err(problems) }
     }
@@ -94,10 +94,10 @@ impl Policy {
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         let stricter = |a: Option<u64>, b: Option<u64>| a.into_iter().chain(b).min();
-        self.most = Limits {
-            max_memory_mib: stricter(self.most.max_memory_mib, other.most.max_memory_mib),
-            max_fuel: stricter(self.most.max_fuel, other.most.max_fuel),
-            timeout_ms: stricter(self.most.timeout_ms, other.most.timeout_ms),
+        self.max_limits = Limits {
+            max_memory_mib: stricter(self.max_limits.max_memory_mib, other.max_limits.max_memory_mib),
+            max_fuel: stricter(self.max_limits.max_fuel, other.max_limits.max_fuel),
+            timeout_ms: stricter(self.max_limits.timeout_ms, other.max_limits.timeout_ms),
         };
         for (pattern, settings) in other.registries.0 {
             self.registries.0.entry(pattern).or_insert(settings);
@@ -143,7 +143,7 @@ fn one_name(registry: &str) -> &str {
 }
 
 /// `allowed_registries` and `blocked_namespaces`. An empty list of allowed ones allows none.
-fn read_sources(fields: &mut Fields<'_>, file: &str, problems: &mut Vec<Problem>) -> SourceRules {
+fn read_sources(fields: &mut TableFields<'_>, file: &str, problems: &mut Vec<Problem>) -> SourceRules {
     let mut rules = SourceRules::default();
     if let Some(allowed) = fields.strings("allowed_registries", problems) {
         let patterns = allowed.iter().filter_map(|pattern| pattern.parse(problems)).collect();
@@ -180,8 +180,8 @@ mod tests {
         let own = parse("[limits]\nmax_memory_mib = 32\ntimeout_ms = 9000\n");
         let system = parse("[limits]\nmax_memory_mib = 128\nmax_fuel = 5\ntimeout_ms = 1000\n");
         let most = Limits { max_memory_mib: Some(32), max_fuel: Some(5), timeout_ms: Some(1000) };
-        assert_eq!(own.clone().and(system.clone()).most, most);
-        assert_eq!(system.and(own.clone()).most, most);
+        assert_eq!(own.clone().and(system.clone()).max_limits, most);
+        assert_eq!(system.and(own.clone()).max_limits, most);
         assert_eq!(parse("").and(own.clone()), own);
     }
 

@@ -33,12 +33,12 @@ pub struct Context {
     pub interrupt: Interrupt,
     /// Who we are, for other processes that wait for the store.
     pub holder: String,
-    pub user: User,
+    pub user: UserPaths,
 }
 
 /// What is this user's besides the store.
 #[derive(Debug, Clone, Default)]
-pub struct User {
+pub struct UserPaths {
     /// What `~` stands for in granted folders.
     pub home: Option<PathBuf>,
     /// `$XDG_CONFIG_HOME/pds`, with the host's own `config.toml`.
@@ -97,9 +97,9 @@ impl Interrupt {
 
 impl Context {
     /// Waits for the right to change the store, which is this user's alone then.
-    pub(crate) fn guard(&self) -> Result<StoreLock, Error> {
-        let guard = self.guard_as_it_is()?;
-        for folder in store_permissions::mend(&self.paths)? {
+    pub(crate) fn lock_store(&self) -> Result<StoreLock, Error> {
+        let guard = self.lock_store_unrepaired()?;
+        for folder in store_permissions::repair(&self.paths)? {
             let message = format!("others could write to {}; now only you can", folder.display());
             self.observer.notice(&Event::Warning { message: &message });
         }
@@ -107,8 +107,8 @@ impl Context {
     }
 
     /// The same for whoever mends it.
-    pub(crate) fn guard_as_it_is(&self) -> Result<StoreLock, Error> {
-        owner::check_owner(&self.paths)?;
+    pub(crate) fn lock_store_unrepaired(&self) -> Result<StoreLock, Error> {
+        owner::check_store_owner(&self.paths)?;
         let interrupted = || self.interrupt.is_set();
         let wait = |holder: &str| self.observer.notice(&Event::Waiting { holder });
         Ok(store_lock::acquire(&self.paths, &self.holder, interrupted, wait)?)

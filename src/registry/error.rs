@@ -53,7 +53,7 @@ pub enum Error {
     #[error("{host} gives no token: {why}")]
     Token { host: String, why: String },
     #[error("{host} sends our own credentials back in {what}")]
-    Echo { host: String, what: String },
+    CredentialsReflected { host: String, what: String },
     #[error("{source_name} gives other bytes than asked for: expected {expected}, found {found}")]
     WrongDigest { source_name: String, expected: Digest, found: Digest },
     #[error("{source_name} contradicts itself: its header says {header}, its answer has {found}")]
@@ -188,7 +188,7 @@ impl Error {
             | Self::Header { .. }
             | Self::TooLong { .. }
             | Self::Encoded { .. }
-            | Self::Echo { .. } => FaultKind::Integrity,
+            | Self::CredentialsReflected { .. } => FaultKind::Integrity,
             Self::Refused { .. } | Self::MediaType { .. } | Self::NotABundle { .. } => FaultKind::Data,
             Self::NotALayout { .. }
             | Self::LayoutDigest { .. }

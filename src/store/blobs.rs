@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::model::component_kind::{ComponentKind, SNIFF};
 use crate::model::digest::{Digest, Hasher};
-use crate::model::plan::{Blob, Role};
+use crate::model::file_kind::{FileKind, SNIFF};
+use crate::model::plan::{BlobDescriptor, BlobRole};
 
 use super::error::Error;
 use super::integrity::quarantine;
@@ -20,7 +20,7 @@ pub struct Blobs {
     /// Where new blobs go.
     target: StorePaths,
     /// Where else blobs are read from.
-    behind: Option<StorePaths>,
+    base: Option<StorePaths>,
 }
 
 /// A blob's bytes under way to the store.
@@ -34,17 +34,17 @@ pub struct Staging {
 
 impl Blobs {
     pub fn new(paths: &StorePaths) -> Self {
-        Self { target: paths.clone(), behind: None }
+        Self { target: paths.clone(), base: None }
     }
 
     /// Reads from `paths` too, and writes only below the folder `temporary`.
-    pub fn in_front_of(paths: &StorePaths, temporary: PathBuf) -> Self {
+    pub fn overlay_on(paths: &StorePaths, temporary: PathBuf) -> Self {
         let target = StorePaths { data: temporary, cache: paths.cache.clone(), state: paths.state.clone() };
-        Self { target, behind: Some(paths.clone()) }
+        Self { target, base: Some(paths.clone()) }
     }
 
     /// Opens the place for the bytes of a blob, with what an earlier run has left there.
-    pub fn stage(&self, blob: &Blob) -> Result<Staging, Error> {
+    pub fn stage(&self, blob: &BlobDescriptor) -> Result<Staging, Error> {
         let path = self.target.staged(&blob.digest);
         let mut file = write::open_staged(&path)?;
         let (mut size, mut hasher) = (0, Hasher::default());
@@ -67,13 +67,13 @@ impl Blobs {
 
     /// Checks the staged bytes of a blob (size, digest, and of a component its first bytes) and gives them their name.
     /// What fails the check is removed.
-    pub fn admit(&self, blob: &Blob) -> Result<(), Error> {
+    pub fn admit(&self, blob: &BlobDescriptor) -> Result<(), Error> {
         let staged = self.target.staged(&blob.digest);
         let checked = check_staged(&staged, blob);
         match checked {
             Ok(()) => {
                 let place = self.target.blob(&blob.digest);
-                quarantine::make_way(&self.target, &place)?;
+                quarantine::quarantine_obstacle(&self.target, &place)?;
                 write::publish(&staged, &place)
             }
             Err(error) => {
@@ -84,7 +84,7 @@ impl Blobs {
     }
 
     /// Stages and admits bytes that are in memory. Nothing is written if the blob is there already.
-    pub fn put(&self, bytes: &[u8], blob: &Blob) -> Result<(), Error> {
+    pub fn put(&self, bytes: &[u8], blob: &BlobDescriptor) -> Result<(), Error> {
         if self.read(blob.digest).is_ok() {
             return Ok(());
         }
@@ -99,7 +99,7 @@ impl Blobs {
     ///
     /// # Errors
     /// Those of [`admit`](Self::admit); `file` names where the bytes come from.
-    pub fn take(&self, bytes: impl Read, file: &Path, blob: &Blob) -> Result<(), Error> {
+    pub fn put_from_reader(&self, bytes: impl Read, file: &Path, blob: &BlobDescriptor) -> Result<(), Error> {
         let mut staging = self.stage(blob)?;
         staging.restart()?;
         let mut written = Ok(());
@@ -119,7 +119,7 @@ impl Blobs {
     /// # Errors
     /// [`Error::NoBlob`], or [`Error::Damaged`] if the file was.
     pub fn read(&self, digest: Digest) -> Result<Vec<u8>, Error> {
-        for paths in [Some(&self.target), self.behind.as_ref()].into_iter().flatten() {
+        for paths in [Some(&self.target), self.base.as_ref()].into_iter().flatten() {
             let path = paths.blob(&digest);
             let Some((mut file, metadata)) = open_trusted(&path)? else { continue };
             let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
@@ -161,10 +161,10 @@ impl Staging {
     }
 }
 
-fn check_staged(path: &Path, blob: &Blob) -> Result<(), Error> {
+fn check_staged(path: &Path, blob: &BlobDescriptor) -> Result<(), Error> {
     let mut file = open_any(path).map_err(Error::io("open", path))?;
     let (found, size, start) = hash(&mut file).map_err(Error::io("read", path))?;
-    if let Role::Component { size: expected } = blob.role
+    if let BlobRole::Component { size: expected } = blob.role
         && size != expected
     {
         return Err(Error::WrongSize { digest: blob.digest, expected, found: size });
@@ -172,8 +172,8 @@ fn check_staged(path: &Path, blob: &Blob) -> Result<(), Error> {
     if found != blob.digest {
         return Err(Error::WrongDigest { expected: blob.digest, found });
     }
-    match (blob.role, ComponentKind::of(&start)) {
-        (Role::Component { .. }, kind) if kind != ComponentKind::Component => {
+    match (blob.role, FileKind::of(&start)) {
+        (BlobRole::Component { .. }, kind) if kind != FileKind::Component => {
             Err(Error::NotAComponent { digest: blob.digest, kind })
         }
         _ => Ok(()),

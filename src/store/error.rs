@@ -3,9 +3,9 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::model::component_kind::ComponentKind;
 use crate::model::digest::Digest;
 use crate::model::fault::FaultKind;
+use crate::model::file_kind::FileKind;
 
 /// Why something could not be done on the disk.
 #[derive(Debug, thiserror::Error)]
@@ -15,19 +15,19 @@ pub enum Error {
     #[error("{} cannot be used: {why}", path.display())]
     Untrusted { path: PathBuf, why: String },
     #[error("{} belongs to the user {owner}, and sesame runs as the user {user}", path.display())]
-    Foreign { path: PathBuf, owner: u32, user: u32 },
+    OwnedByOther { path: PathBuf, owner: u32, user: u32 },
     #[error("what was fetched as {expected} has the digest {found}")]
     WrongDigest { expected: Digest, found: Digest },
     #[error("what was fetched as {digest} has {found} bytes, expected {expected}")]
     WrongSize { digest: Digest, expected: u64, found: u64 },
     #[error("{digest} is {kind}")]
-    NotAComponent { digest: Digest, kind: ComponentKind },
+    NotAComponent { digest: Digest, kind: FileKind },
     #[error("{} is damaged: its bytes have the digest {found}", path.display())]
     Damaged { path: PathBuf, found: Digest },
     #[error("{digest} is not in the store")]
     NoBlob { digest: Digest },
     #[error("cannot tell what is live from {}: {why}", path.display())]
-    UnknownLive {
+    UnknownActive {
         path: PathBuf,
         why: String,
         /// Whether a sesame of another version wrote the generation, so that nothing is wrong with it.
@@ -48,12 +48,12 @@ impl Error {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Io { .. } | Self::Untrusted { .. } => FaultKind::Io,
-            Self::UnknownLive { .. } | Self::BadGeneration { .. } => FaultKind::Io,
+            Self::UnknownActive { .. } | Self::BadGeneration { .. } => FaultKind::Io,
             Self::WrongDigest { .. } | Self::WrongSize { .. } | Self::Damaged { .. } | Self::NoBlob { .. } => {
                 FaultKind::Integrity
             }
             Self::NotAComponent { .. } => FaultKind::Data,
-            Self::Foreign { .. } => FaultKind::Denied,
+            Self::OwnedByOther { .. } => FaultKind::Denied,
             Self::Interrupted { .. } => FaultKind::Interrupted,
         }
     }

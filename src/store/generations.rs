@@ -46,15 +46,15 @@ pub struct GenerationHold(#[expect(dead_code, reason = "the lock is on the open 
 ///
 /// # Errors
 /// [`Error::UnknownLive`] if what is live cannot be told.
-pub fn live(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u64, Generation)>, Error> {
-    Ok(hold_live(paths, profile)?.map(|(number, generation, _)| (number, generation)))
+pub fn active_generation(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u64, Generation)>, Error> {
+    Ok(hold_active(paths, profile)?.map(|(number, generation, _)| (number, generation)))
 }
 
 /// The same, held.
 ///
 /// # Errors
 /// As [`live`].
-pub fn hold_live(
+pub fn hold_active(
     paths: &StorePaths,
     profile: &ProfileName,
 ) -> Result<Option<(u64, Generation, GenerationHold)>, Error> {
@@ -63,7 +63,7 @@ pub fn hold_live(
         let Some(number) = current(paths, profile)? else {
             // A first activation that was killed leaves one generation that was never live; several make it known that one was.
             let known = numbers(paths, profile)?.len();
-            let lost = Error::UnknownLive {
+            let lost = Error::UnknownActive {
                 path: paths.current(profile),
                 why: format!("it is not there, and {known} generations are"),
                 is_other: false,
@@ -77,7 +77,7 @@ pub fn hold_live(
             }
             Err(Error::BadGeneration { why, is_other, .. }) if before == Some(number) => {
                 let why = format!("generation {number} cannot be used: {why}");
-                return Err(Error::UnknownLive { path: paths.current(profile), why, is_other });
+                return Err(Error::UnknownActive { path: paths.current(profile), why, is_other });
             }
             Ok(_) | Err(Error::BadGeneration { .. }) => before = Some(number),
             Err(error) => return Err(error),
@@ -91,11 +91,11 @@ pub fn hold_live(
 /// [`Error::UnknownLive`] if it cannot be told.
 pub fn current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<u64>, Error> {
     let path = paths.current(profile);
-    let opened = open_trusted(&path).map_err(|error| match owner::check_owner(paths) {
+    let opened = open_trusted(&path).map_err(|error| match owner::check_store_owner(paths) {
         // Where the whole store is another user's, that says more than what is wrong with one file.
         Err(foreign) => foreign,
         Ok(()) => match why_unusable(error) {
-            Ok(why) => Error::UnknownLive { path: path.clone(), why, is_other: false },
+            Ok(why) => Error::UnknownActive { path: path.clone(), why, is_other: false },
             Err(error) => error,
         },
     });
@@ -104,7 +104,7 @@ pub fn current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<u64>,
     file.take(32).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
     let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok());
     let why = "it does not contain the number of a generation".to_owned();
-    number.map(Some).ok_or(Error::UnknownLive { path, why, is_other: false })
+    number.map(Some).ok_or(Error::UnknownActive { path, why, is_other: false })
 }
 
 /// Reads one generation.
@@ -200,7 +200,7 @@ pub fn switch(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<
 /// [`Error::Io`] if it cannot be removed.
 pub fn remove(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<bool, Error> {
     let path = paths.generation(profile, number);
-    if is_held(&path) {
+    if is_in_use(&path) {
         return Ok(false);
     }
     write::remove(&path)?;
@@ -209,7 +209,7 @@ pub fn remove(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<
 
 /// Whether somebody holds the generation in a file, or that cannot be told just now. Of one that is not live nobody can begin
 /// to. One that somebody has made unreadable is held by nobody.
-pub fn is_held(path: &Path) -> bool {
+pub fn is_in_use(path: &Path) -> bool {
     match open_any(path) {
         Ok(file) => file.try_lock().is_err(),
         Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied),

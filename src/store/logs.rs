@@ -21,7 +21,7 @@ pub const MAX_LOG: u64 = 1 << 20;
 const READ: u64 = 64 << 20;
 
 /// The log of one extension, open for more.
-pub struct Log {
+pub struct LogFile {
     path: PathBuf,
     old: PathBuf,
     open: Mutex<OpenLog>,
@@ -33,7 +33,7 @@ struct OpenLog {
     size: u64,
 }
 
-impl Log {
+impl LogFile {
     /// Opens the log, which is made where there is none.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ mod tests {
         let name: ExtensionName = "clock".parse().unwrap();
         assert_eq!(read(&paths, &name).unwrap(), None);
         for run in 0..4 {
-            let log = Log::open(&paths, &name).unwrap();
+            let log = LogFile::open(&paths, &name).unwrap();
             for line in 0..200 {
                 log.line("info", &format!("run {run} line {line} {}", "x".repeat(4096)));
                 for path in [paths.log(&name), paths.old_log(&name)] {

@@ -10,20 +10,20 @@ use crate::store::paths::StorePaths;
 ///
 /// # Errors
 /// [`Error::Foreign`].
-pub fn check_owner(paths: &StorePaths) -> Result<(), Error> {
-    let user = user();
+pub fn check_store_owner(paths: &StorePaths) -> Result<(), Error> {
+    let user = effective_uid();
     for top in [&paths.data, &paths.cache, &paths.state] {
         let there = top.ancestors().find_map(|folder| Some((folder, fs::metadata(folder).ok()?)));
         let Some((folder, metadata)) = there else { continue };
         let owner = metadata.uid();
         // Where there is no store yet, others than root fail to make one in the right place, and say so themselves.
         if owner != user && (folder == top || user == 0 && owner != 0) {
-            return Err(Error::Foreign { path: folder.to_owned(), owner, user });
+            return Err(Error::OwnedByOther { path: folder.to_owned(), owner, user });
         }
     }
     Ok(())
 }
 
-pub(crate) fn user() -> u32 {
+pub(crate) fn effective_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }

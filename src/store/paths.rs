@@ -55,7 +55,7 @@ impl StorePaths {
     }
 
     /// The file whose advisory lock a run holds while it changes the store.
-    pub fn guard(&self) -> PathBuf {
+    pub fn store_lock(&self) -> PathBuf {
         self.data.join("lock")
     }
 
@@ -71,13 +71,13 @@ impl StorePaths {
         self.codes().join(engine.as_str())
     }
 
-    pub fn stamps(&self) -> PathBuf {
+    pub fn noop_records(&self) -> PathBuf {
         self.cache.join("stamps")
     }
 
     /// How everything looked when a command had nothing to do.
-    pub fn stamp(&self, name: &str) -> PathBuf {
-        self.stamps().join(name)
+    pub fn noop_record(&self, name: &str) -> PathBuf {
+        self.noop_records().join(name)
     }
 
     pub fn functions(&self) -> PathBuf {

@@ -12,7 +12,7 @@ use super::{generations, write};
 const ROUND: Duration = Duration::from_millis(20);
 
 /// How many rounds somebody may hold the lock without having signed.
-const ROUNDS_TO_SIGN: u32 = 10;
+const ROUNDS_TO_NAME_HOLDER: u32 = 10;
 
 /// The most that is read of the name of who holds it, in bytes.
 const MAX_HOLDER: u64 = 1 << 10;
@@ -32,7 +32,7 @@ pub fn acquire(
     interrupted: impl Fn() -> bool,
     wait: impl FnOnce(&str),
 ) -> Result<StoreLock, Error> {
-    let path = paths.guard();
+    let path = paths.store_lock();
     let file = write::open_guard(&path)?;
     let mut wait = Some(wait);
     let mut other = "another process".to_owned();
@@ -44,8 +44,8 @@ pub fn acquire(
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
         }
         // Whoever holds it signs a moment after it was locked.
-        let signed = signature(&file).ok().filter(|text| !text.is_empty());
-        if signed.is_some() || round >= ROUNDS_TO_SIGN {
+        let signed = read_holder(&file).ok().filter(|text| !text.is_empty());
+        if signed.is_some() || round >= ROUNDS_TO_NAME_HOLDER {
             other = signed.unwrap_or(other);
             if let Some(wait) = wait.take() {
                 wait(&other);
@@ -56,13 +56,13 @@ pub fn acquire(
         }
         std::thread::sleep(ROUND);
     }
-    write::sign_guard(&file, holder);
+    write::write_lock_holder(&file, holder);
     sweep(paths);
     Ok(StoreLock(file))
 }
 
 /// Who has signed the guard's file.
-fn signature(mut file: &File) -> std::io::Result<String> {
+fn read_holder(mut file: &File) -> std::io::Result<String> {
     let mut text = String::new();
     file.rewind()?;
     file.take(MAX_HOLDER).read_to_string(&mut text)?;
@@ -74,7 +74,7 @@ fn signature(mut file: &File) -> std::io::Result<String> {
 fn sweep(paths: &StorePaths) {
     let profiles = generations::profiles(paths).unwrap_or_default();
     let profiles = profiles.iter().flat_map(|profile| [paths.profile(profile), paths.generations(profile)]);
-    for folder in profiles.chain([paths.stamps(), paths.cache.clone(), paths.state.clone()]) {
+    for folder in profiles.chain([paths.noop_records(), paths.cache.clone(), paths.state.clone()]) {
         let _ = write::sweep(&folder);
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn open_trusted(path: &Path) -> Result<Option<(File, Metadata)>, Erro
             return Err(Error::Untrusted { path: path.to_owned(), why: "it is a link".to_owned() });
         }
         Ok(metadata) => {
-            if let Some(why) = distrust(&metadata) {
+            if let Some(why) = untrusted_reason(&metadata) {
                 return Err(Error::Untrusted { path: path.to_owned(), why });
             }
         }
@@ -43,7 +43,7 @@ pub(crate) fn open_trusted(path: &Path) -> Result<Option<(File, Metadata)>, Erro
         Err(error) => return Err(Error::io("open", path)(error)),
     };
     let metadata = file.metadata().map_err(Error::io("look at", path))?;
-    match distrust(&metadata) {
+    match untrusted_reason(&metadata) {
         Some(why) => Err(Error::Untrusted { path: path.to_owned(), why }),
         None => Ok(Some((file, metadata))),
     }
@@ -61,7 +61,7 @@ fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
 }
 
 /// Why a file with this metadata must not be believed, if so.
-pub(crate) fn distrust(metadata: &Metadata) -> Option<String> {
+pub(crate) fn untrusted_reason(metadata: &Metadata) -> Option<String> {
     let user = rustix::process::geteuid().as_raw();
     if !metadata.is_file() {
         Some("it is not a regular file".to_owned())

@@ -10,13 +10,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use sesame::engine::inspect::{import_part, inspect, read_interface, world};
+use sesame::engine::inspect::{imports_only, inspect, read_interface, world_text};
 use sesame::engine::metadata::annotations;
 use sesame::model::bounds::MAX_COMPONENT;
 use sesame::model::capability::{Capability, Scope};
-use sesame::model::component_kind::ComponentKind;
 use sesame::model::digest::Digest;
-use sesame::model::lock::merge::{merge, sides};
+use sesame::model::file_kind::FileKind;
+use sesame::model::lock::merge::{merge, split_conflict};
 use sesame::model::lock::{Lock, LockEntry, LockedSource};
 use sesame::model::manifest::edit::entry::{add_entry, remove_entry};
 use sesame::model::manifest::edit::{EntryChange, WrittenSource};
@@ -28,11 +28,11 @@ use sesame::model::toml::problem::Problem;
 use sesame::registry::artifact::{self, Artifact};
 use sesame::registry::auth::challenge::{self, Challenge, TokenServer};
 use sesame::registry::auth::credentials::{CredentialFile, CredentialLocation};
-use sesame::registry::auth::docker_config::DockerFile;
+use sesame::registry::auth::docker_config::DockerConfig;
 use sesame::registry::auth::secret::{Credential, Secret};
 use sesame::registry::error::Error;
 use sesame::registry::layout::bundle::Bundle;
-use sesame::registry::layout::reader::{blob_name, header};
+use sesame::registry::layout::reader::{blob_name, tar_header};
 
 /// A function of this file: whether the bytes were taken for what they should be.
 pub type Target = fn(&[u8]) -> bool;
@@ -83,7 +83,7 @@ pub fn manifest(bytes: &[u8]) -> bool {
 /// `sesame.lock`. What was read is written so that it is read again as the same, and the writing is canonical; of two sides
 /// of a merge nothing comes that neither has.
 pub fn lock(bytes: &[u8]) -> bool {
-    if let Some(both) = std::str::from_utf8(bytes).ok().and_then(sides)
+    if let Some(both) = std::str::from_utf8(bytes).ok().and_then(split_conflict)
         && let Ok(merged) = merge("sesame.lock", &both)
     {
         let [ours, theirs] = both.map(|side| Lock::parse("side", side.as_bytes()).expect("a side that was merged"));
@@ -145,9 +145,9 @@ pub fn bundle(bytes: &[u8]) -> bool {
 pub fn component(bytes: &[u8]) -> bool {
     annotations(bytes);
     // Only what begins as a component comes as far as this; a core module is valid, too.
-    let (ComponentKind::Component, Ok(interface)) = (ComponentKind::of(bytes), inspect(bytes)) else { return false };
+    let (FileKind::Component, Ok(interface)) = (FileKind::of(bytes), inspect(bytes)) else { return false };
     assert_eq!(read_interface(bytes).as_ref(), Ok(&interface));
-    let part = import_part(bytes).expect("a beginning of what was inspected");
+    let part = imports_only(bytes).expect("a beginning of what was inspected");
     assert!(bytes.starts_with(part));
     assert_eq!(inspect(part).expect("a component").imports, interface.imports);
     let entry = LockEntry {
@@ -159,7 +159,7 @@ pub fn component(bytes: &[u8]) -> bool {
     };
     assert_canonical(&Lock { entries: [(name("a"), entry)].into() });
     // Not every component can be written as WIT.
-    let _ = world(bytes);
+    let _ = world_text(bytes);
     true
 }
 
@@ -184,7 +184,7 @@ pub fn docker_config(bytes: &[u8]) -> bool {
             }
         }
     }
-    let mut file = match DockerFile::parse(Path::new("config.json"), bytes) {
+    let mut file = match DockerConfig::parse(Path::new("config.json"), bytes) {
         Ok(file) => file,
         Err(error) => {
             assert_eq!(error.to_string(), "config.json is no JSON object, as docker writes it");
@@ -281,7 +281,7 @@ fn assert_edits(manifest: &Manifest, text: &str) {
     let without = |manifest: &Manifest, name: &ExtensionName| {
         let mut manifest = manifest.clone();
         manifest.extensions.remove(name);
-        manifest.extensions.values_mut().for_each(|Extension { place, .. }| place.clear());
+        manifest.extensions.values_mut().for_each(|Extension { declared_at: place, .. }| place.clear());
         manifest
     };
     let new = name("added-by-the-fuzzer");
@@ -343,7 +343,7 @@ fn open(archive: &[u8]) -> bool {
             assert!(is_file(&bytes), "{digest} is read from elsewhere");
         }
     }
-    for bytes in bundle.texts().into_iter().flat_map(|texts| texts.into_values()) {
+    for bytes in bundle.project_files().into_iter().flat_map(|texts| texts.into_values()) {
         assert!(is_file(&bytes), "a text is read from elsewhere");
     }
     true
@@ -368,7 +368,7 @@ fn around(manifest: &[u8]) -> Vec<u8> {
     }
     let mut archive = tar::Builder::new(Vec::new());
     for (name, bytes) in files {
-        let header = header(&name, bytes.len() as u64).expect("a name that fits");
+        let header = tar_header(&name, bytes.len() as u64).expect("a name that fits");
         archive.append(&header, bytes.as_slice()).expect("memory");
     }
     archive.into_inner().expect("memory")

@@ -10,12 +10,12 @@ use crate::support::artifact::{Artifact, INDEX, component, importing, index};
 use crate::support::greeting::{FIRST, SECOND, greets, upgrade, want};
 use crate::support::registry::Registry;
 use crate::support::sandbox::{Run, Sandbox};
-use crate::support::{fixture, host};
-use serde_json::{Value, json};
+use crate::support::{fixture, library_host};
 use sesame::model::digest::Digest;
-use sesame::ops::bundle::import::{BundleConsentRequest, Existing, Import, import as import_set};
+use sesame::ops::bundle::import::{BundleConsentRequest, ExistingFiles, ImportOptions, import as import_set};
 use sesame::ops::edit::consent::Consent;
 use sesame::ops::error::Error;
+use serde_json::{Value, json};
 use tar::{EntryType, Header};
 
 /// Files of an archive, by name.
@@ -280,8 +280,8 @@ fn only_what_was_shown_is_written_and_removed() {
         Consent::Granted
     };
     let bundle = one.path("set.tar");
-    let wanted = Import { bundle, existing: Existing::Replace, consent: &consent, profile: None };
-    let refused = import_set(&host::context(&other), &wanted).unwrap_err();
+    let wanted = ImportOptions { bundle, existing: ExistingFiles::Replace, consent: &consent, profile: None };
+    let refused = import_set(&library_host::context(&other), &wanted).unwrap_err();
     assert!(matches!(refused, Error::ChangedMeanwhile(_)), "{refused:?}");
     assert!(mine.exists() && other.read("sesame.toml").is_empty());
     // The same for what is in a file that was shown.
@@ -289,7 +289,7 @@ fn only_what_was_shown_is_written_and_removed() {
         other.write("sesame.toml", "# mine\n");
         Consent::Granted
     };
-    let refused = import_set(&host::context(&other), &Import { consent: &edit, ..wanted }).unwrap_err();
+    let refused = import_set(&library_host::context(&other), &ImportOptions { consent: &edit, ..wanted }).unwrap_err();
     assert!(matches!(refused, Error::ChangedMeanwhile(_)), "{refused:?}");
     assert_eq!(other.read("sesame.toml"), "# mine\n");
 }

@@ -18,3 +18,5 @@ mod policy;
 mod registry;
 mod store;
 mod sync;
+mod edit;
+mod query;

@@ -5,7 +5,7 @@ pub mod bundle;
 pub mod extension;
 pub mod machine;
 pub mod project;
-pub mod reference;
+pub mod documentation;
 pub mod registry;
 
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand};
@@ -17,8 +17,14 @@ use sesame::compiler::worker;
 use super::help::known;
 use super::invocation::{CommandOutcome, Invocation};
 use super::options::GlobalOptions;
-use super::render::failure::Failure;
+use super::render::failure::CommandError;
+
 use bundle::BundleSubcommand;
+use documentation::completions::CompletionsCommand;
+use documentation::help;
+use documentation::man::ManCommand;
+use documentation::schema::SchemaCommand;
+use documentation::wit::WitCommand;
 use extension::call::{CALL_HELP, CallCommand};
 use extension::info::InfoCommand;
 use extension::install::InstallCommand;
@@ -40,11 +46,6 @@ use project::lock::LockCommand;
 use project::outdated::OutdatedCommand;
 use project::remove::RemoveCommand;
 use project::upgrade::UpgradeCommand;
-use reference::completions::CompletionsCommand;
-use reference::help;
-use reference::man::ManCommand;
-use reference::schema::SchemaCommand;
-use reference::wit::WitCommand;
 use registry::RegistrySubcommand;
 
 /// Provisions WebAssembly-component extensions for the Open Sesame desktop host.
@@ -146,13 +147,13 @@ pub enum ExtensionSubcommand {
 }
 
 impl Command {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         match self {
             Self::Verb(verb) => verb.run(invocation),
             Self::Extension(LazySubcommand(command)) => command.run(invocation),
             Self::Registry(LazySubcommand(command)) => command.run(invocation),
             Self::CompileWorker => {
-                worker::serve(std::io::stdin().lock(), std::io::stdout()).map_err(Failure::Worker)?;
+                worker::serve(std::io::stdin().lock(), std::io::stdout()).map_err(CommandError::Worker)?;
                 Ok(CommandOutcome::Done)
             }
         }
@@ -160,7 +161,7 @@ impl Command {
 }
 
 impl Verb {
-    fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         match self {
             Self::Init(command) => command.run(invocation),
             Self::Add(command) => command.run(invocation),
@@ -188,7 +189,7 @@ impl Verb {
 }
 
 impl ExtensionSubcommand {
-    fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         match self {
             Self::Verb(Verb::Help { names }) => invocation.help_below("extension", names),
             Self::Verb(verb) => verb.run(invocation),

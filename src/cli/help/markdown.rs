@@ -8,9 +8,9 @@ use textwrap::wrap;
 use crate::cli::render::style::Style;
 
 /// Shows a Markdown text in lines of at most `width` columns; longer are only words and code that cannot be wrapped.
-pub fn shown(markdown: &str, width: usize) -> String {
+pub fn render_markdown(markdown: &str, width: usize) -> String {
     let mut page = MarkdownPage { width, ..MarkdownPage::default() };
-    Parser::new_ext(markdown, Options::ENABLE_TABLES).for_each(|event| page.take(event));
+    Parser::new_ext(markdown, Options::ENABLE_TABLES).for_each(|event| page.handle_event(event));
     page.text
 }
 
@@ -29,7 +29,7 @@ struct MarkdownPage {
 }
 
 impl MarkdownPage {
-    fn take(&mut self, event: Event<'_>) {
+    fn handle_event(&mut self, event: Event<'_>) {
         match event {
             Event::Start(Tag::Link { dest_url, .. }) => self.link = Some((dest_url.into_string(), self.words.len())),
             Event::Start(Tag::Strong) | Event::End(TagEnd::Strong) => self.words.push('\0'),
@@ -39,12 +39,12 @@ impl MarkdownPage {
             Event::Code(code) => self.words.extend(["`", &code, "`"]),
             Event::SoftBreak | Event::HardBreak => self.words.push(' '),
             Event::End(TagEnd::Heading(_)) => {
-                let words = self.taken();
+                let words = self.flush();
                 self.block(&Style::strong(&words), "", "");
                 self.text.push('\n');
             }
             Event::End(TagEnd::Paragraph) => {
-                let words = self.taken();
+                let words = self.flush();
                 self.block(&words, if self.is_item { "- " } else { "" }, if self.is_item { "  " } else { "" });
                 self.is_item = false;
                 self.text.push('\n');
@@ -58,7 +58,7 @@ impl MarkdownPage {
             }
             Event::End(TagEnd::Link) => self.end_of_link(),
             Event::End(TagEnd::TableCell) => {
-                let cell = self.taken();
+                let cell = self.flush();
                 self.row.push(cell);
             }
             Event::End(TagEnd::TableHead) => self.head = std::mem::take(&mut self.row),
@@ -69,7 +69,7 @@ impl MarkdownPage {
     }
 
     /// The words of the block that ends, with what is strong in it.
-    fn taken(&mut self) -> String {
+    fn flush(&mut self) -> String {
         let words = std::mem::take(&mut self.words);
         let parts = words.split('\0').enumerate();
         parts.map(|(n, part)| if n % 2 == 1 { Style::strong(part) } else { part.to_owned() }).collect()
@@ -77,7 +77,7 @@ impl MarkdownPage {
 
     fn end_of_item(&mut self) {
         if self.is_item && !self.words.is_empty() {
-            let words = self.taken();
+            let words = self.flush();
             self.block(&words, "- ", "  ");
         }
         self.is_item = false;
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     fn plain(markdown: &str, width: usize) -> String {
-        anstream::adapter::strip_str(&shown(markdown, width)).to_string()
+        anstream::adapter::strip_str(&render_markdown(markdown, width)).to_string()
     }
 
     #[test]

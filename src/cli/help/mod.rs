@@ -6,7 +6,7 @@ pub mod schema;
 
 use sesame::model::text::nearest;
 
-use super::render::failure::Failure;
+use super::render::failure::CommandError;
 use super::render::table::terminal_columns;
 
 const README: &str = include_str!("../../../README.md");
@@ -32,7 +32,7 @@ const TOPICS: [(&str, &str, &str); 10] = [
 ///
 /// # Errors
 /// [`Failure::NoTopic`] if it is neither.
-pub fn help(mut command: clap::Command, names: &[String]) -> Result<String, Failure> {
+pub fn help(mut command: clap::Command, names: &[String]) -> Result<String, CommandError> {
     command.build();
     let Some((first, rest)) = names.split_first() else {
         return Ok(format!("{}\n{}", command.render_long_help().ansi(), list_of_topics()));
@@ -41,7 +41,7 @@ pub fn help(mut command: clap::Command, names: &[String]) -> Result<String, Fail
         && let Some((_, heading, _)) = TOPICS.iter().find(|(topic, ..)| topic == first)
     {
         let width = terminal_columns().unwrap_or(MAX_WIDTH).min(MAX_WIDTH);
-        return Ok(markdown::shown(chapter(heading), width));
+        return Ok(markdown::render_markdown(chapter(heading), width));
     }
     match find(&mut command, names) {
         Some(found) => Ok(found.render_long_help().ansi().to_string()),
@@ -63,15 +63,15 @@ fn find<'a>(command: &'a mut clap::Command, names: &[impl AsRef<str>]) -> Option
 ///
 /// # Errors
 /// [`Failure::NoTopic`] if it is neither.
-pub fn help_below(program: clap::Command, group: &str, names: &[String]) -> Result<String, Failure> {
+pub fn help_below(program: clap::Command, group: &str, names: &[String]) -> Result<String, CommandError> {
     let below: Vec<String> = [group.to_owned()].into_iter().chain(names.iter().cloned()).collect();
     help(program.clone(), &below).or_else(|_| help(program, names))
 }
 
-fn unknown(program: &clap::Command, names: &[String]) -> Failure {
+fn unknown(program: &clap::Command, names: &[String]) -> CommandError {
     let (name, known) = (names.join(" "), known(program));
     let closest = nearest(&name, known.iter().map(String::as_str)).map(str::to_owned);
-    Failure::NoTopic { name, closest }
+    CommandError::NoTopic { name, closest }
 }
 
 /// What there is help for: commands and topics.

@@ -2,23 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use sesame::model::report::sync::{ExtensionReport, SyncReport, UpToDate};
+use sesame::model::report::sync::{ExtensionReport, SyncReport, SetSummary};
 use sesame::model::text::{count, escape};
 
 use super::style::Style;
 use super::table::table;
 
 /// What is live in the end.
-pub fn summary(live: &UpToDate, outcome: &str) -> String {
+pub fn summary(live: &SetSummary, outcome: &str) -> String {
     let generation = live.generation.map_or_else(String::new, |number| format!(" (generation {number})"));
     let are = if live.extensions == 1 { "is" } else { "are" };
     let (extensions, profile) = (count(live.extensions, "extension"), &live.profile);
     format!("{} {extensions} {are} live in profile `{profile}`{generation}\n", Style::good(outcome))
 }
 
-pub fn live_set(report: &SyncReport) -> UpToDate {
+pub fn set_summary(report: &SyncReport) -> SetSummary {
     let (profile, generation, extensions) = (report.profile.clone(), report.generation, report.extensions.len());
-    UpToDate { profile, generation, extensions }
+    SetSummary { profile, generation, extensions }
 }
 
 /// One change of the active set, its sign in colour.
@@ -31,7 +31,7 @@ pub fn active_change(line: &str) -> String {
 }
 
 /// What changes in the live set, but for the extensions that were told of already.
-pub fn live_changes(report: &SyncReport, told: &BTreeSet<&str>) -> String {
+pub fn active_changes(report: &SyncReport, told: &BTreeSet<&str>) -> String {
     let lines = report.changes.iter().filter(|line| name_of(line).is_none_or(|name| !told.contains(name)));
     lines.map(|line| active_change(line)).collect()
 }
@@ -42,7 +42,7 @@ pub fn name_of(line: &str) -> Option<&str> {
 }
 
 /// What is live, one row each.
-pub fn live(extensions: &[ExtensionReport]) -> String {
+pub fn extension_table(extensions: &[ExtensionReport]) -> String {
     table(extensions.iter().map(|extension| {
         let grants = escape(&extension.capabilities.join(", ")).into_owned();
         vec![extension.name.to_string(), escape(&extension.source).into_owned(), grants]

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use sesame::model::capability::{Capability, shown};
+use sesame::model::capability::{Capability, format_grants};
 use sesame::model::text::{escape, size};
 use sesame::ops::edit::consent::ConsentRequest;
 
-use super::lock_changes::packages;
+use super::lock_changes::wit_packages;
 use super::style::Style;
 use super::table::table;
 
@@ -22,19 +22,19 @@ pub fn asks(asks: &ConsentRequest<'_>) -> String {
     if let Some(replaced) = asks.replaced.filter(|replaced| *replaced != asks.source) {
         let _ = writeln!(text, "  in the place of {}", escape(replaced));
     }
-    let granted = shown(asks.granted).into_iter().zip(asks.granted);
+    let granted = format_grants(asks.granted).into_iter().zip(asks.granted);
     let granted = granted.map(|(grant, (capability, scope))| {
-        vec![escape(&grant).into_owned(), "granted".to_owned(), capability.allows_of(scope).to_owned()]
+        vec![escape(&grant).into_owned(), "granted".to_owned(), capability.describe(scope).to_owned()]
     });
     let others = [(asks.missing, "asked for"), (asks.inherited, "from before")];
     let others = others.into_iter().flat_map(|(capabilities, state)| {
         let row = move |capability: &Capability| {
-            vec![capability.to_string(), state.to_owned(), capability.allows().to_owned()]
+            vec![capability.to_string(), state.to_owned(), capability.description().to_owned()]
         };
         capabilities.iter().map(row)
     });
     text.push_str(&table(granted.chain(others)));
-    let wasi = packages(asks.entry.imports.iter().filter(|import| import.starts_with("wasi:")));
+    let wasi = wit_packages(asks.entry.imports.iter().filter(|import| import.starts_with("wasi:")));
     if !wasi.is_empty() {
         let wasi: Vec<String> = wasi.into_iter().collect();
         let _ = writeln!(text, "  it uses {}, which shows it nothing that is not granted", wasi.join(", "));

@@ -17,7 +17,7 @@ use super::table::table;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum CommandError {
     #[error(transparent)]
     Verb(#[from] Error),
     #[error(transparent)]
@@ -33,7 +33,7 @@ pub enum Failure {
         closest: Option<String>,
     },
     #[error("`--grant` is for a component's file; what is live has the grants of its manifest")]
-    GrantToLive,
+    GrantToActive,
     #[error("there is nobody to ask for a name and a password")]
     NobodyToAsk,
     #[error("a login needs a name without `:`, and a password that is not empty")]
@@ -44,14 +44,14 @@ pub enum Failure {
     Input(#[source] io::Error),
 }
 
-impl Failure {
+impl CommandError {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Verb(error) => error.kind(),
             Self::Environment(EnvironmentError::CurrentFolder(_)) | Self::Input(_) | Self::Worker(_) => FaultKind::Io,
             Self::Environment(EnvironmentError::NoHome) => FaultKind::Configuration,
             Self::Usage { .. }
-            | Self::GrantToLive
+            | Self::GrantToActive
             | Self::NoTarget(_)
             | Self::NoTopic { .. }
             | Self::NobodyToAsk
@@ -88,7 +88,7 @@ impl Failure {
                 let guess = closest.as_ref().map_or(String::new(), |closest| format!("did you mean `{closest}`? "));
                 Fault::new(self.kind(), self, Some(format!("{guess}`sesame help` lists all")))
             }
-            Self::GrantToLive => {
+            Self::GrantToActive => {
                 let hint = "grant it in the manifest and run `sesame sync`, or install it again with `--grant`";
                 Fault::new(self.kind(), self, Some(hint.to_owned()))
             }
@@ -140,17 +140,17 @@ fn problem_words(problem: &Problem) -> String {
 }
 
 /// What is said of a failure: what was wrong, why, and what to do next.
-pub fn words(failure: &Failure) -> String {
+pub fn words(failure: &CommandError) -> String {
     let mut text = String::new();
     match failure {
-        Failure::Verb(Error::Problems(problems) | Error::Policy(problems)) => {
+        CommandError::Verb(Error::Problems(problems) | Error::Policy(problems)) => {
             for problem in problems.iter().take(SHOWN_NAMES) {
                 text.push_str(&format!("{}{}\n", Style::error("error: "), problem_words(problem)));
             }
             text.push_str(&unshown(problems.len()));
             return text;
         }
-        Failure::Verb(Error::Extensions { faults, changes }) => {
+        CommandError::Verb(Error::Extensions { faults, changes }) => {
             text.extend(changes.iter().take(SHOWN_NAMES).map(lock_changes::lock_change));
             for (name, fault) in faults.iter().take(SHOWN_NAMES) {
                 let named = fault.message.contains(&format!("`{name}`"));
@@ -163,7 +163,7 @@ pub fn words(failure: &Failure) -> String {
             }
             return text;
         }
-        Failure::Verb(Error::Incomplete(report) | Error::PutBack(report)) => {
+        CommandError::Verb(Error::Incomplete(report) | Error::PutBack(report)) => {
             return incomplete(report, &failure.fault());
         }
         _ => {}
@@ -172,19 +172,19 @@ pub fn words(failure: &Failure) -> String {
     let hint = fault.hint.take();
     text.push_str(&fault_words("", &fault));
     match failure {
-        Failure::Verb(Error::NoManifest { looked }) => {
+        CommandError::Verb(Error::NoManifest { looked }) => {
             text.push_str("  looked at:\n");
             for path in looked {
                 text.push_str(&format!("    {}\n", escape(&path.display().to_string())));
             }
         }
-        Failure::Verb(Error::Stopped { stop, .. }) if !stop.backtrace.is_empty() => {
+        CommandError::Verb(Error::Stopped { stop, .. }) if !stop.backtrace.is_empty() => {
             text.push_str("  it was in:\n");
             for frame in &stop.backtrace {
                 text.push_str(&format!("    {frame}\n"));
             }
         }
-        Failure::Verb(Error::OtherManifest { differences, .. }) if !differences.is_empty() => {
+        CommandError::Verb(Error::OtherManifest { differences, .. }) if !differences.is_empty() => {
             text.push_str("  syncing this manifest into it would change:\n");
             for line in differences {
                 text.push_str(&format!("    {}\n", escape(line)));
@@ -200,7 +200,7 @@ pub fn words(failure: &Failure) -> String {
 
 fn incomplete(report: &SyncReport, whole: &Fault) -> String {
     let locked = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
-    let mut text = locked.map(lock_changes::locked).unwrap_or_default();
+    let mut text = locked.map(lock_changes::locked_words).unwrap_or_default();
     if report.steps.iter().any(|step| step.outcome == StepOutcome::Interrupted)
         && report.worst() == Some(FaultKind::Interrupted)
     {

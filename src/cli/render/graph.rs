@@ -18,10 +18,10 @@ use petgraph::dot::{Config, Dot, RankDir};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{EdgeRef as _, IntoNodeReferences as _};
 
-use sesame::model::report::graph::{GraphExtension, GraphImport, GraphReport, ImportAccess};
+use sesame::model::report::query::graph::{GraphExtension, GraphImport, GraphReport, ImportAccess};
 use sesame::model::text::{count, escape};
 
-use super::lock_changes::packages;
+use super::lock_changes::wit_packages;
 use super::style::Style;
 
 /// How the graph is drawn.
@@ -38,12 +38,12 @@ pub enum GraphFormat {
 }
 
 /// The graph in a format.
-pub fn drawn(report: &GraphReport, format: GraphFormat) -> String {
+pub fn render_graph(report: &GraphReport, format: GraphFormat) -> String {
     match format {
         GraphFormat::Text => tree(report),
-        GraphFormat::Dot => dot(&ties(report)),
-        GraphFormat::Mermaid => mermaid(&ties(report)),
-        GraphFormat::Svg => svg(&ties(report)),
+        GraphFormat::Dot => dot(&build_graph(report)),
+        GraphFormat::Mermaid => mermaid(&build_graph(report)),
+        GraphFormat::Svg => svg(&build_graph(report)),
     }
 }
 
@@ -90,7 +90,7 @@ const FONT: usize = 14;
 const MAX_TIDY: usize = 300;
 
 /// The graph: what is exported, the extensions, what is imported; edges go to what is used.
-fn ties(report: &GraphReport) -> DependencyGraph {
+fn build_graph(report: &GraphReport) -> DependencyGraph {
     let mut ties = DependencyGraph::new();
     let mut interfaces: BTreeMap<String, NodeIndex> = BTreeMap::new();
     for extension in &report.extensions {
@@ -144,7 +144,7 @@ fn tree(report: &GraphReport) -> String {
         let (branch, trunk) = if number == last { ("└── ", "    ") } else { ("├── ", "│   ") };
         let name = Style::strong(extension.name.as_str());
         let _ = writeln!(text, "{branch}{name}  {}", escape(&extension.source));
-        let leaves = leaves(extension);
+        let leaves = child_lines(extension);
         for (number, leaf) in leaves.iter().enumerate() {
             let branch = if number + 1 == leaves.len() { "└── " } else { "├── " };
             let _ = writeln!(text, "{trunk}{branch}{leaf}");
@@ -153,7 +153,7 @@ fn tree(report: &GraphReport) -> String {
     text
 }
 
-fn leaves(extension: &GraphExtension) -> Vec<String> {
+fn child_lines(extension: &GraphExtension) -> Vec<String> {
     let mut leaves: Vec<String> = Vec::new();
     if !extension.is_locked {
         leaves.push("not locked as it is wanted: `sesame lock` finds out what it imports and exports".to_owned());
@@ -172,7 +172,7 @@ fn leaves(extension: &GraphExtension) -> Vec<String> {
         }
     }));
     if !wasi.is_empty() {
-        let packages: Vec<String> = packages(wasi.iter().map(|import| &import.interface)).into_iter().collect();
+        let packages: Vec<String> = wit_packages(wasi.iter().map(|import| &import.interface)).into_iter().collect();
         let interfaces = count(wasi.len(), "interface");
         leaves.push(format!("imports {interfaces} of {}", packages.join(", ")));
     }

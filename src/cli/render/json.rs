@@ -7,20 +7,20 @@ use sesame::model::fault::Fault;
 use sesame::model::lock::LockChange;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::bundle::{ExportReport, ImportReport};
-use sesame::model::report::doctor::DoctorReport;
 use sesame::model::report::extension::{CallReport, InfoReport, InstallReport, ListReport, LogReport, RemoveReport};
-use sesame::model::report::gc::GcReport;
-use sesame::model::report::generations::{GenerationsReport, RemovedGenerationsReport};
-use sesame::model::report::graph::GraphReport;
-use sesame::model::report::outdated::OutdatedReport;
+use sesame::model::report::maintain::gc::GcReport;
+use sesame::model::report::maintain::verify::VerifyReport;
+use sesame::model::report::query::doctor::DoctorReport;
+use sesame::model::report::query::generations::{GenerationsReport, RemovedGenerationsReport};
+use sesame::model::report::query::graph::GraphReport;
+use sesame::model::report::query::outdated::OutdatedReport;
+use sesame::model::report::query::status::StatusReport;
 use sesame::model::report::registry::{LoginReport, LogoutReport, PushReport, RegistryReport};
-use sesame::model::report::status::StatusReport;
 use sesame::model::report::sync::{DiffReport, LockReport, SyncReport};
-use sesame::model::report::verify::VerifyReport;
 use sesame::model::report::{InitReport, WitReport};
 use sesame::ops::error::Error;
 
-use super::failure::{self, Failure};
+use super::failure::{self, CommandError};
 
 /// The version of the document.
 pub const VERSION: u32 = 1;
@@ -124,7 +124,7 @@ pub struct ExtensionFault<'a> {
 }
 
 impl<'a> ErrorDocument<'a> {
-    pub fn new(failure: &'a Failure) -> Self {
+    pub fn new(failure: &'a CommandError) -> Self {
         let problem = |problem: &'a sesame::model::toml::problem::Problem| ProblemDocument {
             file: &problem.file,
             line: problem.line,
@@ -133,7 +133,7 @@ impl<'a> ErrorDocument<'a> {
             help: problem.help.as_deref(),
         };
         let extensions = match failure {
-            Failure::Verb(Error::Extensions { faults, .. }) => {
+            CommandError::Verb(Error::Extensions { faults, .. }) => {
                 faults.iter().map(|(name, fault)| ExtensionFault { name, fault }).collect()
             }
             _ => Vec::new(),
@@ -144,19 +144,19 @@ impl<'a> ErrorDocument<'a> {
             problems: failure.problems().iter().map(problem).collect(),
             extensions,
             changes: match failure {
-                Failure::Verb(Error::Extensions { changes, .. }) => changes.clone(),
+                CommandError::Verb(Error::Extensions { changes, .. }) => changes.clone(),
                 _ => Vec::new(),
             },
             backtrace: match failure {
-                Failure::Verb(Error::Stopped { stop, .. }) => stop.backtrace.clone(),
+                CommandError::Verb(Error::Stopped { stop, .. }) => stop.backtrace.clone(),
                 _ => Vec::new(),
             },
             differences: match failure {
-                Failure::Verb(Error::OtherManifest { differences, .. }) => differences.clone(),
+                CommandError::Verb(Error::OtherManifest { differences, .. }) => differences.clone(),
                 _ => Vec::new(),
             },
             looked: match failure {
-                Failure::Verb(Error::NoManifest { looked }) => {
+                CommandError::Verb(Error::NoManifest { looked }) => {
                     looked.iter().map(|path| path.display().to_string()).collect()
                 }
                 _ => Vec::new(),

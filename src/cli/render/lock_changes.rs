@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use similar::{ChangeTag, TextDiff};
 
-use sesame::host::grants::needed;
-use sesame::model::lock::merge::Choice;
+use sesame::host::grants::required_capability;
+use sesame::model::lock::merge::MergeChoice;
 use sesame::model::lock::{LockChange, LockedVersion};
 use sesame::model::name::ExtensionName;
 use sesame::model::report::sync::LockReport;
@@ -27,21 +27,21 @@ pub fn lock_change(change: &LockChange) -> String {
         }
         (None, None) => String::new(),
     };
-    text + &needs(change)
+    text + &capability_changes(change)
 }
 
 /// How the sides of a merge were put together.
 pub fn merged(report: &LockReport) -> String {
-    let line = |(name, choice): (&ExtensionName, &Choice)| match choice {
-        Choice::Ours => format!("merged {name}: only our side has it\n"),
-        Choice::Theirs => format!("merged {name}: only their side has it\n"),
-        Choice::Neither => format!("merged {name}: the sides differ, so it was resolved again\n"),
+    let line = |(name, choice): (&ExtensionName, &MergeChoice)| match choice {
+        MergeChoice::Ours => format!("merged {name}: only our side has it\n"),
+        MergeChoice::Theirs => format!("merged {name}: only their side has it\n"),
+        MergeChoice::Neither => format!("merged {name}: the sides differ, so it was resolved again\n"),
     };
     report.merged.iter().map(line).collect()
 }
 
 /// What a sync has locked on its way.
-pub fn locked(lock: &LockReport) -> String {
+pub fn locked_words(lock: &LockReport) -> String {
     let changes: String = lock.changes.iter().map(lock_change).collect();
     format!("{changes}{}", to_be_committed(lock))
 }
@@ -72,7 +72,7 @@ pub fn lock_text(report: &LockReport) -> String {
 }
 
 /// What a component wants more or less than the one before.
-pub fn needs(change: &LockChange) -> String {
+pub fn capability_changes(change: &LockChange) -> String {
     if change.to.is_none() {
         return String::new();
     }
@@ -84,9 +84,9 @@ pub fn needs(change: &LockChange) -> String {
 /// What a change adds and removes: capabilities, and what needs none, by its package.
 fn imports(change: &LockChange) -> (Vec<String>, Vec<String>) {
     let capabilities = |imports: &[String]| -> Vec<String> {
-        imports.iter().filter_map(|import| needed(import).flatten()).map(|capability| capability.to_string()).collect()
+        imports.iter().filter_map(|import| required_capability(import).flatten()).map(|capability| capability.to_string()).collect()
     };
-    let others = |imports: &[String]| packages(imports.iter().filter(|import| needed(import).flatten().is_none()));
+    let others = |imports: &[String]| wit_packages(imports.iter().filter(|import| required_capability(import).flatten().is_none()));
     let added = capabilities(&change.imports_added).into_iter().map(|name| Style::strong(&format!("+{name}")));
     let removed = capabilities(&change.imports_removed).into_iter().map(|name| format!("-{name}"));
     // Another version of the same package is no news.
@@ -97,6 +97,6 @@ fn imports(change: &LockChange) -> (Vec<String>, Vec<String>) {
 }
 
 /// The packages that imports are of.
-pub fn packages<'a>(imports: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
+pub fn wit_packages<'a>(imports: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
     imports.map(|import| escape(import.split('/').next().unwrap_or(import)).into_owned()).collect()
 }

@@ -2,7 +2,7 @@
 
 pub mod active_set;
 pub mod consent;
-pub mod edit;
+pub mod edit_outcome;
 pub mod failure;
 pub mod graph;
 pub mod json;

@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::terminal::output::{Output, Verbosity};
 use sesame::model::name::ExtensionName;
-use sesame::model::plan::{Action, Plan, Role, Step, StepId};
+use sesame::model::plan::{Action, Plan, BlobRole, Step, StepId};
 use sesame::model::report::event::{Event, Observer};
 use sesame::model::text::{count, duration, escape, list, size};
 
@@ -31,12 +31,12 @@ struct ProgressState {
 
 impl Progress {
     pub fn new(output: &Output) -> Self {
-        let bars = output.draws().then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+        let bars = output.can_redraw().then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
         Self { output: output.clone(), bars, state: Mutex::default() }
     }
 
     fn line(&self, volume: Verbosity, text: &str) {
-        if !self.output.tells() {
+        if !self.output.shows_progress() {
             return;
         }
         let say = || self.output.say(volume, &format!("{text}\n"));
@@ -59,7 +59,7 @@ impl Progress {
 
     fn started(&self, bars: &MultiProgress, plan: &Plan, id: StepId) {
         let step = plan.step(id);
-        let Some((verb, bytes)) = shown(step) else { return };
+        let Some((verb, bytes)) = bar_for(step) else { return };
         let bar = match bytes {
             Some(bytes) => {
                 ProgressBar::new(bytes).with_style(style("  {prefix:<10} {msg}  {binary_bytes}/{binary_total_bytes}"))
@@ -100,7 +100,7 @@ impl Working {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         };
-        Self(output.draws().then(bar))
+        Self(output.can_redraw().then(bar))
     }
 }
 
@@ -187,11 +187,11 @@ impl Observer for Progress {
 }
 
 /// What is drawn of a running step, and how many bytes it moves. The quick ones are not drawn.
-fn shown(step: &Step) -> Option<(&'static str, Option<u64>)> {
+fn bar_for(step: &Step) -> Option<(&'static str, Option<u64>)> {
     match &step.action {
         Action::Fetch { blob, .. } => match blob.role {
-            Role::Component { size } => Some(("fetching", Some(size))),
-            Role::Index | Role::Manifest => None,
+            BlobRole::Component { size } => Some(("fetching", Some(size))),
+            BlobRole::Index | BlobRole::Manifest => None,
         },
         Action::Compile { .. } => Some(("compiling", None)),
         Action::Verify { .. } | Action::Activate { .. } | Action::Rollback { .. } | Action::Prune { .. } => None,
@@ -202,7 +202,7 @@ fn done(step: &Step, elapsed: Duration) -> (Verbosity, String) {
     let names = names(&step.extensions);
     match &step.action {
         Action::Fetch { blob, .. } => match blob.role {
-            Role::Component { size: bytes } => (Verbosity::Normal, format!("  fetched    {names}  {}", size(bytes))),
+            BlobRole::Component { size: bytes } => (Verbosity::Normal, format!("  fetched    {names}  {}", size(bytes))),
             role => (Verbosity::Verbose, format!("  fetched    {names}  {role} {}", blob.digest.short())),
         },
         Action::Verify { blob } => (Verbosity::Verbose, format!("  verified   {names}  {} {}", blob.role, blob.digest)),

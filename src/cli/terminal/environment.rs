@@ -9,7 +9,7 @@ use etcetera::base_strategy::{BaseStrategy as _, Xdg};
 
 use sesame::clock::Clock;
 use sesame::model::capability::{Capability, Grant, Scope};
-use sesame::ops::context::User;
+use sesame::ops::context::UserPaths;
 use sesame::ops::project::search::Search;
 use sesame::registry::auth::credentials::CredentialSources;
 use sesame::registry::auth::secret::Secret;
@@ -66,8 +66,8 @@ impl Environment {
     }
 
     /// What is this user's besides the store.
-    pub fn user(&self) -> User {
-        User {
+    pub fn user(&self) -> UserPaths {
+        UserPaths {
             home: Some(self.home.clone()),
             configuration: self.configuration.clone(),
             policies: vec![self.configuration.join("policy.toml"), PathBuf::from("/etc/pds/policy.toml")],
@@ -104,7 +104,7 @@ impl Environment {
     pub fn search(&self, named: Option<PathBuf>) -> Search {
         Search {
             named,
-            environment: self.manifest.clone(),
+            from_environment: self.manifest.clone(),
             start: self.start.clone(),
             home: Some(self.home.clone()),
             configuration: self.configuration.clone(),
@@ -148,7 +148,7 @@ fn credentials(xdg: &Xdg) -> CredentialSources {
     let files = [path("REGISTRY_AUTH_FILE"), runtime, Some(xdg.config_dir().join("containers/auth.json"))];
     let variable = env::var("DOCKER_AUTH_CONFIG").ok().filter(|text| !text.is_empty()).map(Secret::new);
     let files = files.into_iter().flatten().chain([docker.clone()]).collect();
-    CredentialSources { given: None, files, variable, docker }
+    CredentialSources { credential_override: None, files, variable, docker }
 }
 
 /// The clock, which the tests of this program set ahead with `$SESAME_TEST_AHEAD`, in seconds, and whose waits they shorten

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
-use sesame::host::backends::{ClipboardWrite, IpcPublish, Log, LogSource, Notification};
+use sesame::host::backends::{ClipboardWrite, IpcPublish, LogBackend, LogSource, Notification};
 use sesame::model::text::{count, escape};
-use sesame::ops::run::active::StoreLog;
+use sesame::ops::run::active::LogFiles;
 
 use super::output::{Output, Verbosity};
 
@@ -46,12 +46,12 @@ impl IpcPublish for Printed {
 }
 
 /// Shows what an extension logs, and keeps it if it has a log.
-pub struct Echo {
+pub struct ConsoleLog {
     pub output: Output,
-    pub kept: Option<StoreLog>,
+    pub kept: Option<LogFiles>,
 }
 
-impl Log for Echo {
+impl LogBackend for ConsoleLog {
     fn line(&self, extension: &str, source: LogSource, text: &str) {
         if let Some(kept) = &self.kept {
             kept.line(extension, source, text);

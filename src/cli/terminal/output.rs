@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::ColorChoice;
 
-use crate::cli::render::failure::{self, Failure};
+use crate::cli::render::failure::{self, CommandError};
 use crate::cli::render::json::{Data, Document, ErrorDocument, VERSION};
 use crate::cli::render::style::Style;
 use sesame::model::text::{is_control, is_unsafe};
@@ -41,12 +41,12 @@ impl Output {
     }
 
     /// Whether lines may be drawn over.
-    pub fn draws(&self) -> bool {
+    pub fn can_redraw(&self) -> bool {
         self.verbosity > Verbosity::Quiet && !self.json && io::stderr().is_terminal()
     }
 
     /// What was done: as JSON, or in words on standard error.
-    pub fn report(&self, command: &str, data: Data<'_>, words: impl FnOnce() -> String) {
+    pub fn print_report(&self, command: &str, data: Data<'_>, words: impl FnOnce() -> String) {
         if self.json {
             self.data(command, data);
         } else {
@@ -55,7 +55,7 @@ impl Output {
     }
 
     /// What was asked for: as JSON, or in words, on standard output.
-    pub fn result(&self, command: &str, data: Data<'_>, words: impl FnOnce() -> String) {
+    pub fn print_result(&self, command: &str, data: Data<'_>, words: impl FnOnce() -> String) {
         if self.json {
             self.data(command, data);
         } else if self.verbosity > Verbosity::Quiet {
@@ -64,7 +64,7 @@ impl Output {
     }
 
     /// What was asked for and nothing else: as JSON, or in words, on standard output, however quiet it should be.
-    pub fn answer(&self, command: &str, data: Data<'_>, words: impl FnOnce() -> String) {
+    pub fn print_answer(&self, command: &str, data: Data<'_>, words: impl FnOnce() -> String) {
         if self.json {
             self.data(command, data);
         } else {
@@ -73,7 +73,7 @@ impl Output {
     }
 
     /// What a called function gave: as JSON, or as it is; on a terminal escaped, but for line ends and tabs.
-    pub fn value(&self, command: &str, data: Data<'_>, text: Option<&str>) {
+    pub fn print_value(&self, command: &str, data: Data<'_>, text: Option<&str>) {
         match text {
             _ if self.json => {
                 self.data(command, data);
@@ -81,13 +81,13 @@ impl Output {
             None => {}
             Some(text) => {
                 let end = if text.ends_with('\n') { "" } else { "\n" };
-                self.text(&format!("{}{end}", on_terminal(text, io::stdout().is_terminal())));
+                self.print_text(&format!("{}{end}", on_terminal(text, io::stdout().is_terminal())));
             }
         }
     }
 
     /// The error that a called function gave: as JSON, or on standard error.
-    pub fn failed_value(&self, command: &str, data: Data<'_>, text: Option<&str>) {
+    pub fn print_failed_value(&self, command: &str, data: Data<'_>, text: Option<&str>) {
         if self.json {
             self.data(command, data);
         } else {
@@ -98,22 +98,22 @@ impl Output {
     }
 
     /// Whether a person can be asked.
-    pub fn asks(&self) -> bool {
+    pub fn is_interactive(&self) -> bool {
         !self.json && io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
     /// Text on standard output, as it is.
-    pub fn text(&self, text: &str) {
+    pub fn print_text(&self, text: &str) {
         self.print(&mut io::stdout(), text);
     }
 
     /// Text on standard output, in colour where there is any.
-    pub fn page(&self, text: &str) {
+    pub fn print_page(&self, text: &str) {
         self.print(&mut anstream::stdout(), text);
     }
 
     /// Why a command failed.
-    pub fn failure(&self, command: &str, failure: &Failure) {
+    pub fn print_failure(&self, command: &str, failure: &CommandError) {
         if self.json {
             self.document(&Document {
                 version: VERSION,
@@ -135,12 +135,12 @@ impl Output {
     }
 
     /// Whether words of this verbosity are said.
-    pub fn says(&self, verbosity: Verbosity) -> bool {
+    pub fn shows(&self, verbosity: Verbosity) -> bool {
         !self.json && self.verbosity >= verbosity
     }
 
     /// Whether progress is told at all.
-    pub fn tells(&self) -> bool {
+    pub fn shows_progress(&self) -> bool {
         !self.json && self.verbosity > Verbosity::Quiet
     }
 
@@ -166,12 +166,12 @@ impl Output {
     }
 
     /// Text that others wrote on standard output: on a terminal escaped, but for line ends and tabs.
-    pub fn foreign_text(&self, text: &str) {
-        self.text(&on_terminal(text, io::stdout().is_terminal()));
+    pub fn print_foreign_text(&self, text: &str) {
+        self.print_text(&on_terminal(text, io::stdout().is_terminal()));
     }
 
     /// Whether a result could not be written.
-    pub fn is_lost(&self) -> bool {
+    pub fn has_write_error(&self) -> bool {
         self.lost.load(Ordering::Relaxed)
     }
 }

@@ -47,7 +47,7 @@ fn line_while(output: &Output, interrupt: &Interrupt, meanwhile: impl Fn()) -> O
 
 /// A line that is not shown as it is typed, not even by somebody who is quicker than the question.
 pub fn hidden_line(output: &Output, interrupt: &Interrupt, question: &str) -> Option<String> {
-    let silence = Silence::begin();
+    let silence = EchoGuard::begin();
     output.say(Verbosity::Quiet, question);
     // A shell that lets us go on after it has stopped us makes the terminal show everything again.
     let answer = line_while(output, interrupt, || silence.renew());
@@ -58,9 +58,9 @@ pub fn hidden_line(output: &Output, interrupt: &Interrupt, question: &str) -> Op
 }
 
 /// While it lives, the terminal shows nothing of what is typed.
-struct Silence(Option<Termios>);
+struct EchoGuard(Option<Termios>);
 
-impl Silence {
+impl EchoGuard {
     fn begin() -> Self {
         let silence = Self(tcgetattr(std::io::stdin()).ok());
         silence.renew();
@@ -76,7 +76,7 @@ impl Silence {
     }
 }
 
-impl Drop for Silence {
+impl Drop for EchoGuard {
     fn drop(&mut self) {
         if let Some(before) = &self.0 {
             let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, before);

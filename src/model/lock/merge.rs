@@ -13,7 +13,8 @@ use super::Lock;
 /// What was done about an extension that the two sides do not have alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Choice {
+#[schemars(rename = "Choice")]
+pub enum MergeChoice {
     /// Only our side has it.
     Ours,
     /// Only the other side has it.
@@ -23,7 +24,7 @@ pub enum Choice {
 }
 
 /// The two sides of a text with merge-conflict markers, ours first; none if it has no markers.
-pub fn sides(text: &str) -> Option<[String; 2]> {
+pub fn split_conflict(text: &str) -> Option<[String; 2]> {
     let [mut ours, mut theirs] = [String::new(), String::new()];
     let mut part = MergeSide::Both;
     let mut found = false;
@@ -59,29 +60,29 @@ enum MergeSide {
 
 /// A lock, and what was done about its extensions to get it.
 #[derive(Debug, Clone, Default)]
-pub struct Merged {
+pub struct LoadedLock {
     pub lock: Lock,
     /// Whether it had two sides.
-    pub is_merged: bool,
+    pub had_conflict: bool,
     /// Empty if it had not, or they agree.
-    pub choices: BTreeMap<ExtensionName, Choice>,
+    pub choices: BTreeMap<ExtensionName, MergeChoice>,
 }
 
 /// Reads both sides and takes what they agree on, or one of them alone has.
 ///
 /// # Errors
 /// The problems of the side that is no lock.
-pub fn merge(file: &str, [ours, theirs]: &[String; 2]) -> Result<Merged, Vec<Problem>> {
+pub fn merge(file: &str, [ours, theirs]: &[String; 2]) -> Result<LoadedLock, Vec<Problem>> {
     let ours = Lock::parse(&format!("{file} (ours)"), ours.as_bytes())?;
     let theirs = Lock::parse(&format!("{file} (theirs)"), theirs.as_bytes())?;
-    let mut merged = Merged { is_merged: true, ..Merged::default() };
+    let mut merged = LoadedLock { had_conflict: true, ..LoadedLock::default() };
     let names: BTreeSet<&ExtensionName> = ours.entries.keys().chain(theirs.entries.keys()).collect();
     for name in names {
         let (entry, choice) = match (ours.entries.get(name), theirs.entries.get(name)) {
             (Some(own), Some(other)) if own == other => (Some(own), None),
-            (Some(own), None) => (Some(own), Some(Choice::Ours)),
-            (None, Some(other)) => (Some(other), Some(Choice::Theirs)),
-            _ => (None, Some(Choice::Neither)),
+            (Some(own), None) => (Some(own), Some(MergeChoice::Ours)),
+            (None, Some(other)) => (Some(other), Some(MergeChoice::Theirs)),
+            _ => (None, Some(MergeChoice::Neither)),
         };
         merged.lock.entries.extend(entry.map(|entry| (name.clone(), entry.clone())));
         merged.choices.extend(choice.map(|choice| (name.clone(), choice)));
@@ -96,14 +97,14 @@ mod tests {
     #[test]
     fn each_side_is_read_without_the_other_and_without_the_base() {
         let text = "a\n<<<<<<< HEAD\nb\n||||||| 1234\nbase\n=======\nc\n>>>>>>> other\nd\n";
-        assert_eq!(sides(text).unwrap(), ["a\nb\nd\n".to_owned(), "a\nc\nd\n".to_owned()]);
-        assert_eq!(sides("a\r\n<<<<<<< x\r\nb\r\n=======\r\n>>>>>>> y\r\n").unwrap()[0], "a\r\nb\r\n");
+        assert_eq!(split_conflict(text).unwrap(), ["a\nb\nd\n".to_owned(), "a\nc\nd\n".to_owned()]);
+        assert_eq!(split_conflict("a\r\n<<<<<<< x\r\nb\r\n=======\r\n>>>>>>> y\r\n").unwrap()[0], "a\r\nb\r\n");
         let wide = "a\n<<<<<<<<<<<<<<<< HEAD\nb\n================\nc\n>>>>>>>>>>>>>>>> other\n";
-        assert_eq!(sides(wide).unwrap(), ["a\nb\n".to_owned(), "a\nc\n".to_owned()]);
+        assert_eq!(split_conflict(wide).unwrap(), ["a\nb\n".to_owned(), "a\nc\n".to_owned()]);
         for text in
             ["<<<<<< HEAD\nb\n======\nc\n>>>>>> other\n", "a\nb\n", "<<<<<<< HEAD\na\n=======\nb\n", "# <<<<<<< HEAD\n"]
         {
-            assert_eq!(sides(text), None, "{text}");
+            assert_eq!(split_conflict(text), None, "{text}");
         }
     }
 }

@@ -178,7 +178,7 @@ impl Lock {
 
 impl LockedSource {
     /// The digests of the documents that lead to the component: an index if there is one, and the manifest.
-    pub fn documents(&self) -> impl Iterator<Item = Digest> {
+    pub fn manifest_digests(&self) -> impl Iterator<Item = Digest> {
         let documents = match self {
             Self::Oci { provenance, manifest, .. } => [Some(*provenance), *manifest],
             Self::Path(_) => [None, None],
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_file_over_the_limit_is_refused_before_it_is_parsed() {
-        let bytes = vec![b'#'; crate::model::bounds::MAX_FILE + 1];
+        let bytes = vec![b'#'; crate::model::bounds::MAX_PROJECT_FILE + 1];
         let problems = Lock::parse("sesame.lock", &bytes).unwrap_err();
         assert!(problems[0].message.contains("more than 16777216 bytes"), "{}", problems[0]);
     }

@@ -7,10 +7,10 @@ use crate::model::digest::Digest;
 use crate::model::manifest::file_path::normalize;
 use crate::model::name::ExtensionName;
 use crate::model::reference::OciReference;
-use crate::model::toml::document::{FINISH_THE_MERGE, Fields, Text};
+use crate::model::toml::document::{FINISH_THE_MERGE, TableFields, TomlText};
 use crate::model::toml::problem::Problem;
 
-use super::merge::sides;
+use super::merge::split_conflict;
 use super::{Lock, LockEntry, LockedSource, VERSION};
 
 /// What to do about a lock that cannot be read.
@@ -37,17 +37,17 @@ impl Lock {
 
 /// Reads a lock, and notes every problem on the way.
 fn read(file: &str, bytes: &[u8]) -> Result<Lock, Vec<Problem>> {
-    let text = Text::new(file, bytes).map_err(|problem| vec![problem])?;
+    let text = TomlText::new(file, bytes).map_err(|problem| vec![problem])?;
     let table = text.parse().map_err(|mut problems| {
         for problem in &mut problems {
             let is_conflict = problem.help.as_deref() == Some(FINISH_THE_MERGE);
-            let help = if sides(text.as_str()).is_some() { MERGE } else { FINISH_THE_MERGE };
+            let help = if split_conflict(text.as_str()).is_some() { MERGE } else { FINISH_THE_MERGE };
             problem.help = is_conflict.then(|| help.to_owned());
         }
         problems
     })?;
     let mut problems = Vec::new();
-    let mut fields = Fields::new(&text, table.get_ref(), 0..0, "a lock");
+    let mut fields = TableFields::new(&text, table.get_ref(), 0..0, "a lock");
     match fields.integer("version", 0..=u64::MAX, &mut problems) {
         Some(version) if version.value > VERSION => {
             let message =
@@ -59,14 +59,14 @@ fn read(file: &str, bytes: &[u8]) -> Result<Lock, Vec<Problem>> {
             problems.push(version.problem(format!("there is no lock version {}", version.value)));
         }
         Some(_) => {}
-        None if fields.take("version").is_none() => {
+        None if fields.get("version").is_none() => {
             let help = "this may be another tool's file; if not, delete it and run `sesame lock`";
             problems.push(fields.problem("the lock has no `version`").help(help));
         }
         None => {}
     }
     let mut lock = Lock::default();
-    if let Some(array) = fields.take("extension") {
+    if let Some(array) = fields.get("extension") {
         match array.get_ref().as_array() {
             Some(array) => read_entries(&mut lock, &text, array, &mut problems),
             None => problems.push(text.problem(array.span(), "`extension` is an array of tables, `[[extension]]`")),
@@ -76,14 +76,14 @@ fn read(file: &str, bytes: &[u8]) -> Result<Lock, Vec<Problem>> {
     if problems.is_empty() { Ok(lock) } else { Err(problems) }
 }
 
-fn read_entries(lock: &mut Lock, text: &Text<'_>, array: &toml::de::DeArray<'_>, problems: &mut Vec<Problem>) {
+fn read_entries(lock: &mut Lock, text: &TomlText<'_>, array: &toml::de::DeArray<'_>, problems: &mut Vec<Problem>) {
     let mut origins: BTreeMap<Digest, (ExtensionName, Digest)> = BTreeMap::new();
     for item in array.iter() {
         let Some(table) = item.get_ref().as_table() else {
             problems.push(text.problem(item.span(), "`extension` is an array of tables, `[[extension]]`"));
             continue;
         };
-        let mut fields = Fields::new(text, table, item.span(), "a locked extension");
+        let mut fields = TableFields::new(text, table, item.span(), "a locked extension");
         let before = problems.len();
         let name_value = fields.string("name", problems);
         let name = name_value.as_ref().and_then(|name| name.parse::<ExtensionName>(problems));
@@ -112,7 +112,7 @@ fn read_entries(lock: &mut Lock, text: &Text<'_>, array: &toml::de::DeArray<'_>,
     }
 }
 
-fn read_entry(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Option<LockEntry> {
+fn read_entry(fields: &mut TableFields<'_>, problems: &mut Vec<Problem>) -> Option<LockEntry> {
     let before = problems.len();
     let reference_value = fields.string("reference", problems);
     let reference = reference_value.as_ref().and_then(|value| value.parse::<OciReference>(problems));
@@ -161,7 +161,7 @@ fn read_entry(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Option<Lo
 }
 
 /// Names in ascending order, each once.
-fn read_names(fields: &mut Fields<'_>, key: &'static str, problems: &mut Vec<Problem>) -> Option<BTreeSet<String>> {
+fn read_names(fields: &mut TableFields<'_>, key: &'static str, problems: &mut Vec<Problem>) -> Option<BTreeSet<String>> {
     let names = fields.strings(key, problems)?;
     for pair in names.windows(2).filter(|pair| pair[0].value >= pair[1].value) {
         problems.push(pair[1].problem(format!("`{key}` is not sorted, or names something twice")));
@@ -169,7 +169,7 @@ fn read_names(fields: &mut Fields<'_>, key: &'static str, problems: &mut Vec<Pro
     Some(names.into_iter().map(|name| name.value.to_owned()).collect())
 }
 
-fn read_digest(fields: &mut Fields<'_>, key: &'static str, problems: &mut Vec<Problem>) -> Option<Digest> {
+fn read_digest(fields: &mut TableFields<'_>, key: &'static str, problems: &mut Vec<Problem>) -> Option<Digest> {
     let value = fields.string(key, problems)?;
     let parsed = value.value.parse();
     parsed.map_err(|error| problems.push(value.problem(format!("`{key}` cannot be used: {error}")))).ok()

@@ -3,7 +3,7 @@
 use toml::de::DeValue;
 
 use crate::model::capability::{self, Capability, Grants, Scope};
-use crate::model::toml::document::{Fields, Text, Value, type_name};
+use crate::model::toml::document::{TableFields, TomlText, SpannedValue, type_name};
 use crate::model::toml::problem::Problem;
 
 use super::EntryForm;
@@ -11,9 +11,9 @@ use super::file_path::normalize;
 
 /// Every grant of the table; what is `false` or an empty list grants nothing.
 pub(crate) fn read_grants<'a>(
-    text: &'a Text<'a>,
+    text: &'a TomlText<'a>,
     form: EntryForm,
-    mut table: Fields<'a>,
+    mut table: TableFields<'a>,
     problems: &mut Vec<Problem>,
 ) -> Grants {
     let mut grants = Grants::new();
@@ -27,13 +27,13 @@ pub(crate) fn read_grants<'a>(
 
 /// What is granted of one capability: `true`, `false`, or a list, as its form allows.
 fn read_scope<'a>(
-    text: &'a Text<'a>,
+    text: &'a TomlText<'a>,
     form: EntryForm,
     capability: Capability,
-    table: &mut Fields<'a>,
+    table: &mut TableFields<'a>,
     problems: &mut Vec<Problem>,
 ) -> Option<Scope> {
-    let value = table.take(capability.as_str())?;
+    let value = table.get(capability.as_str())?;
     let wanted = match (value.get_ref(), capability.form()) {
         (DeValue::Boolean(whole), capability::ScopeForm::Whole | capability::ScopeForm::WholeOrList) => {
             return whole.then_some(Scope::Whole);
@@ -55,10 +55,10 @@ fn read_scope<'a>(
 fn read_item(
     form: EntryForm,
     capability: Capability,
-    item: &Value<'_, &str>,
+    item: &SpannedValue<'_, &str>,
     problems: &mut Vec<Problem>,
 ) -> Option<String> {
-    if let Some(why) = capability.distrust(item.value) {
+    if let Some(why) = capability.invalid_item_reason(item.value) {
         problems.push(item.problem(why));
         return None;
     }

@@ -58,7 +58,7 @@ pub struct Extension {
     /// The extension's own settings; they go before the shared ones.
     pub config: Config,
     /// `FILE:LINE:COLUMN` of its declaration.
-    pub place: String,
+    pub declared_at: String,
     pub form: EntryForm,
 }
 
@@ -190,7 +190,7 @@ pub type Config = BTreeMap<String, String>;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::capability::{Capability, Scope, shown};
+    use crate::model::capability::{Capability, Scope, format_grants};
     use crate::model::toml::problem::Problem;
 
     fn parse(text: &str) -> Result<Manifest, Vec<Problem>> {
@@ -219,7 +219,7 @@ mod tests {
         let long = parse(main).unwrap().extensions.remove(&name).unwrap();
         let empty = ManifestSource { file: "sesame.toml".into(), folder: "/project".into(), bytes: Vec::new() };
         let short = Manifest::parse(&empty, &[drop_in("clock", other)]).unwrap().extensions.remove(&name).unwrap();
-        assert_eq!(Extension { place: short.place.clone(), form: EntryForm::DropIn, ..long.clone() }, short);
+        assert_eq!(Extension { declared_at: short.declared_at.clone(), form: EntryForm::DropIn, ..long.clone() }, short);
         assert_eq!(long.capabilities, [(Capability::ConfigRead, Scope::Whole)].into());
         assert_eq!(long.config["a.b"], "x");
         assert_eq!(long.config["c"], "16");
@@ -250,7 +250,7 @@ mod tests {
         let empty = ManifestSource { file: "sesame.toml".into(), folder: "/project".into(), bytes: Vec::new() };
         let manifest = Manifest::parse(&empty, &[drop_in]).unwrap();
         let extension = manifest.extensions.values().next().unwrap();
-        assert_eq!(shown(&extension.capabilities), ["fs-read=.,/srv,notes,~,~/y", "secret-read=pin"]);
+        assert_eq!(format_grants(&extension.capabilities), ["fs-read=.,/srv,notes,~,~/y", "secret-read=pin"]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::model::name::ExtensionName;
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::reader::{RegistriesOwner, read_registries};
 use crate::model::text::nearest;
-use crate::model::toml::document::{Fields, Text, Value, type_name};
+use crate::model::toml::document::{TableFields, TomlText, SpannedValue, type_name};
 use crate::model::toml::problem::Problem;
 use crate::model::version::Requirement;
 
@@ -49,10 +49,10 @@ pub(crate) struct ManifestReader {
 
 impl ManifestReader {
     pub(crate) fn read_main(&mut self, source: &ManifestSource) -> Result<(), Vec<Problem>> {
-        let text = Text::new(&source.file, &source.bytes).map_err(|problem| vec![problem])?;
+        let text = TomlText::new(&source.file, &source.bytes).map_err(|problem| vec![problem])?;
         let table = text.parse()?;
         let mut problems = Vec::new();
-        let mut fields = Fields::new(&text, table.get_ref(), 0..0, "a manifest");
+        let mut fields = TableFields::new(&text, table.get_ref(), 0..0, "a manifest");
         let profile = fields.string("profile", &mut problems);
         self.manifest.profile = profile.and_then(|profile| profile.parse(&mut problems));
         if let Some(config) = fields.table("config", &mut problems) {
@@ -73,10 +73,10 @@ impl ManifestReader {
     }
 
     pub(crate) fn read_drop_in(&mut self, DropIn { stem, source }: &DropIn) -> Result<(), Vec<Problem>> {
-        let text = Text::new(&source.file, &source.bytes).map_err(|problem| vec![problem])?;
+        let text = TomlText::new(&source.file, &source.bytes).map_err(|problem| vec![problem])?;
         let table = text.parse()?;
         let mut problems = Vec::new();
-        let mut fields = Fields::new(&text, table.get_ref(), 0..0, "a drop-in manifest");
+        let mut fields = TableFields::new(&text, table.get_ref(), 0..0, "a drop-in manifest");
         match fields.table("extension", &mut problems) {
             Some(mut head) => {
                 let name = head.string("name", &mut problems);
@@ -89,7 +89,7 @@ impl ManifestReader {
                         problems.push(name.problem(message).help(help));
                     }
                     Some(name) => self.add(&text, &name, extension, &mut problems),
-                    None if head.take("name").is_none() => {
+                    None if head.get("name").is_none() => {
                         problems
                             .push(head.problem("the extension has no name").help(format!("add `name = \"{stem}\"`")));
                     }
@@ -97,7 +97,7 @@ impl ManifestReader {
                 }
                 head.finish(&mut problems);
             }
-            None if fields.take("extension").is_none() => {
+            None if fields.get("extension").is_none() => {
                 let help = format!("add `[extension]`, `name = \"{stem}\"`, and `oci = \"…\"` or `path = \"…\"`");
                 problems.push(fields.problem("the file has no table `[extension]`").help(help));
                 fields.ignore(&["extensions", "name", "version", "oci", "path"]);
@@ -113,8 +113,8 @@ impl ManifestReader {
 
     fn add(
         &mut self,
-        text: &Text<'_>,
-        key: &Value<'_, &str>,
+        text: &TomlText<'_>,
+        key: &SpannedValue<'_, &str>,
         extension: Option<(EntryDetails, ComponentSource)>,
         problems: &mut Vec<Problem>,
     ) {
@@ -127,7 +127,7 @@ impl ManifestReader {
         }
         self.places.insert(name.clone(), place.clone());
         if let Some((EntryDetails { form, capabilities, limits, config }, source)) = extension {
-            self.manifest.extensions.insert(name, Extension { source, capabilities, limits, config, place, form });
+            self.manifest.extensions.insert(name, Extension { source, capabilities, limits, config, declared_at: place, form });
         }
     }
 }
@@ -141,14 +141,14 @@ struct EntryDetails {
 
 /// One value of `[extensions]`: a reference, or a table.
 fn read_entry<'a>(
-    text: &'a Text<'a>,
+    text: &'a TomlText<'a>,
     name: &str,
     value: &'a Spanned<DeValue<'a>>,
     problems: &mut Vec<Problem>,
 ) -> Option<(EntryDetails, ComponentSource)> {
     match value.get_ref() {
         DeValue::String(reference) => {
-            let reference = Value::new(text, value.span(), reference.as_ref()).parse::<OciReference>(problems)?;
+            let reference = SpannedValue::new(text, value.span(), reference.as_ref()).parse::<OciReference>(problems)?;
             let details = EntryDetails {
                 form: EntryForm::Short,
                 capabilities: Grants::new(),
@@ -162,7 +162,7 @@ fn read_entry<'a>(
                 problems.push(dotted);
                 return None;
             }
-            let mut fields = Fields::new(text, table, value.span(), format!("the extension `{name}`"));
+            let mut fields = TableFields::new(text, table, value.span(), format!("the extension `{name}`"));
             let source = read_source(&mut fields, "", problems);
             let details = read_details(text, EntryForm::Table, &mut fields, problems);
             fields.finish(problems);
@@ -178,7 +178,7 @@ fn read_entry<'a>(
 }
 
 /// What `my.clock = "…"` and `[extensions.my.clock]` are: a name with a dot, which TOML takes for a table in a table.
-fn dotted_name(text: &Text<'_>, name: &str, table: &DeTable<'_>) -> Option<Problem> {
+fn dotted_name(text: &TomlText<'_>, name: &str, table: &DeTable<'_>) -> Option<Problem> {
     const KEYS: [&str; 6] = ["oci", "path", "version", "capabilities", "limits", "config"];
     let (key, value) = table.iter().next().filter(|_| table.len() == 1)?;
     let inner = key.get_ref().as_ref();
@@ -192,7 +192,7 @@ fn dotted_name(text: &Text<'_>, name: &str, table: &DeTable<'_>) -> Option<Probl
 }
 
 /// `oci` or `path`; and `version`, which must agree with the tag, or says which tags fit where there is none.
-fn read_source(fields: &mut Fields<'_>, prefix: &str, problems: &mut Vec<Problem>) -> Option<ComponentSource> {
+fn read_source(fields: &mut TableFields<'_>, prefix: &str, problems: &mut Vec<Problem>) -> Option<ComponentSource> {
     let before = problems.len();
     let oci = fields.string("oci", problems);
     let path = fields.string("path", problems);
@@ -241,9 +241,9 @@ fn read_source(fields: &mut Fields<'_>, prefix: &str, problems: &mut Vec<Problem
 
 /// Capabilities, limits and config: the tables of a drop-in, the keys of the long form.
 fn read_details<'a>(
-    text: &'a Text<'a>,
+    text: &'a TomlText<'a>,
     form: EntryForm,
-    fields: &mut Fields<'a>,
+    fields: &mut TableFields<'a>,
     problems: &mut Vec<Problem>,
 ) -> Option<EntryDetails> {
     let before = problems.len();
@@ -257,7 +257,7 @@ fn read_details<'a>(
 }
 
 /// The table `limits`, of an extension or of a policy.
-pub(crate) fn read_limits(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Limits {
+pub(crate) fn read_limits(fields: &mut TableFields<'_>, problems: &mut Vec<Problem>) -> Limits {
     let mut limits = Limits::default();
     if let Some(mut table) = fields.table("limits", problems) {
         limits.max_memory_mib = table.integer("max_memory_mib", 1..=4096, problems).map(|limit| limit.value);
@@ -268,7 +268,7 @@ pub(crate) fn read_limits(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) 
     limits
 }
 
-fn read_config<'a>(text: &Text<'_>, fields: &Fields<'a>, problems: &mut Vec<Problem>) -> Config {
+fn read_config<'a>(text: &TomlText<'_>, fields: &TableFields<'a>, problems: &mut Vec<Problem>) -> Config {
     let mut settings: Vec<(String, usize, &'a Spanned<DeValue<'a>>)> = Vec::new();
     let mut pending: Vec<_> = fields.entries().map(|(key, value)| (key.value.to_owned(), key.span, value)).collect();
     while let Some((key, span, value)) = pending.pop() {

@@ -6,7 +6,7 @@ use crate::model::engine_key::Metering;
 use crate::model::name::ExtensionName;
 use crate::model::text;
 
-use super::{Action, KEPT_GENERATIONS, Plan, Reason, Role, Step};
+use super::{Action, KEPT_GENERATIONS, Plan, StepReason, BlobRole, Step};
 
 impl Action {
     /// The verb, for people and in JSON.
@@ -22,7 +22,7 @@ impl Action {
     }
 }
 
-impl fmt::Display for Role {
+impl fmt::Display for BlobRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Index => "index",
@@ -32,7 +32,7 @@ impl fmt::Display for Role {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for StepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotInStore => f.write_str("not in the store"),
@@ -55,7 +55,7 @@ impl fmt::Display for Step {
         match &self.action {
             Action::Fetch { blob, .. } | Action::Verify { blob } => {
                 write!(f, "{names}  {} {}", blob.role, blob.digest.short())?;
-                if let Role::Component { size } = blob.role {
+                if let BlobRole::Component { size } = blob.role {
                     write!(f, "  {}", text::size(size))?;
                 }
             }

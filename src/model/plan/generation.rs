@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::capability::{Grants, shown};
+use crate::model::capability::{Grants, format_grants};
 use crate::model::digest::Digest;
 use crate::model::engine_key::Metering;
 use crate::model::lock::{Lock, LockedSource};
@@ -67,7 +67,7 @@ pub struct ActiveExtension {
 impl Generation {
     /// The set that `lock` pins, with the grants, limits and config of `manifest`. What the manifest does not name
     /// is granted nothing.
-    pub fn describe(profile: &ProfileName, path: &str, manifest: &Manifest, lock: &Lock) -> Self {
+    pub fn from_lock(profile: &ProfileName, path: &str, manifest: &Manifest, lock: &Lock) -> Self {
         let extensions = lock.entries.iter().map(|(name, entry)| {
             let wanted = manifest.extensions.get(name);
             let (reference, provenance, path) = match &entry.source {
@@ -105,7 +105,7 @@ impl Generation {
     }
 
     /// A generation of the same profile, manifest and settings with nothing in it.
-    pub fn emptied(&self) -> Self {
+    pub fn without_extensions(&self) -> Self {
         Self { extensions: Vec::new(), ..self.clone() }
     }
 
@@ -118,18 +118,18 @@ impl Generation {
 
     /// Differences in what is live, for people: one line each.
     pub fn differences(&self, new: &Self) -> Vec<String> {
-        self.differences_beside(new, [])
+        self.differences_with_unlocked(new, [])
     }
 
     /// The same where `new` is not all: beside it are extensions that are wanted and not locked yet.
-    pub fn differences_beside<'a>(
+    pub fn differences_with_unlocked<'a>(
         &self,
         new: &'a Self,
         unlocked: impl IntoIterator<Item = (&'a ExtensionName, &'a Extension)>,
     ) -> Vec<String> {
         let before: BTreeMap<_, _> = self.extensions.iter().map(|extension| (&extension.name, extension)).collect();
-        let locked = new.extensions.iter().map(|extension| (&extension.name, Described::Locked(extension)));
-        let unlocked = unlocked.into_iter().map(|(name, extension)| (name, Described::Unlocked(extension)));
+        let locked = new.extensions.iter().map(|extension| (&extension.name, ProposedExtension::Locked(extension)));
+        let unlocked = unlocked.into_iter().map(|(name, extension)| (name, ProposedExtension::Unlocked(extension)));
         let after: BTreeMap<_, _> = locked.chain(unlocked).collect();
         let mut lines = Vec::new();
         for old in self.extensions.iter().filter(|old| !after.contains_key(&old.name)) {
@@ -138,7 +138,7 @@ impl Generation {
         for (name, described) in &after {
             match (before.get(name), described) {
                 (None, _) => lines.push(format!("+ {name}  {}{}", described.source(), described.granted())),
-                (Some(old), Described::Locked(new)) if old == new => {}
+                (Some(old), ProposedExtension::Locked(new)) if old == new => {}
                 (Some(old), _) => lines.push(format!("~ {name}  {}", described.changes_from(old).join(", "))),
             }
         }
@@ -153,13 +153,13 @@ impl Generation {
 }
 
 /// An extension of a set that would become active.
-enum Described<'a> {
+enum ProposedExtension<'a> {
     Locked(&'a ActiveExtension),
     /// Its component is not known.
     Unlocked(&'a Extension),
 }
 
-impl Described<'_> {
+impl ProposedExtension<'_> {
     fn source(&self) -> String {
         match self {
             Self::Locked(extension) => extension.source(),
@@ -182,7 +182,7 @@ impl Described<'_> {
     }
 
     fn granted(&self) -> String {
-        let names = shown(self.capabilities());
+        let names = format_grants(self.capabilities());
         let grants = if names.is_empty() { String::new() } else { format!("  grants: {}", names.join(", ")) };
         match self {
             Self::Locked(_) => grants,
@@ -208,7 +208,7 @@ impl Described<'_> {
             }
             Self::Locked(_) => {}
         }
-        let (before, after) = (shown(&old.capabilities), shown(self.capabilities()));
+        let (before, after) = (format_grants(&old.capabilities), format_grants(self.capabilities()));
         let added = after.iter().filter(|grant| !before.contains(grant)).map(|grant| format!("+{grant}"));
         let removed = before.iter().filter(|grant| !after.contains(grant)).map(|grant| format!("-{grant}"));
         let grants: Vec<String> = added.chain(removed).collect();

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
-use crate::model::bounds::MAX_MANIFEST;
+use crate::model::bounds::MAX_OCI_MANIFEST;
 
 use super::digest::Digest;
 use super::engine_key::{EngineKey, Metering};
@@ -21,7 +21,7 @@ use super::lock::{Lock, LockEntry, LockedSource};
 use super::name::{ExtensionName, ProfileName};
 use super::reference::OciReference;
 use generation::{ActiveExtension, Generation};
-use inventory::{HeldState, Inventory};
+use inventory::{StoredState, Inventory};
 
 /// How many generations of a profile are kept.
 pub const KEPT_GENERATIONS: usize = 10;
@@ -41,16 +41,16 @@ pub struct Step {
     pub action: Action,
     /// The extensions that it is done for, sorted.
     pub extensions: Vec<ExtensionName>,
-    pub reason: Reason,
+    pub reason: StepReason,
 }
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Stage the bytes of a blob.
-    Fetch { blob: Blob, origin: FetchOrigin },
+    Fetch { blob: BlobDescriptor, origin: FetchSource },
     /// Check staged bytes and let them into the store.
-    Verify { blob: Blob },
+    Verify { blob: BlobDescriptor },
     /// Compile a component for one engine.
     Compile { component: Digest, size: u64, engine: EngineKey, metering: Metering },
     /// Make the target generation the live one.
@@ -63,14 +63,14 @@ pub enum Action {
 
 /// A blob that the lock names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Blob {
+pub struct BlobDescriptor {
     pub digest: Digest,
-    pub role: Role,
+    pub role: BlobRole,
 }
 
 /// What a blob is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum BlobRole {
     /// An OCI image index.
     Index,
     /// An OCI manifest.
@@ -81,7 +81,7 @@ pub enum Role {
 
 /// Where a blob is fetched from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FetchOrigin {
+pub enum FetchSource {
     Registry(OciReference),
     /// A file, relative to the folder of the lock unless absolute.
     Path(String),
@@ -89,7 +89,7 @@ pub enum FetchOrigin {
 
 /// Why a step is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
+pub enum StepReason {
     NotInStore,
     Damaged(String),
     NotCompiled,
@@ -103,19 +103,19 @@ pub enum Reason {
 
 /// A component that resolution found and that has to be looked at before it can be locked.
 #[derive(Debug, Clone)]
-pub struct Candidate {
+pub struct ResolvedComponent {
     pub name: ExtensionName,
     pub component: Digest,
     pub size: u64,
-    pub origin: FetchOrigin,
+    pub origin: FetchSource,
 }
 
 /// What an extension of a generation or a lock needs.
 #[derive(Debug, Clone)]
 pub struct ExtensionNeeds {
     pub name: ExtensionName,
-    pub origin: FetchOrigin,
-    pub blobs: Vec<Blob>,
+    pub origin: FetchSource,
+    pub blobs: Vec<BlobDescriptor>,
     /// How it is compiled, if it is live.
     pub metering: Option<Metering>,
 }
@@ -123,22 +123,22 @@ pub struct ExtensionNeeds {
 impl ExtensionNeeds {
     /// What an extension of a lock needs, whether it is live or not.
     pub fn of_entry(name: &ExtensionName, entry: &LockEntry) -> Self {
-        let component = Blob { digest: entry.component, role: Role::Component { size: entry.size } };
+        let component = BlobDescriptor { digest: entry.component, role: BlobRole::Component { size: entry.size } };
         let origin = match &entry.source {
-            LockedSource::Path(path) => FetchOrigin::Path(path.clone()),
-            LockedSource::Oci { reference, .. } => FetchOrigin::Registry(reference.clone()),
+            LockedSource::Path(path) => FetchSource::Path(path.clone()),
+            LockedSource::Oci { reference, .. } => FetchSource::Registry(reference.clone()),
         };
-        let documents = entry.source.documents().map(|digest| Blob { digest, role: Role::Manifest });
+        let documents = entry.source.manifest_digests().map(|digest| BlobDescriptor { digest, role: BlobRole::Manifest });
         Self { name: name.clone(), origin, blobs: documents.chain([component]).collect(), metering: None }
     }
 }
 
 impl Plan {
     /// What `lock` does: fetch and verify the candidates that the store lacks.
-    pub fn for_lock(candidates: &[Candidate], inventory: &Inventory) -> Self {
+    pub fn for_lock(candidates: &[ResolvedComponent], inventory: &Inventory) -> Self {
         let mut builder = Builder::new(inventory);
         for candidate in candidates {
-            let blob = Blob { digest: candidate.component, role: Role::Component { size: candidate.size } };
+            let blob = BlobDescriptor { digest: candidate.component, role: BlobRole::Component { size: candidate.size } };
             builder.blob(blob, &candidate.origin, &candidate.name);
         }
         builder.plan
@@ -150,17 +150,17 @@ impl Plan {
         let mut last = BTreeSet::new();
         for extension in &target.extensions {
             let Some(entry) = lock.entries.get(&extension.name) else { continue };
-            let component = Blob { digest: entry.component, role: Role::Component { size: entry.size } };
+            let component = BlobDescriptor { digest: entry.component, role: BlobRole::Component { size: entry.size } };
             let origin = match &entry.source {
-                LockedSource::Path(path) => FetchOrigin::Path(path.clone()),
+                LockedSource::Path(path) => FetchSource::Path(path.clone()),
                 LockedSource::Oci { reference, provenance, manifest } => {
-                    let origin = FetchOrigin::Registry(reference.clone());
+                    let origin = FetchSource::Registry(reference.clone());
                     if manifest.is_some() {
-                        let index = Blob { digest: *provenance, role: Role::Index };
+                        let index = BlobDescriptor { digest: *provenance, role: BlobRole::Index };
                         last.extend(builder.blob(index, &origin, &extension.name));
                     }
                     let digest = manifest.unwrap_or(*provenance);
-                    last.extend(builder.blob(Blob { digest, role: Role::Manifest }, &origin, &extension.name));
+                    last.extend(builder.blob(BlobDescriptor { digest, role: BlobRole::Manifest }, &origin, &extension.name));
                     origin
                 }
             };
@@ -186,7 +186,7 @@ impl Plan {
         }
         let extensions = target.extensions.iter().map(|extension| extension.name.clone()).collect();
         let action = Action::Rollback { profile: target.profile.clone(), generation: number };
-        let rollback = builder.plan.graph.add_node(Step { action, extensions, reason: Reason::Asked });
+        let rollback = builder.plan.graph.add_node(Step { action, extensions, reason: StepReason::Asked });
         for id in compiled {
             builder.plan.graph.add_edge(id, rollback, ());
         }
@@ -199,7 +199,7 @@ impl Plan {
         for ExtensionNeeds { name, origin, blobs, metering } in needs {
             for blob in blobs {
                 let verified = builder.blob(*blob, origin, name);
-                if let (Role::Component { size }, Some(metering)) = (blob.role, metering) {
+                if let (BlobRole::Component { size }, Some(metering)) = (blob.role, metering) {
                     builder.compile(blob.digest, size, *metering, verified, name);
                 }
             }
@@ -249,11 +249,11 @@ impl<'a> Builder<'a> {
     }
 
     /// The step after which the blob is in the store; none if it is there already.
-    fn blob(&mut self, blob: Blob, origin: &FetchOrigin, name: &ExtensionName) -> Option<StepId> {
+    fn blob(&mut self, blob: BlobDescriptor, origin: &FetchSource, name: &ExtensionName) -> Option<StepId> {
         let reason = match self.inventory.blobs.get(&blob.digest) {
-            Some(HeldState::Good) => return None,
-            Some(HeldState::Damaged(why)) => Reason::Damaged(why.clone()),
-            None => Reason::NotInStore,
+            Some(StoredState::Good) => return None,
+            Some(StoredState::Damaged(why)) => StepReason::Damaged(why.clone()),
+            None => StepReason::NotInStore,
         };
         if let Some(verify) = self.verified.get(&blob.digest).copied() {
             let fetch = self.plan.graph.neighbors_directed(verify, petgraph::Direction::Incoming).next();
@@ -280,10 +280,10 @@ impl<'a> Builder<'a> {
         let engine = self.inventory.engines.get(metering)?.clone();
         let key = (component, engine.clone());
         let reason = match self.inventory.code.get(&key) {
-            Some(HeldState::Good) => return None,
-            Some(HeldState::Damaged(why)) => Reason::CodeDamaged(why.clone()),
-            None if self.inventory.other_code.contains(&component) => Reason::EngineChanged,
-            None => Reason::NotCompiled,
+            Some(StoredState::Good) => return None,
+            Some(StoredState::Damaged(why)) => StepReason::CodeDamaged(why.clone()),
+            None if self.inventory.other_code.contains(&component) => StepReason::EngineChanged,
+            None => StepReason::NotCompiled,
         };
         if let Some(id) = self.compiled.get(&key).copied() {
             self.share(id, name);
@@ -298,10 +298,10 @@ impl<'a> Builder<'a> {
     }
 
     fn activate(&mut self, target: &Generation, after: &BTreeSet<StepId>) {
-        let reason = match &self.inventory.live {
+        let reason = match &self.inventory.active {
             Some((_, live)) if live.same_set(target) => return,
-            Some(_) => Reason::SetChanged,
-            None => Reason::FirstGeneration,
+            Some(_) => StepReason::SetChanged,
+            None => StepReason::FirstGeneration,
         };
         let generation = self.inventory.generations.last().map_or(1, |last| last + 1);
         let profile = target.profile.clone();
@@ -311,18 +311,18 @@ impl<'a> Builder<'a> {
         for id in after {
             self.plan.graph.add_edge(*id, activate, ());
         }
-        let live = self.inventory.live.as_ref().map(|(number, _)| *number);
+        let live = self.inventory.active.as_ref().map(|(number, _)| *number);
         let surplus = (self.inventory.generations.len() + 1).saturating_sub(KEPT_GENERATIONS);
         let old: Vec<u64> =
             self.inventory.generations.iter().copied().filter(|number| Some(*number) != live).take(surplus).collect();
         if !old.is_empty() {
             let action = Action::Prune { profile, generations: old };
-            let prune = self.plan.graph.add_node(Step { action, extensions: Vec::new(), reason: Reason::Superseded });
+            let prune = self.plan.graph.add_node(Step { action, extensions: Vec::new(), reason: StepReason::Superseded });
             self.plan.graph.add_edge(activate, prune, ());
         }
     }
 
-    fn add(&mut self, action: Action, name: &ExtensionName, reason: Reason) -> StepId {
+    fn add(&mut self, action: Action, name: &ExtensionName, reason: StepReason) -> StepId {
         self.plan.graph.add_node(Step { action, extensions: vec![name.clone()], reason })
     }
 
@@ -339,8 +339,8 @@ impl Action {
     pub fn weight(&self) -> u64 {
         match self {
             Self::Fetch { blob, .. } | Self::Verify { blob } => match blob.role {
-                Role::Component { size } => size,
-                Role::Index | Role::Manifest => 0,
+                BlobRole::Component { size } => size,
+                BlobRole::Index | BlobRole::Manifest => 0,
             },
             Self::Compile { size, .. } => *size,
             Self::Activate { .. } | Self::Rollback { .. } | Self::Prune { .. } => 0,
@@ -348,11 +348,11 @@ impl Action {
     }
 }
 
-impl Role {
+impl BlobRole {
     /// The most bytes that a blob of this role may have.
     pub fn limit(self) -> u64 {
         match self {
-            Self::Index | Self::Manifest => MAX_MANIFEST,
+            Self::Index | Self::Manifest => MAX_OCI_MANIFEST,
             Self::Component { size } => size,
         }
     }

@@ -71,7 +71,7 @@ impl OciReference {
     }
 
     /// The rest of the repository's name. It may hold `/`.
-    pub fn scope(&self) -> &str {
+    pub fn repository_path(&self) -> &str {
         &self.repository.scope
     }
 
@@ -264,7 +264,7 @@ mod tests {
         let reference: OciReference = format!("ghcr.io/my-org/group/greeting:0.1.0@{digest}").parse().unwrap();
         assert_eq!(reference.registry(), "ghcr.io");
         assert_eq!(reference.principal(), "my-org");
-        assert_eq!(reference.scope(), "group/greeting");
+        assert_eq!(reference.repository_path(), "group/greeting");
         assert_eq!(reference.revision(), "0.1.0");
         assert_eq!(reference.provenance(), Some(digest));
         assert_eq!(reference.repository(), "my-org/group/greeting");

@@ -110,7 +110,7 @@ impl Registries {
 impl LayeredRegistries {
     /// How a host is spoken to for one of its repositories. What the machine says of the transport goes before what the
     /// project says; the address of a mirror, where it is one, is the project's.
-    pub fn contact(&self, registry: &str, repository: &str, address: Option<Scheme>) -> ConnectionSettings {
+    pub fn connection(&self, registry: &str, repository: &str, address: Option<Scheme>) -> ConnectionSettings {
         let find = |settings: &Registries| settings.longest(registry, repository).map(|(_, found)| found.clone());
         let (machine, mut project) = (find(&self.machine), find(&self.project).unwrap_or_default());
         let token_host = machine.as_ref().and_then(|machine| machine.token_host.clone()).or(project.token_host.take());
@@ -285,11 +285,11 @@ mod tests {
             ("localhost.example", false),
             ("10.0.0.1:5000", false),
         ] {
-            assert_eq!(LayeredRegistries::default().contact(registry, "org/a", None).plain_http, plain, "{registry}");
+            assert_eq!(LayeredRegistries::default().connection(registry, "org/a", None).plain_http, plain, "{registry}");
             let said = RegistrySettings { plain_http: Some(!plain), ..RegistrySettings::default() };
             let project = Registries([(registry.parse().unwrap(), said)].into());
             let settings = LayeredRegistries { project, ..LayeredRegistries::default() };
-            assert_eq!(settings.contact(registry, "org/a", None).plain_http, !plain, "{registry}");
+            assert_eq!(settings.connection(registry, "org/a", None).plain_http, !plain, "{registry}");
         }
     }
 
@@ -305,14 +305,14 @@ mod tests {
         for (name, said) in exposing {
             for host in ["registry.example", "10.0.0.1:5000", "127.0.0.1.example"] {
                 let project = LayeredRegistries { project: of(host, &said), ..LayeredRegistries::default() };
-                assert_eq!(project.contact(host, "org/a", None).withheld, Some(name), "{host}");
+                assert_eq!(project.connection(host, "org/a", None).withheld, Some(name), "{host}");
                 let machine = LayeredRegistries { machine: of(host, &said), ..project };
-                assert_eq!(machine.contact(host, "org/a", None).withheld, None, "{host}");
+                assert_eq!(machine.connection(host, "org/a", None).withheld, None, "{host}");
             }
             let local = LayeredRegistries { project: of("127.0.0.1:5000", &said), ..LayeredRegistries::default() };
-            assert_eq!(local.contact("127.0.0.1:5000", "org/a", None).withheld, None);
+            assert_eq!(local.connection("127.0.0.1:5000", "org/a", None).withheld, None);
         }
-        let mirror = LayeredRegistries::default().contact("mirror.example", "org/a", Some(Scheme::Http));
+        let mirror = LayeredRegistries::default().connection("mirror.example", "org/a", Some(Scheme::Http));
         assert_eq!((mirror.plain_http, mirror.withheld), (true, Some("plain-http")));
     }
 
@@ -325,7 +325,7 @@ mod tests {
             token_host: Some("auth.example".parse().unwrap()),
             ..RegistrySettings::default()
         });
-        let contact = LayeredRegistries { project, machine }.contact("registry.example", "org/a", None);
+        let contact = LayeredRegistries { project, machine }.connection("registry.example", "org/a", None);
         let expected = ConnectionSettings {
             ca: Some("/corp.pem".into()),
             token_host: Some("auth.example".parse().unwrap()),

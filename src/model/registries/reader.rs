@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::model::toml::document::{Fields, Text, Value, type_name};
+use crate::model::toml::document::{TableFields, TomlText, SpannedValue, type_name};
 use crate::model::toml::problem::Problem;
 
 use super::{Mirror, Registries, RegistryPattern, RegistrySettings};
@@ -21,8 +21,8 @@ pub(crate) enum RegistriesOwner {
 
 /// Paths are relative to `folder`.
 pub(crate) fn read_registries(
-    text: &Text<'_>,
-    fields: &Fields<'_>,
+    text: &TomlText<'_>,
+    fields: &TableFields<'_>,
     owner: RegistriesOwner,
     folder: &Path,
     problems: &mut Vec<Problem>,
@@ -39,8 +39,8 @@ pub(crate) fn read_registries(
 }
 
 fn read_settings(
-    text: &Text<'_>,
-    key: &Value<'_, &str>,
+    text: &TomlText<'_>,
+    key: &SpannedValue<'_, &str>,
     value: &Spanned<DeValue<'_>>,
     (owner, folder): (RegistriesOwner, &Path),
     problems: &mut Vec<Problem>,
@@ -59,7 +59,7 @@ fn read_settings(
         problems.push(text.problem(inner.span(), message).help(help));
         return None;
     }
-    let mut fields = Fields::new(text, table, value.span(), format!("the registry `{}`", key.value));
+    let mut fields = TableFields::new(text, table, value.span(), format!("the registry `{}`", key.value));
     let mut settings = RegistrySettings::default();
     if owner == RegistriesOwner::Project {
         read_mirrors(&mut fields, folder, table.get("mirrors").is_none(), &mut settings, problems);
@@ -84,7 +84,7 @@ fn read_settings(
 }
 
 fn read_mirrors(
-    fields: &mut Fields<'_>,
+    fields: &mut TableFields<'_>,
     folder: &Path,
     absent: bool,
     settings: &mut RegistrySettings,

@@ -91,8 +91,8 @@ pub trait Observer: Send + Sync {
 }
 
 /// Listens to nothing.
-pub struct Silent;
+pub struct NoObserver;
 
-impl Observer for Silent {
+impl Observer for NoObserver {
     fn notice(&self, _: &Event<'_>) {}
 }

@@ -1,17 +1,12 @@
 //! What a run has done, as data. The words for people and the JSON document are both made from it.
 
 pub mod bundle;
-pub mod doctor;
 pub mod event;
 pub mod extension;
-pub mod gc;
-pub mod generations;
-pub mod graph;
-pub mod outdated;
 pub mod registry;
-pub mod status;
 pub mod sync;
-pub mod verify;
+pub mod query;
+pub mod maintain;
 
 use serde::Serialize;
 

@@ -18,7 +18,7 @@ pub struct RegistryReport {
     /// What it wants to see before it answers; nothing where it answers anybody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wants: Option<String>,
-    pub credentials: Credentials,
+    pub credentials: CredentialStatus,
     pub access: RegistryAccess,
     /// Why it does not let us in.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,7 +28,8 @@ pub struct RegistryReport {
 /// Whether there are credentials for a registry, and where; never what they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Credentials {
+#[schemars(rename = "Credentials")]
+pub enum CredentialStatus {
     Found {
         place: String,
     },

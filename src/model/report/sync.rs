@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::model::digest::Digest;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::function_cache::FunctionCounts;
-use crate::model::lock::merge::Choice;
+use crate::model::lock::merge::MergeChoice;
 use crate::model::lock::{LockChange, Staleness};
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::{Action, FetchOrigin, Plan, Step};
+use crate::model::plan::{Action, FetchSource, Plan, Step};
 
 /// What `lock` did, or would do.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
@@ -25,7 +25,7 @@ pub struct LockReport {
     pub changes: Vec<LockChange>,
     /// What was done about extensions that the sides of a merge do not have alike.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub merged: BTreeMap<ExtensionName, Choice>,
+    pub merged: BTreeMap<ExtensionName, MergeChoice>,
     /// How many extensions it holds.
     pub extensions: usize,
     /// The old and new text of the file, for a diff.
@@ -73,7 +73,7 @@ pub struct SyncReport {
 
 /// That there was nothing to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UpToDate {
+pub struct SetSummary {
     pub profile: ProfileName,
     /// The number of the live generation; none for a lock.
     pub generation: Option<u64>,
@@ -197,8 +197,8 @@ impl StepReport {
             Action::Prune { .. } => (None, None, None),
         };
         let from = match &step.action {
-            Action::Fetch { origin: FetchOrigin::Registry(reference), .. } => Some(reference.to_string()),
-            Action::Fetch { origin: FetchOrigin::Path(path), .. } => Some(path.clone()),
+            Action::Fetch { origin: FetchSource::Registry(reference), .. } => Some(reference.to_string()),
+            Action::Fetch { origin: FetchSource::Path(path), .. } => Some(path.clone()),
             _ => None,
         };
         Self {

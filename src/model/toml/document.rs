@@ -8,7 +8,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::model::bounds::MAX_FILE;
+use crate::model::bounds::MAX_PROJECT_FILE;
 use crate::model::text::nearest;
 
 use super::problem::{Lines, Problem};
@@ -17,17 +17,17 @@ use super::problem::{Lines, Problem};
 pub(crate) const FINISH_THE_MERGE: &str = "finish the merge first";
 
 /// The text of a file, without a byte order mark.
-pub(crate) struct Text<'a> {
+pub(crate) struct TomlText<'a> {
     file: &'a str,
     text: &'a str,
     lines: Lines,
 }
 
-impl<'a> Text<'a> {
+impl<'a> TomlText<'a> {
     /// Checks size and encoding.
     pub(crate) fn new(file: &'a str, bytes: &'a [u8]) -> Result<Self, Problem> {
-        if bytes.len() > MAX_FILE {
-            let message = format!("the file has more than {MAX_FILE} bytes, which is more than is read");
+        if bytes.len() > MAX_PROJECT_FILE {
+            let message = format!("the file has more than {MAX_PROJECT_FILE} bytes, which is more than is read");
             return Err(Problem::whole(file, message).help("look whether this is the right file"));
         }
         match std::str::from_utf8(bytes) {
@@ -127,8 +127,8 @@ pub(crate) fn conflict_marker(line: &str) -> Option<&str> {
 }
 
 /// One table, whose keys are taken one by one; [`Fields::finish`] reports what nobody took.
-pub(crate) struct Fields<'a> {
-    text: &'a Text<'a>,
+pub(crate) struct TableFields<'a> {
+    text: &'a TomlText<'a>,
     table: &'a DeTable<'a>,
     /// Where the table stands, for what it lacks.
     pub span: Range<usize>,
@@ -138,27 +138,27 @@ pub(crate) struct Fields<'a> {
     ignored: Vec<&'static str>,
 }
 
-impl<'a> Fields<'a> {
-    pub(crate) fn new(text: &'a Text<'a>, table: &'a DeTable<'a>, span: Range<usize>, name: impl Into<String>) -> Self {
+impl<'a> TableFields<'a> {
+    pub(crate) fn new(text: &'a TomlText<'a>, table: &'a DeTable<'a>, span: Range<usize>, name: impl Into<String>) -> Self {
         Self { text, table, span, name: name.into(), known: Vec::new(), ignored: Vec::new() }
     }
 
     /// The value of `key`, and its being known.
-    pub(crate) fn take(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+    pub(crate) fn get(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         if !self.known.contains(&key) {
             self.known.push(key);
         }
         self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
     }
 
-    pub(crate) fn string(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<Value<'a, &'a str>> {
-        let value = self.take(key)?;
+    pub(crate) fn string(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<SpannedValue<'a, &'a str>> {
+        let value = self.get(key)?;
         let found = value.get_ref().as_str();
         self.typed(key, value, found, "a string", problems)
     }
 
-    pub(crate) fn boolean(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<Value<'a, bool>> {
-        let value = self.take(key)?;
+    pub(crate) fn boolean(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<SpannedValue<'a, bool>> {
+        let value = self.get(key)?;
         let found = value.get_ref().as_bool();
         self.typed(key, value, found, "true or false", problems)
     }
@@ -169,14 +169,14 @@ impl<'a> Fields<'a> {
         key: &'static str,
         range: std::ops::RangeInclusive<u64>,
         problems: &mut Vec<Problem>,
-    ) -> Option<Value<'a, u64>> {
-        let value = self.take(key)?;
+    ) -> Option<SpannedValue<'a, u64>> {
+        let value = self.get(key)?;
         let number =
             value.get_ref().as_integer().map(|integer| i128::from_str_radix(integer.as_str(), integer.radix()));
         let number = self.typed(key, value, number, "a whole number", problems)?;
         match number.value {
             Ok(found) if u64::try_from(found).is_ok_and(|found| range.contains(&found)) => {
-                Some(Value { value: found as u64, span: number.span, text: self.text })
+                Some(SpannedValue { value: found as u64, span: number.span, text: self.text })
             }
             _ => {
                 let found = number.value.map_or_else(|_| "a larger number".to_owned(), |found| found.to_string());
@@ -195,14 +195,14 @@ impl<'a> Fields<'a> {
         &mut self,
         key: &'static str,
         problems: &mut Vec<Problem>,
-    ) -> Option<Vec<Value<'a, &'a str>>> {
-        let value = self.take(key)?;
+    ) -> Option<Vec<SpannedValue<'a, &'a str>>> {
+        let value = self.get(key)?;
         let array = value.get_ref().as_array();
         let array = self.typed(key, value, array, "an array of strings", problems)?;
         let mut strings = Vec::new();
         for item in array.value.iter() {
             match item.get_ref().as_str() {
-                Some(string) => strings.push(Value::new(self.text, item.span(), string)),
+                Some(string) => strings.push(SpannedValue::new(self.text, item.span(), string)),
                 None => {
                     let message =
                         format!("every item of `{key}` must be a string, found {}", type_name(item.get_ref()));
@@ -213,19 +213,19 @@ impl<'a> Fields<'a> {
         Some(strings)
     }
 
-    pub(crate) fn table(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<Fields<'a>> {
-        let value = self.take(key)?;
+    pub(crate) fn table(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<TableFields<'a>> {
+        let value = self.get(key)?;
         let table = value.get_ref().as_table();
         let table = self.typed(key, value, table, "a table", problems)?;
-        Some(Fields::new(self.text, table.value, table.span, format!("`{key}`")))
+        Some(TableFields::new(self.text, table.value, table.span, format!("`{key}`")))
     }
 
     /// Every key with its value, for tables whose keys are names that people chose.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (Value<'a, &'a str>, &'a Spanned<DeValue<'a>>)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (SpannedValue<'a, &'a str>, &'a Spanned<DeValue<'a>>)> {
         let text = self.text;
         self.table
             .iter()
-            .map(move |(key, value)| (Value { value: key.get_ref().as_ref(), span: key.span(), text }, value))
+            .map(move |(key, value)| (SpannedValue { value: key.get_ref().as_ref(), span: key.span(), text }, value))
     }
 
     /// Says nothing of these keys, whose being there has been said otherwise.
@@ -258,24 +258,24 @@ impl<'a> Fields<'a> {
         found: Option<T>,
         wanted: &str,
         problems: &mut Vec<Problem>,
-    ) -> Option<Value<'a, T>> {
+    ) -> Option<SpannedValue<'a, T>> {
         if found.is_none() {
             let message = format!("`{key}` must be {wanted}, found {}", type_name(value.get_ref()));
             problems.push(self.text.problem(value.span(), message));
         }
-        found.map(|found| Value { value: found, span: value.span(), text: self.text })
+        found.map(|found| SpannedValue { value: found, span: value.span(), text: self.text })
     }
 }
 
 /// A value and where it stands.
-pub(crate) struct Value<'a, T> {
+pub(crate) struct SpannedValue<'a, T> {
     pub value: T,
     pub span: Range<usize>,
-    text: &'a Text<'a>,
+    text: &'a TomlText<'a>,
 }
 
-impl<'a, T> Value<'a, T> {
-    pub(crate) fn new(text: &'a Text<'a>, span: Range<usize>, value: T) -> Self {
+impl<'a, T> SpannedValue<'a, T> {
+    pub(crate) fn new(text: &'a TomlText<'a>, span: Range<usize>, value: T) -> Self {
         Self { value, span, text }
     }
 
@@ -284,7 +284,7 @@ impl<'a, T> Value<'a, T> {
     }
 }
 
-impl Value<'_, &str> {
+impl SpannedValue<'_, &str> {
     /// Parses the string; what goes wrong is reported at its place, causes included.
     pub(crate) fn parse<P>(&self, problems: &mut Vec<Problem>) -> Option<P>
     where

@@ -14,15 +14,15 @@ use crate::model::plan::{ExtensionNeeds, Plan};
 use crate::model::report::bundle::ExportReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::policy::checks::refuse;
+use crate::ops::policy::checks::fail_on_faults;
 use crate::ops::policy::registries;
 use crate::ops::project::LOCK;
 use crate::ops::project::files::read_file;
-use crate::ops::sync::apply::{ApplyContext, faults};
-use crate::ops::sync::lock::stale;
+use crate::ops::sync::apply::{ApplyContext, apply_collecting_faults};
+use crate::ops::sync::lock::stale_entries;
 use crate::registry::layout::MARKER;
-use crate::registry::layout::bundle::{Bundle, EMPTY_CONFIG, Rendered, render};
-use crate::registry::layout::reader::{blob_name, header, is_archive};
+use crate::registry::layout::bundle::{Bundle, EMPTY_CONFIG, BundleManifest, render};
+use crate::registry::layout::reader::{blob_name, tar_header, is_archive};
 use crate::store::blobs::Blobs;
 use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
 use crate::store::{self, write};
@@ -36,24 +36,24 @@ use crate::store::{self, write};
 pub fn export(context: &Context, to: &Path) -> Result<ExportReport, Error> {
     check_path(to)?;
     // Nobody collects what is being copied, or changes what is being read.
-    let _guard = context.guard()?;
-    let committed = context.project.committed()?;
+    let _guard = context.lock_store()?;
+    let committed = context.project.read_committed()?;
     let manifest = context.project.read_manifest()?;
     let lock = context.project.read_lock()?.ok_or(Error::NoLock)?;
-    let stale = stale(context, &manifest, &lock)?;
+    let stale = stale_entries(context, &manifest, &lock)?;
     if !stale.is_empty() {
         return Err(Error::StaleLock { stale: stale.into_iter().collect() });
     }
     check_files(&lock)?;
     fetch(context, &manifest, &lock)?;
-    if context.project.committed()? != committed {
+    if context.project.read_committed()? != committed {
         return Err(Error::ChangedMeanwhile(context.project.manifest().to_owned()));
     }
     let mut texts = committed;
     texts.insert(LOCK.to_owned(), lock.render().into_bytes());
     let blobs = Blobs::new(&context.paths);
     let mut documents = BTreeMap::new();
-    for digest in lock.entries.values().flat_map(|entry| entry.source.documents()) {
+    for digest in lock.entries.values().flat_map(|entry| entry.source.manifest_digests()) {
         documents.insert(digest, blobs.read(digest)?.len() as u64);
     }
     let components = lock.entries.values().map(|entry| (entry.component, entry.size)).collect();
@@ -76,7 +76,7 @@ pub fn export(context: &Context, to: &Path) -> Result<ExportReport, Error> {
 
 /// All that is in a bundle.
 struct BundleContents {
-    rendered: Rendered,
+    rendered: BundleManifest,
     texts: BTreeMap<String, Vec<u8>>,
     documents: BTreeMap<Digest, u64>,
     components: BTreeMap<Digest, u64>,
@@ -133,7 +133,7 @@ fn check_files(lock: &Lock) -> Result<(), Error> {
             if is_inside(file) { Error::UncarriedFile { name, path } } else { Error::OutsideFile { name, path } };
         (extension.clone(), error.fault())
     });
-    refuse(faults.collect())
+    fail_on_faults(faults.collect())
 }
 
 /// Whether a component's path in a lock stays below the folder of the manifest.
@@ -162,8 +162,8 @@ fn fetch(context: &Context, manifest: &Manifest, lock: &Lock) -> Result<(), Erro
     if plan.is_empty() {
         return Ok(());
     }
-    let registry = registries::registry(context, &manifest.registries)?;
-    refuse(faults(&ApplyContext::new(context, &registry, &Blobs::new(&context.paths), None), &plan)?)
+    let registry = registries::source_selector(context, &manifest.registries)?;
+    fail_on_faults(apply_collecting_faults(&ApplyContext::new(context, &registry, &Blobs::new(&context.paths), None), &plan)?)
 }
 
 /// Writes the archive, which gets its name when it is whole.
@@ -172,7 +172,7 @@ fn write_archive(context: &Context, to: &Path, contents: &BundleContents, blobs:
     let unfinished = write::user_files::begin_user_file(folder)?;
     let failed = |error: std::io::Error| Error::from(store::Error::io("write", to)(error));
     let mut archive = tar::Builder::new(std::io::BufWriter::with_capacity(1 << 20, unfinished.open()?));
-    let mut add = |name: &str, bytes: &[u8]| archive.append(&header(name, bytes.len() as u64)?, bytes);
+    let mut add = |name: &str, bytes: &[u8]| archive.append(&tar_header(name, bytes.len() as u64)?, bytes);
     let made = contents.made();
     for digest in contents.digests() {
         if context.interrupt.is_set() {

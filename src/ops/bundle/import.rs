@@ -12,14 +12,14 @@ use crate::model::digest::Digest;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::inventory::HeldState;
-use crate::model::plan::{Blob, ExtensionNeeds};
+use crate::model::plan::inventory::StoredState;
+use crate::model::plan::{BlobDescriptor, ExtensionNeeds};
 use crate::model::report::bundle::ImportReport;
 use crate::model::report::sync::{LockOutcome, LockReport, SyncReport};
 use crate::model::toml::problem::Problem;
 use crate::ops::context::Context;
 use crate::ops::edit::consent::Consent;
-use crate::ops::edit::transaction::{change, check_owner, make_live};
+use crate::ops::edit::transaction::{all_or_nothing, check_profile_manifest, activate};
 use crate::ops::edit::undo::Undo;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{check_sources, read_policy};
@@ -36,7 +36,7 @@ use super::export::is_carried;
 
 /// What to do where extensions are named already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
+pub enum ExistingFiles {
     /// Refuse, unless they are named by the very same files.
     Keep,
     /// Put the bundle's files in the place of those that are there.
@@ -44,10 +44,10 @@ pub enum Existing {
 }
 
 /// What to import.
-pub struct Import<'a> {
+pub struct ImportOptions<'a> {
     /// The archive or folder.
     pub bundle: PathBuf,
-    pub existing: Existing,
+    pub existing: ExistingFiles,
     /// Asked when anything is to be written.
     pub consent: &'a dyn Fn(&BundleConsentRequest<'_>) -> Consent,
     /// Instead of the manifest's profile.
@@ -86,7 +86,7 @@ pub struct BundledExtension {
 /// [`Error::DesiredStateThere`] if other files name extensions there already; [`Error::BundleNoConsent`] if there is nobody to
 /// ask; [`Error::BadBundle`] if it contradicts itself or lacks something; [`Error::LinkInTheWay`] if a link would lead what is
 /// written elsewhere. Then the files and the live set are as before.
-pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Error> {
+pub fn import(context: &Context, import: &ImportOptions<'_>) -> Result<ImportReport, Error> {
     let context = &Context { reach: NetworkMode::Offline, ..context.clone() };
     if !import.bundle.exists() {
         return Err(Error::NoSuchFile(import.bundle.clone()));
@@ -94,18 +94,18 @@ pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Er
     let bundle = Bundle::open(&import.bundle)?;
     let set = BundledSet::read(context, import, &bundle)?;
     check_sources(&read_policy(&context.user)?.sources, &set.manifest, Some(&set.lock))?;
-    check_owner(context, import.profile.as_ref(), &set.manifest).map_err(|error| match error {
+    check_profile_manifest(context, import.profile.as_ref(), &set.manifest).map_err(|error| match error {
         // There is no manifest yet that could take it over.
         Error::OtherManifest { profile, made_by, .. } => Error::ProfileTaken { profile, made_by },
         error => error,
     })?;
-    let there = context.project.committed()?;
+    let there = context.project.read_committed()?;
     set.check_existing(context, import.existing, &there)?;
     set.lacking(context, import, &bundle)?;
     let agreed = set.changes(context, &there)?;
-    set.agree(context, import, &agreed)?;
+    set.request_import_consent(context, import, &agreed)?;
     // Somebody else may have worked on the store and the files while the person thought.
-    let _guard = context.guard()?;
+    let _guard = context.lock_store()?;
     let blobs = Blobs::new(&context.paths);
     let lacking = set.lacking(context, import, &bundle)?;
     for blob in &lacking {
@@ -113,10 +113,10 @@ pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Er
             return Err(Error::Interrupted);
         }
         let bytes = bundle.blob(blob.digest)?.ok_or(Error::Bug("a blob of the bundle is gone"))?;
-        blobs.take(bytes, &import.bundle, blob).map_err(|error| bad_blob(&import.bundle, error))?;
+        blobs.put_from_reader(bytes, &import.bundle, blob).map_err(|error| bad_blob(&import.bundle, error))?;
     }
-    change(context, |undo| {
-        let there = context.project.committed()?;
+    all_or_nothing(context, |undo| {
+        let there = context.project.read_committed()?;
         set.check_existing(context, import.existing, &there)?;
         if set.changes(context, &there)? != agreed {
             let [folder, _] = context.project.folders();
@@ -126,7 +126,7 @@ pub fn import(context: &Context, import: &Import<'_>) -> Result<ImportReport, Er
         let outcome =
             if there.get(LOCK) == set.texts.get(LOCK) { LockOutcome::Satisfied } else { LockOutcome::Written };
         let lock = Some(set.lock_report(context, outcome));
-        let sync = SyncReport { lock, ..make_live(context, import.profile.as_ref())? };
+        let sync = SyncReport { lock, ..activate(context, import.profile.as_ref())? };
         let (name, digest) = (import.bundle.display().to_string(), bundle.digest());
         let (files, removed) = (agreed.written(context), agreed.removed(context));
         Ok(ImportReport { bundle: name, digest, files, removed, blobs: lacking.len(), sync })
@@ -167,9 +167,9 @@ struct BundledSet {
 
 impl BundledSet {
     /// Reads the bundle's texts and holds them against each other.
-    fn read(context: &Context, import: &Import<'_>, bundle: &Bundle) -> Result<Self, Error> {
+    fn read(context: &Context, import: &ImportOptions<'_>, bundle: &Bundle) -> Result<Self, Error> {
         let bad = |why: String| Error::BadBundle { path: import.bundle.clone(), why };
-        let texts = bundle.texts()?;
+        let texts = bundle.project_files()?;
         let lacks = |name: &str| bad(format!("it has no {name}"));
         let text = |name: &str| texts.get(name).cloned().ok_or_else(|| lacks(name));
         let file = |name: &str| format!("{name} of the bundle");
@@ -205,24 +205,24 @@ impl BundledSet {
     fn check_existing(
         &self,
         context: &Context,
-        existing: Existing,
+        existing: ExistingFiles,
         there: &BTreeMap<String, Vec<u8>>,
     ) -> Result<(), Error> {
         for name in self.texts.keys().map(String::as_str).chain(self.components().map(|(name, _)| name)) {
             check_links(context, &context.project.committed_path(name))?;
         }
         // A link itself may be removed, but nothing behind one.
-        for name in there.keys().filter(|_| existing == Existing::Replace) {
+        for name in there.keys().filter(|_| existing == ExistingFiles::Replace) {
             context.project.committed_path(name).parent().map_or(Ok(()), |folder| check_links(context, folder))?;
         }
         let others = there.iter().filter(|(name, bytes)| self.texts.get(*name) != Some(bytes));
         let files: Vec<String> = others.map(|(name, _)| context.project.shown_file(name)).collect();
-        if existing == Existing::Keep && !files.is_empty() {
+        if existing == ExistingFiles::Keep && !files.is_empty() {
             return Err(Error::DesiredStateThere { files });
         }
         let named = || context.project.read_manifest().map(|manifest| manifest.extensions).unwrap_or_default();
         for (name, digest) in self.components() {
-            let path = context.project.component(name);
+            let path = context.project.component_path(name);
             let found = match hash_component(&path)? {
                 ComponentFile::Missing => continue,
                 ComponentFile::Component { digest: found, .. } if found == digest => continue,
@@ -235,7 +235,7 @@ impl BundledSet {
                 Blobs::new(&context.paths).read(found).is_ok()
                     || named().values().any(|extension| extension.source == source)
             };
-            if existing == Existing::Keep || !found.is_some_and(is_ours) {
+            if existing == ExistingFiles::Keep || !found.is_some_and(is_ours) {
                 return Err(Error::ComponentThere(path));
             }
         }
@@ -246,7 +246,7 @@ impl BundledSet {
     fn changes(&self, context: &Context, there: &BTreeMap<String, Vec<u8>>) -> Result<ProjectChanges, Error> {
         let (mut written, mut replaced) = (Vec::new(), BTreeMap::new());
         for (name, digest) in self.components() {
-            let found = digest_of(&context.project.component(name))?;
+            let found = digest_of(&context.project.component_path(name))?;
             if found != Some(digest) {
                 replaced.extend(found.map(|found| (name.to_owned(), found)));
                 written.push(name.to_owned());
@@ -265,7 +265,7 @@ impl BundledSet {
     }
 
     /// What the store has to take from the bundle.
-    fn lacking(&self, context: &Context, import: &Import<'_>, bundle: &Bundle) -> Result<Vec<Blob>, Error> {
+    fn lacking(&self, context: &Context, import: &ImportOptions<'_>, bundle: &Bundle) -> Result<Vec<BlobDescriptor>, Error> {
         let needs: Vec<ExtensionNeeds> =
             self.lock.entries.iter().map(|(name, entry)| ExtensionNeeds::of_entry(name, entry)).collect();
         let wanted = needs.iter().flat_map(|need| &need.blobs).map(|blob| blob.digest).collect();
@@ -277,7 +277,7 @@ impl BundledSet {
         )?;
         let (mut lacking, mut seen) = (Vec::new(), BTreeSet::new());
         for (need, blob) in needs.iter().flat_map(|need| need.blobs.iter().map(move |blob| (need, blob))) {
-            if inventory.blobs.get(&blob.digest) == Some(&HeldState::Good) || !seen.insert(blob.digest) {
+            if inventory.blobs.get(&blob.digest) == Some(&StoredState::Good) || !seen.insert(blob.digest) {
                 continue;
             }
             if bundle.blob(blob.digest)?.is_none() {
@@ -290,11 +290,11 @@ impl BundledSet {
     }
 
     /// Asks whether the files may be written, and the extensions may have what the bundle grants them.
-    fn agree(&self, context: &Context, import: &Import<'_>, changes: &ProjectChanges) -> Result<(), Error> {
+    fn request_import_consent(&self, context: &Context, import: &ImportOptions<'_>, changes: &ProjectChanges) -> Result<(), Error> {
         let extensions = self.manifest.extensions.iter().map(|(name, extension)| BundledExtension {
             name: name.clone(),
             source: extension.source.to_string(),
-            grants: capability::shown(&extension.capabilities),
+            grants: capability::format_grants(&extension.capabilities),
         });
         let asks = BundleConsentRequest {
             bundle: &import.bundle,
@@ -310,7 +310,7 @@ impl BundledSet {
         match (import.consent)(&asks) {
             Consent::Granted => Ok(()),
             Consent::Refused => Err(Error::BundleDeclined),
-            Consent::Nobody => {
+            Consent::NoPrompt => {
                 let granted = asks.extensions.iter().filter(|extension| !extension.grants.is_empty());
                 let grants =
                     granted.map(|extension| format!("{} to `{}`", extension.grants.join(", "), extension.name));
@@ -326,7 +326,7 @@ impl BundledSet {
         for name in &changes.written {
             match (self.texts.get(name), components.get(name.as_str())) {
                 (Some(text), _) => undo.write(&project.committed_path(name), text)?,
-                (None, Some(component)) => undo.write(&project.component(name), &blobs.read(*component)?)?,
+                (None, Some(component)) => undo.write(&project.component_path(name), &blobs.read(*component)?)?,
                 (None, None) => return Err(Error::Bug("a file that is to be written is not in the bundle")),
             }
         }

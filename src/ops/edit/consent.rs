@@ -30,7 +30,7 @@ pub enum Consent {
     Granted,
     Refused,
     /// There is nobody to ask.
-    Nobody,
+    NoPrompt,
     /// They stopped the command instead.
     Interrupted,
 }
@@ -57,7 +57,7 @@ pub(crate) struct NewComponent<'a> {
 ///
 /// # Errors
 /// [`Error::NoConsent`] and [`Error::Inherits`] if there is nobody to ask, [`Error::Declined`] if they say no.
-pub(crate) fn agree(
+pub(crate) fn request_consent(
     &NewComponent { name, source, entry, previous }: &NewComponent<'_>,
     mut granted: Grants,
     consent: &dyn Fn(&ConsentRequest<'_>) -> Consent,
@@ -96,10 +96,10 @@ pub(crate) fn agree(
             Ok(granted)
         }
         Consent::Refused => Err(Error::Declined { name }),
-        Consent::Nobody if missing.is_empty() => {
+        Consent::NoPrompt if missing.is_empty() => {
             Err(Error::Inherits { name, from: replaced.unwrap_or_default(), capabilities: inherited })
         }
-        Consent::Nobody => Err(Error::NoConsent { name, capabilities: missing }),
+        Consent::NoPrompt => Err(Error::NoConsent { name, capabilities: missing }),
         Consent::Interrupted => Err(Error::Interrupted),
     }
 }

@@ -7,7 +7,7 @@ use crate::ops::edit::consent::NewComponent;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::model::capability::{Grant, Grants, add, shown};
+use crate::model::capability::{Grant, Grants, add, format_grants};
 use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::edit::drop_in::{edit_drop_in, new_drop_in};
@@ -21,18 +21,18 @@ use crate::model::report::extension::{InstallReport, RemoveReport, Removed};
 use crate::model::version::Requirement;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::policy::checks::refuse;
+use crate::ops::policy::checks::fail_on_faults;
 use crate::ops::policy::registries;
 use crate::ops::project::DROP_INS;
 use crate::ops::project::files::{read_file, read_whole};
 use crate::ops::run::active::read_component;
-use crate::ops::sync::lock::{Resolved, newest, resolve_all, write_with};
+use crate::ops::sync::lock::{ResolvedEntries, newest_tag, resolve_all, write_lock_with};
 use crate::ops::sync::options::UpgradeSelection;
 use crate::store::blobs::Blobs;
 
-use super::consent::{Consent, ConsentRequest, Previous, agree};
+use super::consent::{Consent, ConsentRequest, Previous, request_consent};
 use super::init::TEMPLATE;
-use super::transaction::{AfterEdit, change, check_owner, then_live};
+use super::transaction::{AfterEdit, all_or_nothing, check_profile_manifest, activate_if_synced};
 use super::undo::Undo;
 
 /// Where the component comes from.
@@ -57,13 +57,13 @@ pub enum InstallTarget {
 }
 
 /// What to install.
-pub struct Install<'a> {
+pub struct InstallOptions<'a> {
     pub origin: InstallSource,
     /// Instead of the last part of the repository, or the stem of the file.
     pub name: Option<ExtensionName>,
     pub grants: Vec<Grant>,
     /// Where it is written, if it is not written yet.
-    pub place: InstallTarget,
+    pub target: InstallTarget,
     pub then: AfterEdit,
     /// Asked when the component needs more than is granted.
     pub consent: &'a dyn Fn(&ConsentRequest<'_>) -> Consent,
@@ -75,15 +75,15 @@ pub struct Install<'a> {
 /// # Errors
 /// Any of `lock` and `sync`; [`Error::NoConsent`] if it needs what nobody grants. Then manifest, lock and live set are as
 /// before.
-pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport, Error> {
+pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<InstallReport, Error> {
     let name = match &install.name {
         Some(name) => name.clone(),
         None => default_name(&install.origin)?,
     };
-    let guard = context.guard()?;
+    let guard = context.lock_store()?;
     let manifest = context.project.read_manifest_or_empty()?;
     if install.then == AfterEdit::Sync {
-        check_owner(context, install.profile.as_ref(), &manifest)?;
+        check_profile_manifest(context, install.profile.as_ref(), &manifest)?;
     }
     let existing = manifest.extensions.get(&name);
     if let (InstallSource::Newest(_), Some(ComponentSource::Range(range))) =
@@ -93,7 +93,7 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
     }
     let origin = &resolve_latest(context, &name, &install.origin, &manifest.registries)?;
     check_copy(context, &name, origin, &manifest)?;
-    let (source, entry) = look(context, &name, origin, &manifest.registries)?;
+    let (source, entry) = resolve_and_inspect(context, &name, origin, &manifest.registries)?;
     drop(guard);
     let mut granted = Grants::new();
     for Grant { capability, scope } in &install.grants {
@@ -105,13 +105,13 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
         Some(existing) => Previous::Other(existing),
     };
     let new = NewComponent { name: &name, source: &source, entry: &entry, previous };
-    let granted = agree(&new, granted, install.consent)?;
+    let granted = request_consent(&new, granted, install.consent)?;
     // Somebody else may have worked on the store and the manifest while the person thought.
-    let _guard = context.guard()?;
-    change(context, |undo| {
+    let _guard = context.lock_store()?;
+    all_or_nothing(context, |undo| {
         let manifest = start_manifest(context, undo)?;
         check_copy(context, &name, origin, &manifest)?;
-        let new = NewEntry { name: &name, origin, place: install.place, granted: &granted, entry: &entry };
+        let new = NewEntry { name: &name, origin, place: install.target, granted: &granted, entry: &entry };
         write_manifest(context, undo, &manifest, &new)?;
         let manifest = context.project.read_manifest()?;
         let written = manifest.extensions.get(&name).ok_or(Error::Bug("what was installed is not in the manifest"))?;
@@ -121,13 +121,13 @@ pub fn install(context: &Context, install: &Install<'_>) -> Result<InstallReport
         };
         let known = (name.clone(), LockEntry { source: locked, ..entry.clone() });
         undo.remember(&context.project.lock_path())?;
-        let (_, lock) = write_with(context, &manifest, &UpgradeSelection::Nothing, Some(known))?;
+        let (_, lock) = write_lock_with(context, &manifest, &UpgradeSelection::Nothing, Some(known))?;
         let file = match written.form {
-            EntryForm::DropIn => context.project.drop_in(&name).1,
+            EntryForm::DropIn => context.project.drop_in_path(&name).1,
             EntryForm::Short | EntryForm::Table => context.project.shown_manifest(),
         };
-        let sync = then_live(context, install.then, install.profile.as_ref())?;
-        let (source, capabilities) = (written.source.to_string(), shown(&written.capabilities));
+        let sync = activate_if_synced(context, install.then, install.profile.as_ref())?;
+        let (source, capabilities) = (written.source.to_string(), format_grants(&written.capabilities));
         let replaced = existing.map(|existing| existing.source.to_string()).filter(|replaced| *replaced != source);
         Ok(InstallReport { name: name.clone(), source, replaced, file, capabilities, lock, sync })
     })
@@ -143,15 +143,15 @@ pub fn remove(
     profile: Option<&ProfileName>,
     then: AfterEdit,
 ) -> Result<RemoveReport, Error> {
-    let _guard = context.guard()?;
-    change(context, |undo| {
+    let _guard = context.lock_store()?;
+    all_or_nothing(context, |undo| {
         let manifest = context.project.read_manifest()?;
         let names: BTreeSet<&ExtensionName> = names.iter().collect();
         let removed: Vec<Removed> =
             names.into_iter().map(|name| remove_one(context, undo, &manifest, name)).collect::<Result<_, _>>()?;
         undo.remember(&context.project.lock_path())?;
-        let (_, lock) = write_with(context, &context.project.read_manifest()?, &UpgradeSelection::Nothing, None)?;
-        Ok(RemoveReport { removed, lock, sync: then_live(context, then, profile)? })
+        let (_, lock) = write_lock_with(context, &context.project.read_manifest()?, &UpgradeSelection::Nothing, None)?;
+        Ok(RemoveReport { removed, lock, sync: activate_if_synced(context, then, profile)? })
     })
 }
 
@@ -161,7 +161,7 @@ fn remove_one(context: &Context, undo: &mut Undo, manifest: &Manifest, name: &Ex
     };
     let file = match extension.form {
         EntryForm::DropIn => {
-            let (path, shown) = context.project.drop_in(name);
+            let (path, shown) = context.project.drop_in_path(name);
             undo.remove(&path)?;
             shown
         }
@@ -190,7 +190,7 @@ fn is_same(
         InstallSource::Registry(new) => return Ok(existing.source.repository() == Some(new.without_revision())),
         InstallSource::Newest(new) => return Ok(existing.source.repository() == Some(new)),
         InstallSource::File(_) => copied(name),
-        InstallSource::InPlace(file) => context.project.written_path(file, false)?,
+        InstallSource::InPlace(file) => context.project.path_in_manifest(file, false)?,
     };
     Ok(existing.source == ComponentSource::Path(path))
 }
@@ -206,7 +206,7 @@ fn check_copy(
     let copy = ComponentSource::Path(copied(name));
     let users: Vec<&ExtensionName> =
         manifest.extensions.iter().filter(|(_, extension)| extension.source == copy).map(|(name, _)| name).collect();
-    let path = context.project.component(&copied(name));
+    let path = context.project.component_path(&copied(name));
     let is_free = match users[..] {
         // What is in the store as well, such as a copy that an earlier install made, is not lost.
         [] => read_whole(&path)?.is_none_or(|bytes| {
@@ -241,7 +241,7 @@ fn write_manifest(
     let has = existing.map(|existing| &existing.capabilities);
     let new = granted
         .iter()
-        .filter_map(|(capability, scope)| Some((*capability, scope.beyond(has.and_then(|has| has.get(capability)))?)));
+        .filter_map(|(capability, scope)| Some((*capability, scope.minus(has.and_then(|has| has.get(capability)))?)));
     let grants: Grants = new.collect();
     match origin {
         InstallSource::Newest(_) => Err(Error::Bug("no tag was chosen")),
@@ -255,12 +255,12 @@ fn write_manifest(
                 Some(form) => form == EntryForm::DropIn,
                 None => place == InstallTarget::DropIn,
             };
-            let source = WrittenSource::Path(context.project.written_path(file, in_drop_in)?);
+            let source = WrittenSource::Path(context.project.path_in_manifest(file, in_drop_in)?);
             write_entry(context, undo, manifest, new_entry, &EntryChange { source, grants })
         }
         InstallSource::File(_) => {
             let bytes = Blobs::new(&context.paths).read(entry.component)?;
-            let copy = context.project.component(&copied(name));
+            let copy = context.project.component_path(&copied(name));
             let in_use = existing.is_some_and(|existing| existing.source == ComponentSource::Path(copied(name)));
             if !in_use {
                 undo.write(&copy, &bytes)?;
@@ -277,7 +277,7 @@ fn write_manifest(
 }
 
 /// Resolves, fetches and inspects one extension. What was verified stays in the store.
-fn look(
+fn resolve_and_inspect(
     context: &Context,
     name: &ExtensionName,
     origin: &InstallSource,
@@ -294,8 +294,8 @@ fn look(
             (file.display().to_string(), ComponentSource::Path(path))
         }
     };
-    let Resolved { mut entries, faults } = resolve_all(context, registries, &[(name, &source)], &blobs)?;
-    refuse(faults)?;
+    let ResolvedEntries { mut entries, faults } = resolve_all(context, registries, &[(name, &source)], &blobs)?;
+    fail_on_faults(faults)?;
     let (_, entry) = entries.pop().ok_or(Error::Bug("an extension was neither resolved nor refused"))?;
     Ok((shown, entry))
 }
@@ -308,9 +308,9 @@ fn resolve_latest(
     registries: &Registries,
 ) -> Result<InstallSource, Error> {
     let InstallSource::Newest(repository) = origin else { return Ok(origin.clone()) };
-    let registry = registries::registry(context, registries)?;
+    let registry = registries::source_selector(context, registries)?;
     let any = OciRange { repository: repository.clone(), requirement: Requirement::any() };
-    Ok(InstallSource::Registry(context.block_on(newest(context, &registry, name, &any))?))
+    Ok(InstallSource::Registry(context.block_on(newest_tag(context, &registry, name, &any))?))
 }
 
 /// The manifest, which is begun where there is none.
@@ -335,7 +335,7 @@ fn write_entry(
     &NewEntry { name, place, .. }: &NewEntry<'_>,
     change: &EntryChange,
 ) -> Result<(), Error> {
-    let (drop_in, shown_drop_in) = context.project.drop_in(name);
+    let (drop_in, shown_drop_in) = context.project.drop_in_path(name);
     match manifest.extensions.get(name).map(|existing| existing.form) {
         None if place == InstallTarget::DropIn => undo.write(&drop_in, new_drop_in(name, change).as_bytes()),
         None => {

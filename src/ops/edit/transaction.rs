@@ -5,7 +5,7 @@ use crate::model::name::ProfileName;
 use crate::model::report::sync::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::sync::options::{LockPolicy, Mode, Ownership, SyncOptions};
+use crate::ops::sync::options::{LockPolicy, WriteMode, ProfileTakeover, SyncOptions};
 use crate::ops::sync::sync_guarded;
 use crate::store::{generations, write};
 
@@ -22,7 +22,7 @@ pub enum AfterEdit {
 
 /// Takes steps that edit the person's files, and may end with [`make_live`]. If one fails, the files are put back; if the
 /// process is killed, the next `sync` completes what the files say by then. For whoever holds the store's guard.
-pub(crate) fn change<T>(context: &Context, steps: impl FnOnce(&mut Undo) -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn all_or_nothing<T>(context: &Context, steps: impl FnOnce(&mut Undo) -> Result<T, Error>) -> Result<T, Error> {
     for folder in context.project.folders() {
         write::sweep(&folder)?;
     }
@@ -46,32 +46,32 @@ pub(crate) fn change<T>(context: &Context, steps: impl FnOnce(&mut Undo) -> Resu
 }
 
 /// Makes live what manifest and lock say by now.
-pub(crate) fn make_live(context: &Context, profile: Option<&ProfileName>) -> Result<SyncReport, Error> {
+pub(crate) fn activate(context: &Context, profile: Option<&ProfileName>) -> Result<SyncReport, Error> {
     let options = SyncOptions {
-        mode: Mode::Write,
+        mode: WriteMode::Write,
         policy: LockPolicy::Locked,
-        ownership: Ownership::Respect,
+        ownership: ProfileTakeover::Refuse,
         profile: profile.cloned(),
     };
     sync_guarded(context, &options)
 }
 
 /// The same, if that is what comes then.
-pub(crate) fn then_live(
+pub(crate) fn activate_if_synced(
     context: &Context,
     then: AfterEdit,
     profile: Option<&ProfileName>,
 ) -> Result<Option<SyncReport>, Error> {
     match then {
-        AfterEdit::Sync => make_live(context, profile).map(Some),
+        AfterEdit::Sync => activate(context, profile).map(Some),
         AfterEdit::Leave => Ok(None),
     }
 }
 
 /// Refuses, before anything is asked or fetched, what the sync at the end would refuse: a live set of another manifest.
-pub(crate) fn check_owner(context: &Context, profile: Option<&ProfileName>, manifest: &Manifest) -> Result<(), Error> {
+pub(crate) fn check_profile_manifest(context: &Context, profile: Option<&ProfileName>, manifest: &Manifest) -> Result<(), Error> {
     let profile = profile.or(manifest.profile.as_ref()).cloned().unwrap_or_default();
-    match generations::live(&context.paths, &profile)? {
+    match generations::active_generation(&context.paths, &profile)? {
         Some((_, live)) if live.manifest != context.project.manifest().display().to_string() => {
             Err(Error::OtherManifest { profile, made_by: live.manifest, differences: Vec::new() })
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::ops::error::Error;
 use crate::ops::project::files::read_whole;
 use crate::store::write;
-use crate::store::write::user_files::RemovedFile;
+use crate::store::write::user_files::FileAside;
 
 /// The changes so far, in their order. Dropped without [`keep`](Self::keep), it puts everything back as well as it can.
 #[derive(Default)]
@@ -16,7 +16,7 @@ enum UndoStep {
     /// A file was written: what it held before, and what it holds now, if that is known.
     Written { path: PathBuf, old: Option<Vec<u8>>, new: Option<Vec<u8>> },
     /// A file, or a link to one, was moved aside.
-    Removed { path: PathBuf, aside: RemovedFile },
+    Removed { path: PathBuf, aside: FileAside },
     /// A folder was made.
     Folder(PathBuf),
 }
@@ -100,7 +100,7 @@ impl UndoStep {
             Self::Folder(path) => {
                 // It may hold something else by now, and then it stays.
                 let empty = fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_none());
-                if empty { Ok(write::user_files::remove_user_folder(&path)?) } else { Ok(()) }
+                if empty { Ok(write::user_files::remove_empty_folder(&path)?) } else { Ok(()) }
             }
         }
     }

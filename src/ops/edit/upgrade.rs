@@ -4,10 +4,10 @@ use crate::model::name::ProfileName;
 use crate::model::report::sync::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::sync::lock::{check_upgrade, write};
+use crate::ops::sync::lock::{check_upgrade, write_lock};
 use crate::ops::sync::options::UpgradeSelection;
 
-use super::transaction::{change, check_owner, make_live};
+use super::transaction::{all_or_nothing, check_profile_manifest, activate};
 
 /// Takes the newest revisions that the manifest allows.
 ///
@@ -18,13 +18,13 @@ pub fn upgrade(
     upgrade: &UpgradeSelection,
     profile: Option<&ProfileName>,
 ) -> Result<SyncReport, Error> {
-    let _guard = context.guard()?;
+    let _guard = context.lock_store()?;
     let manifest = context.project.read_manifest()?;
     check_upgrade(context, &manifest, upgrade)?;
-    check_owner(context, profile, &manifest)?;
-    change(context, |undo| {
+    check_profile_manifest(context, profile, &manifest)?;
+    all_or_nothing(context, |undo| {
         undo.remember(&context.project.lock_path())?;
-        let (_, lock) = write(context, &manifest, upgrade)?;
-        Ok(SyncReport { lock: Some(lock), ..make_live(context, profile)? })
+        let (_, lock) = write_lock(context, &manifest, upgrade)?;
+        Ok(SyncReport { lock: Some(lock), ..activate(context, profile)? })
     })
 }

@@ -11,9 +11,9 @@ pub enum FolderError {
     #[error("the granted folder {} cannot be used", path.display())]
     Missing { path: PathBuf, source: std::io::Error },
     #[error("the granted folder {} holds or lies in {}, which is sesame's own", path.display(), own.display())]
-    Own { path: PathBuf, own: PathBuf },
+    SesameFolder { path: PathBuf, own: PathBuf },
     #[error("the granted folder {} can be used to change {}, {what} of {}", path.display(), read.display(), by.display())]
-    Read {
+    HoldsProtectedPath {
         path: PathBuf,
         /// What it holds or lies in.
         read: PathBuf,
@@ -49,7 +49,7 @@ impl FolderError {
     /// Whether the folder is there, or could be, and is refused all the same.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::Own { .. } | Self::Read { .. } | Self::System { .. } | Self::Holds { .. } | Self::Nested { .. } => {
+            Self::SesameFolder { .. } | Self::HoldsProtectedPath { .. } | Self::System { .. } | Self::Holds { .. } | Self::Nested { .. } => {
                 true
             }
             Self::Missing { .. } | Self::NoProc(_) | Self::NoHome(_) => false,
@@ -67,7 +67,7 @@ impl FolderError {
                 }
                 _ => "look where the path leads, or remove the grant",
             },
-            Self::Own { .. } | Self::Read { .. } => {
+            Self::SesameFolder { .. } | Self::HoldsProtectedPath { .. } => {
                 "grant a folder that neither holds it nor lies in it, such as one made for this extension"
             }
             Self::System { .. } => "remove the grant: no extension is given a folder of the system",

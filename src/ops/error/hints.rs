@@ -7,13 +7,13 @@ use crate::compiler::inspection::ComponentError;
 use crate::compiler::settings::CompilerSettings;
 use crate::engine::compile::CompileError;
 use crate::engine::error::InspectError;
-use crate::host::functions::NoFunction;
+use crate::host::functions::FunctionNotFound;
 use crate::host::load::LoadError;
-use crate::host::termination::Cause;
+use crate::host::termination::TerminationCause;
 use crate::model::capability::Capability;
-use crate::model::component_kind::ComponentKind;
 use crate::model::digest::Digest;
 use crate::model::fault::FaultKind;
+use crate::model::file_kind::FileKind;
 use crate::model::manifest::edit::EditError;
 use crate::model::name::ExtensionName;
 use crate::model::report::sync::{ExtensionStatus, StepOutcome, SyncReport};
@@ -50,7 +50,7 @@ impl Error {
             Self::StaleLock { .. } => "run `sesame lock` and commit the file".to_owned(),
             Self::NotGranted { name, remedy, .. } => format!("if you trust `{name}` with it, {remedy}"),
             Self::LockTooLarge { .. } => "leave out the extension with the many imports or exports".to_owned(),
-            Self::UnknownReader { source, .. } => {
+            Self::UnreadableDependent { source, .. } => {
                 let also = match **source {
                     Self::Store(_) => "; `sesame verify` names what is damaged",
                     _ => "",
@@ -79,10 +79,10 @@ impl Error {
             Self::NoGeneration { known, .. } => {
                 format!("there are {}", known.iter().map(u64::to_string).collect::<Vec<_>>().join(", "))
             }
-            Self::NothingLive { .. } => "`sesame sync` makes the manifest's set live; `--profile NAME` names another profile".to_owned(),
+            Self::NoActiveGeneration { .. } => "`sesame sync` makes the manifest's set live; `--profile NAME` names another profile".to_owned(),
             Self::ProfileTaken { .. } => "`--profile NAME` makes another live set".to_owned(),
             Self::NoEarlier { .. } => "`sesame generations` lists what there is".to_owned(),
-            Self::LiveGeneration { .. } => "make another live first: `sesame rollback N`, or `sesame sync`".to_owned(),
+            Self::IsActiveGeneration { .. } => "make another live first: `sesame rollback N`, or `sesame sync`".to_owned(),
             Self::HeldGeneration { .. } => "end the programs that run them, or leave it to a later sync".to_owned(),
             Self::NotWhole { .. } => "`sesame verify --repair` fetches them again".to_owned(),
             Self::NotAsLocked { name, .. } => {
@@ -103,7 +103,7 @@ impl Error {
             Self::NoCode { .. } | Self::BadCode { .. } | Self::PolicyChanged { .. } => "run `sesame sync`".to_owned(),
             Self::NotOurFolder(path) => format!("move {} away, or have its owner give it to you", path.display()),
             Self::NoSuchFile(_) | Self::NotUtf8(_) => "look at the path".to_owned(),
-            Self::NotAComponent { kind: kind @ ComponentKind::CoreModule, .. } => kind.advice().to_owned(),
+            Self::NotAComponent { kind: kind @ FileKind::CoreModule, .. } => kind.hint().to_owned(),
             Self::NotAComponent { .. } => "name a built component".to_owned(),
             Self::FileTooLarge { .. } => "build it without debugging information".to_owned(),
             Self::NoName { .. } => "give it one with `--name NAME`: lower-case letters, digits and `-`".to_owned(),
@@ -212,7 +212,7 @@ fn unusable(why: &ComponentError) -> String {
             "name the component that implements it; a WIT package is for those who build one".to_owned()
         }
         ComponentError::Inspect(_) => "build it again, or ask its author for a build with current tools".to_owned(),
-        ComponentError::Compile(CompileError::NotAComponent(kind)) => kind.advice().to_owned(),
+        ComponentError::Compile(CompileError::NotAComponent(kind)) => kind.hint().to_owned(),
         ComponentError::Compile(CompileError::Failed(_)) => "ask its author for a build with current tools".to_owned(),
         ComponentError::Panicked(_) => "it may be a fault of the compiler: please report it, with the component".to_owned(),
         ComponentError::Timeout(_) => {
@@ -236,7 +236,7 @@ pub(crate) fn grant_options(capabilities: &[Capability]) -> String {
     capabilities.iter().map(|capability| format!("--grant {capability}")).collect::<Vec<_>>().join(" ")
 }
 
-fn no_function(error: &NoFunction) -> String {
+fn no_function(error: &FunctionNotFound) -> String {
     let quoted = |names: &[String]| list(names.iter().map(|name| format!("`{name}`")));
     let more = if error.more == 0 { String::new() } else { format!(" and {} more", error.more) };
     if error.is_interface {
@@ -259,20 +259,20 @@ fn no_function(error: &NoFunction) -> String {
 }
 
 /// A component's file has no manifest whose limits could be raised.
-fn stopped(name: &str, cause: &Cause) -> Option<String> {
+fn stopped(name: &str, cause: &TerminationCause) -> Option<String> {
     let is_installed = name.parse::<ExtensionName>().is_ok();
     let limit = match cause {
-        cause if !is_installed && !matches!(cause, Cause::Machine(_)) => return None,
-        Cause::Time(_) => "timeout_ms",
-        Cause::Fuel(_) => "max_fuel",
-        Cause::Memory(..) => "max_memory_mib",
-        Cause::Machine(_) => {
+        cause if !is_installed && !matches!(cause, TerminationCause::Machine(_)) => return None,
+        TerminationCause::Time(_) => "timeout_ms",
+        TerminationCause::Fuel(_) => "max_fuel",
+        TerminationCause::Memory(..) => "max_memory_mib",
+        TerminationCause::Machine(_) => {
             return Some(
                 "the host sets 4 GiB of addresses aside for each memory: `ulimit -v` and the memory of the container must allow that; `sesame doctor` tries it"
                     .to_owned(),
             );
         }
-        Cause::Tables | Cause::Transfer | Cause::Trap(_) | Cause::Exit(_) | Cause::Other(_) => {
+        TerminationCause::Tables | TerminationCause::Transfer | TerminationCause::Trap(_) | TerminationCause::Exit(_) | TerminationCause::Other(_) => {
             return Some(format!("`sesame extension log {name}` shows what it has printed"));
         }
     };
@@ -291,7 +291,7 @@ fn store(error: &Store) -> Option<String> {
         Store::WrongDigest { .. } => Some(
             "nothing of it was kept; a proxy or mirror between may change bytes, or the registry is damaged".to_owned(),
         ),
-        Store::NotAComponent { kind, .. } => Some(kind.advice().to_owned()),
+        Store::NotAComponent { kind, .. } => Some(kind.hint().to_owned()),
         Store::NoBlob { digest } => Some(again(digest)),
         Store::Untrusted { path, .. } => {
             Some(format!("look who changed it; if it is yours, remove {}", path.display()))
@@ -300,14 +300,14 @@ fn store(error: &Store) -> Option<String> {
         Store::BadGeneration { .. } => Some(
             "`sesame verify --repair` puts it aside; `sesame generations delete N` removes it".to_owned(),
         ),
-        Store::UnknownLive { .. } => Some(
+        Store::UnknownActive { .. } => Some(
             "`sesame rollback N` makes another generation live, `sesame sync --adopt` the set of the manifest; `sesame generations` lists what there is"
                 .to_owned(),
         ),
-        Store::Foreign { path, owner, user: 0 } => {
+        Store::OwnedByOther { path, owner, user: 0 } => {
             Some(format!("run it as the user {owner}, without `sudo`; root would leave in {} what that user cannot change", path.display()))
         }
-        Store::Foreign { path, .. } => Some(format!(
+        Store::OwnedByOther { path, .. } => Some(format!(
             "have its owner give it to you, or move {} away; $XDG_DATA_HOME, $XDG_CACHE_HOME and $XDG_STATE_HOME name other places",
             path.display()
         )),

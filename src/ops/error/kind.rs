@@ -2,7 +2,7 @@
 
 use crate::compiler::inspection::ComponentError;
 use crate::host::load::LoadError;
-use crate::host::termination::{Cause, Termination};
+use crate::host::termination::{TerminationCause, Termination};
 use crate::model::fault::FaultKind;
 
 use super::Error;
@@ -18,7 +18,7 @@ impl Error {
             | Self::NoGeneration { .. }
             | Self::NoEarlier { .. }
             | Self::NoVersion { .. }
-            | Self::NothingLive { .. }
+            | Self::NoActiveGeneration { .. }
             | Self::NoSuchFile(_)
             | Self::NoCode { .. } => FaultKind::Missing,
             Self::Unusable(ComponentError::OtherEngine) => FaultKind::Configuration,
@@ -29,15 +29,15 @@ impl Error {
             | Self::OtherManifest { .. } => FaultKind::Denied,
             Self::NoConsent { .. } | Self::Inherits { .. } | Self::Declined { .. } => FaultKind::Denied,
             Self::BundleNoConsent { .. } | Self::BundleDeclined | Self::WrittenByOther { .. } => FaultKind::Denied,
-            Self::UnknownReader { source, .. } => source.kind(),
+            Self::UnreadableDependent { source, .. } => source.kind(),
             Self::NoName { .. } | Self::NoFunction { .. } | Self::Arguments { .. } | Self::Argument { .. } => {
                 FaultKind::Usage
             }
-            Self::NotMetered { .. } | Self::LiveGeneration { .. } | Self::BundlePath(_) | Self::IsRange { .. } => {
+            Self::NotMetered { .. } | Self::IsActiveGeneration { .. } | Self::BundlePath(_) | Self::IsRange { .. } => {
                 FaultKind::Usage
             }
             Self::HeldGeneration { .. } => FaultKind::Denied,
-            Self::Stopped { stop: Termination { cause: Cause::Machine(_), .. }, .. } => FaultKind::Io,
+            Self::Stopped { stop: Termination { cause: TerminationCause::Machine(_), .. }, .. } => FaultKind::Io,
             Self::Stopped { .. } => FaultKind::Guest,
             Self::Load(LoadError::Map(_) | LoadError::Read(_) | LoadError::Refused(_) | LoadError::NoMemory(_)) => {
                 FaultKind::Io

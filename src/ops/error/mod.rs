@@ -13,7 +13,7 @@ use crate::compiler::error::CompilerError;
 use crate::compiler::inspection::ComponentError;
 use crate::engine::config::EngineError;
 use crate::host::extension::CallError;
-use crate::host::functions::NoFunction;
+use crate::host::functions::FunctionNotFound;
 use crate::host::grants::ImportRefusal;
 use crate::host::linker::LinkError;
 use crate::host::load::LoadError;
@@ -36,11 +36,11 @@ use folder::FolderError;
 
 /// Why a file that was come across is not this user's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Foreign {
+pub enum UntrustedOwnership {
     #[error("belongs to another user ({0})")]
     Owner(u32),
     #[error("can be written to by every user of this machine")]
-    Open,
+    WorldWritable,
 }
 
 /// The error of every verb.
@@ -51,7 +51,7 @@ pub enum Error {
     #[error("there is no manifest at {}", .0.display())]
     NoSuchManifest(PathBuf),
     #[error("{} {why}", path.display())]
-    ForeignFile { path: PathBuf, why: Foreign, manifest: PathBuf },
+    ForeignFile { path: PathBuf, why: UntrustedOwnership, manifest: PathBuf },
     #[error("{} already exists", .0.display())]
     AlreadyThere(PathBuf),
     #[error("{} is there already, and is another text", .0.display())]
@@ -63,7 +63,7 @@ pub enum Error {
     #[error("`{name}` is made from {}, which does not exist", path.display())]
     MissingFile { name: ExtensionName, place: String, path: PathBuf },
     #[error("`{name}` is made from {}, which is {kind}", path.display())]
-    NotAComponentFile { name: ExtensionName, path: PathBuf, kind: crate::model::component_kind::ComponentKind },
+    NotAComponentFile { name: ExtensionName, path: PathBuf, kind: crate::model::file_kind::FileKind },
     #[error("`{name}` is made from {}, which has {size} bytes; at most {MAX_COMPONENT} are allowed", path.display())]
     ComponentTooLarge { name: ExtensionName, path: PathBuf, size: u64 },
     #[error("the file of `{name}` was changed since it was locked: expected {expected}, found {found}")]
@@ -85,7 +85,7 @@ pub enum Error {
     #[error("`{name}` cannot be linked with this host")]
     Link { name: String, source: LinkError },
     #[error("no folder can be granted for writing while {} cannot be read", by.display())]
-    UnknownReader { by: PathBuf, source: Box<Error> },
+    UnreadableDependent { by: PathBuf, source: Box<Error> },
     #[error("`{name}` of profile `{profile}` may write to {}, and could change {}, {what} of {}", folder.display(), read.display(), by.display())]
     WrittenByOther {
         profile: ProfileName,
@@ -113,9 +113,9 @@ pub enum Error {
     #[error("there is no generation before the live one in the profile `{profile}`")]
     NoEarlier { profile: ProfileName },
     #[error("nothing is live in the profile `{profile}`")]
-    NothingLive { profile: ProfileName },
+    NoActiveGeneration { profile: ProfileName },
     #[error("generation {number} is the live one of the profile `{profile}`")]
-    LiveGeneration { profile: ProfileName, number: u64 },
+    IsActiveGeneration { profile: ProfileName, number: u64 },
     #[error("extensions of generation {number} of the profile `{profile}` are running")]
     HeldGeneration { profile: ProfileName, number: u64 },
     #[error("generation {number} needs components that are lost: {}", names(lost))]
@@ -128,7 +128,7 @@ pub enum Error {
     BadSize { name: ExtensionName, what: String },
     #[error("`{name}` is not what sesame.lock says: {what}")]
     NotAsLocked { name: ExtensionName, what: String },
-    #[error("the lock would have {size} bytes, and at most {limit} are read", limit = crate::model::bounds::MAX_FILE)]
+    #[error("the lock would have {size} bytes, and at most {limit} are read", limit = crate::model::bounds::MAX_PROJECT_FILE)]
     LockTooLarge { size: usize },
     #[error("{} failed", failed_list(.0))]
     Incomplete(Box<SyncReport>),
@@ -137,7 +137,7 @@ pub enum Error {
     #[error("there is no file {}", .0.display())]
     NoSuchFile(PathBuf),
     #[error("{} is {kind}", path.display())]
-    NotAComponent { path: PathBuf, kind: crate::model::component_kind::ComponentKind },
+    NotAComponent { path: PathBuf, kind: crate::model::file_kind::FileKind },
     #[error("{} has more than {MAX_COMPONENT} bytes", path.display())]
     FileTooLarge { path: PathBuf },
     #[error("the secrets in {} cannot be used: {why}", path.display())]
@@ -194,7 +194,7 @@ pub enum Error {
     #[error("the policy of this machine was changed since `{name}` was made live")]
     PolicyChanged { name: ExtensionName },
     #[error("`{name}` cannot be called")]
-    NoFunction { name: String, source: NoFunction },
+    NoFunction { name: String, source: FunctionNotFound },
     #[error("{} wanted, {given} given", count(*wanted, "argument"))]
     Arguments { function: String, wanted: usize, given: usize },
     #[error("the argument `{parameter}` cannot be read")]
@@ -266,14 +266,14 @@ impl Error {
     }
 
     /// There is no extension of this name among the live ones of a profile.
-    pub(crate) fn not_live(name: &ExtensionName, profile: &ProfileName, live: &[ActiveExtension]) -> Self {
+    pub(crate) fn not_active(name: &ExtensionName, profile: &ProfileName, live: &[ActiveExtension]) -> Self {
         Self::no_extension(name, format!("the profile `{profile}`"), live.iter().map(|extension| &extension.name))
     }
 
     /// The error as data, with what to do next.
     pub fn fault(&self) -> Fault {
         let mut fault = Fault::new(self.kind(), self, self.hint());
-        if let Self::UnknownReader { source, .. } = self
+        if let Self::UnreadableDependent { source, .. } = self
             && let Self::Problems(problems) = &**source
         {
             fault.causes = problems.iter().map(Problem::line).collect();

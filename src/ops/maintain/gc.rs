@@ -1,12 +1,12 @@
 //! `gc`: throws away what nothing needs, and what can be made again and is of no more use here.
 
 use crate::engine::key::engine_keys;
-use crate::model::report::gc::{CacheSizes, GcReport, GcSizes};
+use crate::model::report::maintain::gc::{CacheSizes, GcReport, GcSizes};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::sync::options::Mode;
+use crate::ops::sync::options::WriteMode;
 use crate::store::blobs::Blobs;
-use crate::store::code::sizes;
+use crate::store::code::cache_usage;
 use crate::store::integrity::garbage::{self, NeededFiles};
 use crate::store::paths::StorePaths;
 
@@ -26,8 +26,8 @@ pub enum GcScope {
 ///
 /// # Errors
 /// [`Error`] if it cannot be told what is needed, before anything was removed; [`Error::Store`] if something cannot be removed.
-pub fn gc(context: &Context, scope: GcScope, mode: Mode) -> Result<GcReport, Error> {
-    let _guard = (mode == Mode::Write).then(|| context.guard()).transpose()?;
+pub fn gc(context: &Context, scope: GcScope, mode: WriteMode) -> Result<GcReport, Error> {
+    let _guard = (mode == WriteMode::Write).then(|| context.lock_store()).transpose()?;
     let paths = &context.paths;
     let engines = engine_keys(|_| true)?;
     let roots = (scope == GcScope::Everything).then(|| GcRoots::read(paths)).transpose()?;
@@ -37,21 +37,21 @@ pub fn gc(context: &Context, scope: GcScope, mode: Mode) -> Result<GcReport, Err
         blobs: blobs.as_ref(),
         components: components.as_ref(),
         engines: &engines,
-        functions: context.compiler.functions,
+        function_cache: context.compiler.function_cache,
     };
     let garbage = garbage::find(paths, &needed, context.clock.now())?;
-    if mode == Mode::Write {
+    if mode == WriteMode::Write {
         garbage.remove(paths)?;
     }
     let cache = CacheSizes { code: garbage.code.size, functions: garbage.functions.size };
     let removed = GcSizes { blobs: garbage.blobs.size, partial: garbage.partial.size, cache };
-    Ok(GcReport { dry_run: mode == Mode::Preview, removed, kept: sizes::sizes(paths)? })
+    Ok(GcReport { dry_run: mode == WriteMode::Preview, removed, kept: cache_usage::measure_caches(paths)? })
 }
 
 /// How large the caches are.
 ///
 /// # Errors
 /// [`Error::Store`] if that cannot be told.
-pub fn sizes(paths: &StorePaths) -> Result<CacheSizes, Error> {
-    Ok(sizes::sizes(paths)?)
+pub fn cache_sizes(paths: &StorePaths) -> Result<CacheSizes, Error> {
+    Ok(cache_usage::measure_caches(paths)?)
 }

@@ -2,21 +2,20 @@
 //!
 //! What cannot be read may need anything, so it is an error and never nothing.
 
-use crate::model::name::ProfileName;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-
 use crate::model::digest::Digest;
 use crate::model::lock::{Lock, LockEntry};
+use crate::model::name::ProfileName;
 use crate::model::plan::generation::{ActiveExtension, Generation};
-use crate::model::plan::{Blob, ExtensionNeeds, FetchOrigin, Role};
-use crate::model::report::verify::FindingKind;
+use crate::model::plan::{BlobDescriptor, BlobRole, ExtensionNeeds, FetchSource};
+use crate::model::report::maintain::verify::FindingKind;
 use crate::ops::error::Error;
 use crate::ops::project::Project;
 use crate::registry::artifact::{self, Artifact};
 use crate::store::blobs::Blobs;
 use crate::store::paths::StorePaths;
 use crate::store::{self, generations, owner};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// Everything that something is needed for.
 #[derive(Default)]
@@ -29,7 +28,7 @@ pub(crate) struct GcRoots {
 /// A generation, and whether it is live.
 pub(crate) struct GcRoot {
     pub generation: Generation,
-    is_live: bool,
+    is_active: bool,
 }
 
 /// Something that is there and cannot be read.
@@ -56,7 +55,7 @@ impl GcRoots {
     /// # Errors
     /// [`Error::Store`] if the folders cannot be read.
     pub fn read_all(paths: &StorePaths) -> Result<(Self, Vec<UnreadableRoot>), Error> {
-        owner::check_owner(paths)?;
+        owner::check_store_owner(paths)?;
         let mut roots = Self { generations: Vec::new(), locks: BTreeMap::new() };
         let mut unread = Vec::new();
         for profile in generations::profiles(paths)? {
@@ -91,7 +90,7 @@ impl GcRoots {
             match generations::read(paths, profile, number) {
                 Ok(generation) => {
                     let is_live = matches!(current, Ok(Some(live)) if live == number);
-                    self.generations.push(GcRoot { generation, is_live });
+                    self.generations.push(GcRoot { generation, is_active: is_live });
                 }
                 // Another run has removed it meanwhile.
                 Err(_) if paths.generation(profile, number).symlink_metadata().is_err() => {}
@@ -100,7 +99,7 @@ impl GcRoots {
                     let is_live = !matches!(current, Ok(live) if live != Some(number));
                     let error = match error {
                         store::Error::BadGeneration { path, why, is_other } if is_live => {
-                            store::Error::UnknownLive { path, why, is_other }
+                            store::Error::UnknownActive { path, why, is_other }
                         }
                         error => error,
                     };
@@ -113,9 +112,9 @@ impl GcRoots {
         let error = match current {
             Ok(Some(live)) if !numbers.contains(&live) => {
                 let why = format!("there is no generation {live}");
-                Some(store::Error::UnknownLive { path: path.clone(), why, is_other: false })
+                Some(store::Error::UnknownActive { path: path.clone(), why, is_other: false })
             }
-            Ok(None) => generations::live(paths, profile).err(),
+            Ok(None) => generations::active_generation(paths, profile).err(),
             Ok(Some(_)) => None,
             Err(error) => Some(error),
         };
@@ -131,13 +130,13 @@ impl GcRoots {
             let locked = lock.entries.iter().map(|(name, entry)| ExtensionNeeds::of_entry(name, entry));
             needs.entry(manifest.clone()).or_default().extend(locked);
         }
-        for GcRoot { generation, is_live } in &self.generations {
+        for GcRoot { generation, is_active: is_live } in &self.generations {
             for extension in &generation.extensions {
-                let component = Blob { digest: extension.component, role: Role::Component { size: extension.size } };
-                let documents = extension.provenance.map(|digest| Blob { digest, role: Role::Manifest });
+                let component = BlobDescriptor { digest: extension.component, role: BlobRole::Component { size: extension.size } };
+                let documents = extension.provenance.map(|digest| BlobDescriptor { digest, role: BlobRole::Manifest });
                 let origin = match (&extension.reference, &extension.path) {
-                    (Some(reference), _) => FetchOrigin::Registry(reference.clone()),
-                    (None, path) => FetchOrigin::Path(path.clone().unwrap_or_default()),
+                    (Some(reference), _) => FetchSource::Registry(reference.clone()),
+                    (None, path) => FetchSource::Path(path.clone().unwrap_or_default()),
                 };
                 let need = ExtensionNeeds {
                     name: extension.name.clone(),
@@ -160,7 +159,7 @@ impl GcRoots {
     /// The blobs that are needed: components, and the documents that lead to them.
     pub fn blobs(&self, blobs: &Blobs) -> BTreeSet<Digest> {
         let mut needed = self.components();
-        needed.extend(self.entries().flat_map(|entry| entry.source.documents()));
+        needed.extend(self.entries().flat_map(|entry| entry.source.manifest_digests()));
         for provenance in self.extensions().filter_map(|extension| extension.provenance) {
             // A generation does not say what is between an index and its component; the index does.
             if needed.insert(provenance)

@@ -14,15 +14,15 @@ use crate::model::fault::Fault;
 use crate::model::name::ExtensionName;
 use crate::model::plan::{Action, ExtensionNeeds, Plan};
 use crate::model::report::event::Event;
+use crate::model::report::maintain::verify::{Finding, FindingKind, RepairOutcome, VerifiedCounts, VerifyReport};
 use crate::model::report::sync::StepOutcome;
-use crate::model::report::verify::{Finding, FindingKind, RepairOutcome, VerifiedCounts, VerifyReport};
 use crate::model::toml::problem::Problem;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::registries;
 use crate::ops::project::Project;
 use crate::ops::sync::apply::{ApplyContext, apply};
-use crate::ops::sync::options::Mode;
+use crate::ops::sync::options::WriteMode;
 use crate::store::blobs::Blobs;
 use crate::store::integrity::fsck::{self, Stored, StoredFault, StoredKind};
 use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
@@ -36,10 +36,10 @@ use super::gc_roots::{GcRoots, UnreadableRoot};
 ///
 /// # Errors
 /// [`Error`] if it cannot be looked at. What is found wrong is in the report.
-pub fn verify(context: &Context, mode: Mode) -> Result<VerifyReport, Error> {
+pub fn verify(context: &Context, mode: WriteMode) -> Result<VerifyReport, Error> {
     // The folders are mended here, where it is told.
-    let _guard = (mode == Mode::Write).then(|| context.guard_as_it_is()).transpose()?;
-    owner::check_owner(&context.paths)?;
+    let _guard = (mode == WriteMode::Write).then(|| context.lock_store_unrepaired()).transpose()?;
+    owner::check_store_owner(&context.paths)?;
     let mut verify = StoreCheck {
         context,
         mode,
@@ -48,17 +48,17 @@ pub fn verify(context: &Context, mode: Mode) -> Result<VerifyReport, Error> {
         looked_at: VerifiedCounts::default(),
     };
     // What is in a folder that nobody can use is seen once somebody can.
-    while verify.folders() {
-        if mode == Mode::Preview {
+    while verify.verify_folders() {
+        if mode == WriteMode::Preview {
             return Ok(verify.report());
         }
     }
     let (roots, unread) = GcRoots::read_all(&context.paths)?;
     verify.roots = roots;
-    verify.key()?;
-    verify.generations(unread);
-    verify.files()?;
-    verify.needs()?;
+    verify.verify_key()?;
+    verify.verify_generations(unread);
+    verify.verify_files()?;
+    verify.verify_needed()?;
     Ok(verify.report())
 }
 
@@ -70,7 +70,7 @@ struct LostFile {
 
 struct StoreCheck<'a> {
     context: &'a Context,
-    mode: Mode,
+    mode: WriteMode,
     roots: GcRoots,
     findings: Vec<Finding>,
     looked_at: VerifiedCounts,
@@ -82,10 +82,10 @@ impl StoreCheck<'_> {
     }
 
     /// Notes what is wrong with a path, and how mending it ended, if that was asked for.
-    fn note(&mut self, kind: FindingKind, path: &Path, what: String, mend: impl FnOnce() -> Result<String, Error>) {
+    fn record(&mut self, kind: FindingKind, path: &Path, what: String, mend: impl FnOnce() -> Result<String, Error>) {
         let (outcome, note) = match self.mode {
-            Mode::Preview => (RepairOutcome::Found, None),
-            Mode::Write => match mend() {
+            WriteMode::Preview => (RepairOutcome::Found, None),
+            WriteMode::Write => match mend() {
                 Ok(done) => (RepairOutcome::Mended, Some(done)),
                 Err(error) => (RepairOutcome::Left, Some(left(&what, &error))),
             },
@@ -106,19 +106,19 @@ impl StoreCheck<'_> {
     }
 
     /// Whether there was one more that nobody could use.
-    fn folders(&mut self) -> bool {
+    fn verify_folders(&mut self) -> bool {
         let mut closed = false;
-        for (folder, wrong) in store_permissions::wrong(self.paths()) {
+        for (folder, wrong) in store_permissions::find_problems(self.paths()) {
             if self.findings.iter().any(|finding| Path::new(&finding.path) == folder) {
                 continue;
             }
             closed |= matches!(wrong, store_permissions::PermissionProblem::Closed(_));
-            self.note(FindingKind::Folder, &folder, wrong.to_string(), || match wrong {
-                store_permissions::PermissionProblem::Open(_) | store_permissions::PermissionProblem::Closed(_) => {
+            self.record(FindingKind::Folder, &folder, wrong.to_string(), || match wrong {
+                store_permissions::PermissionProblem::WritableByOthers(_) | store_permissions::PermissionProblem::Closed(_) => {
                     write::make_private(&folder)?;
                     Ok("it is this user's alone now".to_owned())
                 }
-                store_permissions::PermissionProblem::Foreign(_) | store_permissions::PermissionProblem::NoFolder => {
+                store_permissions::PermissionProblem::OwnedByOther(_) | store_permissions::PermissionProblem::NoFolder => {
                     Err(Error::NotOurFolder(folder.clone()))
                 }
             });
@@ -126,15 +126,15 @@ impl StoreCheck<'_> {
         closed
     }
 
-    fn key(&mut self) -> Result<(), Error> {
+    fn verify_key(&mut self) -> Result<(), Error> {
         let paths = self.paths().clone();
-        if let Some(why) = fsck::key(&paths)? {
-            self.note(FindingKind::Key, &paths.key(), why, || {
+        if let Some(why) = fsck::verify_key(&paths)? {
+            self.record(FindingKind::Key, &paths.key(), why, || {
                 if paths.key().symlink_metadata().is_ok() {
-                    quarantine::put_aside(&paths, &paths.key())?;
+                    quarantine::move_to_quarantine(&paths, &paths.key())?;
                 }
                 key::read_or_create(&paths)?;
-                for stored in fsck::files(&paths)?.iter().filter(|stored| stored.kind.is_tagged()) {
+                for stored in fsck::list_files(&paths)?.iter().filter(|stored| stored.kind.is_tagged()) {
                     write::remove(&stored.path)?;
                 }
                 Ok("there is a new one, and everything is compiled again".to_owned())
@@ -143,28 +143,28 @@ impl StoreCheck<'_> {
         Ok(())
     }
 
-    fn generations(&mut self, unread: Vec<UnreadableRoot>) {
+    fn verify_generations(&mut self, unread: Vec<UnreadableRoot>) {
         self.looked_at.generations = (self.roots.generations.len() + unread.len()) as u64;
         self.looked_at.locks = self.roots.locks.len() as u64;
         let paths = self.paths().clone();
         for UnreadableRoot { kind, path, is_live, error } in unread {
-            self.note(kind, &path, why(&error), || {
+            self.record(kind, &path, why(&error), || {
                 // What another sesame wrote, what is in use and what cannot be read just now is not damaged.
                 let is_damaged = matches!(error, Error::Store(store::Error::BadGeneration { is_other: false, .. }))
                     || path.is_symlink();
-                if kind == FindingKind::Lock || is_live || !is_damaged || generations::is_held(&path) {
+                if kind == FindingKind::Lock || is_live || !is_damaged || generations::is_in_use(&path) {
                     return Err(error);
                 }
-                let aside = quarantine::put_aside(&paths, &path)?;
+                let aside = quarantine::move_to_quarantine(&paths, &path)?;
                 Ok(format!("it was put aside, as {}", aside.display()))
             });
         }
     }
 
     /// Looks at every file, on all cores.
-    fn files(&mut self) -> Result<(), Error> {
+    fn verify_files(&mut self) -> Result<(), Error> {
         let (context, paths) = (self.context, self.paths().clone());
-        let files = fsck::files(&paths)?;
+        let files = fsck::list_files(&paths)?;
         for file in &files {
             match file.kind {
                 StoredKind::Blob(_) => self.looked_at.blobs += 1,
@@ -179,7 +179,7 @@ impl StoreCheck<'_> {
             if context.interrupt.is_set() {
                 return Err(Error::Interrupted);
             }
-            let wrong = fsck::file(file, key.as_ref())?;
+            let wrong = fsck::verify_file(file, key.as_ref())?;
             context.observer.notice(&Event::Checked);
             Ok(wrong.map(|wrong| (file.clone(), wrong)))
         };
@@ -187,12 +187,12 @@ impl StoreCheck<'_> {
             files.par_iter().filter_map(|file| look(file).transpose()).collect();
         context.observer.notice(&Event::Ended);
         for (file, wrong) in found? {
-            self.file(&file, wrong);
+            self.verify_file(&file, wrong);
         }
         Ok(())
     }
 
-    fn file(&mut self, file: &Stored, wrong: StoredFault) {
+    fn verify_file(&mut self, file: &Stored, wrong: StoredFault) {
         let kind = match file.kind {
             StoredKind::Blob(_) => FindingKind::Blob,
             StoredKind::Partial => FindingKind::Partial,
@@ -203,17 +203,17 @@ impl StoreCheck<'_> {
         let what = match &wrong {
             StoredFault::Exposed(what) | StoredFault::Damaged(what) => what.clone(),
         };
-        self.note(kind, path, what, || match (&wrong, &file.kind) {
+        self.record(kind, path, what, || match (&wrong, &file.kind) {
             (StoredFault::Exposed(_), StoredKind::Blob(digest)) => {
-                quarantine::make_own(path, digest)?;
+                quarantine::restore_privacy(path, digest)?;
                 Ok("it is this user's alone now".to_owned())
             }
             (StoredFault::Damaged(_), StoredKind::Blob(_)) => {
-                let aside = quarantine::put_aside(&paths, path)?;
+                let aside = quarantine::move_to_quarantine(&paths, path)?;
                 Ok(format!("it was put aside, as {}", aside.display()))
             }
             _ => {
-                quarantine::make_way(&paths, path)?;
+                quarantine::quarantine_obstacle(&paths, path)?;
                 write::remove(path)?;
                 Ok("it was removed, and is made again when it is needed".to_owned())
             }
@@ -221,11 +221,11 @@ impl StoreCheck<'_> {
     }
 
     /// Looks whether all that generations and locks need is there, and gets what is not.
-    fn needs(&mut self) -> Result<(), Error> {
+    fn verify_needed(&mut self) -> Result<(), Error> {
         let repairs = self.roots.needs();
         let is_live = |metering| repairs.values().flatten().any(|repair| repair.metering == Some(metering));
         let engines = engine_keys(is_live)?;
-        let lost = self.lost(&repairs, &engines);
+        let lost = self.find_lost(&repairs, &engines);
         for (path, LostFile { kind, extensions }) in &lost {
             let names: Vec<String> = extensions.iter().map(ToString::to_string).collect();
             match self.findings.iter_mut().find(|finding| Path::new(&finding.path) == path) {
@@ -240,7 +240,7 @@ impl StoreCheck<'_> {
                 }),
             }
         }
-        if self.mode == Mode::Preview {
+        if self.mode == WriteMode::Preview {
             return Ok(());
         }
         let mut failed: BTreeMap<PathBuf, String> = BTreeMap::new();
@@ -262,7 +262,7 @@ impl StoreCheck<'_> {
     }
 
     /// What is needed and is not there, or not any more.
-    fn lost(
+    fn find_lost(
         &self,
         repairs: &BTreeMap<PathBuf, Vec<ExtensionNeeds>>,
         engines: &EngineKeys,
@@ -270,7 +270,7 @@ impl StoreCheck<'_> {
         let mut lost: BTreeMap<PathBuf, LostFile> = BTreeMap::new();
         let bad: BTreeSet<&Path> = self.findings.iter().map(|finding| Path::new(&finding.path)).collect();
         let mut look = |kind: FindingKind, path: PathBuf, name: &ExtensionName| {
-            let is_bad = bad.contains(path.as_path()) && self.mode == Mode::Preview;
+            let is_bad = bad.contains(path.as_path()) && self.mode == WriteMode::Preview;
             if is_bad || path.symlink_metadata().is_err() {
                 lost.entry(path)
                     .or_insert_with(|| LostFile { kind, extensions: BTreeSet::new() })
@@ -313,7 +313,7 @@ impl StoreCheck<'_> {
         if plan.is_empty() {
             return Ok(());
         }
-        let registry = registries::registry(&context, &registries)?;
+        let registry = registries::source_selector(&context, &registries)?;
         let outcomes = apply(&ApplyContext::new(&context, &registry, &Blobs::new(self.paths()), None), &plan)?;
         for ((_, step), outcome) in plan.steps().zip(outcomes) {
             let path = match &step.action {
@@ -350,7 +350,7 @@ fn why(error: &Error) -> String {
         }
         // Which file it is stands before it.
         Error::Store(store::Error::BadGeneration { why, .. }) => why.clone(),
-        Error::Store(store::Error::UnknownLive { why, .. }) => format!("it cannot be told what is live: {why}"),
+        Error::Store(store::Error::UnknownActive { why, .. }) => format!("it cannot be told what is live: {why}"),
         error => sentence(&error.fault()),
     }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::host::grants;
-use crate::model::bounds::MAX_FILE;
-use crate::model::capability::{Capability, everything};
+use crate::model::bounds::MAX_PROJECT_FILE;
+use crate::model::capability::{Capability, all_grants};
 use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::{ComponentSource, EntryForm, Extension, Manifest};
@@ -14,13 +14,13 @@ use crate::model::name::ExtensionName;
 use crate::model::plan::generation::ActiveExtension;
 use crate::model::policy::{Policy, SourceRules};
 use crate::model::reference::OciRepository;
-use crate::ops::context::User;
+use crate::ops::context::UserPaths;
 use crate::ops::error::Error;
 use crate::ops::project::files::read_file;
 
 /// Checks that every import is granted (invariant 5: grants decide).
 pub(crate) fn check_grants(manifest: &Manifest, lock: &Lock) -> Result<(), Error> {
-    refuse(ungranted(manifest, lock))
+    fail_on_faults(ungranted(manifest, lock))
 }
 
 /// The extensions whose imports are not granted, or not there.
@@ -35,7 +35,7 @@ pub(crate) fn ungranted(manifest: &Manifest, lock: &Lock) -> Vec<(ExtensionName,
         if missing.is_empty() {
             return Ok(());
         }
-        let place = wanted.map_or_else(|| "the manifest".to_owned(), |extension| extension.place.clone());
+        let place = wanted.map_or_else(|| "the manifest".to_owned(), |extension| extension.declared_at.clone());
         let remedy = remedy(name, wanted, &missing);
         Err(Error::NotGranted { name: name.to_string(), place, capabilities: missing, remedy })
     });
@@ -44,23 +44,23 @@ pub(crate) fn ungranted(manifest: &Manifest, lock: &Lock) -> Vec<(ExtensionName,
 }
 
 /// An error of some faults, if there are any.
-pub(crate) fn refuse(mut faults: Vec<(ExtensionName, Fault)>) -> Result<(), Error> {
+pub(crate) fn fail_on_faults(mut faults: Vec<(ExtensionName, Fault)>) -> Result<(), Error> {
     faults.sort_by(|a, b| a.0.cmp(&b.0));
     if faults.is_empty() { Ok(()) } else { Err(Error::Extensions { faults, changes: Vec::new() }) }
 }
 
 /// Checks that the host has every imported interface.
 pub(crate) fn check_offered(name: &str, imports: &BTreeSet<String>) -> Result<(), Error> {
-    let refusals = grants::refused(imports, &everything());
+    let refusals = grants::refused_imports(imports, &all_grants());
     if refusals.is_empty() { Ok(()) } else { Err(Error::NotOffered { name: name.to_owned(), refusals }) }
 }
 
 /// Warnings of grants that no import can use. They do no harm, but are most likely not what was meant.
-pub(crate) fn unused_grants(manifest: &Manifest, lock: &Lock) -> Vec<String> {
+pub(crate) fn unused_grant_warnings(manifest: &Manifest, lock: &Lock) -> Vec<String> {
     let mut warnings = Vec::new();
     for (name, extension) in &manifest.extensions {
         let Some(entry) = lock.entries.get(name) else { continue };
-        let unused = grants::unused(&entry.imports, &extension.capabilities);
+        let unused = grants::unused_grants(&entry.imports, &extension.capabilities);
         if !unused.is_empty() {
             let unused: Vec<&str> = unused.into_iter().map(Capability::as_str).collect();
             warnings.push(format!("`{name}` is granted what its component does not import: {}", unused.join(", ")));
@@ -74,7 +74,7 @@ pub(crate) fn apply_policy(policy: &Policy, manifest: &mut Manifest) -> Vec<Stri
     let mut warnings = Vec::new();
     for (name, extension) in &mut manifest.extensions {
         let wanted = extension.limits;
-        extension.limits = wanted.at_most(&policy.most);
+        extension.limits = wanted.at_most(&policy.max_limits);
         let asked = [
             (wanted.max_memory_mib, extension.limits.max_memory_mib, "max_memory_mib"),
             (wanted.max_fuel, extension.limits.max_fuel, "max_fuel"),
@@ -105,7 +105,7 @@ pub(crate) fn check_sources(rules: &SourceRules, manifest: &Manifest, lock: Opti
 }
 
 /// The same for extensions that were live, or are.
-pub(crate) fn check_live_sources(rules: &SourceRules, extensions: &[ActiveExtension]) -> Result<(), Error> {
+pub(crate) fn check_active_sources(rules: &SourceRules, extensions: &[ActiveExtension]) -> Result<(), Error> {
     let sources = extensions
         .iter()
         .filter_map(|extension| Some((&extension.name, extension.reference.as_ref()?.without_revision())));
@@ -122,16 +122,16 @@ fn check_repositories<'a>(
             faults.insert(name.clone(), Error::Registry(refusal.into()).fault());
         }
     }
-    refuse(faults.into_iter().collect())
+    fail_on_faults(faults.into_iter().collect())
 }
 
 /// The files that [`read_policy`] reads, each of which may be absent.
-pub(crate) fn policy_files(user: &User) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn policy_files(user: &UserPaths) -> impl Iterator<Item = PathBuf> {
     user.policies.iter().cloned().chain([host_file(user)])
 }
 
 /// The host's own configuration.
-fn host_file(user: &User) -> PathBuf {
+fn host_file(user: &UserPaths) -> PathBuf {
     user.configuration.join("config.toml")
 }
 
@@ -139,7 +139,7 @@ fn host_file(user: &User) -> PathBuf {
 ///
 /// # Errors
 /// [`Error::Policy`] if one cannot be read.
-pub fn read_policy(user: &User) -> Result<Policy, Error> {
+pub fn read_policy(user: &UserPaths) -> Result<Policy, Error> {
     Ok(read_policies(user)?.into_iter().fold(Policy::default(), |all, (_, policy)| all.and(policy)))
 }
 
@@ -147,8 +147,8 @@ pub fn read_policy(user: &User) -> Result<Policy, Error> {
 ///
 /// # Errors
 /// As [`read_policy`].
-pub(crate) fn read_policies(user: &User) -> Result<Vec<(PathBuf, Policy)>, Error> {
-    let read = |path: &Path| read_file(path, MAX_FILE as u64 + 1);
+pub(crate) fn read_policies(user: &UserPaths) -> Result<Vec<(PathBuf, Policy)>, Error> {
+    let read = |path: &Path| read_file(path, MAX_PROJECT_FILE as u64 + 1);
     let mut policies = Vec::new();
     for path in &user.policies {
         if let Some(bytes) = read(path)? {

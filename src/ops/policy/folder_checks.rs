@@ -10,11 +10,11 @@ use crate::model::plan::generation::Generation;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::folder::FolderError;
-use crate::ops::policy::checks::refuse;
-use crate::ops::policy::preopens::folders;
+use crate::ops::policy::checks::fail_on_faults;
+use crate::ops::policy::preopens::open_folders;
 use crate::ops::policy::protected_paths::{OnUnreadable, ProtectedPaths, active_generations};
 
-use super::preopen_rules::{GrantedFolder, PreopenRules, granted_by_all, written_by_all};
+use super::preopen_rules::{GrantedFolder, PreopenRules, granted_folders_by_path, writable_folders};
 
 /// A granted folder that cannot be used on this machine, and may be on another.
 #[derive(Debug)]
@@ -51,26 +51,26 @@ pub(crate) fn check_manifest(
 ) -> Result<Vec<UnusableFolder>, Error> {
     let (paths, user, project) = (&context.paths, &context.user, &context.project);
     let others = active_generations(paths, Some(profile));
-    let written = written_by_all(&others, user);
+    let written = writable_folders(&others, user);
     let made_elsewhere = |other: &&Result<Generation, Error>| {
         other.as_ref().is_ok_and(|other| Path::new(&other.manifest) != project.manifest())
     };
     // What this manifest has made active in another profile cannot go before it.
-    let granted = granted_by_all(others.iter().filter(made_elsewhere), user);
+    let granted = granted_folders_by_path(others.iter().filter(made_elsewhere), user);
     if !written.is_empty() {
         let mut own = ProtectedPaths::default();
-        own.project(project, manifest);
+        own.add_project(project, manifest);
         refuse_written(&written, &own)?;
     }
     let protected = || {
         let mut protected = ProtectedPaths::of_machine(user, others, OnUnreadable::Refuse)?;
-        protected.project(project, manifest);
+        protected.add_project(project, manifest);
         Ok(protected)
     };
     let grants = || manifest.extensions.iter().map(|(name, extension)| (name, &extension.capabilities));
     let base = project.manifest().parent().unwrap_or(project.manifest());
     let rules =
-        PreopenRules::new(paths, user, base, grants().map(|(_, grants)| grants), protected)?.beside(&written, granted);
+        PreopenRules::new(paths, user, base, grants().map(|(_, grants)| grants), protected)?.with_others(&written, granted);
     check(grants(), &rules)
 }
 
@@ -79,21 +79,21 @@ pub(crate) fn check_manifest(
 pub(crate) fn check_generation(context: &Context, set: &Generation) -> Result<Vec<UnusableFolder>, Error> {
     let (paths, user) = (&context.paths, &context.user);
     let others = active_generations(paths, Some(&set.profile));
-    let written = written_by_all(&others, user);
+    let written = writable_folders(&others, user);
     if !written.is_empty() {
         let mut own = ProtectedPaths::default();
-        match own.generation(set) {
-            Err(Error::UnknownReader { .. }) => {}
+        match own.add_generation(set) {
+            Err(Error::UnreadableDependent { .. }) => {}
             read => read?,
         }
         refuse_written(&written, &own)?;
     }
     let grants = || set.extensions.iter().map(|extension| (&extension.name, &extension.capabilities));
     let all = grants().map(|(_, grants)| grants);
-    let granted = granted_by_all(&others, user);
+    let granted = granted_folders_by_path(&others, user);
     let read = others.into_iter().chain([Ok(set.clone())]);
     let protected = || ProtectedPaths::of_machine(user, read, OnUnreadable::Skip);
-    let rules = PreopenRules::new(paths, user, set.folder(), all, protected)?.beside(&written, granted);
+    let rules = PreopenRules::new(paths, user, set.folder(), all, protected)?.with_others(&written, granted);
     check(grants(), &rules)
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn check<'a>(
 ) -> Result<Vec<UnusableFolder>, Error> {
     let (mut faults, mut unusable) = (Vec::new(), Vec::new());
     for (name, grants) in extensions {
-        for source in folders(grants, rules).into_iter().filter_map(Result::err) {
+        for source in open_folders(grants, rules).into_iter().filter_map(Result::err) {
             if source.is_refusal() {
                 faults.push((name.clone(), Error::Folder { name: name.to_string(), source }.fault()));
             } else {
@@ -111,13 +111,13 @@ pub(crate) fn check<'a>(
             }
         }
     }
-    refuse(faults).map(|()| unusable)
+    fail_on_faults(faults).map(|()| unusable)
 }
 
 /// Refuses a set that reads what an extension of another profile may write to.
 pub(crate) fn refuse_written(written: &[GrantedFolder], own: &ProtectedPaths) -> Result<(), Error> {
     for GrantedFolder { profile, manifest, name, folder } in written {
-        if let Some((read, reader)) = own.reader_of(folder) {
+        if let Some((read, reader)) = own.dependent_of(folder) {
             return Err(Error::WrittenByOther {
                 profile: profile.clone(),
                 manifest: manifest.clone(),

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use crate::model::capability::{Capability, Grants};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::Generation;
-use crate::ops::context::User;
+use crate::ops::context::UserPaths;
 use crate::ops::error::Error;
 use crate::ops::error::folder::FolderError;
 use crate::ops::policy::protected_paths::{OnUnreadable, ProtectedPaths, active_generations};
 use crate::ops::project::Project;
-use crate::ops::project::links::{canonical, followed};
+use crate::ops::project::links::{canonical, trace_links};
 use crate::store::paths::StorePaths;
 
 /// Folders of the system through which a guest could reach into processes and devices.
@@ -25,7 +25,7 @@ pub(crate) struct PreopenRules {
     /// What relative folders are relative to.
     base: PathBuf,
     /// Folders that a granted one must neither hold nor lie in, links followed.
-    own: Vec<PathBuf>,
+    sesame_folders: Vec<PathBuf>,
     /// The links that lead to them, which must not lie in one that is granted for writing.
     own_links: Vec<PathBuf>,
     /// What must not lie in one that is granted for writing.
@@ -66,19 +66,19 @@ impl PreopenRules {
     /// Those of `protected`.
     pub(crate) fn new<'a>(
         paths: &StorePaths,
-        user: &User,
+        user: &UserPaths,
         base: &Path,
         grants: impl IntoIterator<Item = &'a Grants>,
         protected: impl FnOnce() -> Result<ProtectedPaths, Error>,
     ) -> Result<Self, Error> {
         let mut rules = Self { home: user.home.clone(), base: base.to_owned(), ..Self::default() };
         for folder in [&paths.data, &paths.cache, &paths.state, &user.configuration] {
-            let (links, end) = followed(folder);
+            let (links, end) = trace_links(folder);
             rules.own_links.extend(links);
-            rules.own.push(end);
+            rules.sesame_folders.push(end);
         }
         let written: BTreeSet<&str> =
-            grants.into_iter().flat_map(|grants| named(grants, Capability::FsWrite)).collect();
+            grants.into_iter().flat_map(|grants| named_folders(grants, Capability::FsWrite)).collect();
         if !written.is_empty() {
             rules.protected = protected()?;
         }
@@ -91,9 +91,9 @@ impl PreopenRules {
     ///
     /// # Errors
     /// Those of [`ProtectedPaths::of_machine`] and [`ProtectedPaths::project_as_it_is`].
-    pub(crate) fn beside_active<'a>(
+    pub(crate) fn for_active<'a>(
         paths: &StorePaths,
-        user: &User,
+        user: &UserPaths,
         base: &Path,
         grants: impl IntoIterator<Item = &'a Grants>,
         beside: &PreopenContext<'_>,
@@ -101,19 +101,19 @@ impl PreopenRules {
         let PreopenContext { set, project, on_unreadable } = *beside;
         let mut active = active_generations(paths, set.map(|set| &set.profile));
         active.extend(set.cloned().map(Ok));
-        let written = written_by_all(&active, user);
+        let written = writable_folders(&active, user);
         // What is active was there before what is only called.
-        let granted = if set.is_none() { granted_by_all(&active, user) } else { BTreeMap::new() };
+        let granted = if set.is_none() { granted_folders_by_path(&active, user) } else { BTreeMap::new() };
         let protected = || {
             let mut protected = ProtectedPaths::of_machine(user, active, on_unreadable)?;
-            project.map_or(Ok(()), |project| protected.project_as_it_is(project))?;
+            project.map_or(Ok(()), |project| protected.add_current_project(project))?;
             Ok(protected)
         };
-        Ok(Self::new(paths, user, base, grants, protected)?.beside(&written, granted))
+        Ok(Self::new(paths, user, base, grants, protected)?.with_others(&written, granted))
     }
 
     /// The same beside extensions of other profiles: the folders that they may write to, and all that they are granted.
-    pub(crate) fn beside(mut self, written: &[GrantedFolder], granted: BTreeMap<PathBuf, GrantedFolder>) -> Self {
+    pub(crate) fn with_others(mut self, written: &[GrantedFolder], granted: BTreeMap<PathBuf, GrantedFolder>) -> Self {
         for GrantedFolder { profile, name, folder, .. } in written {
             let writer = || format!("`{name}` of profile `{profile}` may write to");
             self.written.entry(folder.clone()).or_insert_with(writer);
@@ -135,15 +135,15 @@ impl PreopenRules {
 }
 
 /// The folders that extensions of active generations may write to. What cannot be read cannot be called either.
-pub(crate) fn written_by_all(active: &[Result<Generation, Error>], user: &User) -> Vec<GrantedFolder> {
+pub(crate) fn writable_folders(active: &[Result<Generation, Error>], user: &UserPaths) -> Vec<GrantedFolder> {
     let folders = active.iter().flatten().flat_map(|set| granted_folders(set, user, &[Capability::FsWrite]));
     folders.map(|(_, granted)| granted).collect()
 }
 
 /// The folders that extensions of active generations are granted, and the links on the way to them.
-pub(crate) fn granted_by_all<'a>(
+pub(crate) fn granted_folders_by_path<'a>(
     active: impl IntoIterator<Item = &'a Result<Generation, Error>>,
-    user: &User,
+    user: &UserPaths,
 ) -> BTreeMap<PathBuf, GrantedFolder> {
     let folders = active.into_iter().flatten().flat_map(|set| granted_folders(set, user, &Capability::FOLDERS));
     let rules = |(links, granted): (Vec<PathBuf>, GrantedFolder)| {
@@ -155,15 +155,15 @@ pub(crate) fn granted_by_all<'a>(
 /// The folders that some capabilities of a generation name, each with the links on the way to it.
 pub(crate) fn granted_folders(
     set: &Generation,
-    user: &User,
+    user: &UserPaths,
     capabilities: &[Capability],
 ) -> Vec<(Vec<PathBuf>, GrantedFolder)> {
     let rules = PreopenRules { home: user.home.clone(), base: set.folder().to_owned(), ..PreopenRules::default() };
     let mut all = Vec::new();
     for extension in &set.extensions {
-        for folder in capabilities.iter().flat_map(|capability| named(&extension.capabilities, *capability)) {
+        for folder in capabilities.iter().flat_map(|capability| named_folders(&extension.capabilities, *capability)) {
             let Ok(path) = rules.path(folder) else { continue };
-            let (links, folder) = followed(&path);
+            let (links, folder) = trace_links(&path);
             let (profile, manifest, name) = (set.profile.clone(), set.manifest.clone(), extension.name.clone());
             all.push((links, GrantedFolder { profile, manifest, name, folder }));
         }
@@ -171,7 +171,7 @@ pub(crate) fn granted_folders(
     all
 }
 
-pub(crate) fn named(grants: &Grants, capability: Capability) -> impl Iterator<Item = &str> {
+pub(crate) fn named_folders(grants: &Grants, capability: Capability) -> impl Iterator<Item = &str> {
     grants.get(&capability).into_iter().flat_map(|scope| scope.items())
 }
 
@@ -181,14 +181,14 @@ pub(crate) fn refusal(named: &Path, path: &Path, writable: bool, rules: &Preopen
     if let Some(system) = SYSTEM.iter().map(Path::new).find(|system| path.starts_with(system)) {
         return Some(FolderError::System { path: named.to_owned(), system: system.to_owned() });
     }
-    let own = rules.own.iter().find(|own| path.starts_with(own) || own.starts_with(path));
+    let own = rules.sesame_folders.iter().find(|own| path.starts_with(own) || own.starts_with(path));
     let own_link = || rules.own_links.iter().find(|link| writable && link.starts_with(path));
     if let Some(own) = own.or_else(own_link) {
-        return Some(FolderError::Own { path: named.to_owned(), own: own.clone() });
+        return Some(FolderError::SesameFolder { path: named.to_owned(), own: own.clone() });
     }
-    if writable && let Some((read, reader)) = rules.protected.reader_of(path) {
+    if writable && let Some((read, reader)) = rules.protected.dependent_of(path) {
         let (read, what, by) = (read.to_owned(), reader.what.clone(), reader.by.clone());
-        return Some(FolderError::Read { path: named.to_owned(), read, what, by });
+        return Some(FolderError::HoldsProtectedPath { path: named.to_owned(), read, what, by });
     }
     let mut below = rules.granted.range(path.to_owned()..).take_while(|(inner, _)| inner.starts_with(path));
     if writable && let Some((_, granted)) = below.find(|(inner, _)| *inner != path) {
@@ -196,7 +196,7 @@ pub(crate) fn refusal(named: &Path, path: &Path, writable: bool, rules: &Preopen
         return Some(FolderError::Holds { path: named.to_owned(), inner, name, profile, manifest });
     }
     // Who can replace a link on the way to it decides which folder it is.
-    let (links, _) = followed(named);
+    let (links, _) = trace_links(named);
     let mut around = links.iter().map(PathBuf::as_path).chain([path]).flat_map(|part| part.ancestors().skip(1));
     let (outer, writer) = around.find_map(|outer| rules.written.get_key_value(outer))?;
     Some(FolderError::Nested { path: named.to_owned(), outer: outer.clone(), writer: writer.clone() })

@@ -6,26 +6,26 @@ use std::io::ErrorKind;
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 
-use crate::host::state::Folder;
+use crate::host::state::Preopen;
 use crate::model::capability::{Capability, Grants};
 use crate::ops::error::folder::FolderError;
-use crate::ops::policy::preopen_rules::{PreopenRules, named, refusal};
+use crate::ops::policy::preopen_rules::{PreopenRules, named_folders, refusal};
 use crate::ops::project::links::canonical;
 
 /// The folders that `grants` name. One that is granted for both reading and writing is there once. None may lie in one
 /// that is granted for writing: whoever writes there could put a link in its place.
-pub(crate) fn folders(grants: &Grants, rules: &PreopenRules) -> Vec<Result<Folder, FolderError>> {
+pub(crate) fn open_folders(grants: &Grants, rules: &PreopenRules) -> Vec<Result<Preopen, FolderError>> {
     let mut wanted: BTreeMap<&str, bool> = BTreeMap::new();
     for (capability, writable) in [(Capability::FsRead, false), (Capability::FsWrite, true)] {
-        for folder in named(grants, capability) {
+        for folder in named_folders(grants, capability) {
             *wanted.entry(folder).or_default() |= writable;
         }
     }
-    wanted.into_iter().map(|(guest, writable)| folder(guest, writable, rules)).collect()
+    wanted.into_iter().map(|(guest, writable)| open_folder(guest, writable, rules)).collect()
 }
 
 /// Opens a folder and then looks where it is, so that what is checked is what the guest gets.
-fn folder(guest: &str, writable: bool, rules: &PreopenRules) -> Result<Folder, FolderError> {
+fn open_folder(guest: &str, writable: bool, rules: &PreopenRules) -> Result<Preopen, FolderError> {
     let named = rules.path(guest)?;
     let missing = |source| FolderError::Missing { path: named.clone(), source };
     let flags = rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
@@ -43,7 +43,7 @@ fn folder(guest: &str, writable: bool, rules: &PreopenRules) -> Result<Folder, F
         })?;
     match refusal(&named, &path, writable, rules) {
         Some(refusal) => Err(refusal),
-        None => Ok(Folder { path, opened: Arc::new(opened), guest: guest.to_owned(), writable }),
+        None => Ok(Preopen { path, opened: Arc::new(opened), guest: guest.to_owned(), writable }),
     }
 }
 
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
     use crate::model::capability::Scope;
     use crate::model::manifest::Manifest;
-    use crate::ops::context::User;
+    use crate::ops::context::UserPaths;
     use crate::ops::policy::protected_paths::ProtectedPaths;
     use crate::ops::project::Project;
     use crate::store::paths::StorePaths;
@@ -66,16 +66,16 @@ mod tests {
         }
         std::os::unix::fs::symlink(at("home/data"), at("home/link")).unwrap();
         let paths = StorePaths { data: at("home/data/pds"), cache: at("home/cache/pds"), state: at("home/state/pds") };
-        let user = User { home: Some(at("home")), configuration: at("home/config/pds"), policies: Vec::new() };
+        let user = UserPaths { home: Some(at("home")), configuration: at("home/config/pds"), policies: Vec::new() };
         let given = |capability, folder: &str| {
             let grants: Grants = [(capability, Scope::only([folder.to_owned()]).unwrap())].into();
             let protected = || {
                 let mut protected = ProtectedPaths::default();
-                protected.project(&Project::of_generation(&at("home/project/sesame.toml")), &Manifest::default());
+                protected.add_project(&Project::of_generation(&at("home/project/sesame.toml")), &Manifest::default());
                 Ok(protected)
             };
             let rules = PreopenRules::new(&paths, &user, &at("home/project"), [&grants], protected).unwrap();
-            folders(&grants, &rules).remove(0)
+            open_folders(&grants, &rules).remove(0)
         };
         for folder in ["~/notes", "data", "~/project"] {
             assert!(given(Capability::FsRead, folder).is_ok(), "{folder}");
@@ -85,10 +85,10 @@ mod tests {
             assert!(given.writable && given.guest == folder);
         }
         for folder in ["~", "/", "~/link", "~/link/pds/blobs", "../data"] {
-            assert!(matches!(given(Capability::FsRead, folder), Err(FolderError::Own { .. })), "{folder}");
+            assert!(matches!(given(Capability::FsRead, folder), Err(FolderError::SesameFolder { .. })), "{folder}");
         }
         for folder in [".", "extensions", "~/project"] {
-            assert!(matches!(given(Capability::FsWrite, folder), Err(FolderError::Read { .. })), "{folder}");
+            assert!(matches!(given(Capability::FsWrite, folder), Err(FolderError::HoldsProtectedPath { .. })), "{folder}");
         }
         for folder in ["/proc", "/proc/self", "/dev", "/sys"] {
             assert!(matches!(given(Capability::FsRead, folder), Err(FolderError::System { .. })), "{folder}");
@@ -96,9 +96,9 @@ mod tests {
         assert!(matches!(given(Capability::FsRead, "nowhere"), Err(FolderError::Missing { .. })));
         // Not there yet.
         for folder in ["~/config", "~/config/pds", "~/cache/pds/cwasm", "../state"] {
-            assert!(matches!(given(Capability::FsRead, folder), Err(FolderError::Own { .. })), "{folder}");
+            assert!(matches!(given(Capability::FsRead, folder), Err(FolderError::SesameFolder { .. })), "{folder}");
         }
-        assert!(matches!(given(Capability::FsWrite, "sesame.toml"), Err(FolderError::Read { .. })));
+        assert!(matches!(given(Capability::FsWrite, "sesame.toml"), Err(FolderError::HoldsProtectedPath { .. })));
     }
 
     #[test]
@@ -106,12 +106,12 @@ mod tests {
         let top = tempfile::tempdir().unwrap();
         fs::create_dir(top.path().join("notes")).unwrap();
         let paths = StorePaths { data: "/d".into(), cache: "/c".into(), state: "/s".into() };
-        let user = User { configuration: "/f".into(), ..User::default() };
+        let user = UserPaths { configuration: "/f".into(), ..UserPaths::default() };
         let protected = || Ok(ProtectedPaths::default());
         let rules = PreopenRules::new(&paths, &user, top.path(), [], protected).unwrap();
         let scope = || Scope::only(["notes".to_owned()]).unwrap();
         let grants = [(Capability::FsRead, scope()), (Capability::FsWrite, scope())].into();
-        let given: Vec<Folder> = folders(&grants, &rules).into_iter().map(Result::unwrap).collect();
+        let given: Vec<Preopen> = open_folders(&grants, &rules).into_iter().map(Result::unwrap).collect();
         assert!(given.len() == 1 && given[0].writable, "{given:?}");
     }
 
@@ -124,11 +124,11 @@ mod tests {
         let (outer, inner) = (grants(Capability::FsWrite, "x"), grants(Capability::FsRead, "x/sub"));
         let given = |all: &[&Grants], grants: &Grants| {
             let paths = StorePaths { data: "/d".into(), cache: "/c".into(), state: "/s".into() };
-            let user = User { configuration: "/f".into(), ..User::default() };
+            let user = UserPaths { configuration: "/f".into(), ..UserPaths::default() };
             let rules =
                 PreopenRules::new(&paths, &user, top.path(), all.iter().copied(), || Ok(ProtectedPaths::default()))
                     .unwrap();
-            folders(grants, &rules)
+            open_folders(grants, &rules)
         };
         assert!(given(&[&inner], &inner)[0].is_ok() && given(&[&grants(Capability::FsRead, "x")], &inner)[0].is_ok());
         assert!(matches!(given(&[&outer, &inner], &inner)[0], Err(FolderError::Nested { .. })));

@@ -11,11 +11,11 @@ use crate::model::manifest::{ComponentSource, Manifest};
 use crate::model::name::ProfileName;
 use crate::model::plan::generation::Generation;
 use crate::model::registries::{Mirror, Registries};
-use crate::ops::context::User;
+use crate::ops::context::UserPaths;
 use crate::ops::error::Error;
 use crate::ops::project::Project;
 use crate::ops::project::files::read_file;
-use crate::ops::project::links::followed;
+use crate::ops::project::links::trace_links;
 use crate::store::paths::StorePaths;
 use crate::store::{self, generations};
 
@@ -27,14 +27,14 @@ const GIT_FILE: u64 = 4 << 10;
 /// Everything that is read, by its path with links followed, and each link on the way to it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProtectedPaths {
-    paths: BTreeMap<PathBuf, PathReader>,
+    paths: BTreeMap<PathBuf, PathDependent>,
     /// The folders above which repositories were looked for.
     searched: BTreeSet<PathBuf>,
 }
 
 /// Who reads a path, and as what.
 #[derive(Debug, Clone)]
-pub(crate) struct PathReader {
+pub(crate) struct PathDependent {
     /// ``the component of `clock` ``, `a policy`
     pub what: String,
     /// The manifest or policy that names it.
@@ -56,13 +56,13 @@ pub(crate) enum OnUnreadable {
 /// [`Error::UnknownReader`], and so are all together if it cannot be found out which there are.
 pub(crate) fn active_generations(paths: &StorePaths, except: Option<&ProfileName>) -> Vec<Result<Generation, Error>> {
     let unknown =
-        |by: PathBuf| move |source: store::Error| Error::UnknownReader { by, source: Box::new(source.into()) };
+        |by: PathBuf| move |source: store::Error| Error::UnreadableDependent { by, source: Box::new(source.into()) };
     let profiles = match generations::profiles(paths).map_err(unknown(paths.profiles())) {
         Ok(profiles) => profiles,
         Err(error) => return vec![Err(error)],
     };
     let active = |profile: ProfileName| {
-        let active = generations::live(paths, &profile).map_err(unknown(paths.current(&profile))).transpose()?;
+        let active = generations::active_generation(paths, &profile).map_err(unknown(paths.current(&profile))).transpose()?;
         Some(active.map(|(_, generation)| generation))
     };
     profiles.into_iter().filter(|profile| Some(profile) != except).filter_map(active).collect()
@@ -75,84 +75,84 @@ impl ProtectedPaths {
     /// [`Error::Policy`] if a policy cannot be read, [`Error::UnknownReader`] if a generation or its manifest cannot be and
     /// that is refused.
     pub(crate) fn of_machine(
-        user: &User,
+        user: &UserPaths,
         generations: impl IntoIterator<Item = Result<Generation, Error>>,
         on_unreadable: OnUnreadable,
     ) -> Result<Self, Error> {
         let mut protected = Self::of_policies(user)?;
         for generation in generations {
-            match generation.and_then(|generation| protected.generation(&generation)) {
-                Err(Error::UnknownReader { .. }) if on_unreadable == OnUnreadable::Skip => {}
+            match generation.and_then(|generation| protected.add_generation(&generation)) {
+                Err(Error::UnreadableDependent { .. }) if on_unreadable == OnUnreadable::Skip => {}
                 read => read?,
             }
         }
         Ok(protected)
     }
 
-    fn of_policies(user: &User) -> Result<Self, Error> {
+    fn of_policies(user: &UserPaths) -> Result<Self, Error> {
         let mut protected = Self::default();
         for file in policy_files(user) {
-            protected.file(&file, "a policy", &file);
+            protected.add_file(&file, "a policy", &file);
         }
         for (file, policy) in read_policies(user)? {
-            protected.registries(&policy.registries, &file);
+            protected.add_registries(&policy.registries, &file);
         }
         Ok(protected)
     }
 
     /// Adds what a manifest reads.
-    pub(crate) fn project(&mut self, project: &Project, manifest: &Manifest) {
+    pub(crate) fn add_project(&mut self, project: &Project, manifest: &Manifest) {
         let path = project.manifest();
-        self.files(project);
+        self.add_files(project);
         for (name, extension) in &manifest.extensions {
             if let ComponentSource::Path(component) = &extension.source {
-                self.file(&project.component(component), &format!("the component of `{name}`"), path);
+                self.add_file(&project.component_path(component), &format!("the component of `{name}`"), path);
             }
         }
-        self.registries(&manifest.registries, path);
+        self.add_registries(&manifest.registries, path);
     }
 
     /// Adds what a generation is made from, and what its manifest reads now.
     ///
     /// # Errors
     /// As [`project_as_it_is`](Self::project_as_it_is).
-    pub(crate) fn generation(&mut self, generation: &Generation) -> Result<(), Error> {
+    pub(crate) fn add_generation(&mut self, generation: &Generation) -> Result<(), Error> {
         let project = Project::of_generation(Path::new(&generation.manifest));
         for extension in &generation.extensions {
             if let Some(component) = &extension.path {
                 let what = format!("the component of `{}`", extension.name);
-                self.file(&project.component(component), &what, project.manifest());
+                self.add_file(&project.component_path(component), &what, project.manifest());
             }
         }
-        self.project_as_it_is(&project)
+        self.add_current_project(&project)
     }
 
     /// Adds what a project reads now: its own files alone, if its manifest is gone, as where its disk is not mounted.
     ///
     /// # Errors
     /// [`Error::UnknownReader`] if there is a manifest and it cannot be read. Its own files are added then, too.
-    pub(crate) fn project_as_it_is(&mut self, project: &Project) -> Result<(), Error> {
+    pub(crate) fn add_current_project(&mut self, project: &Project) -> Result<(), Error> {
         let by = project.manifest();
         match project.read_manifest() {
             Ok(manifest) => {
-                self.project(project, &manifest);
+                self.add_project(project, &manifest);
                 Ok(())
             }
             Err(error) => {
-                self.files(project);
+                self.add_files(project);
                 let is_gone = match &error {
                     Error::NoSuchManifest(_) => true,
                     // What is read beside it may be gone by itself.
                     Error::Read { path, source } => path == by && source.kind() == ErrorKind::NotFound,
                     _ => false,
                 };
-                if is_gone { Ok(()) } else { Err(Error::UnknownReader { by: by.to_owned(), source: Box::new(error) }) }
+                if is_gone { Ok(()) } else { Err(Error::UnreadableDependent { by: by.to_owned(), source: Box::new(error) }) }
             }
         }
     }
 
     /// The reader of anything in a folder, or of something that the folder is a part of, with the path that it reads.
-    pub(crate) fn reader_of(&self, folder: &Path) -> Option<(&Path, &PathReader)> {
+    pub(crate) fn dependent_of(&self, folder: &Path) -> Option<(&Path, &PathDependent)> {
         // What is below a folder comes right behind it. Best named is what exists by now.
         let below = || self.paths.range(folder.to_owned()..).take_while(|(path, _)| path.starts_with(folder));
         let below = below().find(|(path, _)| path.exists()).or_else(|| below().next());
@@ -164,46 +164,46 @@ impl ProtectedPaths {
     }
 
     /// The files that every project has.
-    fn files(&mut self, project: &Project) {
+    fn add_files(&mut self, project: &Project) {
         let manifest = project.manifest();
-        self.file(manifest, "the manifest", manifest);
-        self.file(&project.lock_path(), "the lock", manifest);
+        self.add_file(manifest, "the manifest", manifest);
+        self.add_file(&project.lock_path(), "the lock", manifest);
         let (folder, drop_ins) = project.drop_in_paths();
-        self.folder(&folder, "the drop-ins", manifest);
+        self.add_folder(&folder, "the drop-ins", manifest);
         for drop_in in drop_ins {
-            self.file(&drop_in, "a drop-in", manifest);
+            self.add_file(&drop_in, "a drop-in", manifest);
         }
     }
 
-    fn registries(&mut self, registries: &Registries, by: &Path) {
+    fn add_registries(&mut self, registries: &Registries, by: &Path) {
         for settings in registries.0.values() {
             if let Some(ca) = &settings.ca {
-                self.file(ca, "the certificates", by);
+                self.add_file(ca, "the certificates", by);
             }
             for mirror in &settings.mirrors {
                 let Mirror::Layout(folder) = mirror else { continue };
-                self.folder(folder, "a mirror", by);
+                self.add_folder(folder, "a mirror", by);
                 for part in ["oci-layout", "index.json"] {
-                    self.file(&folder.join(part), "a mirror", by);
+                    self.add_file(&folder.join(part), "a mirror", by);
                 }
-                self.folder(&folder.join("blobs").join("sha256"), "a mirror", by);
+                self.add_folder(&folder.join("blobs").join("sha256"), "a mirror", by);
             }
         }
     }
 
-    fn file(&mut self, path: &Path, what: &str, by: &Path) {
+    fn add_file(&mut self, path: &Path, what: &str, by: &Path) {
         self.add(path, what, by, false);
     }
 
-    fn folder(&mut self, path: &Path, what: &str, by: &Path) {
+    fn add_folder(&mut self, path: &Path, what: &str, by: &Path) {
         self.add(path, what, by, true);
     }
 
     fn add(&mut self, path: &Path, what: &str, by: &Path, is_folder: bool) {
-        let (links, end) = followed(path);
-        let reader = |is_folder| PathReader { what: what.to_owned(), by: by.to_owned(), is_folder };
+        let (links, end) = trace_links(path);
+        let reader = |is_folder| PathDependent { what: what.to_owned(), by: by.to_owned(), is_folder };
         for link in links.iter().chain([&end]) {
-            self.repositories(link, by);
+            self.add_git_folders(link, by);
         }
         for link in links {
             self.paths.entry(link).or_insert_with(|| reader(false));
@@ -214,7 +214,7 @@ impl ProtectedPaths {
     }
 
     /// Adds the repositories that a path is in: a hook runs programs, and a checkout writes files.
-    fn repositories(&mut self, path: &Path, by: &Path) {
+    fn add_git_folders(&mut self, path: &Path, by: &Path) {
         for folder in path.ancestors().skip(1) {
             if !self.searched.insert(folder.to_owned()) {
                 return;
@@ -223,14 +223,14 @@ impl ProtectedPaths {
             if git.symlink_metadata().is_err() {
                 continue;
             }
-            self.folder(&git, "the repository", by);
+            self.add_folder(&git, "the repository", by);
             // In a worktree or submodule it is a file that leads on (gitrepository-layout(5)).
             let Some(leads) = line_of(&git) else { continue };
             let Some(target) = leads.strip_prefix("gitdir:") else { continue };
             let target = folder.join(target.trim());
-            self.folder(&target, "the repository", by);
+            self.add_folder(&target, "the repository", by);
             if let Some(common) = line_of(&target.join("commondir")) {
-                self.folder(&target.join(common.trim()), "the repository", by);
+                self.add_folder(&target.join(common.trim()), "the repository", by);
             }
         }
     }
@@ -249,9 +249,9 @@ mod tests {
     #[test]
     fn a_reader_is_found_below_at_and_around_a_folder() {
         let mut protected = ProtectedPaths::default();
-        protected.file(Path::new("/p/build/clock.wasm"), "the component of `clock`", Path::new("/p/sesame.toml"));
-        protected.folder(Path::new("/p/vendor"), "a mirror", Path::new("/p/sesame.toml"));
-        let of = |folder: &str| protected.reader_of(Path::new(folder)).map(|(path, _)| path.to_str().unwrap());
+        protected.add_file(Path::new("/p/build/clock.wasm"), "the component of `clock`", Path::new("/p/sesame.toml"));
+        protected.add_folder(Path::new("/p/vendor"), "a mirror", Path::new("/p/sesame.toml"));
+        let of = |folder: &str| protected.dependent_of(Path::new(folder)).map(|(path, _)| path.to_str().unwrap());
         assert_eq!(of("/p/build"), Some("/p/build/clock.wasm"));
         assert_eq!(of("/p"), Some("/p/build/clock.wasm"));
         assert_eq!(of("/p/vendor/blobs"), Some("/p/vendor"));

@@ -7,7 +7,7 @@ use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::registry::auth::secret::Credential;
 use crate::registry::http::timeouts::Timeouts;
-use crate::registry::source::selection::Registry;
+use crate::registry::source::selection::SourceSelector;
 
 use super::checks::read_policy;
 
@@ -15,23 +15,23 @@ use super::checks::read_policy;
 ///
 /// # Errors
 /// [`Error::Policy`] if the policy cannot be read.
-pub(crate) fn registry(context: &Context, project: &Registries) -> Result<Registry, Error> {
-    connect(context, project, None)
+pub(crate) fn source_selector(context: &Context, project: &Registries) -> Result<SourceSelector, Error> {
+    build_selector(context, project, None)
 }
 
 /// The same, with the one credential to use instead of those that people have.
 ///
 /// # Errors
 /// As [`registry`].
-pub(crate) fn registry_with(context: &Context, project: &Registries, given: Credential) -> Result<Registry, Error> {
-    connect(context, project, Some(given))
+pub(crate) fn source_selector_with(context: &Context, project: &Registries, given: Credential) -> Result<SourceSelector, Error> {
+    build_selector(context, project, Some(given))
 }
 
-fn connect(context: &Context, project: &Registries, given: Option<Credential>) -> Result<Registry, Error> {
+fn build_selector(context: &Context, project: &Registries, given: Option<Credential>) -> Result<SourceSelector, Error> {
     let policy = read_policy(&context.user)?;
     let settings = LayeredRegistries { project: project.clone(), machine: policy.registries };
     let mut network = context.network.clone();
-    network.credentials.given = given;
+    network.credentials.credential_override = given;
     network.timeouts = Timeouts::new(context.clock);
-    Ok(Registry::new(settings, policy.sources, context.reach, network, Arc::clone(&context.observer)))
+    Ok(SourceSelector::new(settings, policy.sources, context.reach, network, Arc::clone(&context.observer)))
 }

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use crate::model::bounds::MAX_COMPONENT;
-use crate::model::component_kind::ComponentKind;
 use crate::model::digest::Digest;
+use crate::model::file_kind::FileKind;
 use crate::ops::error::Error;
 use crate::store::blobs::hash;
 use crate::user_files;
@@ -16,7 +16,7 @@ pub(crate) enum ComponentFile {
         digest: Digest,
         size: u64,
     },
-    Other(ComponentKind),
+    Other(FileKind),
     /// More bytes than any component may have.
     TooLarge(u64),
     Missing,
@@ -31,8 +31,8 @@ pub(crate) fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
         return Ok(ComponentFile::TooLarge(length));
     }
     let (digest, size, start) = hash(&mut file).map_err(fault)?;
-    match ComponentKind::of(&start) {
-        ComponentKind::Component => Ok(ComponentFile::Component { digest, size }),
+    match FileKind::of(&start) {
+        FileKind::Component => Ok(ComponentFile::Component { digest, size }),
         other => Ok(ComponentFile::Other(other)),
     }
 }

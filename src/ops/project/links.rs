@@ -9,12 +9,12 @@ const LINKS: usize = 40;
 
 /// An absolute path with its links followed, as far as it is there.
 pub(crate) fn canonical(path: &Path) -> PathBuf {
-    followed(path).1
+    trace_links(path).1
 }
 
 /// The links on the way of an absolute path, each at the place where it really is, and where the path leads, as far as it is
 /// there.
-pub(crate) fn followed(path: &Path) -> (Vec<PathBuf>, PathBuf) {
+pub(crate) fn trace_links(path: &Path) -> (Vec<PathBuf>, PathBuf) {
     let parts = |path: &Path| path.components().map(|part| part.as_os_str().to_owned()).collect::<VecDeque<_>>();
     let (mut at, mut links, mut rest) = (PathBuf::new(), Vec::new(), parts(path));
     while let Some(part) = rest.pop_front() {
@@ -52,10 +52,10 @@ mod tests {
         fs::create_dir_all(top.join("real/deep")).unwrap();
         symlink("real", top.join("folder")).unwrap();
         symlink(top.join("folder/deep/../target"), top.join("real/file")).unwrap();
-        let (links, end) = followed(&top.join("./folder/file"));
+        let (links, end) = trace_links(&top.join("./folder/file"));
         assert_eq!(links, [top.join("folder"), top.join("real/file"), top.join("folder")]);
         assert_eq!(end, top.join("real/target"));
         symlink("loop", top.join("loop")).unwrap();
-        assert_eq!(followed(&top.join("loop/x")).0.len(), LINKS);
+        assert_eq!(trace_links(&top.join("loop/x")).0.len(), LINKS);
     }
 }

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use crate::model::digest::Digest;
 use crate::model::fault::Fault;
 use crate::model::lock::Lock;
-use crate::model::lock::merge::{Merged, merge, sides};
+use crate::model::lock::merge::{LoadedLock, merge, split_conflict};
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::ops::project::ownership::{check_component_owner, check_owner};
+use crate::ops::project::ownership::{check_component_file_owner, check_file_owner};
 use crate::store::write;
 use crate::user_files;
 
@@ -86,7 +86,7 @@ impl Project {
     ///
     /// # Errors
     /// [`Error::Read`] if it cannot be read at all.
-    pub fn profile(&self) -> Result<Option<ProfileName>, Error> {
+    pub fn read_profile(&self) -> Result<Option<ProfileName>, Error> {
         let bytes = self.read(&self.manifest)?.unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let (table, _) = toml::de::DeTable::parse_recoverable(&text);
@@ -95,7 +95,7 @@ impl Project {
     }
 
     /// Where an extension's drop-in manifest is or would be, and what it is called in messages.
-    pub(crate) fn drop_in(&self, name: &ExtensionName) -> (PathBuf, String) {
+    pub(crate) fn drop_in_path(&self, name: &ExtensionName) -> (PathBuf, String) {
         let file = Path::new(DROP_INS).join(format!("{name}.toml"));
         (self.folder.join(&file), self.shown.join(file).display().to_string())
     }
@@ -117,11 +117,11 @@ impl Project {
     ///
     /// # Errors
     /// As [`read_lock`](Self::read_lock), for each side.
-    pub(crate) fn read_lock_or_merge(&self) -> Result<Option<Merged>, Error> {
+    pub(crate) fn read_lock_or_merge(&self) -> Result<Option<LoadedLock>, Error> {
         let Some(bytes) = self.lock_bytes()? else { return Ok(None) };
-        let read = match std::str::from_utf8(&bytes).ok().and_then(sides) {
+        let read = match std::str::from_utf8(&bytes).ok().and_then(split_conflict) {
             Some(sides) => merge(&self.shown_lock(), &sides),
-            None => Lock::parse(&self.shown_lock(), &bytes).map(|lock| Merged { lock, ..Merged::default() }),
+            None => Lock::parse(&self.shown_lock(), &bytes).map(|lock| LoadedLock { lock, ..LoadedLock::default() }),
         };
         read.map(Some).map_err(Error::Problems)
     }
@@ -138,7 +138,7 @@ impl Project {
 
     /// All that people commit, as far as it is there: the manifest, its drop-ins and the lock, each under the name that it
     /// has in a project.
-    pub(crate) fn committed(&self) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+    pub(crate) fn read_committed(&self) -> Result<BTreeMap<String, Vec<u8>>, Error> {
         let mut files = BTreeMap::new();
         files.extend(self.read(&self.manifest)?.map(|bytes| (MANIFEST.to_owned(), bytes)));
         files.extend(self.lock_bytes()?.map(|bytes| (LOCK.to_owned(), bytes)));
@@ -168,7 +168,7 @@ impl Project {
     }
 
     /// The bytes of manifest and lock, each if it is there.
-    pub(crate) fn texts(&self) -> Result<[Option<Vec<u8>>; 2], Error> {
+    pub(crate) fn manifest_and_lock_bytes(&self) -> Result<[Option<Vec<u8>>; 2], Error> {
         Ok([self.read(&self.manifest)?, self.lock_bytes()?])
     }
 
@@ -182,7 +182,7 @@ impl Project {
     }
 
     /// Where a component's file is.
-    pub(crate) fn component(&self, path: &str) -> PathBuf {
+    pub(crate) fn component_path(&self, path: &str) -> PathBuf {
         self.folder.join(path)
     }
 
@@ -190,7 +190,7 @@ impl Project {
     ///
     /// # Errors
     /// [`Error::NotUtf8`].
-    pub(crate) fn written_path(&self, file: &Path, in_drop_in: bool) -> Result<String, Error> {
+    pub(crate) fn path_in_manifest(&self, file: &Path, in_drop_in: bool) -> Result<String, Error> {
         // A link stays one: who builds the component may have it lead elsewhere the next time.
         let name = file.file_name().unwrap_or_default();
         let path = file.parent().map_or_else(|| canonical(file), |folder| canonical(folder).join(name));
@@ -212,7 +212,7 @@ impl Project {
         let mut faults: Vec<(ExtensionName, Fault)> = Vec::new();
         for (name, extension) in &manifest.extensions {
             let ComponentSource::Path(path) = &extension.source else { continue };
-            match self.component_digest(name, &extension.place, path) {
+            match self.component_digest(name, &extension.declared_at, path) {
                 Ok((digest, _)) => drop(digests.insert(path.clone(), digest)),
                 Err(error) => faults.push((name.clone(), error.fault())),
             }
@@ -227,9 +227,9 @@ impl Project {
         place: &str,
         path: &str,
     ) -> Result<(Digest, u64), Error> {
-        let (name, shown, file) = (name.clone(), self.shown.join(path), self.component(path));
+        let (name, shown, file) = (name.clone(), self.shown.join(path), self.component_path(path));
         if !self.trusted && file.exists() {
-            check_component_owner(&file, &self.manifest)?;
+            check_component_file_owner(&file, &self.manifest)?;
         }
         match hash_component(&file)? {
             ComponentFile::Component { digest, size } => Ok((digest, size)),
@@ -251,7 +251,7 @@ impl Project {
     /// Reads a file of the project; one that was come across must be this user's.
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, Error> {
         if !self.trusted && path.symlink_metadata().is_ok() {
-            check_owner(path, &self.manifest)?;
+            check_file_owner(path, &self.manifest)?;
         }
         read_file(path, READ)
     }
@@ -288,4 +288,4 @@ impl Project {
 }
 
 /// A little more of a manifest or lock than its limit is enough to refuse it.
-const READ: u64 = crate::model::bounds::MAX_FILE as u64 + 1;
+const READ: u64 = crate::model::bounds::MAX_PROJECT_FILE as u64 + 1;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::ops::error::Error;
 
 use super::links::canonical;
-use super::ownership::check_owner;
+use super::ownership::check_file_owner;
 use super::{MANIFEST, Project};
 
 /// Where to look for a manifest.
@@ -16,7 +16,7 @@ pub struct Search {
     /// What the command line names; a folder stands for the manifest in it.
     pub named: Option<PathBuf>,
     /// What `$SESAME_MANIFEST` names.
-    pub environment: Option<PathBuf>,
+    pub from_environment: Option<PathBuf>,
     /// The folder to start from, absolute.
     pub start: PathBuf,
     /// The folder above which nothing is looked for.
@@ -32,7 +32,7 @@ impl Project {
     /// [`Error::NoManifest`] lists where it looked; [`Error::ForeignFile`] if one that was come across belongs to
     /// another user.
     pub fn find(search: &Search) -> Result<Self, Error> {
-        if let Some(named) = search.named.as_ref().or(search.environment.as_ref()) {
+        if let Some(named) = search.named.as_ref().or(search.from_environment.as_ref()) {
             // Without the `.` in the middle of it.
             let path: PathBuf = search.start.join(named).components().collect();
             let path = if path.is_dir() { path.join(MANIFEST) } else { path };
@@ -52,7 +52,7 @@ impl Project {
             }
             let path = folder.join(MANIFEST);
             if path.symlink_metadata().is_ok() {
-                check_owner(&path, &path)?;
+                check_file_owner(&path, &path)?;
                 return Self::at(&path, &search.start, false);
             }
             looked.push(path);
@@ -72,17 +72,17 @@ impl Project {
     ///
     /// # Errors
     /// As [`find`](Self::find), but for there being none.
-    pub fn find_or_own(search: &Search) -> Result<Self, Error> {
+    pub fn find_or_default(search: &Search) -> Result<Self, Error> {
         match Self::find(search) {
-            Err(Error::NoManifest { .. }) => Ok(Self::own(search)),
+            Err(Error::NoManifest { .. }) => Ok(Self::user_default(search)),
             found => found,
         }
     }
 
     /// The place of a manifest, whether one is there or not: the one that is named, or the user's own.
-    pub fn named_or_own(search: &Search) -> Self {
-        let Some(named) = search.named.as_ref().or(search.environment.as_ref()) else {
-            return Self::own(search);
+    pub fn named_or_default(search: &Search) -> Self {
+        let Some(named) = search.named.as_ref().or(search.from_environment.as_ref()) else {
+            return Self::user_default(search);
         };
         let path: PathBuf = search.start.join(named).components().collect();
         let is_file = path.is_file() || !path.is_dir() && path.extension().is_some_and(|extension| extension == "toml");
@@ -94,7 +94,7 @@ impl Project {
     }
 
     /// The place of the user's own manifest.
-    fn own(search: &Search) -> Self {
+    fn user_default(search: &Search) -> Self {
         // As later runs will know it, links followed.
         let folder = canonical(&search.configuration);
         Self { manifest: folder.join(MANIFEST), shown: search.configuration.clone(), folder, trusted: false }

@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use crate::model::bounds::MAX_FILE;
+use crate::model::bounds::MAX_PROJECT_FILE;
 use crate::model::reference::host::RegistryHost;
 use crate::model::registries::{Registries, RegistryPattern};
-use crate::model::report::registry::{Credentials, LoginReport, LogoutReport, RegistryAccess, RegistryReport};
+use crate::model::report::registry::{CredentialStatus, LoginReport, LogoutReport, RegistryAccess, RegistryReport};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::registries;
 use crate::ops::project::files::read_file;
 use crate::registry::Error::Withheld;
 use crate::registry::auth::credentials::CredentialLocation;
-use crate::registry::auth::docker_config::{DockerFile, erase, store};
+use crate::registry::auth::docker_config::{DockerConfig, erase_with_helper, store_with_helper};
 use crate::registry::auth::secret::{Credential, Secret};
 use crate::store::write;
 
@@ -20,17 +20,17 @@ use crate::store::write;
 ///
 /// # Errors
 /// [`Error::Registry`] if it cannot be reached.
-pub fn check(context: &Context, wanted: &RegistryPattern) -> Result<RegistryReport, Error> {
-    let registry = registries::registry(context, &project(context)?)?;
+pub fn check_registry_access(context: &Context, wanted: &RegistryPattern) -> Result<RegistryReport, Error> {
+    let registry = registries::source_selector(context, &project(context)?)?;
     let probe = context.block_on(async { Ok(registry.probe(wanted.registry(), wanted.prefix()).await?) })?;
     let (access, fault) = match probe.access {
         Ok(access) => (access, None),
         Err(error) => (RegistryAccess::Refused, Some(Error::from(error).fault())),
     };
-    let credentials = match (probe.withheld, probe.place) {
-        (Some(setting), _) => Credentials::Withheld { setting: setting.to_owned() },
-        (None, Some(place)) => Credentials::Found { place: place.to_string() },
-        (None, None) => Credentials::None,
+    let credentials = match (probe.withheld, probe.location) {
+        (Some(setting), _) => CredentialStatus::Withheld { setting: setting.to_owned() },
+        (None, Some(place)) => CredentialStatus::Found { place: place.to_string() },
+        (None, None) => CredentialStatus::None,
     };
     let (address, protocol, wants) = (probe.address, probe.protocol, probe.wants);
     Ok(RegistryReport { registry: wanted.to_string(), address, protocol, wants, credentials, access, fault })
@@ -44,17 +44,17 @@ pub fn login(context: &Context, host: &RegistryHost, user: &str, password: &Secr
     let host = host.as_str();
     let project = project(context)?;
     let credential = Credential::Password { user: user.to_owned(), password: password.clone() };
-    let trial = registries::registry_with(context, &project, credential)?;
+    let trial = registries::source_selector_with(context, &project, credential)?;
     let probe = context.block_on(async { Ok(trial.probe(host, "").await?) })?;
     if let Some(setting) = probe.withheld {
         return Err(Withheld { host: host.to_owned(), setting }.into());
     }
     let verified = probe.access? == RegistryAccess::In;
     let path = context.network.credentials.docker.clone();
-    let mut file = docker_file(&path)?;
+    let mut file = read_docker_config(&path)?;
     let helper = file.helper(host);
     if let Some(helper) = &helper {
-        context.block_on(async { Ok(store(helper, host, user, password).await?) })?;
+        context.block_on(async { Ok(store_with_helper(helper, host, user, password).await?) })?;
     }
     file.add(host, user, password);
     if let Some(folder) = path.parent() {
@@ -74,10 +74,10 @@ pub fn login(context: &Context, host: &RegistryHost, user: &str, password: &Secr
 pub fn logout(context: &Context, host: &RegistryHost) -> Result<LogoutReport, Error> {
     let host = host.as_str();
     let path = context.network.credentials.docker.clone();
-    let mut file = docker_file(&path)?;
+    let mut file = read_docker_config(&path)?;
     let mut removed = None;
     if let Some(helper) = file.helper(host)
-        && context.block_on(async { Ok(erase(&helper, host).await?) })?
+        && context.block_on(async { Ok(erase_with_helper(&helper, host).await?) })?
     {
         removed = Some(place(&path, Some(helper)));
     }
@@ -101,15 +101,15 @@ fn place(path: &Path, helper: Option<String>) -> CredentialLocation {
 
 /// Where the credentials for a host are found first.
 fn first_place(context: &Context, host: &str) -> Result<Option<CredentialLocation>, Error> {
-    let registry = registries::registry(context, &Registries::default())?;
+    let registry = registries::source_selector(context, &Registries::default())?;
     context.block_on(async { Ok(registry.credentials_place(host).await) })
 }
 
-fn docker_file(path: &Path) -> Result<DockerFile, Error> {
+fn read_docker_config(path: &Path) -> Result<DockerConfig, Error> {
     // Where a link leads nowhere yet, the file is written where it leads.
     let is_begun = !path.is_symlink() || path.exists();
-    let bytes = if is_begun { read_file(path, MAX_FILE as u64)?.unwrap_or_default() } else { Vec::new() };
-    Ok(DockerFile::parse(path, &bytes)?)
+    let bytes = if is_begun { read_file(path, MAX_PROJECT_FILE as u64)?.unwrap_or_default() } else { Vec::new() };
+    Ok(DockerConfig::parse(path, &bytes)?)
 }
 
 fn project(context: &Context) -> Result<Registries, Error> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::compiler::client::Compiler;
 use crate::engine::metadata;
-use crate::model::bounds::MAX_MANIFEST;
+use crate::model::bounds::MAX_OCI_MANIFEST;
 use crate::model::digest::Digest;
 use crate::model::reference::destination::Destination;
 use crate::model::report::registry::PushReport;
@@ -16,13 +16,13 @@ use crate::ops::project::files::read_file;
 use crate::ops::run::active::read_component;
 use crate::registry::Error as Registry;
 use crate::registry::layout::{self, MARKER};
-use crate::registry::publish::package::{ExistingTag, Package};
+use crate::registry::publish::package::{ExistingTag, ComponentArtifact};
 use crate::registry::publish::push::Pushed;
 use crate::store::write;
 
 /// What to publish, and where.
 #[derive(Debug, Clone)]
-pub struct Push {
+pub struct PushOptions {
     pub file: PathBuf,
     pub destination: Destination,
     /// Of the manifest. They go before what the component says of itself.
@@ -35,7 +35,7 @@ pub struct Push {
 ///
 /// # Errors
 /// [`Error::UnusableFile`] if it is none; [`Error::Registry`] if it cannot be published there.
-pub fn push(context: &Context, push: &Push) -> Result<PushReport, Error> {
+pub fn push(context: &Context, push: &PushOptions) -> Result<PushReport, Error> {
     let bytes = read_component(&push.file)?;
     let compiler = Compiler::new(&context.compiler, &context.paths);
     let inspection = context
@@ -46,14 +46,14 @@ pub fn push(context: &Context, push: &Push) -> Result<PushReport, Error> {
     annotations.extend(push.annotations.clone());
     let (component, size) = (Digest::of(&bytes), bytes.len() as u64);
     let title = push.file.file_name().unwrap_or_default().to_string_lossy();
-    let package = Package::new(bytes, &title, &interface.imports, &interface.exports, &annotations);
+    let package = ComponentArtifact::new(bytes, &title, &interface.imports, &interface.exports, &annotations);
     let unchanged = match &push.destination.layout {
         Some(folder) => !write_layout(folder, push, &package)?,
         None => {
             let manifest = context.project.read_manifest_or_empty()?;
-            let registry = registries::registry(context, &manifest.registries)?;
+            let registry = registries::source_selector(context, &manifest.registries)?;
             let sent = registry.push(&push.destination.reference, &package, push.taken);
-            context.block_on(async { Ok(sent.await?) })? == Pushed::There
+            context.block_on(async { Ok(sent.await?) })? == Pushed::AlreadyPresent
         }
     };
     let provenance = package.digest();
@@ -69,12 +69,12 @@ pub fn push(context: &Context, push: &Push) -> Result<PushReport, Error> {
 
 /// Adds a package to a layout, which is made where there is none: the index that names the blobs comes last. Whether
 /// anything was to do.
-fn write_layout(folder: &Path, push: &Push, package: &Package) -> Result<bool, Error> {
+fn write_layout(folder: &Path, push: &PushOptions, package: &ComponentArtifact) -> Result<bool, Error> {
     let path = folder.join("index.json");
-    let index = read_file(&path, MAX_MANIFEST)?;
-    let index = layout::with_entry(folder, index.as_deref(), &push.destination.reference, package, push.taken)?;
+    let index = read_file(&path, MAX_OCI_MANIFEST)?;
+    let index = layout::add_to_index(folder, index.as_deref(), &push.destination.reference, package, push.taken)?;
     let marker = folder.join("oci-layout");
-    let marked = read_file(&marker, MAX_MANIFEST)?;
+    let marked = read_file(&marker, MAX_OCI_MANIFEST)?;
     marked.as_ref().map_or(Ok(()), |bytes| layout::check_marker(folder, bytes))?;
     if marked.is_none() && !write::user_files::is_empty_or_absent(folder)? {
         let why = "it has other files, and no `oci-layout`".to_owned();

@@ -2,7 +2,7 @@
 
 use crate::model::name::ProfileName;
 use crate::model::plan::generation::Generation;
-use crate::model::report::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
+use crate::model::report::query::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::store::paths::StorePaths;
@@ -13,7 +13,7 @@ use crate::store::{self, generations, owner};
 /// # Errors
 /// [`Error::Store`] if they cannot be read. One that is damaged is listed as such; where it cannot be told which is live, none is.
 pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsReport, Error> {
-    owner::check_owner(paths)?;
+    owner::check_store_owner(paths)?;
     let live = generations::current(paths, profile).ok().flatten();
     let mut reports = Vec::new();
     let mut before: Option<Generation> = None;
@@ -43,18 +43,18 @@ pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsRepo
 /// [`Error::NoGeneration`] for one that is not there, [`Error::LiveGeneration`] for the live one, [`Error::HeldGeneration`]
 /// for one whose extensions run.
 pub fn delete(context: &Context, profile: &ProfileName, numbers: &[u64]) -> Result<RemovedGenerationsReport, Error> {
-    let _guard = context.guard()?;
+    let _guard = context.lock_store()?;
     let paths = &context.paths;
     let live = generations::current(paths, profile)?;
     let known = generations::numbers(paths, profile)?;
     for number in numbers.iter().copied() {
         if live == Some(number) {
-            return Err(Error::LiveGeneration { profile: profile.clone(), number });
+            return Err(Error::IsActiveGeneration { profile: profile.clone(), number });
         }
         if !known.contains(&number) {
             return Err(Error::NoGeneration { profile: profile.clone(), number, known });
         }
-        if generations::is_held(&paths.generation(profile, number)) {
+        if generations::is_in_use(&paths.generation(profile, number)) {
             return Err(Error::HeldGeneration { profile: profile.clone(), number });
         }
     }

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::host::grants::{needed, unused};
-use crate::model::capability::{Grants, shown};
+use crate::host::grants::{required_capability, unused_grants};
+use crate::model::capability::{Grants, format_grants};
 use crate::model::lock::LockEntry;
 use crate::model::manifest::Extension;
 use crate::model::name::ExtensionName;
-use crate::model::report::graph::{GraphExtension, GraphImport, GraphReport};
+use crate::model::report::query::graph::{GraphExtension, GraphImport, GraphReport};
 use crate::ops::error::Error;
 use crate::ops::project::Project;
 
@@ -31,7 +31,7 @@ pub fn graph(project: &Project) -> Result<GraphReport, Error> {
 fn extension(name: &ExtensionName, wanted: &Extension, entry: Option<&LockEntry>) -> GraphExtension {
     let none = BTreeSet::new();
     let (imports, exports) = entry.map_or((&none, &none), |entry| (&entry.imports, &entry.exports));
-    let unused = if entry.is_some() { unused(imports, &wanted.capabilities) } else { Vec::new() };
+    let unused = if entry.is_some() { unused_grants(imports, &wanted.capabilities) } else { Vec::new() };
     let (mut others, mut in_vain) = (Grants::new(), Grants::new());
     for (capability, scope) in &wanted.capabilities {
         if unused.contains(capability) {
@@ -43,11 +43,11 @@ fn extension(name: &ExtensionName, wanted: &Extension, entry: Option<&LockEntry>
     GraphExtension {
         name: name.clone(),
         source: entry.map_or_else(|| wanted.source.to_string(), |entry| entry.source.to_string()),
-        place: wanted.place.clone(),
+        place: wanted.declared_at.clone(),
         is_locked: entry.is_some(),
-        imports: imports.iter().map(|import| GraphImport::new(import, needed(import), &wanted.capabilities)).collect(),
+        imports: imports.iter().map(|import| GraphImport::new(import, required_capability(import), &wanted.capabilities)).collect(),
         exports: exports.clone(),
-        other_grants: shown(&others),
-        unused_grants: shown(&in_vain),
+        other_grants: format_grants(&others),
+        unused_grants: format_grants(&in_vain),
     }
 }

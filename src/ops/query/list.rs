@@ -2,14 +2,14 @@
 
 use crate::compiler::inspection::ComponentError;
 use crate::engine::config::engine;
-use crate::engine::inspect::world;
+use crate::engine::inspect::world_text;
 use crate::engine::key::engine_key;
-use crate::host::grants::needed;
-use crate::model::capability::shown;
+use crate::host::grants::required_capability;
+use crate::model::capability::format_grants;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::ActiveExtension;
 use crate::model::report::extension::{CodeState, ImportedInterface, InfoReport, ListReport, ListedExtension};
-use crate::ops::context::User;
+use crate::ops::context::UserPaths;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::read_policy;
 use crate::store::blobs::Blobs;
@@ -22,7 +22,7 @@ use crate::store::paths::StorePaths;
 /// # Errors
 /// [`Error::Store`] if what is live cannot be told.
 pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<ListReport, Error> {
-    let live = generations::live(paths, profile)?;
+    let live = generations::active_generation(paths, profile)?;
     let generation = live.as_ref().map(|(number, _)| *number);
     let extensions = live.map(|(_, live)| live.extensions).unwrap_or_default();
     let extensions = extensions.iter().map(|extension| listed(paths, extension)).collect::<Result<_, _>>()?;
@@ -33,24 +33,24 @@ pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<ListReport, Err
 ///
 /// # Errors
 /// [`Error::NoExtension`] if it is not live, [`Error::Store`] if its component is not in the store.
-pub fn info(paths: &StorePaths, user: &User, profile: &ProfileName, name: &ExtensionName) -> Result<InfoReport, Error> {
-    let live = generations::live(paths, profile)?;
+pub fn info(paths: &StorePaths, user: &UserPaths, profile: &ProfileName, name: &ExtensionName) -> Result<InfoReport, Error> {
+    let live = generations::active_generation(paths, profile)?;
     let extensions = live.as_ref().map(|(_, live)| live.extensions.as_slice()).unwrap_or_default();
     let found = live.as_ref().zip(extensions.iter().find(|extension| extension.name == *name));
     let Some(((number, generation), extension)) = found else {
-        return Err(Error::not_live(name, profile, extensions));
+        return Err(Error::not_active(name, profile, extensions));
     };
     let bytes = Blobs::new(paths).read(extension.component)?;
-    let world = world(&bytes).map_err(|error| Error::from(ComponentError::from(error)).of_extension(name))?;
+    let world = world_text(&bytes).map_err(|error| Error::from(ComponentError::from(error)).of_extension(name))?;
     let import = |import: &String| {
-        let needs = needed(import).flatten();
+        let needs = required_capability(import).flatten();
         ImportedInterface {
             interface: import.clone(),
             needs: needs.map(|capability| capability.to_string()),
             granted: needs.is_none_or(|capability| extension.capabilities.contains_key(&capability)),
         }
     };
-    let limits = extension.limits.at_most(&read_policy(user)?.most);
+    let limits = extension.limits.at_most(&read_policy(user)?.max_limits);
     Ok(InfoReport {
         extension: listed(paths, extension)?,
         profile: profile.clone(),
@@ -74,7 +74,7 @@ fn listed(paths: &StorePaths, extension: &ActiveExtension) -> Result<ListedExten
         source: extension.source(),
         provenance: extension.provenance,
         component: extension.component,
-        capabilities: shown(&extension.capabilities),
+        capabilities: format_grants(&extension.capabilities),
         size: extension.size,
         code_size,
         state: if code_size.is_some() { CodeState::Ready } else { CodeState::NotCompiled },

@@ -8,16 +8,16 @@ use crate::compiler::protocol::EndReport;
 use crate::engine::key::engine_key;
 use crate::host::backends::Backends;
 use crate::host::extension::Host;
-use crate::host::load::Residence;
+use crate::host::load::CodePlacement;
 use crate::host::state::ExtensionSettings;
 use crate::host::values::Syntax;
 use crate::model::digest::Digest;
 use crate::model::engine_key::Metering;
-use crate::model::report::doctor::{Check, CheckState};
+use crate::model::report::query::doctor::{Check, CheckState};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::run::active::{GrantedBy, host_error};
-use crate::ops::run::call::{Call, call};
+use crate::ops::run::call::{CallOptions, call};
 use crate::store::code::cwasm;
 
 /// A component with a memory of one page and a function, as the unit test makes it from its text.
@@ -27,7 +27,7 @@ const PROBE: &[u8] =
     un\x07\x05\x01@\0\0y\x08\x06\x01\0\0\0\0\0\x0b\x09\x01\0\x03run\x01\0\0";
 
 /// How the machine does, one thing after the other; what needs a thing that failed is left out.
-pub(crate) fn trials(context: &Context) -> Vec<Check> {
+pub(crate) fn run_machine_checks(context: &Context) -> Vec<Check> {
     let mut checks = vec![proc_is_mounted()];
     let host = Host::new(Backends::default());
     let component = Digest::of(PROBE);
@@ -51,10 +51,10 @@ pub(crate) fn trials(context: &Context) -> Vec<Check> {
     };
     let cache = &context.paths.cache;
     let folder = cache.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
-    let loaded = cwasm::trial(folder, &key, &component, &code).map_err(Error::from);
+    let loaded = cwasm::write_probe(folder, &key, &component, &code).map_err(Error::from);
     let given = ExtensionSettings { name: "trial".to_owned(), ..ExtensionSettings::default() };
     let loaded = loaded
-        .and_then(|code| host.try_load(&code, given).map_err(|error| host_error("trial", GrantedBy::Command, error)));
+        .and_then(|code| host.load_with_placement(&code, given).map_err(|error| host_error("trial", GrantedBy::Command, error)));
     let (extension, residence) = match loaded {
         Err(error) => {
             checks.push(failed("code", &error));
@@ -63,25 +63,25 @@ pub(crate) fn trials(context: &Context) -> Vec<Check> {
         Ok(loaded) => loaded,
     };
     checks.push(match residence {
-        Residence::Mapped => {
-            check("code", CheckState::Good, &format!("what is compiled runs from {}", folder.display()))
+        CodePlacement::Mapped => {
+            new_check("code", CheckState::Good, &format!("what is compiled runs from {}", folder.display()))
         }
-        Residence::Copied(why) => {
+        CodePlacement::Copied(why) => {
             let what = format!("files in {} cannot be run ({why}), so code is copied into memory", folder.display());
-            check("code", CheckState::Good, &what)
+            new_check("code", CheckState::Good, &what)
         }
     });
-    let run = Call { function: "run".to_owned(), arguments: Vec::new(), syntax: Syntax::Wave };
+    let run = CallOptions { function: "run".to_owned(), arguments: Vec::new(), syntax: Syntax::Wave };
     checks.push(match call(&extension, "trial", &run, &context.interrupt) {
         Err(error) => failed("memory", &error),
-        Ok(_) => check("memory", CheckState::Good, "4 GiB of addresses can be reserved for an extension's memory"),
+        Ok(_) => new_check("memory", CheckState::Good, "4 GiB of addresses can be reserved for an extension's memory"),
     });
     checks
 }
 
 /// What the compiler's last report says of what it is kept from. Without one nothing is known of that.
 fn confinement(report: Option<EndReport>) -> Check {
-    let unknown = |why: &str| check("compiler", CheckState::Wrong, &format!("it compiles, but {why}"));
+    let unknown = |why: &str| new_check("compiler", CheckState::Wrong, &format!("it compiles, but {why}"));
     match report {
         None => unknown("it ended without saying whether it is confined"),
         Some(EndReport { unconfined: Some(why), .. }) => {
@@ -91,27 +91,27 @@ fn confinement(report: Option<EndReport>) -> Check {
         }
         Some(EndReport { warnings, .. }) if !warnings.is_empty() => unknown(&warnings.join("; ")),
         Some(_) => {
-            check("compiler", CheckState::Good, "it starts and compiles, kept from the network and other programs")
+            new_check("compiler", CheckState::Good, "it starts and compiles, kept from the network and other programs")
         }
     }
 }
 
 fn proc_is_mounted() -> Check {
     if Path::new("/proc/self/fd").is_dir() {
-        return check("/proc", CheckState::Good, "it is mounted");
+        return new_check("/proc", CheckState::Good, "it is mounted");
     }
     let what = "it is not mounted: extensions cannot be given folders, and code is copied instead of mapped";
-    Check { remedy: Some("`mount -t proc proc /proc`".to_owned()), ..check("/proc", CheckState::Wrong, what) }
+    Check { remedy: Some("`mount -t proc proc /proc`".to_owned()), ..new_check("/proc", CheckState::Wrong, what) }
 }
 
-fn check(about: &str, state: CheckState, what: &str) -> Check {
+fn new_check(about: &str, state: CheckState, what: &str) -> Check {
     Check { about: about.to_owned(), state, what: what.to_owned(), remedy: None }
 }
 
 fn failed(about: &str, error: &Error) -> Check {
     let fault = error.fault();
     let what = fault.line();
-    Check { remedy: fault.hint, ..check(about, CheckState::Wrong, &what) }
+    Check { remedy: fault.hint, ..new_check(about, CheckState::Wrong, &what) }
 }
 
 #[cfg(test)]

@@ -9,13 +9,13 @@ use crate::host::grants::capabilities;
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::ComponentSource;
 use crate::model::name::ExtensionName;
-use crate::model::report::outdated::{Outdated, OutdatedReport};
+use crate::model::report::query::outdated::{Outdated, OutdatedReport};
 use crate::model::version::{Requirement, version};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::registries;
 use crate::ops::sync::lock::resolve_all;
-use crate::registry::source::selection::Registry;
+use crate::registry::source::selection::SourceSelector;
 use crate::store::blobs::Blobs;
 use crate::store::write::temporary_folder;
 
@@ -26,12 +26,12 @@ use crate::store::write::temporary_folder;
 pub fn outdated(context: &Context) -> Result<OutdatedReport, Error> {
     let manifest = context.project.read_manifest()?;
     let lock = context.project.read_lock()?.unwrap_or_default();
-    let registry = registries::registry(context, &manifest.registries)?;
+    let registry = registries::source_selector(context, &manifest.registries)?;
     let wanted = manifest.extensions.iter().filter(|(_, extension)| extension.source.repository().is_some());
     let wanted: Vec<_> = wanted.map(|(name, extension)| (name, &extension.source, lock.entries.get(name))).collect();
     let looked_at = wanted.len();
     let rows = context.block_on(async {
-        let rows = stream::iter(wanted).map(|(name, source, entry)| look(&registry, name, source, entry));
+        let rows = stream::iter(wanted).map(|(name, source, entry)| find_newer(&registry, name, source, entry));
         Ok(rows.buffered(context.jobs.max(1)).collect::<Vec<_>>().await)
     })?;
     let mut extensions: Vec<Outdated> = rows.into_iter().flatten().collect();
@@ -47,7 +47,7 @@ pub fn outdated(context: &Context) -> Result<OutdatedReport, Error> {
         })
         .collect();
     let scratch = temporary_folder()?;
-    let blobs = Blobs::in_front_of(&context.paths, scratch.path().to_owned());
+    let blobs = Blobs::overlay_on(&context.paths, scratch.path().to_owned());
     let newer: Vec<_> = newer.iter().collect();
     let resolved = resolve_all(context, &manifest.registries, &newer, &blobs)?;
     let entries: BTreeMap<ExtensionName, LockEntry> = resolved.entries.into_iter().collect();
@@ -66,8 +66,8 @@ pub fn outdated(context: &Context) -> Result<OutdatedReport, Error> {
 }
 
 /// What is newer of one extension; none if it is the newest.
-async fn look(
-    registry: &Registry,
+async fn find_newer(
+    registry: &SourceSelector,
     name: &ExtensionName,
     source: &ComponentSource,
     entry: Option<&LockEntry>,

@@ -9,16 +9,16 @@ use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::Generation;
 use crate::model::plan::inventory::Inventory;
-use crate::model::plan::{Action, Plan, Reason, Step};
-use crate::model::report::status::{Boundary, Difference, StatusReport};
+use crate::model::plan::{Action, Plan, Step, StepReason};
+use crate::model::report::query::status::{Boundary, Difference, StatusReport};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{apply_policy, check_sources, read_policy, ungranted};
 use crate::ops::policy::registries;
-use crate::ops::sync::lock::stale;
-use crate::ops::sync::wanted;
+use crate::ops::sync::lock::stale_entries;
+use crate::ops::sync::scan_request;
 use crate::registry::Error as RegistryError;
-use crate::registry::source::selection::Registry;
+use crate::registry::source::selection::SourceSelector;
 use crate::store::integrity::scan::{CacheUpdates, scan};
 use crate::store::{self, generations};
 
@@ -40,11 +40,11 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
     let lock = context.project.read_lock()?.unwrap_or_default();
     let profile = profile.or_else(|| manifest.profile.clone()).unwrap_or_default();
     let mut differences = Vec::new();
-    let stale = stale(context, &manifest, &lock)?;
+    let stale = stale_entries(context, &manifest, &lock)?;
     // What a sync locks anew may come from elsewhere.
     let sources = check_sources(&policy.sources, &manifest, stale.is_empty().then_some(&lock));
     let folders = crate::ops::policy::folder_checks::check_manifest(context, &manifest, &profile).map(drop);
-    differences.extend([sources, folders].into_iter().filter_map(Result::err).flat_map(of_machine));
+    differences.extend([sources, folders].into_iter().filter_map(Result::err).flat_map(policy_differences));
     for (name, why) in stale {
         differences.push(difference(Boundary::ManifestAndLock, &name, format!("it {why}"), "sesame lock"));
     }
@@ -53,13 +53,13 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
         differences.push(difference(Boundary::ManifestAndLock, &name, fault.message, &remedy));
     }
     if remote == RemoteCheck::Ask {
-        let registry = registries::registry(context, &manifest.registries)?;
-        differences.extend(context.block_on(async { Ok(upstream(context, &registry, &lock).await) })?);
+        let registry = registries::source_selector(context, &manifest.registries)?;
+        differences.extend(context.block_on(async { Ok(registry_differences(context, &registry, &lock).await) })?);
     }
     let mut is_known = true;
-    let live = match generations::live(&context.paths, &profile) {
+    let live = match generations::active_generation(&context.paths, &profile) {
         Ok(live) => live,
-        Err(error @ store::Error::UnknownLive { .. }) => {
+        Err(error @ store::Error::UnknownActive { .. }) => {
             is_known = false;
             differences.push(Difference {
                 between: Boundary::LockAndLive,
@@ -73,7 +73,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
     };
     let (generation, extensions) =
         live.as_ref().map_or((None, 0), |(number, live)| (Some(*number), live.extensions.len()));
-    let mut planned = planned(context, &profile, &manifest, &lock, live)?;
+    let mut planned = plan_differences(context, &profile, &manifest, &lock, live)?;
     planned.retain(|difference| is_known || difference.between != Boundary::LockAndLive);
     differences.extend(planned);
     differences.sort_by(|a, b| (a.between, &a.extension).cmp(&(b.between, &b.extension)));
@@ -81,7 +81,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
 }
 
 /// What a sync would be refused for.
-fn of_machine(error: Error) -> Vec<Difference> {
+fn policy_differences(error: Error) -> Vec<Difference> {
     let faults = match error {
         Error::Extensions { faults, .. } => faults.into_iter().map(|(name, fault)| (Some(name), fault)).collect(),
         error => vec![(None, error.fault())],
@@ -96,7 +96,7 @@ fn of_machine(error: Error) -> Vec<Difference> {
 }
 
 /// What the next sync would do with the lock as it stands.
-fn planned(
+fn plan_differences(
     context: &Context,
     profile: &ProfileName,
     manifest: &Manifest,
@@ -104,14 +104,14 @@ fn planned(
     live: Option<(u64, Generation)>,
 ) -> Result<Vec<Difference>, Error> {
     let path = context.project.manifest().display().to_string();
-    let target = Generation::describe(profile, &path, manifest, lock);
-    let stock = scan(&context.paths, wanted(&target, lock)?, CacheUpdates::Leave, context.clock)?;
-    let inventory = Inventory { live, generations: generations::numbers(&context.paths, profile)?, ..stock };
+    let target = Generation::from_lock(profile, &path, manifest, lock);
+    let stock = scan(&context.paths, scan_request(&target, lock)?, CacheUpdates::Leave, context.clock)?;
+    let inventory = Inventory { active: live, generations: generations::numbers(&context.paths, profile)?, ..stock };
     let plan = Plan::for_sync(&target, lock, &inventory);
     let mut differences: Vec<Difference> = plan.steps().flat_map(|(_, step)| of_step(step)).collect();
-    let adopt = inventory.live.as_ref().is_some_and(|(_, live)| live.manifest != path);
+    let adopt = inventory.active.as_ref().is_some_and(|(_, live)| live.manifest != path);
     let remedy = if adopt { "sesame sync --adopt" } else { "sesame sync" };
-    let changes = match &inventory.live {
+    let changes = match &inventory.active {
         Some((_, live)) => live.differences(&target),
         None if target.extensions.is_empty() => Vec::new(),
         None => vec!["nothing is live yet".to_owned()],
@@ -133,7 +133,7 @@ fn of_step(step: &Step) -> Vec<Difference> {
         }
         Action::Compile { .. } => {
             let what = match &step.reason {
-                Reason::NotCompiled => "it is not compiled yet".to_owned(),
+                StepReason::NotCompiled => "it is not compiled yet".to_owned(),
                 reason => format!("its compiled code is of no use: {reason}"),
             };
             (Boundary::StoreAndCache, what)
@@ -146,7 +146,7 @@ fn of_step(step: &Step) -> Vec<Difference> {
 }
 
 /// Tags that name something else by now, and what is locked and gone.
-async fn upstream(context: &Context, registry: &Registry, lock: &Lock) -> Vec<Difference> {
+async fn registry_differences(context: &Context, registry: &SourceSelector, lock: &Lock) -> Vec<Difference> {
     let asked = lock.entries.iter().filter_map(|(name, entry)| match &entry.source {
         LockedSource::Oci { reference, provenance, .. } => Some((name, reference, *provenance)),
         LockedSource::Path(_) => None,

@@ -8,25 +8,25 @@ use std::sync::Arc;
 use crate::compiler::client::Compiler;
 use crate::compiler::settings::CompilerSettings;
 use crate::engine::key::engine_key;
-use crate::host::backends::{Backends, Log, LogSource};
+use crate::host::backends::{Backends, LogBackend, LogSource};
 use crate::host::extension::{Extension, Host, HostError};
 use crate::host::grants::ImportRefusal;
 use crate::host::load::LoadError;
-use crate::host::state::{ExtensionSettings, Folder};
+use crate::host::state::{ExtensionSettings, Preopen};
 use crate::model::bounds::MAX_COMPONENT;
 use crate::model::capability::{Capability, Grants};
-use crate::model::component_kind::ComponentKind;
 use crate::model::digest::Digest;
+use crate::model::file_kind::FileKind;
 use crate::model::manifest::{Config, Limits};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::{ActiveExtension, Generation};
 use crate::model::policy::Policy;
-use crate::ops::context::{Interrupt, User};
+use crate::ops::context::{Interrupt, UserPaths};
 use crate::ops::error::Error;
 use crate::ops::error::hints::grant_options;
 use crate::ops::policy::checks::{check_offered, read_policy};
 use crate::ops::policy::preopen_rules::{PreopenContext, PreopenRules};
-use crate::ops::policy::preopens::folders;
+use crate::ops::policy::preopens::open_folders;
 use crate::ops::policy::protected_paths::OnUnreadable;
 use crate::ops::project::Project;
 use crate::ops::project::files::read_file;
@@ -39,7 +39,7 @@ use crate::store::{key, logs};
 #[derive(Clone)]
 pub struct HostEnvironment {
     pub paths: StorePaths,
-    pub user: User,
+    pub user: UserPaths,
     /// The environment variables that may be granted.
     pub environment: BTreeMap<String, String>,
     /// Without a log here, extensions write to `logs/NAME.log`.
@@ -52,7 +52,7 @@ pub struct Overrides {
     /// Settings that go before all others.
     pub config: Config,
     /// Limits are lowered to these, never raised.
-    pub most: Limits,
+    pub max_limits: Limits,
 }
 
 /// The live set of a profile, and the host that runs it. While it is there, neither `gc` nor a later sync removes anything
@@ -91,7 +91,7 @@ impl ActiveSet {
     ///
     /// # Errors
     /// [`Error::Policy`] if a policy cannot be read.
-    pub fn empty(host_environment: HostEnvironment, project: Option<Project>) -> Result<Self, Error> {
+    pub fn without_set(host_environment: HostEnvironment, project: Option<Project>) -> Result<Self, Error> {
         Ok(Self { project, ..Self::new(host_environment, ProfileName::default(), None)? })
     }
 
@@ -102,7 +102,7 @@ impl ActiveSet {
     ) -> Result<Self, Error> {
         let policy = read_policy(&host_environment.user)?;
         let mut backends = host_environment.backends.clone();
-        backends.log.get_or_insert_with(|| Arc::new(StoreLog::new(&host_environment.paths)));
+        backends.log.get_or_insert_with(|| Arc::new(LogFiles::new(&host_environment.paths)));
         let host = Arc::new(Host::new(backends));
         Ok(Self { host_environment, host, policy, profile, generation, project: None })
     }
@@ -140,14 +140,14 @@ impl ActiveSet {
     /// As [`load`](Self::load); [`Error::NotMetered`] if a limit of fuel is wanted for code that counts none.
     pub fn load_with(&self, name: &ExtensionName, overrides: &Overrides) -> Result<Extension, Error> {
         let Some((generation, extension)) = self.find(name) else {
-            return Err(Error::not_live(name, &self.profile, self.extensions()));
+            return Err(Error::not_active(name, &self.profile, self.extensions()));
         };
         let metering = extension.metering();
-        let limits = extension.limits.at_most(&self.policy.most);
+        let limits = extension.limits.at_most(&self.policy.max_limits);
         if limits.metering() != metering {
             return Err(Error::PolicyChanged { name: name.clone() });
         }
-        let limits = limits.at_most(&overrides.most);
+        let limits = limits.at_most(&overrides.max_limits);
         if limits.metering() != metering {
             return Err(Error::NotMetered { name: name.clone() });
         }
@@ -185,14 +185,14 @@ impl ActiveSet {
     ///
     /// # Errors
     /// [`Error`] if the file is no component that can be used, or imports what is not granted.
-    pub fn compile(
+    pub fn load_uninstalled(
         &self,
         &UninstalledComponent { file, capabilities, overrides, folder }: &UninstalledComponent<'_>,
         compiler: &CompilerSettings,
         interrupt: &Interrupt,
     ) -> Result<Extension, Error> {
         let name = file_name(file);
-        let limits = Limits::default().at_most(&self.policy.most).at_most(&overrides.most);
+        let limits = Limits::default().at_most(&self.policy.max_limits).at_most(&overrides.max_limits);
         let bytes = read_component(file)?;
         let component = Digest::of(&bytes);
         let compiler = Compiler::new(compiler, &self.host_environment.paths);
@@ -229,16 +229,16 @@ impl ActiveSet {
         grants: &Grants,
         base: &Path,
         on_unreadable: OnUnreadable,
-    ) -> Result<Vec<Folder>, Error> {
+    ) -> Result<Vec<Preopen>, Error> {
         if !Capability::FOLDERS.iter().any(|capability| grants.contains_key(capability)) {
             return Ok(Vec::new());
         }
         let HostEnvironment { paths, user, .. } = &self.host_environment;
         let set = self.generation.as_ref().map(|(generation, _)| generation);
         let beside = PreopenContext { set, project: self.project.as_ref(), on_unreadable };
-        let rules = PreopenRules::beside_active(paths, user, base, [grants], &beside)?;
+        let rules = PreopenRules::for_active(paths, user, base, [grants], &beside)?;
         let failed = |source| Error::Folder { name: name.to_owned(), source };
-        folders(grants, &rules).into_iter().collect::<Result<_, _>>().map_err(failed)
+        open_folders(grants, &rules).into_iter().collect::<Result<_, _>>().map_err(failed)
     }
 
     fn environment(&self, grants: &Grants) -> Vec<(String, String)> {
@@ -249,7 +249,7 @@ impl ActiveSet {
 
 /// The live generation, held for as long as its extensions may be called.
 fn held(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(Generation, GenerationHold)>, Error> {
-    Ok(generations::hold_live(paths, profile)?.map(|(_, generation, hold)| (generation, hold)))
+    Ok(generations::hold_active(paths, profile)?.map(|(_, generation, hold)| (generation, hold)))
 }
 
 /// What a component's file is called in messages.
@@ -263,8 +263,8 @@ pub(crate) fn read_component(file: &Path) -> Result<Vec<u8>, Error> {
     if bytes.len() as u64 > MAX_COMPONENT {
         return Err(Error::FileTooLarge { path: file.to_owned() });
     }
-    match ComponentKind::of(&bytes) {
-        ComponentKind::Component => Ok(bytes),
+    match FileKind::of(&bytes) {
+        FileKind::Component => Ok(bytes),
         kind => Err(Error::NotAComponent { path: file.to_owned(), kind }),
     }
 }
@@ -303,25 +303,25 @@ pub(crate) fn host_error(name: &str, granted_by: GrantedBy, error: HostError) ->
 }
 
 /// The logs of the store, each opened when its extension first writes.
-pub struct StoreLog {
+pub struct LogFiles {
     paths: StorePaths,
-    open: Mutex<HashMap<String, Option<Arc<logs::Log>>>>,
+    open: Mutex<HashMap<String, Option<Arc<logs::LogFile>>>>,
 }
 
-impl StoreLog {
+impl LogFiles {
     pub fn new(paths: &StorePaths) -> Self {
         Self { paths: paths.clone(), open: Mutex::default() }
     }
 }
 
-impl Log for StoreLog {
+impl LogBackend for LogFiles {
     fn line(&self, extension: &str, source: LogSource, text: &str) {
         let log = {
             let mut open = self.open.lock();
             let log = open.entry(extension.to_owned()).or_insert_with(|| {
                 // Where there can be no log, the extension runs without one.
                 let name: ExtensionName = extension.parse().ok()?;
-                logs::Log::open(&self.paths, &name).ok().map(Arc::new)
+                logs::LogFile::open(&self.paths, &name).ok().map(Arc::new)
             });
             log.clone()
         };
@@ -339,9 +339,9 @@ pub fn log(paths: &StorePaths, profile: &ProfileName, name: &ExtensionName) -> R
     if let Some(text) = logs::read(paths, name)? {
         return Ok(text);
     }
-    let extensions = generations::live(paths, profile)?.map(|(_, live)| live.extensions).unwrap_or_default();
+    let extensions = generations::active_generation(paths, profile)?.map(|(_, live)| live.extensions).unwrap_or_default();
     if extensions.iter().any(|extension| extension.name == *name) {
         return Ok(String::new());
     }
-    Err(Error::not_live(name, profile, &extensions))
+    Err(Error::not_active(name, profile, &extensions))
 }

@@ -5,14 +5,14 @@ use wasmtime::component::Val;
 
 use crate::host::extension::{CallError, Extension};
 use crate::host::functions::Function;
-use crate::host::values::{Syntax, parse, shown, to_json, to_wave};
+use crate::host::values::{Syntax, parse, format_type, to_json, to_wave};
 use crate::model::report::extension::{CallOutcome, CallReport};
 use crate::ops::context::Interrupt;
 use crate::ops::error::Error;
 
 /// What to call.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub struct CallOptions {
     /// `greet`, `counts.count` or `my-org:wordcount/counts.count`.
     pub function: String,
     pub arguments: Vec<String>,
@@ -26,7 +26,7 @@ pub struct Call {
 /// # Errors
 /// [`Error::NoFunction`], [`Error::Arguments`] and [`Error::Argument`] if it cannot be called so, [`Error::Stopped`] if the
 /// guest trapped or met a limit. An error that the function returns is a report.
-pub fn call(extension: &Extension, name: &str, call: &Call, interrupt: &Interrupt) -> Result<CallReport, Error> {
+pub fn call(extension: &Extension, name: &str, call: &CallOptions, interrupt: &Interrupt) -> Result<CallReport, Error> {
     let no_function = |source| Error::NoFunction { name: name.to_owned(), source };
     let function = extension.function(&call.function).map_err(no_function)?;
     let arguments = arguments(function, call)?;
@@ -38,7 +38,7 @@ pub fn call(extension: &Extension, name: &str, call: &Call, interrupt: &Interrup
     report(name, function, result)
 }
 
-fn arguments(function: &Function, call: &Call) -> Result<Vec<Val>, Error> {
+fn arguments(function: &Function, call: &CallOptions) -> Result<Vec<Val>, Error> {
     let (wanted, given) = (function.parameters().len(), call.arguments.len());
     if wanted != given {
         return Err(Error::Arguments { function: function.to_string(), wanted, given });
@@ -70,7 +70,7 @@ fn report(name: &str, function: &Function, result: Option<Val>) -> Result<CallRe
         (Some(ty), Some(value)) => to_json(&ty, value).map_err(unwritten)?,
         _ => Value::Null,
     };
-    let result_type = function.result().map(|ty| shown(&ty));
+    let result_type = function.result().map(|ty| format_type(&ty));
     Ok(CallReport {
         extension: name.to_owned(),
         function: function.call_name.clone(),

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use toml_edit::{DocumentMut, Item};
 
 use crate::host::backends::{SecretRead, SecretWrite};
-use crate::model::bounds::MAX_FILE;
+use crate::model::bounds::MAX_PROJECT_FILE;
 use crate::ops::error::Error;
 use crate::store::write;
 use crate::user_files;
@@ -41,9 +41,9 @@ impl SecretsFile {
             )));
         }
         let mut bytes = Vec::new();
-        file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(|error| bad(error.to_string()))?;
-        if bytes.len() > MAX_FILE {
-            return Err(bad(format!("it has more than {MAX_FILE} bytes")));
+        file.take(MAX_PROJECT_FILE as u64 + 1).read_to_end(&mut bytes).map_err(|error| bad(error.to_string()))?;
+        if bytes.len() > MAX_PROJECT_FILE {
+            return Err(bad(format!("it has more than {MAX_PROJECT_FILE} bytes")));
         }
         let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
         // What TOML's own messages quote of the file may be a secret.

@@ -24,14 +24,14 @@ use crate::model::fault::Fault;
 use crate::model::function_cache::FunctionCounts;
 use crate::model::name::ExtensionName;
 use crate::model::plan::schedule::{Schedule, StepResult};
-use crate::model::plan::{Action, Blob, FetchOrigin, Plan, Role, StepId};
+use crate::model::plan::{Action, BlobDescriptor, FetchSource, Plan, BlobRole, StepId};
 use crate::model::report::event::Event;
 use crate::model::report::sync::StepOutcome;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::project::files::{digest_of, read_file};
-use crate::registry::source::selection::Registry;
-use crate::registry::source::{Sink, Stopped};
+use crate::registry::source::selection::SourceSelector;
+use crate::registry::source::{Sink, SinkClosed};
 use crate::store::blobs::{Blobs, Staging};
 use crate::store::code::cwasm;
 use crate::store::{self, generations, key};
@@ -41,7 +41,7 @@ use super::lock_verification::SyncTarget;
 /// What the steps of a plan share.
 pub(crate) struct ApplyContext<'a> {
     pub context: &'a Context,
-    pub registry: &'a Registry,
+    pub registry: &'a SourceSelector,
     pub blobs: &'a Blobs,
     /// What an `Activate` step makes live.
     pub target: Option<&'a Arc<SyncTarget>>,
@@ -59,7 +59,7 @@ pub(crate) struct ApplyContext<'a> {
 impl<'a> ApplyContext<'a> {
     pub fn new(
         context: &'a Context,
-        registry: &'a Registry,
+        registry: &'a SourceSelector,
         blobs: &'a Blobs,
         target: Option<&'a Arc<SyncTarget>>,
     ) -> Self {
@@ -88,7 +88,7 @@ pub(crate) fn apply(apply_context: &ApplyContext<'_>, plan: &Plan) -> Result<Vec
     if !engines.is_empty() {
         // The compiling worker tags what it keeps with the key, and makes none itself.
         key::read_or_create(&context.paths)?;
-        let prepared = cwasm::prepare(&context.paths, engines);
+        let prepared = cwasm::check_writable(&context.paths, engines);
         *apply_context.no_code_folder.borrow_mut() = prepared.err().map(Arc::new);
     }
     context.observer.notice(&Event::Started { plan });
@@ -112,7 +112,7 @@ pub(crate) fn apply(apply_context: &ApplyContext<'_>, plan: &Plan) -> Result<Vec
 ///
 /// # Errors
 /// [`Error::Interrupted`], and those of [`apply`].
-pub(crate) fn faults(apply_context: &ApplyContext<'_>, plan: &Plan) -> Result<Vec<(ExtensionName, Fault)>, Error> {
+pub(crate) fn apply_collecting_faults(apply_context: &ApplyContext<'_>, plan: &Plan) -> Result<Vec<(ExtensionName, Fault)>, Error> {
     let outcomes = apply(apply_context, plan)?;
     let mut faults = Vec::new();
     for ((_, step), outcome) in plan.steps().zip(outcomes) {
@@ -197,7 +197,7 @@ async fn step(apply_context: &ApplyContext<'_>, plan: &Plan, id: StepId) -> Resu
         }
         Action::Activate { generation, .. } => {
             let target = apply_context.target.ok_or(Error::Bug("a plan without a target activates one"))?;
-            confirm(apply_context, target).await?;
+            verify_target(apply_context, target).await?;
             Ok(generations::activate(paths, *generation, &target.generation)?)
         }
         Action::Rollback { profile, generation } => Ok(generations::switch(paths, profile, *generation)?),
@@ -216,8 +216,8 @@ async fn fetch(
     apply_context: &ApplyContext<'_>,
     plan: &Plan,
     id: StepId,
-    blob: &Blob,
-    origin: &FetchOrigin,
+    blob: &BlobDescriptor,
+    origin: &FetchSource,
 ) -> Result<(), Error> {
     let mut sink = StagingSink {
         staging: apply_context.blobs.stage(blob)?,
@@ -230,14 +230,14 @@ async fn fetch(
         apply_context.context.observer.notice(&Event::Received { step: id, bytes: there });
     }
     let fetched = match (origin, blob.role) {
-        (FetchOrigin::Registry(reference), Role::Component { size }) => {
+        (FetchSource::Registry(reference), BlobRole::Component { size }) => {
             apply_context.registry.blob(reference, blob.digest, size, &mut sink).await
         }
-        (FetchOrigin::Registry(reference), Role::Index | Role::Manifest) => {
+        (FetchSource::Registry(reference), BlobRole::Index | BlobRole::Manifest) => {
             let document = apply_context.registry.document(reference, blob.digest).await;
             document.and_then(|document| Ok(sink.replace(&document.bytes)?))
         }
-        (FetchOrigin::Path(path), _) => return copy(apply_context, plan, blob, path, sink),
+        (FetchSource::Path(path), _) => return copy(apply_context, plan, blob, path, sink),
     };
     if fetched.is_ok() {
         return Ok(());
@@ -256,12 +256,12 @@ async fn fetch(
 fn copy(
     apply_context: &ApplyContext<'_>,
     plan: &Plan,
-    blob: &Blob,
+    blob: &BlobDescriptor,
     path: &str,
     mut sink: StagingSink<'_>,
 ) -> Result<(), Error> {
     let project = &apply_context.context.project;
-    let file = project.component(path);
+    let file = project.component_path(path);
     let bytes = match read_file(&file, blob.role.limit() + 1)? {
         Some(bytes) if Digest::of(&bytes) == blob.digest => bytes,
         _ => {
@@ -274,7 +274,7 @@ fn copy(
         }
     };
     match (sink.replace(&bytes), sink.fault) {
-        (Err(Stopped), Some(fault)) => Err(fault.into()),
+        (Err(SinkClosed), Some(fault)) => Err(fault.into()),
         _ => Ok(()),
     }
 }
@@ -289,7 +289,7 @@ struct StagingSink<'a> {
 
 impl StagingSink<'_> {
     /// Takes the whole of a blob, whatever is there.
-    fn replace(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+    fn replace(&mut self, bytes: &[u8]) -> Result<(), SinkClosed> {
         if self.size() > 0 {
             self.restart()?;
         }
@@ -306,18 +306,18 @@ impl Sink for StagingSink<'_> {
         self.staging.digest()
     }
 
-    fn restart(&mut self) -> Result<(), Stopped> {
+    fn restart(&mut self) -> Result<(), SinkClosed> {
         self.context.observer.notice(&Event::Restarted { step: self.step });
         self.staging.restart().map_err(|fault| {
             self.fault = Some(fault);
-            Stopped
+            SinkClosed
         })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), SinkClosed> {
         self.staging.write(bytes).map_err(|fault| {
             self.fault = Some(fault);
-            Stopped
+            SinkClosed
         })?;
         self.context.observer.notice(&Event::Received { step: self.step, bytes: bytes.len() as u64 });
         Ok(())
@@ -353,7 +353,7 @@ async fn compile(
 }
 
 /// Examines what is to be live and was not compiled just now, and holds all of it against the lock.
-async fn confirm(apply_context: &ApplyContext<'_>, target: &Arc<SyncTarget>) -> Result<(), Error> {
+async fn verify_target(apply_context: &ApplyContext<'_>, target: &Arc<SyncTarget>) -> Result<(), Error> {
     let unseen: BTreeMap<Digest, &ExtensionName> = {
         let inspections = apply_context.inspections.borrow();
         let unseen = target.unconfirmed().filter(|(_, entry)| !inspections.contains_key(&entry.component));
@@ -369,7 +369,7 @@ async fn confirm(apply_context: &ApplyContext<'_>, target: &Arc<SyncTarget>) -> 
     let (target, blobs, inspections) =
         (Arc::clone(target), apply_context.blobs.clone(), apply_context.inspections.take());
     let interrupt = apply_context.context.interrupt.clone();
-    in_background(move || target.confirm(&blobs, &inspections, &interrupt)).await
+    in_background(move || target.verify(&blobs, &inspections, &interrupt)).await
 }
 
 /// Runs a function on the rayon pool, off the thread that serves the network.

@@ -7,16 +7,16 @@ use crate::ops::error::Error;
 use crate::ops::sync;
 
 use super::lock;
-use super::options::{LockPolicy, Mode, Ownership, SyncOptions, UpgradeSelection};
+use super::options::{LockPolicy, WriteMode, ProfileTakeover, SyncOptions, UpgradeSelection};
 
 /// The lock that a `lock` would write, and the plan of the `sync` after it.
-pub fn diff(context: &Context, profile: Option<ProfileName>, ownership: Ownership) -> Result<DiffReport, Error> {
-    let options = SyncOptions { mode: Mode::Preview, policy: LockPolicy::Update, ownership, profile };
+pub fn diff(context: &Context, profile: Option<ProfileName>, ownership: ProfileTakeover) -> Result<DiffReport, Error> {
+    let options = SyncOptions { mode: WriteMode::Preview, policy: LockPolicy::Update, ownership, profile };
     let mut sync = sync::sync(context, &options)?;
     let lock = match sync.lock.take() {
         Some(lock) => lock,
         // The sync has told the same warnings.
-        None => lock::lock_silently(context, Mode::Preview, &UpgradeSelection::Nothing)?.0,
+        None => lock::lock_with_warnings(context, WriteMode::Preview, &UpgradeSelection::Nothing)?.0,
     };
     Ok(DiffReport { lock, sync })
 }

@@ -7,30 +7,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt as _, stream};
 
 use crate::compiler::client::Compiler;
-use crate::model::bounds::MAX_FILE;
+use crate::model::bounds::MAX_PROJECT_FILE;
 use crate::model::digest::Digest;
 use crate::model::fault::Fault;
-use crate::model::lock::merge::Merged;
+use crate::model::lock::merge::LoadedLock;
 use crate::model::lock::{Lock, LockChange, LockEntry, LockedSource, Staleness};
 use crate::model::manifest::{ComponentSource, Manifest, OciRange};
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::{Candidate, FetchOrigin, Plan};
+use crate::model::plan::{ResolvedComponent, FetchSource, Plan};
 use crate::model::reference::OciReference;
 use crate::model::registries::Registries;
 use crate::model::report::event::Event;
-use crate::model::report::sync::{LockOutcome, LockReport, UpToDate};
+use crate::model::report::sync::{LockOutcome, LockReport, SetSummary};
 use crate::model::version::{Requirement, passed_over};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::policy::checks::{check_grants, check_offered, check_sources, read_policy, ungranted, unused_grants};
+use crate::ops::policy::checks::{check_grants, check_offered, check_sources, read_policy, ungranted, unused_grant_warnings};
 use crate::ops::policy::registries;
-use crate::ops::sync::options::{Mode, UpgradeSelection};
-use crate::registry::source::selection::Registry;
+use crate::ops::sync::options::{WriteMode, UpgradeSelection};
+use crate::registry::source::selection::SourceSelector;
 use crate::store::blobs::Blobs;
 use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
 use crate::store::write::temporary_folder;
 
-use super::apply::{ApplyContext, faults};
+use super::apply::{ApplyContext, apply_collecting_faults};
 use super::noop_check::NoopCheck;
 
 /// How many components are inspected at a time.
@@ -40,16 +40,16 @@ const INSPECTIONS: usize = 8;
 ///
 /// # Errors
 /// [`Error::Extensions`] with every extension that cannot be locked; then nothing is written.
-pub fn lock(context: &Context, mode: Mode, upgrade: &UpgradeSelection) -> Result<LockReport, Error> {
-    let (report, warnings) = lock_silently(context, mode, upgrade)?;
+pub fn lock(context: &Context, mode: WriteMode, upgrade: &UpgradeSelection) -> Result<LockReport, Error> {
+    let (report, warnings) = lock_with_warnings(context, mode, upgrade)?;
     context.warn(&warnings);
     Ok(report)
 }
 
 /// The same, with its warnings for the caller.
-pub(crate) fn lock_silently(
+pub(crate) fn lock_with_warnings(
     context: &Context,
-    mode: Mode,
+    mode: WriteMode,
     upgrade: &UpgradeSelection,
 ) -> Result<(LockReport, Vec<String>), Error> {
     let noop = (*upgrade == UpgradeSelection::Nothing).then(|| NoopCheck::of_lock(context));
@@ -60,50 +60,50 @@ pub(crate) fn lock_silently(
     check_upgrade(context, &manifest, upgrade)?;
     let old = context.project.read_lock_or_merge()?;
     if let Some(noop) = noop
-        && let Some(Merged { lock: old, is_merged: false, .. }) = &old
-        && stale(context, &manifest, old)?.is_empty()
+        && let Some(LoadedLock { lock: old, had_conflict: false, .. }) = &old
+        && stale_entries(context, &manifest, old)?.is_empty()
     {
         check_sources(&read_policy(&context.user)?.sources, &manifest, Some(old))?;
         check_grants(&manifest, old)?;
-        let warnings = unused_grants(&manifest, old);
+        let warnings = unused_grant_warnings(&manifest, old);
         let extensions = old.entries.len();
-        if warnings.is_empty() && mode == Mode::Write {
-            let answer = UpToDate { profile: ProfileName::default(), generation: None, extensions };
+        if warnings.is_empty() && mode == WriteMode::Write {
+            let answer = SetSummary { profile: ProfileName::default(), generation: None, extensions };
             noop.note_lock(&manifest, answer);
         }
         return Ok((satisfied(context, extensions), warnings));
     }
     let (lock, report) = match mode {
-        Mode::Preview => preview(context, &manifest, upgrade)?,
-        Mode::Write => {
-            let _guard = context.guard()?;
+        WriteMode::Preview => preview(context, &manifest, upgrade)?,
+        WriteMode::Write => {
+            let _guard = context.lock_store()?;
             // While we waited, another run may have changed the manifest.
             let manifest = context.project.read_manifest()?;
             check_upgrade(context, &manifest, upgrade)?;
-            write(context, &manifest, upgrade)?
+            write_lock(context, &manifest, upgrade)?
         }
     };
-    Ok((report, unused_grants(&manifest, &lock)))
+    Ok((report, unused_grant_warnings(&manifest, &lock)))
 }
 
 /// Makes and writes the lock. For whoever holds the store's guard.
-pub(crate) fn write(
+pub(crate) fn write_lock(
     context: &Context,
     manifest: &Manifest,
     upgrade: &UpgradeSelection,
 ) -> Result<(Lock, LockReport), Error> {
-    write_with(context, manifest, upgrade, None)
+    write_lock_with(context, manifest, upgrade, None)
 }
 
 /// Like [`write`], with one entry that is known already and is not resolved again.
-pub(crate) fn write_with(
+pub(crate) fn write_lock_with(
     context: &Context,
     manifest: &Manifest,
     upgrade: &UpgradeSelection,
     known: Option<(ExtensionName, LockEntry)>,
 ) -> Result<(Lock, LockReport), Error> {
     let blobs = Blobs::new(&context.paths);
-    let (lock, mut report) = make(context, manifest, upgrade, known, &blobs)?;
+    let (lock, mut report) = build_lock(context, manifest, upgrade, known, &blobs)?;
     if report.outcome == LockOutcome::WouldChange {
         context.project.write_lock(&lock)?;
         report.outcome = LockOutcome::Written;
@@ -118,12 +118,12 @@ pub(crate) fn preview(
     upgrade: &UpgradeSelection,
 ) -> Result<(Lock, LockReport), Error> {
     let scratch = temporary_folder()?;
-    let blobs = Blobs::in_front_of(&context.paths, scratch.path().to_owned());
-    make(context, manifest, upgrade, None, &blobs)
+    let blobs = Blobs::overlay_on(&context.paths, scratch.path().to_owned());
+    build_lock(context, manifest, upgrade, None, &blobs)
 }
 
 /// Why the lock has to be made again; empty if it need not.
-pub(crate) fn stale(
+pub(crate) fn stale_entries(
     context: &Context,
     manifest: &Manifest,
     lock: &Lock,
@@ -153,7 +153,7 @@ fn satisfied(context: &Context, extensions: usize) -> LockReport {
 }
 
 /// Resolves, fetches, inspects. Writes nothing but blobs.
-fn make(
+fn build_lock(
     context: &Context,
     manifest: &Manifest,
     upgrade: &UpgradeSelection,
@@ -163,12 +163,12 @@ fn make(
     let old_text = context.project.lock_text()?;
     let found = context.project.read_lock_or_merge()?;
     // One that is still to be merged is written anew, whatever comes out.
-    let existed = found.as_ref().is_some_and(|found| !found.is_merged);
-    let Merged { lock: old, choices: mut merged, .. } = found.unwrap_or_default();
+    let existed = found.as_ref().is_some_and(|found| !found.had_conflict);
+    let LoadedLock { lock: old, choices: mut merged, .. } = found.unwrap_or_default();
     merged.retain(|name, _| manifest.extensions.contains_key(name));
     let mut new = old.clone();
     new.entries.extend(known);
-    let stale = stale(context, manifest, &new)?;
+    let stale = stale_entries(context, manifest, &new)?;
     new.entries.retain(|name, _| !matches!(stale.get(name), Some(Staleness::NotWanted)));
     let again = |name: &ExtensionName| match upgrade {
         UpgradeSelection::Nothing => false,
@@ -181,7 +181,7 @@ fn make(
         .filter(|(name, _)| stale.contains_key(*name) || again(name))
         .map(|(name, extension)| (name, &extension.source))
         .collect();
-    let Resolved { entries, mut faults } = resolve_all(context, &manifest.registries, &wanted, blobs)?;
+    let ResolvedEntries { entries, mut faults } = resolve_all(context, &manifest.registries, &wanted, blobs)?;
     new.entries.extend(entries);
     let failed: BTreeSet<ExtensionName> = faults.iter().map(|(name, _)| name.clone()).collect();
     faults.extend(ungranted(manifest, &new).into_iter().filter(|(name, _)| !failed.contains(name)));
@@ -200,7 +200,7 @@ fn make(
         (false, _) => LockOutcome::WouldChange,
     };
     let new_text = new.render();
-    if new_text.len() > MAX_FILE {
+    if new_text.len() > MAX_PROJECT_FILE {
         return Err(Error::LockTooLarge { size: new_text.len() });
     }
     let texts = (outcome == LockOutcome::WouldChange).then_some((old_text, new_text));
@@ -211,7 +211,7 @@ fn make(
 
 /// What some extensions were resolved to, and why that failed for others.
 #[derive(Default)]
-pub(crate) struct Resolved {
+pub(crate) struct ResolvedEntries {
     pub entries: Vec<(ExtensionName, LockEntry)>,
     pub faults: Vec<(ExtensionName, Fault)>,
 }
@@ -222,12 +222,12 @@ pub(crate) fn resolve_all(
     registries: &Registries,
     wanted: &[(&ExtensionName, &ComponentSource)],
     blobs: &Blobs,
-) -> Result<Resolved, Error> {
+) -> Result<ResolvedEntries, Error> {
     if wanted.is_empty() {
-        return Ok(Resolved::default());
+        return Ok(ResolvedEntries::default());
     }
     context.observer.notice(&Event::Resolving { extensions: wanted.len() });
-    let registry = registries::registry(context, registries)?;
+    let registry = registries::source_selector(context, registries)?;
     let mut faults: Vec<(ExtensionName, Fault)> = Vec::new();
     let resolved = context.block_on(async {
         let resolutions = stream::iter(wanted).map(|(name, source)| {
@@ -236,14 +236,14 @@ pub(crate) fn resolve_all(
         });
         Ok(resolutions.buffered(context.jobs.max(1)).collect::<Vec<_>>().await)
     })?;
-    let mut candidates: Vec<(LockedSource, Candidate)> = Vec::new();
+    let mut candidates: Vec<(LockedSource, ResolvedComponent)> = Vec::new();
     for (name, result) in resolved {
         match result {
             Ok(found) => candidates.push(found),
             Err(error) => faults.push((name.clone(), error.fault())),
         }
     }
-    let fetched: Vec<Candidate> = candidates.iter().map(|(_, candidate)| candidate.clone()).collect();
+    let fetched: Vec<ResolvedComponent> = candidates.iter().map(|(_, candidate)| candidate.clone()).collect();
     faults.extend(fetch(context, &registry, &fetched, blobs)?);
     let failed: BTreeSet<&ExtensionName> = faults.iter().map(|(name, _)| name).collect();
     candidates.retain(|(_, candidate)| !failed.contains(&candidate.name));
@@ -251,7 +251,7 @@ pub(crate) fn resolve_all(
     let inspected = context.block_on(async {
         let inspections = candidates.into_iter().map(|(source, candidate)| {
             let compiler = &compiler;
-            async move { (candidate.name.clone(), entry(compiler, source, &candidate, blobs).await) }
+            async move { (candidate.name.clone(), inspect_entry(compiler, source, &candidate, blobs).await) }
         });
         Ok(stream::iter(inspections).buffered(INSPECTIONS).collect::<Vec<_>>().await)
     })?;
@@ -262,25 +262,25 @@ pub(crate) fn resolve_all(
             Err(error) => faults.push((name, error.fault())),
         }
     }
-    Ok(Resolved { entries, faults })
+    Ok(ResolvedEntries { entries, faults })
 }
 
 /// Follows one source to its component, and keeps the documents on the way.
 async fn resolve(
     context: &Context,
-    registry: &Registry,
+    registry: &SourceSelector,
     name: &ExtensionName,
     source: &ComponentSource,
     blobs: &Blobs,
-) -> Result<(LockedSource, Candidate), Error> {
+) -> Result<(LockedSource, ResolvedComponent), Error> {
     let reference = match source {
         ComponentSource::Oci(reference) => reference.clone(),
-        ComponentSource::Range(range) => newest(context, registry, name, range).await?,
+        ComponentSource::Range(range) => newest_tag(context, registry, name, range).await?,
         ComponentSource::Path(path) => {
             let (digest, size) = context.project.component_digest(name, &context.project.shown_manifest(), path)?;
             return Ok((
                 LockedSource::Path(path.clone()),
-                candidate(name, digest, size, FetchOrigin::Path(path.clone())),
+                candidate(name, digest, size, FetchSource::Path(path.clone())),
             ));
         }
     };
@@ -292,14 +292,14 @@ async fn resolve(
     let provenance = resolution.provenance;
     context.observer.notice(&Event::Resolved { name, reference: &shown, provenance });
     let reference = reference.without_provenance();
-    let candidate = candidate(name, resolution.component, resolution.size, FetchOrigin::Registry(reference.clone()));
+    let candidate = candidate(name, resolution.component, resolution.size, FetchSource::Registry(reference.clone()));
     Ok((LockedSource::Oci { reference, provenance, manifest: resolution.manifest }, candidate))
 }
 
 /// The newest revision that fits a requirement.
-pub(crate) async fn newest(
+pub(crate) async fn newest_tag(
     context: &Context,
-    registry: &Registry,
+    registry: &SourceSelector,
     name: &ExtensionName,
     range: &OciRange,
 ) -> Result<OciReference, Error> {
@@ -314,15 +314,15 @@ pub(crate) async fn newest(
     range.repository.at(tag).map_err(|_| none())
 }
 
-fn candidate(name: &ExtensionName, component: Digest, size: u64, origin: FetchOrigin) -> Candidate {
-    Candidate { name: name.clone(), component, size, origin }
+fn candidate(name: &ExtensionName, component: Digest, size: u64, origin: FetchSource) -> ResolvedComponent {
+    ResolvedComponent { name: name.clone(), component, size, origin }
 }
 
 /// Fetches and verifies what the store lacks of the candidates.
 fn fetch(
     context: &Context,
-    registry: &Registry,
-    candidates: &[Candidate],
+    registry: &SourceSelector,
+    candidates: &[ResolvedComponent],
     blobs: &Blobs,
 ) -> Result<Vec<(ExtensionName, Fault)>, Error> {
     let wanted = ScanRequest {
@@ -334,14 +334,14 @@ fn fetch(
     if plan.is_empty() {
         return Ok(Vec::new());
     }
-    faults(&ApplyContext::new(context, registry, blobs, None), &plan)
+    apply_collecting_faults(&ApplyContext::new(context, registry, blobs, None), &plan)
 }
 
 /// Looks into a component that is in the store, and makes its entry of the lock.
-async fn entry(
+async fn inspect_entry(
     compiler: &Compiler,
     source: LockedSource,
-    candidate: &Candidate,
+    candidate: &ResolvedComponent,
     blobs: &Blobs,
 ) -> Result<LockEntry, Error> {
     let bytes = blobs.read(candidate.component)?;

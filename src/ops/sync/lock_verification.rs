@@ -45,7 +45,7 @@ impl SyncTarget {
     ///
     /// # Errors
     /// [`Error::NotAsLocked`] for the first that is something else, [`Error::Interrupted`] if that was wanted first.
-    pub fn confirm(
+    pub fn verify(
         &self,
         blobs: &Blobs,
         inspections: &BTreeMap<Digest, Inspection>,

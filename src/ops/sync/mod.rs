@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use crate::engine::key::engine_keys;
-use crate::model::capability::shown;
+use crate::model::capability::format_grants;
 use crate::model::fault::Fault;
 use crate::model::function_cache::FunctionCounts;
 use crate::model::lock::{Lock, LockEntry, Staleness};
@@ -23,46 +23,46 @@ use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::{ActiveExtension, Generation};
 use crate::model::plan::inventory::Inventory;
-use crate::model::plan::{Plan, Reason};
+use crate::model::plan::{Plan, StepReason};
 use crate::model::report::event::Event;
 use crate::model::report::sync::{
     ExtensionReport, ExtensionStatus, LockOutcome, LockReport, StepOutcome, StepReport, SyncOutcome, SyncReport,
-    UpToDate,
+    SetSummary,
 };
 use crate::ops::policy::registries;
-use crate::ops::sync::options::{LockPolicy, Ownership, SyncOptions};
+use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions};
 use crate::store::blobs::Blobs;
 use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
 use crate::store::{self, generations};
 
 use super::context::Context;
 use super::error::Error;
-use super::policy::checks::{apply_policy, check_grants, check_sources, read_policy, unused_grants};
+use super::policy::checks::{apply_policy, check_grants, check_sources, read_policy, unused_grant_warnings};
 use apply::{ApplyContext, apply};
 use lock_verification::SyncTarget;
 use noop_check::NoopCheck;
-use options::{Mode, UpgradeSelection};
+use options::{WriteMode, UpgradeSelection};
 
 /// Makes the locked set live.
 ///
 /// # Errors
 /// [`Error::Incomplete`] with the whole report if a step failed: then the old set is still live.
 pub fn sync(context: &Context, options: &SyncOptions) -> Result<SyncReport, Error> {
-    let noop = (options.mode == Mode::Write).then(|| NoopCheck::of_sync(context, options));
+    let noop = (options.mode == WriteMode::Write).then(|| NoopCheck::of_sync(context, options));
     match (prepare(context, options)?, options.mode) {
-        (Preparation::Planned(planned), mode) if planned.plan.is_empty() || mode == Mode::Preview => {
+        (Preparation::Planned(planned), mode) if planned.plan.is_empty() || mode == WriteMode::Preview => {
             if let Some(noop) = noop.filter(|_| planned.plan.is_empty()) {
-                planned.note(&noop);
+                planned.write_noop_record(&noop);
             }
             return Ok(planned.report_only(context, None));
         }
-        (Preparation::Stale(desired), Mode::Preview) => {
+        (Preparation::Stale(desired), WriteMode::Preview) => {
             let (lock, report) = lock::preview(context, &desired.manifest, &UpgradeSelection::Nothing)?;
-            return Ok(PlannedSync::new(context, *desired, lock, Mode::Preview)?.report_only(context, Some(report)));
+            return Ok(PlannedSync::new(context, *desired, lock, WriteMode::Preview)?.report_only(context, Some(report)));
         }
         _ => {}
     }
-    let _guard = context.guard()?;
+    let _guard = context.lock_store()?;
     sync_guarded(context, options)
 }
 
@@ -72,8 +72,8 @@ pub(crate) fn sync_guarded(context: &Context, options: &SyncOptions) -> Result<S
     let (work, lock_report) = match prepare(context, options)? {
         Preparation::Planned(planned) => (*planned, None),
         Preparation::Stale(desired) => {
-            let (lock, report) = lock::write(context, &desired.manifest, &UpgradeSelection::Nothing)?;
-            (PlannedSync::new(context, *desired, lock, Mode::Write)?, Some(report))
+            let (lock, report) = lock::write_lock(context, &desired.manifest, &UpgradeSelection::Nothing)?;
+            (PlannedSync::new(context, *desired, lock, WriteMode::Write)?, Some(report))
         }
     };
     work.run(context, lock_report)
@@ -83,7 +83,7 @@ pub(crate) fn sync_guarded(context: &Context, options: &SyncOptions) -> Result<S
 struct DesiredState {
     profile: ProfileName,
     manifest: Manifest,
-    live: Option<(u64, Generation)>,
+    active: Option<(u64, Generation)>,
     warnings: Vec<String>,
 }
 
@@ -106,17 +106,17 @@ fn prepare(context: &Context, options: &SyncOptions) -> Result<Preparation, Erro
     if found.is_none() && options.policy != LockPolicy::Update {
         return Err(Error::NoLock);
     }
-    let live = match generations::live(&context.paths, &profile) {
+    let live = match generations::active_generation(&context.paths, &profile) {
         // Whoever takes the profile over need not know whose it was.
-        Err(store::Error::UnknownLive { .. }) if options.ownership == Ownership::Adopt => None,
+        Err(store::Error::UnknownActive { .. }) if options.ownership == ProfileTakeover::Adopt => None,
         live => live?,
     };
     if let Some((_, live)) = &live {
-        check_ownership(context, options, live, &manifest, found.as_ref())?;
+        check_takeover(context, options, live, &manifest, found.as_ref())?;
     }
-    let lock = usable(context, options, &manifest, found)?;
+    let lock = accept_lock(context, options, &manifest, found)?;
     check_sources(&policy.sources, &manifest, lock.as_ref())?;
-    let desired = DesiredState { profile, manifest, live, warnings };
+    let desired = DesiredState { profile, manifest, active: live, warnings };
     match lock {
         Some(lock) => Ok(Preparation::Planned(Box::new(PlannedSync::new(context, desired, lock, options.mode)?))),
         None => Ok(Preparation::Stale(Box::new(desired))),
@@ -124,7 +124,7 @@ fn prepare(context: &Context, options: &SyncOptions) -> Result<Preparation, Erro
 }
 
 /// The lock, if it can be used as it is. `None` if it has to be made first, and may be.
-fn usable(
+fn accept_lock(
     context: &Context,
     options: &SyncOptions,
     manifest: &Manifest,
@@ -134,7 +134,7 @@ fn usable(
         (LockPolicy::Frozen, Some(lock)) => Ok(Some(lock)),
         (_, None) => Ok(None),
         (policy, Some(lock)) => {
-            let stale = lock::stale(context, manifest, &lock)?;
+            let stale = lock::stale_entries(context, manifest, &lock)?;
             match (stale.is_empty(), policy) {
                 (true, _) => Ok(Some(lock)),
                 (false, LockPolicy::Locked) => Err(Error::StaleLock { stale: stale.into_iter().collect() }),
@@ -145,14 +145,14 @@ fn usable(
 }
 
 /// Refuses to replace a live set that another manifest made, and says what would change.
-fn check_ownership(
+fn check_takeover(
     context: &Context,
     options: &SyncOptions,
     live: &Generation,
     manifest: &Manifest,
     lock: Option<&Lock>,
 ) -> Result<(), Error> {
-    if options.ownership == Ownership::Adopt {
+    if options.ownership == ProfileTakeover::Adopt {
         return Ok(());
     }
     let path = context.project.manifest().display().to_string();
@@ -162,17 +162,17 @@ fn check_ownership(
     }
     let lock = lock.cloned().unwrap_or_default();
     let differences = match options.policy {
-        LockPolicy::Frozen => live.differences(&Generation::describe(profile, &path, manifest, &lock)),
+        LockPolicy::Frozen => live.differences(&Generation::from_lock(profile, &path, manifest, &lock)),
         LockPolicy::Locked | LockPolicy::Update => {
             // Where a component's file cannot be read, nothing is taken for unchanged.
             let all_stale = || manifest.extensions.keys().map(|name| (name.clone(), Staleness::NotLocked)).collect();
-            let stale = lock::stale(context, manifest, &lock).unwrap_or_else(|_| all_stale());
+            let stale = lock::stale_entries(context, manifest, &lock).unwrap_or_else(|_| all_stale());
             let fresh = |(name, entry): (&ExtensionName, &LockEntry)| {
                 (!stale.contains_key(name)).then(|| (name.clone(), entry.clone()))
             };
             let fresh = Lock { entries: lock.entries.iter().filter_map(fresh).collect() };
             let unlocked = manifest.extensions.iter().filter(|(name, _)| stale.contains_key(*name));
-            live.differences_beside(&Generation::describe(profile, &path, manifest, &fresh), unlocked)
+            live.differences_with_unlocked(&Generation::from_lock(profile, &path, manifest, &fresh), unlocked)
         }
     };
     Err(Error::OtherManifest { profile: profile.clone(), made_by: live.manifest.clone(), differences })
@@ -196,29 +196,29 @@ impl PlannedSync {
     }
 
     /// Takes stock and plans.
-    fn new(context: &Context, desired: DesiredState, lock: Lock, mode: Mode) -> Result<Self, Error> {
-        let DesiredState { profile, manifest, live, mut warnings } = desired;
+    fn new(context: &Context, desired: DesiredState, lock: Lock, mode: WriteMode) -> Result<Self, Error> {
+        let DesiredState { profile, manifest, active: live, mut warnings } = desired;
         let notes = match mode {
-            Mode::Write => CacheUpdates::Write,
-            Mode::Preview => CacheUpdates::Leave,
+            WriteMode::Write => CacheUpdates::Write,
+            WriteMode::Preview => CacheUpdates::Leave,
         };
         check_grants(&manifest, &lock)?;
-        warnings.extend(unused_grants(&manifest, &lock));
+        warnings.extend(unused_grant_warnings(&manifest, &lock));
         let path = context.project.manifest().display().to_string();
-        let generation = Generation::describe(&profile, &path, &manifest, &lock);
-        let stock = scan(&context.paths, wanted(&generation, &lock)?, notes, context.clock)?;
-        let inventory = Inventory { live, generations: generations::numbers(&context.paths, &profile)?, ..stock };
+        let generation = Generation::from_lock(&profile, &path, &manifest, &lock);
+        let stock = scan(&context.paths, scan_request(&generation, &lock)?, notes, context.clock)?;
+        let inventory = Inventory { active: live, generations: generations::numbers(&context.paths, &profile)?, ..stock };
         let plan = Plan::for_sync(&generation, &lock, &inventory);
         Ok(Self { generation, lock, inventory, plan, manifest, warnings })
     }
 
     /// Notes that there is nothing to do, for the next sync to see.
-    fn note(&self, noop: &NoopCheck<'_>) {
-        if let (Some((number, live)), true) = (&self.inventory.live, self.warnings.is_empty())
-            && let Ok(wanted) = wanted(&self.generation, &self.lock)
+    fn write_noop_record(&self, noop: &NoopCheck<'_>) {
+        if let (Some((number, live)), true) = (&self.inventory.active, self.warnings.is_empty())
+            && let Ok(wanted) = scan_request(&self.generation, &self.lock)
         {
             let (profile, extensions) = (live.profile.clone(), live.extensions.len());
-            let answer = UpToDate { profile, generation: Some(*number), extensions };
+            let answer = SetSummary { profile, generation: Some(*number), extensions };
             noop.note_sync(&self.manifest, wanted, answer);
         }
     }
@@ -238,7 +238,7 @@ impl PlannedSync {
         }
         let now = context.clock.now().duration_since(UNIX_EPOCH);
         let activated = now.map_or(0, |since| since.as_secs());
-        let live = self.inventory.live.as_ref().map(|(_, live)| live);
+        let live = self.inventory.active.as_ref().map(|(_, live)| live);
         let target = Arc::new(SyncTarget {
             generation: Generation { activated, ..self.generation.clone() },
             lock: self.lock.clone(),
@@ -246,7 +246,7 @@ impl PlannedSync {
         });
         context.warn(&self.warnings);
         self.warn_of_damage(context);
-        let registry = registries::registry(context, &self.manifest.registries)?;
+        let registry = registries::source_selector(context, &self.manifest.registries)?;
         let blobs = Blobs::new(&context.paths);
         let apply_context = ApplyContext::new(context, &registry, &blobs, Some(&target));
         let outcomes = apply(&apply_context, &self.plan)?;
@@ -271,7 +271,7 @@ impl PlannedSync {
         let mut names: BTreeSet<&ExtensionName> = BTreeSet::new();
         let mut first = None;
         for (_, step) in self.plan.steps() {
-            if matches!(step.reason, Reason::Damaged(_) | Reason::CodeDamaged(_)) {
+            if matches!(step.reason, StepReason::Damaged(_) | StepReason::CodeDamaged(_)) {
                 names.extend(&step.extensions);
                 first.get_or_insert(&step.reason);
             }
@@ -292,7 +292,7 @@ impl PlannedSync {
     ) -> SyncReport {
         let activates = |step: &&StepReport| ["activate", "rollback"].contains(&step.action);
         let activated = steps.iter().filter(activates).find(|step| step.outcome == StepOutcome::Done);
-        let before = self.inventory.live.as_ref().map(|(number, _)| *number);
+        let before = self.inventory.active.as_ref().map(|(number, _)| *number);
         let mut own: BTreeMap<&ExtensionName, Vec<&StepReport>> = BTreeMap::new();
         for step in steps.iter().filter(|step| !activates(step)) {
             step.extensions.iter().for_each(|name| own.entry(name).or_default().push(step));
@@ -300,8 +300,8 @@ impl PlannedSync {
         let own = |extension: &ActiveExtension| own.get(&extension.name).map(Vec::as_slice).unwrap_or_default();
         let wanted = self.generation.extensions.iter();
         let extensions = wanted.map(|extension| self.extension(extension, outcome, own(extension))).collect();
-        let live = self.inventory.live.as_ref().map(|(_, live)| live);
-        let nothing = self.generation.emptied();
+        let live = self.inventory.active.as_ref().map(|(_, live)| live);
+        let nothing = self.generation.without_extensions();
         SyncReport {
             changes: live.unwrap_or(&nothing).differences(&self.generation),
             profile: self.generation.profile.clone(),
@@ -327,7 +327,7 @@ impl PlannedSync {
             name: extension.name.clone(),
             source: extension.source(),
             component: extension.component,
-            capabilities: shown(&extension.capabilities),
+            capabilities: format_grants(&extension.capabilities),
             status,
             faults,
         }
@@ -335,19 +335,19 @@ impl PlannedSync {
 
     /// The status of an extension with nothing left to do, in a set that was not activated.
     fn unactivated(&self, extension: &ActiveExtension) -> ExtensionStatus {
-        let live = self.inventory.live.as_ref().is_some_and(|(_, live)| live.extensions.contains(extension));
+        let live = self.inventory.active.as_ref().is_some_and(|(_, live)| live.extensions.contains(extension));
         if live { ExtensionStatus::Live } else { ExtensionStatus::Ready }
     }
 }
 
 /// What the plan of a target needs to know about.
-pub(crate) fn wanted(target: &Generation, lock: &Lock) -> Result<ScanRequest, Error> {
+pub(crate) fn scan_request(target: &Generation, lock: &Lock) -> Result<ScanRequest, Error> {
     let is_needed = |metering| target.extensions.iter().any(|extension| extension.metering() == metering);
     let mut wanted = ScanRequest { engines: engine_keys(is_needed)?, ..ScanRequest::default() };
     for extension in &target.extensions {
         wanted.blobs.insert(extension.component);
         let entry = lock.entries.get(&extension.name);
-        wanted.blobs.extend(entry.into_iter().flat_map(|entry| entry.source.documents()));
+        wanted.blobs.extend(entry.into_iter().flat_map(|entry| entry.source.manifest_digests()));
         if let Some(engine) = wanted.engines.get(extension.metering()).cloned() {
             wanted.code.insert((extension.component, engine));
         }

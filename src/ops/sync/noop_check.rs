@@ -8,12 +8,12 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::engine::key::engine_keys;
-use crate::model::bounds::MAX_FILE;
+use crate::model::bounds::MAX_PROJECT_FILE;
 use crate::model::capability::Capability;
 use crate::model::engine_key::{EngineKey, EngineKeys};
 use crate::model::manifest::{ComponentSource, Extension, Manifest};
 use crate::model::plan::generation::ActiveExtension;
-use crate::model::report::sync::UpToDate;
+use crate::model::report::sync::SetSummary;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::policy_files;
@@ -27,7 +27,7 @@ use super::options::SyncOptions;
 
 /// Whether a `sync` with these options has nothing to do. What it says is no less than [`sync`](super::sync) would
 /// find; `None` if that has to be asked.
-pub fn sync(context: &Context, options: &SyncOptions) -> Option<UpToDate> {
+pub fn check_up_to_date(context: &Context, options: &SyncOptions) -> Option<SetSummary> {
     NoopCheck::of_sync(context, options).answer()
 }
 
@@ -62,14 +62,14 @@ impl<'a> NoopCheck<'a> {
     }
 
     /// The answer of the last such command, if nothing has changed since.
-    pub fn answer(&self) -> Option<UpToDate> {
-        noop_record::check(&self.context.paths, &self.name, |engines| {
+    pub fn answer(&self) -> Option<SetSummary> {
+        noop_record::read(&self.context.paths, &self.name, |engines| {
             self.inputs(&engine_keys(|metering| engines.get(metering).is_some()).ok()?)
         })
     }
 
     /// Notes that a sync had nothing to do.
-    pub fn note_sync(&self, manifest: &Manifest, wanted: ScanRequest, answer: UpToDate) {
+    pub fn note_sync(&self, manifest: &Manifest, wanted: ScanRequest, answer: SetSummary) {
         let paths = &self.context.paths;
         let writes = |extension: &ActiveExtension| extension.capabilities.contains_key(&Capability::FsWrite);
         let uses = |extension: &Extension| {
@@ -96,11 +96,11 @@ impl<'a> NoopCheck<'a> {
     }
 
     /// Notes that a lock satisfied its manifest.
-    pub fn note_lock(&self, manifest: &Manifest, answer: UpToDate) {
+    pub fn note_lock(&self, manifest: &Manifest, answer: SetSummary) {
         self.put(self.seen(manifest), answer);
     }
 
-    fn put(&self, seen: NoopRecord, answer: UpToDate) {
+    fn put(&self, seen: NoopRecord, answer: SetSummary) {
         // What was read since may have been something else.
         let same =
             read(self.context).ok().map(|now| now.finalize()) == self.read.as_ref().map(blake3::Hasher::finalize);
@@ -114,7 +114,7 @@ impl<'a> NoopCheck<'a> {
         let project = &self.context.project;
         let (folder, mut paths) = project.drop_in_paths();
         paths.extend(manifest.extensions.values().filter_map(|extension| match &extension.source {
-            ComponentSource::Path(path) => Some(project.component(path)),
+            ComponentSource::Path(path) => Some(project.component_path(path)),
             ComponentSource::Oci(_) | ComponentSource::Range(_) => None,
         }));
         NoopRecord { paths, folder: Some(folder), ..NoopRecord::default() }
@@ -137,9 +137,9 @@ fn read(context: &Context) -> Result<blake3::Hasher, Error> {
         hasher.update(&length.to_le_bytes()).update(&bytes.unwrap_or_default());
     };
     add(Some(env!("CARGO_PKG_VERSION").as_bytes().to_vec()));
-    context.project.texts()?.into_iter().for_each(&mut add);
+    context.project.manifest_and_lock_bytes()?.into_iter().for_each(&mut add);
     for path in policy_files(&context.user) {
-        add(read_file(&path, MAX_FILE as u64 + 1)?);
+        add(read_file(&path, MAX_PROJECT_FILE as u64 + 1)?);
     }
     Ok(hasher)
 }

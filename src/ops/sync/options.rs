@@ -17,9 +17,9 @@ pub enum LockPolicy {
 
 /// What to do with a profile that another manifest made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ownership {
+pub enum ProfileTakeover {
     /// Refuse.
-    Respect,
+    Refuse,
     /// Take it over.
     Adopt,
 }
@@ -27,16 +27,16 @@ pub enum Ownership {
 /// The options of `sync`.
 #[derive(Debug, Clone)]
 pub struct SyncOptions {
-    pub mode: Mode,
+    pub mode: WriteMode,
     pub policy: LockPolicy,
-    pub ownership: Ownership,
+    pub ownership: ProfileTakeover,
     /// Instead of the manifest's profile.
     pub profile: Option<ProfileName>,
 }
 
 /// Whether anything may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum WriteMode {
     Write,
     /// Only say what would be done.
     Preview,

@@ -3,16 +3,16 @@
 use crate::model::lock::Lock;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::Generation;
-use crate::model::plan::inventory::{HeldState, Inventory};
+use crate::model::plan::inventory::{StoredState, Inventory};
 use crate::model::plan::{Action, Plan};
 use crate::model::report::sync::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::policy::checks::{check_live_sources, read_policy};
+use crate::ops::policy::checks::{check_active_sources, read_policy};
 use crate::store::integrity::scan::{CacheUpdates, scan};
 use crate::store::{self, generations};
 
-use super::{PlannedSync, wanted};
+use super::{PlannedSync, scan_request};
 
 /// Makes the generation of this number live, or the one before the live one.
 ///
@@ -21,11 +21,11 @@ use super::{PlannedSync, wanted};
 /// [`Error::PolicyChanged`], [`Error::Extensions`] or [`Error::WrittenByOther`] if this machine no longer allows it; then nothing
 /// was changed.
 pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -> Result<SyncReport, Error> {
-    let _guard = context.guard()?;
+    let _guard = context.lock_store()?;
     let paths = &context.paths;
-    let live = match generations::live(paths, profile) {
+    let live = match generations::active_generation(paths, profile) {
         // Whoever says where to go need not know where we are.
-        Err(store::Error::UnknownLive { .. }) if number.is_some() => None,
+        Err(store::Error::UnknownActive { .. }) if number.is_some() => None,
         live => live?,
     };
     let known = generations::numbers(paths, profile)?;
@@ -35,15 +35,15 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
         (None, Some((live, _))) => {
             known.range(..live).next_back().copied().ok_or_else(|| Error::NoEarlier { profile: profile.clone() })?
         }
-        (None, None) => return Err(Error::NothingLive { profile: profile.clone() }),
+        (None, None) => return Err(Error::NoActiveGeneration { profile: profile.clone() }),
     };
     let target = generations::read(paths, profile, number)?;
     check_policy(context, &target)?;
     let unusable = crate::ops::policy::folder_checks::check_generation(context, &target)?;
     let warnings = unusable.iter().map(ToString::to_string).collect();
     let is_live = live.as_ref().is_some_and(|(live, _)| *live == number);
-    let stock = scan(paths, wanted(&target, &Lock::default())?, CacheUpdates::Write, context.clock)?;
-    let inventory = Inventory { live, generations: known, ..stock };
+    let stock = scan(paths, scan_request(&target, &Lock::default())?, CacheUpdates::Write, context.clock)?;
+    let inventory = Inventory { active: live, generations: known, ..stock };
     let plan = Plan::for_rollback(number, is_live, &target, &inventory);
     check_whole(number, &plan, &target, &inventory)?;
     PlannedSync::of_generation(target, inventory, plan, warnings).run(context, None)
@@ -52,9 +52,9 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
 /// Holds a generation against what the machine's policy says by now.
 fn check_policy(context: &Context, target: &Generation) -> Result<(), Error> {
     let policy = read_policy(&context.user)?;
-    check_live_sources(&policy.sources, &target.extensions)?;
+    check_active_sources(&policy.sources, &target.extensions)?;
     for extension in &target.extensions {
-        if extension.limits.at_most(&policy.most).metering() != extension.metering() {
+        if extension.limits.at_most(&policy.max_limits).metering() != extension.metering() {
             return Err(Error::PolicyChanged { name: extension.name.clone() });
         }
     }
@@ -69,7 +69,7 @@ fn check_whole(number: u64, plan: &Plan, target: &Generation, inventory: &Invent
     });
     let is_lost = |name: &&ExtensionName| {
         let extension = target.extensions.iter().find(|extension| extension.name == **name);
-        extension.is_none_or(|extension| inventory.blobs.get(&extension.component) != Some(&HeldState::Good))
+        extension.is_none_or(|extension| inventory.blobs.get(&extension.component) != Some(&StoredState::Good))
     };
     let lost: Vec<ExtensionName> = to_compile.filter(is_lost).cloned().collect();
     if lost.is_empty() { Ok(()) } else { Err(Error::NotWhole { number, lost }) }

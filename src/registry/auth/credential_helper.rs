@@ -90,9 +90,9 @@ pub(crate) async fn store(helper: &str, key: &str, user: &str, password: &Secret
         HelperOutcome::Nothing => Err(HelperError::Failed(String::new())),
         HelperOutcome::Failed(printed) => {
             let given = SentSecrets::default();
-            given.note(&Credential::basic(user, password));
+            given.remember(&Credential::basic(user, password));
             given.note_password(password);
-            Err(HelperError::Failed(given.shown(&String::from_utf8_lossy(&printed))))
+            Err(HelperError::Failed(given.redacted(&String::from_utf8_lossy(&printed))))
         }
     }
 }

@@ -20,7 +20,7 @@ use super::credential_helper::{self, HelperError};
 use super::secret::{Credential, Secret};
 
 /// The most that is read of a file with credentials, in bytes.
-const MAX_FILE: u64 = 1 << 20;
+const MAX_CREDENTIAL_FILE: u64 = 1 << 20;
 
 /// The name under which docker keeps the credentials of its own registry.
 const DOCKER_HUB: [&str; 4] = ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"];
@@ -29,7 +29,7 @@ const DOCKER_HUB: [&str; 4] = ["https://index.docker.io/v1/", "docker.io", "inde
 #[derive(Debug, Clone, Default)]
 pub struct CredentialSources {
     /// The one to use, instead of looking for one.
-    pub given: Option<Credential>,
+    pub credential_override: Option<Credential>,
     /// Files of the format of docker and podman; each may be absent.
     pub files: Vec<PathBuf>,
     /// What `$DOCKER_AUTH_CONFIG` holds: such a file's text. Looked at last.
@@ -42,7 +42,7 @@ pub struct CredentialSources {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundCredential {
     pub credential: Credential,
-    pub place: CredentialLocation,
+    pub location: CredentialLocation,
 }
 
 /// Where a credential is.
@@ -102,8 +102,8 @@ impl Keyring {
 
     /// The credential for a repository of a host, from the first place that has one. What cannot be read is a warning.
     pub(crate) async fn find(&self, host: &str, repository: &str) -> Option<FoundCredential> {
-        if let Some(credential) = self.places.given.clone() {
-            return Some(FoundCredential { credential, place: CredentialLocation::Given });
+        if let Some(credential) = self.places.credential_override.clone() {
+            return Some(FoundCredential { credential, location: CredentialLocation::Given });
         }
         let files = self.files.get_or_init(|| self.read());
         let mut asked = self.asked.lock().await;
@@ -111,7 +111,7 @@ impl Keyring {
             for key in file.keys(host, repository) {
                 let asking = (at, key);
                 if !asked.found.contains_key(&asking) {
-                    let found = self.look(file, &asking.1, &mut asked.slow).await;
+                    let found = self.find_in_file(file, &asking.1, &mut asked.slow).await;
                     asked.found.insert(asking.clone(), found);
                 }
                 if let Some(Some(found)) = asked.found.get(&asking) {
@@ -143,18 +143,18 @@ impl Keyring {
     }
 
     /// What a file, or the helper that it names, has under a name.
-    async fn look(&self, file: &CredentialFile, key: &str, slow: &mut HashSet<String>) -> Option<FoundCredential> {
+    async fn find_in_file(&self, file: &CredentialFile, key: &str, slow: &mut HashSet<String>) -> Option<FoundCredential> {
         let has_helper = file.json["credHelpers"][key].as_str().is_some_and(|name| !name.is_empty());
         let entry = if has_helper { Ok(None) } else { file.entry(key) };
         let (place, looked) = match (entry, helper_for(&file.json, key)) {
             (Ok(None), Some(name)) => {
-                let answer = ask(&name, key, slow).await.map_err(|error| error.to_string());
+                let answer = query_helper(&name, key, slow).await.map_err(|error| error.to_string());
                 (CredentialLocation::Helper { name, named_by: Box::new(file.place.clone()) }, answer)
             }
             (entry, _) => (file.place.clone(), entry.map_err(str::to_owned)),
         };
         match looked {
-            Ok(credential) => credential.map(|credential| FoundCredential { credential, place }),
+            Ok(credential) => credential.map(|credential| FoundCredential { credential, location: place }),
             Err(why) => {
                 self.warn(&format!("no credentials for {key} are taken from {place}: {why}"));
                 None
@@ -246,7 +246,7 @@ pub(crate) fn normalize(json: &mut Value) {
 }
 
 /// Asks a helper; one that did not answer in time is not asked again.
-async fn ask(name: &str, key: &str, slow: &mut HashSet<String>) -> Result<Option<Credential>, HelperError> {
+async fn query_helper(name: &str, key: &str, slow: &mut HashSet<String>) -> Result<Option<Credential>, HelperError> {
     if slow.contains(name) {
         return Err(HelperError::Slow);
     }
@@ -291,7 +291,7 @@ fn host_of_url(key: &str) -> Option<&str> {
 
 /// A file's text; none if there is no such file.
 fn read(path: &Path) -> std::io::Result<Option<String>> {
-    let Some(bytes) = user_files::read_whole(path, MAX_FILE)? else { return Ok(None) };
+    let Some(bytes) = user_files::read_whole(path, MAX_CREDENTIAL_FILE)? else { return Ok(None) };
     let not_text = |_| std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8");
     String::from_utf8(bytes).map(Some).map_err(not_text)
 }

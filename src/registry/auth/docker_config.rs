@@ -14,9 +14,9 @@ use super::credentials::{docker_key, helper_for, is_key_of, normalize};
 use super::secret::Secret;
 
 /// Docker's file, parsed.
-pub struct DockerFile(Value);
+pub struct DockerConfig(Value);
 
-impl DockerFile {
+impl DockerConfig {
     /// Reads its text; an absent or empty one is an empty one.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl DockerFile {
 ///
 /// # Errors
 /// [`Error::Keep`] if the helper cannot be run or fails.
-pub async fn store(helper: &str, host: &str, user: &str, password: &Secret) -> Result<(), Error> {
+pub async fn store_with_helper(helper: &str, host: &str, user: &str, password: &Secret) -> Result<(), Error> {
     credential_helper::store(helper, docker_key(host), user, password)
         .await
         .map_err(|source| keep(helper, host, source))
@@ -82,7 +82,7 @@ pub async fn store(helper: &str, host: &str, user: &str, password: &Secret) -> R
 ///
 /// # Errors
 /// [`Error::Keep`] if the helper cannot be run or fails.
-pub async fn erase(helper: &str, host: &str) -> Result<bool, Error> {
+pub async fn erase_with_helper(helper: &str, host: &str) -> Result<bool, Error> {
     credential_helper::erase(helper, docker_key(host)).await.map_err(|source| keep(helper, host, source))
 }
 
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn a_login_changes_one_entry_and_keeps_what_it_does_not_know() {
         let text = r#"{"auths":{"ghcr.io":{"auth":"b2xkOm9sZA=="}},"detachKeys":"ctrl-x","HttpHeaders":{"a":"b"}}"#;
-        let mut file = DockerFile::parse(Path::new("x"), text.as_bytes()).unwrap();
+        let mut file = DockerConfig::parse(Path::new("x"), text.as_bytes()).unwrap();
         file.add("quay.io", "me", &Secret::new("s3cret".into()));
         file.add("docker.io", "me", &Secret::new("s3cret".into()));
         let json: Value = serde_json::from_str(&file.render()).unwrap();
@@ -109,19 +109,19 @@ mod tests {
         );
         assert!(file.remove("quay.io") && !file.remove("quay.io") && file.remove("docker.io"));
         let mut urls =
-            DockerFile::parse(Path::new("x"), br#"{"auths":{"https://quay.io/v1/":{},"quay.io/org":{}}}"#).unwrap();
+            DockerConfig::parse(Path::new("x"), br#"{"auths":{"https://quay.io/v1/":{},"quay.io/org":{}}}"#).unwrap();
         assert!(urls.remove("quay.io") && urls.render().contains("quay.io/org"));
         for hub in ["https://registry-1.docker.io/v2/", "https://index.docker.io/v1", "index.docker.io", "docker.io"] {
             let text = json!({ "auths": { hub: {} } }).to_string();
-            assert!(DockerFile::parse(Path::new("x"), text.as_bytes()).unwrap().remove("docker.io"), "{hub}");
+            assert!(DockerConfig::parse(Path::new("x"), text.as_bytes()).unwrap().remove("docker.io"), "{hub}");
         }
-        assert!(DockerFile::parse(Path::new("x"), b"[1]").is_err() && DockerFile::parse(Path::new("x"), b" ").is_ok());
+        assert!(DockerConfig::parse(Path::new("x"), b"[1]").is_err() && DockerConfig::parse(Path::new("x"), b" ").is_ok());
     }
 
     #[test]
     fn with_a_helper_no_secret_enters_the_file() {
         let text = r#"{"credsStore":"desktop","credHelpers":{"quay.io":"pass"}}"#;
-        let mut file = DockerFile::parse(Path::new("x"), text.as_bytes()).unwrap();
+        let mut file = DockerConfig::parse(Path::new("x"), text.as_bytes()).unwrap();
         assert_eq!(
             (file.helper("quay.io").as_deref(), file.helper("ghcr.io").as_deref()),
             (Some("pass"), Some("desktop"))

@@ -12,7 +12,7 @@ pub(crate) struct TokenScope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum TokenAction {
     /// Nothing but being let in.
-    Enter,
+    Authenticate,
     Pull,
     Push,
 }
@@ -21,7 +21,7 @@ impl TokenScope {
     /// As token servers name it.
     pub(crate) fn parameter(&self) -> Option<String> {
         let actions = match self.action {
-            TokenAction::Enter => return None,
+            TokenAction::Authenticate => return None,
             TokenAction::Pull => "pull",
             TokenAction::Push => "pull,push",
         };
@@ -38,6 +38,6 @@ mod tests {
         let scope = |repository: &str, action| TokenScope { repository: repository.into(), action }.parameter();
         assert_eq!(scope("org/a", TokenAction::Pull).as_deref(), Some("repository:org/a:pull"));
         assert_eq!(scope("org/a", TokenAction::Push).as_deref(), Some("repository:org/a:pull,push"));
-        assert_eq!(scope("org", TokenAction::Enter), None);
+        assert_eq!(scope("org", TokenAction::Authenticate), None);
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct SentSecrets(Mutex<Vec<Secret>>);
 
 impl SentSecrets {
     /// Notes the value of an `Authorization` header, and what it is made of.
-    pub(crate) fn note(&self, authorization: &Secret) {
+    pub(crate) fn remember(&self, authorization: &Secret) {
         let value = authorization.reveal();
         let token = value.split_once(' ').map_or(value, |(_, token)| token);
         let mut parts = vec![token.to_owned()];
@@ -106,7 +106,7 @@ impl SentSecrets {
     }
 
     /// A host's own words, as they may be shown: without secrets, escaped, and cut.
-    pub(crate) fn shown(&self, words: &str) -> String {
+    pub(crate) fn redacted(&self, words: &str) -> String {
         escape(self.scrubbed(words).trim()).chars().take(SHOWN).collect()
     }
 
@@ -128,10 +128,10 @@ mod tests {
     fn what_was_sent_is_not_shown_in_whatever_form_it_comes_back() {
         let sent = SentSecrets::default();
         let basic = Credential::basic("me", &Secret::new("hunter:2-and-2".into()));
-        sent.note(&basic);
-        sent.note(&Secret::new("Bearer abc.def".into()));
+        sent.remember(&basic);
+        sent.remember(&Secret::new("Bearer abc.def".into()));
         let words = format!("you sent {} ({}), abc.def\u{1b}[31m", basic.reveal(), "me:hunter:2-and-2");
-        assert_eq!(sent.shown(&words), "you sent Basic … (me:…), …\\u{1b}[31m");
+        assert_eq!(sent.redacted(&words), "you sent Basic … (me:…), …\\u{1b}[31m");
         assert!(sent.are_in(b"{\"x\": \"hunter:2-and-2\"}") && !sent.are_in(b"hunter:2 abc.def"));
         assert!(sent.are_in(br#"{"x": "\u0068unter:2-and-2"}"#));
         assert!(!format!("{sent:?}").contains("hunter"));
@@ -141,14 +141,14 @@ mod tests {
     fn a_password_of_any_characters_is_found_in_json_too() {
         let sent = SentSecrets::default();
         sent.note_password(&Secret::new("pass \"word\"".into()));
-        assert_eq!(sent.shown(r#"got pass "word" of {"Secret":"pass \"word\""}"#), "got … of {\"Secret\":\"…\"}");
+        assert_eq!(sent.redacted(r#"got pass "word" of {"Secret":"pass \"word\""}"#), "got … of {\"Secret\":\"…\"}");
     }
 
     #[test]
     fn a_short_password_within_a_token_does_not_keep_the_token_from_being_found() {
         let sent = SentSecrets::default();
-        sent.note(&Credential::basic("me", &Secret::new("abc".into())));
-        sent.note(&Secret::new("Bearer xx-abc-yy".into()));
-        assert_eq!(sent.shown("you sent xx-abc-yy"), "you sent …");
+        sent.remember(&Credential::basic("me", &Secret::new("abc".into())));
+        sent.remember(&Secret::new("Bearer xx-abc-yy".into()));
+        assert_eq!(sent.redacted("you sent xx-abc-yy"), "you sent …");
     }
 }

@@ -85,7 +85,7 @@ impl TokenClient {
 
     /// What a request needs, as far as that is known before it is sent: what let in before, or a new token where one has run
     /// out or another repository needed one.
-    pub(crate) async fn before(&self, request: TokenRequest<'_>) -> Result<Option<Secret>, RequestFailure> {
+    pub(crate) async fn known_authorization(&self, request: TokenRequest<'_>) -> Result<Option<Secret>, RequestFailure> {
         let known = match &*self.slot(request.scope).lock().await {
             CachedToken::Granted(pass) if pass.is_valid() => Some(pass.header()),
             _ => None,
@@ -113,7 +113,7 @@ impl TokenClient {
             CachedToken::Failure(failure, at) if *at > began => return Err(failure.clone()),
             _ => {}
         }
-        match self.ask(request, refused, challenge).await {
+        match self.authorize(request, refused, challenge).await {
             Ok(pass) => {
                 let header = pass.header();
                 *kept = CachedToken::Granted(pass);
@@ -126,7 +126,7 @@ impl TokenClient {
         }
     }
 
-    async fn ask(
+    async fn authorize(
         &self,
         request: TokenRequest<'_>,
         refused: Option<&Secret>,
@@ -136,15 +136,15 @@ impl TokenClient {
         let found = self.credential(endpoint, &scope.repository).await;
         match challenge {
             Challenge::Bearer(server) => {
-                let url = token_endpoint::check(endpoint, &server.realm, found.is_some()).await?;
-                let answer = token(request, url, server.service.as_deref(), found.as_ref()).await?;
+                let url = token_endpoint::allowed_url(endpoint, &server.realm, found.is_some()).await?;
+                let answer = request_token(request, url, server.service.as_deref(), found.as_ref()).await?;
                 let lifetime = Duration::from_secs_f64(answer.lifetime() * 0.9);
-                let until = Instant::now().checked_add(endpoint.timeouts().of(lifetime));
-                let header = Secret::new(format!("Bearer {}", answer.visible(endpoint)?));
+                let until = Instant::now().checked_add(endpoint.timeouts().scaled(lifetime));
+                let header = Secret::new(format!("Bearer {}", answer.into_header_text(endpoint)?));
                 *self.server.lock() = Some(server);
                 Ok(Authorization { header, until })
             }
-            Challenge::Basic => Ok(Authorization { header: basic(endpoint, what, found, refused)?, until: None }),
+            Challenge::Basic => Ok(Authorization { header: basic_authorization(endpoint, what, found, refused)?, until: None }),
             Challenge::Unknown => {
                 let why = "it does not say how to get one".to_owned();
                 Err(Error::Token { host: endpoint.name.clone(), why }.into())
@@ -168,13 +168,13 @@ impl Authorization {
     }
 }
 
-fn basic(
+fn basic_authorization(
     endpoint: &Endpoint,
     what: &str,
     found: Option<FoundCredential>,
     refused: Option<&Secret>,
 ) -> Result<Secret, Error> {
-    let Some(FoundCredential { credential, place }) = found else { return Err(none(endpoint, what)) };
+    let Some(FoundCredential { credential, location: place }) = found else { return Err(missing_credentials(endpoint, what)) };
     match credential {
         Credential::Password { user, password } => {
             let header = Credential::basic(&user, &password);
@@ -190,7 +190,7 @@ fn basic(
 }
 
 /// Why nobody was let in without credentials.
-fn none(endpoint: &Endpoint, what: &str) -> Error {
+fn missing_credentials(endpoint: &Endpoint, what: &str) -> Error {
     match endpoint.contact.withheld {
         Some(setting) => Error::Withheld { host: endpoint.name.clone(), setting },
         None => Error::NoCredentials { host: endpoint.name.clone(), what: what.to_owned() },
@@ -216,7 +216,7 @@ impl TokenResponse {
         seconds.filter(|seconds| (0.0..MAX_LIFETIME).contains(seconds) && *seconds > 0.0).unwrap_or(LIFETIME)
     }
 
-    fn visible(self, endpoint: &Endpoint) -> Result<String, Error> {
+    fn into_header_text(self, endpoint: &Endpoint) -> Result<String, Error> {
         let fault = |why: &str| Error::Token { host: endpoint.name.clone(), why: why.to_owned() };
         let token = [self.token, self.access_token].into_iter().flatten().find(|token| !token.is_empty());
         let token = token.ok_or_else(|| fault("the answer holds none"))?;
@@ -226,7 +226,7 @@ impl TokenResponse {
 }
 
 /// Asks a token server for a token.
-async fn token(
+async fn request_token(
     TokenRequest { endpoint, scope, what }: TokenRequest<'_>,
     mut url: Url,
     service: Option<&str>,
@@ -239,7 +239,7 @@ async fn token(
     parameters.extend(scope.parameter().map(|scope| ("scope", scope)));
     let response = match found.map(|found| &found.credential) {
         Some(Credential::Identity(token)) => {
-            endpoint.sent.note(token);
+            endpoint.sent.remember(token);
             let refresh = [("grant_type", "refresh_token"), ("client_id", "sesame"), ("refresh_token", token.reveal())];
             parameters.extend(refresh.map(|(key, value)| (key, value.to_owned())));
             endpoint.send_for_token(&url, None, Some(&parameters)).await
@@ -260,9 +260,9 @@ async fn token(
         _ if status.is_success() => read(endpoint, response, &fault).await,
         (
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST,
-            Some(FoundCredential { place, .. }),
+            Some(FoundCredential { location: place, .. }),
         ) => Err(Error::Rejected { host: endpoint.name.clone(), place: place.clone() }.into()),
-        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => Err(none(endpoint, what).into()),
+        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => Err(missing_credentials(endpoint, what).into()),
         _ => {
             let error = fault(format!("{shown} answered {}", status.as_u16()));
             Err(RequestFailure::of_status(&shown, status, response.headers(), error))

@@ -18,8 +18,8 @@ const KNOWN: [(&str, &str); 3] = [
 ///
 /// # Errors
 /// [`Error::Realm`] if the registry may not send us there.
-pub(crate) async fn check(endpoint: &Endpoint, realm: &str, with_credentials: bool) -> Result<Url, Error> {
-    let refused = |why| Error::Realm { host: endpoint.name.clone(), realm: endpoint.sent.shown(realm), why };
+pub(crate) async fn allowed_url(endpoint: &Endpoint, realm: &str, with_credentials: bool) -> Result<Url, Error> {
+    let refused = |why| Error::Realm { host: endpoint.name.clone(), realm: endpoint.sent.redacted(realm), why };
     let url = Url::parse(realm).map_err(|_| refused(RealmRefusal::NoAddress))?;
     if endpoint.is_own(&url) {
         return Ok(url);

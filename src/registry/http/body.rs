@@ -8,8 +8,8 @@ use crate::registry::error::{Error, root};
 
 use super::failure::RequestFailure;
 use super::limiter::Permit;
-use super::timeouts::{LEAST, Timeouts};
-use super::transport::silent;
+use super::timeouts::{MIN_BYTES, Timeouts};
+use super::transport::idle_timeout_error;
 
 /// A body under way. It holds its host's permit, if it came with one, until it is dropped.
 pub(crate) struct Body {
@@ -17,31 +17,31 @@ pub(crate) struct Body {
     host: String,
     timeouts: Timeouts,
     /// Since when bytes are counted, and how many came.
-    stretch: (Instant, u64),
+    window: (Instant, u64),
     _permit: Option<Permit>,
 }
 
 impl Body {
     pub(crate) fn new(response: Response, host: &str, timeouts: Timeouts, permit: Option<Permit>) -> Self {
-        Self { response, host: host.to_owned(), timeouts, stretch: (Instant::now(), 0), _permit: permit }
+        Self { response, host: host.to_owned(), timeouts, window: (Instant::now(), 0), _permit: permit }
     }
 
     /// The next bytes; none at the end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, RequestFailure> {
-        let silence = self.timeouts.silence();
+        let silence = self.timeouts.idle();
         let chunk = match timeout(silence, self.response.chunk()).await {
             Ok(Ok(chunk)) => chunk,
             Ok(Err(error)) => return Err(self.broken_off(&root(&error.without_url()))),
-            Err(_) => return Err(RequestFailure::passing(silent(&self.host))),
+            Err(_) => return Err(RequestFailure::transient(idle_timeout_error(&self.host))),
         };
-        let (since, bytes) = self.stretch;
+        let (since, bytes) = self.window;
         let bytes = bytes + chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
         if since.elapsed() < silence {
-            self.stretch = (since, bytes);
-        } else if bytes < LEAST && chunk.is_some() {
+            self.window = (since, bytes);
+        } else if bytes < MIN_BYTES && chunk.is_some() {
             return Err(self.broken_off("it sends less than 1 KiB a second"));
         } else {
-            self.stretch = (Instant::now(), 0);
+            self.window = (Instant::now(), 0);
         }
         Ok(chunk)
     }
@@ -65,6 +65,6 @@ impl Body {
 
     /// The failure of a body that ended too early.
     pub(crate) fn broken_off(&self, why: &str) -> RequestFailure {
-        RequestFailure::passing(Error::BrokenOff { host: self.host.clone(), why: why.to_owned() })
+        RequestFailure::transient(Error::BrokenOff { host: self.host.clone(), why: why.to_owned() })
     }
 }

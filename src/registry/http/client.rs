@@ -17,7 +17,7 @@ use crate::registry::publish::upload::Upload;
 
 use super::body::Body;
 use super::endpoint::{Endpoint, authority};
-use super::failure::{RequestFailure, is_passing};
+use super::failure::{RequestFailure, is_transient};
 use super::limiter::Permit;
 
 /// The most that is read of an error's body, in bytes.
@@ -55,14 +55,14 @@ impl Client {
     }
 
     /// Sends a request, with a token where one is wanted. An answer is a success.
-    pub(crate) async fn answer(&self, request: &HttpRequest) -> Result<Body, RequestFailure> {
-        let (response, permit) = self.any_answer(request).await?;
+    pub(crate) async fn send_checked(&self, request: &HttpRequest) -> Result<Body, RequestFailure> {
+        let (response, permit) = self.send_authenticated(request).await?;
         if !response.status().is_success() {
-            return Err(self.refusal(response, permit, request).await);
+            return Err(self.error_of(response, permit, request).await);
         }
         self.endpoint.limiter.succeeded();
         if let Some(encoding) = response.headers().get(CONTENT_ENCODING).filter(|value| *value != "identity") {
-            let encoding = self.endpoint.sent.shown(encoding.to_str().unwrap_or("?"));
+            let encoding = self.endpoint.sent.redacted(encoding.to_str().unwrap_or("?"));
             return Err(Error::Encoded { host: self.endpoint.name.clone(), encoding }.into());
         }
         let name = self.endpoint.named(response.url());
@@ -70,15 +70,15 @@ impl Client {
     }
 
     /// Sends a request, with a token where one is wanted, and gives the answer whatever its status.
-    async fn any_answer(&self, request: &HttpRequest) -> Result<(Response, Permit), RequestFailure> {
+    async fn send_authenticated(&self, request: &HttpRequest) -> Result<(Response, Permit), RequestFailure> {
         let permit = self.endpoint.limiter.enter(self.endpoint.retries).await?;
-        let mut pass = self.tokens.before(self.token_for(request)).await?;
-        let (mut response, mut permit) = self.follow(request, pass.as_ref(), permit).await?;
+        let mut pass = self.tokens.known_authorization(self.token_for(request)).await?;
+        let (mut response, mut permit) = self.follow_redirects(request, pass.as_ref(), permit).await?;
         if response.status() == StatusCode::UNAUTHORIZED && self.endpoint.is_own(response.url()) {
             let asked = challenge::of_response(response.headers());
             drop(response);
             pass = Some(self.tokens.renew(self.token_for(request), pass.as_ref(), asked).await?);
-            (response, permit) = self.follow(request, pass.as_ref(), permit).await?;
+            (response, permit) = self.follow_redirects(request, pass.as_ref(), permit).await?;
             // Another token would be refused as well; a password is told to be wrong.
             if response.status() == StatusCode::UNAUTHORIZED
                 && challenge::of_response(response.headers()) == Challenge::Basic
@@ -90,15 +90,15 @@ impl Client {
     }
 
     /// Sends a request as anybody, and gives the answer whatever its status, unless that may pass.
-    pub(crate) async fn anonymous_answer(&self, request: &HttpRequest) -> Result<Response, RequestFailure> {
+    pub(crate) async fn send_anonymous(&self, request: &HttpRequest) -> Result<Response, RequestFailure> {
         let permit = self.endpoint.limiter.enter(self.endpoint.retries).await?;
-        let (response, permit) = self.follow(request, None, permit).await?;
-        if is_passing(response.status()) { Err(self.refusal(response, permit, request).await) } else { Ok(response) }
+        let (response, permit) = self.follow_redirects(request, None, permit).await?;
+        if is_transient(response.status()) { Err(self.error_of(response, permit, request).await) } else { Ok(response) }
     }
 
     /// Sends a request, and follows where it is redirected. The credentials stay with this host; on another, its queue
     /// counts.
-    async fn follow(
+    async fn follow_redirects(
         &self,
         request: &HttpRequest,
         pass: Option<&Secret>,
@@ -128,12 +128,12 @@ impl Client {
         let builder = self.endpoint.request(&request.method, url, pass)?.headers(request.headers.clone());
         let sending = match &request.body {
             Some(upload) => upload.send(builder, self.endpoint.timeouts()).await,
-            None => tokio::time::timeout(self.endpoint.timeouts().silence(), builder.send()).await.ok(),
+            None => tokio::time::timeout(self.endpoint.timeouts().idle(), builder.send()).await.ok(),
         };
         self.endpoint.received(&request.method, url, sending)
     }
 
-    async fn refusal(&self, response: Response, permit: Permit, request: &HttpRequest) -> RequestFailure {
+    async fn error_of(&self, response: Response, permit: Permit, request: &HttpRequest) -> RequestFailure {
         let (status, headers) = (response.status(), response.headers().clone());
         let name = self.endpoint.named(response.url());
         let message = self.message(response, permit).await;
@@ -165,7 +165,7 @@ impl Client {
             .await;
         let envelope: Option<OciEnvelope> = serde_json::from_slice(&body.unwrap_or_default()).ok();
         let error = envelope.and_then(|envelope| envelope.errors.into_iter().next());
-        self.endpoint.sent.shown(&error.map(|error| error.message).unwrap_or_default())
+        self.endpoint.sent.redacted(&error.map(|error| error.message).unwrap_or_default())
     }
 }
 

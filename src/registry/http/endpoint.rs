@@ -14,7 +14,7 @@ use crate::registry::error::Error;
 use super::failure::RequestFailure;
 use super::limiter::Limiter;
 use super::timeouts::Timeouts;
-use super::transport::{Transport, Trust, silent, unanswered};
+use super::transport::{Transport, Trust, idle_timeout_error, unanswered};
 
 /// A host of registries.
 pub(crate) struct Endpoint {
@@ -66,7 +66,7 @@ impl Endpoint {
         if let Some(form) = form {
             builder = builder.form(form);
         }
-        let sending = tokio::time::timeout(self.timeouts().silence(), builder.send()).await.ok();
+        let sending = tokio::time::timeout(self.timeouts().idle(), builder.send()).await.ok();
         self.received(&method, url, sending)
     }
 
@@ -83,7 +83,7 @@ impl Endpoint {
         let unfit = |_| Error::Token { host: self.name.clone(), why: "it holds what no header can".to_owned() };
         let mut value = HeaderValue::from_str(pass.reveal()).map_err(unfit)?;
         value.set_sensitive(true);
-        self.sent.note(pass);
+        self.sent.remember(pass);
         Ok(value)
     }
 
@@ -99,12 +99,12 @@ impl Endpoint {
             Some(Err(error)) => {
                 let error = unanswered(&self.named(url), error);
                 self.observer.notice(&Event::Requested { request: &shown, outcome: "no answer" });
-                let passes = matches!(&error, Error::Unreachable { why, .. } if may_pass(why));
-                return Err(if passes { RequestFailure::passing(error) } else { error.into() });
+                let passes = matches!(&error, Error::Unreachable { why, .. } if may_be_transient(why));
+                return Err(if passes { RequestFailure::transient(error) } else { error.into() });
             }
             None => {
                 self.observer.notice(&Event::Requested { request: &shown, outcome: "no answer in time" });
-                return Err(RequestFailure::passing(silent(&self.named(url))));
+                return Err(RequestFailure::transient(idle_timeout_error(&self.named(url))));
             }
         };
         let outcome = format!("{} {:?}", response.status().as_u16(), response.version());
@@ -131,9 +131,9 @@ impl Endpoint {
 
     fn trust(&self, url: &Url) -> Trust {
         match (url.scheme(), &self.contact.ca) {
-            ("http", _) => Trust::Plain,
-            (_, Some(path)) => Trust::And(path.clone()),
-            _ if self.contact.insecure && self.is_own(url) => Trust::Everybody,
+            ("http", _) => Trust::NoTls,
+            (_, Some(path)) => Trust::SystemAnd(path.clone()),
+            _ if self.contact.insecure && self.is_own(url) => Trust::AcceptAny,
             _ => Trust::System,
         }
     }
@@ -146,6 +146,6 @@ pub(crate) fn authority(url: &Url) -> String {
 }
 
 /// Whether what stopped a request may pass. A name that does not exist will not.
-fn may_pass(why: &str) -> bool {
+fn may_be_transient(why: &str) -> bool {
     !["Name or service not known", "No address associated"].iter().any(|text| why.contains(text))
 }

@@ -34,15 +34,15 @@ impl From<Error> for RequestFailure {
 
 impl RequestFailure {
     /// A failure that may pass.
-    pub(crate) fn passing(error: Error) -> Self {
+    pub(crate) fn transient(error: Error) -> Self {
         Self { error, retry: RetryDecision::Soon }
     }
 
     /// The failure of an answer with a bad status: some pass, and a host may say when.
     pub(crate) fn of_status(host: &str, status: StatusCode, headers: &HeaderMap, error: Error) -> Self {
         match pause(headers, SystemTime::now()) {
-            _ if !is_passing(status) => error.into(),
-            None => Self::passing(error),
+            _ if !is_transient(status) => error.into(),
+            None => Self::transient(error),
             Some(pause) if pause > LONGEST_PAUSE => {
                 let limit = LONGEST_PAUSE.as_secs();
                 Error::Busy { host: host.to_owned(), seconds: pause.as_secs(), limit }.into()
@@ -53,7 +53,7 @@ impl RequestFailure {
 }
 
 /// Whether an answer with this status may be another one soon.
-pub(crate) fn is_passing(status: StatusCode) -> bool {
+pub(crate) fn is_transient(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }
 

@@ -11,9 +11,9 @@ use tokio::time::{Instant, sleep_until};
 use crate::registry::error::Error;
 
 /// Requests at once to a host that speaks HTTP/1.1, where each needs a connection.
-const NARROW: usize = 6;
+const HTTP1_REQUESTS: usize = 6;
 /// Requests at once to a host that speaks HTTP/2, where they share one.
-const WIDE: usize = 16;
+const HTTP2_REQUESTS: usize = 16;
 
 /// The queue of one host.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct Limiter {
 struct LimiterState {
     paused_until: Option<Instant>,
     /// Why the host was given up, and after how many retries.
-    dead: Option<(usize, Error)>,
+    given_up: Option<(usize, Error)>,
 }
 
 /// The right to have one request under way.
@@ -38,7 +38,7 @@ pub(crate) type Permit = OwnedSemaphorePermit;
 impl Default for Limiter {
     fn default() -> Self {
         Self {
-            permits: Arc::new(Semaphore::new(NARROW)),
+            permits: Arc::new(Semaphore::new(HTTP1_REQUESTS)),
             is_wide: AtomicBool::new(false),
             successes: AtomicU64::new(0),
             state: Mutex::default(),
@@ -57,7 +57,7 @@ impl Limiter {
             let permit = permit.map_err(|_| Error::Transport("a queue was closed".to_owned()))?;
             let pause = {
                 let state = self.lock();
-                if let Some((_, error)) = state.dead.as_ref().filter(|(tried, _)| *tried >= retries) {
+                if let Some((_, error)) = state.given_up.as_ref().filter(|(tried, _)| *tried >= retries) {
                     return Err(error.clone());
                 }
                 state.paused_until.filter(|until| *until > Instant::now())
@@ -90,15 +90,15 @@ impl Limiter {
     /// The host was tried again so often: whoever still waits for it, and would try no more often, gets the same error.
     pub(crate) fn give_up(&self, retries: usize, error: &Error) {
         let mut state = self.lock();
-        if state.dead.as_ref().is_none_or(|(tried, _)| *tried < retries) {
-            state.dead = Some((retries, error.clone()));
+        if state.given_up.as_ref().is_none_or(|(tried, _)| *tried < retries) {
+            state.given_up = Some((retries, error.clone()));
         }
     }
 
     /// The host speaks HTTP/2.
     pub(crate) fn widen(&self) {
         if !self.is_wide.swap(true, Ordering::Relaxed) {
-            self.permits.add_permits(WIDE - NARROW);
+            self.permits.add_permits(HTTP2_REQUESTS - HTTP1_REQUESTS);
         }
     }
 

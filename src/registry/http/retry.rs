@@ -11,7 +11,7 @@ use super::endpoint::Endpoint;
 use super::failure::{RequestFailure, RetryDecision};
 
 /// The tries of one request.
-pub(crate) struct Retries<'a> {
+pub(crate) struct RetryState<'a> {
     endpoint: &'a Endpoint,
     waits: ExponentialBackoff,
     number: usize,
@@ -21,7 +21,7 @@ pub(crate) struct Retries<'a> {
     successes: u64,
 }
 
-impl<'a> Retries<'a> {
+impl<'a> RetryState<'a> {
     pub(crate) fn new(endpoint: &'a Endpoint) -> Self {
         let successes = endpoint.limiter.successes();
         Self {
@@ -37,7 +37,7 @@ impl<'a> Retries<'a> {
     ///
     /// # Errors
     /// The failure's own, where another try cannot help or there were enough.
-    pub(crate) async fn after(&mut self, failure: RequestFailure) -> Result<(), Error> {
+    pub(crate) async fn wait_or_fail(&mut self, failure: RequestFailure) -> Result<(), Error> {
         let pause = match failure.retry {
             RetryDecision::Never => {
                 if matches!(failure.error, Error::Busy { .. }) {
@@ -46,12 +46,12 @@ impl<'a> Retries<'a> {
                 return Err(failure.error);
             }
             RetryDecision::Soon => None,
-            RetryDecision::After(pause) => Some(self.endpoint.timeouts().of(pause)),
+            RetryDecision::After(pause) => Some(self.endpoint.timeouts().scaled(pause)),
         };
         let Some(backoff) = self.waits.next() else { return Err(self.give_up(failure.error)) };
         let wait = pause.unwrap_or_default().max(backoff);
         self.number += 1;
-        if self.since.elapsed() + wait > self.endpoint.timeouts().patience() {
+        if self.since.elapsed() + wait > self.endpoint.timeouts().retry_budget() {
             return Err(self.give_up(failure.error));
         }
         if pause.is_some() {

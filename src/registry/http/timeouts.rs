@@ -9,17 +9,17 @@ use crate::clock::Clock;
 /// Until a connection stands.
 const CONNECT: Duration = Duration::from_secs(10);
 /// For the next byte.
-pub(crate) const SILENCE: Duration = Duration::from_secs(30);
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest wait that a host may ask for.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// For all tries of one request together, unless they bring something.
-const PATIENCE: Duration = Duration::from_secs(300);
+const RETRY_BUDGET: Duration = Duration::from_secs(300);
 /// How often a request is sent again.
 pub(crate) const RETRIES: usize = 5;
 /// How often, where somebody waits for the answer or another source may have it.
 pub(crate) const FEW_RETRIES: usize = 1;
 /// The bytes that must come in each stretch of [`SILENCE`]: 1 KiB a second.
-pub(crate) const LEAST: u64 = 30 << 10;
+pub(crate) const MIN_BYTES: u64 = 30 << 10;
 
 /// The waits of a run, by its clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -31,24 +31,24 @@ impl Timeouts {
     }
 
     pub(crate) fn connect(self) -> Duration {
-        self.of(CONNECT)
+        self.scaled(CONNECT)
     }
 
-    pub(crate) fn silence(self) -> Duration {
-        self.of(SILENCE)
+    pub(crate) fn idle(self) -> Duration {
+        self.scaled(IDLE_TIMEOUT)
     }
 
-    pub(crate) fn patience(self) -> Duration {
-        self.of(PATIENCE)
+    pub(crate) fn retry_budget(self) -> Duration {
+        self.scaled(RETRY_BUDGET)
     }
 
     /// The waits between tries: a quarter of a second, doubled each time, and up to as much again by chance.
     pub(crate) fn backoff(self, retries: usize) -> ExponentialBackoff {
-        let builder = ExponentialBuilder::default().with_min_delay(self.of(Duration::from_millis(250)));
-        builder.with_max_delay(self.of(Duration::from_secs(8))).with_max_times(retries).with_jitter().build()
+        let builder = ExponentialBuilder::default().with_min_delay(self.scaled(Duration::from_millis(250)));
+        builder.with_max_delay(self.scaled(Duration::from_secs(8))).with_max_times(retries).with_jitter().build()
     }
 
-    pub(crate) fn of(self, wait: Duration) -> Duration {
+    pub(crate) fn scaled(self, wait: Duration) -> Duration {
         self.0.wait(wait)
     }
 }

@@ -17,7 +17,7 @@ use crate::user_files;
 
 use super::limiter::Limiter;
 use super::named_certificates;
-use super::timeouts::{SILENCE, Timeouts};
+use super::timeouts::{IDLE_TIMEOUT, Timeouts};
 
 /// The proxies to go through, as the person's environment names them. Their URLs may hold passwords.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,13 +40,13 @@ const THIS_MACHINE: &str = "localhost,127.0.0.0/8,::1";
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Trust {
     /// There is no TLS.
-    Plain,
+    NoTls,
     /// Those of the system's CAs.
     System,
     /// Those of the CAs in a PEM file too.
-    And(PathBuf),
+    SystemAnd(PathBuf),
     /// Any.
-    Everybody,
+    AcceptAny,
 }
 
 /// Makes HTTP clients when they are first needed, and keeps the queue of each host.
@@ -81,15 +81,15 @@ impl Transport {
 
     fn build(&self, trust: &Trust) -> Result<Client, Error> {
         let mut builder = match trust {
-            Trust::Plain => Client::builder().tls_certs_only([]),
+            Trust::NoTls => Client::builder().tls_certs_only([]),
             Trust::System => Client::builder().https_only(true),
-            Trust::And(path) => {
+            Trust::SystemAnd(path) => {
                 let malformed =
                     |_| Error::Ca { path: path.clone(), why: "one of its certificates is malformed".to_owned() };
                 let trusting = named_certificates::trusting(certificates(path)?).map_err(malformed)?;
                 Client::builder().https_only(true).tls_backend_preconfigured(trusting)
             }
-            Trust::Everybody => Client::builder().https_only(true).tls_danger_accept_invalid_certs(true),
+            Trust::AcceptAny => Client::builder().https_only(true).tls_danger_accept_invalid_certs(true),
         };
         builder = builder
             .user_agent(concat!("sesame/", env!("CARGO_PKG_VERSION")))
@@ -121,7 +121,7 @@ pub(crate) fn unanswered(host: &str, error: reqwest::Error) -> Error {
     let error = error.without_url();
     let (host, why) = (host.to_owned(), root(&error));
     match tls_fault(&error) {
-        Some(rustls::Error::InvalidCertificate(fault)) => Error::Certificate { host, why: distrust(fault) },
+        Some(rustls::Error::InvalidCertificate(fault)) => Error::Certificate { host, why: certificate_fault(fault) },
         Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => Error::NoTls { host },
         Some(fault) => Error::Tls { host, why: tls_words(fault) },
         None => Error::Unreachable { host, why },
@@ -129,8 +129,8 @@ pub(crate) fn unanswered(host: &str, error: reqwest::Error) -> Error {
 }
 
 /// Why a host that says nothing is given up.
-pub(crate) fn silent(host: &str) -> Error {
-    Error::Unreachable { host: host.to_owned(), why: format!("it sent nothing for {} s", SILENCE.as_secs()) }
+pub(crate) fn idle_timeout_error(host: &str) -> Error {
+    Error::Unreachable { host: host.to_owned(), why: format!("it sent nothing for {} s", IDLE_TIMEOUT.as_secs()) }
 }
 
 /// What was wrong with TLS, if that is what stopped a request.
@@ -157,7 +157,7 @@ fn tls_words(fault: &rustls::Error) -> &'static str {
 }
 
 /// What is wrong with a certificate.
-fn distrust(fault: &rustls::CertificateError) -> CertificateFault {
+fn certificate_fault(fault: &rustls::CertificateError) -> CertificateFault {
     use rustls::CertificateError as Fault;
     match fault {
         Fault::Expired | Fault::ExpiredContext { .. } => CertificateFault::Expired,

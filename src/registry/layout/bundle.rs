@@ -13,14 +13,14 @@ use std::path::Path;
 use oci_client::manifest::{OciImageIndex, OciImageManifest};
 use serde_json::{Value, json};
 
-use crate::model::bounds::MAX_MANIFEST;
+use crate::model::bounds::MAX_OCI_MANIFEST;
 use crate::model::digest::{Digest, DigestError};
 use crate::registry::artifact::{INDEX, MANIFEST};
 use crate::registry::error::Error;
 use crate::registry::publish::package::{TITLE, descriptor};
 
 use super::check_marker;
-use super::reader::{LayoutFile, LayoutReader, blob_name, io};
+use super::reader::{LayoutFile, LayoutReader, blob_name, io_error};
 
 /// What kind of artifact a bundle is.
 const BUNDLE: &str = "application/vnd.open-sesame.bundle.v1";
@@ -42,7 +42,7 @@ const MAX_BUNDLE_MANIFEST: u64 = 64 << 20;
 const MAX_TEXTS: u64 = 64 << 20;
 
 /// A bundle's manifest, and the index of the layout that it is in.
-pub struct Rendered {
+pub struct BundleManifest {
     pub manifest: Vec<u8>,
     pub index: Vec<u8>,
 }
@@ -52,7 +52,7 @@ pub fn render(
     texts: &BTreeMap<String, Vec<u8>>,
     documents: &BTreeMap<Digest, u64>,
     components: &BTreeMap<Digest, u64>,
-) -> Rendered {
+) -> BundleManifest {
     let titled = texts.iter().map(|(name, bytes)| {
         let mut layer = descriptor(TEXT, bytes);
         layer["annotations"] = json!({ TITLE: name });
@@ -72,7 +72,7 @@ pub fn render(
     let mut entry = descriptor(MANIFEST, &manifest);
     entry["artifactType"] = json!(BUNDLE);
     let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [entry] });
-    Rendered { manifest, index: index.to_string().into_bytes() }
+    BundleManifest { manifest, index: index.to_string().into_bytes() }
 }
 
 /// A bundle that was opened. Its manifest was read; everything else is checked as it is read.
@@ -95,9 +95,9 @@ impl Bundle {
         let layout = LayoutReader::open(path)?;
         let bad = |why: String| Error::NotABundle { path: path.to_owned(), why };
         let missing = |name: &str| bad(format!("it has no file `{name}`"));
-        let marker = read(&layout, "oci-layout", MAX_MANIFEST)?.ok_or_else(|| missing("oci-layout"))?;
+        let marker = read(&layout, "oci-layout", MAX_OCI_MANIFEST)?.ok_or_else(|| missing("oci-layout"))?;
         check_marker(path, &marker)?;
-        let index = read(&layout, "index.json", MAX_MANIFEST)?.ok_or_else(|| missing("index.json"))?;
+        let index = read(&layout, "index.json", MAX_OCI_MANIFEST)?.ok_or_else(|| missing("index.json"))?;
         let index: OciImageIndex = serde_json::from_slice(&index)
             .map_err(|error| bad(format!("its `index.json` is no image index: {error}")))?;
         let digests = index.manifests.iter().map(|entry| entry.digest.parse());
@@ -150,7 +150,7 @@ impl Bundle {
     /// # Errors
     /// [`Error::DamagedBundle`] if one is not what the bundle names, [`Error::NotABundle`] if it is not there, or all have
     /// too many bytes.
-    pub fn texts(&self) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+    pub fn project_files(&self) -> Result<BTreeMap<String, Vec<u8>>, Error> {
         let mut left = MAX_TEXTS;
         let mut texts = BTreeMap::new();
         for (name, digest) in &self.texts {
@@ -188,14 +188,14 @@ fn read(layout: &LayoutReader, name: &str, limit: u64) -> Result<Option<Vec<u8>>
         return Err(bad(layout, format!("its `{name}` has {size} bytes; at most {limit} are read")));
     }
     let mut bytes = Vec::new();
-    reader.take(limit).read_to_end(&mut bytes).map_err(io(layout.path()))?;
+    reader.take(limit).read_to_end(&mut bytes).map_err(io_error(layout.path()))?;
     Ok(Some(bytes))
 }
 
 fn open<'a>(layout: &'a LayoutReader, name: &str) -> Result<Option<LayoutFile<'a>>, Error> {
     layout.open_file(name).map_err(|error| match error.kind() {
         ErrorKind::InvalidInput => bad(layout, format!("its `{name}` is no regular file")),
-        _ => io(&layout.path().join(name))(error),
+        _ => io_error(&layout.path().join(name))(error),
     })
 }
 

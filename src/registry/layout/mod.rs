@@ -13,16 +13,16 @@ use oci_client::manifest::OciImageIndex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::model::bounds::MAX_MANIFEST;
+use crate::model::bounds::MAX_OCI_MANIFEST;
 use crate::model::digest::Digest;
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::text::shorten;
 
 use super::artifact::{INDEX, MANIFEST};
 use super::error::Error;
-use super::publish::package::{ExistingTag, Package, descriptor};
-use super::source::{RegistryDocument, Sink, Source};
-use reader::{LayoutFile, LayoutReader, blob_name, io};
+use super::publish::package::{ExistingTag, ComponentArtifact, descriptor};
+use super::source::{OciDocument, Sink, Source};
+use reader::{LayoutFile, LayoutReader, blob_name, io_error};
 
 /// The annotation that names what an entry is.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -46,11 +46,11 @@ pub fn check_marker(folder: &Path, marker: &[u8]) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::NotALayout`] if `index` is no image index, [`Error::TagTaken`].
-pub fn with_entry(
+pub fn add_to_index(
     folder: &Path,
     index: Option<&[u8]>,
     reference: &OciReference,
-    package: &Package,
+    package: &ComponentArtifact,
     taken: ExistingTag,
 ) -> Result<Option<Vec<u8>>, Error> {
     let bad = |why: &str| Error::NotALayout { path: folder.to_owned(), why: format!("its `index.json` {why}") };
@@ -79,14 +79,14 @@ pub fn with_entry(
 }
 
 /// A layout, and whether it was declared for one repository, so that bare tags mean that repository's.
-pub(crate) struct Layout {
+pub(crate) struct LayoutSource {
     layout: LayoutReader,
     bare_tags: bool,
     /// What its `index.json` says, once it was read: a run asks for many of its entries.
     index: OnceLock<Result<OciImageIndex, Error>>,
 }
 
-impl Layout {
+impl LayoutSource {
     pub(crate) fn new(folder: &Path, bare_tags: bool) -> Self {
         Self { layout: LayoutReader::of_folder(folder), bare_tags, index: OnceLock::new() }
     }
@@ -103,16 +103,16 @@ impl Layout {
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
                 Err(Error::NotALayout { path: path(), why: error.to_string() })
             }
-            Err(error) => Err(io(&path())(error)),
+            Err(error) => Err(io_error(&path())(error)),
         }
     }
 
     fn read(&self, name: &str, what: &str) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         let file = self.open(name, what)?;
-        file.bytes.take(MAX_MANIFEST + 1).read_to_end(&mut bytes).map_err(io(&self.layout.path().join(name)))?;
-        if bytes.len() as u64 > MAX_MANIFEST {
-            return Err(Error::TooLong { source_name: self.name(), what: what.to_owned(), limit: MAX_MANIFEST });
+        file.bytes.take(MAX_OCI_MANIFEST + 1).read_to_end(&mut bytes).map_err(io_error(&self.layout.path().join(name)))?;
+        if bytes.len() as u64 > MAX_OCI_MANIFEST {
+            return Err(Error::TooLong { source_name: self.name(), what: what.to_owned(), limit: MAX_OCI_MANIFEST });
         }
         Ok(bytes)
     }
@@ -145,7 +145,7 @@ struct Marker {
 }
 
 #[async_trait]
-impl Source for Layout {
+impl Source for LayoutSource {
     fn name(&self) -> String {
         format!("oci-layout:{}", self.layout.path().display())
     }
@@ -163,7 +163,7 @@ impl Source for Layout {
         if tags.is_empty() { Err(none()) } else { Ok(tags) }
     }
 
-    async fn tagged(&self, reference: &OciReference) -> Result<RegistryDocument, Error> {
+    async fn tagged(&self, reference: &OciReference) -> Result<OciDocument, Error> {
         let full = reference.without_provenance().to_string();
         let names = |name: &str| name == full || (self.bare_tags && name == reference.revision());
         let mut digests: Vec<&str> = Vec::new();
@@ -189,8 +189,8 @@ impl Source for Layout {
         }
     }
 
-    async fn document(&self, _: &OciReference, digest: Digest) -> Result<RegistryDocument, Error> {
-        let document = RegistryDocument::new(self.read(&blob_name(digest), &digest.to_string())?);
+    async fn document(&self, _: &OciReference, digest: Digest) -> Result<OciDocument, Error> {
+        let document = OciDocument::new(self.read(&blob_name(digest), &digest.to_string())?);
         if document.digest == digest {
             return Ok(document);
         }
@@ -208,7 +208,7 @@ impl Source for Layout {
             let read = match file.read(&mut buffer) {
                 Ok(0) => break,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                read => read.map_err(io(&self.layout.path().join(&name)))?,
+                read => read.map_err(io_error(&self.layout.path().join(&name)))?,
             };
             if sink.size() + read as u64 > size {
                 let what = digest.to_string();

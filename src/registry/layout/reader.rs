@@ -59,14 +59,14 @@ impl LayoutReader {
         }
         let mut file = match user_files::open(path) {
             Ok(Some(file)) => file,
-            Ok(None) => return Err(io(path)(ErrorKind::NotFound.into())),
+            Ok(None) => return Err(io_error(path)(ErrorKind::NotFound.into())),
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
                 return Err(bad(path, "it is neither a folder nor a regular file"));
             }
-            Err(error) => return Err(io(path)(error)),
+            Err(error) => return Err(io_error(path)(error)),
         };
-        let length = file.metadata().map_err(io(path))?.len();
-        let places = look_through(path, &mut file, length)?;
+        let length = file.metadata().map_err(io_error(path))?.len();
+        let places = index_archive(path, &mut file, length)?;
         Ok(Self { path: path.to_owned(), files: LayoutFiles::Archive(file, places) })
     }
 
@@ -104,7 +104,7 @@ pub fn blob_name(digest: Digest) -> String {
 }
 
 /// The header of a file in an archive: the same for the same name and size, whoever writes it, where and when.
-pub fn header(name: &str, size: u64) -> std::io::Result<tar::Header> {
+pub fn tar_header(name: &str, size: u64) -> std::io::Result<tar::Header> {
     let mut header = tar::Header::new_ustar();
     header.set_path(name)?;
     header.set_entry_type(EntryType::Regular);
@@ -118,11 +118,11 @@ pub fn header(name: &str, size: u64) -> std::io::Result<tar::Header> {
 }
 
 /// Finds every file of an archive.
-fn look_through(path: &Path, file: &mut File, length: u64) -> Result<HashMap<String, (u64, u64)>, Error> {
+fn index_archive(path: &Path, file: &mut File, length: u64) -> Result<HashMap<String, (u64, u64)>, Error> {
     let mut places = HashMap::new();
     // What is said of a file that is something else quotes its bytes.
     let unread = |_: std::io::Error| bad(path, "it is no tar archive, or one that is cut; bundles are not compressed");
-    file.seek(SeekFrom::Start(0)).map_err(io(path))?;
+    file.seek(SeekFrom::Start(0)).map_err(io_error(path))?;
     let mut archive = Archive::new(file);
     for entry in archive.entries_with_seek().map_err(unread)?.raw(true) {
         let entry = entry.map_err(unread)?;
@@ -132,7 +132,7 @@ fn look_through(path: &Path, file: &mut File, length: u64) -> Result<HashMap<Str
         let is_folder = ["", "blobs/", "blobs/sha256/", "blobs", "blobs/sha256"].contains(&name);
         match entry.header().entry_type() {
             EntryType::Directory if is_folder => continue,
-            EntryType::Regular if is_layouts(name) => {}
+            EntryType::Regular if is_layout_name(name) => {}
             kind => return Err(bad(path, &format!("it has {}, which no layout has", describe(kind, name)))),
         }
         let (at, size) = (entry.raw_file_position(), entry.size());
@@ -150,7 +150,7 @@ fn look_through(path: &Path, file: &mut File, length: u64) -> Result<HashMap<Str
 }
 
 /// Whether a file of a layout can have this name.
-fn is_layouts(name: &str) -> bool {
+fn is_layout_name(name: &str) -> bool {
     let is_blob = |hex: &str| format!("sha256:{hex}").parse::<Digest>().is_ok();
     ["oci-layout", "index.json"].contains(&name) || name.strip_prefix(BLOBS).is_some_and(is_blob)
 }
@@ -173,7 +173,7 @@ fn bad(path: &Path, why: &str) -> Error {
 }
 
 /// For `map_err` where the I/O happens.
-pub(crate) fn io(path: &Path) -> impl Fn(std::io::Error) -> Error {
+pub(crate) fn io_error(path: &Path) -> impl Fn(std::io::Error) -> Error {
     let path = path.to_owned();
     move |error| Error::Io { path: path.clone(), why: error.to_string() }
 }

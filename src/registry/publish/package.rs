@@ -28,13 +28,13 @@ pub enum ExistingTag {
 
 /// A manifest, and the two blobs that it names.
 #[derive(Debug, Clone)]
-pub struct Package {
+pub struct ComponentArtifact {
     pub manifest: Bytes,
     pub config: Bytes,
     pub component: Bytes,
 }
 
-impl Package {
+impl ComponentArtifact {
     /// Wraps a component. `imports` and `exports` are those of its bytes; `annotations` are the manifest's.
     pub fn new(
         component: Vec<u8>,
@@ -91,7 +91,7 @@ mod tests {
         let imports = BTreeSet::from(["open-sesame:host/config-read@0.1.0".to_owned()]);
         let exports = BTreeSet::from(["greet".to_owned()]);
         let annotations = BTreeMap::from([("org.opencontainers.image.licenses".to_owned(), "MIT".to_owned())]);
-        let pack = || Package::new(b"component".to_vec(), "greeting.wasm", &imports, &exports, &annotations);
+        let pack = || ComponentArtifact::new(b"component".to_vec(), "greeting.wasm", &imports, &exports, &annotations);
         let package = pack();
         let digest = Digest::of(b"component");
         assert_eq!(read(&package.manifest), Ok(Artifact::Component { digest, size: 9 }));

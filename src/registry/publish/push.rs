@@ -11,12 +11,12 @@ use crate::registry::artifact::MANIFEST;
 use crate::registry::auth::scope::TokenAction;
 use crate::registry::error::Error;
 use crate::registry::http::failure::RequestFailure;
-use crate::registry::http::retry::Retries;
+use crate::registry::http::retry::RetryState;
 use crate::registry::http::timeouts::RETRIES;
 use crate::registry::source::remote::RemoteSource;
-use crate::registry::source::selection::Registry;
+use crate::registry::source::selection::SourceSelector;
 
-use super::package::{ExistingTag, Package};
+use super::package::{ExistingTag, ComponentArtifact};
 use super::upload::Upload;
 
 /// What a push did.
@@ -24,20 +24,20 @@ use super::upload::Upload;
 pub enum Pushed {
     New,
     /// The tag names this very package already.
-    There,
+    AlreadyPresent,
 }
 
-impl Registry {
+impl SourceSelector {
     /// Publishes a package under a reference.
     ///
     /// # Errors
     /// [`Error::TagTaken`] if the tag names something else, and is not to be moved.
-    pub async fn push(&self, reference: &OciReference, package: &Package, taken: ExistingTag) -> Result<Pushed, Error> {
+    pub async fn push(&self, reference: &OciReference, package: &ComponentArtifact, taken: ExistingTag) -> Result<Pushed, Error> {
         let repository = reference.repository();
         let remote = RemoteSource::new(self.client_for(reference.registry(), &repository, RETRIES)?, "");
         let name = reference.to_string();
         match remote.read_document(&repository, reference.revision(), TokenAction::Push, &name).await {
-            Ok(found) if found.digest == package.digest() => return Ok(Pushed::There),
+            Ok(found) if found.digest == package.digest() => return Ok(Pushed::AlreadyPresent),
             Ok(found) if taken == ExistingTag::Refuse => {
                 return Err(Error::TagTaken { reference: name, found: found.digest });
             }
@@ -45,14 +45,14 @@ impl Registry {
             Err(error) => return Err(error),
         }
         for bytes in package.blobs() {
-            let mut retries = Retries::new(&remote.client.endpoint);
+            let mut retries = RetryState::new(&remote.client.endpoint);
             while let Err(failure) = remote.send_blob(&repository, bytes).await {
-                retries.after(failure).await?;
+                retries.wait_or_fail(failure).await?;
             }
         }
-        let mut retries = Retries::new(&remote.client.endpoint);
+        let mut retries = RetryState::new(&remote.client.endpoint);
         while let Err(failure) = remote.send_manifest(&repository, reference.revision(), &name, package).await {
-            retries.after(failure).await?;
+            retries.wait_or_fail(failure).await?;
         }
         Ok(Pushed::New)
     }
@@ -64,14 +64,14 @@ impl RemoteSource {
         let digest = Digest::of(bytes);
         let what = digest.to_string();
         let request = |method, path: &str| self.request(method, repository, path, TokenAction::Push, &what);
-        match self.client.answer(&request(Method::HEAD, &format!("blobs/{digest}"))?).await {
+        match self.client.send_checked(&request(Method::HEAD, &format!("blobs/{digest}"))?).await {
             Ok(_) => return Ok(()),
             Err(RequestFailure { error: Error::NotFound { .. }, .. }) => {}
             Err(failure) => return Err(failure),
         }
         let mut start = request(Method::POST, "blobs/uploads/")?;
         start.body = Some(Upload(Bytes::new()));
-        let begun = self.client.answer(&start).await?;
+        let begun = self.client.send_checked(&start).await?;
         let unfit = |why: &str| {
             let (host, message) = (self.client.endpoint.name.clone(), why.to_owned());
             Error::Status { host, what: what.clone(), status: begun.response.status().as_u16(), message }
@@ -89,7 +89,7 @@ impl RemoteSource {
         put.url = url;
         put.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
         put.body = Some(Upload(bytes.clone()));
-        self.client.answer(&put).await.map(drop)
+        self.client.send_checked(&put).await.map(drop)
     }
 
     async fn send_manifest(
@@ -97,11 +97,11 @@ impl RemoteSource {
         repository: &str,
         tag: &str,
         name: &str,
-        package: &Package,
+        package: &ComponentArtifact,
     ) -> Result<(), RequestFailure> {
         let mut put = self.request(Method::PUT, repository, &format!("manifests/{tag}"), TokenAction::Push, name)?;
         put.headers.insert(CONTENT_TYPE, HeaderValue::from_static(MANIFEST));
         put.body = Some(Upload(package.manifest.clone()));
-        self.client.answer(&put).await.map(drop)
+        self.client.send_checked(&put).await.map(drop)
     }
 }

@@ -34,7 +34,7 @@ impl Upload {
         loop {
             tokio::select! {
                 answer = &mut sending => return Some(answer),
-                () = tokio::time::sleep(timeouts.silence()) => {
+                () = tokio::time::sleep(timeouts.idle()) => {
                     let now = taken.load(Ordering::Relaxed);
                     if now == seen {
                         return None;

@@ -21,10 +21,10 @@ pub trait Source: Send + Sync {
     async fn tags(&self, repository: &OciRepository) -> Result<Vec<String>, Error>;
 
     /// The manifest or index that a tag names.
-    async fn tagged(&self, reference: &OciReference) -> Result<RegistryDocument, Error>;
+    async fn tagged(&self, reference: &OciReference) -> Result<OciDocument, Error>;
 
     /// The manifest or index with a digest.
-    async fn document(&self, reference: &OciReference, digest: Digest) -> Result<RegistryDocument, Error>;
+    async fn document(&self, reference: &OciReference, digest: Digest) -> Result<OciDocument, Error>;
 
     /// Sends the bytes of a blob of `size` bytes to `sink`; an error if they do not have the digest. What the sink has
     /// already need not be sent again.
@@ -34,12 +34,12 @@ pub trait Source: Send + Sync {
 
 /// A manifest or an index, whose digest was computed from its bytes.
 #[derive(Debug, Clone)]
-pub struct RegistryDocument {
+pub struct OciDocument {
     pub bytes: Vec<u8>,
     pub digest: Digest,
 }
 
-impl RegistryDocument {
+impl OciDocument {
     pub fn new(bytes: Vec<u8>) -> Self {
         Self { digest: Digest::of(&bytes), bytes }
     }
@@ -54,17 +54,17 @@ pub trait Sink: Send {
     fn digest(&self) -> Digest;
 
     /// What is there is void; the blob begins again.
-    fn restart(&mut self) -> Result<(), Stopped>;
+    fn restart(&mut self) -> Result<(), SinkClosed>;
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Stopped>;
+    fn write(&mut self, bytes: &[u8]) -> Result<(), SinkClosed>;
 }
 
 /// The sink takes no more. It keeps the reason.
 #[derive(Debug)]
-pub struct Stopped;
+pub struct SinkClosed;
 
-impl From<Stopped> for Error {
-    fn from(_: Stopped) -> Self {
+impl From<SinkClosed> for Error {
+    fn from(_: SinkClosed) -> Self {
         Self::Stopped
     }
 }

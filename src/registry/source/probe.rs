@@ -11,10 +11,10 @@ use crate::registry::auth::scope::{TokenAction, TokenScope};
 use crate::registry::error::Error;
 use crate::registry::http::client::{Client, HttpRequest};
 use crate::registry::http::endpoint::Endpoint;
-use crate::registry::http::retry::Retries;
+use crate::registry::http::retry::RetryState;
 use crate::registry::http::timeouts::FEW_RETRIES;
 
-use super::selection::Registry;
+use super::selection::SourceSelector;
 
 /// What is asked for, in messages.
 const API: &str = "its API";
@@ -28,14 +28,14 @@ pub struct Probe {
     /// What it wants to see; nothing where it answers anybody.
     pub wants: Option<String>,
     /// Where credentials for it are.
-    pub place: Option<CredentialLocation>,
+    pub location: Option<CredentialLocation>,
     /// The setting of the project for which it gets none.
     pub withheld: Option<&'static str>,
     /// Whom it lets in, or why not us.
     pub access: Result<RegistryAccess, Error>,
 }
 
-impl Registry {
+impl SourceSelector {
     /// Asks the base of a registry's API, first as anybody, then with the credentials that there are for a namespace of
     /// it, or for all of it where the namespace is empty.
     ///
@@ -44,13 +44,13 @@ impl Registry {
     pub async fn probe(&self, name: &str, namespace: &str) -> Result<Probe, Error> {
         let client = self.client_for(name, namespace, FEW_RETRIES)?;
         let request = base(&client.endpoint, namespace)?;
-        let first = ask(&client, &request).await?;
-        let place = client.credential(namespace).await.map(|found| found.place);
+        let first = send_anonymous(&client, &request).await?;
+        let place = client.credential(namespace).await.map(|found| found.location);
         let mut probe = Probe {
             address: request.url.to_string(),
             protocol: format!("{:?}", first.version()),
             wants: None,
-            place,
+            location: place,
             withheld: client.endpoint.contact.withheld,
             access: Ok(RegistryAccess::Open),
         };
@@ -59,18 +59,18 @@ impl Registry {
         }
         probe.wants = Some(match challenge::of_response(first.headers()) {
             Challenge::Basic => "a name and a password".to_owned(),
-            Challenge::Bearer(server) => format!("a token from {}", client.endpoint.sent.shown(&server.realm)),
+            Challenge::Bearer(server) => format!("a token from {}", client.endpoint.sent.redacted(&server.realm)),
             Challenge::Unknown => "something unknown".to_owned(),
         });
         drop(first);
-        let mut retries = Retries::new(&client.endpoint);
+        let mut retries = RetryState::new(&client.endpoint);
         loop {
-            match client.answer(&request).await {
-                Ok(_) if probe.place.is_some() => probe.access = Ok(RegistryAccess::In),
+            match client.send_checked(&request).await {
+                Ok(_) if probe.location.is_some() => probe.access = Ok(RegistryAccess::In),
                 Ok(_) => probe.access = Ok(RegistryAccess::Anonymous),
                 Err(failure) if failure.error.kind() == FaultKind::Denied => probe.access = Err(failure.error),
                 Err(failure) => {
-                    retries.after(failure).await?;
+                    retries.wait_or_fail(failure).await?;
                     continue;
                 }
             }
@@ -80,24 +80,24 @@ impl Registry {
 
     /// Where the credentials for a registry are found.
     pub async fn credentials_place(&self, name: &str) -> Option<CredentialLocation> {
-        self.keyring().find(name, "").await.map(|found| found.place)
+        self.keyring().find(name, "").await.map(|found| found.location)
     }
 }
 
 /// A request for the base of a registry's API.
 fn base(endpoint: &Endpoint, namespace: &str) -> Result<HttpRequest, Error> {
-    let scope = TokenScope { repository: namespace.to_owned(), action: TokenAction::Enter };
+    let scope = TokenScope { repository: namespace.to_owned(), action: TokenAction::Authenticate };
     let (url, what) = (endpoint.url("")?, API.to_owned());
     Ok(HttpRequest { method: Method::GET, url, scope, headers: HeaderMap::new(), body: None, what })
 }
 
 /// The answer that anybody gets, once the registry is not out of order.
-async fn ask(client: &Client, request: &HttpRequest) -> Result<Response, Error> {
-    let mut retries = Retries::new(&client.endpoint);
+async fn send_anonymous(client: &Client, request: &HttpRequest) -> Result<Response, Error> {
+    let mut retries = RetryState::new(&client.endpoint);
     loop {
-        match client.anonymous_answer(request).await {
+        match client.send_anonymous(request).await {
             Ok(response) => return Ok(response),
-            Err(failure) => retries.after(failure).await?,
+            Err(failure) => retries.wait_or_fail(failure).await?,
         }
     }
 }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use reqwest::header::{ACCEPT, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
-use crate::model::bounds::MAX_MANIFEST;
+use crate::model::bounds::MAX_OCI_MANIFEST;
 use crate::model::digest::Digest;
 use crate::model::reference::{OciReference, OciRepository};
 use crate::registry::artifact;
@@ -14,9 +14,9 @@ use crate::registry::error::Error;
 use crate::registry::http::body::Body;
 use crate::registry::http::client::{Client, HttpRequest};
 use crate::registry::http::failure::RequestFailure;
-use crate::registry::http::retry::Retries;
+use crate::registry::http::retry::RetryState;
 
-use super::{RegistryDocument, Sink, Source};
+use super::{OciDocument, Sink, Source};
 
 /// The bytes for which a try was worth it, so that the next one counts as the first again.
 const PROGRESS: u64 = 1 << 20;
@@ -56,34 +56,34 @@ impl RemoteSource {
         name: &str,
         action: TokenAction,
         what: &str,
-    ) -> Result<RegistryDocument, Error> {
+    ) -> Result<OciDocument, Error> {
         let request = self.request(Method::GET, repository, &format!("manifests/{name}"), action, what)?;
-        let mut retries = Retries::new(&self.client.endpoint);
+        let mut retries = RetryState::new(&self.client.endpoint);
         loop {
             match self.try_document(&request).await {
                 Ok(document) => return Ok(document),
-                Err(failure) => retries.after(failure).await?,
+                Err(failure) => retries.wait_or_fail(failure).await?,
             }
         }
     }
 
-    async fn try_document(&self, request: &HttpRequest) -> Result<RegistryDocument, RequestFailure> {
-        let body = self.client.answer(request).await?;
+    async fn try_document(&self, request: &HttpRequest) -> Result<OciDocument, RequestFailure> {
+        let body = self.client.send_checked(request).await?;
         let header = |name: &str| body.response.headers().get(name).and_then(|value| value.to_str().ok());
         let (digest, media_type) = (header("docker-content-digest"), header(CONTENT_TYPE.as_str()));
         let (digest, media_type) = (digest.map(str::to_owned), media_type.map(str::to_owned));
-        let document = RegistryDocument::new(body.read(MAX_MANIFEST, &request.what).await?);
+        let document = OciDocument::new(body.read(MAX_OCI_MANIFEST, &request.what).await?);
         let host = self.client.endpoint.name.clone();
         if self.client.endpoint.sent.are_in(&document.bytes) {
-            return Err(Error::Echo { host, what: request.what.clone() }.into());
+            return Err(Error::CredentialsReflected { host, what: request.what.clone() }.into());
         }
         let wrong = |digest: &String| digest.starts_with("sha256:") && *digest != document.digest.to_string();
         if let Some(digest) = digest.filter(wrong) {
-            let header = self.client.endpoint.sent.shown(&digest);
+            let header = self.client.endpoint.sent.redacted(&digest);
             return Err(Error::Header { source_name: host, header, found: document.digest }.into());
         }
         if let Some((header, found)) = media_type.and_then(|header| artifact::contradiction(&header, &document.bytes)) {
-            let (header, found) = (self.client.endpoint.sent.shown(&header), self.client.endpoint.sent.shown(&found));
+            let (header, found) = (self.client.endpoint.sent.redacted(&header), self.client.endpoint.sent.redacted(&found));
             return Err(Error::MediaType { host, header, found }.into());
         }
         Ok(document)
@@ -127,7 +127,7 @@ impl RemoteSource {
             let range = HeaderValue::from_str(&format!("bytes={start}-"));
             request.headers.extend(range.map(|range| (RANGE, range)));
         }
-        let answer = self.client.answer(request).await;
+        let answer = self.client.send_checked(request).await;
         let unfit = |status: u16, why: &str| {
             let (host, what, message) = (self.client.endpoint.name.clone(), request.what.clone(), why.to_owned());
             Error::Status { host, what, status, message }
@@ -135,7 +135,7 @@ impl RemoteSource {
         match answer {
             Err(RequestFailure { error: Error::Status { status: 416, .. }, .. }) if start > 0 => {
                 sink.restart().map_err(Error::from)?;
-                Err(RequestFailure::passing(unfit(416, "it refuses to go on where the download stopped")))
+                Err(RequestFailure::transient(unfit(416, "it refuses to go on where the download stopped")))
             }
             Ok(body) if start == 0 && body.response.status() == StatusCode::PARTIAL_CONTENT => {
                 Err(unfit(206, "a part that nobody asked for").into())
@@ -144,7 +144,7 @@ impl RemoteSource {
                 sink.restart().map_err(Error::from)?;
                 match body.response.status() {
                     StatusCode::OK => Ok(body),
-                    status => Err(RequestFailure::passing(unfit(status.as_u16(), "another range than asked for"))),
+                    status => Err(RequestFailure::transient(unfit(status.as_u16(), "another range than asked for"))),
                 }
             }
             answer => answer,
@@ -167,12 +167,12 @@ impl Source for RemoteSource {
         self.list_tags(&name, &format!("the tag list of {repository}")).await
     }
 
-    async fn tagged(&self, reference: &OciReference) -> Result<RegistryDocument, Error> {
+    async fn tagged(&self, reference: &OciReference) -> Result<OciDocument, Error> {
         let what = reference.without_provenance().to_string();
         self.read_document(&self.repository(reference), reference.revision(), TokenAction::Pull, &what).await
     }
 
-    async fn document(&self, reference: &OciReference, digest: Digest) -> Result<RegistryDocument, Error> {
+    async fn document(&self, reference: &OciReference, digest: Digest) -> Result<OciDocument, Error> {
         let name = digest.to_string();
         let document = self.read_document(&self.repository(reference), &name, TokenAction::Pull, &name).await?;
         if document.digest == digest {
@@ -191,7 +191,7 @@ impl Source for RemoteSource {
         let repository = self.repository(reference);
         let path = format!("blobs/{digest}");
         let mut request = self.request(Method::GET, &repository, &path, TokenAction::Pull, &digest.to_string())?;
-        let mut retries = Retries::new(&self.client.endpoint);
+        let mut retries = RetryState::new(&self.client.endpoint);
         // What is there from an earlier run may be of another source, or damaged.
         let mut inherited = sink.size() > 0;
         let mut most = sink.size();
@@ -212,9 +212,9 @@ impl Source for RemoteSource {
                     // What is fetched a second time is no progress.
                     if sink.size() >= most + PROGRESS {
                         most = sink.size();
-                        retries = Retries::new(&self.client.endpoint);
+                        retries = RetryState::new(&self.client.endpoint);
                     }
-                    retries.after(failure).await?;
+                    retries.wait_or_fail(failure).await?;
                 }
             }
         }

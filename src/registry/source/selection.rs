@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use crate::model::digest::Digest;
 use crate::model::fault::FaultKind;
-use crate::model::plan::{Blob, Role};
+use crate::model::plan::{BlobDescriptor, BlobRole};
 use crate::model::policy::{SourceRefusal, SourceRules};
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::{ConnectionSettings, LayeredRegistries, Mirror};
@@ -25,10 +25,10 @@ use crate::registry::http::client::Client;
 use crate::registry::http::endpoint::Endpoint;
 use crate::registry::http::timeouts::{FEW_RETRIES, RETRIES, Timeouts};
 use crate::registry::http::transport::{Proxies, Transport};
-use crate::registry::layout::Layout;
+use crate::registry::layout::LayoutSource;
 
 use super::remote::RemoteSource;
-use super::{RegistryDocument, Sink, Source};
+use super::{OciDocument, Sink, Source};
 
 /// Whether requests may leave this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct Network {
 }
 
 /// Reads extensions from wherever they are.
-pub struct Registry {
+pub struct SourceSelector {
     settings: LayeredRegistries,
     rules: SourceRules,
     reach: NetworkMode,
@@ -72,7 +72,7 @@ pub struct Resolution {
     /// The component's size in bytes, as its manifest says.
     pub size: u64,
     /// The index and the manifest themselves.
-    pub documents: Vec<(Blob, Vec<u8>)>,
+    pub documents: Vec<(BlobDescriptor, Vec<u8>)>,
 }
 
 /// The tags of a repository, once they are there.
@@ -96,7 +96,7 @@ enum Lookup<'a> {
 
 impl Lookup<'_> {
     /// What is asked for of a repository, in messages.
-    fn names(self, repository: &OciRepository) -> String {
+    fn describe(self, repository: &OciRepository) -> String {
         match self {
             Self::Tag(reference) => reference.without_provenance().to_string(),
             Self::Tags => format!("the tag list of {repository}"),
@@ -105,7 +105,7 @@ impl Lookup<'_> {
     }
 }
 
-impl Registry {
+impl SourceSelector {
     pub fn new(
         settings: LayeredRegistries,
         rules: SourceRules,
@@ -132,14 +132,14 @@ impl Registry {
             Some(pin) => self.document(reference, pin).await?,
             None => {
                 let lookup = Lookup::Tag(reference);
-                self.first(reference.without_revision(), lookup, async |source| source.tagged(reference).await).await?
+                self.first_answer(reference.without_revision(), lookup, async |source| source.tagged(reference).await).await?
             }
         };
         let refused = |refusal| Error::Refused { reference: reference.clone(), refusal };
         let provenance = first.digest;
         match artifact::read(&first.bytes).map_err(refused)? {
             Artifact::Component { digest, size } => {
-                let blob = Blob { digest: provenance, role: Role::Manifest };
+                let blob = BlobDescriptor { digest: provenance, role: BlobRole::Manifest };
                 let documents = vec![(blob, first.bytes)];
                 Ok(Resolution { provenance, manifest: None, component: digest, size, documents })
             }
@@ -148,8 +148,8 @@ impl Registry {
                 let Artifact::Component { digest, size } = artifact::read(&second.bytes).map_err(refused)? else {
                     return Err(refused(ArtifactRefusal::Nested));
                 };
-                let index = Blob { digest: provenance, role: Role::Index };
-                let named = Blob { digest: manifest, role: Role::Manifest };
+                let index = BlobDescriptor { digest: provenance, role: BlobRole::Index };
+                let named = BlobDescriptor { digest: manifest, role: BlobRole::Manifest };
                 let documents = vec![(index, first.bytes), (named, second.bytes)];
                 Ok(Resolution { provenance, manifest: Some(manifest), component: digest, size, documents })
             }
@@ -157,9 +157,9 @@ impl Registry {
     }
 
     /// The manifest or index with a digest, from the first source that has it.
-    pub async fn document(&self, reference: &OciReference, digest: Digest) -> Result<RegistryDocument, Error> {
+    pub async fn document(&self, reference: &OciReference, digest: Digest) -> Result<OciDocument, Error> {
         let lookup = Lookup::Digest(digest);
-        self.first(reference.without_revision(), lookup, async |source| source.document(reference, digest).await).await
+        self.first_answer(reference.without_revision(), lookup, async |source| source.document(reference, digest).await).await
     }
 
     /// Sends a blob of `size` bytes to `sink`, from the first source that has its bytes. Where one stopped, the next goes
@@ -171,7 +171,7 @@ impl Registry {
         size: u64,
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
-        self.first(reference.without_revision(), Lookup::Digest(digest), async |source| {
+        self.first_answer(reference.without_revision(), Lookup::Digest(digest), async |source| {
             let answer = source.blob(reference, digest, size, sink).await;
             if answer.as_ref().is_err_and(|error| error.kind() == FaultKind::Integrity) {
                 sink.restart()?;
@@ -191,7 +191,7 @@ impl Registry {
     }
 
     async fn list(&self, repository: &OciRepository) -> Result<Arc<Vec<String>>, Error> {
-        let mut tags = self.first(repository, Lookup::Tags, async |source| source.tags(repository).await).await?;
+        let mut tags = self.first_answer(repository, Lookup::Tags, async |source| source.tags(repository).await).await?;
         tags.retain(|tag| repository.at(tag).is_ok());
         Ok(Arc::new(tags))
     }
@@ -200,13 +200,13 @@ impl Registry {
     ///
     /// # Errors
     /// What each of them failed with, if none answers.
-    async fn first<T>(
+    async fn first_answer<T>(
         &self,
         repository: &OciRepository,
         lookup: Lookup<'_>,
         mut ask: impl AsyncFnMut(&dyn Source) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let what = lookup.names(repository);
+        let what = lookup.describe(repository);
         let mut tried = Vec::new();
         for source in self.sources(repository, lookup) {
             let answer = match source {
@@ -215,7 +215,7 @@ impl Registry {
             };
             match answer {
                 Ok(answer) => {
-                    self.tell(&tried, &what);
+                    self.warn_of_failed(&tried, &what);
                     return Ok(answer);
                 }
                 // It is the caller who takes no more.
@@ -223,12 +223,12 @@ impl Registry {
                 Err(error) => tried.push(error),
             }
         }
-        Err(all(&what, tried))
+        Err(all_failed(&what, tried))
     }
 
     /// Tells of mirrors that were of no use, although another source has helped: each fault once, whatever was asked for,
     /// and nothing of content that a mirror does not have.
-    fn tell(&self, tried: &[Error], what: &str) {
+    fn warn_of_failed(&self, tried: &[Error], what: &str) {
         for error in tried.iter().filter(|error| !matches!(error, Error::NotFound { .. } | Error::Offline { .. })) {
             let message = line(error);
             self.warn_once(message.replace(what, ""), &format!("a mirror is passed over: {message}"));
@@ -258,7 +258,7 @@ impl Registry {
                     SourceAddress::Layout { folder: folder.clone(), bare_tags: pattern.is_repository(repository) }
                 }
                 Mirror::Registry { registry, prefix, scheme } => {
-                    let contact = self.settings.contact(registry, &format!("{prefix}{name}"), Some(*scheme));
+                    let contact = self.settings.connection(registry, &format!("{prefix}{name}"), Some(*scheme));
                     SourceAddress::Remote {
                         host: registry.clone(),
                         prefix: prefix.clone(),
@@ -272,7 +272,7 @@ impl Registry {
             places.push(SourceAddress::Remote {
                 host: registry.to_owned(),
                 prefix: String::new(),
-                contact: self.settings.contact(registry, &name, None),
+                contact: self.settings.connection(registry, &name, None),
                 retries: RETRIES,
             });
         }
@@ -304,12 +304,12 @@ impl Registry {
     ) -> Result<Arc<dyn Source>, Error> {
         self.allows(&place, repository)?;
         if let (NetworkMode::Offline, SourceAddress::Remote { host, .. }) = (self.reach, &place) {
-            let what = lookup.names(repository);
+            let what = lookup.describe(repository);
             return Err(Error::Offline { host: host.clone(), what });
         }
         let mut sources = self.sources.lock();
         let made = sources.entry(place.clone()).or_insert_with(|| match place {
-            SourceAddress::Layout { folder, bare_tags } => Arc::new(Layout::new(&folder, bare_tags)) as Arc<dyn Source>,
+            SourceAddress::Layout { folder, bare_tags } => Arc::new(LayoutSource::new(&folder, bare_tags)) as Arc<dyn Source>,
             SourceAddress::Remote { host, prefix, contact, retries } => {
                 Arc::new(RemoteSource::new(self.client(&host, contact, retries), &prefix))
             }
@@ -327,7 +327,7 @@ impl Registry {
             let what = if repository.is_empty() { registry } else { repository };
             return Err(Error::Offline { host: registry.to_owned(), what: what.to_owned() });
         }
-        Ok(self.client(registry, self.settings.contact(registry, repository, None), retries))
+        Ok(self.client(registry, self.settings.connection(registry, repository, None), retries))
     }
 
     fn client(&self, name: &str, contact: ConnectionSettings, retries: usize) -> Client {
@@ -340,7 +340,7 @@ impl Registry {
     }
 }
 
-fn all(what: &str, mut tried: Vec<Error>) -> Error {
+fn all_failed(what: &str, mut tried: Vec<Error>) -> Error {
     match tried.len() {
         1 => tried.remove(0),
         _ => Error::All { what: what.to_owned(), tried },

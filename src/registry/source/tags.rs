@@ -8,12 +8,12 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use crate::model::bounds::MAX_MANIFEST;
+use crate::model::bounds::MAX_OCI_MANIFEST;
 use crate::registry::auth::scope::TokenAction;
 use crate::registry::error::Error;
 use crate::registry::http::client::HttpRequest;
 use crate::registry::http::failure::RequestFailure;
-use crate::registry::http::retry::Retries;
+use crate::registry::http::retry::RetryState;
 
 use super::remote::RemoteSource;
 
@@ -51,7 +51,7 @@ impl RemoteSource {
                     Err(Error::EndlessTags { host, what, seconds, pages: seen.len() - 1 })
                 })?,
             };
-            end.get_or_insert_with(|| Instant::now() + self.client.endpoint.timeouts().of(MOST_TIME));
+            end.get_or_insert_with(|| Instant::now() + self.client.endpoint.timeouts().scaled(MOST_TIME));
             let page = page.tags.unwrap_or_default();
             bytes += page.iter().map(|tag| tag.len() + size_of::<String>()).sum::<usize>();
             tags.extend(page);
@@ -68,23 +68,23 @@ impl RemoteSource {
     }
 
     async fn page_or_retry(&self, request: &HttpRequest) -> Result<(TagPage, Option<Url>), Error> {
-        let mut retries = Retries::new(&self.client.endpoint);
+        let mut retries = RetryState::new(&self.client.endpoint);
         loop {
             match self.page(request).await {
                 Ok(page) => return Ok(page),
-                Err(failure) => retries.after(failure).await?,
+                Err(failure) => retries.wait_or_fail(failure).await?,
             }
         }
     }
 
     /// One page, and where the next one is.
     async fn page(&self, request: &HttpRequest) -> Result<(TagPage, Option<Url>), RequestFailure> {
-        let body = self.client.answer(request).await?;
+        let body = self.client.send_checked(request).await?;
         let unfit = |why: &str| self.unfit(request, why.to_owned());
         let links: Result<Vec<String>, _> =
             body.response.headers().get_all(LINK).iter().map(|link| link.to_str().map(str::to_owned)).collect();
         let links = links.map_err(|_| unfit("its next page of tags cannot be read"))?;
-        let bytes = body.read(MAX_MANIFEST, &request.what).await?;
+        let bytes = body.read(MAX_OCI_MANIFEST, &request.what).await?;
         let page = serde_json::from_slice(&bytes).map_err(|_| unfit("what it lists is no list of tags"))?;
         let Some(link) = links.iter().find_map(|link| next(link)) else { return Ok((page, None)) };
         let linked = request.url.join(link).map_err(|_| unfit("its next page of tags cannot be read"))?;

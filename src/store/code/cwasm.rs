@@ -15,16 +15,16 @@ use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
 use crate::store::error::Error;
 use crate::store::integrity::quarantine;
-use crate::store::key::{self, Key};
+use crate::store::key::{self, MachineKey};
 use crate::store::paths::StorePaths;
 use crate::store::trusted_files::open_trusted;
 use crate::store::write::{self, Durability};
 
 /// Writes code that this process has just compiled. It is on the disk when this returns: what is live needs it.
-pub fn write(paths: &StorePaths, key: &Key, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<(), Error> {
-    let tag = Mac::tag(hasher(key, engine, component, code.len() as u64), code);
+pub fn write(paths: &StorePaths, key: &MachineKey, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<(), Error> {
+    let tag = Mac::expected_mac(hasher(key, engine, component, code.len() as u64), code);
     let path = paths.code(engine, component);
-    quarantine::make_way(paths, &path)?;
+    quarantine::quarantine_obstacle(paths, &path)?;
     write::replace(&path, &[code, tag.as_bytes()], Durability::Synced)
 }
 
@@ -34,7 +34,7 @@ pub fn write(paths: &StorePaths, key: &Key, engine: &EngineKey, component: &Dige
 /// [`Error::Untrusted`] says why what is there must not be loaded.
 pub fn open(
     paths: &StorePaths,
-    key: &Key,
+    key: &MachineKey,
     engine: &EngineKey,
     component: &Digest,
 ) -> Result<Option<AuthenticatedCode>, Error> {
@@ -51,13 +51,13 @@ pub fn open(
 ///
 /// # Errors
 /// [`Error::Io`] if no file can be made there.
-pub fn prepare<'a>(paths: &StorePaths, engines: impl IntoIterator<Item = &'a EngineKey>) -> Result<(), Error> {
+pub fn check_writable<'a>(paths: &StorePaths, engines: impl IntoIterator<Item = &'a EngineKey>) -> Result<(), Error> {
     for engine in engines {
         let folder = paths.code_folder(engine);
         write::create_folder(&folder)?;
         drop(write::begin(&folder)?);
     }
-    for folder in super::sizes::engine_folders(&paths.codes()).unwrap_or_default() {
+    for folder in super::cache_usage::engine_folders(&paths.codes()).unwrap_or_default() {
         let _ = write::sweep(&folder);
     }
     Ok(())
@@ -72,7 +72,7 @@ pub fn in_memory(engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<
 }
 
 /// The same in a file without a name on the disk of a folder, to see whether code runs from there.
-pub fn trial(folder: &Path, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<AuthenticatedCode, Error> {
+pub fn write_probe(folder: &Path, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<AuthenticatedCode, Error> {
     once(write::unnamed(folder)?, folder, engine, component, code)
 }
 
@@ -86,7 +86,7 @@ fn once(
     let key = key::random(place)?;
     file.write_all(code).map_err(Error::io("write", place))?;
     let hasher = hasher(&key, engine, component, code.len() as u64);
-    let tag = Mac::tag(hasher.clone(), code);
+    let tag = Mac::expected_mac(hasher.clone(), code);
     Ok(AuthenticatedCode::new(file.into(), code.len(), Mac::new(hasher, tag.into())))
 }
 
@@ -101,7 +101,7 @@ pub fn size(paths: &StorePaths, engine: &EngineKey, component: &Digest) -> Resul
 }
 
 /// Whether the code in an open file is what was compiled.
-pub(crate) fn is_whole(mut file: File, key: &Key, engine: &EngineKey, component: &Digest) -> std::io::Result<bool> {
+pub(crate) fn is_whole(mut file: File, key: &MachineKey, engine: &EngineKey, component: &Digest) -> std::io::Result<bool> {
     let Some((mac, length)) = open_authenticated(&file, key, engine, component)? else { return Ok(false) };
     let mut code = Vec::with_capacity(length);
     (&mut file).take(length as u64).read_to_end(&mut code)?;
@@ -111,7 +111,7 @@ pub(crate) fn is_whole(mut file: File, key: &Key, engine: &EngineKey, component:
 /// The mac behind the code in a file, and the length of the code; none if the file is too short for one.
 fn open_authenticated(
     file: &File,
-    key: &Key,
+    key: &MachineKey,
     engine: &EngineKey,
     component: &Digest,
 ) -> std::io::Result<Option<(Mac, usize)>> {
@@ -123,7 +123,7 @@ fn open_authenticated(
 }
 
 /// A hasher that has seen everything that the tag covers but the code, of which there are `length` bytes.
-fn hasher(key: &Key, engine: &EngineKey, component: &Digest, length: u64) -> blake3::Hasher {
+fn hasher(key: &MachineKey, engine: &EngineKey, component: &Digest, length: u64) -> blake3::Hasher {
     let mut hasher = blake3::Hasher::new_keyed(&key.0);
     hasher.update(engine.as_str().as_bytes());
     hasher.update(component.as_bytes());

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::store::code::sizes::engine_folders;
+use crate::store::code::cache_usage::engine_folders;
 use crate::store::error::Error;
 use crate::store::paths::StorePaths;
 use crate::store::write;

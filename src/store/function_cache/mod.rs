@@ -23,12 +23,12 @@ use crate::model::engine_key::EngineKey;
 use crate::model::function_cache::{CompiledFunctions, FunctionCounts};
 
 use super::error::Error;
-use super::key::Key;
+use super::key::MachineKey;
 use super::paths::StorePaths;
 use super::write::{self, Durability};
 use eviction::{PackFile, list, trim};
 use open_packs::{OpenPack, OpenPacks};
-use pack::{Entry, FunctionKey, Index, Pack, PackTags};
+use pack::{PackEntry, FunctionKey, PackIndex, Pack, PackMac};
 
 /// How many packs are open at a time; those that were used last.
 const MAX_PACKS: usize = 64;
@@ -50,27 +50,27 @@ pub struct FunctionCache {
     folder: PathBuf,
     /// How many bytes the caches of all engines may have.
     bound: u64,
-    tags: PackTags,
+    tags: PackMac,
     /// What was there when it was opened.
     packs: Vec<SealedPack>,
     index: RwLock<HashMap<FunctionKey, FunctionLocation>>,
     /// The components that were compiled with what is in the packs.
     known: HashSet<Digest>,
-    unfiled: Mutex<OpenPacks>,
+    open_packs: Mutex<OpenPacks>,
     /// Whether some functions found no room.
     is_short: AtomicBool,
 }
 
 /// The compiling of one component, whose functions are kept or dropped together.
 #[derive(Debug)]
-pub struct Compilation {
+pub struct CompilationSession {
     cache: Arc<FunctionCache>,
     component: Digest,
     found: AtomicU64,
     missing: AtomicU64,
     /// What was asked for, each once, and whether it was there.
     asked: Mutex<HashMap<FunctionKey, bool>>,
-    made: Mutex<Vec<(Arc<Pack>, Entry)>>,
+    made: Mutex<Vec<(Arc<Pack>, PackEntry)>>,
     /// How many bytes were put.
     size: AtomicU64,
 }
@@ -97,16 +97,16 @@ impl FunctionCache {
     ///
     /// # Errors
     /// [`Error::Io`] if the folder cannot be read or made.
-    pub fn open(paths: &StorePaths, key: &Key, engine: &EngineKey, bound: u64) -> Result<Arc<Self>, Error> {
+    pub fn open(paths: &StorePaths, key: &MachineKey, engine: &EngineKey, bound: u64) -> Result<Arc<Self>, Error> {
         let folder = paths.functions_of(engine);
         write::create_folder(&folder)?;
         write::sweep(&folder)?;
-        let tags = PackTags::new(key, engine);
+        let tags = PackMac::new(key, engine);
         let mut found = list(&folder)?;
         found.sort_by_key(|pack| std::cmp::Reverse(pack.used));
         let (mut packs, mut index, mut known) = (Vec::new(), HashMap::new(), HashSet::new());
         for PackFile { path, .. } in found.into_iter().take(MAX_PACKS) {
-            let (pack, Index { entries, components }, size) = match Pack::open(&path, &tags) {
+            let (pack, PackIndex { entries, components }, size) = match Pack::open(&path, &tags) {
                 Ok(Some(opened)) => opened,
                 Ok(None) => {
                     write::remove(&path)?;
@@ -120,7 +120,7 @@ impl FunctionCache {
             }
             let pack = Arc::new(pack);
             index.reserve(entries.len());
-            for Entry { name, offset, length } in entries {
+            for PackEntry { name, offset, length } in entries {
                 index.insert(name, FunctionLocation { pack: Arc::clone(&pack), offset, length });
             }
             known.extend(components);
@@ -128,12 +128,12 @@ impl FunctionCache {
         }
         let (index, unfiled, paths) = (RwLock::new(index), Mutex::default(), paths.clone());
         let is_short = AtomicBool::new(false);
-        Ok(Arc::new(Self { paths, folder, bound, tags, packs, index, known, unfiled, is_short }))
+        Ok(Arc::new(Self { paths, folder, bound, tags, packs, index, known, open_packs: unfiled, is_short }))
     }
 
     /// Begins to compile a component.
-    pub fn compilation(self: &Arc<Self>, component: Digest) -> Arc<Compilation> {
-        Arc::new(Compilation {
+    pub fn compilation(self: &Arc<Self>, component: Digest) -> Arc<CompilationSession> {
+        Arc::new(CompilationSession {
             cache: Arc::clone(self),
             component,
             found: AtomicU64::default(),
@@ -153,12 +153,12 @@ impl FunctionCache {
             write::mark_used(pack.file(), path)?;
         }
         let damaged = || self.packs.iter().filter(|filed| filed.pack.is_damaged());
-        let mut unfiled = std::mem::take(&mut *self.unfiled());
+        let mut unfiled = std::mem::take(&mut *self.open_packs());
         let filed = match unfiled.fault.take() {
             Some(fault) => Err(fault),
             None => {
                 damaged().for_each(|old| self.salvage(old, &mut unfiled));
-                self.file_all(unfiled.take())
+                self.seal_all(unfiled.drain())
             }
         };
         damaged().try_for_each(|old| write::remove(&old.path))?;
@@ -166,21 +166,21 @@ impl FunctionCache {
     }
 
     /// Files the packs under way; the last of them together with old packs that are not larger.
-    fn file_all(&self, mut packs: Vec<OpenPack>) -> Result<(), Error> {
-        let taken_in = packs.last_mut().map_or(Ok(Vec::new()), |last| self.take_in(last))?;
-        packs.into_iter().try_for_each(|fresh| self.file(fresh))?;
+    fn seal_all(&self, mut packs: Vec<OpenPack>) -> Result<(), Error> {
+        let taken_in = packs.last_mut().map_or(Ok(Vec::new()), |last| self.merge_packs(last))?;
+        packs.into_iter().try_for_each(|fresh| self.seal(fresh))?;
         taken_in.into_iter().try_for_each(write::remove)
     }
 
     /// Copies what is whole of a damaged pack.
     fn salvage(&self, old: &SealedPack, unfiled: &mut OpenPacks) {
-        let Ok(Some((_, Index { entries, components }, _))) = Pack::open(&old.path, &self.tags) else { return };
+        let Ok(Some((_, PackIndex { entries, components }, _))) = Pack::open(&old.path, &self.tags) else { return };
         let mut made = Vec::new();
         for entry in entries {
             let Some(function) = old.pack.read(&self.tags, &entry) else { continue };
-            let room = Pack::room(entry.length);
+            let room = Pack::stored_size(entry.length);
             let Some((pack, offset)) = unfiled.reserve(&self.folder, room, u64::MAX, None) else { return };
-            let entry = Entry { offset, ..entry };
+            let entry = PackEntry { offset, ..entry };
             if pack.write(&self.tags, &entry, &function).is_ok() {
                 made.push((pack, entry));
             }
@@ -194,13 +194,13 @@ impl FunctionCache {
     }
 
     /// How many bytes are kept of one component at most, if a component was compiled that has more.
-    pub fn shortage(&self) -> Option<u64> {
-        self.is_short.load(Relaxed).then(|| self.most_of_one())
+    pub fn exceeded_bound(&self) -> Option<u64> {
+        self.is_short.load(Relaxed).then(|| self.max_component())
     }
 
     /// Copies the functions of old packs that are not much larger than the new one, so that packs grow fewer and larger. What
     /// is copied counts as used.
-    fn take_in(&self, fresh: &mut OpenPack) -> Result<Vec<&Path>, Error> {
+    fn merge_packs(&self, fresh: &mut OpenPack) -> Result<Vec<&Path>, Error> {
         let mut taken = Vec::new();
         let mut smaller: Vec<&SealedPack> = self.packs.iter().filter(|filed| !filed.pack.is_damaged()).collect();
         smaller.sort_by_key(|filed| filed.size);
@@ -209,13 +209,13 @@ impl FunctionCache {
             if old.size > 2 * fresh.size || old.size + fresh.size > self.bound / PARTS {
                 break;
             }
-            let Ok(Some((_, Index { entries, components }, _))) = Pack::open(&old.path, &self.tags) else { continue };
+            let Ok(Some((_, PackIndex { entries, components }, _))) = Pack::open(&old.path, &self.tags) else { continue };
             let mut is_whole = true;
             for entry in entries.into_iter().filter(|entry| names.insert(entry.name)) {
                 let copied = old.pack.copy(&entry, &fresh.pack, fresh.size);
                 let copied = copied.map_err(Error::io("write", fresh.unfinished.path()))?;
                 is_whole &= copied.is_some();
-                fresh.size += copied.as_ref().map_or(0, |copied| Pack::room(copied.length));
+                fresh.size += copied.as_ref().map_or(0, |copied| Pack::stored_size(copied.length));
                 fresh.kept.extend(copied);
             }
             fresh.components.extend(components);
@@ -225,9 +225,9 @@ impl FunctionCache {
     }
 
     /// Writes the index of a new pack and gives it its name.
-    fn file(&self, fresh: OpenPack) -> Result<(), Error> {
+    fn seal(&self, fresh: OpenPack) -> Result<(), Error> {
         let OpenPack { pack, unfinished, size, kept, components, .. } = fresh;
-        let index = Index { entries: kept, components: components.into_iter().collect() };
+        let index = PackIndex { entries: kept, components: components.into_iter().collect() };
         let finished = pack.finish(&self.tags, &index, size);
         let name = finished.map_err(Error::io("write", unfinished.path()))?;
         unfinished.finish(&self.folder.join(name), Durability::Disposable)
@@ -237,17 +237,17 @@ impl FunctionCache {
         let index = self.index.read();
         let FunctionLocation { pack, offset, length } = index.get(name)?.clone();
         drop(index);
-        pack.read(&self.tags, &Entry { name: *name, offset, length })
+        pack.read(&self.tags, &PackEntry { name: *name, offset, length })
     }
 
     /// Appends a function of a component to a pack under way; none if that failed once.
-    fn put(&self, component: Digest, name: FunctionKey, function: &[u8]) -> Option<(Arc<Pack>, Entry)> {
+    fn put(&self, component: Digest, name: FunctionKey, function: &[u8]) -> Option<(Arc<Pack>, PackEntry)> {
         let length = u32::try_from(function.len()).ok()?;
-        let room = Pack::room(length);
-        let (pack, offset) = self.unfiled().reserve(&self.folder, room, self.full(), Some(component))?;
-        let entry = Entry { name, offset, length };
+        let room = Pack::stored_size(length);
+        let (pack, offset) = self.open_packs().reserve(&self.folder, room, self.max_pack(), Some(component))?;
+        let entry = PackEntry { name, offset, length };
         if let Err(error) = pack.write(&self.tags, &entry, function) {
-            self.unfiled().fault.get_or_insert(Error::io("write", &self.folder)(error));
+            self.open_packs().fault.get_or_insert(Error::io("write", &self.folder)(error));
             return None;
         }
         let mut index = self.index.write();
@@ -257,33 +257,33 @@ impl FunctionCache {
         Some((pack, entry))
     }
 
-    fn unfiled(&self) -> MutexGuard<'_, OpenPacks> {
-        self.unfiled.lock()
+    fn open_packs(&self) -> MutexGuard<'_, OpenPacks> {
+        self.open_packs.lock()
     }
 
     /// How many bytes a full pack has.
-    fn full(&self) -> u64 {
+    fn max_pack(&self) -> u64 {
         self.bound / PARTS
     }
 
     /// The most bytes that are kept of one component.
-    fn most_of_one(&self) -> u64 {
-        2 * self.full()
+    fn max_component(&self) -> u64 {
+        2 * self.max_pack()
     }
 
     /// A component has ended, of which these functions are kept. Files the packs that are full.
-    fn end(&self, component: Digest, made: &[(Arc<Pack>, Entry)]) {
-        let mut unfiled = self.unfiled();
+    fn commit(&self, component: Digest, made: &[(Arc<Pack>, PackEntry)]) {
+        let mut unfiled = self.open_packs();
         unfiled.keep(&[component], made);
-        let full = unfiled.end(component, self.full());
+        let full = unfiled.end(component, self.max_pack());
         if unfiled.fault.is_none() && !full.is_empty() {
-            let filed = full.into_iter().try_for_each(|fresh| self.file(fresh));
+            let filed = full.into_iter().try_for_each(|fresh| self.seal(fresh));
             unfiled.fault = filed.and_then(|()| trim(&self.paths, self.bound)).err();
         }
     }
 }
 
-impl Compilation {
+impl CompilationSession {
     /// The component was compiled: keeps what was new, and says how much was. What is in a component more than once counts
     /// once.
     pub fn end(&self) -> FunctionCounts {
@@ -291,7 +291,7 @@ impl Compilation {
         let all = FunctionCounts { found: self.found.load(Relaxed), compiled: self.missing.load(Relaxed) };
         let is_noise = self.cache.known.contains(&self.component) && all.percent() >= 100 - ENOUGH_NEW;
         let is_kept = !is_noise || self.cache.was_damaged();
-        self.cache.end(self.component, if is_kept { &made } else { &[] });
+        self.cache.commit(self.component, if is_kept { &made } else { &[] });
         let asked = self.asked.lock();
         let found = asked.values().filter(|found| **found).count();
         FunctionCounts { found: found as u64, compiled: (asked.len() - found) as u64 }
@@ -299,13 +299,13 @@ impl Compilation {
 }
 
 /// What was not ended, because the component cannot be compiled, keeps nothing, and keeps no pack waiting.
-impl Drop for Compilation {
+impl Drop for CompilationSession {
     fn drop(&mut self) {
-        self.cache.end(self.component, &[]);
+        self.cache.commit(self.component, &[]);
     }
 }
 
-impl CompiledFunctions for Compilation {
+impl CompiledFunctions for CompilationSession {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
         let name: FunctionKey = blake3::hash(key).into();
         let function = self.cache.get(&name);
@@ -316,7 +316,7 @@ impl CompiledFunctions for Compilation {
     }
 
     fn put(&self, key: &[u8], function: &[u8]) {
-        let (length, most) = (function.len() as u64, self.cache.most_of_one());
+        let (length, most) = (function.len() as u64, self.cache.max_component());
         let room = |size: u64| Some(size + length).filter(|size| *size <= most);
         if self.size.try_update(Relaxed, Relaxed, room).is_err() {
             self.cache.is_short.store(true, Relaxed);

@@ -11,7 +11,7 @@ use crate::model::digest::Digest;
 use crate::store::error::Error;
 use crate::store::write::{self, Unfinished};
 
-use super::pack::{Entry, Pack};
+use super::pack::{PackEntry, Pack};
 
 /// How many bytes are left free on the disk, and after how many new ones that is looked at: compiled code goes first.
 const LEAVE: u64 = 256 << 20;
@@ -33,7 +33,7 @@ pub(crate) struct OpenPack {
     /// How many bytes have a place in it.
     pub size: u64,
     /// The functions that are kept of it.
-    pub kept: Vec<Entry>,
+    pub kept: Vec<PackEntry>,
     /// The components that functions were kept of.
     pub components: BTreeSet<Digest>,
     /// The components under way that have functions in it.
@@ -82,7 +82,7 @@ impl OpenPacks {
     }
 
     /// Keeps these functions, of these components.
-    pub fn keep(&mut self, components: &[Digest], made: &[(Arc<Pack>, Entry)]) {
+    pub fn keep(&mut self, components: &[Digest], made: &[(Arc<Pack>, PackEntry)]) {
         for fresh in &mut self.packs {
             let before = fresh.kept.len();
             fresh.kept.extend(made.iter().filter(|(pack, _)| Arc::ptr_eq(pack, &fresh.pack)).map(|(_, entry)| *entry));
@@ -103,7 +103,7 @@ impl OpenPacks {
     }
 
     /// All packs that something is kept of, for the end of the run.
-    pub fn take(&mut self) -> Vec<OpenPack> {
+    pub fn drain(&mut self) -> Vec<OpenPack> {
         self.packs.drain(..).filter(|fresh| !fresh.kept.is_empty()).collect()
     }
 }

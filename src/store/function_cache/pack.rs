@@ -22,22 +22,22 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::model::digest::{Digest, hex};
 use crate::model::engine_key::EngineKey;
 use crate::store::error::Error;
-use crate::store::key::Key;
+use crate::store::key::MachineKey;
 use crate::store::trusted_files::open_trusted;
 
 const MAGIC: &[u8; 8] = b"sesamef1";
 const CONTEXT: &str = "sesame 2026-11-22 function cache";
-const TAG: usize = 32;
+const MAC_BYTES: usize = 32;
 const NAME: usize = 32;
 const ENTRY: usize = NAME + 8 + 4;
-const FOOTER: u64 = 8 + 8 + TAG as u64 + 8;
+const FOOTER: u64 = 8 + 8 + MAC_BYTES as u64 + 8;
 
 /// What a function is found by.
 pub(crate) type FunctionKey = [u8; NAME];
 
 /// Where a function is in its pack.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry {
+pub(crate) struct PackEntry {
     pub name: FunctionKey,
     pub offset: u64,
     /// In bytes, without the tag.
@@ -46,7 +46,7 @@ pub(crate) struct Entry {
 
 /// What makes tags.
 #[derive(Debug)]
-pub(crate) struct PackTags(blake3::Hasher);
+pub(crate) struct PackMac(blake3::Hasher);
 
 /// An open pack, also one under way.
 #[derive(Debug)]
@@ -58,8 +58,8 @@ pub(crate) struct Pack {
 
 /// What is in a pack.
 #[derive(Debug)]
-pub(crate) struct Index {
-    pub entries: Vec<Entry>,
+pub(crate) struct PackIndex {
+    pub entries: Vec<PackEntry>,
     pub components: Vec<Digest>,
 }
 
@@ -73,15 +73,15 @@ impl Pack {
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be opened.
-    pub fn open(path: &Path, tags: &PackTags) -> Result<Option<(Self, Index, u64)>, Error> {
+    pub fn open(path: &Path, tags: &PackMac) -> Result<Option<(Self, PackIndex, u64)>, Error> {
         match open_trusted(path) {
-            Ok(opened) => Ok(opened.and_then(|(file, metadata)| Self::believe(file, metadata.size(), tags))),
+            Ok(opened) => Ok(opened.and_then(|(file, metadata)| Self::open_index(file, metadata.size(), tags))),
             Err(Error::Untrusted { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn believe(file: File, size: u64, tags: &PackTags) -> Option<(Self, Index, u64)> {
+    fn open_index(file: File, size: u64, tags: &PackMac) -> Option<(Self, PackIndex, u64)> {
         let mut footer = [0; FOOTER as usize];
         let end = size.checked_sub(FOOTER)?;
         file.read_exact_at(&mut footer, end).ok()?;
@@ -89,29 +89,29 @@ impl Pack {
         let (entries, components) = (number(0)?, number(8)?);
         let length = entries.checked_mul(ENTRY as u64)?.checked_add(components.checked_mul(32)?)?;
         let start = end.checked_sub(length)?;
-        if footer[16 + TAG..] != *MAGIC {
+        if footer[16 + MAC_BYTES..] != *MAGIC {
             return None;
         }
         let mut tail = vec![0; usize::try_from(length).ok()?];
         file.read_exact_at(&mut tail, start).ok()?;
-        if tags.of_index(entries, &tail) != *<&[u8; TAG]>::try_from(&footer[16..16 + TAG]).ok()? {
+        if tags.of_index(entries, &tail) != *<&[u8; MAC_BYTES]>::try_from(&footer[16..16 + MAC_BYTES]).ok()? {
             return None;
         }
         let (index, digests) = tail.split_at(usize::try_from(entries).ok()? * ENTRY);
-        let entries = index.chunks_exact(ENTRY).map(|bytes| Entry::read(bytes, start)).collect::<Option<Vec<_>>>()?;
+        let entries = index.chunks_exact(ENTRY).map(|bytes| PackEntry::read(bytes, start)).collect::<Option<Vec<_>>>()?;
         let digest = |bytes: &[u8]| Some(Digest::new(bytes.try_into().ok()?));
         let components = digests.chunks_exact(32).filter_map(digest).collect();
-        Some((Self::new(file), Index { entries, components }, size))
+        Some((Self::new(file), PackIndex { entries, components }, size))
     }
 
     /// How many bytes a function of this length takes, with its tag.
-    pub fn room(length: u32) -> u64 {
-        u64::from(length) + TAG as u64
+    pub fn stored_size(length: u32) -> u64 {
+        u64::from(length) + MAC_BYTES as u64
     }
 
     /// A function, if it is whole.
-    pub fn read(&self, tags: &PackTags, entry: &Entry) -> Option<Vec<u8>> {
-        let mut bytes = vec![0; entry.length as usize + TAG];
+    pub fn read(&self, tags: &PackMac, entry: &PackEntry) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; entry.length as usize + MAC_BYTES];
         let read = self.file.read_exact_at(&mut bytes, entry.offset);
         let tag = bytes.split_off(entry.length as usize);
         let whole = read.is_ok() && tags.of_function(&entry.name, &bytes) == *tag;
@@ -121,7 +121,7 @@ impl Pack {
     }
 
     /// Writes a function to where there is room for it.
-    pub fn write(&self, tags: &PackTags, entry: &Entry, function: &[u8]) -> io::Result<()> {
+    pub fn write(&self, tags: &PackMac, entry: &PackEntry, function: &[u8]) -> io::Result<()> {
         let bytes = [function, tags.of_function(&entry.name, function).as_bytes()].concat();
         self.file.write_all_at(&bytes, entry.offset)
     }
@@ -130,17 +130,17 @@ impl Pack {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn copy(&self, entry: &Entry, to: &Self, offset: u64) -> io::Result<Option<Entry>> {
-        let mut bytes = vec![0; entry.length as usize + TAG];
+    pub fn copy(&self, entry: &PackEntry, to: &Self, offset: u64) -> io::Result<Option<PackEntry>> {
+        let mut bytes = vec![0; entry.length as usize + MAC_BYTES];
         if self.file.read_exact_at(&mut bytes, entry.offset).is_err() {
             return Ok(None);
         }
         to.file.write_all_at(&bytes, offset)?;
-        Ok(Some(Entry { offset, ..*entry }))
+        Ok(Some(PackEntry { offset, ..*entry }))
     }
 
     /// Writes the index behind functions of `size` bytes, and says how the pack is called.
-    pub fn finish(&self, tags: &PackTags, index: &Index, size: u64) -> io::Result<String> {
+    pub fn finish(&self, tags: &PackMac, index: &PackIndex, size: u64) -> io::Result<String> {
         let mut tail = Vec::with_capacity(index.entries.len() * ENTRY);
         for entry in &index.entries {
             tail.extend_from_slice(&entry.name);
@@ -158,7 +158,7 @@ impl Pack {
     }
 
     /// Whether every function of it is whole.
-    pub fn is_whole(&self, tags: &PackTags, index: &Index) -> bool {
+    pub fn is_whole(&self, tags: &PackMac, index: &PackIndex) -> bool {
         index.entries.iter().all(|entry| self.read(tags, entry).is_some())
     }
 
@@ -177,18 +177,18 @@ impl Pack {
     }
 }
 
-impl Entry {
+impl PackEntry {
     /// Of a pack whose functions end at `end`.
     fn read(bytes: &[u8], end: u64) -> Option<Self> {
         let (name, rest) = bytes.split_first_chunk::<NAME>()?;
         let (offset, length) = rest.split_first_chunk::<8>()?;
         let (offset, length) = (u64::from_le_bytes(*offset), u32::from_le_bytes(length.try_into().ok()?));
-        (offset.checked_add(Pack::room(length))? <= end).then_some(Self { name: *name, offset, length })
+        (offset.checked_add(Pack::stored_size(length))? <= end).then_some(Self { name: *name, offset, length })
     }
 }
 
-impl PackTags {
-    pub fn new(key: &Key, engine: &EngineKey) -> Self {
+impl PackMac {
+    pub fn new(key: &MachineKey, engine: &EngineKey) -> Self {
         let mut hasher = blake3::Hasher::new_keyed(&blake3::derive_key(CONTEXT, &key.0));
         hasher.update(engine.as_str().as_bytes());
         Self(hasher)

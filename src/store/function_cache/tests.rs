@@ -7,7 +7,7 @@ use super::*;
 const BOUND: u64 = 1 << 20;
 
 /// A store of its own, with a key.
-fn store() -> (tempfile::TempDir, StorePaths, Key) {
+fn store() -> (tempfile::TempDir, StorePaths, MachineKey) {
     let folder = tempfile::tempdir().unwrap();
     let part = |name: &str| folder.path().join(name);
     let paths = StorePaths { data: part("data"), cache: part("cache"), state: part("state") };
@@ -37,7 +37,7 @@ fn compile(cache: &Arc<FunctionCache>, number: u8, functions: std::ops::Range<u3
 }
 
 /// One run that compiles one component.
-fn run(store: &(tempfile::TempDir, StorePaths, Key), number: u8, functions: std::ops::Range<u32>) -> FunctionCounts {
+fn run(store: &(tempfile::TempDir, StorePaths, MachineKey), number: u8, functions: std::ops::Range<u32>) -> FunctionCounts {
     let cache = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
     let counts = compile(&cache, number, functions, 100);
     cache.close().unwrap();
@@ -101,7 +101,7 @@ fn noise_takes_no_room_from_what_is_new() {
         assert_eq!(compilation.end(), FunctionCounts { found: 95, compiled: 5 });
     }
     assert_eq!(compile(&cache, 10, 900..910, 12_000).compiled, 10);
-    assert_eq!(cache.shortage(), None);
+    assert_eq!(cache.exceeded_bound(), None);
     cache.close().unwrap();
     assert_eq!(compile(&open(), 10, 900..910, 12_000).found, 10);
 }
@@ -160,7 +160,7 @@ fn a_run_of_more_than_the_bound_stays_within_it() {
     }
     cache.close().unwrap();
     assert!(packs(&store.1).len() >= 4);
-    assert_eq!(cache.shortage(), None);
+    assert_eq!(cache.exceeded_bound(), None);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_component_that_is_too_large_for_the_bound_is_kept_in_part() {
     let store = store();
     let cache = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
     compile(&cache, 1, 0..100, 10_000);
-    assert_eq!(cache.shortage(), Some(BOUND / 4));
+    assert_eq!(cache.exceeded_bound(), Some(BOUND / 4));
     cache.close().unwrap();
     let counts = {
         let cache = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
@@ -196,7 +196,7 @@ fn what_one_component_fills_is_not_lost_when_others_end_before_it() {
     cache.close().unwrap();
     let cache = open();
     assert_eq!(compile(&cache, 20, 0..80, 10_000), FunctionCounts { found: 80, compiled: 0 });
-    assert_eq!(cache.shortage(), None);
+    assert_eq!(cache.exceeded_bound(), None);
 }
 
 #[test]

@@ -11,13 +11,13 @@ use std::time::SystemTime;
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
 use crate::store::blobs::hash;
+use crate::store::code::cache_usage::engine_folders;
 use crate::store::code::cwasm;
-use crate::store::code::sizes::engine_folders;
 use crate::store::error::{Error, is_damage, unread};
-use crate::store::function_cache::pack::{Pack, PackTags};
-use crate::store::key::{self, Key};
+use crate::store::function_cache::pack::{Pack, PackMac};
+use crate::store::key::{self, MachineKey};
 use crate::store::paths::StorePaths;
-use crate::store::trusted_files::{distrust, entries, open_any, open_trusted};
+use crate::store::trusted_files::{entries, open_any, open_trusted, untrusted_reason};
 
 /// A file of the store, or of the cache.
 #[derive(Debug, Clone)]
@@ -61,19 +61,19 @@ pub enum StoredFault {
 ///
 /// # Errors
 /// [`Error::Io`] if a folder cannot be read.
-pub fn files(paths: &StorePaths) -> Result<Vec<Stored>, Error> {
+pub fn list_files(paths: &StorePaths) -> Result<Vec<Stored>, Error> {
     let mut files = Vec::new();
     let digest = |name: &str| format!("sha256:{name}").parse::<Digest>().ok();
-    each(&paths.blobs(), &mut files, |name| Some(StoredKind::Blob(digest(name)?)))?;
-    each(&paths.staging(), &mut files, |name| {
+    collect(&paths.blobs(), &mut files, |name| Some(StoredKind::Blob(digest(name)?)))?;
+    collect(&paths.staging(), &mut files, |name| {
         digest(name.strip_suffix(".partial")?)?;
         Some(StoredKind::Partial)
     })?;
-    for (folder, engine) in engines(&paths.codes())? {
-        each(&folder, &mut files, |name| Some(StoredKind::Code(engine.clone(), digest(name)?)))?;
+    for (folder, engine) in list_engines(&paths.codes())? {
+        collect(&folder, &mut files, |name| Some(StoredKind::Code(engine.clone(), digest(name)?)))?;
     }
-    for (folder, engine) in engines(&paths.functions())? {
-        each(&folder, &mut files, |name| name.ends_with(".pack").then(|| StoredKind::Functions(engine.clone())))?;
+    for (folder, engine) in list_engines(&paths.functions())? {
+        collect(&folder, &mut files, |name| name.ends_with(".pack").then(|| StoredKind::Functions(engine.clone())))?;
     }
     Ok(files)
 }
@@ -82,14 +82,14 @@ pub fn files(paths: &StorePaths) -> Result<Vec<Stored>, Error> {
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be looked at just now.
-pub fn file(stored: &Stored, key: Option<&Key>) -> Result<Option<StoredFault>, Error> {
-    match look(stored, key) {
+pub fn verify_file(stored: &Stored, key: Option<&MachineKey>) -> Result<Option<StoredFault>, Error> {
+    match verify_contents(stored, key) {
         Err(Error::Io { source, .. }) if is_damage(&source) => Ok(Some(StoredFault::Damaged(unread(&source)))),
         looked => looked,
     }
 }
 
-fn look(stored: &Stored, key: Option<&Key>) -> Result<Option<StoredFault>, Error> {
+fn verify_contents(stored: &Stored, key: Option<&MachineKey>) -> Result<Option<StoredFault>, Error> {
     let path = &stored.path;
     let exposed = match path.symlink_metadata() {
         Ok(metadata) => exposed(&metadata),
@@ -112,7 +112,7 @@ fn look(stored: &Stored, key: Option<&Key>) -> Result<Option<StoredFault>, Error
             (!whole).then(|| "its tag does not match its bytes".to_owned())
         }
         StoredKind::Functions(engine) => {
-            let Some(tags) = key.map(|key| PackTags::new(key, engine)) else { return Ok(None) };
+            let Some(tags) = key.map(|key| PackMac::new(key, engine)) else { return Ok(None) };
             let opened = Pack::open(path, &tags)?;
             let whole = opened.is_some_and(|(pack, index, _)| pack.is_whole(&tags, &index));
             (!whole).then(|| "its tags do not match its bytes".to_owned())
@@ -120,7 +120,7 @@ fn look(stored: &Stored, key: Option<&Key>) -> Result<Option<StoredFault>, Error
     };
     Ok(match (damage, exposed) {
         (Some(damage), _) => Some(StoredFault::Damaged(damage)),
-        (None, Some(Exposure::Open(why))) => Some(StoredFault::Exposed(why)),
+        (None, Some(Exposure::WritableByOthers(why))) => Some(StoredFault::Exposed(why)),
         (None, _) => None,
     })
 }
@@ -129,12 +129,12 @@ fn look(stored: &Stored, key: Option<&Key>) -> Result<Option<StoredFault>, Error
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read.
-pub fn key(paths: &StorePaths) -> Result<Option<String>, Error> {
+pub fn verify_key(paths: &StorePaths) -> Result<Option<String>, Error> {
     if key::read(paths)?.is_some() {
         return Ok(None);
     }
     if paths.key().symlink_metadata().is_err() {
-        let is_needed = files(paths)?.iter().any(|stored| stored.kind.is_tagged());
+        let is_needed = list_files(paths)?.iter().any(|stored| stored.kind.is_tagged());
         return Ok(is_needed.then(|| "it is not there".to_owned()));
     }
     Ok(Some(match open_trusted(&paths.key()) {
@@ -149,7 +149,7 @@ pub fn key(paths: &StorePaths) -> Result<Option<String>, Error> {
 
 enum Exposure {
     /// It can be read, but others can change it.
-    Open(String),
+    WritableByOthers(String),
     /// It cannot be believed at all.
     NotOurs(String),
 }
@@ -158,11 +158,11 @@ fn exposed(metadata: &Metadata) -> Option<Exposure> {
     if metadata.is_symlink() {
         return Some(Exposure::NotOurs("it is a link".to_owned()));
     }
-    match distrust(metadata) {
-        Some(why) if metadata.is_file() => Some(Exposure::Open(why)),
+    match untrusted_reason(metadata) {
+        Some(why) if metadata.is_file() => Some(Exposure::WritableByOthers(why)),
         Some(why) => Some(Exposure::NotOurs(why)),
         None if metadata.nlink() > 1 => {
-            Some(Exposure::Open(format!("it has {} names, by each of which it can be changed", metadata.nlink())))
+            Some(Exposure::WritableByOthers(format!("it has {} names, by each of which it can be changed", metadata.nlink())))
         }
         None => None,
     }
@@ -172,7 +172,7 @@ fn exposed(metadata: &Metadata) -> Option<Exposure> {
 ///
 /// # Errors
 /// [`Error::Io`] if they cannot be read.
-pub(crate) fn engines(folder: &Path) -> Result<Vec<(PathBuf, EngineKey)>, Error> {
+pub(crate) fn list_engines(folder: &Path) -> Result<Vec<(PathBuf, EngineKey)>, Error> {
     let engine = |folder: PathBuf| {
         let engine = EngineKey::parse(folder.file_name()?.to_str()?)?;
         Some((folder, engine))
@@ -180,7 +180,7 @@ pub(crate) fn engines(folder: &Path) -> Result<Vec<(PathBuf, EngineKey)>, Error>
     Ok(engine_folders(folder)?.into_iter().filter_map(engine).collect())
 }
 
-fn each(folder: &Path, files: &mut Vec<Stored>, kind: impl Fn(&str) -> Option<StoredKind>) -> Result<(), Error> {
+fn collect(folder: &Path, files: &mut Vec<Stored>, kind: impl Fn(&str) -> Option<StoredKind>) -> Result<(), Error> {
     // What is no folder is for `folders` to tell.
     if folder.is_file() {
         return Ok(());

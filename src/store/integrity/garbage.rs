@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
-use crate::model::report::gc::CacheSize;
-use crate::store::code::sizes::engine_folders;
+use crate::model::report::maintain::gc::DiskUsage;
+use crate::store::code::cache_usage::engine_folders;
 use crate::store::error::Error;
 use crate::store::function_cache::eviction;
 use crate::store::paths::StorePaths;
@@ -26,7 +26,7 @@ pub struct NeededFiles<'a> {
     pub components: Option<&'a BTreeSet<Digest>>,
     pub engines: &'a EngineKeys,
     /// The most bytes of compiled functions.
-    pub functions: u64,
+    pub function_cache: u64,
 }
 
 /// Files that nothing needs.
@@ -47,7 +47,7 @@ pub struct Garbage {
 #[derive(Debug, Default)]
 pub struct GarbageFiles {
     paths: Vec<PathBuf>,
-    pub size: CacheSize,
+    pub size: DiskUsage,
 }
 
 /// Finds what is not needed. `now` is the time.
@@ -62,32 +62,32 @@ pub fn find(paths: &StorePaths, needed: &NeededFiles<'_>, now: SystemTime) -> Re
         // One from the future is as young as can be.
         stored.changed.is_some_and(|changed| now.duration_since(changed).is_ok_and(|age| age > PARTIAL))
     };
-    for stored in fsck::files(paths)?.into_iter().filter(|stored| stored.is_file) {
+    for stored in fsck::list_files(paths)?.into_iter().filter(|stored| stored.is_file) {
         match &stored.kind {
             StoredKind::Blob(digest) if needed.blobs.is_some_and(|blobs| !blobs.contains(digest)) => {
-                garbage.blobs.take(stored);
+                garbage.blobs.add_file(stored);
             }
-            StoredKind::Partial if needed.blobs.is_some() && is_old(&stored) => garbage.partial.take(stored),
+            StoredKind::Partial if needed.blobs.is_some() && is_old(&stored) => garbage.partial.add_file(stored),
             StoredKind::Code(engine, component) if has_code && !needed.has_code(engine, component) => {
-                garbage.code.take(stored);
+                garbage.code.add_file(stored);
             }
             StoredKind::Functions(engine) if has_packs && !needed.engines.own(engine.as_str()) => {
-                garbage.functions.take(stored);
+                garbage.functions.add_file(stored);
             }
             _ => {}
         }
     }
-    let folders = |is_ours: bool, top: PathBuf| if is_ours { fsck::engines(&top) } else { Ok(Vec::new()) };
+    let folders = |is_ours: bool, top: PathBuf| if is_ours { fsck::list_engines(&top) } else { Ok(Vec::new()) };
     let is_own = |(_, engine): &(PathBuf, EngineKey)| needed.engines.own(engine.as_str());
     let (own, others): (Vec<_>, Vec<_>) = folders(has_packs, paths.functions())?.into_iter().partition(is_own);
     let others =
         others.into_iter().chain(folders(has_code, paths.codes())?.into_iter().filter(|folder| !is_own(folder)));
     garbage.folders.extend(others.map(|(folder, _)| folder));
     let own: Vec<PathBuf> = own.into_iter().map(|(folder, _)| folder).collect();
-    for (path, bytes) in eviction::surplus(&own, needed.functions) {
+    for (path, bytes) in eviction::surplus(&own, needed.function_cache) {
         garbage.functions.add(path, bytes);
     }
-    for stamp in entries(&paths.stamps())? {
+    for stamp in entries(&paths.noop_records())? {
         let is_own = stamp.file_name().to_str().and_then(EngineKey::parse).is_some();
         if is_own && stamp.file_type().is_ok_and(|kind| kind.is_file()) {
             garbage.stamps.push(stamp.path());
@@ -113,7 +113,7 @@ impl Garbage {
         for folder in &self.folders {
             // Whatever else is in it stays, and so does the folder then.
             let _ = write::sweep(folder);
-            let _ = write::user_files::remove_user_folder(folder);
+            let _ = write::user_files::remove_empty_folder(folder);
         }
         for engine in engine_folders(&paths.codes())?.into_iter().chain(engine_folders(&paths.functions())?) {
             let _ = write::sweep(&engine);
@@ -124,7 +124,7 @@ impl Garbage {
 }
 
 impl GarbageFiles {
-    fn take(&mut self, stored: Stored) {
+    fn add_file(&mut self, stored: Stored) {
         self.add(stored.path, stored.size);
     }
 

@@ -13,15 +13,15 @@ use crate::store::write::{self, Durability};
 ///
 /// # Errors
 /// [`Error::Io`] if that cannot be done; then it is where it was.
-pub fn put_aside(paths: &StorePaths, path: &Path) -> Result<PathBuf, Error> {
+pub fn move_to_quarantine(paths: &StorePaths, path: &Path) -> Result<PathBuf, Error> {
     let folder = paths.quarantine();
     write::create_folder(&folder)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let place = free(folder.join(&name));
+    let place = unused_path(folder.join(&name));
     match write::rename_stored(path, &place) {
         // Where a folder of the store is on another disk, beside it is far enough.
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::CrossesDevices => {
-            let beside = free(path.with_file_name(format!("{name}.aside")));
+            let beside = unused_path(path.with_file_name(format!("{name}.aside")));
             write::rename_stored(path, &beside)?;
             Ok(beside)
         }
@@ -30,7 +30,7 @@ pub fn put_aside(paths: &StorePaths, path: &Path) -> Result<PathBuf, Error> {
 }
 
 /// A name that is not taken: this one, or this one with a number.
-fn free(path: PathBuf) -> PathBuf {
+fn unused_path(path: PathBuf) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let numbered = (1_u64..).map(|number| path.with_file_name(format!("{name}.{number}")));
     let is_free = |path: &PathBuf| path.symlink_metadata().is_err();
@@ -41,16 +41,16 @@ fn free(path: PathBuf) -> PathBuf {
 ///
 /// # Errors
 /// [`Error::Io`] if that cannot be done.
-pub fn make_way(paths: &StorePaths, path: &Path) -> Result<(), Error> {
+pub fn quarantine_obstacle(paths: &StorePaths, path: &Path) -> Result<(), Error> {
     let is_folder = path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
-    if is_folder { put_aside(paths, path).map(drop) } else { Ok(()) }
+    if is_folder { move_to_quarantine(paths, path).map(drop) } else { Ok(()) }
 }
 
 /// Makes a blob this user's alone again: what others have opened under its name is another file then.
 ///
 /// # Errors
 /// [`Error::Damaged`] if it has other bytes by now, [`Error::Io`] if it cannot be written.
-pub fn make_own(path: &Path, digest: &Digest) -> Result<(), Error> {
+pub fn restore_privacy(path: &Path, digest: &Digest) -> Result<(), Error> {
     let mut bytes = Vec::new();
     open_any(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(Error::io("read", path))?;
     let found = Digest::of(&bytes);

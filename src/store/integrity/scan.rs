@@ -8,14 +8,14 @@ use std::path::Path;
 use crate::clock::Clock;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
-use crate::model::plan::inventory::{HeldState, Inventory};
+use crate::model::plan::inventory::{StoredState, Inventory};
 use crate::store::blobs::hash;
 use crate::store::code::cwasm;
 use crate::store::error::{Error, is_damage, unread};
-use crate::store::key::{self, Key};
+use crate::store::key::{self, MachineKey};
 use crate::store::memo::verified_files::VerifiedFiles;
 use crate::store::paths::StorePaths;
-use crate::store::trusted_files::{distrust, open_trusted};
+use crate::store::trusted_files::{untrusted_reason, open_trusted};
 
 /// What a plan needs to know about.
 #[derive(Debug, Default)]
@@ -62,60 +62,60 @@ pub fn scan(paths: &StorePaths, wanted: ScanRequest, notes: CacheUpdates, clock:
 }
 
 /// What cannot be read is as good as damaged, if that is the file's fault.
-fn or_damaged(looked: Result<Option<HeldState>, Error>) -> Result<Option<HeldState>, Error> {
+fn or_damaged(looked: Result<Option<StoredState>, Error>) -> Result<Option<StoredState>, Error> {
     match looked {
-        Err(Error::Io { source, .. }) if is_damage(&source) => Ok(Some(HeldState::Damaged(unread(&source)))),
+        Err(Error::Io { source, .. }) if is_damage(&source) => Ok(Some(StoredState::Damaged(unread(&source)))),
         looked => looked,
     }
 }
 
-fn look_at_blob(path: &Path, digest: Digest, verified: &mut VerifiedFiles) -> Result<Option<HeldState>, Error> {
+fn look_at_blob(path: &Path, digest: Digest, verified: &mut VerifiedFiles) -> Result<Option<StoredState>, Error> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(None) };
-    if distrust(&metadata).is_none() && verified.holds(path, "", &metadata) {
-        return Ok(Some(HeldState::Good));
+    if untrusted_reason(&metadata).is_none() && verified.holds(path, "", &metadata) {
+        return Ok(Some(StoredState::Good));
     }
     let (mut file, metadata) = match open_trusted(path) {
         Ok(Some(opened)) => opened,
         Ok(None) => return Ok(None),
-        Err(Error::Untrusted { why, .. }) => return Ok(Some(HeldState::Damaged(why))),
+        Err(Error::Untrusted { why, .. }) => return Ok(Some(StoredState::Damaged(why))),
         Err(error) => return Err(error),
     };
     let (found, _, _) = hash(&mut file).map_err(Error::io("read", path))?;
     if found == digest {
-        verified.note(path, "", &metadata);
-        Ok(Some(HeldState::Good))
+        verified.record(path, "", &metadata);
+        Ok(Some(StoredState::Good))
     } else {
-        Ok(Some(HeldState::Damaged(format!("its bytes have the digest {}", found.short()))))
+        Ok(Some(StoredState::Damaged(format!("its bytes have the digest {}", found.short()))))
     }
 }
 
 fn look_at_code(
     paths: &StorePaths,
-    key: Option<&Key>,
+    key: Option<&MachineKey>,
     engine: &EngineKey,
     component: &Digest,
     verified: &mut VerifiedFiles,
-) -> Result<Option<HeldState>, Error> {
+) -> Result<Option<StoredState>, Error> {
     let path = paths.code(engine, component);
     let Ok(metadata) = fs::symlink_metadata(&path) else { return Ok(None) };
     let Some(key) = key else {
-        return Ok(Some(HeldState::Damaged("the key of this machine is missing or not private".to_owned())));
+        return Ok(Some(StoredState::Damaged("the key of this machine is missing or not private".to_owned())));
     };
     let fingerprint = format!("{} ", blake3::keyed_hash(&key.0, b"verified").to_hex());
-    if distrust(&metadata).is_none() && verified.holds(&path, &fingerprint, &metadata) {
-        return Ok(Some(HeldState::Good));
+    if untrusted_reason(&metadata).is_none() && verified.holds(&path, &fingerprint, &metadata) {
+        return Ok(Some(StoredState::Good));
     }
     let (file, metadata) = match open_trusted(&path) {
         Ok(Some(opened)) => opened,
         Ok(None) => return Ok(None),
-        Err(Error::Untrusted { why, .. }) => return Ok(Some(HeldState::Damaged(why))),
+        Err(Error::Untrusted { why, .. }) => return Ok(Some(StoredState::Damaged(why))),
         Err(error) => return Err(error),
     };
     if cwasm::is_whole(file, key, engine, component).map_err(Error::io("read", &path))? {
-        verified.note(&path, &fingerprint, &metadata);
-        Ok(Some(HeldState::Good))
+        verified.record(&path, &fingerprint, &metadata);
+        Ok(Some(StoredState::Good))
     } else {
-        Ok(Some(HeldState::Damaged("its tag does not match its bytes".to_owned())))
+        Ok(Some(StoredState::Damaged("its tag does not match its bytes".to_owned())))
     }
 }
 

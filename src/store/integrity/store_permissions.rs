@@ -6,9 +6,9 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::store::code::sizes::engine_folders;
+use crate::store::code::cache_usage::engine_folders;
 use crate::store::error::Error;
-use crate::store::owner::user;
+use crate::store::owner::effective_uid;
 use crate::store::paths::StorePaths;
 use crate::store::{generations, write};
 
@@ -18,9 +18,9 @@ pub enum PermissionProblem {
     /// Something else has its name.
     NoFolder,
     /// It, or the link that leads to it, belongs to this other user.
-    Foreign(u32),
+    OwnedByOther(u32),
     /// Others can write to it: its mode.
-    Open(u32),
+    WritableByOthers(u32),
     /// Not even this user can use it: its mode.
     Closed(u32),
 }
@@ -29,14 +29,14 @@ pub enum PermissionProblem {
 ///
 /// # Errors
 /// [`Error::Foreign`] for a folder that is another's.
-pub fn mend(paths: &StorePaths) -> Result<Vec<PathBuf>, Error> {
+pub fn repair(paths: &StorePaths) -> Result<Vec<PathBuf>, Error> {
     let mut mended = Vec::new();
-    for (path, wrong) in wrong(paths) {
-        match wrong {
+    for (path, problem) in find_problems(paths) {
+        match problem {
             // Whoever needs it says so.
             PermissionProblem::NoFolder => {}
-            PermissionProblem::Foreign(owner) => return Err(Error::Foreign { path, owner, user: user() }),
-            PermissionProblem::Open(_) | PermissionProblem::Closed(_) => {
+            PermissionProblem::OwnedByOther(owner) => return Err(Error::OwnedByOther { path, owner, user: effective_uid() }),
+            PermissionProblem::WritableByOthers(_) | PermissionProblem::Closed(_) => {
                 write::make_private(&path)?;
                 mended.push(path);
             }
@@ -47,9 +47,9 @@ pub fn mend(paths: &StorePaths) -> Result<Vec<PathBuf>, Error> {
 
 /// The folders of a store with which something is wrong. A link to a folder is as good as the folder, if this user made it.
 /// What is in a folder that cannot be read is not seen.
-pub fn wrong(paths: &StorePaths) -> Vec<(PathBuf, PermissionProblem)> {
+pub fn find_problems(paths: &StorePaths) -> Vec<(PathBuf, PermissionProblem)> {
     let mut folders = vec![paths.blobs(), paths.staging(), paths.quarantine(), paths.profiles()];
-    folders.extend([paths.codes(), paths.functions(), paths.stamps(), paths.logs()]);
+    folders.extend([paths.codes(), paths.functions(), paths.noop_records(), paths.logs()]);
     for profile in generations::profiles(paths).unwrap_or_default() {
         folders.push(paths.generations(&profile));
     }
@@ -62,24 +62,24 @@ pub fn wrong(paths: &StorePaths) -> Vec<(PathBuf, PermissionProblem)> {
         let within = |part: &&Path| tops.iter().any(|top| part.starts_with(top));
         all.extend(folder.ancestors().take_while(within).map(Path::to_owned));
     }
-    let wrong = all.into_iter().filter_map(|folder| {
+    let problems = all.into_iter().filter_map(|folder| {
         let own = folder.symlink_metadata().ok()?;
-        let wrong = match fs::metadata(&folder) {
+        let problem = match fs::metadata(&folder) {
             Ok(target) => {
-                one(&own).or_else(|| one(&target)).or((!target.is_dir()).then_some(PermissionProblem::NoFolder))?
+                problem_of(&own).or_else(|| problem_of(&target)).or((!target.is_dir()).then_some(PermissionProblem::NoFolder))?
             }
             Err(_) => PermissionProblem::NoFolder,
         };
-        Some((folder, wrong))
+        Some((folder, problem))
     });
-    wrong.collect()
+    problems.collect()
 }
 
-fn one(metadata: &Metadata) -> Option<PermissionProblem> {
-    if metadata.uid() != user() {
-        Some(PermissionProblem::Foreign(metadata.uid()))
+fn problem_of(metadata: &Metadata) -> Option<PermissionProblem> {
+    if metadata.uid() != effective_uid() {
+        Some(PermissionProblem::OwnedByOther(metadata.uid()))
     } else if metadata.is_dir() && metadata.mode() & 0o022 != 0 {
-        Some(PermissionProblem::Open(metadata.mode() & 0o7777))
+        Some(PermissionProblem::WritableByOthers(metadata.mode() & 0o7777))
     } else if metadata.is_dir() && metadata.mode() & 0o700 == 0 {
         Some(PermissionProblem::Closed(metadata.mode() & 0o7777))
     } else {
@@ -91,8 +91,8 @@ impl std::fmt::Display for PermissionProblem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NoFolder => f.write_str("it is no folder"),
-            Self::Foreign(owner) => write!(f, "it belongs to the user {owner}, not to {}", user()),
-            Self::Open(mode) => write!(f, "others can write to it (mode {mode:o})"),
+            Self::OwnedByOther(owner) => write!(f, "it belongs to the user {owner}, not to {}", effective_uid()),
+            Self::WritableByOthers(mode) => write!(f, "others can write to it (mode {mode:o})"),
             Self::Closed(mode) => write!(f, "nobody can use it (mode {mode:o})"),
         }
     }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
-use crate::model::report::sync::UpToDate;
+use crate::model::report::sync::SetSummary;
 use crate::store::owner;
 use crate::store::paths::StorePaths;
 use crate::store::trusted_files::open_trusted;
@@ -56,14 +56,14 @@ struct Header {
     /// How many digests of each kind follow.
     counts: [usize; 3],
     looks: String,
-    answer: UpToDate,
+    answer: SetSummary,
 }
 
 const VERSION: u32 = 2;
 
 /// The answer of the stamp of this name, if it was made from the same inputs and every file looks as it did then.
-pub fn check(paths: &StorePaths, name: &str, inputs: impl FnOnce(&EngineKeys) -> Option<String>) -> Option<UpToDate> {
-    let (mut file, metadata) = open_trusted(&paths.stamp(name)).ok()??;
+pub fn read(paths: &StorePaths, name: &str, inputs: impl FnOnce(&EngineKeys) -> Option<String>) -> Option<SetSummary> {
+    let (mut file, metadata) = open_trusted(&paths.noop_record(name)).ok()??;
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
     file.read_to_end(&mut bytes).ok()?;
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
@@ -78,9 +78,9 @@ pub fn check(paths: &StorePaths, name: &str, inputs: impl FnOnce(&EngineKeys) ->
 }
 
 /// Makes a stamp of a command that started then, if all files had been left alone for long enough. A failure costs only time.
-pub fn put(paths: &StorePaths, name: &str, seen: NoopRecord, answer: UpToDate, started: SystemTime) {
+pub fn put(paths: &StorePaths, name: &str, seen: NoopRecord, answer: SetSummary, started: SystemTime) {
     // Without the guard nobody has looked yet whose store it is.
-    if owner::check_owner(paths).is_err() {
+    if owner::check_store_owner(paths).is_err() {
         return;
     }
     let Some(before) = started.checked_sub(LEFT_ALONE) else { return };
@@ -90,7 +90,7 @@ pub fn put(paths: &StorePaths, name: &str, seen: NoopRecord, answer: UpToDate, s
     let body: Vec<u8> = digests.into_iter().flatten().flat_map(|digest| *digest.as_bytes()).collect();
     let Ok(mut header) = serde_json::to_vec(&Header { version: VERSION, seen, counts, looks, answer }) else { return };
     header.push(b'\n');
-    let _ = write::replace(&paths.stamp(name), &[&header, &body], Durability::Disposable);
+    let _ = write::replace(&paths.noop_record(name), &[&header, &body], Durability::Disposable);
 }
 
 impl NoopRecord {
@@ -98,11 +98,11 @@ impl NoopRecord {
     fn looks(&self, paths: &StorePaths, before: Option<SystemTime>) -> Option<String> {
         let mut hasher = blake3::Hasher::new();
         for path in &self.paths {
-            hasher.update(&look(&rustix::fs::stat(path).ok()?, before)?);
+            hasher.update(&fingerprint_if_older(&rustix::fs::stat(path).ok()?, before)?);
         }
         if let Some(folder) = &self.folder {
             match rustix::fs::stat(folder) {
-                Ok(stat) => hasher.update(&look(&stat, before)?),
+                Ok(stat) => hasher.update(&fingerprint_if_older(&stat, before)?),
                 Err(Errno::NOENT) => hasher.update(b"absent"),
                 Err(_) => return None,
             };
@@ -154,13 +154,13 @@ fn looks_of(folder: &OwnedFd, digests: &[Digest], before: Option<SystemTime>) ->
     let mut hasher = blake3::Hasher::new();
     for digest in digests {
         let stat = rustix::fs::statat(folder, digest.hex(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        hasher.update(&look(&stat, before)?);
+        hasher.update(&fingerprint_if_older(&stat, before)?);
     }
     Some(hasher.finalize())
 }
 
 /// How a file looks; none if it was changed after `before`.
-fn look(stat: &Stat, before: Option<SystemTime>) -> Option<[u8; 72]> {
+fn fingerprint_if_older(stat: &Stat, before: Option<SystemTime>) -> Option<[u8; 72]> {
     let look = Fingerprint::from(stat);
     let left_alone = before.is_none_or(|before| look.changed() < before);
     left_alone.then(|| look.bytes())

@@ -52,7 +52,7 @@ impl VerifiedFiles {
     }
 
     /// Notes that the file, which had this metadata before it was read, was found good.
-    pub(crate) fn note(&mut self, path: &Path, key: &str, metadata: &Metadata) {
+    pub(crate) fn record(&mut self, path: &Path, key: &str, metadata: &Metadata) {
         let look = Fingerprint::from(metadata);
         if self.clock.now().duration_since(look.changed()).is_ok_and(|age| age > GRAIN) {
             self.known.insert(name(path, key), look.to_string());
@@ -63,7 +63,7 @@ impl VerifiedFiles {
     /// Writes the records of files that are still there, if any were made. A failure costs only time.
     pub(crate) fn write(mut self, paths: &StorePaths) {
         // Without the guard nobody has looked yet whose store it is.
-        if !self.changed || owner::check_owner(paths).is_err() {
+        if !self.changed || owner::check_store_owner(paths).is_err() {
             return;
         }
         self.known.retain(|name, _| path_of(name).symlink_metadata().is_ok());
@@ -94,10 +94,10 @@ mod tests {
         let mut verified = VerifiedFiles { known: BTreeMap::new(), changed: false, clock: Clock::SYSTEM };
         let file = tempfile::NamedTempFile::new().unwrap();
         let (path, metadata) = (file.path(), file.as_file().metadata().unwrap());
-        verified.note(path, "", &metadata);
+        verified.record(path, "", &metadata);
         assert!(!verified.holds(path, "", &metadata));
         verified.clock = Clock::of_tests(GRAIN * 2, 1.0);
-        verified.note(path, "", &metadata);
+        verified.record(path, "", &metadata);
         assert!(verified.holds(path, "", &metadata));
         assert!(!verified.holds(path, "another key ", &metadata));
     }

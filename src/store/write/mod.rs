@@ -212,14 +212,14 @@ pub fn sweep(folder: &Path) -> Result<(), Error> {
 }
 
 /// How many bytes the disk that a folder is on has left.
-pub fn free(folder: &Path) -> Result<u64, Error> {
+pub fn free_bytes(folder: &Path) -> Result<u64, Error> {
     let disk = rustix::fs::statvfs(folder).map_err(|error| Error::io("look at the disk of", folder)(error.into()))?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// Fails where the disk that a folder is on has not so many bytes left.
 pub fn leave_room(folder: &Path, bytes: u64) -> Result<(), Error> {
-    if free(folder)? >= bytes {
+    if free_bytes(folder)? >= bytes {
         return Ok(());
     }
     let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
@@ -251,7 +251,7 @@ pub fn open_guard(path: &Path) -> Result<File, Error> {
 }
 
 /// Says in the guard's file who holds it. Only a courtesy to whoever waits, so it may fail.
-pub fn sign_guard(mut file: &File, holder: &str) {
+pub fn write_lock_holder(mut file: &File, holder: &str) {
     let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
 }
 

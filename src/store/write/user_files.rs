@@ -19,14 +19,14 @@ pub fn create_user_folder(path: &Path) -> Result<Vec<PathBuf>, Error> {
 /// Replaces a file of the user's, such as `sesame.lock`, in one step. A link is followed; the mode is kept, and
 /// is that of an ordinary new file where there was none.
 pub fn replace_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let target = followed(path);
+    let target = resolve_final_link(path);
     let _ = sweep(&parent(&target));
     replace_with_mode(&target, &[bytes], mode(&target), Durability::Synced)
 }
 
 /// The same for a file that is to hold secrets: nobody else can read it, whatever its mode was.
 pub fn replace_private_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let target = followed(path);
+    let target = resolve_final_link(path);
     let private = mode(&target).unwrap_or(0o600) & 0o600;
     replace_with_mode(&target, &[bytes], Some(private), Durability::Synced)
 }
@@ -55,24 +55,24 @@ pub fn is_empty_or_absent(path: &Path) -> Result<bool, Error> {
 
 /// A file of the user's that was moved aside, or a link. If its process is killed, [`sweep`] removes it.
 #[derive(Debug)]
-pub struct RemovedFile {
+pub struct FileAside {
     path: PathBuf,
     /// Locked, as what is under way is.
     _file: Option<File>,
 }
 
 /// Moves a file of the user's aside; of a link, the link.
-pub fn set_aside(path: &Path) -> Result<RemovedFile, Error> {
+pub fn set_aside(path: &Path) -> Result<FileAside, Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside =
         path.with_file_name(format!("{UNFINISHED}removed-{}-{name}", rustix::process::getpid().as_raw_nonzero()));
     let file = File::open(path).ok().filter(|file| file.try_lock().is_ok());
     fs::rename(path, &aside).map_err(Error::io("remove", path))?;
     sync_parent(path)?;
-    Ok(RemovedFile { path: aside, _file: file })
+    Ok(FileAside { path: aside, _file: file })
 }
 
-impl RemovedFile {
+impl FileAside {
     /// Puts it back where it was.
     pub fn put_back(self, path: &Path) -> Result<(), Error> {
         fs::rename(&self.path, path).map_err(Error::io("put back", path))?;
@@ -87,7 +87,7 @@ impl RemovedFile {
 }
 
 /// Removes an empty folder of the user's.
-pub fn remove_user_folder(path: &Path) -> Result<(), Error> {
+pub fn remove_empty_folder(path: &Path) -> Result<(), Error> {
     fs::remove_dir(path).map_err(Error::io("remove the folder", path))
 }
 
@@ -98,7 +98,7 @@ pub fn begin_user_file(folder: &Path) -> Result<Unfinished, Error> {
 }
 
 /// Where a link leads in the end.
-pub(crate) fn followed(path: &Path) -> PathBuf {
+pub(crate) fn resolve_final_link(path: &Path) -> PathBuf {
     let mut target = path.to_owned();
     for _ in 0..LINKS {
         let Ok(link) = fs::read_link(&target) else { break };

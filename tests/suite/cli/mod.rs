@@ -1,13 +1,8 @@
 //! The commands as people and scripts use them.
 
-mod add_and_remove;
 mod demo;
-mod doctor;
-mod graph;
-mod install;
 mod output;
-mod picture;
+mod readme_picture;
 mod readme;
-mod shells;
-mod status;
+mod completions_and_man;
 mod transcripts;

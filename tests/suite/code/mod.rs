@@ -3,9 +3,9 @@
 mod import_graph;
 mod imports;
 mod lib_docs;
-mod sizes;
+mod file_sizes;
 mod versions;
-mod words;
+mod banned_words;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::host::{live, request};
+use crate::support::library_host::{live, request};
 use crate::support::sandbox::Sandbox;
 use crate::support::{fixture, guest};
 use sesame::model::manifest::Limits;

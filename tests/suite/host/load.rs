@@ -1,7 +1,7 @@
 //! Loading what is live, through the library.
 
 use crate::support::artifact::component;
-use crate::support::host::{live, request, surroundings};
+use crate::support::library_host::{live, request, surroundings};
 use crate::support::sandbox::Sandbox;
 use sesame::model::name::{ExtensionName, ProfileName};
 use sesame::ops::context::Interrupt;

@@ -3,5 +3,5 @@
 mod call;
 mod hostile;
 mod load;
-mod machine;
+mod machine_limits;
 mod values;

@@ -7,7 +7,7 @@ use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Type, Val};
 
-use sesame::host::values::{Syntax, parse, shown, to_json, to_wave};
+use sesame::host::values::{Syntax, parse, format_type, to_json, to_wave};
 
 /// A type as the text format nests it.
 #[derive(Debug, Clone)]
@@ -179,11 +179,11 @@ fn every_value_of_every_type_comes_back_from_wave_and_from_json() {
         for _ in 0..20 {
             let value = values.new_tree(&mut runner).unwrap().current();
             let wave = to_wave(&value).unwrap();
-            let again = parse(&ty, &wave, Syntax::Wave).unwrap_or_else(|e| panic!("{}: {e}: {wave}", shown(&ty)));
-            assert_eq!(sorted(again), sorted(value.clone()), "{}: {wave}", shown(&ty));
+            let again = parse(&ty, &wave, Syntax::Wave).unwrap_or_else(|e| panic!("{}: {e}: {wave}", format_type(&ty)));
+            assert_eq!(sorted(again), sorted(value.clone()), "{}: {wave}", format_type(&ty));
             let json = to_json(&ty, &value).unwrap().to_string();
-            let again = parse(&ty, &json, Syntax::Json).unwrap_or_else(|e| panic!("{}: {e}: {json}", shown(&ty)));
-            assert_eq!(sorted(again), sorted(value), "{}: {json}", shown(&ty));
+            let again = parse(&ty, &json, Syntax::Json).unwrap_or_else(|e| panic!("{}: {e}: {json}", format_type(&ty)));
+            assert_eq!(sorted(again), sorted(value), "{}: {json}", format_type(&ty));
         }
     }
 }

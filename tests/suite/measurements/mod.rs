@@ -1,4 +1,4 @@
 //! Times and counts.
 
-mod figures;
+mod release_figures;
 mod instructions;

@@ -124,9 +124,9 @@ fn a_capability_without_a_backend_is_an_error_for_the_guest() {
         sandbox.write("a.wasm", component);
         sandbox.write("sesame.toml", manifest(&format!("capabilities.{capability} = true")));
         sandbox.ok(&["sync"]);
-        let extension = crate::support::host::live(&sandbox).load(&"a".parse().unwrap()).unwrap();
+        let extension = crate::support::library_host::live(&sandbox).load(&"a".parse().unwrap()).unwrap();
         let interrupt = sesame::ops::context::Interrupt::default();
-        let call = crate::support::host::request("run", &[]);
+        let call = crate::support::library_host::request("run", &[]);
         let report = sesame::ops::run::call::call(&extension, "a", &call, &interrupt).unwrap();
         assert_eq!(report.text.as_deref(), Some("1"), "{capability}");
     }

@@ -5,8 +5,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
 
-use crate::store::bad_places::{set_mode, upgrade_wanted};
 use crate::store::integrity::Synced;
+use crate::store::unusable_locations::{set_mode, upgrade_wanted};
 use crate::support::artifact::{Artifact, component};
 use crate::support::greeting::{FIRST, RELEASES, SECOND, upgrade, want};
 use crate::support::registry::Registry;

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use crate::support::artifact::{Artifact, INDEX, component, index};
-use crate::support::host::live;
+use crate::support::library_host::live;
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 use sesame::model::digest::Digest;

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use crate::support::artifact::component;
 use crate::support::greeting::{FIRST, SECOND, greets, upgrade};
-use crate::support::host::{context, live, request};
+use crate::support::library_host::{context, live, request};
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 use sesame::model::name::ProfileName;

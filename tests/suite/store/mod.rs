@@ -1,10 +1,10 @@
 //! The store: what it holds whatever happens to it.
 
-pub mod bad_places;
+pub mod unusable_locations;
 mod crashes;
-mod crowd;
+mod concurrency;
 mod gc;
 mod generations;
 pub mod integrity;
-mod power;
+mod power_loss;
 mod verify;

@@ -387,7 +387,7 @@ fn what_another_sesame_wrote_and_what_runs_is_not_put_aside() {
     assert!(first.exists());
     change(&first, |bytes| *bytes = text.clone().into_bytes());
     sandbox.ok(&["rollback", "1"]);
-    let held = crate::support::host::live(&sandbox);
+    let held = crate::support::library_host::live(&sandbox);
     sandbox.ok(&["rollback", "2"]);
     change(&first, |bytes| bytes.truncate(60));
     sandbox.run(&["verify", "--repair"]).fails(76, &["left  generation "]);

@@ -2,9 +2,9 @@
 
 pub mod artifact;
 pub mod ca;
-pub mod disk;
+pub mod power_loss_model;
 pub mod greeting;
-pub mod host;
+pub mod library_host;
 pub mod layout;
 pub mod real_registry;
 pub mod registry;

@@ -1,8 +1,8 @@
 //! `lock` and `sync`: what they resolve, plan, do and leave.
 
-mod check;
+mod dry_run;
 mod lock;
-pub mod noop_check;
+mod noop_check;
 mod ownership;
 mod plans;
 mod sync_command;

@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 
 use crate::support::artifact::{Artifact, component};
 use crate::support::fixture;
-use crate::support::host::context;
+use crate::support::library_host::context;
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 use sesame::model::digest::Digest;
 use sesame::ops::sync::noop_check;
-use sesame::ops::sync::options::{LockPolicy, Mode, Ownership, SyncOptions};
+use sesame::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions, WriteMode};
 
 /// What a sync says at a glance: how many extensions are live.
 fn glance(sandbox: &Sandbox) -> Option<usize> {
     let options =
-        SyncOptions { mode: Mode::Write, policy: LockPolicy::Update, ownership: Ownership::Respect, profile: None };
-    let answer = noop_check::sync(&context(sandbox), &options);
+        SyncOptions { mode: WriteMode::Write, policy: LockPolicy::Update, ownership: ProfileTakeover::Refuse, profile: None };
+    let answer = noop_check::check_up_to_date(&context(sandbox), &options);
     answer.map(|answer| answer.extensions)
 }
 

@@ -15,9 +15,9 @@ use sesame::model::lock::Lock;
 use sesame::model::manifest::{Manifest, ManifestSource};
 use sesame::model::name::ProfileName;
 use sesame::model::plan::generation::Generation;
-use sesame::model::plan::inventory::{HeldState, Inventory};
+use sesame::model::plan::inventory::{StoredState, Inventory};
 use sesame::model::plan::schedule::{Schedule, StepResult};
-use sesame::model::plan::{Action, Candidate, FetchOrigin, Plan};
+use sesame::model::plan::{Action, ResolvedComponent, FetchSource, Plan};
 
 /// What a case's store holds. Digests are those of the lock.
 #[derive(Deserialize, Default)]
@@ -46,15 +46,15 @@ fn case(path: &Path) -> (Lock, Generation, Inventory, Stock) {
     let source = ManifestSource { file: "sesame.toml".into(), folder: "/".into(), bytes: read("sesame.toml") };
     let manifest = Manifest::parse(&source, &[]).unwrap();
     let lock = Lock::parse("sesame.lock", &read("sesame.lock")).unwrap();
-    let target = Generation::describe(&ProfileName::default(), "/sesame.toml", &manifest, &lock);
+    let target = Generation::from_lock(&ProfileName::default(), "/sesame.toml", &manifest, &lock);
     let stock: Stock = toml::from_str(&String::from_utf8(read("inventory.toml")).unwrap()).unwrap();
-    let damaged = |map: &BTreeMap<String, String>| -> Vec<(Digest, HeldState)> {
-        map.iter().map(|(digest, why)| (digest.parse().unwrap(), HeldState::Damaged(why.clone()))).collect()
+    let damaged = |map: &BTreeMap<String, String>| -> Vec<(Digest, StoredState)> {
+        map.iter().map(|(digest, why)| (digest.parse().unwrap(), StoredState::Damaged(why.clone()))).collect()
     };
-    let good = |digests: &[Digest]| -> Vec<(Digest, HeldState)> {
-        digests.iter().map(|digest| (*digest, HeldState::Good)).collect()
+    let good = |digests: &[Digest]| -> Vec<(Digest, StoredState)> {
+        digests.iter().map(|digest| (*digest, StoredState::Good)).collect()
     };
-    let code = |held: Vec<(Digest, HeldState)>, metering| {
+    let code = |held: Vec<(Digest, StoredState)>, metering| {
         held.into_iter().map(move |(digest, held)| ((digest, key(metering)), held))
     };
     let live = stock.live.as_deref().map(|live| {
@@ -72,7 +72,7 @@ fn case(path: &Path) -> (Lock, Generation, Inventory, Stock) {
             .collect(),
         other_code: stock.other_code.iter().copied().collect(),
         engines: EngineKeys { unmetered: Some(key(Metering::Unmetered)), metered: Some(key(Metering::Metered)) },
-        live,
+        active: live,
         generations: stock.generations.clone(),
     };
     (lock, target, inventory, stock)
@@ -123,14 +123,14 @@ fn a_step_comes_after_all_that_it_needs() {
 
 #[test]
 fn a_lock_fetches_and_verifies_each_component_once_and_does_nothing_else() {
-    let candidate = |name: &str, content: &[u8]| Candidate {
+    let candidate = |name: &str, content: &[u8]| ResolvedComponent {
         name: name.parse().unwrap(),
         component: Digest::of(content),
         size: 8,
-        origin: FetchOrigin::Registry(format!("ghcr.io/org/{name}:1").parse().unwrap()),
+        origin: FetchSource::Registry(format!("ghcr.io/org/{name}:1").parse().unwrap()),
     };
     let candidates = [candidate("a", b"1"), candidate("b", b"1"), candidate("c", b"2"), candidate("d", b"held")];
-    let blobs = [(Digest::of(b"held"), HeldState::Good)].into();
+    let blobs = [(Digest::of(b"held"), StoredState::Good)].into();
     let plan = Plan::for_lock(&candidates, &Inventory { blobs, ..Inventory::default() });
     let actions: Vec<(&str, usize)> =
         plan.steps().map(|(_, step)| (step.action.verb(), step.extensions.len())).collect();

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
@@ -24,11 +24,11 @@ pub struct ExportCommand {
 }
 
 impl ExportCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let context = invocation.context(&self.resources)?;
         let mut report = export(&context, &Environment::read()?.start.join(&self.to))?;
         report.bundle = self.to.display().to_string();
-        invocation.report(Data::Export(&report), || words(&report));
+        invocation.print_report(Data::Export(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
 }

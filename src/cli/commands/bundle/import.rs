@@ -7,8 +7,8 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{CompileOptions, ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::{active_change, live, live_set, summary};
-use crate::cli::render::failure::Failure;
+use crate::cli::render::active_set::{active_change, extension_table, set_summary, summary};
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::table;
@@ -18,7 +18,7 @@ use crate::cli::terminal::prompt::confirm;
 use sesame::model::report::bundle::ImportReport;
 use sesame::model::report::sync::SyncOutcome;
 use sesame::model::text::{count, escape};
-use sesame::ops::bundle::import::{BundleConsentRequest, Existing, Import, import};
+use sesame::ops::bundle::import::{BundleConsentRequest, ExistingFiles, ImportOptions, import};
 use sesame::ops::context::Interrupt;
 use sesame::ops::edit::consent::Consent;
 use sesame::ops::project::Project;
@@ -41,28 +41,28 @@ pub struct ImportCommand {
 }
 
 impl ImportCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let environment = Environment::read()?;
-        let project = Project::named_or_own(&environment.search(invocation.globals.manifest.clone()));
+        let project = Project::named_or_default(&environment.search(invocation.globals.manifest.clone()));
         let path = environment.start.join(&self.bundle);
         let resources = ResourceOptions { offline: true, compile: self.compile.clone(), ..ResourceOptions::default() };
         let context = invocation.context_of(environment, project, &resources)?;
         let consent = |asked: &BundleConsentRequest<'_>| self.consent(asked, invocation.output, &context.interrupt);
-        let existing = if self.replace { Existing::Replace } else { Existing::Keep };
+        let existing = if self.replace { ExistingFiles::Replace } else { ExistingFiles::Keep };
         let profile = self.profile.profile.clone();
-        let mut report = import(&context, &Import { bundle: path, existing, consent: &consent, profile })?;
+        let mut report = import(&context, &ImportOptions { bundle: path, existing, consent: &consent, profile })?;
         report.bundle = self.bundle.display().to_string();
-        invocation.report(Data::Import(&report), || words(&report));
+        invocation.print_report(Data::Import(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
 
     fn consent(&self, asked: &BundleConsentRequest<'_>, output: &Output, interrupt: &Interrupt) -> Consent {
-        match (self.grant_all, output.asks()) {
+        match (self.grant_all, output.is_interactive()) {
             (true, _) => {
                 output.say(Verbosity::Normal, &contents(asked));
                 Consent::Granted
             }
-            (false, false) => Consent::Nobody,
+            (false, false) => Consent::NoPrompt,
             (false, true) => {
                 output.say(Verbosity::Quiet, &contents(asked));
                 let folder = escape(&asked.folder);
@@ -106,8 +106,8 @@ fn words(report: &ImportReport) -> String {
     }
     let is_new = report.sync.outcome != SyncOutcome::UpToDate;
     if is_new && report.sync.changes.is_empty() {
-        text.push_str(&live(&report.sync.extensions));
+        text.push_str(&extension_table(&report.sync.extensions));
     }
-    text.push_str(&summary(&live_set(&report.sync), if is_new { "done:" } else { "up to date:" }));
+    text.push_str(&summary(&set_summary(&report.sync), if is_new { "done:" } else { "up to date:" }));
     text
 }

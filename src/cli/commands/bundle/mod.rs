@@ -6,7 +6,7 @@ pub mod import;
 use clap::Subcommand;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 
 use export::ExportCommand;
 use import::ImportCommand;
@@ -29,7 +29,7 @@ pub enum BundleSubcommand {
 }
 
 impl BundleSubcommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         match self {
             Self::Help { names } => invocation.help_below("bundle", names),
             Self::Export(export) => export.run(invocation),

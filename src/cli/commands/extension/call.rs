@@ -9,11 +9,11 @@ use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use crate::cli::completion_candidates::{active_names_and_files, capabilities};
 use crate::cli::invocation::{CommandOutcome, Invocation, interrupt};
 use crate::cli::options::{CompileOptions, ProfileOption, number, setting};
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::progress::Working;
 use crate::cli::terminal::environment::Environment;
-use crate::cli::terminal::guest_output::{Echo, Printed};
+use crate::cli::terminal::guest_output::{ConsoleLog, Printed};
 use sesame::host::backends::Backends;
 use sesame::host::extension::Extension;
 use sesame::host::values::Syntax;
@@ -24,8 +24,8 @@ use sesame::model::report::extension::CallOutcome;
 use sesame::ops::context::Interrupt;
 use sesame::ops::error::Error;
 use sesame::ops::project::Project;
-use sesame::ops::run::active::{ActiveSet, HostEnvironment, Overrides, StoreLog, UninstalledComponent, file_name};
-use sesame::ops::run::call::{Call, call};
+use sesame::ops::run::active::{ActiveSet, HostEnvironment, Overrides, LogFiles, UninstalledComponent, file_name};
+use sesame::ops::run::call::{CallOptions, call};
 use sesame::ops::run::secrets::SecretsFile;
 
 #[derive(Debug, Clone, Args)]
@@ -63,7 +63,7 @@ pub struct CallCommand {
 }
 
 impl CallCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let (environment, output) = (Environment::read()?, invocation.output);
         let host = self.host_environment(&environment, invocation)?;
         let interrupt = interrupt()?;
@@ -78,15 +78,15 @@ impl CallCommand {
         };
         let syntax = if invocation.globals.json { Syntax::Json } else { Syntax::Wave };
         let (function, arguments) = (self.function.clone(), self.arguments.clone());
-        let report = call(&extension, &name, &Call { function, arguments, syntax }, &interrupt)?;
+        let report = call(&extension, &name, &CallOptions { function, arguments, syntax }, &interrupt)?;
         let (data, text) = (Data::Call(&report), report.text.as_deref());
         Ok(match report.outcome {
             CallOutcome::Ok => {
-                output.value(&invocation.name.document, data, text);
+                output.print_value(&invocation.name.json_name, data, text);
                 CommandOutcome::Done
             }
             CallOutcome::Err => {
-                output.failed_value(&invocation.name.document, data, text);
+                output.print_failed_value(&invocation.name.json_name, data, text);
                 CommandOutcome::Differs
             }
         })
@@ -103,11 +103,11 @@ impl CallCommand {
         &self,
         environment: &Environment,
         invocation: &Invocation<'_>,
-    ) -> Result<HostEnvironment, Failure> {
+    ) -> Result<HostEnvironment, CommandError> {
         let secrets = self.secrets.as_ref().map(|path| SecretsFile::open(&environment.start.join(path))).transpose()?;
         let secrets = secrets.map(Arc::new);
         let printed = Arc::new(Printed(invocation.output.clone()));
-        let echo = |kept| Arc::new(Echo { output: invocation.output.clone(), kept });
+        let echo = |kept| Arc::new(ConsoleLog { output: invocation.output.clone(), kept });
         let backends = Backends {
             secret_read: secrets.clone().map(|secrets| secrets as _),
             secret_write: secrets.map(|secrets| secrets as _),
@@ -116,7 +116,7 @@ impl CallCommand {
             notification: Some(printed),
             log: match self.is_file() {
                 true => Some(echo(None)),
-                false if invocation.globals.verbose > 0 => Some(echo(Some(StoreLog::new(&environment.paths)))),
+                false if invocation.globals.verbose > 0 => Some(echo(Some(LogFiles::new(&environment.paths)))),
                 false => None,
             },
         };
@@ -131,7 +131,7 @@ impl CallCommand {
     fn overrides(&self) -> Overrides {
         Overrides {
             config: self.config.iter().cloned().collect(),
-            most: Limits { max_memory_mib: self.memory, max_fuel: self.fuel, timeout_ms: self.timeout },
+            max_limits: Limits { max_memory_mib: self.memory, max_fuel: self.fuel, timeout_ms: self.timeout },
         }
     }
 
@@ -143,7 +143,7 @@ impl CallCommand {
         environment: &Environment,
         invocation: &Invocation<'_>,
         interrupt: &Interrupt,
-    ) -> Result<Extension, Failure> {
+    ) -> Result<Extension, CommandError> {
         let mut grants = Grants::new();
         for grant in &self.grants {
             let Grant { capability, scope } = environment.absolute(grant);
@@ -156,7 +156,7 @@ impl CallCommand {
             Err(_) if !grants.contains_key(&Capability::FsWrite) => None,
             Err(error) => return Err(error.into()),
         };
-        let active = ActiveSet::empty(host, project)?;
+        let active = ActiveSet::without_set(host, project)?;
         let compiler = self.compile.compiler(environment.program.clone());
         let target = environment.start.join(&self.target);
         let _working = Working::new(invocation.output, "compiling", name);
@@ -166,7 +166,7 @@ impl CallCommand {
             overrides: &self.overrides(),
             folder: &environment.start,
         };
-        Ok(active.compile(&component, &compiler, interrupt)?)
+        Ok(active.load_uninstalled(&component, &compiler, interrupt)?)
     }
 
     /// Loads an active extension.
@@ -176,11 +176,11 @@ impl CallCommand {
         host: HostEnvironment,
         environment: &Environment,
         invocation: &Invocation<'_>,
-    ) -> Result<Extension, Failure> {
+    ) -> Result<Extension, CommandError> {
         if !self.grants.is_empty() {
-            return Err(Failure::GrantToLive);
+            return Err(CommandError::GrantToActive);
         }
-        let name: ExtensionName = name.parse().map_err(|_| Failure::NoTarget(name.to_owned()))?;
+        let name: ExtensionName = name.parse().map_err(|_| CommandError::NoTarget(name.to_owned()))?;
         let active = ActiveSet::open(host, &invocation.profile(environment, &self.profile)?)?;
         Ok(active.load_with(&name, &self.overrides())?)
     }

@@ -8,7 +8,7 @@ use clap_complete::ArgValueCandidates;
 use crate::cli::completion_candidates::active_names;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ProfileOption;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::table;
@@ -28,11 +28,11 @@ pub struct InfoCommand {
 }
 
 impl InfoCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let environment = Environment::read()?;
         let profile = invocation.profile(&environment, &self.profile)?;
         let report = info(&environment.paths, &environment.user(), &profile, &self.name)?;
-        invocation.answer(Data::Info(&report), || words(&report));
+        invocation.print_answer(Data::Info(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
 }

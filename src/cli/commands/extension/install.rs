@@ -6,8 +6,8 @@ use clap::Args;
 
 use crate::cli::commands::project::{NewExtensionOptions, origin};
 use crate::cli::invocation::{CommandOutcome, Invocation};
-use crate::cli::render::edit::installed;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::edit_outcome::installed;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::terminal::environment::Environment;
 use sesame::model::reference::reference_or_repository::ReferenceOrRepository;
@@ -27,12 +27,12 @@ pub struct InstallCommand {
 }
 
 impl InstallCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let environment = Environment::read()?;
         let file = InstallSource::File(environment.start.join(self.from_file.clone().unwrap_or_default()));
         let origin = self.reference.as_ref().map_or(file, origin);
         let report = self.new.install(invocation, environment, origin, (InstallTarget::DropIn, AfterEdit::Sync))?;
-        invocation.report(Data::Install(&report), || installed(&report, "installed"));
+        invocation.print_report(Data::Install(&report), || installed(&report, "installed"));
         Ok(CommandOutcome::Done)
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ProfileOption;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::table::headed_table;
 use crate::cli::terminal::environment::Environment;
@@ -19,10 +19,10 @@ pub struct ListCommand {
 }
 
 impl ListCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let environment = Environment::read()?;
         let report = list(&environment.paths, &invocation.profile(&environment, &self.profile)?)?;
-        invocation.answer(Data::List(&report), || words(&report));
+        invocation.print_answer(Data::List(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
 }

@@ -6,7 +6,7 @@ use clap_complete::ArgValueCandidates;
 use crate::cli::completion_candidates::active_names;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ProfileOption;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::terminal::environment::Environment;
 use crate::cli::terminal::output::Verbosity;
@@ -24,17 +24,17 @@ pub struct LogCommand {
 }
 
 impl LogCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let (name, environment) = (&self.name, Environment::read()?);
         let profile = invocation.profile(&environment, &self.profile)?;
         let text = log(&environment.paths, &profile, name)?;
         if invocation.globals.json {
             let report = LogReport { name: name.clone(), lines: text.lines().map(str::to_owned).collect() };
-            invocation.answer(Data::Log(&report), String::new);
+            invocation.print_answer(Data::Log(&report), String::new);
         } else if text.is_empty() {
             invocation.output.say(Verbosity::Normal, &format!("`{name}` has printed nothing\n"));
         } else {
-            invocation.output.foreign_text(&text);
+            invocation.output.print_foreign_text(&text);
         }
         Ok(CommandOutcome::Done)
     }

@@ -6,14 +6,14 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{CompileOptions, ResourceOptions, setting};
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
 use sesame::model::reference::destination::Destination;
 use sesame::model::report::registry::PushReport;
 use sesame::model::text::{escape, size};
-use sesame::ops::publish::push::{Push, push};
+use sesame::ops::publish::push::{PushOptions, push};
 use sesame::registry::publish::package::ExistingTag;
 
 #[derive(Debug, Clone, Args)]
@@ -35,20 +35,20 @@ pub struct PushCommand {
 }
 
 impl PushCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let resources = ResourceOptions { compile: self.compile.clone(), ..ResourceOptions::default() };
-        let context = invocation.context_or_own(&resources)?;
+        let context = invocation.context_or_default(&resources)?;
         let mut destination = self.destination.clone();
         let start = Environment::read()?.start;
         destination.layout = destination.layout.map(|folder| start.join(folder));
-        let wanted = Push {
+        let wanted = PushOptions {
             file: start.join(&self.file),
             destination,
             annotations: self.annotations.iter().cloned().collect(),
             taken: if self.force { ExistingTag::Move } else { ExistingTag::Refuse },
         };
         let report = push(&context, &wanted)?;
-        invocation.report(Data::Push(&report), || words(&report));
+        invocation.print_report(Data::Push(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
 }

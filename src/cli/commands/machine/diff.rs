@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::lock_text;
 use crate::cli::render::plan::steps;
@@ -12,7 +12,7 @@ use sesame::model::name::ProfileName;
 use sesame::model::report::sync::DiffReport;
 use sesame::model::text::count;
 use sesame::ops::sync::diff::diff;
-use sesame::ops::sync::options::Ownership;
+use sesame::ops::sync::options::ProfileTakeover;
 
 #[derive(Debug, Clone, Args)]
 pub struct DiffCommand {
@@ -24,10 +24,10 @@ pub struct DiffCommand {
 }
 
 impl DiffCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let context = invocation.context(&self.resources)?;
-        let report = diff(&context, self.profile.clone(), Ownership::Adopt)?;
-        invocation.result(Data::Diff(&report), || words(&report));
+        let report = diff(&context, self.profile.clone(), ProfileTakeover::Adopt)?;
+        invocation.print_result(Data::Diff(&report), || words(&report));
         Ok(if report.is_empty() { CommandOutcome::Done } else { CommandOutcome::Differs })
     }
 }

@@ -4,11 +4,11 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::report::doctor::{Check, CheckState, DoctorReport};
+use sesame::model::report::query::doctor::{Check, CheckState, DoctorReport};
 use sesame::model::text::escape;
 use sesame::ops::query::doctor::doctor;
 
@@ -19,10 +19,10 @@ pub struct DoctorCommand {
 }
 
 impl DoctorCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
-        let context = invocation.context_or_own(&self.resources)?;
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
+        let context = invocation.context_or_default(&self.resources)?;
         let report = doctor(&context, &Environment::read()?.search(invocation.globals.manifest.clone()));
-        invocation.result(Data::Doctor(&report), || words(&report));
+        invocation.print_result(Data::Doctor(&report), || words(&report));
         Ok(if report.is_wrong() { CommandOutcome::Differs } else { CommandOutcome::Done })
     }
 }

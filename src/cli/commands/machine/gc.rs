@@ -4,13 +4,13 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{CompileOptions, FunctionCacheOption, ResourceOptions};
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
-use sesame::model::report::gc::{GcReport, GcSizes};
+use sesame::model::report::maintain::gc::{GcReport, GcSizes};
 use sesame::model::text::size;
 use sesame::ops::maintain::gc::{self, GcScope};
-use sesame::ops::sync::options::Mode;
+use sesame::ops::sync::options::WriteMode;
 
 #[derive(Debug, Clone, Args)]
 pub struct GcCommand {
@@ -25,13 +25,13 @@ pub struct GcCommand {
 }
 
 impl GcCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let compile = CompileOptions { functions: self.functions.clone(), ..CompileOptions::default() };
-        let context = invocation.context_or_own(&ResourceOptions { compile, ..ResourceOptions::default() })?;
+        let context = invocation.context_or_default(&ResourceOptions { compile, ..ResourceOptions::default() })?;
         let scope = if self.cache { GcScope::Cache } else { GcScope::Everything };
-        let mode = if self.dry_run { Mode::Preview } else { Mode::Write };
+        let mode = if self.dry_run { WriteMode::Preview } else { WriteMode::Write };
         let report = gc::gc(&context, scope, mode)?;
-        invocation.report(Data::Gc(&report), || words(&report));
+        invocation.print_report(Data::Gc(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
 }

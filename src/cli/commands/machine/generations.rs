@@ -5,11 +5,11 @@ use clap::{Args, Subcommand};
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ProfileOption, ResourceOptions};
 use crate::cli::render::active_set::active_change;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::report::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
+use sesame::model::report::query::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
 use sesame::model::text::{count, escape, time};
 use sesame::ops::query::generations;
 
@@ -34,20 +34,20 @@ pub enum GenerationsSubcommand {
 }
 
 impl GenerationsCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let environment = Environment::read()?;
         match &self.command {
             None => {
                 let profile = invocation.profile(&environment, &self.profile)?;
                 let report = generations::list(&environment.paths, &profile)?;
-                invocation.answer(Data::Generations(&report), || words(&report));
+                invocation.print_answer(Data::Generations(&report), || words(&report));
             }
             Some(GenerationsSubcommand::Delete { generations, profile: own }) => {
                 let profile = own.profile.clone().or_else(|| self.profile.profile.clone());
                 let profile = invocation.profile(&environment, &ProfileOption { profile })?;
-                let context = invocation.context_or_own(&ResourceOptions::default())?;
+                let context = invocation.context_or_default(&ResourceOptions::default())?;
                 let report = generations::delete(&context, &profile, generations)?;
-                invocation.report(Data::RemovedGenerations(&report), || removed(&report));
+                invocation.print_report(Data::RemovedGenerations(&report), || removed(&report));
             }
         }
         Ok(CommandOutcome::Done)

@@ -4,8 +4,8 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{CompileOptions, ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::{active_change, live_set, summary};
-use crate::cli::render::failure::Failure;
+use crate::cli::render::active_set::{active_change, set_summary, summary};
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::terminal::environment::Environment;
 use sesame::model::report::sync::{SyncOutcome, SyncReport};
@@ -23,13 +23,13 @@ pub struct RollbackCommand {
 }
 
 impl RollbackCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let compile = self.compile.clone();
         let context =
-            invocation.context_or_own(&ResourceOptions { offline: true, compile, ..ResourceOptions::default() })?;
+            invocation.context_or_default(&ResourceOptions { offline: true, compile, ..ResourceOptions::default() })?;
         let profile = invocation.profile(&Environment::read()?, &self.profile)?;
         let report = rollback(&context, &profile, self.generation)?;
-        invocation.report(Data::Sync(&report), || words(&report));
+        invocation.print_report(Data::Sync(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
 }
@@ -38,5 +38,5 @@ impl RollbackCommand {
 fn words(report: &SyncReport) -> String {
     let changes: String = report.changes.iter().map(|change| active_change(change)).collect();
     let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
-    format!("{changes}{}", summary(&live_set(report), outcome))
+    format!("{changes}{}", summary(&set_summary(report), outcome))
 }

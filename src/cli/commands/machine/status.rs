@@ -5,12 +5,12 @@ use clap::Args;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ProfileOption, ResourceOptions};
 use crate::cli::render::active_set::summary;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::fits;
-use sesame::model::report::status::{Boundary, Difference, StatusReport};
-use sesame::model::report::sync::UpToDate;
+use sesame::model::report::query::status::{Boundary, Difference, StatusReport};
+use sesame::model::report::sync::SetSummary;
 use sesame::model::text::escape;
 use sesame::ops::query::status::{RemoteCheck, status};
 
@@ -26,11 +26,11 @@ pub struct StatusCommand {
 }
 
 impl StatusCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let context = invocation.context(&self.resources)?;
         let remote = if self.remote { RemoteCheck::Ask } else { RemoteCheck::Leave };
         let report = status(&context, self.profile.profile.clone(), remote)?;
-        invocation.result(Data::Status(&report), || words(&report));
+        invocation.print_result(Data::Status(&report), || words(&report));
         Ok(if report.differences.is_empty() { CommandOutcome::Done } else { CommandOutcome::Differs })
     }
 }
@@ -46,7 +46,7 @@ fn words(report: &StatusReport) -> String {
         text.push_str(&line(difference));
     }
     let live =
-        UpToDate { profile: report.profile.clone(), generation: report.generation, extensions: report.extensions };
+        SetSummary { profile: report.profile.clone(), generation: report.generation, extensions: report.extensions };
     text.push_str(&summary(&live, if report.differences.is_empty() { "up to date:" } else { "differs:" }));
     text
 }

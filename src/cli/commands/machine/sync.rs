@@ -7,20 +7,20 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
-use crate::cli::render::active_set::{active_change, live, live_set, name_of, summary};
-use crate::cli::render::failure::Failure;
+use crate::cli::render::active_set::{active_change, extension_table, name_of, set_summary, summary};
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
-use crate::cli::render::lock_changes::{lock_change, lock_text, merged, needs, to_be_committed};
+use crate::cli::render::lock_changes::{capability_changes, lock_change, lock_text, merged, to_be_committed};
 use crate::cli::render::plan::steps;
 use crate::cli::terminal::output::Verbosity;
 use sesame::model::function_cache::FunctionCounts;
 use sesame::model::lock::LockChange;
 use sesame::model::name::ProfileName;
-use sesame::model::report::gc::CacheSizes;
+use sesame::model::report::maintain::gc::CacheSizes;
 use sesame::model::report::sync::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::model::text::{count, size};
 use sesame::ops::maintain::gc;
-use sesame::ops::sync::options::{LockPolicy, Mode, Ownership, SyncOptions};
+use sesame::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions, WriteMode};
 use sesame::ops::sync::{self, noop_check};
 
 #[derive(Debug, Clone, Args)]
@@ -48,25 +48,25 @@ pub struct SyncCommand {
 }
 
 impl SyncCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let context = invocation.context(&self.resources)?;
         let (options, output) = (self.options(), invocation.output);
         // The report of JSON, and of those who want to hear more, names every extension; the usual words do not.
-        if options.mode == Mode::Write
+        if options.mode == WriteMode::Write
             && !invocation.globals.json
-            && !output.says(Verbosity::Verbose)
-            && let Some(answer) = noop_check::sync(&context, &options)
+            && !output.shows(Verbosity::Verbose)
+            && let Some(answer) = noop_check::check_up_to_date(&context, &options)
         {
             output.say(Verbosity::Normal, &summary(&answer, "up to date:"));
             return Ok(CommandOutcome::Done);
         }
         let report = sync::sync(&context, &options)?;
-        if options.mode == Mode::Preview {
-            invocation.result(Data::Sync(&report), || plan(&report));
+        if options.mode == WriteMode::Preview {
+            invocation.print_result(Data::Sync(&report), || plan(&report));
         } else {
-            invocation.report(Data::Sync(&report), || words(&report));
-            if output.says(Verbosity::Verbose)
-                && let Ok(sizes) = gc::sizes(&context.paths)
+            invocation.print_report(Data::Sync(&report), || words(&report));
+            if output.shows(Verbosity::Verbose)
+                && let Ok(sizes) = gc::cache_sizes(&context.paths)
             {
                 output.say(Verbosity::Verbose, &caches(&sizes, report.functions));
             }
@@ -77,13 +77,13 @@ impl SyncCommand {
 
     fn options(&self) -> SyncOptions {
         SyncOptions {
-            mode: if self.check || self.dry_run { Mode::Preview } else { Mode::Write },
+            mode: if self.check || self.dry_run { WriteMode::Preview } else { WriteMode::Write },
             policy: match (self.locked, self.frozen) {
                 (_, true) => LockPolicy::Frozen,
                 (true, false) => LockPolicy::Locked,
                 (false, false) => LockPolicy::Update,
             },
-            ownership: if self.adopt { Ownership::Adopt } else { Ownership::Respect },
+            ownership: if self.adopt { ProfileTakeover::Adopt } else { ProfileTakeover::Refuse },
             profile: self.profile.clone(),
         }
     }
@@ -103,14 +103,14 @@ fn words(report: &SyncReport) -> String {
     }
     for line in &report.changes {
         text.push_str(&active_change(line));
-        text.extend(name_of(line).and_then(|name| by_name.get(name)).map(|change| needs(change)));
+        text.extend(name_of(line).and_then(|name| by_name.get(name)).map(|change| capability_changes(change)));
     }
     let is_done = report.outcome != SyncOutcome::UpToDate;
     if is_done && text.is_empty() {
-        text.push_str(&live(&report.extensions));
+        text.push_str(&extension_table(&report.extensions));
     }
     text.extend(lock.map(to_be_committed));
-    text.push_str(&summary(&live_set(report), if is_done { "done:" } else { "up to date:" }));
+    text.push_str(&summary(&set_summary(report), if is_done { "done:" } else { "up to date:" }));
     text
 }
 

@@ -4,13 +4,13 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
-use sesame::model::report::verify::{Finding, FindingKind, RepairOutcome, VerifyReport};
+use sesame::model::report::maintain::verify::{Finding, FindingKind, RepairOutcome, VerifyReport};
 use sesame::model::text::{count, escape, size};
 use sesame::ops::maintain::verify::verify;
-use sesame::ops::sync::options::Mode;
+use sesame::ops::sync::options::WriteMode;
 
 #[derive(Debug, Clone, Args)]
 pub struct VerifyCommand {
@@ -22,11 +22,11 @@ pub struct VerifyCommand {
 }
 
 impl VerifyCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
-        let context = invocation.context_or_own(&self.resources)?;
-        let mode = if self.repair { Mode::Write } else { Mode::Preview };
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
+        let context = invocation.context_or_default(&self.resources)?;
+        let mode = if self.repair { WriteMode::Write } else { WriteMode::Preview };
         let report = verify(&context, mode)?;
-        invocation.report(Data::Verify(&report), || words(&report, self.repair));
+        invocation.print_report(Data::Verify(&report), || words(&report, self.repair));
         Ok(if report.is_wrong() { CommandOutcome::Damaged } else { CommandOutcome::Done })
     }
 }

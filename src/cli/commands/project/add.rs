@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
-use crate::cli::render::edit::installed;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::edit_outcome::installed;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::terminal::environment::Environment;
 use sesame::model::reference::reference_or_repository::ReferenceOrRepository;
@@ -30,13 +30,13 @@ pub struct AddCommand {
 }
 
 impl AddCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let environment = Environment::read()?;
         let file = InstallSource::InPlace(environment.start.join(self.path.clone().unwrap_or_default()));
         let origin = self.reference.as_ref().map_or(file, origin);
         let report =
             self.new.install(invocation, environment, origin, (InstallTarget::Manifest, then(self.no_sync)))?;
-        invocation.report(Data::Install(&report), || installed(&report, "added"));
+        invocation.print_report(Data::Install(&report), || installed(&report, "added"));
         Ok(CommandOutcome::Done)
     }
 }

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
-use crate::cli::render::failure::Failure;
-use crate::cli::render::graph::{GraphFormat, drawn};
+use crate::cli::render::failure::CommandError;
+use crate::cli::render::graph::{GraphFormat, render_graph};
 use crate::cli::render::json::Data;
 use crate::cli::terminal::environment::Environment;
 use sesame::ops::project::Project;
@@ -18,10 +18,10 @@ pub struct GraphCommand {
 }
 
 impl GraphCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let project = Project::find(&Environment::read()?.search(invocation.globals.manifest.clone()))?;
         let report = graph(&project)?;
-        invocation.answer(Data::Graph(&report), || drawn(&report, self.format));
+        invocation.print_answer(Data::Graph(&report), || render_graph(&report, self.format));
         Ok(CommandOutcome::Done)
     }
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
@@ -15,10 +15,10 @@ use sesame::ops::edit::init::init;
 pub struct InitCommand {}
 
 impl InitCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let named = invocation.globals.manifest.clone().unwrap_or_default();
         let report = init(&Environment::read()?.start.join(&named), &named)?;
-        invocation.report(Data::Init(&report), || words(&report));
+        invocation.print_report(Data::Init(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
 }

@@ -6,7 +6,7 @@ use clap_complete::ArgValueCandidates;
 use crate::cli::completion_candidates::active_names;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::{lock_change, lock_text, merged};
 use crate::cli::render::style::Style;
@@ -14,7 +14,7 @@ use sesame::model::name::ExtensionName;
 use sesame::model::report::sync::{LockOutcome, LockReport};
 use sesame::model::text::{count, escape};
 use sesame::ops::sync::lock::lock;
-use sesame::ops::sync::options::{Mode, UpgradeSelection};
+use sesame::ops::sync::options::{WriteMode, UpgradeSelection};
 
 #[derive(Debug, Clone, Args)]
 pub struct LockCommand {
@@ -33,19 +33,19 @@ pub struct LockCommand {
 }
 
 impl LockCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let context = invocation.context(&self.resources)?;
         let upgrade = match (self.upgrade, self.names.as_slice()) {
             (true, _) => UpgradeSelection::All,
             (false, []) => UpgradeSelection::Nothing,
             (false, names) => UpgradeSelection::Names(names.iter().cloned().collect()),
         };
-        let mode = if self.check { Mode::Preview } else { Mode::Write };
+        let mode = if self.check { WriteMode::Preview } else { WriteMode::Write };
         let report = lock(&context, mode, &upgrade)?;
         if self.check {
-            invocation.result(Data::Lock(&report), || preview(&report));
+            invocation.print_result(Data::Lock(&report), || preview(&report));
         } else {
-            invocation.report(Data::Lock(&report), || words(&report));
+            invocation.print_report(Data::Lock(&report), || words(&report));
         }
         Ok(match report.outcome {
             LockOutcome::WouldChange => CommandOutcome::Differs,

@@ -7,7 +7,7 @@ use crate::cli::completion_candidates::capabilities;
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{ProfileOption, ResourceOptions};
 use crate::cli::render::consent::asks;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::terminal::environment::Environment;
 use crate::cli::terminal::output::{Output, Verbosity};
 use crate::cli::terminal::prompt::confirm;
@@ -17,7 +17,7 @@ use sesame::model::reference::reference_or_repository::ReferenceOrRepository;
 use sesame::model::report::extension::InstallReport;
 use sesame::ops::context::Interrupt;
 use sesame::ops::edit::consent::{Consent, ConsentRequest};
-use sesame::ops::edit::install::{Install, InstallSource, InstallTarget, install};
+use sesame::ops::edit::install::{InstallOptions, InstallSource, InstallTarget, install};
 use sesame::ops::edit::transaction::AfterEdit;
 use sesame::ops::project::Project;
 
@@ -47,13 +47,13 @@ impl NewExtensionOptions {
         environment: Environment,
         origin: InstallSource,
         (place, then): (InstallTarget, AfterEdit),
-    ) -> Result<InstallReport, Failure> {
-        let project = Project::find_or_own(&environment.search(invocation.globals.manifest.clone()))?;
+    ) -> Result<InstallReport, CommandError> {
+        let project = Project::find_or_default(&environment.search(invocation.globals.manifest.clone()))?;
         let grants = self.grants.iter().map(|grant| environment.absolute(grant)).collect();
         let context = invocation.context_of(environment, project, &self.resources)?;
         let consent = |asks: &ConsentRequest<'_>| consent(asks, self.grant_all, invocation.output, &context.interrupt);
         let (name, profile) = (self.name.clone(), self.profile.profile.clone());
-        Ok(install(&context, &Install { origin, name, grants, place, then, consent: &consent, profile })?)
+        Ok(install(&context, &InstallOptions { origin, name, grants, target: place, then, consent: &consent, profile })?)
     }
 }
 
@@ -75,8 +75,8 @@ fn consent(asked: &ConsentRequest<'_>, grant_all: bool, output: &Output, interru
     if grant_all {
         return Consent::Granted;
     }
-    if !output.asks() {
-        return Consent::Nobody;
+    if !output.is_interactive() {
+        return Consent::NoPrompt;
     }
     output.say(Verbosity::Quiet, &asks(asked));
     confirm(output, interrupt)

@@ -4,11 +4,11 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::headed_table;
-use sesame::model::report::outdated::{Outdated, OutdatedReport};
+use sesame::model::report::query::outdated::{Outdated, OutdatedReport};
 use sesame::model::text::{count, escape};
 use sesame::ops::query::outdated::outdated;
 
@@ -19,9 +19,9 @@ pub struct OutdatedCommand {
 }
 
 impl OutdatedCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let report = outdated(&invocation.context(&self.resources)?)?;
-        invocation.result(Data::Outdated(&report), || words(&report));
+        invocation.print_result(Data::Outdated(&report), || words(&report));
         Ok(match report.unknown() {
             Some(kind) => CommandOutcome::Unknown(kind),
             None if report.extensions.is_empty() => CommandOutcome::Done,

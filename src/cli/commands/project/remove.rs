@@ -6,8 +6,8 @@ use clap_complete::ArgValueCandidates;
 use crate::cli::completion_candidates::active_names;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ProfileOption, ResourceOptions};
-use crate::cli::render::edit::ending;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::edit_outcome::ending;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use sesame::model::name::ExtensionName;
@@ -32,10 +32,10 @@ pub struct RemoveCommand {
 }
 
 impl RemoveCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let context = invocation.context(&self.resources)?;
         let report = remove(&context, &self.names, self.profile.profile.as_ref(), then(self.no_sync))?;
-        invocation.report(Data::Remove(&report), || words(&report));
+        invocation.print_report(Data::Remove(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
 }

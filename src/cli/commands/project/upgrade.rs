@@ -6,8 +6,8 @@ use clap_complete::ArgValueCandidates;
 use crate::cli::completion_candidates::active_names;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::{live_changes, live_set, name_of, summary};
-use crate::cli::render::failure::Failure;
+use crate::cli::render::active_set::{active_changes, set_summary, name_of, summary};
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::{lock_change, merged, to_be_committed};
 use crate::cli::render::style::Style;
@@ -28,7 +28,7 @@ pub struct UpgradeCommand {
 }
 
 impl UpgradeCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let context = invocation.context(&self.resources)?;
         let names = if self.names.is_empty() {
             UpgradeSelection::All
@@ -36,7 +36,7 @@ impl UpgradeCommand {
             UpgradeSelection::Names(self.names.iter().cloned().collect())
         };
         let report = upgrade(&context, &names, self.profile.profile.as_ref())?;
-        invocation.report(Data::Sync(&report), || words(&report));
+        invocation.print_report(Data::Sync(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
 }
@@ -49,7 +49,7 @@ fn words(report: &SyncReport) -> String {
     let grants =
         |name: &str| report.changes.iter().any(|line| name_of(line) == Some(name) && line.contains("grants: "));
     let told = locked_changes().map(|change| change.name.as_str()).filter(|name| !grants(name)).collect();
-    let changes = locked_changes().map(lock_change).collect::<String>() + &live_changes(report, &told);
+    let changes = locked_changes().map(lock_change).collect::<String>() + &active_changes(report, &told);
     let locked = lock.map(to_be_committed);
     let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
     let merged = lock.map(merged).unwrap_or_default();
@@ -59,5 +59,5 @@ fn words(report: &SyncReport) -> String {
             format!("  {}`sesame outdated` tells of versions that the manifest does not allow\n", Style::hint("hint: "))
         }
     };
-    format!("{merged}{changes}{}{}{hint}", locked.unwrap_or_default(), summary(&live_set(report), outcome))
+    format!("{merged}{changes}{}{}{hint}", locked.unwrap_or_default(), summary(&set_summary(report), outcome))
 }

@@ -4,13 +4,13 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use sesame::model::registries::RegistryPattern;
-use sesame::model::report::registry::{Credentials, RegistryAccess, RegistryReport};
+use sesame::model::report::registry::{CredentialStatus, RegistryAccess, RegistryReport};
 use sesame::model::text::escape;
-use sesame::ops::publish::login::check;
+use sesame::ops::publish::login::check_registry_access;
 
 #[derive(Debug, Clone, Args)]
 pub struct CheckCommand {
@@ -20,10 +20,10 @@ pub struct CheckCommand {
 }
 
 impl CheckCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
-        let context = invocation.context_or_own(&ResourceOptions::default())?;
-        let report = check(&context, &self.registry)?;
-        invocation.result(Data::Check(&report), || words(&report));
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
+        let context = invocation.context_or_default(&ResourceOptions::default())?;
+        let report = check_registry_access(&context, &self.registry)?;
+        invocation.print_result(Data::Check(&report), || words(&report));
         Ok(if report.access == RegistryAccess::Refused { CommandOutcome::Differs } else { CommandOutcome::Done })
     }
 }
@@ -31,9 +31,9 @@ impl CheckCommand {
 /// How a registry was found to be.
 fn words(report: &RegistryReport) -> String {
     let credentials = match &report.credentials {
-        Credentials::Found { place } => format!("found in {}", escape(place)),
-        Credentials::None => "none found".to_owned(),
-        Credentials::Withheld { setting } => format!("none sent, because the project sets `{setting}`"),
+        CredentialStatus::Found { place } => format!("found in {}", escape(place)),
+        CredentialStatus::None => "none found".to_owned(),
+        CredentialStatus::Withheld { setting } => format!("none sent, because the project sets `{setting}`"),
     };
     let access = match report.access {
         RegistryAccess::Open => format!("{}, anybody is", Style::good("let in")),

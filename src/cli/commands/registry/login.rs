@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::output::{Output, Verbosity};
@@ -35,26 +35,26 @@ pub struct LoginCommand {
 }
 
 impl LoginCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
-        let context = invocation.context_or_own(&ResourceOptions::default())?;
-        let (user, password) = self.ask(&context.interrupt, invocation.output)?;
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
+        let context = invocation.context_or_default(&ResourceOptions::default())?;
+        let (user, password) = self.prompt_credentials(&context.interrupt, invocation.output)?;
         if user.is_empty() || user.contains(':') || password.is_empty() {
-            return Err(Failure::NoLogin);
+            return Err(CommandError::NoLogin);
         }
         let report = login(&context, &self.host, &user, &Secret::new(password))?;
-        invocation.report(Data::Login(&report), || words(&report));
+        invocation.print_report(Data::Login(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
 
     /// The name and the password, as far as they are not given.
-    fn ask(&self, interrupt: &Interrupt, output: &Output) -> Result<(String, String), Failure> {
+    fn prompt_credentials(&self, interrupt: &Interrupt, output: &Output) -> Result<(String, String), CommandError> {
         if let (Some(user), true) = (&self.username, self.password_stdin) {
             let mut password = String::new();
-            std::io::stdin().take(MAX_PASSWORD).read_to_string(&mut password).map_err(Failure::Input)?;
+            std::io::stdin().take(MAX_PASSWORD).read_to_string(&mut password).map_err(CommandError::Input)?;
             return Ok((user.clone(), password.trim_end_matches(['\r', '\n']).to_owned()));
         }
-        if !output.asks() {
-            return Err(Failure::NobodyToAsk);
+        if !output.is_interactive() {
+            return Err(CommandError::NobodyToAsk);
         }
         let user = match &self.username {
             Some(user) => user.clone(),

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use sesame::model::reference::host::RegistryHost;
@@ -19,10 +19,10 @@ pub struct LogoutCommand {
 }
 
 impl LogoutCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
-        let context = invocation.context_or_own(&ResourceOptions::default())?;
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
+        let context = invocation.context_or_default(&ResourceOptions::default())?;
         let report = logout(&context, &self.host)?;
-        invocation.report(Data::Logout(&report), || words(&report));
+        invocation.print_report(Data::Logout(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
 }

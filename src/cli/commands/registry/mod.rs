@@ -7,7 +7,7 @@ pub mod logout;
 use clap::Subcommand;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 
 use check::CheckCommand;
 use login::LoginCommand;
@@ -30,7 +30,7 @@ pub enum RegistrySubcommand {
 }
 
 impl RegistrySubcommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         match self {
             Self::Help { names } => invocation.help_below("registry", names),
             Self::Login(login) => login.run(invocation),

@@ -129,7 +129,7 @@ fn add_grants(table: &mut dyn TableLike, grants: &Grants, comments: Comments) {
         }
         let value = table.get_mut(key).and_then(Item::as_value_mut);
         if let Some(value) = value.filter(|_| is_new && comments == Comments::Yes) {
-            value.decor_mut().set_suffix(format!("  # {}", capability.allows_of(scope)));
+            value.decor_mut().set_suffix(format!("  # {}", capability.describe(scope)));
         }
     }
 }

@@ -15,7 +15,7 @@ pub const SNIFF: usize = 512;
 
 /// A kind of file, told by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ComponentKind {
+pub enum FileKind {
     Component,
     CoreModule,
     /// A wasm binary that is neither of the two: another version of the component format.
@@ -33,7 +33,7 @@ pub enum ComponentKind {
     Unknown,
 }
 
-impl ComponentKind {
+impl FileKind {
     /// Tells from the first bytes of a file, at best [`SNIFF`] of them.
     pub fn of(start: &[u8]) -> Self {
         match start {
@@ -55,7 +55,7 @@ impl ComponentKind {
     }
 
     /// What to do about a file of this kind where a component is wanted.
-    pub fn advice(self) -> &'static str {
+    pub fn hint(self) -> &'static str {
         match self {
             Self::Component => "nothing needs to be done",
             Self::CoreModule => "make a component of it with `wasm-tools component new`, and publish that",
@@ -70,7 +70,7 @@ impl ComponentKind {
     }
 }
 
-impl fmt::Display for ComponentKind {
+impl fmt::Display for FileKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Component => "a component",
@@ -107,21 +107,21 @@ mod tests {
         let mut tar = vec![b'x'; 512];
         tar[100] = 0;
         tar[257..262].copy_from_slice(b"ustar");
-        let rows: [(&[u8], ComponentKind); 11] = [
-            (&COMPONENT, ComponentKind::Component),
-            (b"\0asm\x01\0\0\0\x01", ComponentKind::CoreModule),
-            (b"\0asm\x0c\0\x01\0", ComponentKind::OtherWasm),
-            (b"\x7fELF\x02", ComponentKind::Elf),
-            (&tar, ComponentKind::Tar),
-            (b"\x1f\x8b\x08", ComponentKind::Gzip),
-            (b"PK\x03\x04", ComponentKind::Zip),
-            (b"(component)", ComponentKind::Wat),
-            (b"<html>", ComponentKind::Text),
-            (b"", ComponentKind::Empty),
-            (b"\x01\x02\xff", ComponentKind::Unknown),
+        let rows: [(&[u8], FileKind); 11] = [
+            (&COMPONENT, FileKind::Component),
+            (b"\0asm\x01\0\0\0\x01", FileKind::CoreModule),
+            (b"\0asm\x0c\0\x01\0", FileKind::OtherWasm),
+            (b"\x7fELF\x02", FileKind::Elf),
+            (&tar, FileKind::Tar),
+            (b"\x1f\x8b\x08", FileKind::Gzip),
+            (b"PK\x03\x04", FileKind::Zip),
+            (b"(component)", FileKind::Wat),
+            (b"<html>", FileKind::Text),
+            (b"", FileKind::Empty),
+            (b"\x01\x02\xff", FileKind::Unknown),
         ];
         for (bytes, kind) in rows {
-            assert_eq!(ComponentKind::of(bytes), kind, "{bytes:?}");
+            assert_eq!(FileKind::of(bytes), kind, "{bytes:?}");
         }
     }
 }

@@ -1,10 +1,10 @@
 //! What this machine cannot do is said of the machine, not of a guest.
 
 use crate::support::guest;
-use crate::support::host::context;
+use crate::support::library_host::context;
 use crate::support::sandbox::{Run, Sandbox};
 use sesame::compiler::settings::CompilerSettings;
-use sesame::model::report::doctor::CheckState;
+use sesame::model::report::query::doctor::CheckState;
 use sesame::ops::context::Context;
 use sesame::ops::project::search::Search;
 use sesame::ops::query::doctor::doctor;

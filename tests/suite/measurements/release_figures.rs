@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::support::artifact::{Artifact, component};
 use crate::support::greeting::upgrade;
 use crate::support::guest;
-use crate::support::host::live;
+use crate::support::library_host::live;
 use crate::support::registry::{Fault, Registry};
 use crate::support::sandbox::Sandbox;
 use sesame::host::values::Val;

@@ -7,12 +7,12 @@ use sesame::compiler::settings::CompilerSettings;
 use sesame::host::backends::Backends;
 use sesame::host::values::Syntax;
 use sesame::model::name::ProfileName;
-use sesame::model::report::event::Silent;
-use sesame::ops::context::{Context, Interrupt, User};
+use sesame::model::report::event::NoObserver;
+use sesame::ops::context::{Context, Interrupt, UserPaths};
 use sesame::ops::project::Project;
 use sesame::ops::project::search::Search;
 use sesame::ops::run::active::{ActiveSet, HostEnvironment};
-use sesame::ops::run::call::Call;
+use sesame::ops::run::call::CallOptions;
 use sesame::registry::source::selection::{Network, NetworkMode};
 use sesame::store::paths::StorePaths;
 
@@ -30,10 +30,10 @@ pub fn context(sandbox: &Sandbox) -> Context {
         jobs: 4,
         compiler: CompilerSettings::of_program(env!("CARGO_BIN_EXE_sesame").into()),
         clock: Clock::SYSTEM,
-        observer: Arc::new(Silent),
+        observer: Arc::new(NoObserver),
         interrupt: Interrupt::default(),
         holder: "a test".to_owned(),
-        user: User {
+        user: UserPaths {
             policies: vec![sandbox.path("home/config/pds/policy.toml"), "/etc/pds/policy.toml".into()],
             ..user(sandbox)
         },
@@ -44,9 +44,9 @@ fn paths(sandbox: &Sandbox) -> StorePaths {
     StorePaths { data: sandbox.data(), cache: sandbox.cache(), state: sandbox.path("home/state/pds") }
 }
 
-fn user(sandbox: &Sandbox) -> User {
+fn user(sandbox: &Sandbox) -> UserPaths {
     let configuration = sandbox.path("home/config/pds");
-    User { home: Some(sandbox.path("home")), configuration, policies: Vec::new() }
+    UserPaths { home: Some(sandbox.path("home")), configuration, policies: Vec::new() }
 }
 
 /// Where a sandbox keeps its things, with nothing of the desktop behind it.
@@ -65,8 +65,8 @@ pub fn live(sandbox: &Sandbox) -> ActiveSet {
 }
 
 /// A call with arguments in WAVE.
-pub fn request(function: &str, arguments: &[&str]) -> Call {
-    Call {
+pub fn request(function: &str, arguments: &[&str]) -> CallOptions {
+    CallOptions {
         function: function.to_owned(),
         arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
         syntax: Syntax::Wave,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
@@ -20,16 +20,16 @@ pub struct WitCommand {
 }
 
 impl WitCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let report = match &self.folder {
             None if !invocation.globals.json => {
-                invocation.output.text(&wit::text());
+                invocation.output.print_text(&wit::text());
                 return Ok(CommandOutcome::Done);
             }
             None => WitReport { files: Vec::new(), text: Some(wit::text()) },
             Some(folder) => wit::write(&Environment::read()?.start.join(folder))?,
         };
-        invocation.report(Data::Wit(&report), || words(&report));
+        invocation.print_report(Data::Wit(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
 }

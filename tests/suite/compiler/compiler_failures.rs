@@ -10,17 +10,14 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use crate::support::host::context;
+use crate::support::library_host::context;
 use crate::support::sandbox::{Run, Sandbox};
 use crate::support::strace::hit;
 use sesame::compiler::settings::CompilerSettings;
 use sesame::model::fault::FaultKind;
 use sesame::ops::context::Context;
 
-use super::workload::{
-    Bomb, Wanted, call, compiling, cwasm, ended, fault_of, functions, gives, is_compiled, is_gone, larges, packs,
-    result, size, slow, small, soon, status, sync_of, sync_with, too_large, too_odd, too_slow, want,
-};
+use super::workload::{Bomb, Wanted, call, compiling, cwasm, ended, fault_of, functions, gives, is_compiled, is_gone, larges, packs, result, size, slow, small, soon, status, sync_of, sync_with, too_large, too_odd, too_slow, want};
 
 /// Of ten extensions one is a bomb: it alone is not compiled.
 fn fails_alone(bomb: &Bomb) {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::model::report::gc::{CacheSize, CacheSizes};
+use crate::model::report::maintain::gc::{CacheSizes, DiskUsage};
 use crate::store::error::Error;
 use crate::store::paths::StorePaths;
 use crate::store::trusted_files::entries;
@@ -13,12 +13,12 @@ use crate::store::trusted_files::entries;
 ///
 /// # Errors
 /// [`Error::Io`] if a folder cannot be read.
-pub fn sizes(paths: &StorePaths) -> Result<CacheSizes, Error> {
+pub fn measure_caches(paths: &StorePaths) -> Result<CacheSizes, Error> {
     Ok(CacheSizes { code: size(&paths.codes())?, functions: size(&paths.functions())? })
 }
 
-fn size(folder: &Path) -> Result<CacheSize, Error> {
-    let mut size = CacheSize::default();
+fn size(folder: &Path) -> Result<DiskUsage, Error> {
+    let mut size = DiskUsage::default();
     for engine in engine_folders(folder)? {
         // What is gone by now is no file any more.
         for metadata in entries(&engine)?.iter().filter_map(|file| file.metadata().ok()) {

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::help::schema::{SchemaName, text};
 use crate::cli::invocation::{CommandOutcome, Invocation};
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 
 #[derive(Debug, Clone, Args)]
 pub struct SchemaCommand {
@@ -13,8 +13,8 @@ pub struct SchemaCommand {
 }
 
 impl SchemaCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
-        invocation.output.text(&text(self.name));
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
+        invocation.output.print_text(&text(self.name));
         Ok(CommandOutcome::Done)
     }
 }

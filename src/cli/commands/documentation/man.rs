@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::help::completions::pages;
 use crate::cli::invocation::{CommandOutcome, Invocation};
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
 use crate::cli::terminal::output::Verbosity;
@@ -20,7 +20,7 @@ pub struct ManCommand {
 }
 
 impl ManCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let pages = pages((invocation.program)());
         man_pages::write(&Environment::read()?.start.join(&self.folder), &pages)?;
         invocation.output.say(Verbosity::Normal, &words(&self.folder, pages.len()));

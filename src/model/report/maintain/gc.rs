@@ -16,9 +16,9 @@ pub struct GcReport {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct GcSizes {
     /// Manifests and components.
-    pub blobs: CacheSize,
+    pub blobs: DiskUsage,
     /// Beginnings of downloads that nobody went on with.
-    pub partial: CacheSize,
+    pub partial: DiskUsage,
     #[serde(flatten)]
     pub cache: CacheSizes,
 }
@@ -27,19 +27,20 @@ pub struct GcSizes {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct CacheSizes {
     /// The compiled code of components.
-    pub code: CacheSize,
+    pub code: DiskUsage,
     /// The compiled functions that are kept for later components.
-    pub functions: CacheSize,
+    pub functions: DiskUsage,
 }
 
 /// How much something is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct CacheSize {
+#[schemars(rename = "CacheSize")]
+pub struct DiskUsage {
     pub files: u64,
     pub bytes: u64,
 }
 
-impl CacheSize {
+impl DiskUsage {
     /// What is gone, if this was before and `after` is left.
     pub fn without(self, after: Self) -> Self {
         Self { files: self.files.saturating_sub(after.files), bytes: self.bytes.saturating_sub(after.bytes) }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::disk::{Trace, power_cut, undisturbed};
+use crate::support::power_loss_model::{Trace, power_cut, undisturbed};
 use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 use crate::support::scenario::{Copy, SCENARIOS, Wishes, answer, left};

@@ -5,7 +5,7 @@ use sesame::model::report::extension::InstallReport;
 use sesame::model::report::sync::{LockOutcome, LockReport, SyncReport};
 use sesame::model::text::escape;
 
-use super::active_set::{live_changes, live_set, summary};
+use super::active_set::{active_changes, set_summary, summary};
 use super::lock_changes::{lock_change, merged, to_be_committed};
 use super::style::Style;
 
@@ -33,7 +33,7 @@ pub fn ending(lock: &LockReport, sync: Option<&SyncReport>, names: &[&ExtensionN
         format!("{}{}", others.collect::<String>(), to_be_committed(lock))
     });
     let told = names.iter().map(|name| name.as_str()).collect();
-    let changes = sync.map(|sync| live_changes(sync, &told)).unwrap_or_default();
-    let live = sync.map(|sync| summary(&live_set(sync), "done:"));
+    let changes = sync.map(|sync| active_changes(sync, &told)).unwrap_or_default();
+    let live = sync.map(|sync| summary(&set_summary(sync), "done:"));
     format!("{}{changes}{}{}", merged(lock), locked.unwrap_or_default(), live.unwrap_or_default())
 }

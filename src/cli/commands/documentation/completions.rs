@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::help::completions::{Shell, script};
 use crate::cli::invocation::{CommandOutcome, Invocation};
-use crate::cli::render::failure::Failure;
+use crate::cli::render::failure::CommandError;
 
 #[derive(Debug, Clone, Args)]
 pub struct CompletionsCommand {
@@ -13,8 +13,8 @@ pub struct CompletionsCommand {
 }
 
 impl CompletionsCommand {
-    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, Failure> {
-        invocation.output.text(&script(self.shell));
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
+        invocation.output.print_text(&script(self.shell));
         Ok(CommandOutcome::Done)
     }
 }

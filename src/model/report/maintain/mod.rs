@@ -1,0 +1,4 @@
+//! What the commands about the store did or found, as data.
+
+pub mod gc;
+pub mod verify;

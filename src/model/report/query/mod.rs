@@ -1,0 +1,7 @@
+//! What the commands that only report found, as data.
+
+pub mod doctor;
+pub mod generations;
+pub mod graph;
+pub mod outdated;
+pub mod status;

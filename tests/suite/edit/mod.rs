@@ -1,0 +1,4 @@
+//! Changes to a project and the active set.
+
+mod add_and_remove;
+mod install;

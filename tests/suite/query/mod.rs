@@ -1,0 +1,5 @@
+//! The commands that only report.
+
+mod doctor;
+mod graph;
+mod status;
