@@ -40,7 +40,7 @@
 //!   digest.rs                `sha256:…`
 //!   version.rs               versions in tags, and requirements of them
 //!   capability.rs            the capabilities, and what a manifest grants of them
-//!   component_kind.rs        component, core module, archive, …: by the first bytes
+//!   file_kind.rs             component, core module, archive, …: by the first bytes
 //!   policy.rs                `policy.toml`: the most that this machine allows
 //!   bounds.rs                how large what is read may be
 //!   engine_key.rs            what compiled code depends on
@@ -73,16 +73,13 @@
 //!   report/                  what commands did, as data
 //!     sync.rs                `lock`, `sync`, `diff` and their steps
 //!     extension.rs           `install`, `remove`, `list`, `info`, `log`, `call`
-//!     generations.rs         `generations`
-//!     status.rs              `status`
-//!     doctor.rs              `doctor`
-//!     verify.rs              `verify`
-//!     gc.rs                  `gc`, and sizes of the caches
-//!     graph.rs               `graph`
-//!     outdated.rs            `outdated`
 //!     registry.rs            `push`, `login`, `logout`, `registry check`
 //!     bundle.rs              `bundle export` and `import`
 //!     event.rs               what happens during a run
+//!     query/
+//!       status.rs doctor.rs graph.rs outdated.rs generations.rs
+//!     maintain/
+//!       verify.rs gc.rs
 //!   toml/                    TOML that people write
 //!     document.rs            reading it with the position of everything
 //!     problem.rs             one fault in a file, with its excerpt
@@ -148,7 +145,7 @@
 //!   logs.rs                  what extensions printed
 //!   code/                    compiled code
 //!     cwasm.rs               its files, and their MAC
-//!     sizes.rs               how large the caches are
+//!     cache_usage.rs         how large the caches are
 //!   function_cache/          compiled functions
 //!     pack.rs                the file format
 //!     open_packs.rs          packs under way
@@ -263,7 +260,7 @@
 //!       install.rs list.rs info.rs log.rs call.rs push.rs
 //!     registry/
 //!       login.rs logout.rs check.rs
-//!     reference/             what there is to read
+//!     documentation/         what there is to read
 //!       help.rs man.rs completions.rs schema.rs wit.rs
 //!   render/                  words, tables, drawings, JSON
 //!     style.rs               colours and links
@@ -271,7 +268,7 @@
 //!     active_set.rs          what is active, and what changes
 //!     lock_changes.rs        what changes in a lock
 //!     plan.rs                a plan
-//!     edit.rs                how a change ended
+//!     edit_outcome.rs        how a change ended
 //!     consent.rs             what is asked for
 //!     graph.rs               the graph as text, DOT, Mermaid, SVG
 //!     progress.rs            a run as it goes on
@@ -316,15 +313,15 @@
 //!    whole, checked and synced: blobs before the generation, the generation before `current`. All writes are in
 //!    `store/write/`.
 //! 2. **Only components are compiled.** Bytes from a registry are compiled only if they are a component with the locked
-//!    digest ([`model::component_kind`]).
+//!    digest ([`model::file_kind`]).
 //! 3. **Only this machine's code runs.** Compiled code is loaded only if this machine's key says that this machine made it
 //!    ([`host::load`]). Anything else is compiled again.
 //! 4. **One engine configuration.** One function builds the wasmtime `Config` ([`engine::config`]), with every wasm feature
 //!    set explicitly.
 //! 5. **Grants decide.** An extension gets the capabilities that its manifest grants and nothing else ([`host::grants`]), and
 //!    however a guest behaves, a call of it returns within its limits ([`host::extension`]).
-//! 6. **The lock decides.** A locked sync asks no registry about a tag; mirrors serve digests
-//!    ([`registry::source::selection`]).
+//! 6. **The lock decides.** A locked sync asks no registry about a tag: only what the lock does not satisfy is resolved
+//!    ([`model::lock::Lock::staleness`]). Mirrors serve digests ([`registry::source::selection`]).
 //! 7. **Paths are made of checked parts.** Paths of the store are built from digests and checked names only
 //!    ([`store::paths`]).
 //! 8. **Secrets stay secret.** Credentials go only to the host they belong to, and never into a message or a log

@@ -18,7 +18,7 @@ use crate::store::paths::StorePaths;
 
 use super::error::CompilerError;
 use super::inspection::{ComponentError, Inspection};
-use super::process::{PendingRequest, WorkerProcess, WorkerAnswer};
+use super::process::{PendingRequest, WorkerAnswer, WorkerProcess};
 use super::protocol::{EndReport, Request};
 use super::settings::CompilerSettings;
 
@@ -85,7 +85,11 @@ impl Compiler {
         Some(EndReport { warnings, unconfined: None })
     }
 
-    async fn process(&self, compile: Option<CompileJob>, bytes: Vec<u8>) -> Result<(Inspection, Vec<u8>), CompilerError> {
+    async fn process(
+        &self,
+        compile: Option<CompileJob>,
+        bytes: Vec<u8>,
+    ) -> Result<(Inspection, Vec<u8>), CompilerError> {
         let bytes = Arc::new(bytes);
         {
             let _beside_others = self.turn.read().await;

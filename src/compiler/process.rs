@@ -80,7 +80,8 @@ impl PendingRequests {
         if let Some(begun) = self.waiting.get_mut(&number).and_then(|listener| listener.begun.take()) {
             let _ = begun.send(());
         }
-        let mut running: Vec<&mut PendingRequest> = self.waiting.values_mut().filter(|other| other.begun.is_none()).collect();
+        let mut running: Vec<&mut PendingRequest> =
+            self.waiting.values_mut().filter(|other| other.begun.is_none()).collect();
         if running.len() > 1 {
             running.iter_mut().for_each(|listener| listener.shared = true);
         }

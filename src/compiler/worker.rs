@@ -4,12 +4,12 @@
 //! chokes on takes down this process and no more. It is handed bytes and hands back bytes, and touches no files but the key
 //! and those of the function cache. It ends when its input does, so that none is left behind.
 
-use parking_lot::{Mutex, RwLock};
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use parking_lot::{Mutex, RwLock};
 use wasmtime::Engine;
 
 use crate::engine::compile::{CompileError, compile};
@@ -163,7 +163,9 @@ impl<W: Write> Worker<W> {
                 self.warn(&error);
             }
             if cache.was_damaged() {
-                self.add_warning("some of the compiled functions that were kept are damaged; they are dropped".to_owned());
+                self.add_warning(
+                    "some of the compiled functions that were kept are damaged; they are dropped".to_owned(),
+                );
             }
             if let Some(most) = cache.exceeded_bound() {
                 self.add_warning(format!(

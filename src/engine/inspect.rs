@@ -33,7 +33,7 @@ pub struct Interface {
 ///
 /// # Errors
 /// [`InspectError`] if wasmtime would not compile it, if it wants another component or a core module from its host, or if it
-/// is more than the [bounds](super::instance_limits) allow.
+/// is more than the [bounds](super::bounds) allow.
 pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
     check_kind(bytes)?;
     check_instances(bytes)?;
@@ -48,7 +48,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
 /// ask nothing of the host and are left out.
 ///
 /// # Errors
-/// [`InspectError`] if its sections are not valid, or if it is more than the [bounds](super::instance_limits) allow.
+/// [`InspectError`] if its sections are not valid, or if it is more than the [bounds](super::bounds) allow.
 pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
     check_kind(bytes)?;
     check_instances(bytes)?;

@@ -1,8 +1,7 @@
 //! How much a component makes of itself, counted from its bytes before anything is compiled.
 //!
 //! Nested components multiply: some lines can stand for millions of instances, which would be compiled one by one, and for
-//! gigabytes of wasmtime's own records, which no limit of memory counts. What is listed, shown or looked up by name takes
-//! time outside every limit of a guest. So each has a bound, in the table of `bounds`.
+//! gigabytes of wasmtime's own records, which no limit of memory counts. So each has a bound, in the table of `bounds`.
 
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentType,
@@ -47,11 +46,10 @@ pub(crate) fn check_instances(bytes: &[u8]) -> Result<(), InspectError> {
             }
         }
     }
-    let core_items = whole.core_instances.saturating_mul(all.largest_module);
     CORE_INSTANCES.check(whole.core_instances)?;
     COMPONENT_INSTANCES.check(whole.component_instances)?;
     COMPONENT_ITEMS.check(whole.items)?;
-    CORE_ITEMS.check(core_items)?;
+    CORE_ITEMS.check(whole.core_instances.saturating_mul(all.largest_module))?;
     FUNCTIONS.check(all.functions)?;
     TYPES.check(all.types)?;
     CUSTOM_SECTIONS.check(all.custom_sections)
@@ -116,7 +114,12 @@ impl OpenSection {
 
     /// Counts one section; `around` are the parts that this one is nested in, the outermost first.
     #[expect(clippy::too_many_lines, reason = "a flat table")]
-    fn count_section(&mut self, payload: Payload<'_>, around: &[Self], all: &mut ComponentTotals) -> Result<(), InspectError> {
+    fn count_section(
+        &mut self,
+        payload: Payload<'_>,
+        around: &[Self],
+        all: &mut ComponentTotals,
+    ) -> Result<(), InspectError> {
         match payload {
             Payload::CustomSection(_) => all.custom_sections += 1,
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => self.made.add_items(1),
@@ -248,7 +251,6 @@ fn component_type(ty: &ComponentType<'_>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::bounds::Bound;
 
     fn check(text: &str) -> Result<(), InspectError> {
         check_instances(&wat::parse_str(text).unwrap())
@@ -259,7 +261,7 @@ mod tests {
         check_instances(include_bytes!("../../fixtures/guests/built/greeting-0.3.0.wasm")).unwrap();
     }
 
-    fn too_many(bound: Bound, found: u64) -> Result<(), InspectError> {
+    fn too_many(bound: crate::engine::bounds::Bound, found: u64) -> Result<(), InspectError> {
         Err(InspectError::TooMany { what: bound.what.into(), found, most: bound.most })
     }
 

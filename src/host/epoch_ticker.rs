@@ -1,11 +1,11 @@
 //! The heartbeat of running guests: while a call runs, a thread moves the engines' epoch on, so that even a guest that
 //! never calls the host comes back to its timer.
 
-use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use wasmtime::Engine;
 
 /// How often a running guest is interrupted, which bounds how late a limit of time is noticed.

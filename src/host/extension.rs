@@ -18,7 +18,7 @@ use super::functions::{Exports, Function, FunctionNotFound, exports};
 use super::grants::{ImportRefusal, refused_imports};
 use super::limits::{MAX_HANDLES, MAX_HOSTCALL};
 use super::linker::{LinkError, imports_wasi, linker};
-use super::load::{LoadError, CodePlacement, load};
+use super::load::{CodePlacement, LoadError, load};
 use super::state::{ExtensionSettings, InstanceState, SharedState};
 use super::termination::Termination;
 

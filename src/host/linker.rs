@@ -2,22 +2,22 @@
 //!
 //! The interfaces come from `wit/`, so the host and the authors of extensions read the same text.
 
+use bindings::open_sesame::host::{
+    clipboard_write, config_read, ipc_publish, log, notification, secret_read, secret_write,
+};
 use serde::{Deserialize, Serialize};
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
 
-use super::state::InstanceState;
 use crate::model::capability::{Capability, Grants, all_grants};
 use crate::model::text::{nearest, shorten, shorten_message};
+
+use super::state::InstanceState;
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "wit", world: "extension", imports: { default: async } });
 }
-
-use bindings::open_sesame::host::{
-    clipboard_write, config_read, ipc_publish, log, notification, secret_read, secret_write,
-};
 
 /// Why a component cannot be linked, although its imports have the right names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -114,9 +114,11 @@ impl clipboard_write::Host for InstanceState {
 
 impl config_read::Host for InstanceState {
     async fn get(&mut self, key: String) -> Option<String> {
-        if !self.shared.settings.capabilities.get(&Capability::ConfigRead).is_some_and(|scope| scope.contains_key(&key)) {
+        if !self.shared.settings.capabilities.get(&Capability::ConfigRead).is_some_and(|scope| scope.contains_key(&key))
+        {
             let shown: String = key.chars().take(200).collect();
-            self.log.host_line(&format!("it asked for the setting `{shown}`, which is outside what config-read grants"));
+            self.log
+                .host_line(&format!("it asked for the setting `{shown}`, which is outside what config-read grants"));
             return None;
         }
         self.shared.settings.config.iter().find_map(|layer| layer.get(&key)).cloned()
@@ -153,7 +155,13 @@ impl notification::Host for InstanceState {
 
 impl secret_read::Host for InstanceState {
     async fn get(&mut self, name: String) -> Result<Option<String>, String> {
-        if !self.shared.settings.capabilities.get(&Capability::SecretRead).is_some_and(|scope| scope.contains_name(&name)) {
+        if !self
+            .shared
+            .settings
+            .capabilities
+            .get(&Capability::SecretRead)
+            .is_some_and(|scope| scope.contains_name(&name))
+        {
             return Err(format!("the secret `{name}` is not granted"));
         }
         let backend = self.shared.backends.secret_read.as_ref().ok_or("this host has no secrets")?;

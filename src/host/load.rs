@@ -36,7 +36,7 @@ pub enum CodePlacement {
     Copied(String),
 }
 
-/// Checks the seal of code that was compiled by an engine of the same Config, and maps it. Nothing is copied: memories that
+/// Checks the MAC of code that was compiled by an engine of the same Config, and maps it. Nothing is copied: memories that
 /// a component begins with are shared between its instances until they are written to.
 ///
 /// Where a file cannot be mapped to be run, since its disk is mounted `noexec` or there is no `/proc` to name the open file
@@ -61,7 +61,7 @@ pub fn load(engine: &Engine, code: &AuthenticatedCode) -> Result<(Component, Cod
     load_copy(engine, code).map(|component| (component, CodePlacement::Copied(why)))
 }
 
-/// Maps code to check its seal.
+/// Maps code to check its MAC.
 #[expect(unsafe_code, reason = "a file is mapped; see the argument inside")]
 fn authenticate(code: &AuthenticatedCode) -> Result<Mmap, LoadError> {
     // SAFETY: It needs a file that nobody changes while it is mapped. `store::code::cwasm` has opened it, without following links,
@@ -76,7 +76,7 @@ fn authenticate(code: &AuthenticatedCode) -> Result<Mmap, LoadError> {
     Ok(map)
 }
 
-/// Loads code from its file. Its seal must match.
+/// Loads code from its file. Its MAC must match.
 #[expect(unsafe_code, reason = "wasmtime cannot check machine code; see the argument inside")]
 fn load_file(engine: &Engine, path: &str) -> wasmtime::Result<Component> {
     // SAFETY: As for the map in `check`, which was called before, on the same open file. The bytes are run as machine code, so
@@ -85,7 +85,7 @@ fn load_file(engine: &Engine, path: &str) -> wasmtime::Result<Component> {
     unsafe { Component::deserialize_file(engine, path) }
 }
 
-/// Loads code from memory of its own, with the seal checked on the very bytes that are run.
+/// Loads code from memory of its own, with the MAC checked on the very bytes that are run.
 #[expect(unsafe_code, reason = "wasmtime cannot check machine code; see the argument inside")]
 fn load_copy(engine: &Engine, code: &AuthenticatedCode) -> Result<Component, LoadError> {
     let bytes = read(code).map_err(LoadError::Read)?;

@@ -2,19 +2,20 @@
 //!
 //! Lines are escaped and cut; what a call writes beyond its allowance is dropped, and the log says so once.
 
-use parking_lot::Mutex;
 use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use super::backends::{LogBackend, LogSource};
 use crate::model::text::escape;
+
+use super::backends::{LogBackend, LogSource};
 
 /// How much of a line is kept, in bytes.
 pub const MAX_LINE: usize = 4 << 10;

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use crate::model::capability::Grants;
+use crate::model::manifest::{Config, Limits};
+
 use super::backends::{Backends, LogSource};
 use super::limits::{MAX_HOST_RESOURCES, MAX_RANDOM, Meter};
 use super::output::{GuestLog, Stream};
-use crate::model::capability::Grants;
-use crate::model::manifest::{Config, Limits};
 
 /// What an extension is given.
 #[derive(Debug, Clone, Default)]

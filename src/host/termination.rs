@@ -6,11 +6,12 @@ use rustix::io::Errno;
 use wasmtime::{Store, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
+use crate::model::manifest::Limits;
+use crate::model::text::escape;
+
 use super::limits::{MAX_HOSTCALL, MAX_TABLE_ELEMENTS, RefusedGrowth};
 use super::load::is_of_system;
 use super::state::InstanceState;
-use crate::model::manifest::Limits;
-use crate::model::text::escape;
 
 /// How many frames of a backtrace are kept; wasmtime collects no more.
 const FRAMES: usize = 20;

@@ -15,9 +15,10 @@
 //! | `flags` | an array of the names that are set |
 
 use serde_json::{Map, Number, Value};
-pub use wasmtime::component::Val;
 use wasmtime::component::wasm_wave::wasm::DisplayType;
 use wasmtime::component::{Type, wasm_wave};
+
+pub use wasmtime::component::Val;
 
 /// How values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

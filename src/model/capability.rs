@@ -81,7 +81,7 @@ impl Capability {
         match self {
             Self::ConfigRead | Self::SecretRead => ScopeForm::WholeOrList,
             Self::Env | Self::FsRead | Self::FsWrite => ScopeForm::List,
-            _ => ScopeForm::Whole,
+            Self::ClipboardWrite | Self::IpcPublish | Self::Notification | Self::SecretWrite => ScopeForm::Whole,
         }
     }
 
@@ -348,5 +348,17 @@ mod tests {
             };
             assert_eq!(format_grants(&grants), expected);
         }
+    }
+
+    #[test]
+    fn all_capabilities_are_listed() {
+        let schema = schemars::schema_for!(Capability).to_value();
+        let named = schema["enum"].as_array().into_iter().flatten();
+        let constants = schema["oneOf"].as_array().into_iter().flatten().map(|one| &one["const"]);
+        let mut names: Vec<&str> = named.chain(constants).filter_map(serde_json::Value::as_str).collect();
+        let mut listed: Vec<&str> = Capability::ALL.into_iter().map(Capability::as_str).collect();
+        names.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(listed, names);
     }
 }

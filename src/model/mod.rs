@@ -10,10 +10,10 @@
 pub mod authenticated_code;
 pub mod bounds;
 pub mod capability;
-pub mod file_kind;
 pub mod digest;
 pub mod engine_key;
 pub mod fault;
+pub mod file_kind;
 pub mod function_cache;
 pub mod lock;
 pub mod manifest;

@@ -1,10 +1,11 @@
 //! What extensions print: `logs/NAME.log`, one line each with its time. Old lines make room for new ones.
 
-use parking_lot::Mutex;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
 
 use crate::model::name::ExtensionName;
 use crate::model::text::time;

@@ -61,7 +61,7 @@ pub fn acquire(
     Ok(StoreLock(file))
 }
 
-/// Who has signed the guard's file.
+/// Who has signed the lock file.
 fn read_holder(mut file: &File) -> std::io::Result<String> {
     let mut text = String::new();
     file.rewind()?;

@@ -6,6 +6,9 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
+use serde_json::{Value, json};
+use tar::{EntryType, Header};
+
 use crate::support::artifact::{Artifact, INDEX, component, importing, index};
 use crate::support::greeting::{FIRST, SECOND, greets, upgrade, want};
 use crate::support::registry::Registry;
@@ -15,8 +18,6 @@ use sesame::model::digest::Digest;
 use sesame::ops::bundle::import::{BundleConsentRequest, ExistingFiles, ImportOptions, import as import_set};
 use sesame::ops::edit::consent::Consent;
 use sesame::ops::error::Error;
-use serde_json::{Value, json};
-use tar::{EntryType, Header};
 
 /// Files of an archive, by name.
 pub type Files = BTreeMap<String, Vec<u8>>;

@@ -2,10 +2,10 @@
 //! what it does with them, and its words.
 
 pub mod bundle;
+pub mod documentation;
 pub mod extension;
 pub mod machine;
 pub mod project;
-pub mod documentation;
 pub mod registry;
 
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand};
@@ -18,7 +18,6 @@ use super::help::known;
 use super::invocation::{CommandOutcome, Invocation};
 use super::options::GlobalOptions;
 use super::render::failure::CommandError;
-
 use bundle::BundleSubcommand;
 use documentation::completions::CompletionsCommand;
 use documentation::help;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sesame::model::report::sync::{ExtensionReport, SyncReport, SetSummary};
+use sesame::model::report::sync::{ExtensionReport, SetSummary, SyncReport};
 use sesame::model::text::{count, escape};
 
 use super::style::Style;

@@ -84,9 +84,15 @@ pub fn capability_changes(change: &LockChange) -> String {
 /// What a change adds and removes: capabilities, and what needs none, by its package.
 fn imports(change: &LockChange) -> (Vec<String>, Vec<String>) {
     let capabilities = |imports: &[String]| -> Vec<String> {
-        imports.iter().filter_map(|import| required_capability(import).flatten()).map(|capability| capability.to_string()).collect()
+        imports
+            .iter()
+            .filter_map(|import| required_capability(import).flatten())
+            .map(|capability| capability.to_string())
+            .collect()
     };
-    let others = |imports: &[String]| wit_packages(imports.iter().filter(|import| required_capability(import).flatten().is_none()));
+    let others = |imports: &[String]| {
+        wit_packages(imports.iter().filter(|import| required_capability(import).flatten().is_none()))
+    };
     let added = capabilities(&change.imports_added).into_iter().map(|name| Style::strong(&format!("+{name}")));
     let removed = capabilities(&change.imports_removed).into_iter().map(|name| format!("-{name}"));
     // Another version of the same package is no news.

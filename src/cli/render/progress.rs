@@ -1,14 +1,14 @@
 //! A run as it goes on: on a terminal one line for each running step and a total, elsewhere plain lines.
 
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parking_lot::Mutex;
 
 use crate::cli::terminal::output::{Output, Verbosity};
 use sesame::model::name::ExtensionName;
-use sesame::model::plan::{Action, Plan, BlobRole, Step, StepId};
+use sesame::model::plan::{Action, BlobRole, Plan, Step, StepId};
 use sesame::model::report::event::{Event, Observer};
 use sesame::model::text::{count, duration, escape, list, size};
 
@@ -35,11 +35,11 @@ impl Progress {
         Self { output: output.clone(), bars, state: Mutex::default() }
     }
 
-    fn line(&self, volume: Verbosity, text: &str) {
+    fn line(&self, verbosity: Verbosity, text: &str) {
         if !self.output.shows_progress() {
             return;
         }
-        let say = || self.output.say(volume, &format!("{text}\n"));
+        let say = || self.output.say(verbosity, &format!("{text}\n"));
         match &self.bars {
             Some(bars) => bars.suspend(say),
             None => say(),
@@ -166,8 +166,8 @@ impl Observer for Progress {
             Event::Restarted { step } => self.with_bar(*step, |bar| bar.set_position(0)),
             Event::StepDone { plan, step, elapsed } => {
                 self.ended(*step);
-                let (volume, text) = done(plan.step(*step), *elapsed);
-                self.line(volume, &text);
+                let (verbosity, text) = done(plan.step(*step), *elapsed);
+                self.line(verbosity, &text);
             }
             Event::StepFailed { plan, step, .. } => {
                 self.ended(*step);
@@ -202,7 +202,9 @@ fn done(step: &Step, elapsed: Duration) -> (Verbosity, String) {
     let names = names(&step.extensions);
     match &step.action {
         Action::Fetch { blob, .. } => match blob.role {
-            BlobRole::Component { size: bytes } => (Verbosity::Normal, format!("  fetched    {names}  {}", size(bytes))),
+            BlobRole::Component { size: bytes } => {
+                (Verbosity::Normal, format!("  fetched    {names}  {}", size(bytes)))
+            }
             role => (Verbosity::Verbose, format!("  fetched    {names}  {role} {}", blob.digest.short())),
         },
         Action::Verify { blob } => (Verbosity::Verbose, format!("  verified   {names}  {} {}", blob.role, blob.digest)),

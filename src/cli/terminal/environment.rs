@@ -13,7 +13,6 @@ use sesame::ops::context::UserPaths;
 use sesame::ops::project::search::Search;
 use sesame::registry::auth::credentials::CredentialSources;
 use sesame::registry::auth::secret::Secret;
-use sesame::registry::http::timeouts::Timeouts;
 use sesame::registry::http::transport::Proxies;
 use sesame::registry::source::selection::Network;
 use sesame::store::paths::StorePaths;
@@ -56,7 +55,7 @@ impl Environment {
                 cache: xdg.cache_dir().join(FOLDER),
                 state: state.join(FOLDER),
             },
-            network: Network { proxies: proxies(), credentials: credentials(&xdg), timeouts: Timeouts::default() },
+            network: Network::new(proxies(), credentials(&xdg)),
             clock: clock(),
             program: program(),
             home: xdg.home_dir().to_owned(),

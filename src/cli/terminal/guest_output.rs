@@ -1,15 +1,31 @@
 //! Small backends for development: what a guest asks of the desktop is printed on standard error, one line each.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use sesame::host::backends::{ClipboardWrite, IpcPublish, LogBackend, LogSource, Notification};
+use sesame::host::backends::{Backends, ClipboardWrite, IpcPublish, LogBackend, LogSource, Notification};
 use sesame::model::text::{count, escape};
 use sesame::ops::run::active::LogFiles;
+use sesame::ops::run::secrets::SecretsFile;
 
 use super::output::{Output, Verbosity};
 
+/// Backends that print. `log` says whether what an extension logs is printed, and where it is kept besides.
+pub fn console_backends(output: &Output, secrets: Option<Arc<SecretsFile>>, log: Option<Option<LogFiles>>) -> Backends {
+    let printed = Arc::new(Printed(output.clone()));
+    Backends {
+        secret_read: secrets.clone().map(|secrets| secrets as _),
+        secret_write: secrets.map(|secrets| secrets as _),
+        ipc_publish: Some(printed.clone()),
+        clipboard_write: Some(printed.clone()),
+        notification: Some(printed),
+        log: log.map(|kept| Arc::new(ConsoleLog { output: output.clone(), kept }) as _),
+    }
+}
+
 /// Prints what would be done.
-pub struct Printed(pub Output);
+struct Printed(Output);
 
 impl Printed {
     fn print(&self, what: &str, extension: &str, text: &str) {
@@ -46,9 +62,9 @@ impl IpcPublish for Printed {
 }
 
 /// Shows what an extension logs, and keeps it if it has a log.
-pub struct ConsoleLog {
-    pub output: Output,
-    pub kept: Option<LogFiles>,
+struct ConsoleLog {
+    output: Output,
+    kept: Option<LogFiles>,
 }
 
 impl LogBackend for ConsoleLog {

@@ -161,7 +161,11 @@ fn read_entry(fields: &mut TableFields<'_>, problems: &mut Vec<Problem>) -> Opti
 }
 
 /// Names in ascending order, each once.
-fn read_names(fields: &mut TableFields<'_>, key: &'static str, problems: &mut Vec<Problem>) -> Option<BTreeSet<String>> {
+fn read_names(
+    fields: &mut TableFields<'_>,
+    key: &'static str,
+    problems: &mut Vec<Problem>,
+) -> Option<BTreeSet<String>> {
     let names = fields.strings(key, problems)?;
     for pair in names.windows(2).filter(|pair| pair[0].value >= pair[1].value) {
         problems.push(pair[1].problem(format!("`{key}` is not sorted, or names something twice")));

@@ -3,7 +3,7 @@
 use toml::de::DeValue;
 
 use crate::model::capability::{self, Capability, Grants, Scope};
-use crate::model::toml::document::{TableFields, TomlText, SpannedValue, type_name};
+use crate::model::toml::document::{SpannedValue, TableFields, TomlText, type_name};
 use crate::model::toml::problem::Problem;
 
 use super::EntryForm;

@@ -219,7 +219,10 @@ mod tests {
         let long = parse(main).unwrap().extensions.remove(&name).unwrap();
         let empty = ManifestSource { file: "sesame.toml".into(), folder: "/project".into(), bytes: Vec::new() };
         let short = Manifest::parse(&empty, &[drop_in("clock", other)]).unwrap().extensions.remove(&name).unwrap();
-        assert_eq!(Extension { declared_at: short.declared_at.clone(), form: EntryForm::DropIn, ..long.clone() }, short);
+        assert_eq!(
+            Extension { declared_at: short.declared_at.clone(), form: EntryForm::DropIn, ..long.clone() },
+            short
+        );
         assert_eq!(long.capabilities, [(Capability::ConfigRead, Scope::Whole)].into());
         assert_eq!(long.config["a.b"], "x");
         assert_eq!(long.config["c"], "16");

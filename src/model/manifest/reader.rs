@@ -11,7 +11,7 @@ use crate::model::name::ExtensionName;
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::reader::{RegistriesOwner, read_registries};
 use crate::model::text::nearest;
-use crate::model::toml::document::{TableFields, TomlText, SpannedValue, type_name};
+use crate::model::toml::document::{SpannedValue, TableFields, TomlText, type_name};
 use crate::model::toml::problem::Problem;
 use crate::model::version::Requirement;
 
@@ -127,7 +127,9 @@ impl ManifestReader {
         }
         self.places.insert(name.clone(), place.clone());
         if let Some((EntryDetails { form, capabilities, limits, config }, source)) = extension {
-            self.manifest.extensions.insert(name, Extension { source, capabilities, limits, config, declared_at: place, form });
+            self.manifest
+                .extensions
+                .insert(name, Extension { source, capabilities, limits, config, declared_at: place, form });
         }
     }
 }
@@ -148,7 +150,8 @@ fn read_entry<'a>(
 ) -> Option<(EntryDetails, ComponentSource)> {
     match value.get_ref() {
         DeValue::String(reference) => {
-            let reference = SpannedValue::new(text, value.span(), reference.as_ref()).parse::<OciReference>(problems)?;
+            let reference =
+                SpannedValue::new(text, value.span(), reference.as_ref()).parse::<OciReference>(problems)?;
             let details = EntryDetails {
                 form: EntryForm::Short,
                 capabilities: Grants::new(),

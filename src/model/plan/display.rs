@@ -6,7 +6,7 @@ use crate::model::engine_key::Metering;
 use crate::model::name::ExtensionName;
 use crate::model::text;
 
-use super::{Action, KEPT_GENERATIONS, Plan, StepReason, BlobRole, Step};
+use super::{Action, BlobRole, KEPT_GENERATIONS, Plan, Step, StepReason};
 
 impl Action {
     /// The verb, for people and in JSON.

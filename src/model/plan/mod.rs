@@ -21,7 +21,7 @@ use super::lock::{Lock, LockEntry, LockedSource};
 use super::name::{ExtensionName, ProfileName};
 use super::reference::OciReference;
 use generation::{ActiveExtension, Generation};
-use inventory::{StoredState, Inventory};
+use inventory::{Inventory, StoredState};
 
 /// How many generations of a profile are kept.
 pub const KEPT_GENERATIONS: usize = 10;
@@ -128,7 +128,8 @@ impl ExtensionNeeds {
             LockedSource::Path(path) => FetchSource::Path(path.clone()),
             LockedSource::Oci { reference, .. } => FetchSource::Registry(reference.clone()),
         };
-        let documents = entry.source.manifest_digests().map(|digest| BlobDescriptor { digest, role: BlobRole::Manifest });
+        let documents =
+            entry.source.manifest_digests().map(|digest| BlobDescriptor { digest, role: BlobRole::Manifest });
         Self { name: name.clone(), origin, blobs: documents.chain([component]).collect(), metering: None }
     }
 }
@@ -138,7 +139,8 @@ impl Plan {
     pub fn for_lock(candidates: &[ResolvedComponent], inventory: &Inventory) -> Self {
         let mut builder = Builder::new(inventory);
         for candidate in candidates {
-            let blob = BlobDescriptor { digest: candidate.component, role: BlobRole::Component { size: candidate.size } };
+            let blob =
+                BlobDescriptor { digest: candidate.component, role: BlobRole::Component { size: candidate.size } };
             builder.blob(blob, &candidate.origin, &candidate.name);
         }
         builder.plan
@@ -160,7 +162,11 @@ impl Plan {
                         last.extend(builder.blob(index, &origin, &extension.name));
                     }
                     let digest = manifest.unwrap_or(*provenance);
-                    last.extend(builder.blob(BlobDescriptor { digest, role: BlobRole::Manifest }, &origin, &extension.name));
+                    last.extend(builder.blob(
+                        BlobDescriptor { digest, role: BlobRole::Manifest },
+                        &origin,
+                        &extension.name,
+                    ));
                     origin
                 }
             };
@@ -317,7 +323,8 @@ impl<'a> Builder<'a> {
             self.inventory.generations.iter().copied().filter(|number| Some(*number) != live).take(surplus).collect();
         if !old.is_empty() {
             let action = Action::Prune { profile, generations: old };
-            let prune = self.plan.graph.add_node(Step { action, extensions: Vec::new(), reason: StepReason::Superseded });
+            let prune =
+                self.plan.graph.add_node(Step { action, extensions: Vec::new(), reason: StepReason::Superseded });
             self.plan.graph.add_edge(activate, prune, ());
         }
     }

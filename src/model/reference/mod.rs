@@ -9,14 +9,12 @@ pub mod error;
 pub mod host;
 pub mod reference_or_repository;
 
-use crate::model::reference::error::MAX_REPOSITORY;
-use crate::model::reference::error::MAX_REVISION;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::reference::error::ReferenceError;
+use crate::model::reference::error::{MAX_REPOSITORY, MAX_REVISION, ReferenceError};
 use crate::model::reference::host::{check_registry, looks_like_host};
 
 use super::digest::Digest;

@@ -285,7 +285,11 @@ mod tests {
             ("localhost.example", false),
             ("10.0.0.1:5000", false),
         ] {
-            assert_eq!(LayeredRegistries::default().connection(registry, "org/a", None).plain_http, plain, "{registry}");
+            assert_eq!(
+                LayeredRegistries::default().connection(registry, "org/a", None).plain_http,
+                plain,
+                "{registry}"
+            );
             let said = RegistrySettings { plain_http: Some(!plain), ..RegistrySettings::default() };
             let project = Registries([(registry.parse().unwrap(), said)].into());
             let settings = LayeredRegistries { project, ..LayeredRegistries::default() };

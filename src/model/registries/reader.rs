@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::model::toml::document::{TableFields, TomlText, SpannedValue, type_name};
+use crate::model::toml::document::{SpannedValue, TableFields, TomlText, type_name};
 use crate::model::toml::problem::Problem;
 
 use super::{Mirror, Registries, RegistryPattern, RegistrySettings};

@@ -3,10 +3,10 @@
 pub mod bundle;
 pub mod event;
 pub mod extension;
+pub mod maintain;
+pub mod query;
 pub mod registry;
 pub mod sync;
-pub mod query;
-pub mod maintain;
 
 use serde::Serialize;
 

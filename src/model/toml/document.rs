@@ -139,7 +139,12 @@ pub(crate) struct TableFields<'a> {
 }
 
 impl<'a> TableFields<'a> {
-    pub(crate) fn new(text: &'a TomlText<'a>, table: &'a DeTable<'a>, span: Range<usize>, name: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        text: &'a TomlText<'a>,
+        table: &'a DeTable<'a>,
+        span: Range<usize>,
+        name: impl Into<String>,
+    ) -> Self {
         Self { text, table, span, name: name.into(), known: Vec::new(), ignored: Vec::new() }
     }
 
@@ -151,7 +156,11 @@ impl<'a> TableFields<'a> {
         self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
     }
 
-    pub(crate) fn string(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<SpannedValue<'a, &'a str>> {
+    pub(crate) fn string(
+        &mut self,
+        key: &'static str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<SpannedValue<'a, &'a str>> {
         let value = self.get(key)?;
         let found = value.get_ref().as_str();
         self.typed(key, value, found, "a string", problems)

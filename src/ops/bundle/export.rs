@@ -21,8 +21,8 @@ use crate::ops::project::files::read_file;
 use crate::ops::sync::apply::{ApplyContext, apply_collecting_faults};
 use crate::ops::sync::lock::stale_entries;
 use crate::registry::layout::MARKER;
-use crate::registry::layout::bundle::{Bundle, EMPTY_CONFIG, BundleManifest, render};
-use crate::registry::layout::reader::{blob_name, tar_header, is_archive};
+use crate::registry::layout::bundle::{Bundle, BundleManifest, EMPTY_CONFIG, render};
+use crate::registry::layout::reader::{blob_name, is_archive, tar_header};
 use crate::store::blobs::Blobs;
 use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
 use crate::store::{self, write};
@@ -163,7 +163,10 @@ fn fetch(context: &Context, manifest: &Manifest, lock: &Lock) -> Result<(), Erro
         return Ok(());
     }
     let registry = registries::source_selector(context, &manifest.registries)?;
-    fail_on_faults(apply_collecting_faults(&ApplyContext::new(context, &registry, &Blobs::new(&context.paths), None), &plan)?)
+    fail_on_faults(apply_collecting_faults(
+        &ApplyContext::new(context, &registry, &Blobs::new(&context.paths), None),
+        &plan,
+    )?)
 }
 
 /// Writes the archive, which gets its name when it is whole.

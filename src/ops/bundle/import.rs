@@ -19,7 +19,7 @@ use crate::model::report::sync::{LockOutcome, LockReport, SyncReport};
 use crate::model::toml::problem::Problem;
 use crate::ops::context::Context;
 use crate::ops::edit::consent::Consent;
-use crate::ops::edit::transaction::{all_or_nothing, check_profile_manifest, activate};
+use crate::ops::edit::transaction::{activate, all_or_nothing, check_profile_manifest};
 use crate::ops::edit::undo::Undo;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{check_sources, read_policy};
@@ -265,7 +265,12 @@ impl BundledSet {
     }
 
     /// What the store has to take from the bundle.
-    fn lacking(&self, context: &Context, import: &ImportOptions<'_>, bundle: &Bundle) -> Result<Vec<BlobDescriptor>, Error> {
+    fn lacking(
+        &self,
+        context: &Context,
+        import: &ImportOptions<'_>,
+        bundle: &Bundle,
+    ) -> Result<Vec<BlobDescriptor>, Error> {
         let needs: Vec<ExtensionNeeds> =
             self.lock.entries.iter().map(|(name, entry)| ExtensionNeeds::of_entry(name, entry)).collect();
         let wanted = needs.iter().flat_map(|need| &need.blobs).map(|blob| blob.digest).collect();
@@ -290,7 +295,12 @@ impl BundledSet {
     }
 
     /// Asks whether the files may be written, and the extensions may have what the bundle grants them.
-    fn request_import_consent(&self, context: &Context, import: &ImportOptions<'_>, changes: &ProjectChanges) -> Result<(), Error> {
+    fn request_import_consent(
+        &self,
+        context: &Context,
+        import: &ImportOptions<'_>,
+        changes: &ProjectChanges,
+    ) -> Result<(), Error> {
         let extensions = self.manifest.extensions.iter().map(|(name, extension)| BundledExtension {
             name: name.clone(),
             source: extension.source.to_string(),

@@ -3,7 +3,6 @@
 //! The order is that of any change by hand: the manifest is written, then the lock, then the set is activated. If a step
 //! fails, the files are put back; if the process is killed, the next `sync` completes what the manifest says by then.
 
-use crate::ops::edit::consent::NewComponent;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +19,7 @@ use crate::model::registries::Registries;
 use crate::model::report::extension::{InstallReport, RemoveReport, Removed};
 use crate::model::version::Requirement;
 use crate::ops::context::Context;
+use crate::ops::edit::consent::NewComponent;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::fail_on_faults;
 use crate::ops::policy::registries;
@@ -32,7 +32,7 @@ use crate::store::blobs::Blobs;
 
 use super::consent::{Consent, ConsentRequest, Previous, request_consent};
 use super::init::TEMPLATE;
-use super::transaction::{AfterEdit, all_or_nothing, check_profile_manifest, activate_if_synced};
+use super::transaction::{AfterEdit, activate_if_synced, all_or_nothing, check_profile_manifest};
 use super::undo::Undo;
 
 /// Where the component comes from.

@@ -5,7 +5,7 @@ use crate::model::name::ProfileName;
 use crate::model::report::sync::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::sync::options::{LockPolicy, WriteMode, ProfileTakeover, SyncOptions};
+use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions, WriteMode};
 use crate::ops::sync::sync_guarded;
 use crate::store::{generations, write};
 
@@ -22,7 +22,10 @@ pub enum AfterEdit {
 
 /// Takes steps that edit the person's files, and may end with [`make_live`]. If one fails, the files are put back; if the
 /// process is killed, the next `sync` completes what the files say by then. For whoever holds the store's guard.
-pub(crate) fn all_or_nothing<T>(context: &Context, steps: impl FnOnce(&mut Undo) -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn all_or_nothing<T>(
+    context: &Context,
+    steps: impl FnOnce(&mut Undo) -> Result<T, Error>,
+) -> Result<T, Error> {
     for folder in context.project.folders() {
         write::sweep(&folder)?;
     }
@@ -69,7 +72,11 @@ pub(crate) fn activate_if_synced(
 }
 
 /// Refuses, before anything is asked or fetched, what the sync at the end would refuse: a live set of another manifest.
-pub(crate) fn check_profile_manifest(context: &Context, profile: Option<&ProfileName>, manifest: &Manifest) -> Result<(), Error> {
+pub(crate) fn check_profile_manifest(
+    context: &Context,
+    profile: Option<&ProfileName>,
+    manifest: &Manifest,
+) -> Result<(), Error> {
     let profile = profile.or(manifest.profile.as_ref()).cloned().unwrap_or_default();
     match generations::active_generation(&context.paths, &profile)? {
         Some((_, live)) if live.manifest != context.project.manifest().display().to_string() => {

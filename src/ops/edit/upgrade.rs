@@ -7,7 +7,7 @@ use crate::ops::error::Error;
 use crate::ops::sync::lock::{check_upgrade, write_lock};
 use crate::ops::sync::options::UpgradeSelection;
 
-use super::transaction::{all_or_nothing, check_profile_manifest, activate};
+use super::transaction::{activate, all_or_nothing, check_profile_manifest};
 
 /// Takes the newest revisions that the manifest allows.
 ///

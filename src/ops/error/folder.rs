@@ -49,9 +49,11 @@ impl FolderError {
     /// Whether the folder is there, or could be, and is refused all the same.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::SesameFolder { .. } | Self::HoldsProtectedPath { .. } | Self::System { .. } | Self::Holds { .. } | Self::Nested { .. } => {
-                true
-            }
+            Self::SesameFolder { .. }
+            | Self::HoldsProtectedPath { .. }
+            | Self::System { .. }
+            | Self::Holds { .. }
+            | Self::Nested { .. } => true,
             Self::Missing { .. } | Self::NoProc(_) | Self::NoHome(_) => false,
         }
     }

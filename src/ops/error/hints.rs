@@ -1,4 +1,4 @@
-//! What to do about each error: the file of hints, with `registry_advice`. They belong to the report, so that people, JSON
+//! What to do about each error: with `registry_hints` for those of a registry, and `folder` for those of a granted folder. They belong to the report, so that people, JSON
 //! and users of the library are told the same.
 
 use std::io::ErrorKind;
@@ -95,7 +95,7 @@ impl Error {
             Self::NoCodeFolder { .. } => {
                 "make room there, or make it a folder that you can write to".to_owned()
             }
-            Self::NoCompiler { .. } => "look whether that program can be run, and whether more processes can be started".to_owned(),
+            Self::NoCompiler(_) => "look whether that program can be run, and whether more processes can be started".to_owned(),
             Self::IsRange { name, .. } => format!("`sesame upgrade {name}` takes the newest that fits; with a tag behind the repository, `add` pins it"),
             Self::NoVersion { newest: Some(newest), .. } => format!("write `version = \"{newest}\"`, or a range that has it"),
             Self::NoVersion { .. } => "pre-releases are taken only where `version` names one; other tags stand in `oci`".to_owned(),
@@ -272,7 +272,11 @@ fn stopped(name: &str, cause: &TerminationCause) -> Option<String> {
                     .to_owned(),
             );
         }
-        TerminationCause::Tables | TerminationCause::Transfer | TerminationCause::Trap(_) | TerminationCause::Exit(_) | TerminationCause::Other(_) => {
+        TerminationCause::Tables
+        | TerminationCause::Transfer
+        | TerminationCause::Trap(_)
+        | TerminationCause::Exit(_)
+        | TerminationCause::Other(_) => {
             return Some(format!("`sesame extension log {name}` shows what it has printed"));
         }
     };

@@ -2,7 +2,7 @@
 
 use crate::compiler::inspection::ComponentError;
 use crate::host::load::LoadError;
-use crate::host::termination::{TerminationCause, Termination};
+use crate::host::termination::{Termination, TerminationCause};
 use crate::model::fault::FaultKind;
 
 use super::Error;
@@ -50,7 +50,7 @@ impl Error {
             Self::AlreadyThere(_) | Self::OtherWit(_) | Self::Engine(_) | Self::Policy(_) | Self::Folder { .. } => {
                 FaultKind::Configuration
             }
-            Self::NoCompiler { .. }
+            Self::NoCompiler(_)
             | Self::PolicyChanged { .. }
             | Self::Secrets { .. }
             | Self::CopyThere { .. }

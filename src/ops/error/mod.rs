@@ -210,8 +210,8 @@ pub enum Error {
     /// Of a component that has no name here.
     #[error(transparent)]
     Unusable(#[from] ComponentError),
-    #[error("the compiler {} cannot be started", program.display())]
-    NoCompiler { program: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    NoCompiler(CompilerError),
     #[error("compiled code cannot be kept")]
     NoCodeFolder { source: Arc<store::Error> },
     #[error("the compiled code of `{name}` is missing")]
@@ -286,7 +286,7 @@ impl From<CompilerError> for Error {
     fn from(error: CompilerError) -> Self {
         match error {
             CompilerError::Component(error) => Self::Unusable(error),
-            CompilerError::NotStarted { program, source } => Self::NoCompiler { program, source },
+            CompilerError::NotStarted { .. } => Self::NoCompiler(error),
             CompilerError::Bug(what) => Self::Bug(what),
         }
     }

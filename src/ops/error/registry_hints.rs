@@ -89,7 +89,9 @@ pub(crate) fn registry(error: &Error) -> Option<String> {
                 "if you know it to be its own, add `token-host = \"…\"` under `[registries.\"{host}\"]` in {POLICY}"
             ));
         }
-        Error::Realm { .. } | Error::CredentialsReflected { .. } => "do not use this registry before whoever runs it has mended it",
+        Error::Realm { .. } | Error::CredentialsReflected { .. } => {
+            "do not use this registry before whoever runs it has mended it"
+        }
         Error::TagTaken { .. } => "publish under another tag; `--force` moves this one",
         Error::Forbidden(_) => "use another source, or ask whoever wrote that file",
         Error::Ca { .. } => "name a file with certificates in the PEM format",

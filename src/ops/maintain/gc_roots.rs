@@ -2,6 +2,9 @@
 //!
 //! What cannot be read may need anything, so it is an error and never nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
 use crate::model::digest::Digest;
 use crate::model::lock::{Lock, LockEntry};
 use crate::model::name::ProfileName;
@@ -14,8 +17,6 @@ use crate::registry::artifact::{self, Artifact};
 use crate::store::blobs::Blobs;
 use crate::store::paths::StorePaths;
 use crate::store::{self, generations, owner};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 /// Everything that something is needed for.
 #[derive(Default)]
@@ -132,7 +133,8 @@ impl GcRoots {
         }
         for GcRoot { generation, is_active: is_live } in &self.generations {
             for extension in &generation.extensions {
-                let component = BlobDescriptor { digest: extension.component, role: BlobRole::Component { size: extension.size } };
+                let component =
+                    BlobDescriptor { digest: extension.component, role: BlobRole::Component { size: extension.size } };
                 let documents = extension.provenance.map(|digest| BlobDescriptor { digest, role: BlobRole::Manifest });
                 let origin = match (&extension.reference, &extension.path) {
                     (Some(reference), _) => FetchSource::Registry(reference.clone()),

@@ -114,13 +114,13 @@ impl StoreCheck<'_> {
             }
             closed |= matches!(wrong, store_permissions::PermissionProblem::Closed(_));
             self.record(FindingKind::Folder, &folder, wrong.to_string(), || match wrong {
-                store_permissions::PermissionProblem::WritableByOthers(_) | store_permissions::PermissionProblem::Closed(_) => {
+                store_permissions::PermissionProblem::WritableByOthers(_)
+                | store_permissions::PermissionProblem::Closed(_) => {
                     write::make_private(&folder)?;
                     Ok("it is this user's alone now".to_owned())
                 }
-                store_permissions::PermissionProblem::OwnedByOther(_) | store_permissions::PermissionProblem::NoFolder => {
-                    Err(Error::NotOurFolder(folder.clone()))
-                }
+                store_permissions::PermissionProblem::OwnedByOther(_)
+                | store_permissions::PermissionProblem::NoFolder => Err(Error::NotOurFolder(folder.clone())),
             });
         }
         closed

@@ -1,5 +1,5 @@
 //! What extensions may do, held against what they want: imports against grants, limits and sources against the machine's
-//! policy. GrantedFolder folders are checked in [`folders`](super::preopens).
+//! policy. Granted folders are checked in [`folder_checks`](super::folder_checks).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

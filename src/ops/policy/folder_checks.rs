@@ -69,8 +69,8 @@ pub(crate) fn check_manifest(
     };
     let grants = || manifest.extensions.iter().map(|(name, extension)| (name, &extension.capabilities));
     let base = project.manifest().parent().unwrap_or(project.manifest());
-    let rules =
-        PreopenRules::new(paths, user, base, grants().map(|(_, grants)| grants), protected)?.with_others(&written, granted);
+    let rules = PreopenRules::new(paths, user, base, grants().map(|(_, grants)| grants), protected)?
+        .with_others(&written, granted);
     check(grants(), &rules)
 }
 

@@ -146,10 +146,10 @@ pub(crate) fn granted_folders_by_path<'a>(
     user: &UserPaths,
 ) -> BTreeMap<PathBuf, GrantedFolder> {
     let folders = active.into_iter().flatten().flat_map(|set| granted_folders(set, user, &Capability::FOLDERS));
-    let rules = |(links, granted): (Vec<PathBuf>, GrantedFolder)| {
+    let paths = |(links, granted): (Vec<PathBuf>, GrantedFolder)| {
         links.into_iter().chain([granted.folder.clone()]).map(move |place| (place, granted.clone())).collect::<Vec<_>>()
     };
-    folders.flat_map(rules).collect()
+    folders.flat_map(paths).collect()
 }
 
 /// The folders that some capabilities of a generation name, each with the links on the way to it.

@@ -1,4 +1,4 @@
-//! From granted folders to folders on this machine, and which of them are never given.
+//! Opens the folders that an extension is granted. Which of them are never given is for `preopen_rules`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -88,7 +88,10 @@ mod tests {
             assert!(matches!(given(Capability::FsRead, folder), Err(FolderError::SesameFolder { .. })), "{folder}");
         }
         for folder in [".", "extensions", "~/project"] {
-            assert!(matches!(given(Capability::FsWrite, folder), Err(FolderError::HoldsProtectedPath { .. })), "{folder}");
+            assert!(
+                matches!(given(Capability::FsWrite, folder), Err(FolderError::HoldsProtectedPath { .. })),
+                "{folder}"
+            );
         }
         for folder in ["/proc", "/proc/self", "/dev", "/sys"] {
             assert!(matches!(given(Capability::FsRead, folder), Err(FolderError::System { .. })), "{folder}");

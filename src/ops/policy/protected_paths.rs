@@ -1,7 +1,7 @@
 //! Which paths the projects, policies and active generations of this machine read, and who reads each. A guest that could
 //! change one of them would decide what is activated next, with which grants.
 //!
-//! Nothing here decides about a grant: see [`folders`](super::preopens).
+//! Nothing here decides about a grant: see [`preopen_rules`](super::preopen_rules).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -62,7 +62,8 @@ pub(crate) fn active_generations(paths: &StorePaths, except: Option<&ProfileName
         Err(error) => return vec![Err(error)],
     };
     let active = |profile: ProfileName| {
-        let active = generations::active_generation(paths, &profile).map_err(unknown(paths.current(&profile))).transpose()?;
+        let active =
+            generations::active_generation(paths, &profile).map_err(unknown(paths.current(&profile))).transpose()?;
         Some(active.map(|(_, generation)| generation))
     };
     profiles.into_iter().filter(|profile| Some(profile) != except).filter_map(active).collect()
@@ -146,7 +147,11 @@ impl ProtectedPaths {
                     Error::Read { path, source } => path == by && source.kind() == ErrorKind::NotFound,
                     _ => false,
                 };
-                if is_gone { Ok(()) } else { Err(Error::UnreadableDependent { by: by.to_owned(), source: Box::new(error) }) }
+                if is_gone {
+                    Ok(())
+                } else {
+                    Err(Error::UnreadableDependent { by: by.to_owned(), source: Box::new(error) })
+                }
             }
         }
     }

@@ -23,7 +23,11 @@ pub(crate) fn source_selector(context: &Context, project: &Registries) -> Result
 ///
 /// # Errors
 /// As [`registry`].
-pub(crate) fn source_selector_with(context: &Context, project: &Registries, given: Credential) -> Result<SourceSelector, Error> {
+pub(crate) fn source_selector_with(
+    context: &Context,
+    project: &Registries,
+    given: Credential,
+) -> Result<SourceSelector, Error> {
     build_selector(context, project, Some(given))
 }
 

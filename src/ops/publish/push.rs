@@ -16,7 +16,7 @@ use crate::ops::project::files::read_file;
 use crate::ops::run::active::read_component;
 use crate::registry::Error as Registry;
 use crate::registry::layout::{self, MARKER};
-use crate::registry::publish::package::{ExistingTag, ComponentArtifact};
+use crate::registry::publish::package::{ComponentArtifact, ExistingTag};
 use crate::registry::publish::push::Pushed;
 use crate::store::write;
 

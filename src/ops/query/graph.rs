@@ -45,7 +45,10 @@ fn extension(name: &ExtensionName, wanted: &Extension, entry: Option<&LockEntry>
         source: entry.map_or_else(|| wanted.source.to_string(), |entry| entry.source.to_string()),
         place: wanted.declared_at.clone(),
         is_locked: entry.is_some(),
-        imports: imports.iter().map(|import| GraphImport::new(import, required_capability(import), &wanted.capabilities)).collect(),
+        imports: imports
+            .iter()
+            .map(|import| GraphImport::new(import, required_capability(import), &wanted.capabilities))
+            .collect(),
         exports: exports.clone(),
         other_grants: format_grants(&others),
         unused_grants: format_grants(&in_vain),

@@ -33,7 +33,12 @@ pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<ListReport, Err
 ///
 /// # Errors
 /// [`Error::NoExtension`] if it is not live, [`Error::Store`] if its component is not in the store.
-pub fn info(paths: &StorePaths, user: &UserPaths, profile: &ProfileName, name: &ExtensionName) -> Result<InfoReport, Error> {
+pub fn info(
+    paths: &StorePaths,
+    user: &UserPaths,
+    profile: &ProfileName,
+    name: &ExtensionName,
+) -> Result<InfoReport, Error> {
     let live = generations::active_generation(paths, profile)?;
     let extensions = live.as_ref().map(|(_, live)| live.extensions.as_slice()).unwrap_or_default();
     let found = live.as_ref().zip(extensions.iter().find(|extension| extension.name == *name));

@@ -53,8 +53,9 @@ pub(crate) fn run_machine_checks(context: &Context) -> Vec<Check> {
     let folder = cache.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
     let loaded = cwasm::write_probe(folder, &key, &component, &code).map_err(Error::from);
     let given = ExtensionSettings { name: "trial".to_owned(), ..ExtensionSettings::default() };
-    let loaded = loaded
-        .and_then(|code| host.load_with_placement(&code, given).map_err(|error| host_error("trial", GrantedBy::Command, error)));
+    let loaded = loaded.and_then(|code| {
+        host.load_with_placement(&code, given).map_err(|error| host_error("trial", GrantedBy::Command, error))
+    });
     let (extension, residence) = match loaded {
         Err(error) => {
             checks.push(failed("code", &error));

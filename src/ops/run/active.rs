@@ -1,9 +1,10 @@
 //! What is live on this machine, ready to be called. What `sync` did not make live is not loaded.
 
-use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::compiler::client::Compiler;
 use crate::compiler::settings::CompilerSettings;
@@ -72,7 +73,7 @@ pub struct UninstalledComponent<'a> {
     pub file: &'a Path,
     pub capabilities: &'a Grants,
     pub overrides: &'a Overrides,
-    /// To which relative folders in the grants are relative.
+    /// The folder that relative folders in the grants are resolved against.
     pub folder: &'a Path,
 }
 
@@ -339,7 +340,8 @@ pub fn log(paths: &StorePaths, profile: &ProfileName, name: &ExtensionName) -> R
     if let Some(text) = logs::read(paths, name)? {
         return Ok(text);
     }
-    let extensions = generations::active_generation(paths, profile)?.map(|(_, live)| live.extensions).unwrap_or_default();
+    let extensions =
+        generations::active_generation(paths, profile)?.map(|(_, live)| live.extensions).unwrap_or_default();
     if extensions.iter().any(|extension| extension.name == *name) {
         return Ok(String::new());
     }

@@ -5,7 +5,7 @@ use wasmtime::component::Val;
 
 use crate::host::extension::{CallError, Extension};
 use crate::host::functions::Function;
-use crate::host::values::{Syntax, parse, format_type, to_json, to_wave};
+use crate::host::values::{Syntax, format_type, parse, to_json, to_wave};
 use crate::model::report::extension::{CallOutcome, CallReport};
 use crate::ops::context::Interrupt;
 use crate::ops::error::Error;

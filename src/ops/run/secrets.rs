@@ -1,12 +1,12 @@
 //! Secrets for development: a TOML file of strings, which only its owner can read. No replacement for a keyring.
 
-use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use toml_edit::{DocumentMut, Item};
 
 use crate::host::backends::{SecretRead, SecretWrite};

@@ -24,7 +24,7 @@ use crate::model::fault::Fault;
 use crate::model::function_cache::FunctionCounts;
 use crate::model::name::ExtensionName;
 use crate::model::plan::schedule::{Schedule, StepResult};
-use crate::model::plan::{Action, BlobDescriptor, FetchSource, Plan, BlobRole, StepId};
+use crate::model::plan::{Action, BlobDescriptor, BlobRole, FetchSource, Plan, StepId};
 use crate::model::report::event::Event;
 use crate::model::report::sync::StepOutcome;
 use crate::ops::context::Context;
@@ -112,7 +112,10 @@ pub(crate) fn apply(apply_context: &ApplyContext<'_>, plan: &Plan) -> Result<Vec
 ///
 /// # Errors
 /// [`Error::Interrupted`], and those of [`apply`].
-pub(crate) fn apply_collecting_faults(apply_context: &ApplyContext<'_>, plan: &Plan) -> Result<Vec<(ExtensionName, Fault)>, Error> {
+pub(crate) fn apply_collecting_faults(
+    apply_context: &ApplyContext<'_>,
+    plan: &Plan,
+) -> Result<Vec<(ExtensionName, Fault)>, Error> {
     let outcomes = apply(apply_context, plan)?;
     let mut faults = Vec::new();
     for ((_, step), outcome) in plan.steps().zip(outcomes) {

@@ -7,7 +7,7 @@ use crate::ops::error::Error;
 use crate::ops::sync;
 
 use super::lock;
-use super::options::{LockPolicy, WriteMode, ProfileTakeover, SyncOptions, UpgradeSelection};
+use super::options::{LockPolicy, ProfileTakeover, SyncOptions, UpgradeSelection, WriteMode};
 
 /// The lock that a `lock` would write, and the plan of the `sync` after it.
 pub fn diff(context: &Context, profile: Option<ProfileName>, ownership: ProfileTakeover) -> Result<DiffReport, Error> {

@@ -14,7 +14,7 @@ use crate::model::lock::merge::LoadedLock;
 use crate::model::lock::{Lock, LockChange, LockEntry, LockedSource, Staleness};
 use crate::model::manifest::{ComponentSource, Manifest, OciRange};
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::{ResolvedComponent, FetchSource, Plan};
+use crate::model::plan::{FetchSource, Plan, ResolvedComponent};
 use crate::model::reference::OciReference;
 use crate::model::registries::Registries;
 use crate::model::report::event::Event;
@@ -22,9 +22,11 @@ use crate::model::report::sync::{LockOutcome, LockReport, SetSummary};
 use crate::model::version::{Requirement, passed_over};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::policy::checks::{check_grants, check_offered, check_sources, read_policy, ungranted, unused_grant_warnings};
+use crate::ops::policy::checks::{
+    check_grants, check_offered, check_sources, read_policy, ungranted, unused_grant_warnings,
+};
 use crate::ops::policy::registries;
-use crate::ops::sync::options::{WriteMode, UpgradeSelection};
+use crate::ops::sync::options::{UpgradeSelection, WriteMode};
 use crate::registry::source::selection::SourceSelector;
 use crate::store::blobs::Blobs;
 use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};

@@ -26,8 +26,8 @@ use crate::model::plan::inventory::Inventory;
 use crate::model::plan::{Plan, StepReason};
 use crate::model::report::event::Event;
 use crate::model::report::sync::{
-    ExtensionReport, ExtensionStatus, LockOutcome, LockReport, StepOutcome, StepReport, SyncOutcome, SyncReport,
-    SetSummary,
+    ExtensionReport, ExtensionStatus, LockOutcome, LockReport, SetSummary, StepOutcome, StepReport, SyncOutcome,
+    SyncReport,
 };
 use crate::ops::policy::registries;
 use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions};
@@ -41,7 +41,7 @@ use super::policy::checks::{apply_policy, check_grants, check_sources, read_poli
 use apply::{ApplyContext, apply};
 use lock_verification::SyncTarget;
 use noop_check::NoopCheck;
-use options::{WriteMode, UpgradeSelection};
+use options::{UpgradeSelection, WriteMode};
 
 /// Makes the locked set live.
 ///
@@ -58,7 +58,9 @@ pub fn sync(context: &Context, options: &SyncOptions) -> Result<SyncReport, Erro
         }
         (Preparation::Stale(desired), WriteMode::Preview) => {
             let (lock, report) = lock::preview(context, &desired.manifest, &UpgradeSelection::Nothing)?;
-            return Ok(PlannedSync::new(context, *desired, lock, WriteMode::Preview)?.report_only(context, Some(report)));
+            return Ok(
+                PlannedSync::new(context, *desired, lock, WriteMode::Preview)?.report_only(context, Some(report))
+            );
         }
         _ => {}
     }
@@ -207,7 +209,8 @@ impl PlannedSync {
         let path = context.project.manifest().display().to_string();
         let generation = Generation::from_lock(&profile, &path, &manifest, &lock);
         let stock = scan(&context.paths, scan_request(&generation, &lock)?, notes, context.clock)?;
-        let inventory = Inventory { active: live, generations: generations::numbers(&context.paths, &profile)?, ..stock };
+        let inventory =
+            Inventory { active: live, generations: generations::numbers(&context.paths, &profile)?, ..stock };
         let plan = Plan::for_sync(&generation, &lock, &inventory);
         Ok(Self { generation, lock, inventory, plan, manifest, warnings })
     }

@@ -3,7 +3,7 @@
 use crate::model::lock::Lock;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::Generation;
-use crate::model::plan::inventory::{StoredState, Inventory};
+use crate::model::plan::inventory::{Inventory, StoredState};
 use crate::model::plan::{Action, Plan};
 use crate::model::report::sync::SyncReport;
 use crate::ops::context::Context;

@@ -4,11 +4,11 @@
 //! killed after either (what it has started itself is not). What it prints is not shown, since it may hold what must not be
 //! seen; but where it fails to keep what it was given, it is, without that.
 
-use parking_lot::Mutex;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};

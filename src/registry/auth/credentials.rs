@@ -143,7 +143,12 @@ impl Keyring {
     }
 
     /// What a file, or the helper that it names, has under a name.
-    async fn find_in_file(&self, file: &CredentialFile, key: &str, slow: &mut HashSet<String>) -> Option<FoundCredential> {
+    async fn find_in_file(
+        &self,
+        file: &CredentialFile,
+        key: &str,
+        slow: &mut HashSet<String>,
+    ) -> Option<FoundCredential> {
         let has_helper = file.json["credHelpers"][key].as_str().is_some_and(|name| !name.is_empty());
         let entry = if has_helper { Ok(None) } else { file.entry(key) };
         let (place, looked) = match (entry, helper_for(&file.json, key)) {

@@ -115,7 +115,9 @@ mod tests {
             let text = json!({ "auths": { hub: {} } }).to_string();
             assert!(DockerConfig::parse(Path::new("x"), text.as_bytes()).unwrap().remove("docker.io"), "{hub}");
         }
-        assert!(DockerConfig::parse(Path::new("x"), b"[1]").is_err() && DockerConfig::parse(Path::new("x"), b" ").is_ok());
+        assert!(
+            DockerConfig::parse(Path::new("x"), b"[1]").is_err() && DockerConfig::parse(Path::new("x"), b" ").is_ok()
+        );
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Secrets: kept where no message and no log can show them, and taken out of what others say.
 
-use parking_lot::Mutex;
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use parking_lot::Mutex;
 
 use crate::model::text::escape;
 

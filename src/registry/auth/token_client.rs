@@ -4,11 +4,11 @@
 //! <https://distribution.github.io/distribution/spec/auth/oauth/>. A token request that fails never becomes an anonymous
 //! one.
 
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 use tokio::sync::Mutex as AsyncMutex;
@@ -85,7 +85,10 @@ impl TokenClient {
 
     /// What a request needs, as far as that is known before it is sent: what let in before, or a new token where one has run
     /// out or another repository needed one.
-    pub(crate) async fn known_authorization(&self, request: TokenRequest<'_>) -> Result<Option<Secret>, RequestFailure> {
+    pub(crate) async fn known_authorization(
+        &self,
+        request: TokenRequest<'_>,
+    ) -> Result<Option<Secret>, RequestFailure> {
         let known = match &*self.slot(request.scope).lock().await {
             CachedToken::Granted(pass) if pass.is_valid() => Some(pass.header()),
             _ => None,
@@ -144,7 +147,9 @@ impl TokenClient {
                 *self.server.lock() = Some(server);
                 Ok(Authorization { header, until })
             }
-            Challenge::Basic => Ok(Authorization { header: basic_authorization(endpoint, what, found, refused)?, until: None }),
+            Challenge::Basic => {
+                Ok(Authorization { header: basic_authorization(endpoint, what, found, refused)?, until: None })
+            }
             Challenge::Unknown => {
                 let why = "it does not say how to get one".to_owned();
                 Err(Error::Token { host: endpoint.name.clone(), why }.into())
@@ -174,7 +179,9 @@ fn basic_authorization(
     found: Option<FoundCredential>,
     refused: Option<&Secret>,
 ) -> Result<Secret, Error> {
-    let Some(FoundCredential { credential, location: place }) = found else { return Err(missing_credentials(endpoint, what)) };
+    let Some(FoundCredential { credential, location: place }) = found else {
+        return Err(missing_credentials(endpoint, what));
+    };
     match credential {
         Credential::Password { user, password } => {
             let header = Credential::basic(&user, &password);

@@ -17,7 +17,7 @@ pub(crate) struct RetryState<'a> {
     number: usize,
     /// Since when nothing was got.
     since: Instant,
-    /// How often the host had answered any request by then.
+    /// How many requests the host had served by then.
     successes: u64,
 }
 

@@ -1,11 +1,11 @@
 //! The HTTP clients, one for each way of trusting; timeouts, proxies. Redirects are followed elsewhere. Reads no
 //! environment; `cli` hands proxies over.
 
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, NoProxy, Proxy};
 use rustls::pki_types::CertificateDer;

@@ -20,7 +20,7 @@ use crate::model::text::shorten;
 
 use super::artifact::{INDEX, MANIFEST};
 use super::error::Error;
-use super::publish::package::{ExistingTag, ComponentArtifact, descriptor};
+use super::publish::package::{ComponentArtifact, ExistingTag, descriptor};
 use super::source::{OciDocument, Sink, Source};
 use reader::{LayoutFile, LayoutReader, blob_name, io_error};
 
@@ -110,7 +110,10 @@ impl LayoutSource {
     fn read(&self, name: &str, what: &str) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         let file = self.open(name, what)?;
-        file.bytes.take(MAX_OCI_MANIFEST + 1).read_to_end(&mut bytes).map_err(io_error(&self.layout.path().join(name)))?;
+        file.bytes
+            .take(MAX_OCI_MANIFEST + 1)
+            .read_to_end(&mut bytes)
+            .map_err(io_error(&self.layout.path().join(name)))?;
         if bytes.len() as u64 > MAX_OCI_MANIFEST {
             return Err(Error::TooLong { source_name: self.name(), what: what.to_owned(), limit: MAX_OCI_MANIFEST });
         }

@@ -16,7 +16,7 @@ use crate::registry::http::timeouts::RETRIES;
 use crate::registry::source::remote::RemoteSource;
 use crate::registry::source::selection::SourceSelector;
 
-use super::package::{ExistingTag, ComponentArtifact};
+use super::package::{ComponentArtifact, ExistingTag};
 use super::upload::Upload;
 
 /// What a push did.
@@ -32,7 +32,12 @@ impl SourceSelector {
     ///
     /// # Errors
     /// [`Error::TagTaken`] if the tag names something else, and is not to be moved.
-    pub async fn push(&self, reference: &OciReference, package: &ComponentArtifact, taken: ExistingTag) -> Result<Pushed, Error> {
+    pub async fn push(
+        &self,
+        reference: &OciReference,
+        package: &ComponentArtifact,
+        taken: ExistingTag,
+    ) -> Result<Pushed, Error> {
         let repository = reference.repository();
         let remote = RemoteSource::new(self.client_for(reference.registry(), &repository, RETRIES)?, "");
         let name = reference.to_string();

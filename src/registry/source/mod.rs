@@ -7,9 +7,10 @@ pub(crate) mod tags;
 
 use async_trait::async_trait;
 
-use super::error::Error;
 use crate::model::digest::Digest;
 use crate::model::reference::{OciReference, OciRepository};
+
+use super::error::Error;
 
 /// A place that has manifests and blobs.
 #[async_trait]

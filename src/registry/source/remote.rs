@@ -83,7 +83,8 @@ impl RemoteSource {
             return Err(Error::Header { source_name: host, header, found: document.digest }.into());
         }
         if let Some((header, found)) = media_type.and_then(|header| artifact::contradiction(&header, &document.bytes)) {
-            let (header, found) = (self.client.endpoint.sent.redacted(&header), self.client.endpoint.sent.redacted(&found));
+            let (header, found) =
+                (self.client.endpoint.sent.redacted(&header), self.client.endpoint.sent.redacted(&found));
             return Err(Error::MediaType { host, header, found }.into());
         }
         Ok(document)

@@ -4,11 +4,11 @@
 //! Mirrors serve digests, so they go first for blobs; for tags only the registry itself answers, unless
 //! `mirrors-only` says that there is nobody else (invariant 6: the lock decides).
 
-use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use crate::model::digest::Digest;
@@ -43,7 +43,13 @@ pub enum NetworkMode {
 pub struct Network {
     pub proxies: Proxies,
     pub credentials: CredentialSources,
-    pub timeouts: Timeouts,
+    pub(crate) timeouts: Timeouts,
+}
+
+impl Network {
+    pub fn new(proxies: Proxies, credentials: CredentialSources) -> Self {
+        Self { proxies, credentials, timeouts: Timeouts::default() }
+    }
 }
 
 /// Reads extensions from wherever they are.
@@ -132,7 +138,8 @@ impl SourceSelector {
             Some(pin) => self.document(reference, pin).await?,
             None => {
                 let lookup = Lookup::Tag(reference);
-                self.first_answer(reference.without_revision(), lookup, async |source| source.tagged(reference).await).await?
+                self.first_answer(reference.without_revision(), lookup, async |source| source.tagged(reference).await)
+                    .await?
             }
         };
         let refused = |refusal| Error::Refused { reference: reference.clone(), refusal };
@@ -159,7 +166,8 @@ impl SourceSelector {
     /// The manifest or index with a digest, from the first source that has it.
     pub async fn document(&self, reference: &OciReference, digest: Digest) -> Result<OciDocument, Error> {
         let lookup = Lookup::Digest(digest);
-        self.first_answer(reference.without_revision(), lookup, async |source| source.document(reference, digest).await).await
+        self.first_answer(reference.without_revision(), lookup, async |source| source.document(reference, digest).await)
+            .await
     }
 
     /// Sends a blob of `size` bytes to `sink`, from the first source that has its bytes. Where one stopped, the next goes
@@ -191,7 +199,8 @@ impl SourceSelector {
     }
 
     async fn list(&self, repository: &OciRepository) -> Result<Arc<Vec<String>>, Error> {
-        let mut tags = self.first_answer(repository, Lookup::Tags, async |source| source.tags(repository).await).await?;
+        let mut tags =
+            self.first_answer(repository, Lookup::Tags, async |source| source.tags(repository).await).await?;
         tags.retain(|tag| repository.at(tag).is_ok());
         Ok(Arc::new(tags))
     }
@@ -309,7 +318,9 @@ impl SourceSelector {
         }
         let mut sources = self.sources.lock();
         let made = sources.entry(place.clone()).or_insert_with(|| match place {
-            SourceAddress::Layout { folder, bare_tags } => Arc::new(LayoutSource::new(&folder, bare_tags)) as Arc<dyn Source>,
+            SourceAddress::Layout { folder, bare_tags } => {
+                Arc::new(LayoutSource::new(&folder, bare_tags)) as Arc<dyn Source>
+            }
             SourceAddress::Remote { host, prefix, contact, retries } => {
                 Arc::new(RemoteSource::new(self.client(&host, contact, retries), &prefix))
             }

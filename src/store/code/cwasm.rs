@@ -21,14 +21,20 @@ use crate::store::trusted_files::open_trusted;
 use crate::store::write::{self, Durability};
 
 /// Writes code that this process has just compiled. It is on the disk when this returns: what is live needs it.
-pub fn write(paths: &StorePaths, key: &MachineKey, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<(), Error> {
+pub fn write(
+    paths: &StorePaths,
+    key: &MachineKey,
+    engine: &EngineKey,
+    component: &Digest,
+    code: &[u8],
+) -> Result<(), Error> {
     let tag = Mac::expected_mac(hasher(key, engine, component, code.len() as u64), code);
     let path = paths.code(engine, component);
     quarantine::quarantine_obstacle(paths, &path)?;
     write::replace(&path, &[code, tag.as_bytes()], Durability::Synced)
 }
 
-/// Opens code, whose mac is still to be checked. `None` if there is none.
+/// Opens code, whose MAC is still to be checked. `None` if there is none.
 ///
 /// # Errors
 /// [`Error::Untrusted`] says why what is there must not be loaded.
@@ -72,7 +78,12 @@ pub fn in_memory(engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<
 }
 
 /// The same in a file without a name on the disk of a folder, to see whether code runs from there.
-pub fn write_probe(folder: &Path, engine: &EngineKey, component: &Digest, code: &[u8]) -> Result<AuthenticatedCode, Error> {
+pub fn write_probe(
+    folder: &Path,
+    engine: &EngineKey,
+    component: &Digest,
+    code: &[u8],
+) -> Result<AuthenticatedCode, Error> {
     once(write::unnamed(folder)?, folder, engine, component, code)
 }
 
@@ -101,14 +112,19 @@ pub fn size(paths: &StorePaths, engine: &EngineKey, component: &Digest) -> Resul
 }
 
 /// Whether the code in an open file is what was compiled.
-pub(crate) fn is_whole(mut file: File, key: &MachineKey, engine: &EngineKey, component: &Digest) -> std::io::Result<bool> {
+pub(crate) fn is_whole(
+    mut file: File,
+    key: &MachineKey,
+    engine: &EngineKey,
+    component: &Digest,
+) -> std::io::Result<bool> {
     let Some((mac, length)) = open_authenticated(&file, key, engine, component)? else { return Ok(false) };
     let mut code = Vec::with_capacity(length);
     (&mut file).take(length as u64).read_to_end(&mut code)?;
     Ok(mac.matches(&code))
 }
 
-/// The mac behind the code in a file, and the length of the code; none if the file is too short for one.
+/// The MAC behind the code in a file, and the length of the code; none if the file is too short for one.
 fn open_authenticated(
     file: &File,
     key: &MachineKey,

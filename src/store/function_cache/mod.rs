@@ -28,7 +28,7 @@ use super::paths::StorePaths;
 use super::write::{self, Durability};
 use eviction::{PackFile, list, trim};
 use open_packs::{OpenPack, OpenPacks};
-use pack::{PackEntry, FunctionKey, PackIndex, Pack, PackMac};
+use pack::{FunctionKey, Pack, PackEntry, PackIndex, PackMac};
 
 /// How many packs are open at a time; those that were used last.
 const MAX_PACKS: usize = 64;
@@ -209,7 +209,9 @@ impl FunctionCache {
             if old.size > 2 * fresh.size || old.size + fresh.size > self.bound / PARTS {
                 break;
             }
-            let Ok(Some((_, PackIndex { entries, components }, _))) = Pack::open(&old.path, &self.tags) else { continue };
+            let Ok(Some((_, PackIndex { entries, components }, _))) = Pack::open(&old.path, &self.tags) else {
+                continue;
+            };
             let mut is_whole = true;
             for entry in entries.into_iter().filter(|entry| names.insert(entry.name)) {
                 let copied = old.pack.copy(&entry, &fresh.pack, fresh.size);

@@ -1,7 +1,7 @@
 //! The packs that a run is writing: which has room, whose functions are in it, and which of them are kept.
 //!
 //! A pack that is full is given away only once every component whose functions are in it has ended, so that none loses what
-//! it put there to one that ended sooner. Never reads what is filed already: that is for `functions`.
+//! it put there to one that ended sooner. Never reads what is filed already: that is for the module above.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::model::digest::Digest;
 use crate::store::error::Error;
 use crate::store::write::{self, Unfinished};
 
-use super::pack::{PackEntry, Pack};
+use super::pack::{Pack, PackEntry};
 
 /// How many bytes are left free on the disk, and after how many new ones that is looked at: compiled code goes first.
 const LEAVE: u64 = 256 << 20;

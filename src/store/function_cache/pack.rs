@@ -1,7 +1,7 @@
 //! Packs: files of compiled functions of one engine, with an index behind them.
 //!
 //! Every function has a tag of its own and so has the index, so what is torn, cut or flipped is noticed. What has an index is
-//! never changed. Which packs there are, and for how long, is for [`functions`](crate::store::function_cache) to say.
+//! never changed. Which packs there are, and for how long, is for [`function_cache`](crate::store::function_cache).
 //!
 //! ```text
 //! functions   each: the function, then its tag
@@ -98,7 +98,8 @@ impl Pack {
             return None;
         }
         let (index, digests) = tail.split_at(usize::try_from(entries).ok()? * ENTRY);
-        let entries = index.chunks_exact(ENTRY).map(|bytes| PackEntry::read(bytes, start)).collect::<Option<Vec<_>>>()?;
+        let entries =
+            index.chunks_exact(ENTRY).map(|bytes| PackEntry::read(bytes, start)).collect::<Option<Vec<_>>>()?;
         let digest = |bytes: &[u8]| Some(Digest::new(bytes.try_into().ok()?));
         let components = digests.chunks_exact(32).filter_map(digest).collect();
         Some((Self::new(file), PackIndex { entries, components }, size))

@@ -37,7 +37,11 @@ fn compile(cache: &Arc<FunctionCache>, number: u8, functions: std::ops::Range<u3
 }
 
 /// One run that compiles one component.
-fn run(store: &(tempfile::TempDir, StorePaths, MachineKey), number: u8, functions: std::ops::Range<u32>) -> FunctionCounts {
+fn run(
+    store: &(tempfile::TempDir, StorePaths, MachineKey),
+    number: u8,
+    functions: std::ops::Range<u32>,
+) -> FunctionCounts {
     let cache = FunctionCache::open(&store.1, &store.2, &engine(1), BOUND).unwrap();
     let counts = compile(&cache, number, functions, 100);
     cache.close().unwrap();

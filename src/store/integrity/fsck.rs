@@ -161,9 +161,10 @@ fn exposed(metadata: &Metadata) -> Option<Exposure> {
     match untrusted_reason(metadata) {
         Some(why) if metadata.is_file() => Some(Exposure::WritableByOthers(why)),
         Some(why) => Some(Exposure::NotOurs(why)),
-        None if metadata.nlink() > 1 => {
-            Some(Exposure::WritableByOthers(format!("it has {} names, by each of which it can be changed", metadata.nlink())))
-        }
+        None if metadata.nlink() > 1 => Some(Exposure::WritableByOthers(format!(
+            "it has {} names, by each of which it can be changed",
+            metadata.nlink()
+        ))),
         None => None,
     }
 }
@@ -181,7 +182,7 @@ pub(crate) fn list_engines(folder: &Path) -> Result<Vec<(PathBuf, EngineKey)>, E
 }
 
 fn collect(folder: &Path, files: &mut Vec<Stored>, kind: impl Fn(&str) -> Option<StoredKind>) -> Result<(), Error> {
-    // What is no folder is for `folders` to tell.
+    // What is no folder is for `store_permissions` to find.
     if folder.is_file() {
         return Ok(());
     }

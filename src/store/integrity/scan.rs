@@ -8,14 +8,14 @@ use std::path::Path;
 use crate::clock::Clock;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
-use crate::model::plan::inventory::{StoredState, Inventory};
+use crate::model::plan::inventory::{Inventory, StoredState};
 use crate::store::blobs::hash;
 use crate::store::code::cwasm;
 use crate::store::error::{Error, is_damage, unread};
 use crate::store::key::{self, MachineKey};
 use crate::store::memo::verified_files::VerifiedFiles;
 use crate::store::paths::StorePaths;
-use crate::store::trusted_files::{untrusted_reason, open_trusted};
+use crate::store::trusted_files::{open_trusted, untrusted_reason};
 
 /// What a plan needs to know about.
 #[derive(Debug, Default)]

@@ -35,7 +35,9 @@ pub fn repair(paths: &StorePaths) -> Result<Vec<PathBuf>, Error> {
         match problem {
             // Whoever needs it says so.
             PermissionProblem::NoFolder => {}
-            PermissionProblem::OwnedByOther(owner) => return Err(Error::OwnedByOther { path, owner, user: effective_uid() }),
+            PermissionProblem::OwnedByOther(owner) => {
+                return Err(Error::OwnedByOther { path, owner, user: effective_uid() });
+            }
             PermissionProblem::WritableByOthers(_) | PermissionProblem::Closed(_) => {
                 write::make_private(&path)?;
                 mended.push(path);
@@ -65,9 +67,9 @@ pub fn find_problems(paths: &StorePaths) -> Vec<(PathBuf, PermissionProblem)> {
     let problems = all.into_iter().filter_map(|folder| {
         let own = folder.symlink_metadata().ok()?;
         let problem = match fs::metadata(&folder) {
-            Ok(target) => {
-                problem_of(&own).or_else(|| problem_of(&target)).or((!target.is_dir()).then_some(PermissionProblem::NoFolder))?
-            }
+            Ok(target) => problem_of(&own)
+                .or_else(|| problem_of(&target))
+                .or((!target.is_dir()).then_some(PermissionProblem::NoFolder))?,
             Err(_) => PermissionProblem::NoFolder,
         };
         Some((folder, problem))

@@ -1,7 +1,7 @@
-//! Stamps: how everything looked when a command had nothing to do, so that the next one sees in a moment that it has
-//! nothing to do either. A cache; whatever is wrong with a stamp, the command does its work.
+//! Records of a no-op: how everything looked when a command had nothing to do, so that the next one sees in a moment that it has
+//! nothing to do either. A cache; whatever is wrong with a record, the command does its work.
 //!
-//! A stamp is a line of JSON and the digests of files of the store, 32 bytes each. Of every file it knows inode, size, mode,
+//! A record is a line of JSON and the digests of files of the store, 32 bytes each. Of every file it knows inode, size, mode,
 //! owner and both times, as one hash, and it is only made once all of them were left alone for a while: a change within the
 //! grain of a file system's clock would not show.
 
@@ -61,7 +61,7 @@ struct Header {
 
 const VERSION: u32 = 2;
 
-/// The answer of the stamp of this name, if it was made from the same inputs and every file looks as it did then.
+/// The answer of the record of this name, if it was made from the same inputs and every file looks as it did then.
 pub fn read(paths: &StorePaths, name: &str, inputs: impl FnOnce(&EngineKeys) -> Option<String>) -> Option<SetSummary> {
     let (mut file, metadata) = open_trusted(&paths.noop_record(name)).ok()??;
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
@@ -77,7 +77,7 @@ pub fn read(paths: &StorePaths, name: &str, inputs: impl FnOnce(&EngineKeys) -> 
     same.then_some(answer)
 }
 
-/// Makes a stamp of a command that started then, if all files had been left alone for long enough. A failure costs only time.
+/// Makes a record of a command that started then, if all files had been left alone for long enough. A failure costs only time.
 pub fn put(paths: &StorePaths, name: &str, seen: NoopRecord, answer: SetSummary, started: SystemTime) {
     // Without the guard nobody has looked yet whose store it is.
     if owner::check_store_owner(paths).is_err() {

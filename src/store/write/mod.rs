@@ -250,7 +250,7 @@ pub fn open_guard(path: &Path) -> Result<File, Error> {
     file.map_err(Error::io("open", path))
 }
 
-/// Says in the guard's file who holds it. Only a courtesy to whoever waits, so it may fail.
+/// Says in the lock file who holds it. Only a courtesy to whoever waits, so it may fail.
 pub fn write_lock_holder(mut file: &File, holder: &str) {
     let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
 }

@@ -1,8 +1,8 @@
 //! The commands as people and scripts use them.
 
+mod completions_and_man;
 mod demo;
 mod output;
-mod readme_picture;
 mod readme;
-mod completions_and_man;
+mod readme_picture;
 mod transcripts;

@@ -144,17 +144,18 @@ impl Tree<'_> {
             "sesame" if module[0] == "main" => vec!["lib".to_owned()],
             "self" => module.to_vec(),
             "super" => module[..module.len() - 1].to_vec(),
-            _ => return self.step(module, path, deep, files),
+            _ => return self.step(module, path, false, deep, files),
         };
         // `super::super`
         if rest.first().is_some_and(|next| next == "super") {
             return self.follow(&start, rest, deep, files);
         }
-        self.step(&start, rest, deep, files)
+        self.step(&start, rest, true, deep, files)
     }
 
-    /// Goes on from `module` along `path`, of which nothing is a keyword.
-    fn step(&self, module: &[String], path: &[String], deep: usize, files: &mut BTreeSet<String>) -> bool {
+    /// Goes on from `module` along `path`, of which nothing is a keyword. Once a path is `known` to lead to one of our modules,
+    /// a name that is not seen there, such as one that a macro makes, is taken for the module's own.
+    fn step(&self, module: &[String], path: &[String], known: bool, deep: usize, files: &mut BTreeSet<String>) -> bool {
         let here = &self.modules[module];
         let Some((first, rest)) = path.split_first() else {
             files.insert(here.file.clone());
@@ -170,7 +171,7 @@ impl Tree<'_> {
         }
         let child = [module, std::slice::from_ref(first)].concat();
         if self.modules.contains_key(&child) {
-            return self.step(&child, rest, deep, files);
+            return self.step(&child, rest, true, deep, files);
         }
         if here.items.contains(first) {
             files.insert(here.file.clone());
@@ -181,10 +182,14 @@ impl Tree<'_> {
         {
             return self.follow(module, &[meant, rest].concat(), deep + 1, files);
         }
-        here.globs.iter().any(|glob| {
+        let found = here.globs.iter().any(|glob| {
             let meant = [&glob[..glob.len() - 1], path].concat();
             self.follow(module, &meant, deep + 1, files)
-        })
+        });
+        if known && !found {
+            files.insert(here.file.clone());
+        }
+        found || known
     }
 }
 
@@ -247,18 +252,28 @@ impl Module {
 
     /// The paths in tokens that nothing parses: names with `::` between them, also in the strings of attributes.
     fn scan(&mut self, tokens: TokenStream) {
-        let mut path = Path::new();
-        let mut colons = 0;
+        self.scan_behind(&Path::new(), tokens);
+    }
+
+    /// The same for what stands in braces behind `before`, as in `crate::{a, b}`.
+    fn scan_behind(&mut self, before: &Path, tokens: TokenStream) {
+        let mut path = before.clone();
+        let mut colons = if before.is_empty() { 0 } else { 2 };
         for token in tokens {
             match token {
                 TokenTree::Ident(name) => {
                     if colons != 2 {
                         self.end(&mut path);
+                        path.clone_from(before);
                     }
                     path.push(name.to_string());
                     colons = 0;
                 }
                 TokenTree::Punct(punct) if punct.as_char() == ':' && !path.is_empty() => colons += 1,
+                TokenTree::Group(group) if colons == 2 && !path.is_empty() => {
+                    self.scan_behind(&std::mem::take(&mut path), group.stream());
+                    colons = 0;
+                }
                 TokenTree::Group(group) => {
                     self.end(&mut path);
                     self.scan(group.stream());

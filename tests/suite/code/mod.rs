@@ -1,11 +1,11 @@
 //! The rules of the code itself, read from its sources.
 
+mod banned_words;
+mod file_sizes;
 mod import_graph;
 mod imports;
 mod lib_docs;
-mod file_sizes;
 mod versions;
-mod banned_words;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -17,8 +17,8 @@ use sesame::model::fault::Fault;
 use sesame::model::report::sync::StepOutcome;
 use sesame::ops::context::Context;
 use sesame::ops::error::Error;
-use sesame::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions, WriteMode};
 use sesame::ops::sync;
+use sesame::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions, WriteMode};
 
 /// What a process is given to end, or to get somewhere.
 pub const SOON: Duration = Duration::from_secs(5);
@@ -245,8 +245,12 @@ pub fn sync_with(sandbox: &Sandbox, program: &str) -> Error {
 }
 
 pub fn sync_of(context: Context) -> Error {
-    let options =
-        SyncOptions { mode: WriteMode::Write, policy: LockPolicy::Update, ownership: ProfileTakeover::Refuse, profile: None };
+    let options = SyncOptions {
+        mode: WriteMode::Write,
+        policy: LockPolicy::Update,
+        ownership: ProfileTakeover::Refuse,
+        profile: None,
+    };
     let start = Instant::now();
     let error = sync::sync(&context, &options).unwrap_err();
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());

@@ -7,7 +7,7 @@ use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Type, Val};
 
-use sesame::host::values::{Syntax, parse, format_type, to_json, to_wave};
+use sesame::host::values::{Syntax, format_type, parse, to_json, to_wave};
 
 /// A type as the text format nests it.
 #[derive(Debug, Clone)]

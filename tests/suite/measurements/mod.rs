@@ -1,4 +1,4 @@
 //! Times and counts.
 
-mod release_figures;
 mod instructions;
+mod release_figures;

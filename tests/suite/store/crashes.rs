@@ -156,17 +156,17 @@ fn an_install_that_is_killed_is_completed_by_the_next_sync() {
     let install = |reference: &str| ["extension", "install", reference, "--grant", "config-read"].map(str::to_owned);
     sandbox.write("sesame.toml", format!("[registries.\"{}\"]\nplain-http = true\n", registry.host()));
     sandbox.ok(&install(&references[0]).each_ref().map(String::as_str));
-    let (mut kills, mut between) = (0, 0);
+    let (mut hits, mut kills, mut between) = (0, 0, 0);
     for call in ["rename", "fsync", "write", "unlink"] {
         for nth in (1..).step_by(4) {
-            let reference = &references[(kills + 1) % 2];
+            let reference = &references[(hits + 1) % 2];
             // Compiled code is thrown away, so that there is something to do at every step.
             let _ = fs::remove_dir_all(sandbox.cache());
             let command = install(reference);
-            if hit(&sandbox, &command.each_ref().map(String::as_str), call, "signal=KILL", nth).is_none() {
-                break;
-            }
-            kills += 1;
+            let command = command.each_ref().map(String::as_str);
+            let Some(hit) = hit(&sandbox, &command, call, "signal=KILL", nth) else { break };
+            hits += 1;
+            kills += usize::from(hit.run.status != 0);
             let manifest = sandbox.read("extensions/greeting.toml");
             let wanted = references.iter().find(|reference| manifest.contains(*reference)).unwrap();
             between += usize::from(!sandbox.ok(&["extension", "info", "greeting"]).stdout.contains(wanted));

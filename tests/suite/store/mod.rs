@@ -1,10 +1,10 @@
 //! The store: what it holds whatever happens to it.
 
-pub mod unusable_locations;
-mod crashes;
 mod concurrency;
+mod crashes;
 mod gc;
 mod generations;
 pub mod integrity;
 mod power_loss;
+pub mod unusable_locations;
 mod verify;

@@ -1,6 +1,7 @@
 //! Components and the manifests around them, in the exact shapes that real tools push.
 
 use serde_json::{Value, json};
+
 use sesame::model::digest::Digest;
 
 /// A small component. Different seeds give different bytes and digests; each has the export `run`.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
+
 use sesame::model::digest::Digest;
 
 use super::artifact::{Artifact, descriptor};

@@ -2,10 +2,10 @@
 
 pub mod artifact;
 pub mod ca;
-pub mod power_loss_model;
 pub mod greeting;
-pub mod library_host;
 pub mod layout;
+pub mod library_host;
+pub mod power_loss_model;
 pub mod real_registry;
 pub mod registry;
 pub mod registry_fixture;

@@ -15,8 +15,12 @@ use sesame::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions, Write
 
 /// What a sync says at a glance: how many extensions are live.
 fn glance(sandbox: &Sandbox) -> Option<usize> {
-    let options =
-        SyncOptions { mode: WriteMode::Write, policy: LockPolicy::Update, ownership: ProfileTakeover::Refuse, profile: None };
+    let options = SyncOptions {
+        mode: WriteMode::Write,
+        policy: LockPolicy::Update,
+        ownership: ProfileTakeover::Refuse,
+        profile: None,
+    };
     let answer = noop_check::check_up_to_date(&context(sandbox), &options);
     answer.map(|answer| answer.extensions)
 }

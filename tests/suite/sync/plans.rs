@@ -15,9 +15,9 @@ use sesame::model::lock::Lock;
 use sesame::model::manifest::{Manifest, ManifestSource};
 use sesame::model::name::ProfileName;
 use sesame::model::plan::generation::Generation;
-use sesame::model::plan::inventory::{StoredState, Inventory};
+use sesame::model::plan::inventory::{Inventory, StoredState};
 use sesame::model::plan::schedule::{Schedule, StepResult};
-use sesame::model::plan::{Action, ResolvedComponent, FetchSource, Plan};
+use sesame::model::plan::{Action, FetchSource, Plan, ResolvedComponent};
 
 /// What a case's store holds. Digests are those of the lock.
 #[derive(Deserialize, Default)]

@@ -13,8 +13,7 @@ use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::progress::Working;
 use crate::cli::terminal::environment::Environment;
-use crate::cli::terminal::guest_output::{ConsoleLog, Printed};
-use sesame::host::backends::Backends;
+use crate::cli::terminal::guest_output::console_backends;
 use sesame::host::extension::Extension;
 use sesame::host::values::Syntax;
 use sesame::model::capability::{Capability, Grant, Grants, add};
@@ -24,7 +23,7 @@ use sesame::model::report::extension::CallOutcome;
 use sesame::ops::context::Interrupt;
 use sesame::ops::error::Error;
 use sesame::ops::project::Project;
-use sesame::ops::run::active::{ActiveSet, HostEnvironment, Overrides, LogFiles, UninstalledComponent, file_name};
+use sesame::ops::run::active::{ActiveSet, HostEnvironment, LogFiles, Overrides, UninstalledComponent, file_name};
 use sesame::ops::run::call::{CallOptions, call};
 use sesame::ops::run::secrets::SecretsFile;
 
@@ -106,20 +105,11 @@ impl CallCommand {
     ) -> Result<HostEnvironment, CommandError> {
         let secrets = self.secrets.as_ref().map(|path| SecretsFile::open(&environment.start.join(path))).transpose()?;
         let secrets = secrets.map(Arc::new);
-        let printed = Arc::new(Printed(invocation.output.clone()));
-        let echo = |kept| Arc::new(ConsoleLog { output: invocation.output.clone(), kept });
-        let backends = Backends {
-            secret_read: secrets.clone().map(|secrets| secrets as _),
-            secret_write: secrets.map(|secrets| secrets as _),
-            ipc_publish: Some(printed.clone()),
-            clipboard_write: Some(printed.clone()),
-            notification: Some(printed),
-            log: match self.is_file() {
-                true => Some(echo(None)),
-                false if invocation.globals.verbose > 0 => Some(echo(Some(LogFiles::new(&environment.paths)))),
-                false => None,
-            },
+        let log = match self.is_file() {
+            true => Some(None),
+            false => (invocation.globals.verbose > 0).then(|| Some(LogFiles::new(&environment.paths))),
         };
+        let backends = console_backends(invocation.output, secrets, log);
         Ok(HostEnvironment {
             paths: environment.paths.clone(),
             user: environment.user(),

@@ -14,7 +14,7 @@ use sesame::model::name::ExtensionName;
 use sesame::model::report::sync::{LockOutcome, LockReport};
 use sesame::model::text::{count, escape};
 use sesame::ops::sync::lock::lock;
-use sesame::ops::sync::options::{WriteMode, UpgradeSelection};
+use sesame::ops::sync::options::{UpgradeSelection, WriteMode};
 
 #[derive(Debug, Clone, Args)]
 pub struct LockCommand {

@@ -53,7 +53,10 @@ impl NewExtensionOptions {
         let context = invocation.context_of(environment, project, &self.resources)?;
         let consent = |asks: &ConsentRequest<'_>| consent(asks, self.grant_all, invocation.output, &context.interrupt);
         let (name, profile) = (self.name.clone(), self.profile.profile.clone());
-        Ok(install(&context, &InstallOptions { origin, name, grants, target: place, then, consent: &consent, profile })?)
+        Ok(install(
+            &context,
+            &InstallOptions { origin, name, grants, target: place, then, consent: &consent, profile },
+        )?)
     }
 }
 

@@ -6,7 +6,7 @@ use clap_complete::ArgValueCandidates;
 use crate::cli::completion_candidates::active_names;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::{active_changes, set_summary, name_of, summary};
+use crate::cli::render::active_set::{active_changes, name_of, set_summary, summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::{lock_change, merged, to_be_committed};

@@ -1,5 +1,5 @@
 //! A registry on loopback that speaks the OCI distribution API, keeps a log of what it was asked, and misbehaves on
-//! demand. How it answers is in `registry_server`.
+//! demand. How it answers is in `server`.
 
 pub mod request;
 pub mod server;
