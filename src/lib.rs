@@ -343,14 +343,14 @@
 //! ```no_run
 //! use std::sync::Arc;
 //!
-//! use sesame::model::report::event::Silent;
+//! use sesame::model::report::event::NoObserver;
 //! use sesame::clock::Clock;
 //! use sesame::compiler::settings::CompilerSettings;
-//! use sesame::ops::context::{Context, Interrupt, User};
+//! use sesame::ops::context::{Context, Interrupt, UserPaths};
 //! use sesame::ops::project::Project;
 //! use sesame::ops::project::search::Search;
 //! use sesame::ops::sync;
-//! use sesame::ops::sync::options::{LockPolicy, Mode, Ownership, SyncOptions};
+//! use sesame::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions, WriteMode};
 //! use sesame::registry::source::selection::{Network, NetworkMode};
 //! use sesame::store::paths::StorePaths;
 //!
@@ -368,17 +368,17 @@
 //!     jobs: 6,
 //!     compiler: CompilerSettings::of_program("/usr/bin/sesame".into()),
 //!     clock: Clock::SYSTEM,
-//!     observer: Arc::new(Silent),
+//!     observer: Arc::new(NoObserver),
 //!     interrupt: Interrupt::default(),
 //!     holder: "my daemon".to_owned(),
-//!     user: User {
+//!     user: UserPaths {
 //!         home: Some("/home/me".into()),
 //!         configuration: "/home/me/.config/pds".into(),
 //!         policies: vec!["/etc/pds/policy.toml".into()],
 //!     },
 //! };
 //! let options =
-//!     SyncOptions { mode: Mode::Write, policy: LockPolicy::Locked, ownership: Ownership::Respect, profile: None };
+//!     SyncOptions { mode: WriteMode::Write, policy: LockPolicy::Locked, ownership: ProfileTakeover::Refuse, profile: None };
 //! let report = sync::sync(&context, &options)?;
 //! println!("{} extensions are live", report.extensions.len());
 //! # Ok(())

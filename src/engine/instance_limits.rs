@@ -55,7 +55,7 @@ pub(crate) fn check_instances(bytes: &[u8]) -> Result<(), InspectError> {
     CUSTOM_SECTIONS.check(all.custom_sections)
 }
 
-/// What is counted in all parts together, each of them once.
+/// What is counted in all parts together.
 #[derive(Default)]
 struct ComponentTotals {
     largest_module: u64,
@@ -260,7 +260,6 @@ mod tests {
     fn real_guests_are_light() {
         check_instances(include_bytes!("../../fixtures/guests/built/greeting-0.3.0.wasm")).unwrap();
     }
-
     fn too_many(bound: crate::engine::bounds::Bound, found: u64) -> Result<(), InspectError> {
         Err(InspectError::TooMany { what: bound.what.into(), found, most: bound.most })
     }

@@ -166,7 +166,7 @@ impl Extension {
     /// The function of this name: `greet`, `counts.count` or `my-org:wordcount/counts.count`.
     ///
     /// # Errors
-    /// [`NoFunction`] with the nearest name.
+    /// [`FunctionNotFound`] with the nearest name.
     pub fn function(&self, name: &str) -> Result<&Function, FunctionNotFound> {
         self.0.exports.find(name)
     }

@@ -71,7 +71,7 @@ pub(crate) fn imports_wasi(component: &Component) -> bool {
 }
 
 /// Checks the functions that a component imports, and their types, against those of the host. `imports` is a component
-/// with the same imports and nothing else: see [`import_part`](crate::engine::inspect::import_part).
+/// with the same imports and nothing else: see [`imports_only`](crate::engine::inspect::imports_only).
 ///
 /// # Errors
 /// [`LinkError`] names the first that the host has not, or has with another type.

@@ -25,7 +25,7 @@
 //! # use std::collections::BTreeMap;
 //! use sesame::host::backends::Backends;
 //! use sesame::host::values::Val;
-//! use sesame::ops::context::User;
+//! use sesame::ops::context::UserPaths;
 //! use sesame::ops::run::active::{ActiveSet, HostEnvironment};
 //! use sesame::store::paths::StorePaths;
 //!
@@ -37,7 +37,7 @@
 //!     state: "/home/me/.local/state/pds".into(),
 //! };
 //! let active = ActiveSet::open(
-//!     HostEnvironment { paths, user: User::default(), environment: BTreeMap::new(), backends: Backends::default() },
+//!     HostEnvironment { paths, user: UserPaths::default(), environment: BTreeMap::new(), backends: Backends::default() },
 //!     &"demo".parse()?,
 //! )?;
 //! let greeting = active.load(&"greeting-extension".parse()?)?;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// (<https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md>).
 pub const COMPONENT: [u8; 8] = [0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00];
 
-/// How many bytes [`ComponentKind::of`] wants to see. Fewer are enough for all but tar.
+/// How many bytes [`FileKind::of`] wants to see. Fewer are enough for all but tar.
 pub const SNIFF: usize = 512;
 
 /// A kind of file, told by its first bytes.

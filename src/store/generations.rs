@@ -45,7 +45,7 @@ pub struct GenerationHold(#[expect(dead_code, reason = "the lock is on the open 
 /// The live generation and its number, if one was ever activated.
 ///
 /// # Errors
-/// [`Error::UnknownLive`] if what is live cannot be told.
+/// [`Error::UnknownActive`] if what is live cannot be told.
 pub fn active_generation(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u64, Generation)>, Error> {
     Ok(hold_active(paths, profile)?.map(|(number, generation, _)| (number, generation)))
 }
@@ -53,7 +53,7 @@ pub fn active_generation(paths: &StorePaths, profile: &ProfileName) -> Result<Op
 /// The same, held.
 ///
 /// # Errors
-/// As [`live`].
+/// As [`active_generation`].
 pub fn hold_active(
     paths: &StorePaths,
     profile: &ProfileName,
@@ -88,7 +88,7 @@ pub fn hold_active(
 /// The number of the live generation, whether there is one of that number or not.
 ///
 /// # Errors
-/// [`Error::UnknownLive`] if it cannot be told.
+/// [`Error::UnknownActive`] if it cannot be told.
 pub fn current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<u64>, Error> {
     let path = paths.current(profile);
     let opened = open_trusted(&path).map_err(|error| match owner::check_store_owner(paths) {

@@ -9,7 +9,7 @@ use crate::store::paths::StorePaths;
 /// Refuses a store of another user, or one that would be made among another user's folders.
 ///
 /// # Errors
-/// [`Error::Foreign`].
+/// [`Error::OwnedByOther`].
 pub fn check_store_owner(paths: &StorePaths) -> Result<(), Error> {
     let user = effective_uid();
     for top in [&paths.data, &paths.cache, &paths.state] {

@@ -1,6 +1,6 @@
 //! TOML files with the place of everything in them, read by hand so that every problem is reported, not the first.
 //!
-//! [`Text`] is a file's checked text, [`Fields`] one table of it. What a table holds and is never asked for is
+//! [`TomlText`] is a file's checked text, [`TableFields`] one table of it. What a table holds and is never asked for is
 //! an unknown key.
 
 use std::ops::Range;
@@ -126,7 +126,7 @@ pub(crate) fn conflict_marker(line: &str) -> Option<&str> {
     (marker.len() >= 7 && (rest.is_empty() || rest.starts_with([' ', '\r', '\n']))).then_some(marker)
 }
 
-/// One table, whose keys are taken one by one; [`Fields::finish`] reports what nobody took.
+/// One table, whose keys are taken one by one; [`TableFields::finish`] reports what nobody took.
 pub(crate) struct TableFields<'a> {
     text: &'a TomlText<'a>,
     table: &'a DeTable<'a>,

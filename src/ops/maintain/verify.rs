@@ -32,7 +32,7 @@ use crate::store::{self, generations, key, owner, write};
 
 use super::gc_roots::{GcRoots, UnreadableRoot};
 
-/// Looks at everything; with [`Mode::Write`] mends what it can.
+/// Looks at everything; with [`WriteMode::Write`] mends what it can.
 ///
 /// # Errors
 /// [`Error`] if it cannot be looked at. What is found wrong is in the report.

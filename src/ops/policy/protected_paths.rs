@@ -53,7 +53,7 @@ pub(crate) enum OnUnreadable {
 }
 
 /// The active generations of all profiles, except one that the caller adds itself. Each that cannot be read is an
-/// [`Error::UnknownReader`], and so are all together if it cannot be found out which there are.
+/// [`Error::UnreadableDependent`], and so are all together if it cannot be found out which there are.
 pub(crate) fn active_generations(paths: &StorePaths, except: Option<&ProfileName>) -> Vec<Result<Generation, Error>> {
     let unknown =
         |by: PathBuf| move |source: store::Error| Error::UnreadableDependent { by, source: Box::new(source.into()) };
@@ -73,7 +73,7 @@ impl ProtectedPaths {
     /// What this machine's policies and these generations read.
     ///
     /// # Errors
-    /// [`Error::Policy`] if a policy cannot be read, [`Error::UnknownReader`] if a generation or its manifest cannot be and
+    /// [`Error::Policy`] if a policy cannot be read, [`Error::UnreadableDependent`] if a generation or its manifest cannot be and
     /// that is refused.
     pub(crate) fn of_machine(
         user: &UserPaths,
@@ -131,7 +131,7 @@ impl ProtectedPaths {
     /// Adds what a project reads now: its own files alone, if its manifest is gone, as where its disk is not mounted.
     ///
     /// # Errors
-    /// [`Error::UnknownReader`] if there is a manifest and it cannot be read. Its own files are added then, too.
+    /// [`Error::UnreadableDependent`] if there is a manifest and it cannot be read. Its own files are added then, too.
     pub(crate) fn add_current_project(&mut self, project: &Project) -> Result<(), Error> {
         let by = project.manifest();
         match project.read_manifest() {

@@ -40,7 +40,7 @@ pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsRepo
 /// Removes generations, all or none of them. What only they needed goes with the next `gc`.
 ///
 /// # Errors
-/// [`Error::NoGeneration`] for one that is not there, [`Error::LiveGeneration`] for the live one, [`Error::HeldGeneration`]
+/// [`Error::NoGeneration`] for one that is not there, [`Error::IsActiveGeneration`] for the live one, [`Error::HeldGeneration`]
 /// for one whose extensions run.
 pub fn delete(context: &Context, profile: &ProfileName, numbers: &[u64]) -> Result<RemovedGenerationsReport, Error> {
     let _guard = context.lock_store()?;

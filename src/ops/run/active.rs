@@ -87,7 +87,7 @@ impl ActiveSet {
         Self::new(host_environment, profile.clone(), generation)
     }
 
-    /// The same without a live set, for [`compile`](Self::compile) alone. No folder is given for writing in which `project`, that
+    /// The same without a live set, for [`load_uninstalled`](Self::load_uninstalled) alone. No folder is given for writing in which `project`, that
     /// the person is in, reads anything.
     ///
     /// # Errors

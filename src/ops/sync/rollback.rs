@@ -17,7 +17,7 @@ use super::{PlannedSync, scan_request};
 /// Makes the generation of this number live, or the one before the live one.
 ///
 /// # Errors
-/// [`Error::NoGeneration`], [`Error::NoEarlier`] or [`Error::NothingLive`] if there is none, [`Error::NotWhole`] if what it needs is lost,
+/// [`Error::NoGeneration`], [`Error::NoEarlier`] or [`Error::NoActiveGeneration`] if there is none, [`Error::NotWhole`] if what it needs is lost,
 /// [`Error::PolicyChanged`], [`Error::Extensions`] or [`Error::WrittenByOther`] if this machine no longer allows it; then nothing
 /// was changed.
 pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -> Result<SyncReport, Error> {

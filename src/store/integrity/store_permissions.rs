@@ -28,7 +28,7 @@ pub enum PermissionProblem {
 /// Takes from others the right to write to the folders of this store; says to which they had it.
 ///
 /// # Errors
-/// [`Error::Foreign`] for a folder that is another's.
+/// [`Error::OwnedByOther`] for a folder that is another's.
 pub fn repair(paths: &StorePaths) -> Result<Vec<PathBuf>, Error> {
     let mut mended = Vec::new();
     for (path, problem) in find_problems(paths) {
