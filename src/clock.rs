@@ -36,7 +36,7 @@ impl Clock {
     }
 
     /// How long a wait takes.
-    pub(crate) fn wait(self, wait: Duration) -> Duration {
+    pub(crate) fn scaled(self, wait: Duration) -> Duration {
         #[cfg(feature = "test-clock")]
         return wait.mul_f64(self.pace);
         #[cfg(not(feature = "test-clock"))]

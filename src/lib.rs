@@ -28,7 +28,7 @@
 //!
 //! Imports point right only, and no two files import each other, by whatever detour: `tests/suite/code/imports.rs` has the
 //! table and checks both. Only types of [`model`] cross between `registry`, `store` and `host`. Beside them all is
-//! `user_files`, which alone opens the files that people name, and [`clock`]. `cli` belongs to the program, not to this library: the library
+//! `named_files`, which alone opens the files that people name, and [`clock`]. `cli` belongs to the program, not to this library: the library
 //! prints nothing, never ends the process, and its code reads no environment. The caller fills in a
 //! [`ops::context::Context`] and listens with an [`model::report::event::Observer`].
 //!
@@ -62,7 +62,7 @@
 //!     edit/                  changes to a manifest's text
 //!       entry.rs             entries of `sesame.toml`
 //!       drop_in.rs           drop-in manifests
-//!   lock/                    `sesame.lock`: entries, staleness, differences
+//!   lock/                    `sesame.lock`: entries, writing, staleness, differences
 //!     reader.rs              reads it
 //!     merge.rs               merges what git could not
 //!   plan/                    what a sync will do, as a graph
@@ -162,7 +162,7 @@
 //!     verified_files.rs      which files were hashed
 //!     noop_record.rs         that a command had nothing to do
 //! host/                      running extensions
-//!   load.rs                  from authenticated code to a component; the one `unsafe`
+//!   load.rs                  from authenticated code to a component; all `unsafe`
 //!   linker.rs                what a component is linked with
 //!   grants.rs                which import needs which capability
 //!   backends.rs              the traits behind the capabilities
@@ -241,7 +241,7 @@
 //!     folder.rs              why a folder is not given
 //!     hints.rs               what to do about it
 //!     registry_hints.rs      what to do about a registry's
-//! user_files.rs              opens files that people name
+//! named_files.rs             opens files that people name
 //! clock.rs                   the time, and how long a wait takes
 //! main.rs                    the program
 //! cli/                       arguments in, words and JSON out
@@ -320,8 +320,8 @@
 //!    set explicitly.
 //! 5. **Grants decide.** An extension gets the capabilities that its manifest grants and nothing else ([`host::grants`]), and
 //!    however a guest behaves, a call of it returns within its limits ([`host::extension`]).
-//! 6. **The lock decides.** A locked sync asks no registry about a tag: only what the lock does not satisfy is resolved
-//!    ([`model::lock::Lock::staleness`]). Mirrors serve digests ([`registry::source::selection`]).
+//! 6. **The lock decides.** A locked sync asks no registry about a tag: only what the lock does not satisfy is resolved, so a tag that
+//!    has moved changes nothing ([`model::lock::Lock::staleness`]). Mirrors serve digests ([`registry::source::selection`]).
 //! 7. **Paths are made of checked parts.** Paths of the store are built from digests and checked names only
 //!    ([`store::paths`]).
 //! 8. **Secrets stay secret.** Credentials go only to the host they belong to, and never into a message or a log
@@ -364,7 +364,7 @@
 //!         state: "/home/me/.local/state/pds".into(),
 //!     },
 //!     network: Network::default(),
-//!     reach: NetworkMode::Online,
+//!     network_mode: NetworkMode::Online,
 //!     jobs: 6,
 //!     compiler: CompilerSettings::of_program("/usr/bin/sesame".into()),
 //!     clock: Clock::SYSTEM,
@@ -390,7 +390,7 @@ pub mod compiler;
 pub mod engine;
 pub mod host;
 pub mod model;
+mod named_files;
 pub mod ops;
 pub mod registry;
 pub mod store;
-mod user_files;

@@ -75,7 +75,7 @@ impl Invocation<'_> {
             project,
             paths: environment.paths,
             network: environment.network,
-            reach: if resources.offline { NetworkMode::Offline } else { NetworkMode::Online },
+            network_mode: if resources.offline { NetworkMode::Offline } else { NetworkMode::Online },
             jobs: resources.jobs,
             compiler: resources.compile.compiler(environment.program),
             clock: environment.clock,
@@ -97,17 +97,17 @@ impl Invocation<'_> {
         }
     }
 
-    /// See [`Output::report`].
+    /// See [`Output::print_report`].
     pub fn print_report(&self, data: Data<'_>, words: impl FnOnce() -> String) {
         self.output.print_report(&self.name.json_name, data, words);
     }
 
-    /// See [`Output::result`].
+    /// See [`Output::print_result`].
     pub fn print_result(&self, data: Data<'_>, words: impl FnOnce() -> String) {
         self.output.print_result(&self.name.json_name, data, words);
     }
 
-    /// See [`Output::answer`].
+    /// See [`Output::print_answer`].
     pub fn print_answer(&self, data: Data<'_>, words: impl FnOnce() -> String) {
         self.output.print_answer(&self.name.json_name, data, words);
     }

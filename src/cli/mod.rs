@@ -28,7 +28,7 @@ use terminal::output::{Output, Verbosity};
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    if help::completions::answered(Arguments::command) {
+    if help::completions::answer_completion_request(Arguments::command) {
         return ExitCode::SUCCESS;
     }
     let parsed = Arguments::command().try_get_matches().and_then(|matches| {

@@ -11,7 +11,7 @@ use wasmparser::{
 };
 
 use crate::engine::error::InspectError;
-use crate::engine::validate::Outline;
+use crate::engine::validate::PartlyValidated;
 use crate::model::file_kind::FileKind;
 use crate::model::text::shorten;
 
@@ -37,7 +37,7 @@ pub struct Interface {
 pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
     check_kind(bytes)?;
     check_instances(bytes)?;
-    let outline = match Outline::read(bytes, FEATURES).and_then(|outline| outline.validated()) {
+    let outline = match PartlyValidated::read(bytes, FEATURES).and_then(|outline| outline.validated()) {
         Ok(outline) => outline,
         Err(error) => return Err(explain_invalid(bytes, error)),
     };
@@ -52,7 +52,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Interface, InspectError> {
 pub fn read_interface(bytes: &[u8]) -> Result<Interface, InspectError> {
     check_kind(bytes)?;
     check_instances(bytes)?;
-    let outline = Outline::read(bytes, FEATURES).map_err(|error| explain_invalid(bytes, error))?;
+    let outline = PartlyValidated::read(bytes, FEATURES).map_err(|error| explain_invalid(bytes, error))?;
     build_interface(bytes, &outline)
 }
 
@@ -63,7 +63,7 @@ fn check_kind(bytes: &[u8]) -> Result<(), InspectError> {
     }
 }
 
-fn build_interface(bytes: &[u8], outline: &Outline<'_>) -> Result<Interface, InspectError> {
+fn build_interface(bytes: &[u8], outline: &PartlyValidated<'_>) -> Result<Interface, InspectError> {
     let mut outer = InterfaceBuilder::default();
     for payload in outer_sections(bytes) {
         outer.read_section(payload?)?;

@@ -9,17 +9,17 @@ use wasmparser::{
 
 /// Whether bytes are a valid component under some features.
 pub(crate) fn validate(bytes: &[u8], features: WasmFeatures) -> Result<(), BinaryReaderError> {
-    Outline::read(bytes, features)?.validated().map(drop)
+    PartlyValidated::read(bytes, features)?.validated().map(drop)
 }
 
 /// A component whose sections are valid, and the bodies of functions that are still to be.
-pub(crate) struct Outline<'a> {
+pub(crate) struct PartlyValidated<'a> {
     /// None only if there is no end, which is an error before.
     pub(crate) types: Option<Types>,
     bodies: Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'a>)>,
 }
 
-impl<'a> Outline<'a> {
+impl<'a> PartlyValidated<'a> {
     pub(crate) fn read(bytes: &'a [u8], features: WasmFeatures) -> Result<Self, BinaryReaderError> {
         let mut validator = Validator::new_with_features(features);
         let (mut bodies, mut types) = (Vec::new(), None);

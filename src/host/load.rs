@@ -70,7 +70,7 @@ fn authenticate(code: &AuthenticatedCode) -> Result<Mmap, LoadError> {
     let map = unsafe { MmapOptions::new().len(code.length()).map(&code.file()) }.map_err(LoadError::Map)?;
     let matches = || code.mac().matches(&map);
     // From outside the pool of threads that hash much, each part of it would wait for one of them anew.
-    if !(if code.length() < Mac::MANY { matches() } else { rayon::scope(|_| matches()) }) {
+    if !(if code.length() < Mac::PARALLEL_FROM { matches() } else { rayon::scope(|_| matches()) }) {
         return Err(LoadError::Mac);
     }
     Ok(map)
@@ -79,8 +79,8 @@ fn authenticate(code: &AuthenticatedCode) -> Result<Mmap, LoadError> {
 /// Loads code from its file. Its MAC must match.
 #[expect(unsafe_code, reason = "wasmtime cannot check machine code; see the argument inside")]
 fn load_file(engine: &Engine, path: &str) -> wasmtime::Result<Component> {
-    // SAFETY: As for the map in `check`, which was called before, on the same open file. The bytes are run as machine code, so
-    // they must be what wasmtime made: they matched a tag keyed with this machine's secret, and that tag is made only over
+    // SAFETY: As for the map in `authenticate`, which was called before, on the same open file. The bytes are run as machine code, so
+    // they must be what wasmtime made: they matched a MAC keyed with this machine's secret, and that MAC is made only over
     // bytes that this program has just compiled. Whoever can do otherwise is this user, who can run machine code anyway.
     unsafe { Component::deserialize_file(engine, path) }
 }

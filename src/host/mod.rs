@@ -1,6 +1,6 @@
 //! Running extensions: what a component may import, and instances that keep to their limits.
 //!
-//! The only folder with `unsafe`, one function in [`load`]. Nothing here reads the store or the network:
+//! The only folder with `unsafe`: in [`load`], to map code and to hand it to wasmtime. Nothing here reads the store or the network:
 //! [`ops::run::active`](crate::ops::run::active) opens the active set and hands it over.
 //!
 //! | file | owns |

@@ -16,9 +16,9 @@ pub struct AuthenticatedCode {
 /// What the MAC of the bytes must be.
 #[derive(Debug, Clone)]
 pub struct Mac {
-    /// Has seen everything that the tag covers, but the bytes.
+    /// Has seen everything that the MAC covers, but the bytes.
     hasher: blake3::Hasher,
-    tag: [u8; Mac::TAG],
+    expected: [u8; Mac::LENGTH],
 }
 
 impl AuthenticatedCode {
@@ -32,7 +32,7 @@ impl AuthenticatedCode {
         self.file.as_fd()
     }
 
-    /// The length of the code in bytes; the tag stands behind it.
+    /// The length of the code in bytes; the MAC stands behind it.
     pub fn length(&self) -> usize {
         self.length
     }
@@ -43,24 +43,24 @@ impl AuthenticatedCode {
 }
 
 impl Mac {
-    /// The length of a tag in bytes.
-    pub const TAG: usize = 32;
+    /// The length of a MAC in bytes.
+    pub const LENGTH: usize = 32;
 
     /// Bytes in which hashing on several threads is worth it.
-    pub const MANY: usize = 1 << 20;
+    pub const PARALLEL_FROM: usize = 1 << 20;
 
-    pub(crate) fn new(hasher: blake3::Hasher, tag: [u8; Self::TAG]) -> Self {
-        Self { hasher, tag }
+    pub(crate) fn new(hasher: blake3::Hasher, expected: [u8; Self::LENGTH]) -> Self {
+        Self { hasher, expected }
     }
 
     /// Whether these are the bytes that it was made of.
     pub fn matches(&self, code: &[u8]) -> bool {
-        Self::expected_mac(self.hasher.clone(), code) == blake3::Hash::from(self.tag)
+        Self::expected_mac(self.hasher.clone(), code) == blake3::Hash::from(self.expected)
     }
 
-    /// The tag of code, by a hasher that has seen everything else that it covers.
+    /// The MAC of code, by a hasher that has seen everything else that it covers.
     pub(crate) fn expected_mac(mut hasher: blake3::Hasher, code: &[u8]) -> blake3::Hash {
-        if code.len() < Self::MANY {
+        if code.len() < Self::PARALLEL_FROM {
             hasher.update(code);
         } else {
             hasher.update_rayon(code);

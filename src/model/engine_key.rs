@@ -52,7 +52,7 @@ pub struct EngineKeys {
 
 impl EngineKeys {
     /// Whether one of them has this text.
-    pub fn own(&self, text: &str) -> bool {
+    pub fn contains(&self, text: &str) -> bool {
         [&self.unmetered, &self.metered].into_iter().flatten().any(|key| key.as_str() == text)
     }
 

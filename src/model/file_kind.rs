@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 /// The first bytes of every component: the wasm magic number, version 13, layer 1
 /// (<https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md>).
-pub const COMPONENT: [u8; 8] = [0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00];
+pub const COMPONENT_PREAMBLE: [u8; 8] = [0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00];
 
 /// How many bytes [`FileKind::of`] wants to see. Fewer are enough for all but tar.
-pub const SNIFF: usize = 512;
+pub const SNIFF_LENGTH: usize = 512;
 
 /// A kind of file, told by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,11 +34,11 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    /// Tells from the first bytes of a file, at best [`SNIFF`] of them.
+    /// Tells from the first bytes of a file, at best [`SNIFF_LENGTH`] of them.
     pub fn of(start: &[u8]) -> Self {
         match start {
             [] => Self::Empty,
-            _ if start.starts_with(&COMPONENT) => Self::Component,
+            _ if start.starts_with(&COMPONENT_PREAMBLE) => Self::Component,
             [0x00, b'a', b's', b'm', 1, 0, 0, 0, ..] => Self::CoreModule,
             [0x00, b'a', b's', b'm', ..] => Self::OtherWasm,
             [0x7f, b'E', b'L', b'F', ..] => Self::Elf,
@@ -108,7 +108,7 @@ mod tests {
         tar[100] = 0;
         tar[257..262].copy_from_slice(b"ustar");
         let rows: [(&[u8], FileKind); 11] = [
-            (&COMPONENT, FileKind::Component),
+            (&COMPONENT_PREAMBLE, FileKind::Component),
             (b"\0asm\x01\0\0\0\x01", FileKind::CoreModule),
             (b"\0asm\x0c\0\x01\0", FileKind::OtherWasm),
             (b"\x7fELF\x02", FileKind::Elf),

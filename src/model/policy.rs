@@ -92,7 +92,7 @@ impl Policy {
 
     /// The stricter of two, limit by limit.
     #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
+    pub fn strictest(mut self, other: Self) -> Self {
         let stricter = |a: Option<u64>, b: Option<u64>| a.into_iter().chain(b).min();
         self.max_limits = Limits {
             max_memory_mib: stricter(self.max_limits.max_memory_mib, other.max_limits.max_memory_mib),
@@ -180,9 +180,9 @@ mod tests {
         let own = parse("[limits]\nmax_memory_mib = 32\ntimeout_ms = 9000\n");
         let system = parse("[limits]\nmax_memory_mib = 128\nmax_fuel = 5\ntimeout_ms = 1000\n");
         let most = Limits { max_memory_mib: Some(32), max_fuel: Some(5), timeout_ms: Some(1000) };
-        assert_eq!(own.clone().and(system.clone()).max_limits, most);
-        assert_eq!(system.and(own.clone()).max_limits, most);
-        assert_eq!(parse("").and(own.clone()), own);
+        assert_eq!(own.clone().strictest(system.clone()).max_limits, most);
+        assert_eq!(system.strictest(own.clone()).max_limits, most);
+        assert_eq!(parse("").strictest(own.clone()), own);
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
         let own = parse(
             "allowed_registries = [\"ghcr.io\", \"docker.io\"]\nblocked_namespaces = [\"evil\", \"ghcr.io/bad/apple\"]\n",
         );
-        let rules = host.and(own).sources;
+        let rules = host.strictest(own).sources;
         assert_eq!(rules.check("ghcr.io", "org/a"), Ok(()));
         assert!(rules.check("ghcr.io:443", "bad/apple").is_err() && rules.check("ghcr.io:443", "org/a").is_ok());
         assert_eq!(rules.check("ghcr.io", "bad/apples"), Ok(()));

@@ -46,7 +46,7 @@ pub fn version(tag: &str) -> Option<Version> {
 }
 
 /// The tags that are no versions, and so are passed over where a range is resolved.
-pub fn passed_over<'a>(tags: impl IntoIterator<Item = &'a String>) -> impl Iterator<Item = &'a str> {
+pub fn unversioned_tags<'a>(tags: impl IntoIterator<Item = &'a String>) -> impl Iterator<Item = &'a str> {
     tags.into_iter().map(String::as_str).filter(|tag| version(tag).is_none())
 }
 
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(highest("~1.0", &tags).unwrap(), "v1.0.5_a.b");
         assert_eq!(highest("=1.2.0-rc.1", &tags).unwrap(), "1.2.0-rc.1_7");
         let tags = tags.map(str::to_owned);
-        assert_eq!(passed_over(&tags).collect::<Vec<_>>(), ["1_2", "_"]);
+        assert_eq!(unversioned_tags(&tags).collect::<Vec<_>>(), ["1_2", "_"]);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct Context {
     pub project: Project,
     pub paths: StorePaths,
     pub network: Network,
-    pub reach: NetworkMode,
+    pub network_mode: NetworkMode,
     /// How many fetches go on at once, at least 1.
     pub jobs: usize,
     pub compiler: CompilerSettings,

@@ -6,7 +6,7 @@
 //!
 //! [`source`] picks among registries, mirrors and layouts, and reads from them; [`artifact`] says what a manifest leads to;
 //! [`publish`] makes one and sends it, and [`layout`] reads and writes layouts and bundles. A request goes through three
-//! files of [`http`]: `retry` tries it again, `client` adds what [`auth`] gets and follows redirects, `endpoint` sends it.
+//! files of [`http`]: `retry` decides whether it is sent again, `client` adds what [`auth`] gets and follows redirects, `endpoint` sends it.
 
 pub mod artifact;
 pub mod auth;

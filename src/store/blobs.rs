@@ -1,11 +1,11 @@
-//! Blobs by digest. [`Blobs::admit`] is the only door: what is in the store has the digest that it is named by.
+//! Blobs by digest. [`Blobs::verify_and_store`] is the only door: what is in the store has the digest that it is named by.
 
 use std::fs::File;
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::model::digest::{Digest, Hasher};
-use crate::model::file_kind::{FileKind, SNIFF};
+use crate::model::file_kind::{FileKind, SNIFF_LENGTH};
 use crate::model::plan::{BlobDescriptor, BlobRole};
 
 use super::error::Error;
@@ -67,14 +67,14 @@ impl Blobs {
 
     /// Checks the staged bytes of a blob (size, digest, and of a component its first bytes) and gives them their name.
     /// What fails the check is removed.
-    pub fn admit(&self, blob: &BlobDescriptor) -> Result<(), Error> {
+    pub fn verify_and_store(&self, blob: &BlobDescriptor) -> Result<(), Error> {
         let staged = self.target.staged(&blob.digest);
         let checked = check_staged(&staged, blob);
         match checked {
             Ok(()) => {
                 let place = self.target.blob(&blob.digest);
                 quarantine::quarantine_obstacle(&self.target, &place)?;
-                write::publish(&staged, &place)
+                write::rename_into_place(&staged, &place)
             }
             Err(error) => {
                 self.discard(&blob.digest)?;
@@ -92,13 +92,13 @@ impl Blobs {
         staging.restart()?;
         staging.write(bytes)?;
         drop(staging);
-        self.admit(blob)
+        self.verify_and_store(blob)
     }
 
     /// Stages and admits the bytes of a file. No more of them are taken than the blob may have.
     ///
     /// # Errors
-    /// Those of [`admit`](Self::admit); `file` names where the bytes come from.
+    /// Those of [`admit`](Self::verify_and_store); `file` names where the bytes come from.
     pub fn put_from_reader(&self, bytes: impl Read, file: &Path, blob: &BlobDescriptor) -> Result<(), Error> {
         let mut staging = self.stage(blob)?;
         staging.restart()?;
@@ -111,7 +111,7 @@ impl Blobs {
         each_piece(&mut bytes.take(blob.role.limit() + 1), take).map_err(Error::io("read", file))?;
         written?;
         drop(staging);
-        self.admit(blob)
+        self.verify_and_store(blob)
     }
 
     /// The bytes of a blob, hashed on the way.
@@ -133,7 +133,7 @@ impl Blobs {
 
 impl Staging {
     /// Takes more bytes. Who sends them keeps them to their limit; nothing of them is believed before
-    /// [`Blobs::admit`].
+    /// [`Blobs::verify_and_store`].
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.file.write_all(bytes).map_err(Error::io("write", &self.path))?;
         self.hasher.update(bytes);
@@ -187,7 +187,7 @@ pub(crate) fn hash(file: &mut File) -> std::io::Result<(Digest, u64, Vec<u8>)> {
     let mut size = 0;
     each_piece(file, |piece| {
         hasher.update(piece);
-        start.extend_from_slice(&piece[..piece.len().min(SNIFF - start.len())]);
+        start.extend_from_slice(&piece[..piece.len().min(SNIFF_LENGTH - start.len())]);
         size += piece.len() as u64;
     })?;
     Ok((hasher.finish(), size, start))

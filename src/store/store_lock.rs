@@ -33,7 +33,7 @@ pub fn acquire(
     wait: impl FnOnce(&str),
 ) -> Result<StoreLock, Error> {
     let path = paths.store_lock();
-    let file = write::open_guard(&path)?;
+    let file = write::open_lock_file(&path)?;
     let mut wait = Some(wait);
     let mut other = "another process".to_owned();
     for round in 0_u32.. {
@@ -56,7 +56,7 @@ pub fn acquire(
         }
         std::thread::sleep(ROUND);
     }
-    write::write_lock_holder(&file, holder);
+    write::sign_lock_file(&file, holder);
     sweep(paths);
     Ok(StoreLock(file))
 }

@@ -1,5 +1,5 @@
 //! Opens the store's own files: what another user could have put or changed there is refused. Files that people name are for
-//! `user_files`.
+//! `named_files`.
 
 use std::fs::{self, DirEntry, File, Metadata, OpenOptions};
 use std::io;

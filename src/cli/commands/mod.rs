@@ -64,7 +64,7 @@ pub struct Arguments {
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     #[command(flatten)]
-    Verb(Verb),
+    Verb(SharedCommand),
     /// Single extensions: install, list, call, push; and the commands above, for use beside other programs of Open Sesame
     Extension(LazySubcommand<ExtensionSubcommand>),
     /// Registries: log in and out, and look how one can be reached
@@ -75,7 +75,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, Subcommand)]
-pub enum Verb {
+pub enum SharedCommand {
     /// Write a commented sesame.toml to start from
     Init(InitCommand),
     /// Add an extension to sesame.toml, lock it and make it live
@@ -128,7 +128,7 @@ pub enum Verb {
 #[derive(Debug, Clone, Subcommand)]
 pub enum ExtensionSubcommand {
     #[command(flatten)]
-    Verb(Verb),
+    Verb(SharedCommand),
     /// Install an extension, or another revision of it: manifest, lock and live set
     Install(InstallCommand),
     /// List what is live
@@ -159,7 +159,7 @@ impl Command {
     }
 }
 
-impl Verb {
+impl SharedCommand {
     fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         match self {
             Self::Init(command) => command.run(invocation),
@@ -190,7 +190,7 @@ impl Verb {
 impl ExtensionSubcommand {
     fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         match self {
-            Self::Verb(Verb::Help { names }) => invocation.help_below("extension", names),
+            Self::Verb(SharedCommand::Help { names }) => invocation.help_below("extension", names),
             Self::Verb(verb) => verb.run(invocation),
             Self::Install(command) => command.run(invocation),
             Self::List(command) => command.run(invocation),

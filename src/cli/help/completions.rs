@@ -16,7 +16,7 @@ pub enum Shell {
 }
 
 /// Answers a shell that asks for completions; whether one did.
-pub fn answered(program: fn() -> clap::Command) -> bool {
+pub fn answer_completion_request(program: fn() -> clap::Command) -> bool {
     let folder = std::env::current_dir().ok();
     CompleteEnv::with_factory(program)
         .var(VARIABLE)

@@ -31,7 +31,7 @@ const TOPICS: [(&str, &str, &str); 10] = [
 /// The help of a command or a topic; of nothing, that of the program with the list of topics.
 ///
 /// # Errors
-/// [`Failure::NoTopic`] if it is neither.
+/// [`CommandError::NoTopic`] if it is neither.
 pub fn help(mut command: clap::Command, names: &[String]) -> Result<String, CommandError> {
     command.build();
     let Some((first, rest)) = names.split_first() else {
@@ -62,7 +62,7 @@ fn find<'a>(command: &'a mut clap::Command, names: &[impl AsRef<str>]) -> Option
 /// The help of a command below another, or of what [`help`] knows.
 ///
 /// # Errors
-/// [`Failure::NoTopic`] if it is neither.
+/// [`CommandError::NoTopic`] if it is neither.
 pub fn help_below(program: clap::Command, group: &str, names: &[String]) -> Result<String, CommandError> {
     let below: Vec<String> = [group.to_owned()].into_iter().chain(names.iter().cloned()).collect();
     help(program.clone(), &below).or_else(|_| help(program, names))

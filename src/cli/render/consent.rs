@@ -11,7 +11,7 @@ use super::style::Style;
 use super::table::table;
 
 /// What an extension asks for, and the question.
-pub fn asks(asks: &ConsentRequest<'_>) -> String {
+pub fn question(asks: &ConsentRequest<'_>) -> String {
     let mut text = format!(
         "{} {}  {}  {}\n",
         Style::strong(asks.name.as_str()),

@@ -22,12 +22,12 @@ pub fn installed(report: &InstallReport, outcome: &str) -> String {
         replaced.collect::<String>(),
         Style::good("wrote"),
         escape(&report.file),
-        ending(&report.lock, report.sync.as_ref(), &[&report.name])
+        closing_text(&report.lock, report.sync.as_ref(), &[&report.name])
     )
 }
 
 /// How a change to some extensions ended: what else was locked, and what is live.
-pub fn ending(lock: &LockReport, sync: Option<&SyncReport>, names: &[&ExtensionName]) -> String {
+pub fn closing_text(lock: &LockReport, sync: Option<&SyncReport>, names: &[&ExtensionName]) -> String {
     let locked = (lock.outcome == LockOutcome::Written).then(|| {
         let others = lock.changes.iter().filter(|change| !names.contains(&&change.name)).map(lock_change);
         format!("{}{}", others.collect::<String>(), to_be_committed(lock))

@@ -89,9 +89,9 @@ impl Progress {
 }
 
 /// Draws that something goes on, on a terminal, until the value is dropped.
-pub struct Working(Option<ProgressBar>);
+pub struct Spinner(Option<ProgressBar>);
 
-impl Working {
+impl Spinner {
     pub fn new(output: &Output, verb: &'static str, name: &str) -> Self {
         let bar = || {
             let target = ProgressDrawTarget::stderr();
@@ -104,7 +104,7 @@ impl Working {
     }
 }
 
-impl Drop for Working {
+impl Drop for Spinner {
     fn drop(&mut self) {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();

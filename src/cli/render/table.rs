@@ -7,7 +7,7 @@ use std::io;
 use anstream::adapter::strip_str;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::cli::terminal::environment::said_columns;
+use crate::cli::terminal::environment::columns_variable;
 
 /// Rows indented by two.
 pub fn table(rows: impl Iterator<Item = Vec<String>>) -> String {
@@ -27,7 +27,7 @@ pub fn headed_table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> S
 /// How many columns the terminal has that standard output is; without one, what `$COLUMNS` says, if anything.
 pub fn terminal_columns() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
-    let columns = size.map(|size| usize::from(size.ws_col)).or_else(said_columns);
+    let columns = size.map(|size| usize::from(size.ws_col)).or_else(columns_variable);
     columns.filter(|columns| *columns > 0)
 }
 

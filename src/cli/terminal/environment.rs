@@ -134,7 +134,7 @@ fn normalized(path: &Path) -> PathBuf {
 
 /// How many columns lines may have where there is no terminal to ask, if that is said.
 #[expect(clippy::disallowed_methods, reason = "this is the file that reads the environment")]
-pub fn said_columns() -> Option<usize> {
+pub fn columns_variable() -> Option<usize> {
     env::var("COLUMNS").ok()?.parse().ok()
 }
 

@@ -135,7 +135,7 @@ impl Lock {
     /// Why the lock does not satisfy the manifest; empty if it does.
     ///
     /// `files` has the digest of each file that the manifest takes a component from. Grants, limits and config
-    /// never make a lock stale.
+    /// never make a lock stale, and neither does a tag that has moved: no registry is asked.
     pub fn staleness(
         &self,
         manifest: &Manifest,
@@ -188,6 +188,7 @@ impl LockedSource {
 }
 
 impl LockEntry {
+    /// Compares the reference and its pin, or the path and its bytes. What the tag names today plays no part.
     fn staleness(&self, extension: &Extension, files: &BTreeMap<String, Digest>) -> Option<Staleness> {
         match (&extension.source, &self.source) {
             (ComponentSource::Oci(wanted), LockedSource::Oci { reference, provenance, .. })

@@ -329,13 +329,13 @@ mod tests {
             token_host: Some("auth.example".parse().unwrap()),
             ..RegistrySettings::default()
         });
-        let contact = LayeredRegistries { project, machine }.connection("registry.example", "org/a", None);
+        let connection = LayeredRegistries { project, machine }.connection("registry.example", "org/a", None);
         let expected = ConnectionSettings {
             ca: Some("/corp.pem".into()),
             token_host: Some("auth.example".parse().unwrap()),
             ..ConnectionSettings::default()
         };
-        assert_eq!(contact, expected);
+        assert_eq!(connection, expected);
     }
 
     #[test]

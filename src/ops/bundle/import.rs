@@ -87,7 +87,7 @@ pub struct BundledExtension {
 /// ask; [`Error::BadBundle`] if it contradicts itself or lacks something; [`Error::LinkInTheWay`] if a link would lead what is
 /// written elsewhere. Then the files and the live set are as before.
 pub fn import(context: &Context, import: &ImportOptions<'_>) -> Result<ImportReport, Error> {
-    let context = &Context { reach: NetworkMode::Offline, ..context.clone() };
+    let context = &Context { network_mode: NetworkMode::Offline, ..context.clone() };
     if !import.bundle.exists() {
         return Err(Error::NoSuchFile(import.bundle.clone()));
     }

@@ -26,7 +26,7 @@ use crate::ops::policy::registries;
 use crate::ops::project::DROP_INS;
 use crate::ops::project::files::{read_file, read_whole};
 use crate::ops::run::active::read_component;
-use crate::ops::sync::lock::{ResolvedEntries, newest_tag, resolve_all, write_lock_with};
+use crate::ops::sync::lock::{ResolvedEntries, newest_tag, resolve_all, resolve_and_write_with};
 use crate::ops::sync::options::UpgradeSelection;
 use crate::store::blobs::Blobs;
 
@@ -121,7 +121,7 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
         };
         let known = (name.clone(), LockEntry { source: locked, ..entry.clone() });
         undo.remember(&context.project.lock_path())?;
-        let (_, lock) = write_lock_with(context, &manifest, &UpgradeSelection::Nothing, Some(known))?;
+        let (_, lock) = resolve_and_write_with(context, &manifest, &UpgradeSelection::Nothing, Some(known))?;
         let file = match written.form {
             EntryForm::DropIn => context.project.drop_in_path(&name).1,
             EntryForm::Short | EntryForm::Table => context.project.shown_manifest(),
@@ -150,7 +150,8 @@ pub fn remove(
         let removed: Vec<Removed> =
             names.into_iter().map(|name| remove_one(context, undo, &manifest, name)).collect::<Result<_, _>>()?;
         undo.remember(&context.project.lock_path())?;
-        let (_, lock) = write_lock_with(context, &context.project.read_manifest()?, &UpgradeSelection::Nothing, None)?;
+        let (_, lock) =
+            resolve_and_write_with(context, &context.project.read_manifest()?, &UpgradeSelection::Nothing, None)?;
         Ok(RemoveReport { removed, lock, sync: activate_if_synced(context, then, profile)? })
     })
 }

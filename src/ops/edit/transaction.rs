@@ -20,7 +20,7 @@ pub enum AfterEdit {
     Leave,
 }
 
-/// Takes steps that edit the person's files, and may end with [`make_live`]. If one fails, the files are put back; if the
+/// Takes steps that edit the person's files, and may end with activating a set. If one fails, the files are put back; if the
 /// process is killed, the next `sync` completes what the files say by then. For whoever holds the store's guard.
 pub(crate) fn all_or_nothing<T>(
     context: &Context,
@@ -33,7 +33,7 @@ pub(crate) fn all_or_nothing<T>(
     match steps(&mut undo) {
         Ok(done) => {
             // What is left over is untidy, no more: the next change sweeps it.
-            if let Err(error) = undo.keep() {
+            if let Err(error) = undo.commit() {
                 context.warn(&[error.to_string()]);
             }
             Ok(done)

@@ -8,7 +8,7 @@ use crate::ops::project::files::read_whole;
 use crate::store::write;
 use crate::store::write::user_files::FileAside;
 
-/// The changes so far, in their order. Dropped without [`keep`](Self::keep), it puts everything back as well as it can.
+/// The changes so far, in their order. Dropped without [`keep`](Self::commit), it puts everything back as well as it can.
 #[derive(Default)]
 pub(crate) struct Undo(Vec<UndoStep>);
 
@@ -49,7 +49,7 @@ impl Undo {
     ///
     /// # Errors
     /// The first that was moved aside and cannot be removed; the others are.
-    pub(crate) fn keep(mut self) -> Result<(), Error> {
+    pub(crate) fn commit(mut self) -> Result<(), Error> {
         let mut result = Ok(());
         for change in std::mem::take(&mut self.0) {
             if let UndoStep::Removed { aside, .. } = change {
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         let mut undo = Undo::default();
         undo.write(&path, b"new").unwrap();
-        undo.keep().unwrap();
+        undo.commit().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
     }
 

@@ -4,7 +4,7 @@ use crate::model::name::ProfileName;
 use crate::model::report::sync::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::sync::lock::{check_upgrade, write_lock};
+use crate::ops::sync::lock::{check_upgrade, resolve_and_write};
 use crate::ops::sync::options::UpgradeSelection;
 
 use super::transaction::{activate, all_or_nothing, check_profile_manifest};
@@ -24,7 +24,7 @@ pub fn upgrade(
     check_profile_manifest(context, profile, &manifest)?;
     all_or_nothing(context, |undo| {
         undo.remember(&context.project.lock_path())?;
-        let (_, lock) = write_lock(context, &manifest, upgrade)?;
+        let (_, lock) = resolve_and_write(context, &manifest, upgrade)?;
         Ok(SyncReport { lock: Some(lock), ..activate(context, profile)? })
     })
 }

@@ -140,7 +140,7 @@ fn host_file(user: &UserPaths) -> PathBuf {
 /// # Errors
 /// [`Error::Policy`] if one cannot be read.
 pub fn read_policy(user: &UserPaths) -> Result<Policy, Error> {
-    Ok(read_policies(user)?.into_iter().fold(Policy::default(), |all, (_, policy)| all.and(policy)))
+    Ok(read_policies(user)?.into_iter().fold(Policy::default(), |all, (_, policy)| all.strictest(policy)))
 }
 
 /// The same, file by file.

@@ -90,7 +90,7 @@ impl PreopenRules {
     /// The same beside everything that is active.
     ///
     /// # Errors
-    /// Those of [`ProtectedPaths::of_machine`] and [`ProtectedPaths::project_as_it_is`].
+    /// Those of [`ProtectedPaths::of_machine`] and [`ProtectedPaths::add_current_project`].
     pub(crate) fn for_active<'a>(
         paths: &StorePaths,
         user: &UserPaths,

@@ -27,14 +27,14 @@ const GIT_FILE: u64 = 4 << 10;
 /// Everything that is read, by its path with links followed, and each link on the way to it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProtectedPaths {
-    paths: BTreeMap<PathBuf, PathDependent>,
+    paths: BTreeMap<PathBuf, PathReader>,
     /// The folders above which repositories were looked for.
     searched: BTreeSet<PathBuf>,
 }
 
 /// Who reads a path, and as what.
 #[derive(Debug, Clone)]
-pub(crate) struct PathDependent {
+pub(crate) struct PathReader {
     /// ``the component of `clock` ``, `a policy`
     pub what: String,
     /// The manifest or policy that names it.
@@ -116,7 +116,7 @@ impl ProtectedPaths {
     /// Adds what a generation is made from, and what its manifest reads now.
     ///
     /// # Errors
-    /// As [`project_as_it_is`](Self::project_as_it_is).
+    /// As [`add_current_project`](Self::add_current_project).
     pub(crate) fn add_generation(&mut self, generation: &Generation) -> Result<(), Error> {
         let project = Project::of_generation(Path::new(&generation.manifest));
         for extension in &generation.extensions {
@@ -157,7 +157,7 @@ impl ProtectedPaths {
     }
 
     /// The reader of anything in a folder, or of something that the folder is a part of, with the path that it reads.
-    pub(crate) fn dependent_of(&self, folder: &Path) -> Option<(&Path, &PathDependent)> {
+    pub(crate) fn dependent_of(&self, folder: &Path) -> Option<(&Path, &PathReader)> {
         // What is below a folder comes right behind it. Best named is what exists by now.
         let below = || self.paths.range(folder.to_owned()..).take_while(|(path, _)| path.starts_with(folder));
         let below = below().find(|(path, _)| path.exists()).or_else(|| below().next());
@@ -206,7 +206,7 @@ impl ProtectedPaths {
 
     fn add(&mut self, path: &Path, what: &str, by: &Path, is_folder: bool) {
         let (links, end) = trace_links(path);
-        let reader = |is_folder| PathDependent { what: what.to_owned(), by: by.to_owned(), is_folder };
+        let reader = |is_folder| PathReader { what: what.to_owned(), by: by.to_owned(), is_folder };
         for link in links.iter().chain([&end]) {
             self.add_git_folders(link, by);
         }

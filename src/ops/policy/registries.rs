@@ -22,7 +22,7 @@ pub(crate) fn source_selector(context: &Context, project: &Registries) -> Result
 /// The same, with the one credential to use instead of those that people have.
 ///
 /// # Errors
-/// As [`registry`].
+/// As [`source_selector`].
 pub(crate) fn source_selector_with(
     context: &Context,
     project: &Registries,
@@ -37,5 +37,5 @@ fn build_selector(context: &Context, project: &Registries, given: Option<Credent
     let mut network = context.network.clone();
     network.credentials.credential_override = given;
     network.timeouts = Timeouts::new(context.clock);
-    Ok(SourceSelector::new(settings, policy.sources, context.reach, network, Arc::clone(&context.observer)))
+    Ok(SourceSelector::new(settings, policy.sources, context.network_mode, network, Arc::clone(&context.observer)))
 }

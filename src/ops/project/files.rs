@@ -1,14 +1,14 @@
 //! Reads the files that people name, for the verbs: components by their digest, everything else as bytes. Opening them is
-//! for [`user_files`].
+//! for [`named_files`].
 
 use std::path::Path;
 
 use crate::model::bounds::MAX_COMPONENT;
 use crate::model::digest::Digest;
 use crate::model::file_kind::FileKind;
+use crate::named_files;
 use crate::ops::error::Error;
 use crate::store::blobs::hash;
-use crate::user_files;
 
 /// A component's file: its digest and size, or what else it is.
 pub(crate) enum ComponentFile {
@@ -25,7 +25,7 @@ pub(crate) enum ComponentFile {
 /// Looks at a file that should be a component, without taking more than its first bytes into memory.
 pub(crate) fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
     let fault = |source| Error::Read { path: path.to_owned(), source };
-    let Some(mut file) = user_files::open(path).map_err(fault)? else { return Ok(ComponentFile::Missing) };
+    let Some(mut file) = named_files::open(path).map_err(fault)? else { return Ok(ComponentFile::Missing) };
     let length = file.metadata().map_err(fault)?.len();
     if length > MAX_COMPONENT {
         return Ok(ComponentFile::TooLarge(length));
@@ -43,7 +43,7 @@ pub(crate) fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
 /// [`Error::FileTooLarge`] if it has more bytes than a component may have.
 pub(crate) fn digest_of(path: &Path) -> Result<Option<Digest>, Error> {
     let fault = |source| Error::Read { path: path.to_owned(), source };
-    let Some(mut file) = user_files::open(path).map_err(fault)? else { return Ok(None) };
+    let Some(mut file) = named_files::open(path).map_err(fault)? else { return Ok(None) };
     if file.metadata().map_err(fault)?.len() > MAX_COMPONENT {
         return Err(Error::FileTooLarge { path: path.to_owned() });
     }
@@ -52,10 +52,10 @@ pub(crate) fn digest_of(path: &Path) -> Result<Option<Digest>, Error> {
 
 /// The first `limit` bytes of a file, or all of them; none if there is no such file.
 pub(crate) fn read_file(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
-    user_files::read(path, limit).map_err(|source| Error::Read { path: path.to_owned(), source })
+    named_files::read(path, limit).map_err(|source| Error::Read { path: path.to_owned(), source })
 }
 
 /// All bytes of a file that may be as large as a component; none if there is no such file.
 pub(crate) fn read_whole(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    user_files::read_whole(path, MAX_COMPONENT).map_err(|source| Error::Read { path: path.to_owned(), source })
+    named_files::read_whole(path, MAX_COMPONENT).map_err(|source| Error::Read { path: path.to_owned(), source })
 }

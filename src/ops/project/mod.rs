@@ -16,11 +16,12 @@ use crate::model::lock::Lock;
 use crate::model::lock::merge::{LoadedLock, merge, split_conflict};
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::named_files;
 use crate::ops::project::ownership::{check_component_file_owner, check_file_owner};
 use crate::store::write;
-use crate::user_files;
 
 use super::error::Error;
+
 use files::{ComponentFile, hash_component, read_file};
 use links::canonical;
 
@@ -147,7 +148,7 @@ impl Project {
         Ok(files)
     }
 
-    /// Where a file is that [`committed`](Self::committed) names.
+    /// Where a file is that [`read_committed`](Self::read_committed) names.
     pub(crate) fn committed_path(&self, name: &str) -> PathBuf {
         if name == MANIFEST { self.manifest.clone() } else { self.folder.join(name) }
     }
@@ -262,7 +263,7 @@ impl Project {
             Ok(entries) => entries,
             Err(error) => {
                 let unread = |source| Error::Read { path: folder.clone(), source };
-                return user_files::absent(&folder, error).map(|()| Vec::new()).map_err(unread);
+                return named_files::absent(&folder, error).map(|()| Vec::new()).map_err(unread);
             }
         };
         let mut names: Vec<String> = Vec::new();

@@ -28,7 +28,7 @@ pub struct PushOptions {
     /// Of the manifest. They go before what the component says of itself.
     pub annotations: BTreeMap<String, String>,
     /// What to do with a tag that names something else.
-    pub taken: ExistingTag,
+    pub existing_tag: ExistingTag,
 }
 
 /// Publishes a component.
@@ -52,7 +52,7 @@ pub fn push(context: &Context, push: &PushOptions) -> Result<PushReport, Error> 
         None => {
             let manifest = context.project.read_manifest_or_empty()?;
             let registry = registries::source_selector(context, &manifest.registries)?;
-            let sent = registry.push(&push.destination.reference, &package, push.taken);
+            let sent = registry.push(&push.destination.reference, &package, push.existing_tag);
             context.block_on(async { Ok(sent.await?) })? == Pushed::AlreadyPresent
         }
     };
@@ -72,7 +72,8 @@ pub fn push(context: &Context, push: &PushOptions) -> Result<PushReport, Error> 
 fn write_layout(folder: &Path, push: &PushOptions, package: &ComponentArtifact) -> Result<bool, Error> {
     let path = folder.join("index.json");
     let index = read_file(&path, MAX_OCI_MANIFEST)?;
-    let index = layout::add_to_index(folder, index.as_deref(), &push.destination.reference, package, push.taken)?;
+    let index =
+        layout::add_to_index(folder, index.as_deref(), &push.destination.reference, package, push.existing_tag)?;
     let marker = folder.join("oci-layout");
     let marked = read_file(&marker, MAX_OCI_MANIFEST)?;
     marked.as_ref().map_or(Ok(()), |bytes| layout::check_marker(folder, bytes))?;

@@ -256,7 +256,7 @@ impl CheckList<'_> {
                 self.add(host, CheckState::Absent, "only its mirrors are asked", None);
                 continue;
             }
-            if self.context.reach == NetworkMode::Offline {
+            if self.context.network_mode == NetworkMode::Offline {
                 self.add(host, CheckState::Absent, "not asked, because of --offline", None);
                 continue;
             }

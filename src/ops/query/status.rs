@@ -10,7 +10,7 @@ use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::Generation;
 use crate::model::plan::inventory::Inventory;
 use crate::model::plan::{Action, Plan, Step, StepReason};
-use crate::model::report::query::status::{Boundary, Difference, StatusReport};
+use crate::model::report::query::status::{Difference, DifferenceBetween, StatusReport};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{apply_policy, check_sources, read_policy, ungranted};
@@ -46,11 +46,11 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
     let folders = crate::ops::policy::folder_checks::check_manifest(context, &manifest, &profile).map(drop);
     differences.extend([sources, folders].into_iter().filter_map(Result::err).flat_map(policy_differences));
     for (name, why) in stale {
-        differences.push(difference(Boundary::ManifestAndLock, &name, format!("it {why}"), "sesame lock"));
+        differences.push(difference(DifferenceBetween::ManifestAndLock, &name, format!("it {why}"), "sesame lock"));
     }
     for (name, fault) in ungranted(&manifest, &lock) {
         let remedy = fault.hint.unwrap_or_else(|| "sesame lock".to_owned());
-        differences.push(difference(Boundary::ManifestAndLock, &name, fault.message, &remedy));
+        differences.push(difference(DifferenceBetween::ManifestAndLock, &name, fault.message, &remedy));
     }
     if remote == RemoteCheck::Ask {
         let registry = registries::source_selector(context, &manifest.registries)?;
@@ -62,7 +62,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
         Err(error @ store::Error::UnknownActive { .. }) => {
             is_known = false;
             differences.push(Difference {
-                between: Boundary::LockAndLive,
+                between: DifferenceBetween::LockAndLive,
                 extension: None,
                 what: error.to_string(),
                 remedy: "sesame rollback N, or sesame sync --adopt".to_owned(),
@@ -74,7 +74,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
     let (generation, extensions) =
         live.as_ref().map_or((None, 0), |(number, live)| (Some(*number), live.extensions.len()));
     let mut planned = plan_differences(context, &profile, &manifest, &lock, live)?;
-    planned.retain(|difference| is_known || difference.between != Boundary::LockAndLive);
+    planned.retain(|difference| is_known || difference.between != DifferenceBetween::LockAndLive);
     differences.extend(planned);
     differences.sort_by(|a, b| (a.between, &a.extension).cmp(&(b.between, &b.extension)));
     Ok(StatusReport { profile, generation, extensions, differences })
@@ -87,7 +87,7 @@ fn policy_differences(error: Error) -> Vec<Difference> {
         error => vec![(None, error.fault())],
     };
     let told = |(extension, fault): (Option<ExtensionName>, Fault)| Difference {
-        between: Boundary::ManifestAndMachine,
+        between: DifferenceBetween::ManifestAndMachine,
         extension,
         what: fault.line(),
         remedy: fault.hint.unwrap_or_else(|| "sesame sync".to_owned()),
@@ -117,7 +117,7 @@ fn plan_differences(
         None => vec!["nothing is live yet".to_owned()],
     };
     differences.extend(changes.into_iter().map(|what| Difference {
-        between: Boundary::LockAndLive,
+        between: DifferenceBetween::LockAndLive,
         extension: None,
         what,
         remedy: remedy.to_owned(),
@@ -129,14 +129,14 @@ fn plan_differences(
 fn of_step(step: &Step) -> Vec<Difference> {
     let (between, what) = match &step.action {
         Action::Fetch { blob, .. } => {
-            (Boundary::LockAndStore, format!("its {} {} is {}", blob.role, blob.digest.short(), step.reason))
+            (DifferenceBetween::LockAndStore, format!("its {} {} is {}", blob.role, blob.digest.short(), step.reason))
         }
         Action::Compile { .. } => {
             let what = match &step.reason {
                 StepReason::NotCompiled => "it is not compiled yet".to_owned(),
                 reason => format!("its compiled code is of no use: {reason}"),
             };
-            (Boundary::StoreAndCache, what)
+            (DifferenceBetween::StoreAndCache, what)
         }
         Action::Verify { .. } | Action::Activate { .. } | Action::Rollback { .. } | Action::Prune { .. } => {
             return Vec::new();
@@ -158,7 +158,7 @@ async fn registry_differences(context: &Context, registry: &SourceSelector, lock
                 (Err(error), _) if is_gone(&error) => format!("what is locked: {error}"),
                 (Err(error), _) => {
                     let check = format!("sesame registry check {}", reference.registry());
-                    return Some(difference(Boundary::LockAndRegistry, name, error.to_string(), &check));
+                    return Some(difference(DifferenceBetween::LockAndRegistry, name, error.to_string(), &check));
                 }
                 (Ok(_), Ok(found)) => format!("the tag of {reference} names {} by now", found.provenance.short()),
                 // Mirrors have what is locked, and need not have tags.
@@ -166,7 +166,7 @@ async fn registry_differences(context: &Context, registry: &SourceSelector, lock
                 (Ok(_), Err(error)) => format!("the tag of {reference} cannot be resolved: {error}"),
             },
         };
-        Some(difference(Boundary::LockAndRegistry, name, what, &format!("sesame lock -P {name}")))
+        Some(difference(DifferenceBetween::LockAndRegistry, name, what, &format!("sesame lock -P {name}")))
     });
     let found: Vec<Option<Difference>> = asked.buffered(context.jobs.max(1)).collect().await;
     found.into_iter().flatten().collect()
@@ -190,6 +190,6 @@ fn is_gone(error: &RegistryError) -> bool {
     }
 }
 
-fn difference(between: Boundary, name: &ExtensionName, what: String, remedy: &str) -> Difference {
+fn difference(between: DifferenceBetween, name: &ExtensionName, what: String, remedy: &str) -> Difference {
     Difference { between, extension: Some(name.clone()), what, remedy: remedy.to_owned() }
 }

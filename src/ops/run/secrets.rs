@@ -11,9 +11,9 @@ use toml_edit::{DocumentMut, Item};
 
 use crate::host::backends::{SecretRead, SecretWrite};
 use crate::model::bounds::MAX_PROJECT_FILE;
+use crate::named_files;
 use crate::ops::error::Error;
 use crate::store::write;
-use crate::user_files;
 
 /// A file of secrets: `name = "value"`, dotted names also as tables.
 pub struct SecretsFile {
@@ -28,7 +28,7 @@ impl SecretsFile {
     /// [`Error::Secrets`] if it is not there, is open to others, or is no TOML of strings.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let bad = |why: String| Error::Secrets { path: path.to_owned(), why };
-        let opened = user_files::open(path).map_err(|error| bad(error.to_string()))?;
+        let opened = named_files::open(path).map_err(|error| bad(error.to_string()))?;
         let file = opened.ok_or_else(|| bad("there is no such file".to_owned()))?;
         let metadata = file.metadata().map_err(|error| bad(error.to_string()))?;
         if metadata.uid() != rustix::process::geteuid().as_raw() {

@@ -191,7 +191,7 @@ async fn step(apply_context: &ApplyContext<'_>, plan: &Plan, id: StepId) -> Resu
             let interrupt = apply_context.context.interrupt.clone();
             in_background(move || {
                 let _turn = turn.read();
-                if interrupt.is_set() { Err(Error::Interrupted) } else { Ok(blobs.admit(&blob)?) }
+                if interrupt.is_set() { Err(Error::Interrupted) } else { Ok(blobs.verify_and_store(&blob)?) }
             })
             .await
         }

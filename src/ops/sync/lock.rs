@@ -19,7 +19,7 @@ use crate::model::reference::OciReference;
 use crate::model::registries::Registries;
 use crate::model::report::event::Event;
 use crate::model::report::sync::{LockOutcome, LockReport, SetSummary};
-use crate::model::version::{Requirement, passed_over};
+use crate::model::version::{Requirement, unversioned_tags};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{
@@ -55,7 +55,7 @@ pub(crate) fn lock_with_warnings(
     upgrade: &UpgradeSelection,
 ) -> Result<(LockReport, Vec<String>), Error> {
     let noop = (*upgrade == UpgradeSelection::Nothing).then(|| NoopCheck::of_lock(context));
-    if let Some(answer) = noop.as_ref().and_then(NoopCheck::answer) {
+    if let Some(answer) = noop.as_ref().and_then(NoopCheck::recorded) {
         return Ok((satisfied(context, answer.extensions), Vec::new()));
     }
     let manifest = context.project.read_manifest()?;
@@ -71,7 +71,7 @@ pub(crate) fn lock_with_warnings(
         let extensions = old.entries.len();
         if warnings.is_empty() && mode == WriteMode::Write {
             let answer = SetSummary { profile: ProfileName::default(), generation: None, extensions };
-            noop.note_lock(&manifest, answer);
+            noop.record_lock(&manifest, answer);
         }
         return Ok((satisfied(context, extensions), warnings));
     }
@@ -82,23 +82,23 @@ pub(crate) fn lock_with_warnings(
             // While we waited, another run may have changed the manifest.
             let manifest = context.project.read_manifest()?;
             check_upgrade(context, &manifest, upgrade)?;
-            write_lock(context, &manifest, upgrade)?
+            resolve_and_write(context, &manifest, upgrade)?
         }
     };
     Ok((report, unused_grant_warnings(&manifest, &lock)))
 }
 
 /// Makes and writes the lock. For whoever holds the store's guard.
-pub(crate) fn write_lock(
+pub(crate) fn resolve_and_write(
     context: &Context,
     manifest: &Manifest,
     upgrade: &UpgradeSelection,
 ) -> Result<(Lock, LockReport), Error> {
-    write_lock_with(context, manifest, upgrade, None)
+    resolve_and_write_with(context, manifest, upgrade, None)
 }
 
-/// Like [`write`], with one entry that is known already and is not resolved again.
-pub(crate) fn write_lock_with(
+/// Like [`resolve_and_write`], with one entry that is known already and is not resolved again.
+pub(crate) fn resolve_and_write_with(
     context: &Context,
     manifest: &Manifest,
     upgrade: &UpgradeSelection,
@@ -113,7 +113,7 @@ pub(crate) fn write_lock_with(
     Ok((lock, report))
 }
 
-/// Makes the lock that [`write`] would write, and leaves the store alone.
+/// Makes the lock that [`resolve_and_write`] would write, and leaves the store alone.
 pub(crate) fn preview(
     context: &Context,
     manifest: &Manifest,
@@ -306,9 +306,9 @@ pub(crate) async fn newest_tag(
     range: &OciRange,
 ) -> Result<OciReference, Error> {
     let tags = registry.tags(&range.repository).await?;
-    let passed_over: Vec<&str> = passed_over(tags.iter()).collect();
-    if !passed_over.is_empty() {
-        context.observer.notice(&Event::PassedOver { name, tags: &passed_over });
+    let unversioned: Vec<&str> = unversioned_tags(tags.iter()).collect();
+    if !unversioned.is_empty() {
+        context.observer.notice(&Event::PassedOver { name, tags: &unversioned });
     }
     let newest = || Requirement::any().highest(tags.iter()).map(str::to_owned);
     let none = || Error::NoVersion { name: name.clone(), range: range.to_string(), newest: newest() };

@@ -74,7 +74,7 @@ pub(crate) fn sync_guarded(context: &Context, options: &SyncOptions) -> Result<S
     let (work, lock_report) = match prepare(context, options)? {
         Preparation::Planned(planned) => (*planned, None),
         Preparation::Stale(desired) => {
-            let (lock, report) = lock::write_lock(context, &desired.manifest, &UpgradeSelection::Nothing)?;
+            let (lock, report) = lock::resolve_and_write(context, &desired.manifest, &UpgradeSelection::Nothing)?;
             (PlannedSync::new(context, *desired, lock, WriteMode::Write)?, Some(report))
         }
     };
@@ -222,7 +222,7 @@ impl PlannedSync {
         {
             let (profile, extensions) = (live.profile.clone(), live.extensions.len());
             let answer = SetSummary { profile, generation: Some(*number), extensions };
-            noop.note_sync(&self.manifest, wanted, answer);
+            noop.record_sync(&self.manifest, wanted, answer);
         }
     }
 

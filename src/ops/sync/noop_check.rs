@@ -28,7 +28,7 @@ use super::options::SyncOptions;
 /// Whether a `sync` with these options has nothing to do. What it says is no less than [`sync`](super::sync) would
 /// find; `None` if that has to be asked.
 pub fn check_up_to_date(context: &Context, options: &SyncOptions) -> Option<SetSummary> {
-    NoopCheck::of_sync(context, options).answer()
+    NoopCheck::of_sync(context, options).recorded()
 }
 
 /// What a command has before it looks at anything.
@@ -62,14 +62,14 @@ impl<'a> NoopCheck<'a> {
     }
 
     /// The answer of the last such command, if nothing has changed since.
-    pub fn answer(&self) -> Option<SetSummary> {
+    pub fn recorded(&self) -> Option<SetSummary> {
         noop_record::read(&self.context.paths, &self.name, |engines| {
             self.inputs(&engine_keys(|metering| engines.get(metering).is_some()).ok()?)
         })
     }
 
     /// Notes that a sync had nothing to do.
-    pub fn note_sync(&self, manifest: &Manifest, wanted: ScanRequest, answer: SetSummary) {
+    pub fn record_sync(&self, manifest: &Manifest, wanted: ScanRequest, answer: SetSummary) {
         let paths = &self.context.paths;
         let writes = |extension: &ActiveExtension| extension.capabilities.contains_key(&Capability::FsWrite);
         let uses = |extension: &Extension| {
@@ -96,7 +96,7 @@ impl<'a> NoopCheck<'a> {
     }
 
     /// Notes that a lock satisfied its manifest.
-    pub fn note_lock(&self, manifest: &Manifest, answer: SetSummary) {
+    pub fn record_lock(&self, manifest: &Manifest, answer: SetSummary) {
         self.put(self.seen(manifest), answer);
     }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::model::report::event::{Event, Observer};
-use crate::user_files;
+use crate::named_files;
 
 use super::credential_helper::{self, HelperError};
 use super::secret::{Credential, Secret};
@@ -296,7 +296,7 @@ fn host_of_url(key: &str) -> Option<&str> {
 
 /// A file's text; none if there is no such file.
 fn read(path: &Path) -> std::io::Result<Option<String>> {
-    let Some(bytes) = user_files::read_whole(path, MAX_CREDENTIAL_FILE)? else { return Ok(None) };
+    let Some(bytes) = named_files::read_whole(path, MAX_CREDENTIAL_FILE)? else { return Ok(None) };
     let not_text = |_| std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8");
     String::from_utf8(bytes).map(Some).map_err(not_text)
 }

@@ -77,7 +77,7 @@ impl TokenClient {
 
     /// The credential for a repository, unless the project's settings would show it to others.
     pub(crate) async fn credential(&self, endpoint: &Endpoint, repository: &str) -> Option<FoundCredential> {
-        match endpoint.contact.withheld {
+        match endpoint.connection.withheld {
             Some(_) => None,
             None => self.keyring.find(&endpoint.name, repository).await,
         }
@@ -198,7 +198,7 @@ fn basic_authorization(
 
 /// Why nobody was let in without credentials.
 fn missing_credentials(endpoint: &Endpoint, what: &str) -> Error {
-    match endpoint.contact.withheld {
+    match endpoint.connection.withheld {
         Some(setting) => Error::Withheld { host: endpoint.name.clone(), setting },
         None => Error::NoCredentials { host: endpoint.name.clone(), what: what.to_owned() },
     }

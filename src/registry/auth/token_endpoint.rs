@@ -25,7 +25,7 @@ pub(crate) async fn allowed_url(endpoint: &Endpoint, realm: &str, with_credentia
         return Ok(url);
     }
     let encrypted = url.scheme() == "https";
-    if !encrypted && (with_credentials || url.scheme() != "http" || !endpoint.contact.plain_http) {
+    if !encrypted && (with_credentials || url.scheme() != "http" || !endpoint.connection.plain_http) {
         return Err(refused(RealmRefusal::PlainHttp));
     }
     if addresses(&url).await.any(|address| is_internal(&address))
@@ -34,7 +34,7 @@ pub(crate) async fn allowed_url(endpoint: &Endpoint, realm: &str, with_credentia
         return Err(refused(RealmRefusal::Inside));
     }
     let known = KNOWN.contains(&(&endpoint.name, url.host_str().unwrap_or_default()));
-    let configured = endpoint.contact.token_host.as_ref();
+    let configured = endpoint.connection.token_host.as_ref();
     let configured = configured.is_some_and(|wanted| authority(&url) == with_port(wanted.as_str()));
     if with_credentials && !known && !configured {
         return Err(refused(RealmRefusal::Unknown));

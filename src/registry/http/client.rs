@@ -142,7 +142,7 @@ impl Client {
         let error = match status {
             StatusCode::NOT_FOUND if reads => Error::NotFound { source_name: host, what, message },
             StatusCode::NOT_FOUND => Error::NoRepository { host, what, message },
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match self.endpoint.contact.withheld {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match self.endpoint.connection.withheld {
                 Some(setting) => Error::Withheld { host, setting },
                 None => {
                     let doing = if reads { AccessKind::Reading } else { AccessKind::Writing };

@@ -20,7 +20,7 @@ use super::transport::{Transport, Trust, idle_timeout_error, unanswered};
 pub(crate) struct Endpoint {
     /// As references name it.
     pub name: String,
-    pub contact: ConnectionSettings,
+    pub connection: ConnectionSettings,
     pub limiter: Arc<Limiter>,
     pub observer: Arc<dyn Observer>,
     pub sent: SentSecrets,
@@ -34,11 +34,11 @@ impl Endpoint {
         transport: Arc<Transport>,
         observer: Arc<dyn Observer>,
         name: &str,
-        contact: ConnectionSettings,
+        connection: ConnectionSettings,
         retries: usize,
     ) -> Self {
         let (name, limiter, sent) = (name.to_owned(), transport.limiter(name), SentSecrets::default());
-        Self { name, contact, limiter, observer, sent, retries, transport }
+        Self { name, connection, limiter, observer, sent, retries, transport }
     }
 
     pub(crate) fn timeouts(&self) -> Timeouts {
@@ -47,7 +47,7 @@ impl Endpoint {
 
     /// The URL of a path of the distribution API.
     pub(crate) fn url(&self, path: &str) -> Result<Url, Error> {
-        let scheme = if self.contact.plain_http { "http" } else { "https" };
+        let scheme = if self.connection.plain_http { "http" } else { "https" };
         // Docker Hub's registry has another name than its references.
         let host = if self.name == "docker.io" { "registry-1.docker.io" } else { &self.name };
         let url = format!("{scheme}://{host}/v2/{path}");
@@ -110,7 +110,7 @@ impl Endpoint {
         let outcome = format!("{} {:?}", response.status().as_u16(), response.version());
         self.observer.notice(&Event::Requested { request: &shown, outcome: &outcome });
         if response.version() == Version::HTTP_2 {
-            self.limiter_of(url).widen();
+            self.limiter_of(url).allow_http2_requests();
         }
         Ok(response)
     }
@@ -130,10 +130,10 @@ impl Endpoint {
     }
 
     fn trust(&self, url: &Url) -> Trust {
-        match (url.scheme(), &self.contact.ca) {
+        match (url.scheme(), &self.connection.ca) {
             ("http", _) => Trust::NoTls,
             (_, Some(path)) => Trust::SystemAnd(path.clone()),
-            _ if self.contact.insecure && self.is_own(url) => Trust::AcceptAny,
+            _ if self.connection.insecure && self.is_own(url) => Trust::AcceptAny,
             _ => Trust::System,
         }
     }

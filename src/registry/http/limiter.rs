@@ -96,7 +96,7 @@ impl Limiter {
     }
 
     /// The host speaks HTTP/2.
-    pub(crate) fn widen(&self) {
+    pub(crate) fn allow_http2_requests(&self) {
         if !self.is_wide.swap(true, Ordering::Relaxed) {
             self.permits.add_permits(HTTP2_REQUESTS - HTTP1_REQUESTS);
         }
@@ -119,8 +119,8 @@ mod tests {
             permits.push(permit);
         }
         assert_eq!(permits.len(), 6);
-        limiter.widen();
-        limiter.widen();
+        limiter.allow_http2_requests();
+        limiter.allow_http2_requests();
         while let Ok(Ok(permit)) = tokio::time::timeout(Duration::from_millis(20), limiter.enter(5)).await {
             permits.push(permit);
         }

@@ -1,4 +1,5 @@
-//! The retry policy: how often a request is sent again, and how long it waits before that.
+//! The retry policy: whether a request is sent again after a failure, and how long it waits before that. How often and how
+//! long are numbers in [`timeouts`](super::timeouts); which failures another try may help is said in [`failure`](super::failure).
 
 use std::time::Instant;
 
@@ -11,7 +12,7 @@ use super::endpoint::Endpoint;
 use super::failure::{RequestFailure, RetryDecision};
 
 /// The tries of one request.
-pub(crate) struct RetryState<'a> {
+pub(crate) struct RetryTimer<'a> {
     endpoint: &'a Endpoint,
     waits: ExponentialBackoff,
     number: usize,
@@ -21,7 +22,7 @@ pub(crate) struct RetryState<'a> {
     successes: u64,
 }
 
-impl<'a> RetryState<'a> {
+impl<'a> RetryTimer<'a> {
     pub(crate) fn new(endpoint: &'a Endpoint) -> Self {
         let successes = endpoint.limiter.successes();
         Self {

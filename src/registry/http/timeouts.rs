@@ -18,7 +18,7 @@ const RETRY_BUDGET: Duration = Duration::from_secs(300);
 pub(crate) const RETRIES: usize = 5;
 /// How often, where somebody waits for the answer or another source may have it.
 pub(crate) const FEW_RETRIES: usize = 1;
-/// The bytes that must come in each stretch of [`SILENCE`]: 1 KiB a second.
+/// The bytes that must come in each stretch of [`IDLE_TIMEOUT`]: 1 KiB a second.
 pub(crate) const MIN_BYTES: u64 = 30 << 10;
 
 /// The waits of a run, by its clock.
@@ -49,6 +49,6 @@ impl Timeouts {
     }
 
     pub(crate) fn scaled(self, wait: Duration) -> Duration {
-        self.0.wait(wait)
+        self.0.scaled(wait)
     }
 }

@@ -11,9 +11,9 @@ use reqwest::{Client, ClientBuilder, NoProxy, Proxy};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use crate::named_files;
 use crate::registry::auth::secret::Secret;
 use crate::registry::error::{CertificateFault, Error, line, root};
-use crate::user_files;
 
 use super::limiter::Limiter;
 use super::named_certificates;
@@ -184,7 +184,7 @@ fn certificate_fault(fault: &rustls::CertificateError) -> CertificateFault {
 /// The certificates of a PEM file.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let fault = |why: String| Error::Ca { path: path.to_owned(), why };
-    let pem = user_files::read_whole(path, MAX_CA).map_err(|error| fault(error.to_string()))?;
+    let pem = named_files::read_whole(path, MAX_CA).map_err(|error| fault(error.to_string()))?;
     let pem = pem.ok_or_else(|| fault("there is no such file".to_owned()))?;
     // What the parser says of a bad one quotes its bytes.
     let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();

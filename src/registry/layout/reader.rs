@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use tar::{Archive, EntryType};
 
 use crate::model::digest::Digest;
+use crate::named_files;
 use crate::registry::error::Error;
-use crate::user_files;
 
 /// The most files that an archive may have. A set of ten thousand extensions has thirty thousand.
 const MOST_FILES: usize = 200_000;
@@ -57,7 +57,7 @@ impl LayoutReader {
         if path.is_dir() {
             return Ok(Self::of_folder(path));
         }
-        let mut file = match user_files::open(path) {
+        let mut file = match named_files::open(path) {
             Ok(Some(file)) => file,
             Ok(None) => return Err(io_error(path)(ErrorKind::NotFound.into())),
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
@@ -81,7 +81,7 @@ impl LayoutReader {
     pub fn open_file(&self, name: &str) -> std::io::Result<Option<LayoutFile<'_>>> {
         match &self.files {
             LayoutFiles::Folder => {
-                let Some(file) = user_files::open(&self.path.join(name))? else { return Ok(None) };
+                let Some(file) = named_files::open(&self.path.join(name))? else { return Ok(None) };
                 let size = file.metadata()?.len();
                 Ok(Some(LayoutFile { bytes: Box::new(file), size }))
             }

@@ -11,7 +11,7 @@ use crate::registry::artifact::MANIFEST;
 use crate::registry::auth::scope::TokenAction;
 use crate::registry::error::Error;
 use crate::registry::http::failure::RequestFailure;
-use crate::registry::http::retry::RetryState;
+use crate::registry::http::retry::RetryTimer;
 use crate::registry::http::timeouts::RETRIES;
 use crate::registry::source::remote::RemoteSource;
 use crate::registry::source::selection::SourceSelector;
@@ -50,12 +50,12 @@ impl SourceSelector {
             Err(error) => return Err(error),
         }
         for bytes in package.blobs() {
-            let mut retries = RetryState::new(&remote.client.endpoint);
+            let mut retries = RetryTimer::new(&remote.client.endpoint);
             while let Err(failure) = remote.send_blob(&repository, bytes).await {
                 retries.wait_or_fail(failure).await?;
             }
         }
-        let mut retries = RetryState::new(&remote.client.endpoint);
+        let mut retries = RetryTimer::new(&remote.client.endpoint);
         while let Err(failure) = remote.send_manifest(&repository, reference.revision(), &name, package).await {
             retries.wait_or_fail(failure).await?;
         }

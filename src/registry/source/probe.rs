@@ -11,7 +11,7 @@ use crate::registry::auth::scope::{TokenAction, TokenScope};
 use crate::registry::error::Error;
 use crate::registry::http::client::{Client, HttpRequest};
 use crate::registry::http::endpoint::Endpoint;
-use crate::registry::http::retry::RetryState;
+use crate::registry::http::retry::RetryTimer;
 use crate::registry::http::timeouts::FEW_RETRIES;
 
 use super::selection::SourceSelector;
@@ -51,7 +51,7 @@ impl SourceSelector {
             protocol: format!("{:?}", first.version()),
             wants: None,
             location: place,
-            withheld: client.endpoint.contact.withheld,
+            withheld: client.endpoint.connection.withheld,
             access: Ok(RegistryAccess::Open),
         };
         if first.status() != StatusCode::UNAUTHORIZED {
@@ -63,7 +63,7 @@ impl SourceSelector {
             Challenge::Unknown => "something unknown".to_owned(),
         });
         drop(first);
-        let mut retries = RetryState::new(&client.endpoint);
+        let mut retries = RetryTimer::new(&client.endpoint);
         loop {
             match client.send_checked(&request).await {
                 Ok(_) if probe.location.is_some() => probe.access = Ok(RegistryAccess::In),
@@ -93,7 +93,7 @@ fn base(endpoint: &Endpoint, namespace: &str) -> Result<HttpRequest, Error> {
 
 /// The answer that anybody gets, once the registry is not out of order.
 async fn send_anonymous(client: &Client, request: &HttpRequest) -> Result<Response, Error> {
-    let mut retries = RetryState::new(&client.endpoint);
+    let mut retries = RetryTimer::new(&client.endpoint);
     loop {
         match client.send_anonymous(request).await {
             Ok(response) => return Ok(response),

@@ -14,7 +14,7 @@ use crate::registry::error::Error;
 use crate::registry::http::body::Body;
 use crate::registry::http::client::{Client, HttpRequest};
 use crate::registry::http::failure::RequestFailure;
-use crate::registry::http::retry::RetryState;
+use crate::registry::http::retry::RetryTimer;
 
 use super::{OciDocument, Sink, Source};
 
@@ -58,7 +58,7 @@ impl RemoteSource {
         what: &str,
     ) -> Result<OciDocument, Error> {
         let request = self.request(Method::GET, repository, &format!("manifests/{name}"), action, what)?;
-        let mut retries = RetryState::new(&self.client.endpoint);
+        let mut retries = RetryTimer::new(&self.client.endpoint);
         loop {
             match self.try_document(&request).await {
                 Ok(document) => return Ok(document),
@@ -192,7 +192,7 @@ impl Source for RemoteSource {
         let repository = self.repository(reference);
         let path = format!("blobs/{digest}");
         let mut request = self.request(Method::GET, &repository, &path, TokenAction::Pull, &digest.to_string())?;
-        let mut retries = RetryState::new(&self.client.endpoint);
+        let mut retries = RetryTimer::new(&self.client.endpoint);
         // What is there from an earlier run may be of another source, or damaged.
         let mut inherited = sink.size() > 0;
         let mut most = sink.size();
@@ -213,7 +213,7 @@ impl Source for RemoteSource {
                     // What is fetched a second time is no progress.
                     if sink.size() >= most + PROGRESS {
                         most = sink.size();
-                        retries = RetryState::new(&self.client.endpoint);
+                        retries = RetryTimer::new(&self.client.endpoint);
                     }
                     retries.wait_or_fail(failure).await?;
                 }

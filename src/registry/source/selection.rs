@@ -56,7 +56,7 @@ impl Network {
 pub struct SourceSelector {
     settings: LayeredRegistries,
     rules: SourceRules,
-    reach: NetworkMode,
+    network_mode: NetworkMode,
     transport: Arc<Transport>,
     keyring: Arc<Keyring>,
     observer: Arc<dyn Observer>,
@@ -87,7 +87,7 @@ type Listing = OnceCell<Arc<Vec<String>>>;
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum SourceAddress {
     Layout { folder: PathBuf, bare_tags: bool },
-    Remote { host: String, prefix: String, contact: ConnectionSettings, retries: usize },
+    Remote { host: String, prefix: String, connection: ConnectionSettings, retries: usize },
 }
 
 /// What is asked for.
@@ -115,14 +115,14 @@ impl SourceSelector {
     pub fn new(
         settings: LayeredRegistries,
         rules: SourceRules,
-        reach: NetworkMode,
+        network_mode: NetworkMode,
         network: Network,
         observer: Arc<dyn Observer>,
     ) -> Self {
         Self {
             settings,
             rules,
-            reach,
+            network_mode,
             transport: Arc::new(Transport::new(network.proxies, network.timeouts)),
             keyring: Arc::new(Keyring::new(network.credentials, Arc::clone(&observer))),
             observer,
@@ -267,11 +267,11 @@ impl SourceSelector {
                     SourceAddress::Layout { folder: folder.clone(), bare_tags: pattern.is_repository(repository) }
                 }
                 Mirror::Registry { registry, prefix, scheme } => {
-                    let contact = self.settings.connection(registry, &format!("{prefix}{name}"), Some(*scheme));
+                    let connection = self.settings.connection(registry, &format!("{prefix}{name}"), Some(*scheme));
                     SourceAddress::Remote {
                         host: registry.clone(),
                         prefix: prefix.clone(),
-                        contact,
+                        connection,
                         retries: FEW_RETRIES,
                     }
                 }
@@ -281,7 +281,7 @@ impl SourceSelector {
             places.push(SourceAddress::Remote {
                 host: registry.to_owned(),
                 prefix: String::new(),
-                contact: self.settings.connection(registry, &name, None),
+                connection: self.settings.connection(registry, &name, None),
                 retries: RETRIES,
             });
         }
@@ -312,7 +312,7 @@ impl SourceSelector {
         lookup: Lookup<'_>,
     ) -> Result<Arc<dyn Source>, Error> {
         self.allows(&place, repository)?;
-        if let (NetworkMode::Offline, SourceAddress::Remote { host, .. }) = (self.reach, &place) {
+        if let (NetworkMode::Offline, SourceAddress::Remote { host, .. }) = (self.network_mode, &place) {
             let what = lookup.describe(repository);
             return Err(Error::Offline { host: host.clone(), what });
         }
@@ -321,8 +321,8 @@ impl SourceSelector {
             SourceAddress::Layout { folder, bare_tags } => {
                 Arc::new(LayoutSource::new(&folder, bare_tags)) as Arc<dyn Source>
             }
-            SourceAddress::Remote { host, prefix, contact, retries } => {
-                Arc::new(RemoteSource::new(self.client(&host, contact, retries), &prefix))
+            SourceAddress::Remote { host, prefix, connection, retries } => {
+                Arc::new(RemoteSource::new(self.client(&host, connection, retries), &prefix))
             }
         });
         Ok(Arc::clone(made))
@@ -334,20 +334,20 @@ impl SourceSelector {
 
     /// The client of a registry, for one of its repositories.
     pub(crate) fn client_for(&self, registry: &str, repository: &str, retries: usize) -> Result<Client, Error> {
-        if self.reach == NetworkMode::Offline {
+        if self.network_mode == NetworkMode::Offline {
             let what = if repository.is_empty() { registry } else { repository };
             return Err(Error::Offline { host: registry.to_owned(), what: what.to_owned() });
         }
         Ok(self.client(registry, self.settings.connection(registry, repository, None), retries))
     }
 
-    fn client(&self, name: &str, contact: ConnectionSettings, retries: usize) -> Client {
-        if contact.insecure && !contact.plain_http {
+    fn client(&self, name: &str, connection: ConnectionSettings, retries: usize) -> Client {
+        if connection.insecure && !connection.plain_http {
             let message = format!("the certificate of {name} is not checked, because of `insecure`");
             self.warn_once(message.clone(), &message);
         }
         let (transport, observer) = (Arc::clone(&self.transport), Arc::clone(&self.observer));
-        Client::new(Endpoint::new(transport, observer, name, contact, retries), Arc::clone(&self.keyring))
+        Client::new(Endpoint::new(transport, observer, name, connection, retries), Arc::clone(&self.keyring))
     }
 }
 

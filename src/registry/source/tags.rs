@@ -13,7 +13,7 @@ use crate::registry::auth::scope::TokenAction;
 use crate::registry::error::Error;
 use crate::registry::http::client::HttpRequest;
 use crate::registry::http::failure::RequestFailure;
-use crate::registry::http::retry::RetryState;
+use crate::registry::http::retry::RetryTimer;
 
 use super::remote::RemoteSource;
 
@@ -68,7 +68,7 @@ impl RemoteSource {
     }
 
     async fn page_or_retry(&self, request: &HttpRequest) -> Result<(TagPage, Option<Url>), Error> {
-        let mut retries = RetryState::new(&self.client.endpoint);
+        let mut retries = RetryTimer::new(&self.client.endpoint);
         loop {
             match self.page(request).await {
                 Ok(page) => return Ok(page),

@@ -131,14 +131,14 @@ fn open_authenticated(
     engine: &EngineKey,
     component: &Digest,
 ) -> std::io::Result<Option<(Mac, usize)>> {
-    let Some(length) = file.metadata()?.len().checked_sub(Mac::TAG as u64) else { return Ok(None) };
-    let mut tag = [0; Mac::TAG];
-    file.read_exact_at(&mut tag, length)?;
-    let mac = Mac::new(hasher(key, engine, component, length), tag);
+    let Some(length) = file.metadata()?.len().checked_sub(Mac::LENGTH as u64) else { return Ok(None) };
+    let mut expected = [0; Mac::LENGTH];
+    file.read_exact_at(&mut expected, length)?;
+    let mac = Mac::new(hasher(key, engine, component, length), expected);
     Ok(Some((mac, usize::try_from(length).unwrap_or(usize::MAX))))
 }
 
-/// A hasher that has seen everything that the tag covers but the code, of which there are `length` bytes.
+/// A hasher that has seen everything that the MAC covers but the code, of which there are `length` bytes.
 fn hasher(key: &MachineKey, engine: &EngineKey, component: &Digest, length: u64) -> blake3::Hasher {
     let mut hasher = blake3::Hasher::new_keyed(&key.0);
     hasher.update(engine.as_str().as_bytes());

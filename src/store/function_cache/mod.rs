@@ -1,4 +1,4 @@
-//! The function cache: compiled functions of one engine, in packs, `functions/<engine key>/<tag>.pack`.
+//! The function cache: compiled functions of one engine, in packs, `functions/<engine key>/<mac>.pack`.
 //!
 //! A run appends what it compiles to new packs, and gives each its name once it is full or the run ends; what has an index is
 //! never changed.
@@ -50,7 +50,7 @@ pub struct FunctionCache {
     folder: PathBuf,
     /// How many bytes the caches of all engines may have.
     bound: u64,
-    tags: PackMac,
+    mac: PackMac,
     /// What was there when it was opened.
     packs: Vec<SealedPack>,
     index: RwLock<HashMap<FunctionKey, FunctionLocation>>,
@@ -101,12 +101,12 @@ impl FunctionCache {
         let folder = paths.functions_of(engine);
         write::create_folder(&folder)?;
         write::sweep(&folder)?;
-        let tags = PackMac::new(key, engine);
+        let mac = PackMac::new(key, engine);
         let mut found = list(&folder)?;
         found.sort_by_key(|pack| std::cmp::Reverse(pack.used));
         let (mut packs, mut index, mut known) = (Vec::new(), HashMap::new(), HashSet::new());
         for PackFile { path, .. } in found.into_iter().take(MAX_PACKS) {
-            let (pack, PackIndex { entries, components }, size) = match Pack::open(&path, &tags) {
+            let (pack, PackIndex { entries, components }, size) = match Pack::open(&path, &mac) {
                 Ok(Some(opened)) => opened,
                 Ok(None) => {
                     write::remove(&path)?;
@@ -126,9 +126,9 @@ impl FunctionCache {
             known.extend(components);
             packs.push(SealedPack { path, size, pack });
         }
-        let (index, unfiled, paths) = (RwLock::new(index), Mutex::default(), paths.clone());
+        let (index, open, paths) = (RwLock::new(index), Mutex::default(), paths.clone());
         let is_short = AtomicBool::new(false);
-        Ok(Arc::new(Self { paths, folder, bound, tags, packs, index, known, open_packs: unfiled, is_short }))
+        Ok(Arc::new(Self { paths, folder, bound, mac, packs, index, known, open_packs: open, is_short }))
     }
 
     /// Begins to compile a component.
@@ -149,20 +149,20 @@ impl FunctionCache {
     /// # Errors
     /// [`Error::Io`] why that could not be done, or why nothing was kept. Nothing but time is lost.
     pub fn close(&self) -> Result<(), Error> {
-        for SealedPack { path, pack, .. } in self.packs.iter().filter(|filed| filed.pack.was_used()) {
+        for SealedPack { path, pack, .. } in self.packs.iter().filter(|sealed| sealed.pack.was_used()) {
             write::mark_used(pack.file(), path)?;
         }
-        let damaged = || self.packs.iter().filter(|filed| filed.pack.is_damaged());
-        let mut unfiled = std::mem::take(&mut *self.open_packs());
-        let filed = match unfiled.fault.take() {
+        let damaged = || self.packs.iter().filter(|sealed| sealed.pack.is_damaged());
+        let mut open = std::mem::take(&mut *self.open_packs());
+        let sealed = match open.fault.take() {
             Some(fault) => Err(fault),
             None => {
-                damaged().for_each(|old| self.salvage(old, &mut unfiled));
-                self.seal_all(unfiled.drain())
+                damaged().for_each(|old| self.salvage(old, &mut open));
+                self.seal_all(open.drain())
             }
         };
         damaged().try_for_each(|old| write::remove(&old.path))?;
-        filed.and_then(|()| trim(&self.paths, self.bound))
+        sealed.and_then(|()| trim(&self.paths, self.bound))
     }
 
     /// Files the packs under way; the last of them together with old packs that are not larger.
@@ -173,24 +173,24 @@ impl FunctionCache {
     }
 
     /// Copies what is whole of a damaged pack.
-    fn salvage(&self, old: &SealedPack, unfiled: &mut OpenPacks) {
-        let Ok(Some((_, PackIndex { entries, components }, _))) = Pack::open(&old.path, &self.tags) else { return };
+    fn salvage(&self, old: &SealedPack, open: &mut OpenPacks) {
+        let Ok(Some((_, PackIndex { entries, components }, _))) = Pack::open(&old.path, &self.mac) else { return };
         let mut made = Vec::new();
         for entry in entries {
-            let Some(function) = old.pack.read(&self.tags, &entry) else { continue };
+            let Some(function) = old.pack.read(&self.mac, &entry) else { continue };
             let room = Pack::stored_size(entry.length);
-            let Some((pack, offset)) = unfiled.reserve(&self.folder, room, u64::MAX, None) else { return };
+            let Some((pack, offset)) = open.reserve(&self.folder, room, u64::MAX, None) else { return };
             let entry = PackEntry { offset, ..entry };
-            if pack.write(&self.tags, &entry, &function).is_ok() {
+            if pack.write(&self.mac, &entry, &function).is_ok() {
                 made.push((pack, entry));
             }
         }
-        unfiled.keep(&components, &made);
+        open.keep(&components, &made);
     }
 
     /// Whether something that was kept turned out to be damaged.
     pub fn was_damaged(&self) -> bool {
-        self.packs.iter().any(|filed| filed.pack.is_damaged())
+        self.packs.iter().any(|sealed| sealed.pack.is_damaged())
     }
 
     /// How many bytes are kept of one component at most, if a component was compiled that has more.
@@ -202,14 +202,14 @@ impl FunctionCache {
     /// is copied counts as used.
     fn merge_packs(&self, fresh: &mut OpenPack) -> Result<Vec<&Path>, Error> {
         let mut taken = Vec::new();
-        let mut smaller: Vec<&SealedPack> = self.packs.iter().filter(|filed| !filed.pack.is_damaged()).collect();
-        smaller.sort_by_key(|filed| filed.size);
+        let mut smaller: Vec<&SealedPack> = self.packs.iter().filter(|sealed| !sealed.pack.is_damaged()).collect();
+        smaller.sort_by_key(|sealed| sealed.size);
         let mut names: HashSet<FunctionKey> = fresh.kept.iter().map(|entry| entry.name).collect();
         for old in smaller {
             if old.size > 2 * fresh.size || old.size + fresh.size > self.bound / PARTS {
                 break;
             }
-            let Ok(Some((_, PackIndex { entries, components }, _))) = Pack::open(&old.path, &self.tags) else {
+            let Ok(Some((_, PackIndex { entries, components }, _))) = Pack::open(&old.path, &self.mac) else {
                 continue;
             };
             let mut is_whole = true;
@@ -230,7 +230,7 @@ impl FunctionCache {
     fn seal(&self, fresh: OpenPack) -> Result<(), Error> {
         let OpenPack { pack, unfinished, size, kept, components, .. } = fresh;
         let index = PackIndex { entries: kept, components: components.into_iter().collect() };
-        let finished = pack.finish(&self.tags, &index, size);
+        let finished = pack.finish(&self.mac, &index, size);
         let name = finished.map_err(Error::io("write", unfinished.path()))?;
         unfinished.finish(&self.folder.join(name), Durability::Disposable)
     }
@@ -239,7 +239,7 @@ impl FunctionCache {
         let index = self.index.read();
         let FunctionLocation { pack, offset, length } = index.get(name)?.clone();
         drop(index);
-        pack.read(&self.tags, &PackEntry { name: *name, offset, length })
+        pack.read(&self.mac, &PackEntry { name: *name, offset, length })
     }
 
     /// Appends a function of a component to a pack under way; none if that failed once.
@@ -248,7 +248,7 @@ impl FunctionCache {
         let room = Pack::stored_size(length);
         let (pack, offset) = self.open_packs().reserve(&self.folder, room, self.max_pack(), Some(component))?;
         let entry = PackEntry { name, offset, length };
-        if let Err(error) = pack.write(&self.tags, &entry, function) {
+        if let Err(error) = pack.write(&self.mac, &entry, function) {
             self.open_packs().fault.get_or_insert(Error::io("write", &self.folder)(error));
             return None;
         }
@@ -275,12 +275,12 @@ impl FunctionCache {
 
     /// A component has ended, of which these functions are kept. Files the packs that are full.
     fn commit(&self, component: Digest, made: &[(Arc<Pack>, PackEntry)]) {
-        let mut unfiled = self.open_packs();
-        unfiled.keep(&[component], made);
-        let full = unfiled.end(component, self.max_pack());
-        if unfiled.fault.is_none() && !full.is_empty() {
-            let filed = full.into_iter().try_for_each(|fresh| self.seal(fresh));
-            unfiled.fault = filed.and_then(|()| trim(&self.paths, self.bound)).err();
+        let mut open = self.open_packs();
+        open.keep(&[component], made);
+        let full = open.end(component, self.max_pack());
+        if open.fault.is_none() && !full.is_empty() {
+            let sealed = full.into_iter().try_for_each(|fresh| self.seal(fresh));
+            open.fault = sealed.and_then(|()| trim(&self.paths, self.bound)).err();
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Packs: files of compiled functions of one engine, with an index behind them.
 //!
-//! Every function has a tag of its own and so has the index, so what is torn, cut or flipped is noticed. What has an index is
+//! Every function has a MAC of its own and so has the index, so what is torn, cut or flipped is noticed. What has an index is
 //! never changed. Which packs there are, and for how long, is for [`function_cache`](crate::store::function_cache).
 //!
 //! ```text
-//! functions   each: the function, then its tag
-//! index       each: name (32 bytes), offset (8), length without tag (4)
+//! functions   each: the function, then its MAC
+//! index       each: name (32 bytes), offset (8), length without MAC (4)
 //! components  each: the digest of a component that was compiled with these functions (32)
-//! footer      how many entries (8), how many components (8), the tag of index and components (32), MAGIC (8)
+//! footer      how many entries (8), how many components (8), the MAC of index and components (32), MAGIC (8)
 //! ```
 //!
 //! Numbers are little-endian. Tags are BLAKE3, keyed with what is derived from this machine's key.
@@ -40,11 +40,11 @@ pub(crate) type FunctionKey = [u8; NAME];
 pub(crate) struct PackEntry {
     pub name: FunctionKey,
     pub offset: u64,
-    /// In bytes, without the tag.
+    /// In bytes, without the MAC.
     pub length: u32,
 }
 
-/// What makes tags.
+/// Makes the MACs of a pack.
 #[derive(Debug)]
 pub(crate) struct PackMac(blake3::Hasher);
 
@@ -73,15 +73,15 @@ impl Pack {
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be opened.
-    pub fn open(path: &Path, tags: &PackMac) -> Result<Option<(Self, PackIndex, u64)>, Error> {
+    pub fn open(path: &Path, mac: &PackMac) -> Result<Option<(Self, PackIndex, u64)>, Error> {
         match open_trusted(path) {
-            Ok(opened) => Ok(opened.and_then(|(file, metadata)| Self::open_index(file, metadata.size(), tags))),
+            Ok(opened) => Ok(opened.and_then(|(file, metadata)| Self::open_index(file, metadata.size(), mac))),
             Err(Error::Untrusted { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn open_index(file: File, size: u64, tags: &PackMac) -> Option<(Self, PackIndex, u64)> {
+    fn open_index(file: File, size: u64, mac: &PackMac) -> Option<(Self, PackIndex, u64)> {
         let mut footer = [0; FOOTER as usize];
         let end = size.checked_sub(FOOTER)?;
         file.read_exact_at(&mut footer, end).ok()?;
@@ -94,7 +94,7 @@ impl Pack {
         }
         let mut tail = vec![0; usize::try_from(length).ok()?];
         file.read_exact_at(&mut tail, start).ok()?;
-        if tags.of_index(entries, &tail) != *<&[u8; MAC_BYTES]>::try_from(&footer[16..16 + MAC_BYTES]).ok()? {
+        if mac.of_index(entries, &tail) != *<&[u8; MAC_BYTES]>::try_from(&footer[16..16 + MAC_BYTES]).ok()? {
             return None;
         }
         let (index, digests) = tail.split_at(usize::try_from(entries).ok()? * ENTRY);
@@ -105,25 +105,25 @@ impl Pack {
         Some((Self::new(file), PackIndex { entries, components }, size))
     }
 
-    /// How many bytes a function of this length takes, with its tag.
+    /// How many bytes a function of this length takes, with its MAC.
     pub fn stored_size(length: u32) -> u64 {
         u64::from(length) + MAC_BYTES as u64
     }
 
     /// A function, if it is whole.
-    pub fn read(&self, tags: &PackMac, entry: &PackEntry) -> Option<Vec<u8>> {
+    pub fn read(&self, mac: &PackMac, entry: &PackEntry) -> Option<Vec<u8>> {
         let mut bytes = vec![0; entry.length as usize + MAC_BYTES];
         let read = self.file.read_exact_at(&mut bytes, entry.offset);
-        let tag = bytes.split_off(entry.length as usize);
-        let whole = read.is_ok() && tags.of_function(&entry.name, &bytes) == *tag;
+        let expected = bytes.split_off(entry.length as usize);
+        let whole = read.is_ok() && mac.of_function(&entry.name, &bytes) == *expected;
         let note = if whole { &self.used } else { &self.damaged };
         note.store(true, Relaxed);
         whole.then_some(bytes)
     }
 
     /// Writes a function to where there is room for it.
-    pub fn write(&self, tags: &PackMac, entry: &PackEntry, function: &[u8]) -> io::Result<()> {
-        let bytes = [function, tags.of_function(&entry.name, function).as_bytes()].concat();
+    pub fn write(&self, mac: &PackMac, entry: &PackEntry, function: &[u8]) -> io::Result<()> {
+        let bytes = [function, mac.of_function(&entry.name, function).as_bytes()].concat();
         self.file.write_all_at(&bytes, entry.offset)
     }
 
@@ -141,7 +141,7 @@ impl Pack {
     }
 
     /// Writes the index behind functions of `size` bytes, and says how the pack is called.
-    pub fn finish(&self, tags: &PackMac, index: &PackIndex, size: u64) -> io::Result<String> {
+    pub fn finish(&self, mac: &PackMac, index: &PackIndex, size: u64) -> io::Result<String> {
         let mut tail = Vec::with_capacity(index.entries.len() * ENTRY);
         for entry in &index.entries {
             tail.extend_from_slice(&entry.name);
@@ -149,18 +149,18 @@ impl Pack {
             tail.extend_from_slice(&entry.length.to_le_bytes());
         }
         index.components.iter().for_each(|component| tail.extend_from_slice(component.as_bytes()));
-        let tag = tags.of_index(index.entries.len() as u64, &tail);
+        let index_mac = mac.of_index(index.entries.len() as u64, &tail);
         tail.extend_from_slice(&(index.entries.len() as u64).to_le_bytes());
         tail.extend_from_slice(&(index.components.len() as u64).to_le_bytes());
-        tail.extend_from_slice(tag.as_bytes());
+        tail.extend_from_slice(index_mac.as_bytes());
         tail.extend_from_slice(MAGIC);
         self.file.write_all_at(&tail, size)?;
-        Ok(format!("{}.pack", hex(&tag.as_bytes()[..16])))
+        Ok(format!("{}.pack", hex(&index_mac.as_bytes()[..16])))
     }
 
     /// Whether every function of it is whole.
-    pub fn is_whole(&self, tags: &PackMac, index: &PackIndex) -> bool {
-        index.entries.iter().all(|entry| self.read(tags, entry).is_some())
+    pub fn is_whole(&self, mac: &PackMac, index: &PackIndex) -> bool {
+        index.entries.iter().all(|entry| self.read(mac, entry).is_some())
     }
 
     /// Whether a function of it was used since it was opened.

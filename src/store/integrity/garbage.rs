@@ -38,8 +38,8 @@ pub struct Garbage {
     /// Compiled code, and that of other engines.
     pub code: GarbageFiles,
     pub functions: GarbageFiles,
-    /// What else goes with it, and counts for nothing: stamps, and folders of other engines.
-    stamps: Vec<PathBuf>,
+    /// What else goes with it, and counts for nothing: records of no-ops, and folders of other engines.
+    noop_records: Vec<PathBuf>,
     folders: Vec<PathBuf>,
 }
 
@@ -71,14 +71,14 @@ pub fn find(paths: &StorePaths, needed: &NeededFiles<'_>, now: SystemTime) -> Re
             StoredKind::Code(engine, component) if has_code && !needed.has_code(engine, component) => {
                 garbage.code.add_file(stored);
             }
-            StoredKind::Functions(engine) if has_packs && !needed.engines.own(engine.as_str()) => {
+            StoredKind::Functions(engine) if has_packs && !needed.engines.contains(engine.as_str()) => {
                 garbage.functions.add_file(stored);
             }
             _ => {}
         }
     }
     let folders = |is_ours: bool, top: PathBuf| if is_ours { fsck::list_engines(&top) } else { Ok(Vec::new()) };
-    let is_own = |(_, engine): &(PathBuf, EngineKey)| needed.engines.own(engine.as_str());
+    let is_own = |(_, engine): &(PathBuf, EngineKey)| needed.engines.contains(engine.as_str());
     let (own, others): (Vec<_>, Vec<_>) = folders(has_packs, paths.functions())?.into_iter().partition(is_own);
     let others =
         others.into_iter().chain(folders(has_code, paths.codes())?.into_iter().filter(|folder| !is_own(folder)));
@@ -87,10 +87,10 @@ pub fn find(paths: &StorePaths, needed: &NeededFiles<'_>, now: SystemTime) -> Re
     for (path, bytes) in eviction::surplus(&own, needed.function_cache) {
         garbage.functions.add(path, bytes);
     }
-    for stamp in entries(&paths.noop_records())? {
-        let is_own = stamp.file_name().to_str().and_then(EngineKey::parse).is_some();
-        if is_own && stamp.file_type().is_ok_and(|kind| kind.is_file()) {
-            garbage.stamps.push(stamp.path());
+    for record in entries(&paths.noop_records())? {
+        let is_own = record.file_name().to_str().and_then(EngineKey::parse).is_some();
+        if is_own && record.file_type().is_ok_and(|kind| kind.is_file()) {
+            garbage.noop_records.push(record.path());
         }
     }
     Ok(garbage)
@@ -98,7 +98,8 @@ pub fn find(paths: &StorePaths, needed: &NeededFiles<'_>, now: SystemTime) -> Re
 
 impl NeededFiles<'_> {
     fn has_code(&self, engine: &EngineKey, component: &Digest) -> bool {
-        self.engines.own(engine.as_str()) && self.components.is_none_or(|components| components.contains(component))
+        self.engines.contains(engine.as_str())
+            && self.components.is_none_or(|components| components.contains(component))
     }
 }
 
@@ -109,7 +110,10 @@ impl Garbage {
     /// [`Error::Io`] for the first that cannot be removed.
     pub fn remove(&self, paths: &StorePaths) -> Result<(), Error> {
         let all = [&self.code, &self.functions, &self.blobs, &self.partial];
-        all.into_iter().flat_map(|files| &files.paths).chain(&self.stamps).try_for_each(|path| write::remove(path))?;
+        all.into_iter()
+            .flat_map(|files| &files.paths)
+            .chain(&self.noop_records)
+            .try_for_each(|path| write::remove(path))?;
         for folder in &self.folders {
             // Whatever else is in it stays, and so does the folder then.
             let _ = write::sweep(folder);

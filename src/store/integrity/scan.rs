@@ -122,6 +122,6 @@ fn look_at_code(
 /// Whether code of the component was compiled for an engine that is not this machine's any more.
 fn has_other_code(paths: &StorePaths, component: &Digest, engines: &EngineKeys) -> bool {
     let Ok(folders) = fs::read_dir(paths.codes()) else { return false };
-    let own = |folder: &fs::DirEntry| engines.own(&folder.file_name().to_string_lossy());
+    let own = |folder: &fs::DirEntry| engines.contains(&folder.file_name().to_string_lossy());
     folders.flatten().any(|folder| !own(&folder) && folder.path().join(component.hex()).exists())
 }

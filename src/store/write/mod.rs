@@ -92,7 +92,7 @@ pub fn truncate(file: &File, path: &Path) -> Result<(), Error> {
 }
 
 /// Gives checked, staged bytes their final name.
-pub fn publish(staged: &Path, target: &Path) -> Result<(), Error> {
+pub fn rename_into_place(staged: &Path, target: &Path) -> Result<(), Error> {
     let file = File::open(staged).map_err(Error::io("open", staged))?;
     file.set_permissions(Permissions::from_mode(READ_ONLY)).map_err(Error::io("set the mode of", staged))?;
     file.sync_all().map_err(Error::io("write", staged))?;
@@ -196,6 +196,10 @@ impl Unfinished {
 }
 
 /// Removes what was begun in a folder by processes that are no more. What cannot be removed stays.
+///
+/// The next writer sweeps the store's small folders (`store::store_lock`), `store::code::cwasm` those of compiled code, and
+/// `ops::edit::transaction` those of a project. Downloads are continued where they stopped, and `gc` removes those that nothing
+/// continues (`store::integrity::garbage`).
 pub fn sweep(folder: &Path) -> Result<(), Error> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -232,7 +236,7 @@ pub fn mark_used(file: &File, path: &Path) -> Result<(), Error> {
 }
 
 /// Opens the file whose advisory lock guards the store.
-pub fn open_guard(path: &Path) -> Result<File, Error> {
+pub fn open_lock_file(path: &Path) -> Result<File, Error> {
     if let Some(parent) = path.parent() {
         create_folder(parent)?;
     }
@@ -251,7 +255,7 @@ pub fn open_guard(path: &Path) -> Result<File, Error> {
 }
 
 /// Says in the lock file who holds it. Only a courtesy to whoever waits, so it may fail.
-pub fn write_lock_holder(mut file: &File, holder: &str) {
+pub fn sign_lock_file(mut file: &File, holder: &str) {
     let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
 }
 

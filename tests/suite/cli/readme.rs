@@ -149,6 +149,28 @@ fn each_block_of_commands_is_run_by_a_test() {
 }
 
 #[test]
+fn the_table_of_commands_has_each_command() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["man", "../man"]);
+    let readme = readme();
+    let words = |text: &str| -> BTreeSet<String> {
+        text.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_owned).collect()
+    };
+    let rows: Vec<(BTreeSet<String>, BTreeSet<String>)> = readme
+        .lines()
+        .filter_map(|line| Some((words(line.strip_prefix("| `sesame ")?.split(" | ").next()?), words(line))))
+        .collect();
+    for page in sandbox.files(&sandbox.path("man")) {
+        let Some(name) = page.file_stem().unwrap().to_str().unwrap().strip_prefix("sesame-") else { continue };
+        let path: Vec<&str> = name.split('-').collect();
+        let has = |(command, row): &(BTreeSet<String>, BTreeSet<String>)| {
+            command.contains(path[0]) && path.iter().all(|word| row.contains(*word))
+        };
+        assert!(rows.iter().any(has), "the table of commands has no `{}`", path.join(" "));
+    }
+}
+
+#[test]
 fn what_needs_nothing_but_the_clone() {
     for name in ALONE {
         let person = Person::new();

@@ -21,8 +21,8 @@ const ONLY_IN: [(&str, &[&str], &str); 23] = [
     ("tar::", &["registry", "ops"], "archives are bundles"),
     ("libc::", &["compiler", "ops/error"], "the compiling worker alone is confined; hints know errors by their number"),
     ("seccompiler", &["compiler"], "the compiling worker alone is confined"),
-    ("unsafe {", &["host"], "one function, argued"),
-    ("unsafe fn", &[], "one function, argued"),
+    ("unsafe {", &["host/load.rs"], "code is mapped and run in one file, argued"),
+    ("unsafe fn", &[], "each `unsafe` is argued where it stands"),
     (
         "SystemTime::now",
         &["clock.rs", "store/write", "store/logs.rs", "registry/http/failure.rs"],
@@ -30,11 +30,11 @@ const ONLY_IN: [(&str, &[&str], &str); 23] = [
     ),
     ("SystemTime", &["clock.rs", "store", "ops", "registry"], "the model has no clock"),
     ("std::thread", &["store", "host", "compiler", "cli"], "the model starts no threads"),
-    ("std::io", &["store", "compiler", "ops", "registry", "cli", "host", "user_files.rs"], "the model does no I/O"),
+    ("std::io", &["store", "compiler", "ops", "registry", "cli", "host", "named_files.rs"], "the model does no I/O"),
     ("wasmtime::", &["engine", "host", "compiler", "ops", "cli"], "wasmtime stays with the engine and the host"),
     ("tokio", &["registry", "compiler", "ops", "host"], "async stays with the network, apply and running guests"),
     ("rayon::", &["engine", "host", "ops"], "tokio and rayon meet in ops; code is hashed on all cores"),
-    ("std::fs", &["store", "ops", "user_files.rs", "registry/layout"], "I/O stays where it is expected"),
+    ("std::fs", &["store", "ops", "named_files.rs", "registry/layout"], "I/O stays where it is expected"),
 ];
 
 #[test]

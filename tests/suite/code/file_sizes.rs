@@ -1,4 +1,4 @@
-//! How large files and folders may grow, and that each file says what it owns.
+//! How large files and folders may grow, that each file says what it owns, and that none is left out of the build.
 
 use std::collections::BTreeMap;
 
@@ -47,5 +47,21 @@ fn no_folder_grows_out_of_hand() {
 fn each_file_says_what_it_owns() {
     for (file, text) in sources() {
         assert!(text.starts_with("//! "), "{file} does not say what it owns");
+    }
+}
+
+#[test]
+fn each_file_is_declared_by_its_folder() {
+    let files: BTreeMap<String, String> =
+        sources().into_iter().map(|(file, text)| (format!("src/{file}"), text)).chain(tests()).collect();
+    for file in files.keys() {
+        let module = file.strip_suffix("/mod.rs").or_else(|| file.strip_suffix(".rs")).unwrap();
+        let (folder, name) = module.rsplit_once('/').unwrap();
+        let roots = ["mod", "lib", "main"].map(|root| format!("{folder}/{root}.rs"));
+        let is_declared = |root: &String| files.get(root).is_some_and(|text| text.contains(&format!("mod {name};\n")));
+        assert!(
+            ["lib", "main"].contains(&name) || roots.iter().any(is_declared),
+            "{file} is left out: {folder} does not declare it"
+        );
     }
 }

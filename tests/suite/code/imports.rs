@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use super::import_graph::{Import, circle, imports};
 use super::{sources, top};
 
-/// What each top folder may import. `user_files.rs` opens the files that people name, and `clock.rs` tells the time, for all
+/// What each top folder may import. `named_files.rs` opens the files that people name, and `clock.rs` tells the time, for all
 /// who need it.
 const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("clock.rs", &[]),
     ("model", &[]),
-    ("user_files.rs", &["model"]),
+    ("named_files.rs", &["model"]),
     ("engine", &["model"]),
-    ("registry", &["model", "user_files.rs", "clock.rs"]),
+    ("registry", &["model", "named_files.rs", "clock.rs"]),
     ("store", &["model", "clock.rs", "engine"]),
     ("host", &["model", "engine"]),
     ("compiler", &["model", "engine", "store", "host"]),
-    ("ops", &["model", "user_files.rs", "clock.rs", "engine", "registry", "store", "host", "compiler"]),
+    ("ops", &["model", "named_files.rs", "clock.rs", "engine", "registry", "store", "host", "compiler"]),
     ("cli", &["model", "clock.rs", "engine", "registry", "store", "host", "compiler", "ops"]),
 ];
 

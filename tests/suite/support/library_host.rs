@@ -26,7 +26,7 @@ pub fn context(sandbox: &Sandbox) -> Context {
         project: Project::find(&search).unwrap(),
         paths: paths(sandbox),
         network: Network::default(),
-        reach: NetworkMode::Online,
+        network_mode: NetworkMode::Online,
         jobs: 4,
         compiler: CompilerSettings::of_program(env!("CARGO_BIN_EXE_sesame").into()),
         clock: Clock::SYSTEM,

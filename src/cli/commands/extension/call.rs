@@ -11,7 +11,7 @@ use crate::cli::invocation::{CommandOutcome, Invocation, interrupt};
 use crate::cli::options::{CompileOptions, ProfileOption, number, setting};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
-use crate::cli::render::progress::Working;
+use crate::cli::render::progress::Spinner;
 use crate::cli::terminal::environment::Environment;
 use crate::cli::terminal::guest_output::console_backends;
 use sesame::host::extension::Extension;
@@ -149,7 +149,7 @@ impl CallCommand {
         let active = ActiveSet::without_set(host, project)?;
         let compiler = self.compile.compiler(environment.program.clone());
         let target = environment.start.join(&self.target);
-        let _working = Working::new(invocation.output, "compiling", name);
+        let _working = Spinner::new(invocation.output, "compiling", name);
         let component = UninstalledComponent {
             file: &target,
             capabilities: &grants,

@@ -45,7 +45,7 @@ impl PushCommand {
             file: start.join(&self.file),
             destination,
             annotations: self.annotations.iter().cloned().collect(),
-            taken: if self.force { ExistingTag::Move } else { ExistingTag::Refuse },
+            existing_tag: if self.force { ExistingTag::Move } else { ExistingTag::Refuse },
         };
         let report = push(&context, &wanted)?;
         invocation.print_report(Data::Push(&report), || words(&report));

@@ -9,7 +9,7 @@ use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::fits;
-use sesame::model::report::query::status::{Boundary, Difference, StatusReport};
+use sesame::model::report::query::status::{Difference, DifferenceBetween, StatusReport};
 use sesame::model::report::sync::SetSummary;
 use sesame::model::text::escape;
 use sesame::ops::query::status::{RemoteCheck, status};
@@ -51,14 +51,14 @@ fn words(report: &StatusReport) -> String {
     text
 }
 
-fn heading(between: Boundary) -> &'static str {
+fn heading(between: DifferenceBetween) -> &'static str {
     match between {
-        Boundary::ManifestAndMachine => "manifest and this machine",
-        Boundary::ManifestAndLock => "manifest and lock",
-        Boundary::LockAndRegistry => "lock and registry",
-        Boundary::LockAndStore => "lock and store",
-        Boundary::StoreAndCache => "store and cache",
-        Boundary::LockAndLive => "lock and live set",
+        DifferenceBetween::ManifestAndMachine => "manifest and this machine",
+        DifferenceBetween::ManifestAndLock => "manifest and lock",
+        DifferenceBetween::LockAndRegistry => "lock and registry",
+        DifferenceBetween::LockAndStore => "lock and store",
+        DifferenceBetween::StoreAndCache => "store and cache",
+        DifferenceBetween::LockAndLive => "lock and live set",
     }
 }
 

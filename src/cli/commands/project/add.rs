@@ -12,7 +12,7 @@ use crate::cli::terminal::environment::Environment;
 use sesame::model::reference::reference_or_repository::ReferenceOrRepository;
 use sesame::ops::edit::install::{InstallSource, InstallTarget};
 
-use super::new_extension::{NewExtensionOptions, origin, then};
+use super::new_extension::{NewExtensionOptions, after_edit, origin};
 
 #[derive(Debug, Clone, Args)]
 pub struct AddCommand {
@@ -35,7 +35,7 @@ impl AddCommand {
         let file = InstallSource::InPlace(environment.start.join(self.path.clone().unwrap_or_default()));
         let origin = self.reference.as_ref().map_or(file, origin);
         let report =
-            self.new.install(invocation, environment, origin, (InstallTarget::Manifest, then(self.no_sync)))?;
+            self.new.install(invocation, environment, origin, (InstallTarget::Manifest, after_edit(self.no_sync)))?;
         invocation.print_report(Data::Install(&report), || installed(&report, "added"));
         Ok(CommandOutcome::Done)
     }

@@ -6,7 +6,7 @@ use clap_complete::ArgValueCandidates;
 use crate::cli::completion_candidates::capabilities;
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{ProfileOption, ResourceOptions};
-use crate::cli::render::consent::asks;
+use crate::cli::render::consent::question;
 use crate::cli::render::failure::CommandError;
 use crate::cli::terminal::environment::Environment;
 use crate::cli::terminal::output::{Output, Verbosity};
@@ -69,7 +69,7 @@ pub fn origin(named: &ReferenceOrRepository) -> InstallSource {
 }
 
 /// What comes after the edit.
-pub fn then(no_sync: bool) -> AfterEdit {
+pub fn after_edit(no_sync: bool) -> AfterEdit {
     if no_sync { AfterEdit::Leave } else { AfterEdit::Sync }
 }
 
@@ -81,6 +81,6 @@ fn consent(asked: &ConsentRequest<'_>, grant_all: bool, output: &Output, interru
     if !output.is_interactive() {
         return Consent::NoPrompt;
     }
-    output.say(Verbosity::Quiet, &asks(asked));
+    output.say(Verbosity::Quiet, &question(asked));
     confirm(output, interrupt)
 }

@@ -6,7 +6,7 @@ use clap_complete::ArgValueCandidates;
 use crate::cli::completion_candidates::active_names;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ProfileOption, ResourceOptions};
-use crate::cli::render::edit_outcome::ending;
+use crate::cli::render::edit_outcome::closing_text;
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
@@ -15,7 +15,7 @@ use sesame::model::report::extension::{RemoveReport, Removed};
 use sesame::model::text::escape;
 use sesame::ops::edit::install::remove;
 
-use super::new_extension::then;
+use super::new_extension::after_edit;
 
 #[derive(Debug, Clone, Args)]
 pub struct RemoveCommand {
@@ -34,7 +34,7 @@ pub struct RemoveCommand {
 impl RemoveCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let context = invocation.context(&self.resources)?;
-        let report = remove(&context, &self.names, self.profile.profile.as_ref(), then(self.no_sync))?;
+        let report = remove(&context, &self.names, self.profile.profile.as_ref(), after_edit(self.no_sync))?;
         invocation.print_report(Data::Remove(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
@@ -47,5 +47,5 @@ fn words(report: &RemoveReport) -> String {
         format!("{} {name} from {}\n{kept}", Style::good("removed"), escape(file))
     });
     let names: Vec<&ExtensionName> = report.removed.iter().map(|removed| &removed.name).collect();
-    format!("{}{}", removed.collect::<String>(), ending(&report.lock, report.sync.as_ref(), &names))
+    format!("{}{}", removed.collect::<String>(), closing_text(&report.lock, report.sync.as_ref(), &names))
 }

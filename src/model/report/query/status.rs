@@ -20,7 +20,7 @@ pub struct StatusReport {
 /// One thing that does not agree with another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Difference {
-    pub between: Boundary,
+    pub between: DifferenceBetween,
     /// The extension, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extension: Option<ExtensionName>,
@@ -33,7 +33,7 @@ pub struct Difference {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(rename = "Between")]
-pub enum Boundary {
+pub enum DifferenceBetween {
     /// What the manifest grants, and what this machine allows.
     ManifestAndMachine,
     /// What the manifest wants, and what is locked.
