@@ -53,7 +53,9 @@ fn code_is_the_same(manifest: impl FnOnce(&Sandbox)) {
         files.into_iter().map(|file| (file.clone(), fs::read(file).unwrap())).collect()
     };
     let cold = sandbox.ok(&["sync", "-v"]);
-    assert!(percent(&cold) < 70 && !packs(&sandbox).is_empty(), "{}", cold.stderr);
+    // Components that are compiled one after the other share functions in a cold cache too.
+    let from_cold = percent(&cold);
+    assert!(!packs(&sandbox).is_empty(), "{}", cold.stderr);
     let first = code();
     let is_same = |how: &str, arguments: &[&str]| {
         fs::remove_dir_all(cwasm(&sandbox)).unwrap();
@@ -62,7 +64,7 @@ fn code_is_the_same(manifest: impl FnOnce(&Sandbox)) {
         run
     };
     let warm = percent(&is_same("warm", &[]));
-    assert!(warm > 85, "{warm}");
+    assert!(warm > 85 && from_cold < warm, "{from_cold} {warm}");
     corrupt(&sandbox, false);
     let damaged = percent(&is_same("with damaged functions", &[]));
     assert!((1..warm).contains(&damaged), "{damaged}");

