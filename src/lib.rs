@@ -68,6 +68,8 @@
 //!   plan/                    what a sync will do, as a graph
 //!     inventory.rs           what this machine holds
 //!     generation.rs          one activated set, as its file has it
+//!     step.rs                what a step does, and why
+//!     set_change.rs          what changes from one set to another
 //!     schedule.rs            which steps are next
 //!     display.rs             a line for each step
 //!   report/                  what commands did, as data
@@ -76,6 +78,7 @@
 //!     registry.rs            `push`, `login`, `logout`, `registry check`
 //!     bundle.rs              `bundle export` and `import`
 //!     event.rs               what happens during a run
+//!     warning.rs             what a person should know and what stops nothing
 //!     query/
 //!       status.rs doctor.rs graph.rs outdated.rs generations.rs
 //!     maintain/
@@ -273,6 +276,7 @@
 //!     graph.rs               the graph as text, DOT, Mermaid, SVG
 //!     progress.rs            a run as it goes on
 //!     failure.rs             errors and exit statuses
+//!     warning.rs             warnings
 //!     json.rs                the JSON document
 //!   terminal/                the terminal and the environment
 //!     environment.rs         reads the environment

@@ -31,19 +31,12 @@ pub enum CommandOutcome {
     Unknown(FaultKind),
 }
 
-/// What a command is called.
-pub struct CommandName {
-    /// `generations delete`
-    full: String,
-    /// What the JSON document calls it.
-    pub json_name: String,
-}
-
 /// One run of a command.
 pub struct Invocation<'a> {
     pub globals: &'a GlobalOptions,
     pub output: &'a Output,
-    pub name: &'a CommandName,
+    /// The command as it is typed: `generations delete`
+    pub name: &'a str,
     /// Builds the whole command line, for help.
     pub program: fn() -> clap::Command,
 }
@@ -81,7 +74,7 @@ impl Invocation<'_> {
             clock: environment.clock,
             observer: Arc::new(Progress::new(self.output)),
             interrupt: interrupt()?,
-            holder: format!("`sesame {}` (process {})", self.name.full, std::process::id()),
+            holder: format!("`sesame {}` (process {})", self.name, std::process::id()),
         })
     }
 
@@ -99,17 +92,17 @@ impl Invocation<'_> {
 
     /// See [`Output::print_report`].
     pub fn print_report(&self, data: Data<'_>, words: impl FnOnce() -> String) {
-        self.output.print_report(&self.name.json_name, data, words);
+        self.output.print_report(self.name, data, words);
     }
 
     /// See [`Output::print_result`].
     pub fn print_result(&self, data: Data<'_>, words: impl FnOnce() -> String) {
-        self.output.print_result(&self.name.json_name, data, words);
+        self.output.print_result(self.name, data, words);
     }
 
     /// See [`Output::print_answer`].
     pub fn print_answer(&self, data: Data<'_>, words: impl FnOnce() -> String) {
-        self.output.print_answer(&self.name.json_name, data, words);
+        self.output.print_answer(self.name, data, words);
     }
 
     /// Prints the help of a command below `group`, or of anything else.
@@ -119,23 +112,15 @@ impl Invocation<'_> {
     }
 }
 
-impl CommandName {
-    /// The name of the command that was parsed. `extension` only groups, and is no part of it.
-    pub fn of(matches: &ArgMatches) -> Self {
-        let mut path = Vec::new();
-        let mut at = matches.subcommand();
-        while let Some((name, below)) = at {
-            path.push(name);
-            at = below.subcommand();
-        }
-        let path = path.strip_prefix(&["extension"]).unwrap_or(&path);
-        let document = match path {
-            ["registry", command] | [_, command @ "help"] => (*command).to_owned(),
-            ["generations", ..] => "generations".to_owned(),
-            path => path.join(" "),
-        };
-        Self { full: path.join(" "), json_name: document }
+/// The command that was parsed, as it is typed: `extension list`
+pub fn command_name(matches: &ArgMatches) -> String {
+    let mut path = Vec::new();
+    let mut at = matches.subcommand();
+    while let Some((name, below)) = at {
+        path.push(name);
+        at = below.subcommand();
     }
+    path.join(" ")
 }
 
 /// An interrupt that the signals of the terminal and of the system set.

@@ -21,7 +21,7 @@ use sesame::model::fault::FaultKind;
 use sesame::ops::error::Error;
 
 use commands::Arguments;
-use invocation::{CommandName, CommandOutcome, Invocation};
+use invocation::{CommandOutcome, Invocation, command_name};
 use options::{Color, GlobalOptions};
 use render::failure::{self, CommandError};
 use terminal::output::{Output, Verbosity};
@@ -32,7 +32,7 @@ pub fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let parsed = Arguments::command().try_get_matches().and_then(|matches| {
-        let name = CommandName::of(&matches);
+        let name = command_name(&matches);
         Ok((Arguments::from_arg_matches(&matches)?, name))
     });
     let (Arguments { globals, command }, name) = match parsed {
@@ -72,7 +72,7 @@ fn output(globals: &GlobalOptions) -> Output {
 
 /// Says why a command failed, and gives its exit status.
 fn failed(invocation: &Invocation<'_>, failure: &CommandError) -> u8 {
-    invocation.output.print_failure(&invocation.name.json_name, failure);
+    invocation.output.print_failure(invocation.name, failure);
     failure::status(failure.kind())
 }
 

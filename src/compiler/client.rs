@@ -19,7 +19,7 @@ use crate::store::paths::StorePaths;
 use super::error::CompilerError;
 use super::inspection::{ComponentError, Inspection};
 use super::process::{PendingRequest, WorkerAnswer, WorkerProcess};
-use super::protocol::{EndReport, Request};
+use super::protocol::{EndReport, FunctionCacheProblem, Request};
 use super::settings::CompilerSettings;
 
 /// How long a worker may take to file what the function cache got.
@@ -81,8 +81,8 @@ impl Compiler {
             Ok(Err(_)) => "ended without filing them".to_owned(),
             Err(_) => format!("took longer than {} s to file them", END.as_secs()),
         };
-        let warnings = vec![format!("compiled functions are not kept: the compiler {why}")];
-        Some(EndReport { warnings, unconfined: None })
+        let functions = vec![FunctionCacheProblem::NotKept(format!("the compiler {why}"))];
+        Some(EndReport { functions, unconfined: None })
     }
 
     async fn process(

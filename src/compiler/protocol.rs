@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
+use crate::model::report::warning::Warning;
 
 use super::inspection::{ComponentError, Inspection};
 
@@ -57,19 +58,30 @@ pub enum Reply {
 /// What a worker says when it ends.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct EndReport {
-    /// What of the function cache could not be kept, and why.
-    pub warnings: Vec<String>,
+    pub functions: Vec<FunctionCacheProblem>,
     /// Why seccomp could not be applied to the worker.
     pub unconfined: Option<String>,
 }
 
+/// Why the function cache does not have all that it could.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FunctionCacheProblem {
+    /// Some of it was damaged, and is dropped.
+    Damaged,
+    /// Nothing new is kept, and why.
+    NotKept(String),
+    /// There is no room for more than so many bytes at a time.
+    Full(u64),
+}
+
 impl EndReport {
-    /// All of it in words for people.
-    pub fn into_warnings(self) -> Vec<String> {
-        let unconfined = self.unconfined.map(|why| {
-            format!("the compiler runs without seccomp, which would keep it from the network and other programs: {why}")
+    pub fn into_warnings(self) -> Vec<Warning> {
+        let functions = self.functions.into_iter().map(|problem| match problem {
+            FunctionCacheProblem::Damaged => Warning::FunctionsDamaged,
+            FunctionCacheProblem::NotKept(why) => Warning::FunctionsNotKept { why },
+            FunctionCacheProblem::Full(limit) => Warning::FunctionCacheFull { limit },
         });
-        self.warnings.into_iter().chain(unconfined).collect()
+        functions.chain(self.unconfined.map(|why| Warning::CompilerUnconfined { why })).collect()
     }
 }
 

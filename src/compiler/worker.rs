@@ -21,13 +21,12 @@ use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
 use crate::model::function_cache::FunctionCounts;
 use crate::model::plan::schedule::SIDE_BY_SIDE;
-use crate::model::text::size;
 use crate::store::function_cache::FunctionCache;
 use crate::store::key;
 use crate::store::paths::StorePaths;
 
 use super::inspection::{ComponentError, Inspection};
-use super::protocol::{EndReport, Reply, Request, read_frame, write_frame};
+use super::protocol::{EndReport, FunctionCacheProblem, Reply, Request, read_frame, write_frame};
 use super::sandbox::confine;
 
 /// How large a component must be, in bytes, for its functions to be kept. Smaller ones compile in some milliseconds.
@@ -52,7 +51,7 @@ pub fn serve(mut input: impl Read, output: impl Write + Send + 'static) -> io::R
         bound: functions,
         engines: Default::default(),
         caches: Default::default(),
-        warnings: Mutex::default(),
+        problems: Mutex::default(),
         turn: RwLock::default(),
         output: Mutex::new(output),
     });
@@ -78,7 +77,7 @@ struct Worker<W> {
     /// Without and with fuel; made when they are first needed.
     engines: [OnceLock<Result<Engine, EngineError>>; 2],
     caches: [OnceLock<Option<Arc<FunctionCache>>>; 2],
-    warnings: Mutex<Vec<String>>,
+    problems: Mutex<Vec<FunctionCacheProblem>>,
     /// Held for writing by whoever compiles a large component, which takes all cores and much memory.
     turn: RwLock<()>,
     output: Mutex<W>,
@@ -152,7 +151,7 @@ impl<W: Write> Worker<W> {
     fn cache(&self, key: &EngineKey, metering: Metering) -> Option<&Arc<FunctionCache>> {
         let open = || {
             let secret = key::read(&self.paths).ok().flatten().filter(|_| self.bound > 0)?;
-            FunctionCache::open(&self.paths, &secret, key, self.bound).map_err(|error| self.warn(&error)).ok()
+            FunctionCache::open(&self.paths, &secret, key, self.bound).map_err(|error| self.not_kept(&error)).ok()
         };
         self.caches[metering as usize].get_or_init(open).as_ref()
     }
@@ -160,31 +159,20 @@ impl<W: Write> Worker<W> {
     fn end(&self) {
         for cache in self.caches.iter().filter_map(|cache| cache.get()?.as_ref()) {
             if let Err(error) = cache.close() {
-                self.warn(&error);
+                self.not_kept(&error);
             }
             if cache.was_damaged() {
-                self.add_warning(
-                    "some of the compiled functions that were kept are damaged; they are dropped".to_owned(),
-                );
+                self.problems.lock().push(FunctionCacheProblem::Damaged);
             }
-            if let Some(most) = cache.exceeded_bound() {
-                self.add_warning(format!(
-                    "not all functions that were compiled are kept: there is room for {} of them at a time; `--function-cache MIB` makes more",
-                    size(most)
-                ));
-            }
+            self.problems.lock().extend(cache.exceeded_bound().map(FunctionCacheProblem::Full));
         }
-        let warnings = std::mem::take(&mut *self.warnings.lock());
-        self.reply(&Reply::Ended(EndReport { warnings, unconfined: self.unconfined.clone() }), &[]);
+        let functions = std::mem::take(&mut *self.problems.lock());
+        self.reply(&Reply::Ended(EndReport { functions, unconfined: self.unconfined.clone() }), &[]);
     }
 
-    fn warn(&self, error: &dyn std::error::Error) {
+    fn not_kept(&self, error: &dyn std::error::Error) {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        self.add_warning(format!("compiled functions are not kept: {error}{cause}"));
-    }
-
-    fn add_warning(&self, warning: String) {
-        self.warnings.lock().push(warning);
+        self.problems.lock().push(FunctionCacheProblem::NotKept(format!("{error}{cause}")));
     }
 
     /// Whoever does not listen any more ends the input too.

@@ -37,7 +37,8 @@ impl fmt::Display for EngineKey {
 }
 
 /// How an extension's code is compiled. Metered code counts fuel; it compiles longer and runs slower.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Metering {
     Unmetered,
     Metered,

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::compiler::settings::CompilerSettings;
 use crate::model::report::event::{Event, Observer};
+use crate::model::report::warning::Warning;
 use crate::registry::source::selection::{Network, NetworkMode};
 use crate::store::integrity::store_permissions;
 use crate::store::owner;
@@ -100,8 +101,7 @@ impl Context {
     pub(crate) fn lock_store(&self) -> Result<StoreLock, Error> {
         let guard = self.lock_store_unrepaired()?;
         for folder in store_permissions::repair(&self.paths)? {
-            let message = format!("others could write to {}; now only you can", folder.display());
-            self.observer.notice(&Event::Warning { message: &message });
+            self.warn(&[Warning::FolderMadePrivate { folder: folder.display().to_string() }]);
         }
         Ok(guard)
     }
@@ -115,9 +115,9 @@ impl Context {
     }
 
     /// Tells the person what stops nothing.
-    pub(crate) fn warn(&self, warnings: &[String]) {
-        for message in warnings {
-            self.observer.notice(&Event::Warning { message });
+    pub(crate) fn warn(&self, warnings: &[Warning]) {
+        for warning in warnings {
+            self.observer.notice(&Event::Warning(warning));
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::digest::{Digest, Hasher};
 use crate::model::file_kind::{FileKind, SNIFF_LENGTH};
-use crate::model::plan::{BlobDescriptor, BlobRole};
+use crate::model::plan::step::{BlobDescriptor, BlobRole};
 
 use super::error::Error;
 use super::integrity::quarantine;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use sesame::model::name::ExtensionName;
+use sesame::model::plan::set_change::{ExtensionChange, Replacement, SetChange};
 use sesame::model::report::sync::{ExtensionReport, SetSummary, SyncReport};
-use sesame::model::text::{count, escape};
+use sesame::model::text::{count, escape, source_change};
 
 use super::style::Style;
 use super::table::table;
@@ -21,24 +23,54 @@ pub fn set_summary(report: &SyncReport) -> SetSummary {
     SetSummary { profile, generation, extensions }
 }
 
-/// One change of the active set, its sign in colour.
-pub fn active_change(line: &str) -> String {
-    match line.split_at_checked(1) {
-        Some(("+", rest)) => format!("{}{}\n", Style::added("+"), escape(rest)),
-        Some(("-", rest)) => format!("{}{}\n", Style::removed("-"), escape(rest)),
-        _ => format!("{}\n", escape(line)),
+/// One change of the active set in a line, its sign in colour.
+pub fn set_change(change: &SetChange) -> String {
+    match change {
+        SetChange::Added { name, source, grants, locked } => {
+            let grants = if grants.is_empty() { String::new() } else { format!("  grants: {}", grants.join(", ")) };
+            let locked = if *locked { "" } else { "  (not locked yet)" };
+            format!("{} {name}  {}{}{locked}\n", Style::added("+"), escape(source), escape(&grants))
+        }
+        SetChange::Removed { name, source } => format!("{} {name}  {}\n", Style::removed("-"), escape(source)),
+        SetChange::Changed(change) => format!("~ {}  {}\n", change.name, escape(&extension_change(change).join(", "))),
+        SetChange::SharedConfig => "~ the shared [config]\n".to_owned(),
+        SetChange::Manifest { from, to } => format!("~ the set passes from {} to {}\n", escape(from), escape(to)),
     }
 }
 
-/// What changes in the live set, but for the extensions that were told of already.
-pub fn active_changes(report: &SyncReport, told: &BTreeSet<&str>) -> String {
-    let lines = report.changes.iter().filter(|line| name_of(line).is_none_or(|name| !told.contains(name)));
-    lines.map(|line| active_change(line)).collect()
+/// What changes of an extension. Where it comes from somewhere else, that its component is another is not repeated.
+fn extension_change(change: &ExtensionChange) -> Vec<String> {
+    let mut parts = Vec::new();
+    parts.extend(change.source.as_ref().map(|source| source_change(&source.from, &source.to)));
+    if !change.locked {
+        parts.push("not locked yet".to_owned());
+    } else if parts.is_empty() {
+        if let Some(Replacement { from, to }) = &change.component {
+            parts.push(format!("component {} → {}", from.short(), to.short()));
+        } else if change.provenance.is_some() {
+            parts.push("provenance".to_owned());
+        } else if change.lock_record {
+            parts.push("what the lock says of it".to_owned());
+        }
+    }
+    if change.changes_grants() {
+        let added = change.grants_added.iter().map(|grant| format!("+{grant}"));
+        let removed = change.grants_removed.iter().map(|grant| format!("-{grant}"));
+        parts.push(format!("grants: {}", added.chain(removed).collect::<Vec<_>>().join(" ")));
+    }
+    if change.limits.is_some() {
+        parts.push("limits".to_owned());
+    }
+    if change.config {
+        parts.push("config".to_owned());
+    }
+    parts
 }
 
-/// Whose line about the live set it is: `~ NAME  …`; nobody's if it is about the whole set.
-pub fn name_of(line: &str) -> Option<&str> {
-    line.get(2..)?.split_once("  ").map(|(name, _)| name)
+/// What changes in the live set, but for the extensions that were told of already.
+pub fn other_changes(report: &SyncReport, told: &BTreeSet<&ExtensionName>) -> String {
+    let is_told = |change: &&SetChange| change.extension().is_some_and(|name| told.contains(name));
+    report.changes.iter().filter(|change| !is_told(change)).map(set_change).collect()
 }
 
 /// What is live, one row each.

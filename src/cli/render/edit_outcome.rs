@@ -5,7 +5,7 @@ use sesame::model::report::extension::InstallReport;
 use sesame::model::report::sync::{LockOutcome, LockReport, SyncReport};
 use sesame::model::text::escape;
 
-use super::active_set::{active_changes, set_summary, summary};
+use super::active_set::{other_changes, set_summary, summary};
 use super::lock_changes::{lock_change, merged, to_be_committed};
 use super::style::Style;
 
@@ -32,8 +32,8 @@ pub fn closing_text(lock: &LockReport, sync: Option<&SyncReport>, names: &[&Exte
         let others = lock.changes.iter().filter(|change| !names.contains(&&change.name)).map(lock_change);
         format!("{}{}", others.collect::<String>(), to_be_committed(lock))
     });
-    let told = names.iter().map(|name| name.as_str()).collect();
-    let changes = sync.map(|sync| active_changes(sync, &told)).unwrap_or_default();
+    let told = names.iter().copied().collect();
+    let changes = sync.map(|sync| other_changes(sync, &told)).unwrap_or_default();
     let live = sync.map(|sync| summary(&set_summary(sync), "done:"));
     format!("{}{changes}{}{}", merged(lock), locked.unwrap_or_default(), live.unwrap_or_default())
 }

@@ -6,11 +6,13 @@ use supports_hyperlinks::Stream;
 
 use crate::cli::terminal::environment::EnvironmentError;
 use sesame::model::fault::{Fault, FaultKind};
-use sesame::model::report::sync::{ExtensionStatus, LockOutcome, StepOutcome, SyncReport};
+use sesame::model::plan::step::StepKind;
+use sesame::model::report::sync::{ExtensionStatus, LockOutcome, StepOutcome, StepReport, SyncReport};
 use sesame::model::text::{SHOWN_NAMES, count, escape, list};
 use sesame::model::toml::problem::Problem;
 use sesame::ops::error::Error;
 
+use super::active_set::set_change;
 use super::lock_changes;
 use super::style::Style;
 use super::table::table;
@@ -186,9 +188,7 @@ pub fn words(failure: &CommandError) -> String {
         }
         CommandError::Verb(Error::OtherManifest { differences, .. }) if !differences.is_empty() => {
             text.push_str("  syncing this manifest into it would change:\n");
-            for line in differences {
-                text.push_str(&format!("    {}\n", escape(line)));
-            }
+            text.extend(differences.iter().map(|change| format!("    {}", set_change(change))));
         }
         _ => {}
     }
@@ -204,8 +204,8 @@ fn incomplete(report: &SyncReport, whole: &Fault) -> String {
     if report.steps.iter().any(|step| step.outcome == StepOutcome::Interrupted)
         && report.worst() == Some(FaultKind::Interrupted)
     {
-        let kept =
-            report.steps.iter().filter(|step| step.outcome == StepOutcome::Done && step.action == "verify").count();
+        let is_kept = |step: &&StepReport| step.is_done() && matches!(step.step.kind, StepKind::Verify { .. });
+        let kept = report.steps.iter().filter(is_kept).count();
         let live = match report.generation {
             Some(generation) => format!("generation {generation} is still live"),
             None => "nothing is live yet".to_owned(),
@@ -229,14 +229,13 @@ fn incomplete(report: &SyncReport, whole: &Fault) -> String {
         text.push_str(&fault_words(&format!("{}: ", list(names)), fault));
     }
     text.push_str(&unshown(total));
-    for step in report.steps.iter().filter(|step| ["activate", "rollback", "prune"].contains(&step.action)) {
-        if let StepOutcome::Failed(fault) = &step.outcome {
-            text.push_str(&fault_words("", fault));
-        }
+    // Those of an extension are told with it.
+    for step in report.steps.iter().filter(|step| step.activates().is_some() || step.is_prune()) {
+        text.extend(step.fault().map(|fault| fault_words("", fault)));
     }
     let rows = report.extensions.iter().map(|extension| {
         let status = match extension.status {
-            ExtensionStatus::Live => "live",
+            ExtensionStatus::Active => "live",
             ExtensionStatus::Ready => "ready, not live",
             ExtensionStatus::Failed => "failed",
             ExtensionStatus::Pending => "not done",

@@ -1,4 +1,4 @@
-//! The JSON document: `{"version": 1, "command": …, "data" or "error": …}`, one a run, on standard output.
+//! The JSON document: `{"version": 2, "command": …, "warnings": […], "data" or "error": …}`, one a run, on standard output.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,6 +6,7 @@ use serde::Serialize;
 use sesame::model::fault::Fault;
 use sesame::model::lock::LockChange;
 use sesame::model::name::ExtensionName;
+use sesame::model::plan::set_change::SetChange;
 use sesame::model::report::bundle::{ExportReport, ImportReport};
 use sesame::model::report::extension::{CallReport, InfoReport, InstallReport, ListReport, LogReport, RemoveReport};
 use sesame::model::report::maintain::gc::GcReport;
@@ -17,28 +18,41 @@ use sesame::model::report::query::outdated::OutdatedReport;
 use sesame::model::report::query::status::StatusReport;
 use sesame::model::report::registry::{LoginReport, LogoutReport, PushReport, RegistryReport};
 use sesame::model::report::sync::{DiffReport, LockReport, SyncReport};
+use sesame::model::report::warning::Warning;
 use sesame::model::report::{InitReport, WitReport};
 use sesame::ops::error::Error;
 
 use super::failure::{self, CommandError};
+use super::warning::warning as words;
 
 /// The version of the document.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What `--json` prints.
 #[derive(Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Document<'a> {
-    #[schemars(range(min = 1, max = 1))]
+    #[schemars(range(min = 2, max = 2))]
     pub version: u32,
-    /// The command that was run.
+    /// The command that was run, as it is typed: `extension list`.
     pub command: &'a str,
+    /// What the person should know and what stopped nothing.
+    pub warnings: Vec<WarningDocument<'a>>,
     /// What it did. Either this or `error` is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Data<'a>>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorDocument<'a>>,
+}
+
+/// A warning.
+#[derive(Serialize, JsonSchema)]
+pub struct WarningDocument<'a> {
+    /// What people are told.
+    pub message: String,
+    #[serde(flatten)]
+    pub warning: &'a Warning,
 }
 
 /// The report of a command.
@@ -91,9 +105,9 @@ pub struct ErrorDocument<'a> {
     /// Where a guest was when it was stopped, innermost first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub backtrace: Vec<String>,
-    /// What taking over another manifest's set would change, one line each.
+    /// What taking over another manifest's set would change.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub differences: Vec<String>,
+    pub differences: Vec<SetChange>,
     /// Where a manifest was looked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub looked: Vec<String>,
@@ -121,6 +135,12 @@ pub struct ExtensionFault<'a> {
     pub name: &'a ExtensionName,
     #[serde(flatten)]
     pub fault: &'a Fault,
+}
+
+impl<'a> WarningDocument<'a> {
+    pub fn new(warning: &'a Warning) -> Self {
+        Self { message: words(warning), warning }
+    }
 }
 
 impl<'a> ErrorDocument<'a> {

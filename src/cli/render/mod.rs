@@ -11,3 +11,4 @@ pub mod plan;
 pub mod progress;
 pub mod style;
 pub mod table;
+pub mod warning;

@@ -3,10 +3,10 @@
 use sesame::model::report::sync::SyncReport;
 use sesame::model::text::escape;
 
-use super::active_set::active_change;
+use super::active_set::set_change;
 
 /// What changes in the live set, and the plan that gets there.
 pub fn steps(report: &SyncReport) -> String {
-    let changes = report.changes.iter().map(|change| active_change(change));
-    changes.chain(report.steps.iter().map(|step| format!("{}\n", escape(&step.line)))).collect()
+    let changes = report.changes.iter().map(set_change);
+    changes.chain(report.steps.iter().map(|step| format!("{}\n", escape(&step.step.to_string())))).collect()
 }

@@ -8,11 +8,13 @@ use parking_lot::Mutex;
 
 use crate::cli::terminal::output::{Output, Verbosity};
 use sesame::model::name::ExtensionName;
-use sesame::model::plan::{Action, BlobRole, Plan, Step, StepId};
+use sesame::model::plan::step::{BlobRole, Step, StepKind};
+use sesame::model::plan::{Plan, StepId};
 use sesame::model::report::event::{Event, Observer};
 use sesame::model::text::{count, duration, escape, list, size};
 
 use super::style::Style;
+use super::warning::warning as warning_words;
 
 /// Turns events into lines and bars.
 pub struct Progress {
@@ -134,8 +136,10 @@ impl Observer for Progress {
             Event::PassedOver { name, tags } => {
                 self.line(Verbosity::Verbose, &format!("  passed over {name}  no versions: {}", escape(&list(*tags))));
             }
-            Event::Warning { message } => {
-                self.line(Verbosity::Normal, &format!("{}{}", Style::warning("warning: "), escape(message)))
+            Event::Warning(warning) => {
+                self.output.record_warning(warning);
+                let text = warning_words(warning);
+                self.line(Verbosity::Normal, &format!("{}{}", Style::warning("warning: "), escape(&text)));
             }
             Event::Requested { request, outcome } => {
                 self.line(Verbosity::Debug, &format!("  asked      {}  {}", escape(request), escape(outcome)));
@@ -188,31 +192,35 @@ impl Observer for Progress {
 
 /// What is drawn of a running step, and how many bytes it moves. The quick ones are not drawn.
 fn bar_for(step: &Step) -> Option<(&'static str, Option<u64>)> {
-    match &step.action {
-        Action::Fetch { blob, .. } => match blob.role {
+    match &step.kind {
+        StepKind::Fetch { blob, .. } => match blob.role {
             BlobRole::Component { size } => Some(("fetching", Some(size))),
             BlobRole::Index | BlobRole::Manifest => None,
         },
-        Action::Compile { .. } => Some(("compiling", None)),
-        Action::Verify { .. } | Action::Activate { .. } | Action::Rollback { .. } | Action::Prune { .. } => None,
+        StepKind::Compile { .. } => Some(("compiling", None)),
+        StepKind::Verify { .. } | StepKind::Activate { .. } | StepKind::Rollback { .. } | StepKind::Prune { .. } => {
+            None
+        }
     }
 }
 
 fn done(step: &Step, elapsed: Duration) -> (Verbosity, String) {
     let names = names(&step.extensions);
-    match &step.action {
-        Action::Fetch { blob, .. } => match blob.role {
+    match &step.kind {
+        StepKind::Fetch { blob, .. } => match blob.role {
             BlobRole::Component { size: bytes } => {
                 (Verbosity::Normal, format!("  fetched    {names}  {}", size(bytes)))
             }
             role => (Verbosity::Verbose, format!("  fetched    {names}  {role} {}", blob.digest.short())),
         },
-        Action::Verify { blob } => (Verbosity::Verbose, format!("  verified   {names}  {} {}", blob.role, blob.digest)),
-        Action::Compile { .. } => (Verbosity::Normal, format!("  compiled   {names}  {}", duration(elapsed))),
-        Action::Activate { profile, generation } | Action::Rollback { profile, generation } => {
+        StepKind::Verify { blob } => {
+            (Verbosity::Verbose, format!("  verified   {names}  {} {}", blob.role, blob.digest))
+        }
+        StepKind::Compile { .. } => (Verbosity::Normal, format!("  compiled   {names}  {}", duration(elapsed))),
+        StepKind::Activate { profile, generation } | StepKind::Rollback { profile, generation } => {
             (Verbosity::Verbose, format!("  activated  generation {generation} of profile `{profile}`"))
         }
-        Action::Prune { generations, .. } => {
+        StepKind::Prune { generations, .. } => {
             (Verbosity::Verbose, format!("  pruned     {}", count(generations.len(), "generation")))
         }
     }
@@ -220,10 +228,10 @@ fn done(step: &Step, elapsed: Duration) -> (Verbosity, String) {
 
 /// What a step tried: `fetch manifest`, `compile`.
 fn attempt(step: &Step) -> String {
-    match &step.action {
-        Action::Fetch { blob, .. } | Action::Verify { blob } => format!("{} {}", step.action.verb(), blob.role),
-        Action::Compile { .. } | Action::Activate { .. } | Action::Rollback { .. } | Action::Prune { .. } => {
-            step.action.verb().to_owned()
+    match &step.kind {
+        StepKind::Fetch { blob, .. } | StepKind::Verify { blob } => format!("{} {}", step.kind.verb(), blob.role),
+        StepKind::Compile { .. } | StepKind::Activate { .. } | StepKind::Rollback { .. } | StepKind::Prune { .. } => {
+            step.kind.verb().to_owned()
         }
     }
 }

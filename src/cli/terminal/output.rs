@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::ColorChoice;
+use parking_lot::Mutex;
 
 use crate::cli::render::failure::{self, CommandError};
-use crate::cli::render::json::{Data, Document, ErrorDocument, VERSION};
+use crate::cli::render::json::{Data, Document, ErrorDocument, VERSION, WarningDocument};
 use crate::cli::render::style::Style;
+use sesame::model::report::warning::Warning;
 use sesame::model::text::{is_control, is_unsafe};
 
 /// How much is said.
@@ -27,17 +29,19 @@ pub struct Output {
     verbosity: Verbosity,
     json: bool,
     lost: Arc<AtomicBool>,
+    /// Those of the run so far, for its JSON document.
+    warnings: Arc<Mutex<Vec<Warning>>>,
 }
 
 impl Output {
     pub fn new(verbosity: Verbosity, color: ColorChoice, json: bool) -> Self {
         color.write_global();
-        Self { verbosity, json, lost: Arc::default() }
+        Self { verbosity, json, lost: Arc::default(), warnings: Arc::default() }
     }
 
     /// Streams of a run that prints JSON.
     pub fn json() -> Self {
-        Self { verbosity: Verbosity::Quiet, json: true, lost: Arc::default() }
+        Self { verbosity: Verbosity::Quiet, json: true, lost: Arc::default(), warnings: Arc::default() }
     }
 
     /// Whether lines may be drawn over.
@@ -115,14 +119,16 @@ impl Output {
     /// Why a command failed.
     pub fn print_failure(&self, command: &str, failure: &CommandError) {
         if self.json {
-            self.document(&Document {
-                version: VERSION,
-                command,
-                data: None,
-                error: Some(ErrorDocument::new(failure)),
-            });
+            self.document(command, None, Some(ErrorDocument::new(failure)));
         } else {
             self.say(Verbosity::Quiet, &failure::words(failure));
+        }
+    }
+
+    /// Keeps a warning for the JSON document.
+    pub fn record_warning(&self, warning: &Warning) {
+        if self.json {
+            self.warnings.lock().push(warning.clone());
         }
     }
 
@@ -145,11 +151,14 @@ impl Output {
     }
 
     fn data(&self, command: &str, data: Data<'_>) {
-        self.document(&Document { version: VERSION, command, data: Some(data), error: None });
+        self.document(command, Some(data), None);
     }
 
-    fn document(&self, document: &Document<'_>) {
-        let text = serde_json::to_string_pretty(document)
+    fn document(&self, command: &str, data: Option<Data<'_>>, error: Option<ErrorDocument<'_>>) {
+        let warnings = self.warnings.lock();
+        let warnings = warnings.iter().map(WarningDocument::new).collect();
+        let document = Document { version: VERSION, command, warnings, data, error };
+        let text = serde_json::to_string_pretty(&document)
             .unwrap_or_else(|error| format!("{{\"version\": {VERSION}, \"error\": \"{error}\"}}"));
         self.print(&mut io::stdout(), &format!("{}\n", visible(&text)));
     }

@@ -6,9 +6,10 @@ use crate::model::engine_key::Metering;
 use crate::model::name::ExtensionName;
 use crate::model::text;
 
-use super::{Action, BlobRole, KEPT_GENERATIONS, Plan, Step, StepReason};
+use super::step::{BlobRole, Step, StepKind, StepReason};
+use super::{KEPT_GENERATIONS, Plan};
 
-impl Action {
+impl StepKind {
     /// The verb, for people and in JSON.
     pub fn verb(&self) -> &'static str {
         match self {
@@ -36,10 +37,10 @@ impl fmt::Display for StepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotInStore => f.write_str("not in the store"),
-            Self::Damaged(why) => write!(f, "damaged in the store: {why}"),
+            Self::Damaged { why } => write!(f, "damaged in the store: {why}"),
             Self::NotCompiled => f.write_str("not compiled yet"),
             Self::EngineChanged => f.write_str("the engine changed"),
-            Self::CodeDamaged(why) => write!(f, "the compiled code cannot be trusted: {why}"),
+            Self::CodeDamaged { why } => write!(f, "the compiled code cannot be trusted: {why}"),
             Self::FirstGeneration => f.write_str("nothing is live yet"),
             Self::SetChanged => f.write_str("the set changed"),
             Self::Asked => f.write_str("asked for"),
@@ -51,25 +52,25 @@ impl fmt::Display for StepReason {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = text::list(self.extensions.iter().map(ExtensionName::as_str));
-        write!(f, "{:<9}", self.action.verb())?;
-        match &self.action {
-            Action::Fetch { blob, .. } | Action::Verify { blob } => {
+        write!(f, "{:<9}", self.kind.verb())?;
+        match &self.kind {
+            StepKind::Fetch { blob, .. } | StepKind::Verify { blob } => {
                 write!(f, "{names}  {} {}", blob.role, blob.digest.short())?;
                 if let BlobRole::Component { size } = blob.role {
                     write!(f, "  {}", text::size(size))?;
                 }
             }
-            Action::Compile { component, metering, .. } => {
+            StepKind::Compile { component, metering, .. } => {
                 write!(f, "{names}  component {}", component.short())?;
                 if *metering == Metering::Metered {
                     f.write_str("  with fuel")?;
                 }
             }
-            Action::Activate { profile, generation } | Action::Rollback { profile, generation } => {
+            StepKind::Activate { profile, generation } | StepKind::Rollback { profile, generation } => {
                 let extensions = text::count(self.extensions.len(), "extension");
                 write!(f, "generation {generation} of profile {profile}  {extensions}")?;
             }
-            Action::Prune { profile, generations } => {
+            StepKind::Prune { profile, generations } => {
                 let numbers: Vec<String> = generations.iter().map(u64::to_string).collect();
                 write!(f, "generation {} of profile {profile}", numbers.join(", "))?;
             }

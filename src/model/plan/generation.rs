@@ -1,18 +1,17 @@
 //! A generation: one activated set of a profile, as its file holds it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::capability::{Grants, format_grants};
+use crate::model::capability::Grants;
 use crate::model::digest::Digest;
 use crate::model::engine_key::Metering;
 use crate::model::lock::{Lock, LockedSource};
-use crate::model::manifest::{Config, Extension, Limits, Manifest};
+use crate::model::manifest::{Config, Limits, Manifest};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::reference::OciReference;
-use crate::model::text::source_change;
 
 /// The version of the file format that is written.
 pub const VERSION: u32 = 3;
@@ -114,115 +113,6 @@ impl Generation {
     pub fn same_set(&self, other: &Self) -> bool {
         let Self { version: _, number: _, profile, manifest, activated: _, config, extensions } = self;
         (profile, manifest, config, extensions) == (&other.profile, &other.manifest, &other.config, &other.extensions)
-    }
-
-    /// Differences in what is live, for people: one line each.
-    pub fn differences(&self, new: &Self) -> Vec<String> {
-        self.differences_with_unlocked(new, [])
-    }
-
-    /// The same where `new` is not all: beside it are extensions that are wanted and not locked yet.
-    pub fn differences_with_unlocked<'a>(
-        &self,
-        new: &'a Self,
-        unlocked: impl IntoIterator<Item = (&'a ExtensionName, &'a Extension)>,
-    ) -> Vec<String> {
-        let before: BTreeMap<_, _> = self.extensions.iter().map(|extension| (&extension.name, extension)).collect();
-        let locked = new.extensions.iter().map(|extension| (&extension.name, ProposedExtension::Locked(extension)));
-        let unlocked = unlocked.into_iter().map(|(name, extension)| (name, ProposedExtension::Unlocked(extension)));
-        let after: BTreeMap<_, _> = locked.chain(unlocked).collect();
-        let mut lines = Vec::new();
-        for old in self.extensions.iter().filter(|old| !after.contains_key(&old.name)) {
-            lines.push(format!("- {}  {}", old.name, old.source()));
-        }
-        for (name, described) in &after {
-            match (before.get(name), described) {
-                (None, _) => lines.push(format!("+ {name}  {}{}", described.source(), described.granted())),
-                (Some(old), ProposedExtension::Locked(new)) if old == new => {}
-                (Some(old), _) => lines.push(format!("~ {name}  {}", described.changes_from(old).join(", "))),
-            }
-        }
-        if self.config != new.config {
-            lines.push("~ the shared [config]".to_owned());
-        }
-        if self.manifest != new.manifest {
-            lines.push(format!("~ the set passes from {} to {}", self.manifest, new.manifest));
-        }
-        lines
-    }
-}
-
-/// An extension of a set that would become active.
-enum ProposedExtension<'a> {
-    Locked(&'a ActiveExtension),
-    /// Its component is not known.
-    Unlocked(&'a Extension),
-}
-
-impl ProposedExtension<'_> {
-    fn source(&self) -> String {
-        match self {
-            Self::Locked(extension) => extension.source(),
-            Self::Unlocked(extension) => extension.source.to_string(),
-        }
-    }
-
-    fn capabilities(&self) -> &Grants {
-        match self {
-            Self::Locked(extension) => &extension.capabilities,
-            Self::Unlocked(extension) => &extension.capabilities,
-        }
-    }
-
-    fn settings(&self) -> (Limits, &Config) {
-        match self {
-            Self::Locked(extension) => (extension.limits, &extension.config),
-            Self::Unlocked(extension) => (extension.limits, &extension.config),
-        }
-    }
-
-    fn granted(&self) -> String {
-        let names = format_grants(self.capabilities());
-        let grants = if names.is_empty() { String::new() } else { format!("  grants: {}", names.join(", ")) };
-        match self {
-            Self::Locked(_) => grants,
-            Self::Unlocked(_) => format!("{grants}  (not locked yet)"),
-        }
-    }
-
-    fn changes_from(&self, old: &ActiveExtension) -> Vec<String> {
-        let mut parts = Vec::new();
-        if old.source() != self.source() {
-            parts.push(source_change(&old.source(), &self.source()));
-        }
-        match self {
-            Self::Unlocked(_) => parts.push("not locked yet".to_owned()),
-            // Another source says enough.
-            Self::Locked(_) if !parts.is_empty() => {}
-            Self::Locked(new) if old.component != new.component => {
-                parts.push(format!("component {} → {}", old.component.short(), new.component.short()));
-            }
-            Self::Locked(new) if old.provenance != new.provenance => parts.push("provenance".to_owned()),
-            Self::Locked(new) if (old.size, &old.imports) != (new.size, &new.imports) => {
-                parts.push("what the lock says of it".to_owned());
-            }
-            Self::Locked(_) => {}
-        }
-        let (before, after) = (format_grants(&old.capabilities), format_grants(self.capabilities()));
-        let added = after.iter().filter(|grant| !before.contains(grant)).map(|grant| format!("+{grant}"));
-        let removed = before.iter().filter(|grant| !after.contains(grant)).map(|grant| format!("-{grant}"));
-        let grants: Vec<String> = added.chain(removed).collect();
-        if !grants.is_empty() {
-            parts.push(format!("grants: {}", grants.join(" ")));
-        }
-        let (limits, config) = self.settings();
-        if old.limits != limits {
-            parts.push("limits".to_owned());
-        }
-        if old.config != *config {
-            parts.push("config".to_owned());
-        }
-        parts
     }
 }
 

@@ -7,19 +7,20 @@ pub(crate) mod display;
 pub mod generation;
 pub mod inventory;
 pub mod schedule;
+pub mod set_change;
+pub mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
-use crate::model::bounds::MAX_OCI_MANIFEST;
+use crate::model::plan::step::{BlobDescriptor, BlobRole, FetchSource, Step, StepKind, StepReason};
 
 use super::digest::Digest;
 use super::engine_key::{EngineKey, Metering};
 use super::lock::{Lock, LockEntry, LockedSource};
-use super::name::{ExtensionName, ProfileName};
-use super::reference::OciReference;
+use super::name::ExtensionName;
 use generation::{ActiveExtension, Generation};
 use inventory::{Inventory, StoredState};
 
@@ -34,72 +35,6 @@ pub struct Plan {
 
 /// The place of a step in its plan.
 pub type StepId = NodeIndex;
-
-/// One thing to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    pub action: Action,
-    /// The extensions that it is done for, sorted.
-    pub extensions: Vec<ExtensionName>,
-    pub reason: StepReason,
-}
-
-/// What a step does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Stage the bytes of a blob.
-    Fetch { blob: BlobDescriptor, origin: FetchSource },
-    /// Check staged bytes and let them into the store.
-    Verify { blob: BlobDescriptor },
-    /// Compile a component for one engine.
-    Compile { component: Digest, size: u64, engine: EngineKey, metering: Metering },
-    /// Make the target generation the live one.
-    Activate { profile: ProfileName, generation: u64 },
-    /// Make a generation of before the live one again.
-    Rollback { profile: ProfileName, generation: u64 },
-    /// Remove the records of old generations.
-    Prune { profile: ProfileName, generations: Vec<u64> },
-}
-
-/// A blob that the lock names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BlobDescriptor {
-    pub digest: Digest,
-    pub role: BlobRole,
-}
-
-/// What a blob is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BlobRole {
-    /// An OCI image index.
-    Index,
-    /// An OCI manifest.
-    Manifest,
-    /// A component of `size` bytes.
-    Component { size: u64 },
-}
-
-/// Where a blob is fetched from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FetchSource {
-    Registry(OciReference),
-    /// A file, relative to the folder of the lock unless absolute.
-    Path(String),
-}
-
-/// Why a step is done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StepReason {
-    NotInStore,
-    Damaged(String),
-    NotCompiled,
-    EngineChanged,
-    CodeDamaged(String),
-    FirstGeneration,
-    SetChanged,
-    Asked,
-    Superseded,
-}
 
 /// A component that resolution found and that has to be looked at before it can be locked.
 #[derive(Debug, Clone)]
@@ -191,8 +126,8 @@ impl Plan {
             return builder.plan;
         }
         let extensions = target.extensions.iter().map(|extension| extension.name.clone()).collect();
-        let action = Action::Rollback { profile: target.profile.clone(), generation: number };
-        let rollback = builder.plan.graph.add_node(Step { action, extensions, reason: StepReason::Asked });
+        let kind = StepKind::Rollback { profile: target.profile.clone(), generation: number };
+        let rollback = builder.plan.graph.add_node(Step { kind, extensions, reason: StepReason::Asked });
         for id in compiled {
             builder.plan.graph.add_edge(id, rollback, ());
         }
@@ -258,7 +193,7 @@ impl<'a> Builder<'a> {
     fn blob(&mut self, blob: BlobDescriptor, origin: &FetchSource, name: &ExtensionName) -> Option<StepId> {
         let reason = match self.inventory.blobs.get(&blob.digest) {
             Some(StoredState::Good) => return None,
-            Some(StoredState::Damaged(why)) => StepReason::Damaged(why.clone()),
+            Some(StoredState::Damaged(why)) => StepReason::Damaged { why: why.clone() },
             None => StepReason::NotInStore,
         };
         if let Some(verify) = self.verified.get(&blob.digest).copied() {
@@ -268,8 +203,8 @@ impl<'a> Builder<'a> {
             }
             return Some(verify);
         }
-        let fetch = self.add(Action::Fetch { blob, origin: origin.clone() }, name, reason.clone());
-        let verify = self.add(Action::Verify { blob }, name, reason);
+        let fetch = self.add(StepKind::Fetch { blob, origin: origin.clone() }, name, reason.clone());
+        let verify = self.add(StepKind::Verify { blob }, name, reason);
         self.plan.graph.add_edge(fetch, verify, ());
         self.verified.insert(blob.digest, verify);
         Some(verify)
@@ -287,7 +222,7 @@ impl<'a> Builder<'a> {
         let key = (component, engine.clone());
         let reason = match self.inventory.code.get(&key) {
             Some(StoredState::Good) => return None,
-            Some(StoredState::Damaged(why)) => StepReason::CodeDamaged(why.clone()),
+            Some(StoredState::Damaged(why)) => StepReason::CodeDamaged { why: why.clone() },
             None if self.inventory.other_code.contains(&component) => StepReason::EngineChanged,
             None => StepReason::NotCompiled,
         };
@@ -295,7 +230,7 @@ impl<'a> Builder<'a> {
             self.share(id, name);
             return Some(id);
         }
-        let id = self.add(Action::Compile { component, size, engine, metering }, name, reason);
+        let id = self.add(StepKind::Compile { component, size, engine, metering }, name, reason);
         if let Some(verified) = verified {
             self.plan.graph.add_edge(verified, id, ());
         }
@@ -312,8 +247,8 @@ impl<'a> Builder<'a> {
         let generation = self.inventory.generations.last().map_or(1, |last| last + 1);
         let profile = target.profile.clone();
         let names = target.extensions.iter().map(|extension| extension.name.clone()).collect();
-        let action = Action::Activate { profile: profile.clone(), generation };
-        let activate = self.plan.graph.add_node(Step { action, extensions: names, reason });
+        let kind = StepKind::Activate { profile: profile.clone(), generation };
+        let activate = self.plan.graph.add_node(Step { kind, extensions: names, reason });
         for id in after {
             self.plan.graph.add_edge(*id, activate, ());
         }
@@ -322,45 +257,20 @@ impl<'a> Builder<'a> {
         let old: Vec<u64> =
             self.inventory.generations.iter().copied().filter(|number| Some(*number) != live).take(surplus).collect();
         if !old.is_empty() {
-            let action = Action::Prune { profile, generations: old };
-            let prune =
-                self.plan.graph.add_node(Step { action, extensions: Vec::new(), reason: StepReason::Superseded });
+            let kind = StepKind::Prune { profile, generations: old };
+            let prune = self.plan.graph.add_node(Step { kind, extensions: Vec::new(), reason: StepReason::Superseded });
             self.plan.graph.add_edge(activate, prune, ());
         }
     }
 
-    fn add(&mut self, action: Action, name: &ExtensionName, reason: StepReason) -> StepId {
-        self.plan.graph.add_node(Step { action, extensions: vec![name.clone()], reason })
+    fn add(&mut self, kind: StepKind, name: &ExtensionName, reason: StepReason) -> StepId {
+        self.plan.graph.add_node(Step { kind, extensions: vec![name.clone()], reason })
     }
 
     fn share(&mut self, id: StepId, name: &ExtensionName) {
         let names = &mut self.plan.graph[id].extensions;
         if let Err(at) = names.binary_search(name) {
             names.insert(at, name.clone());
-        }
-    }
-}
-
-impl Action {
-    /// How much work it is, in bytes; 0 where that means nothing.
-    pub fn weight(&self) -> u64 {
-        match self {
-            Self::Fetch { blob, .. } | Self::Verify { blob } => match blob.role {
-                BlobRole::Component { size } => size,
-                BlobRole::Index | BlobRole::Manifest => 0,
-            },
-            Self::Compile { size, .. } => *size,
-            Self::Activate { .. } | Self::Rollback { .. } | Self::Prune { .. } => 0,
-        }
-    }
-}
-
-impl BlobRole {
-    /// The most bytes that a blob of this role may have.
-    pub fn limit(self) -> u64 {
-        match self {
-            Self::Index | Self::Manifest => MAX_OCI_MANIFEST,
-            Self::Component { size } => size,
         }
     }
 }

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Plan, StepId};
+use super::step::StepKind;
+use super::{Plan, StepId};
 
 /// How many bytes of components are compiled side by side. What has more is compiled alone.
 pub const SIDE_BY_SIDE: u64 = 4 << 20;
@@ -44,11 +45,11 @@ impl<'a> Schedule<'a> {
     /// The steps to begin now, biggest first.
     pub fn take_ready(&mut self) -> Vec<StepId> {
         let mut ready = std::mem::take(&mut self.ready);
-        ready.sort_by_key(|id| (std::cmp::Reverse(self.plan.step(*id).action.weight()), id.index()));
+        ready.sort_by_key(|id| (std::cmp::Reverse(self.plan.step(*id).kind.weight()), id.index()));
         let mut begun = Vec::new();
         for id in ready {
-            let action = &self.plan.step(id).action;
-            if matches!(action, Action::Compile { .. }) {
+            let action = &self.plan.step(id).kind;
+            if matches!(action, StepKind::Compile { .. }) {
                 // None overtakes a larger one that waits, or that would wait for ever.
                 if !self.ready.is_empty() || !self.may_compile(action.weight()) {
                     self.ready.push(id);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::model::digest::Digest;
 use crate::model::name::ExtensionName;
 use crate::model::plan::{Plan, StepId};
+use crate::model::report::warning::Warning;
 
 /// Something that happened just now.
 #[derive(Debug)]
@@ -80,9 +81,7 @@ pub enum Event<'a> {
         of: usize,
     },
     /// Something that the person should know and that stops nothing.
-    Warning {
-        message: &'a str,
-    },
+    Warning(&'a Warning),
 }
 
 /// Whoever listens. Called from several threads.

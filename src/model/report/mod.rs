@@ -7,6 +7,7 @@ pub mod maintain;
 pub mod query;
 pub mod registry;
 pub mod sync;
+pub mod warning;
 
 use serde::Serialize;
 

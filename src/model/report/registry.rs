@@ -63,9 +63,6 @@ pub struct LoginReport {
     pub place: String,
     /// Whether the registry has seen and accepted them; one that asks for none cannot tell.
     pub verified: bool,
-    /// Another place that has credentials for the host, and that goes first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hidden_by: Option<String>,
 }
 
 /// What `logout` did.
@@ -76,9 +73,6 @@ pub struct LogoutReport {
     /// Where credentials were removed; nowhere if there were none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
-    /// Another place that still has credentials for the host.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub left: Option<String>,
 }
 
 /// What `push` did.

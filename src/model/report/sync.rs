@@ -10,7 +10,9 @@ use crate::model::function_cache::FunctionCounts;
 use crate::model::lock::merge::MergeChoice;
 use crate::model::lock::{LockChange, Staleness};
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::{Action, FetchSource, Plan, Step};
+use crate::model::plan::Plan;
+use crate::model::plan::set_change::SetChange;
+use crate::model::plan::step::{Step, StepKind};
 
 /// What `lock` did, or would do.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
@@ -56,12 +58,12 @@ pub struct SyncReport {
     pub outcome: SyncOutcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lock: Option<LockReport>,
-    /// The number of the live generation, if there is one.
+    /// The number of the active generation, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
-    /// What changes in the live set, one line each: extensions, grants, limits, config. Empty for a first set.
+    /// What changes in the active set. Empty for a first set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub changes: Vec<String>,
+    pub changes: Vec<SetChange>,
     /// Every step of the plan, in its order.
     pub steps: Vec<StepReport>,
     /// Every wanted extension, by name.
@@ -75,7 +77,7 @@ pub struct SyncReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetSummary {
     pub profile: ProfileName,
-    /// The number of the live generation; none for a lock.
+    /// The number of the active generation; none for a lock.
     pub generation: Option<u64>,
     /// How many extensions there are.
     pub extensions: usize,
@@ -89,7 +91,7 @@ pub enum SyncOutcome {
     UpToDate,
     /// Everything of the plan was done.
     Done,
-    /// Something failed; what was live is still live.
+    /// Something failed; what was active still is.
     Failed,
     /// Nothing was done; the plan is what would be.
     Planned,
@@ -98,24 +100,9 @@ pub enum SyncOutcome {
 /// One step of a plan and how it ended.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct StepReport {
-    /// `fetch`, `verify`, `compile`, `activate` or `prune`.
-    pub action: &'static str,
-    pub extensions: Vec<ExtensionName>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
-    /// `index`, `manifest` or `component`, for a fetch and a verify.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
-    /// The reference or path that a fetch asks for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub generation: Option<u64>,
-    pub reason: String,
+    #[serde(flatten)]
+    pub step: Step,
     pub outcome: StepOutcome,
-    /// The step as one line for people.
-    #[serde(skip)]
-    pub line: String,
 }
 
 /// How a step ended.
@@ -148,8 +135,8 @@ pub struct ExtensionReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ExtensionStatus {
-    /// It runs in the live generation.
-    Live,
+    /// It runs in the active generation.
+    Active,
     /// It is in the store and compiled, but the set was not activated.
     Ready,
     /// A step for it failed.
@@ -161,7 +148,7 @@ pub enum ExtensionStatus {
 impl SyncReport {
     /// The kind of failure that decides the exit status, if there was one.
     pub fn worst(&self) -> Option<FaultKind> {
-        let needed = self.steps.iter().filter(|step| step.action != "prune");
+        let needed = self.steps.iter().filter(|step| !step.is_prune());
         let kinds = needed.filter_map(|step| match &step.outcome {
             StepOutcome::Failed(fault) => Some(fault.kind),
             StepOutcome::Interrupted => Some(FaultKind::Interrupted),
@@ -174,7 +161,7 @@ impl SyncReport {
 impl StepReport {
     /// The report of each step of a plan before it is run.
     pub fn planned(plan: &Plan) -> Vec<Self> {
-        plan.steps().map(|(_, step)| Self::new(step)).collect()
+        plan.steps().map(|(_, step)| Self { step: step.clone(), outcome: StepOutcome::Planned }).collect()
     }
 
     /// What went wrong, if it failed.
@@ -185,33 +172,21 @@ impl StepReport {
         }
     }
 
-    fn new(step: &Step) -> Self {
-        let (digest, role, generation) = match &step.action {
-            Action::Fetch { blob, .. } | Action::Verify { blob } => {
-                (Some(blob.digest), Some(blob.role.to_string()), None)
-            }
-            Action::Compile { component, .. } => (Some(*component), None, None),
-            Action::Activate { generation, .. } | Action::Rollback { generation, .. } => {
-                (None, None, Some(*generation))
-            }
-            Action::Prune { .. } => (None, None, None),
-        };
-        let from = match &step.action {
-            Action::Fetch { origin: FetchSource::Registry(reference), .. } => Some(reference.to_string()),
-            Action::Fetch { origin: FetchSource::Path(path), .. } => Some(path.clone()),
+    /// Whether it removes old generations, which is tidying, no more.
+    pub fn is_prune(&self) -> bool {
+        matches!(self.step.kind, StepKind::Prune { .. })
+    }
+
+    /// The generation that it makes the active one.
+    pub fn activates(&self) -> Option<u64> {
+        match self.step.kind {
+            StepKind::Activate { generation, .. } | StepKind::Rollback { generation, .. } => Some(generation),
             _ => None,
-        };
-        Self {
-            action: step.action.verb(),
-            extensions: step.extensions.clone(),
-            digest,
-            role,
-            from,
-            generation,
-            reason: step.reason.to_string(),
-            outcome: StepOutcome::Planned,
-            line: step.to_string(),
         }
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.outcome == StepOutcome::Done
     }
 }
 

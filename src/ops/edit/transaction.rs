@@ -3,6 +3,7 @@
 use crate::model::manifest::Manifest;
 use crate::model::name::ProfileName;
 use crate::model::report::sync::SyncReport;
+use crate::model::report::warning::Warning;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions, WriteMode};
@@ -34,7 +35,7 @@ pub(crate) fn all_or_nothing<T>(
         Ok(done) => {
             // What is left over is untidy, no more: the next change sweeps it.
             if let Err(error) = undo.commit() {
-                context.warn(&[error.to_string()]);
+                context.warn(&[Warning::LeftOver { fault: Error::from(error).fault() }]);
             }
             Ok(done)
         }

@@ -16,7 +16,8 @@ use crate::model::fault::FaultKind;
 use crate::model::file_kind::FileKind;
 use crate::model::manifest::edit::EditError;
 use crate::model::name::ExtensionName;
-use crate::model::report::sync::{ExtensionStatus, StepOutcome, SyncReport};
+use crate::model::plan::step::StepKind;
+use crate::model::report::sync::{ExtensionStatus, SyncReport};
 use crate::model::text::list;
 use crate::store::Error as Store;
 
@@ -186,8 +187,10 @@ fn incomplete(report: &SyncReport) -> String {
         [] => String::new(),
         names => format!("; to go on without {0}, take {0} out of the manifest", names.join(" and ")),
     };
-    let did = |action: &str| report.steps.iter().any(|step| step.action == action && step.outcome == StepOutcome::Done);
-    let kept = match (did("verify"), did("compile")) {
+    let done = || report.steps.iter().filter(|step| step.is_done()).map(|step| &step.step.kind);
+    let verified = done().any(|action| matches!(action, StepKind::Verify { .. }));
+    let compiled = done().any(|action| matches!(action, StepKind::Compile { .. }));
+    let kept = match (verified, compiled) {
         (true, true) => "; what was fetched and compiled is kept",
         (true, false) => "; what was fetched is kept",
         (false, true) => "; what was compiled is kept",

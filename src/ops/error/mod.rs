@@ -27,6 +27,7 @@ use crate::model::lock::{LockChange, Staleness};
 use crate::model::manifest::edit::EditError;
 use crate::model::name::{ExtensionName, NameError, ProfileName};
 use crate::model::plan::generation::ActiveExtension;
+use crate::model::plan::set_change::SetChange;
 use crate::model::report::sync::SyncReport;
 use crate::model::text::{count, list, list_by, nearest, shorten};
 use crate::model::toml::problem::Problem;
@@ -107,7 +108,7 @@ pub enum Error {
     #[error("the profile `{profile}` is the work of {made_by}")]
     ProfileTaken { profile: ProfileName, made_by: String },
     #[error("the profile `{profile}` is the work of {made_by}")]
-    OtherManifest { profile: ProfileName, made_by: String, differences: Vec<String> },
+    OtherManifest { profile: ProfileName, made_by: String, differences: Vec<SetChange> },
     #[error("there is no generation {number} in the profile `{profile}`")]
     NoGeneration { profile: ProfileName, number: u64, known: BTreeSet<u64> },
     #[error("there is no generation before the live one in the profile `{profile}`")]

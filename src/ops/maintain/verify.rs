@@ -12,7 +12,8 @@ use crate::engine::key::engine_keys;
 use crate::model::engine_key::EngineKeys;
 use crate::model::fault::Fault;
 use crate::model::name::ExtensionName;
-use crate::model::plan::{Action, ExtensionNeeds, Plan};
+use crate::model::plan::step::StepKind;
+use crate::model::plan::{ExtensionNeeds, Plan};
 use crate::model::report::event::Event;
 use crate::model::report::maintain::verify::{Finding, FindingKind, RepairOutcome, VerifiedCounts, VerifyReport};
 use crate::model::report::sync::StepOutcome;
@@ -316,9 +317,9 @@ impl StoreCheck<'_> {
         let registry = registries::source_selector(&context, &registries)?;
         let outcomes = apply(&ApplyContext::new(&context, &registry, &Blobs::new(self.paths()), None), &plan)?;
         for ((_, step), outcome) in plan.steps().zip(outcomes) {
-            let path = match &step.action {
-                Action::Fetch { blob, .. } | Action::Verify { blob } => self.paths().blob(&blob.digest),
-                Action::Compile { component, engine, .. } => self.paths().code(engine, component),
+            let path = match &step.kind {
+                StepKind::Fetch { blob, .. } | StepKind::Verify { blob } => self.paths().blob(&blob.digest),
+                StepKind::Compile { component, engine, .. } => self.paths().code(engine, component),
                 _ => continue,
             };
             match outcome {

@@ -14,6 +14,7 @@ use crate::model::name::ExtensionName;
 use crate::model::plan::generation::ActiveExtension;
 use crate::model::policy::{Policy, SourceRules};
 use crate::model::reference::OciRepository;
+use crate::model::report::warning::Warning;
 use crate::ops::context::UserPaths;
 use crate::ops::error::Error;
 use crate::ops::project::files::read_file;
@@ -56,21 +57,20 @@ pub(crate) fn check_offered(name: &str, imports: &BTreeSet<String>) -> Result<()
 }
 
 /// Warnings of grants that no import can use. They do no harm, but are most likely not what was meant.
-pub(crate) fn unused_grant_warnings(manifest: &Manifest, lock: &Lock) -> Vec<String> {
+pub(crate) fn unused_grant_warnings(manifest: &Manifest, lock: &Lock) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for (name, extension) in &manifest.extensions {
         let Some(entry) = lock.entries.get(name) else { continue };
         let unused = grants::unused_grants(&entry.imports, &extension.capabilities);
         if !unused.is_empty() {
-            let unused: Vec<&str> = unused.into_iter().map(Capability::as_str).collect();
-            warnings.push(format!("`{name}` is granted what its component does not import: {}", unused.join(", ")));
+            warnings.push(Warning::UnusedGrants { extension: name.clone(), capabilities: unused });
         }
     }
     warnings
 }
 
 /// Lowers limits to what the machine allows, with a warning for each that was set higher.
-pub(crate) fn apply_policy(policy: &Policy, manifest: &mut Manifest) -> Vec<String> {
+pub(crate) fn apply_policy(policy: &Policy, manifest: &mut Manifest) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for (name, extension) in &mut manifest.extensions {
         let wanted = extension.limits;
@@ -80,13 +80,11 @@ pub(crate) fn apply_policy(policy: &Policy, manifest: &mut Manifest) -> Vec<Stri
             (wanted.max_fuel, extension.limits.max_fuel, "max_fuel"),
             (wanted.timeout_ms, extension.limits.timeout_ms, "timeout_ms"),
         ];
-        for (wanted, given, limit) in asked {
-            if let (Some(wanted), Some(given)) = (wanted, given)
-                && given < wanted
+        for (declared, allowed, limit) in asked {
+            if let (Some(declared), Some(allowed)) = (declared, allowed)
+                && allowed < declared
             {
-                warnings.push(format!(
-                    "the `{limit}` of `{name}` is {given} here, not {wanted}: the policy of this machine allows no more"
-                ));
+                warnings.push(Warning::LimitLowered { extension: name.clone(), limit, declared, allowed });
             }
         }
     }

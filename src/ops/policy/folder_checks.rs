@@ -1,15 +1,15 @@
 //! The folders that a whole set is granted, checked before the set becomes active.
 
-use std::fmt;
 use std::path::Path;
 
 use crate::model::capability::Grants;
+use crate::model::fault::{Fault, FaultKind};
 use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::Generation;
+use crate::model::report::warning::Warning;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::error::folder::FolderError;
 use crate::ops::policy::checks::fail_on_faults;
 use crate::ops::policy::preopens::open_folders;
 use crate::ops::policy::protected_paths::{OnUnreadable, ProtectedPaths, active_generations};
@@ -19,22 +19,14 @@ use super::preopen_rules::{GrantedFolder, PreopenRules, granted_folders_by_path,
 /// A granted folder that cannot be used on this machine, and may be on another.
 #[derive(Debug)]
 pub(crate) struct UnusableFolder {
-    /// What it means, and why.
-    pub what: String,
-    pub hint: String,
+    pub extension: ExtensionName,
+    /// Why, with what to do about it.
+    pub fault: Fault,
 }
 
-impl UnusableFolder {
-    fn new(name: &ExtensionName, error: &FolderError) -> Self {
-        let why = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-        let why: Vec<String> = why.map(ToString::to_string).collect();
-        Self { what: format!("`{name}` cannot be called on this machine: {}", why.join(": ")), hint: error.hint() }
-    }
-}
-
-impl fmt::Display for UnusableFolder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {}", self.what, self.hint)
+impl From<UnusableFolder> for Warning {
+    fn from(UnusableFolder { extension, fault }: UnusableFolder) -> Self {
+        Self::UnusableFolder { extension, fault }
     }
 }
 
@@ -107,7 +99,8 @@ pub(crate) fn check<'a>(
             if source.is_refusal() {
                 faults.push((name.clone(), Error::Folder { name: name.to_string(), source }.fault()));
             } else {
-                unusable.push(UnusableFolder::new(name, &source));
+                let fault = Fault::new(FaultKind::Configuration, &source, Some(source.hint()));
+                unusable.push(UnusableFolder { extension: name.clone(), fault });
             }
         }
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::model::bounds::MAX_PROJECT_FILE;
 use crate::model::reference::host::RegistryHost;
 use crate::model::registries::{Registries, RegistryPattern};
+use crate::model::report::warning::Warning;
 use crate::model::report::registry::{CredentialStatus, LoginReport, LogoutReport, RegistryAccess, RegistryReport};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
@@ -63,8 +64,10 @@ pub fn login(context: &Context, host: &RegistryHost, user: &str, password: &Secr
     write::user_files::replace_private_user_file(&path, file.render().as_bytes())?;
     let place = place(&path, helper);
     let first = first_place(context, host)?.filter(|first| *first != place);
-    let hidden_by = first.map(|first| first.to_string());
-    Ok(LoginReport { host: host.to_owned(), place: place.to_string(), verified, hidden_by })
+    if let Some(first) = first {
+        context.warn(&[Warning::CredentialsHidden { host: host.to_owned(), place: first.to_string() }]);
+    }
+    Ok(LoginReport { host: host.to_owned(), place: place.to_string(), verified })
 }
 
 /// Forgets what docker's file, or its helper, has for a registry.
@@ -85,9 +88,10 @@ pub fn logout(context: &Context, host: &RegistryHost) -> Result<LogoutReport, Er
         write::user_files::replace_private_user_file(&path, file.render().as_bytes())?;
         removed = removed.or(Some(place(&path, None)));
     }
-    let left = first_place(context, host)?;
-    let shown = |place: CredentialLocation| place.to_string();
-    Ok(LogoutReport { host: host.to_owned(), place: removed.map(shown), left: left.map(shown) })
+    if let Some(left) = first_place(context, host)? {
+        context.warn(&[Warning::CredentialsLeft { host: host.to_owned(), place: left.to_string() }]);
+    }
+    Ok(LogoutReport { host: host.to_owned(), place: removed.map(|place| place.to_string()) })
 }
 
 /// Where docker's file keeps a credential.

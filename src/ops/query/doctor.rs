@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 
 use crate::engine::key::{engine_keys, wasmtime_version};
 use crate::model::capability::Capability;
+use crate::model::fault::Fault;
 use crate::model::manifest::Manifest;
 use crate::model::name::ProfileName;
 use crate::model::reference::OciRepository;
 use crate::model::registries::{Mirror, RegistryPattern};
-use crate::model::report::query::doctor::{Check, CheckState, DoctorReport};
-use crate::model::report::registry::{CredentialStatus, RegistryAccess};
-use crate::model::text::{count, size};
+use crate::model::report::query::doctor::{Check, CheckFact, CheckState, DoctorReport, ManifestSearch};
+use crate::model::report::registry::RegistryAccess;
 use crate::model::toml::problem::Problem;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{check_sources, policy_files, read_policy};
+use crate::ops::policy::folder_checks::{UnusableFolder, check_manifest};
 use crate::ops::project::Project;
 use crate::ops::project::search::Search;
 use crate::ops::publish::login;
@@ -49,12 +50,12 @@ struct CheckList<'a> {
 }
 
 impl CheckList<'_> {
-    fn add(&mut self, about: impl Into<String>, state: CheckState, what: impl Into<String>, remedy: Option<String>) {
-        self.checks.push(Check { about: about.into(), state, what: what.into(), remedy });
+    fn add(&mut self, about: impl Into<String>, state: CheckState, fact: CheckFact, remedy: Option<String>) {
+        self.checks.push(Check { about: about.into(), state, fact, remedy });
     }
 
-    fn add_good(&mut self, about: impl Into<String>, what: impl Into<String>) {
-        self.add(about, CheckState::Good, what, None);
+    fn add_good(&mut self, about: impl Into<String>, fact: CheckFact) {
+        self.add(about, CheckState::Good, fact, None);
     }
 
     /// Notes an error with its causes, and its hint.
@@ -63,15 +64,21 @@ impl CheckList<'_> {
         if let Error::Problems(problems) | Error::Policy(problems) = error {
             fault.causes = problems.iter().map(Problem::line).collect();
         }
-        self.add(about, CheckState::Wrong, fault.line(), fault.hint);
+        self.add_fault(about, fault);
+    }
+
+    fn add_fault(&mut self, about: impl Into<String>, fault: Fault) {
+        let remedy = fault.hint.clone();
+        self.add(about, CheckState::Wrong, CheckFact::Failed { fault }, remedy);
     }
 
     fn check_program(&mut self) {
         match engine_keys(|_| true) {
             Ok(keys) => {
                 let key = keys.unmetered.map(|key| key.as_str().to_owned()).unwrap_or_default();
-                let (version, wasmtime) = (env!("CARGO_PKG_VERSION"), wasmtime_version());
-                self.add_good("sesame", format!("{version}, with wasmtime {wasmtime}; compiled code is kept as {key}"));
+                let version = env!("CARGO_PKG_VERSION").to_owned();
+                let wasmtime = wasmtime_version().to_owned();
+                self.add_good("sesame", CheckFact::Program { version, wasmtime, engine_key: key });
             }
             Err(error) => self.add_wrong("sesame", &error.into()),
         }
@@ -85,27 +92,30 @@ impl CheckList<'_> {
         }
         for (about, folder) in [("data", &paths.data), ("cache", &paths.cache), ("state", &paths.state)] {
             let there = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(folder);
-            let path = folder.display();
+            let folder_text = folder.display().to_string();
             match write::free_bytes(there) {
                 Err(error) => self.add_wrong(about, &error.into()),
                 Ok(free) if free < ROOM => {
                     let remedy = "make room on that disk".to_owned();
-                    self.add(about, CheckState::Wrong, format!("{path}: only {} are free", size(free)), Some(remedy));
+                    let fact = CheckFact::LittleSpace { folder: folder_text, free };
+                    self.add(about, CheckState::Wrong, fact, Some(remedy));
                 }
-                Ok(free) if folder.is_dir() => self.add_good(about, format!("{path}, {} free", size(free))),
-                Ok(_) => self.add(about, CheckState::Absent, format!("{path} is made when it is needed"), None),
+                Ok(free) if folder.is_dir() => self.add_good(about, CheckFact::Space { folder: folder_text, free }),
+                Ok(_) => self.add(about, CheckState::Absent, CheckFact::CreatedLater { path: folder_text }, None),
             }
         }
         for (folder, wrong) in store_permissions::find_problems(paths) {
             let remedy = Some("sesame verify --repair".to_owned());
-            self.add("folder", CheckState::Wrong, format!("{}: {wrong}", folder.display()), remedy);
+            let fact = CheckFact::Permissions { folder: folder.display().to_string(), why: wrong.to_string() };
+            self.add("folder", CheckState::Wrong, fact, remedy);
         }
+        let path = paths.key().display().to_string();
         match fsck::verify_key(paths) {
-            Ok(None) if paths.key().exists() => self.add_good("key", paths.key().display().to_string()),
-            Ok(None) => self.add("key", CheckState::Absent, "it is made with the first code".to_owned(), None),
+            Ok(None) if paths.key().exists() => self.add_good("key", CheckFact::Key { path }),
+            Ok(None) => self.add("key", CheckState::Absent, CheckFact::CreatedLater { path }, None),
             Ok(Some(why)) => {
                 let remedy = Some("sesame verify --repair".to_owned());
-                self.add("key", CheckState::Wrong, format!("{}: {why}", paths.key().display()), remedy);
+                self.add("key", CheckState::Wrong, CheckFact::KeyUnusable { path, why }, remedy);
             }
             Err(error) => self.add_wrong("key", &error.into()),
         }
@@ -118,8 +128,8 @@ impl CheckList<'_> {
             .collect();
         match read_policy(&self.context.user) {
             Err(error) => self.add_wrong("policy", &error),
-            Ok(_) if there.is_empty() => self.add("policy", CheckState::Absent, "this machine has none", None),
-            Ok(_) => self.add_good("policy", there.join(", ")),
+            Ok(_) if there.is_empty() => self.add("policy", CheckState::Absent, CheckFact::NoPolicy, None),
+            Ok(_) => self.add_good("policy", CheckFact::Policies { files: there }),
         }
     }
 
@@ -129,27 +139,30 @@ impl CheckList<'_> {
             Err(error) => return self.add_wrong("manifest", &error),
         };
         let path = project.manifest();
-        let why = if search.named.is_some() {
-            "--manifest names it"
+        let found = if search.named.is_some() {
+            ManifestSearch::Option
         } else if search.from_environment.is_some() {
-            "$SESAME_MANIFEST names it"
+            ManifestSearch::Variable
         } else if path.parent().is_some_and(|folder| search.start.starts_with(folder)) {
-            "it is in this folder or above"
+            ManifestSearch::Folder
         } else {
-            "it is your own; none is in this folder or above"
+            ManifestSearch::User
         };
         let manifest = match project.read_manifest() {
             Ok(manifest) => manifest,
             Err(error) => return self.add_wrong("manifest", &error),
         };
-        let extensions = count(manifest.extensions.len(), "extension");
-        self.add_good("manifest", format!("{}, {extensions}; {why}", path.display()));
+        let fact =
+            CheckFact::Manifest { path: path.display().to_string(), extensions: manifest.extensions.len(), found };
+        self.add_good("manifest", fact);
         match project.read_lock() {
             Err(error) => self.add_wrong("lock", &error),
             Ok(None) => self.add_wrong("lock", &Error::NoLock),
             Ok(Some(lock)) => match stale_entries(self.context, &manifest, &lock) {
                 Err(error) => self.add_wrong("lock", &error),
-                Ok(stale) if stale.is_empty() => self.add_good("lock", project.lock_path().display().to_string()),
+                Ok(stale) if stale.is_empty() => {
+                    self.add_good("lock", CheckFact::Lock { path: project.lock_path().display().to_string() });
+                }
                 Ok(stale) => self.add_wrong("lock", &Error::StaleLock { stale: stale.into_iter().collect() }),
             },
         }
@@ -160,25 +173,24 @@ impl CheckList<'_> {
         }
         self.granted_folders(&manifest, &profile);
         match generations::active_generation(&self.context.paths, &profile) {
-            Err(error) => self.add_wrong("live", &error.into()),
+            Err(error) => self.add_wrong("active", &error.into()),
             Ok(None) => {
                 let remedy = Some("sesame sync".to_owned());
-                self.add("live", CheckState::Absent, format!("nothing in profile `{profile}`"), remedy);
+                self.add("active", CheckState::Absent, CheckFact::NothingActive { profile }, remedy);
             }
             Ok(Some((number, live))) => {
-                let extensions = count(live.extensions.len(), "extension");
-                let what = format!("{extensions} in profile `{profile}` (generation {number})");
+                let fact = |made_by| CheckFact::Active {
+                    profile: profile.clone(),
+                    generation: number,
+                    extensions: live.extensions.len(),
+                    made_by,
+                };
                 if live.manifest == path.display().to_string() {
-                    self.add_good("live", what);
+                    self.add_good("active", fact(None));
                 } else {
-                    let other =
-                        Error::OtherManifest { profile, made_by: live.manifest.clone(), differences: Vec::new() };
-                    self.add(
-                        "live",
-                        CheckState::Wrong,
-                        format!("{what}, made by {}", live.manifest),
-                        other.fault().hint,
-                    );
+                    let (made_by, differences) = (live.manifest.clone(), Vec::new());
+                    let other = Error::OtherManifest { profile: profile.clone(), made_by, differences };
+                    self.add("active", CheckState::Wrong, fact(Some(live.manifest.clone())), other.hint());
                 }
             }
         }
@@ -186,15 +198,17 @@ impl CheckList<'_> {
 
     fn granted_folders(&mut self, manifest: &Manifest, profile: &ProfileName) {
         let mut granted = manifest.extensions.values().flat_map(|extension| extension.capabilities.keys());
-        match crate::ops::policy::folder_checks::check_manifest(self.context, manifest, profile) {
+        match check_manifest(self.context, manifest, profile) {
             Ok(unusable) if unusable.is_empty() => {
                 if granted.any(|capability| Capability::FOLDERS.contains(capability)) {
-                    self.add_good("granted folders", "they are there, and can be given");
+                    self.add_good("granted folders", CheckFact::GrantedFolders);
                 }
             }
             Ok(unusable) => {
-                for one in unusable {
-                    self.add("granted folders", CheckState::Absent, one.what, Some(one.hint));
+                for UnusableFolder { extension, fault } in unusable {
+                    let remedy = fault.hint.clone();
+                    let fact = CheckFact::UnusableFolder { extension, fault };
+                    self.add("granted folders", CheckState::Absent, fact, remedy);
                 }
             }
             Err(error) => self.each_wrong("granted folders", error),
@@ -206,7 +220,7 @@ impl CheckList<'_> {
         match error {
             Error::Extensions { faults, .. } => {
                 for (_, fault) in faults {
-                    self.add(about, CheckState::Wrong, fault.line(), fault.hint);
+                    self.add_fault(about, fault);
                 }
             }
             error => self.add_wrong(about, &error),
@@ -216,11 +230,12 @@ impl CheckList<'_> {
     fn check_proxies(&mut self) {
         let proxies = &self.context.network.proxies;
         let set = [("https", proxies.https.is_some()), ("http", proxies.http.is_some())];
-        let set: Vec<&str> = set.into_iter().filter(|(_, is_set)| *is_set).map(|(scheme, _)| scheme).collect();
-        match (set.is_empty(), &proxies.none_for) {
-            (true, _) => self.add("proxies", CheckState::Absent, "none", None),
-            (false, None) => self.add_good("proxies", format!("for {}", set.join(" and "))),
-            (false, Some(none)) => self.add_good("proxies", format!("for {}, but not for {none}", set.join(" and "))),
+        let schemes: Vec<String> =
+            set.into_iter().filter(|(_, is_set)| *is_set).map(|(scheme, _)| scheme.to_owned()).collect();
+        if schemes.is_empty() {
+            self.add("proxies", CheckState::Absent, CheckFact::NoProxies, None);
+        } else {
+            self.add_good("proxies", CheckFact::Proxies { schemes, none_for: proxies.none_for.clone() });
         }
     }
 
@@ -235,10 +250,10 @@ impl CheckList<'_> {
         for folder in mirrors.collect::<BTreeSet<_>>() {
             let about = format!("mirror {}", folder.display());
             if folder.join("oci-layout").is_file() {
-                self.add_good(about, "an OCI image layout");
+                self.add_good(about, CheckFact::Layout);
             } else {
                 let remedy = "bring the folder here, or change `mirrors` in the manifest".to_owned();
-                self.add(about, CheckState::Wrong, "there is no OCI image layout", Some(remedy));
+                self.add(about, CheckState::Wrong, CheckFact::NoLayout, Some(remedy));
             }
         }
     }
@@ -253,30 +268,22 @@ impl CheckList<'_> {
                 repository.registry() == host && !settings.is_some_and(|(_, settings)| settings.mirrors_only)
             };
             if !sources().any(is_asked) {
-                self.add(host, CheckState::Absent, "only its mirrors are asked", None);
+                self.add(host, CheckState::Absent, CheckFact::OnlyMirrors, None);
                 continue;
             }
             if self.context.network_mode == NetworkMode::Offline {
-                self.add(host, CheckState::Absent, "not asked, because of --offline", None);
+                self.add(host, CheckState::Absent, CheckFact::Offline, None);
                 continue;
             }
             let Ok(pattern) = host.parse::<RegistryPattern>() else { continue };
             match login::check_registry_access(self.context, &pattern) {
                 Err(error) => self.add_wrong(host, &error),
                 Ok(report) => {
-                    let credentials = match report.credentials {
-                        CredentialStatus::Found { place } => format!("credentials in {place}"),
-                        CredentialStatus::None => "no credentials".to_owned(),
-                        CredentialStatus::Withheld { setting } => format!("no credentials, because of `{setting}`"),
-                    };
-                    let what = format!("reached over {}, {credentials}", report.protocol);
-                    match (report.access, report.fault) {
-                        (RegistryAccess::Refused, fault) => {
-                            let remedy = fault.and_then(|fault| fault.hint);
-                            self.add(host, CheckState::Wrong, format!("{what}; it does not let us in"), remedy);
-                        }
-                        _ => self.add_good(host, what),
-                    }
+                    let denied = report.access == RegistryAccess::Refused;
+                    let state = if denied { CheckState::Wrong } else { CheckState::Good };
+                    let (protocol, credentials) = (report.protocol, report.credentials);
+                    let remedy = report.fault.filter(|_| denied).and_then(|fault| fault.hint);
+                    self.add(host, state, CheckFact::Registry { protocol, credentials, denied }, remedy);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::model::name::ProfileName;
 use crate::model::plan::generation::Generation;
+use crate::model::plan::set_change::set_changes;
 use crate::model::report::query::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
@@ -21,7 +22,7 @@ pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsRepo
         let is_live = live == Some(number);
         match generations::read(paths, profile, number) {
             Ok(generation) => {
-                let changes = before.as_ref().map(|before| before.differences(&generation)).unwrap_or_default();
+                let changes = before.as_ref().map(|before| set_changes(before, &generation, [])).unwrap_or_default();
                 reports.push(GenerationReport::new(number, is_live, &generation, changes));
                 before = Some(generation);
             }
@@ -34,7 +35,7 @@ pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsRepo
         }
     }
     reports.reverse();
-    Ok(GenerationsReport { profile: profile.clone(), live, generations: reports })
+    Ok(GenerationsReport { profile: profile.clone(), active: live, generations: reports })
 }
 
 /// Removes generations, all or none of them. What only they needed goes with the next `gc`.

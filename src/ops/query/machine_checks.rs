@@ -13,7 +13,7 @@ use crate::host::state::ExtensionSettings;
 use crate::host::values::Syntax;
 use crate::model::digest::Digest;
 use crate::model::engine_key::Metering;
-use crate::model::report::query::doctor::{Check, CheckState};
+use crate::model::report::query::doctor::{Check, CheckFact, CheckState};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::run::active::{GrantedBy, host_error};
@@ -65,65 +65,64 @@ pub(crate) fn run_machine_checks(context: &Context) -> Vec<Check> {
     };
     checks.push(match residence {
         CodePlacement::Mapped => {
-            new_check("code", CheckState::Good, &format!("what is compiled runs from {}", folder.display()))
+            new_check("code", CheckState::Good, CheckFact::CodeRuns { folder: folder.display().to_string() })
         }
         CodePlacement::Copied(why) => {
-            let what = format!("files in {} cannot be run ({why}), so code is copied into memory", folder.display());
-            new_check("code", CheckState::Good, &what)
+            let folder = folder.display().to_string();
+            new_check("code", CheckState::Good, CheckFact::CodeCopied { folder, why })
         }
     });
     let run = CallOptions { function: "run".to_owned(), arguments: Vec::new(), syntax: Syntax::Wave };
     checks.push(match call(&extension, "trial", &run, &context.interrupt) {
         Err(error) => failed("memory", &error),
-        Ok(_) => new_check("memory", CheckState::Good, "4 GiB of addresses can be reserved for an extension's memory"),
+        Ok(_) => new_check("memory", CheckState::Good, CheckFact::Memory),
     });
     checks
 }
 
 /// What the compiler's last report says of what it is kept from. Without one nothing is known of that.
 fn confinement(report: Option<EndReport>) -> Check {
-    let unknown = |why: &str| new_check("compiler", CheckState::Wrong, &format!("it compiles, but {why}"));
+    let unknown = |fact: CheckFact| new_check("compiler", CheckState::Wrong, fact);
     match report {
-        None => unknown("it ended without saying whether it is confined"),
+        None => unknown(CheckFact::CompilerSilent),
         Some(EndReport { unconfined: Some(why), .. }) => {
             let remedy = "use a kernel, or a container, that allows seccomp filters".to_owned();
-            let why = format!("nothing keeps it from the network and other programs: {why}");
-            Check { remedy: Some(remedy), ..unknown(&why) }
+            Check { remedy: Some(remedy), ..unknown(CheckFact::CompilerUnconfined { why }) }
         }
-        Some(EndReport { warnings, .. }) if !warnings.is_empty() => unknown(&warnings.join("; ")),
-        Some(_) => {
-            new_check("compiler", CheckState::Good, "it starts and compiles, kept from the network and other programs")
+        Some(report) if !report.functions.is_empty() => {
+            unknown(CheckFact::CompilerWarned { warnings: report.into_warnings() })
         }
+        Some(_) => new_check("compiler", CheckState::Good, CheckFact::CompilerConfined),
     }
 }
 
 fn proc_is_mounted() -> Check {
     if Path::new("/proc/self/fd").is_dir() {
-        return new_check("/proc", CheckState::Good, "it is mounted");
+        return new_check("/proc", CheckState::Good, CheckFact::ProcMounted);
     }
-    let what = "it is not mounted: extensions cannot be given folders, and code is copied instead of mapped";
-    Check { remedy: Some("`mount -t proc proc /proc`".to_owned()), ..new_check("/proc", CheckState::Wrong, what) }
+    let remedy = Some("`mount -t proc proc /proc`".to_owned());
+    Check { remedy, ..new_check("/proc", CheckState::Wrong, CheckFact::ProcMissing) }
 }
 
-fn new_check(about: &str, state: CheckState, what: &str) -> Check {
-    Check { about: about.to_owned(), state, what: what.to_owned(), remedy: None }
+fn new_check(about: &str, state: CheckState, fact: CheckFact) -> Check {
+    Check { about: about.to_owned(), state, fact, remedy: None }
 }
 
 fn failed(about: &str, error: &Error) -> Check {
     let fault = error.fault();
-    let what = fault.line();
-    Check { remedy: fault.hint, ..new_check(about, CheckState::Wrong, &what) }
+    Check { remedy: fault.hint.clone(), ..new_check(about, CheckState::Wrong, CheckFact::Failed { fault }) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compiler::protocol::FunctionCacheProblem;
 
     #[test]
     fn only_a_compiler_that_says_so_is_confined() {
-        let of = |unconfined: Option<&str>, warnings: &[&str]| {
-            let warnings = warnings.iter().map(|&warning| warning.to_owned()).collect();
-            Some(EndReport { warnings, unconfined: unconfined.map(str::to_owned) })
+        let of = |unconfined: Option<&str>, problems: &[&str]| {
+            let functions = problems.iter().map(|&why| FunctionCacheProblem::NotKept(why.to_owned())).collect();
+            Some(EndReport { functions, unconfined: unconfined.map(str::to_owned) })
         };
         assert_eq!(confinement(of(None, &[])).state, CheckState::Good);
         for report in

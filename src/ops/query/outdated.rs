@@ -10,6 +10,7 @@ use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::ComponentSource;
 use crate::model::name::ExtensionName;
 use crate::model::report::query::outdated::{Outdated, OutdatedReport};
+use crate::model::report::warning::Warning;
 use crate::model::version::{Requirement, version};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
@@ -35,6 +36,9 @@ pub fn outdated(context: &Context) -> Result<OutdatedReport, Error> {
         Ok(rows.buffered(context.jobs.max(1)).collect::<Vec<_>>().await)
     })?;
     let mut extensions: Vec<Outdated> = rows.into_iter().flatten().collect();
+    for (extension, fault) in extensions.iter().filter_map(|row| Some((row.name.clone(), row.fault.clone()?))) {
+        context.warn(&[Warning::VersionsUnknown { extension, fault }]);
+    }
     // What the newer ones want, they tell themselves.
     let newer: BTreeMap<ExtensionName, ComponentSource> = extensions
         .iter()

@@ -7,10 +7,12 @@ use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::Plan;
 use crate::model::plan::generation::Generation;
 use crate::model::plan::inventory::Inventory;
-use crate::model::plan::{Action, Plan, Step, StepReason};
-use crate::model::report::query::status::{Difference, DifferenceBetween, StatusReport};
+use crate::model::plan::set_change::set_changes;
+use crate::model::plan::step::{Step, StepKind};
+use crate::model::report::query::status::{Difference, DifferenceBetween, DifferenceFact, StatusReport};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{apply_policy, check_sources, read_policy, ungranted};
@@ -46,11 +48,17 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
     let folders = crate::ops::policy::folder_checks::check_manifest(context, &manifest, &profile).map(drop);
     differences.extend([sources, folders].into_iter().filter_map(Result::err).flat_map(policy_differences));
     for (name, why) in stale {
-        differences.push(difference(DifferenceBetween::ManifestAndLock, &name, format!("it {why}"), "sesame lock"));
+        differences.push(difference(
+            DifferenceBetween::ManifestAndLock,
+            &name,
+            DifferenceFact::Stale { why },
+            "sesame lock",
+        ));
     }
     for (name, fault) in ungranted(&manifest, &lock) {
-        let remedy = fault.hint.unwrap_or_else(|| "sesame lock".to_owned());
-        differences.push(difference(DifferenceBetween::ManifestAndLock, &name, fault.message, &remedy));
+        let remedy = fault.hint.clone().unwrap_or_else(|| "sesame lock".to_owned());
+        let what = DifferenceFact::NotGranted { fault };
+        differences.push(difference(DifferenceBetween::ManifestAndLock, &name, what, &remedy));
     }
     if remote == RemoteCheck::Ask {
         let registry = registries::source_selector(context, &manifest.registries)?;
@@ -62,9 +70,9 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
         Err(error @ store::Error::UnknownActive { .. }) => {
             is_known = false;
             differences.push(Difference {
-                between: DifferenceBetween::LockAndLive,
+                between: DifferenceBetween::LockAndActive,
                 extension: None,
-                what: error.to_string(),
+                what: DifferenceFact::UnknownActive { fault: Error::from(error).fault() },
                 remedy: "sesame rollback N, or sesame sync --adopt".to_owned(),
             });
             None
@@ -74,7 +82,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
     let (generation, extensions) =
         live.as_ref().map_or((None, 0), |(number, live)| (Some(*number), live.extensions.len()));
     let mut planned = plan_differences(context, &profile, &manifest, &lock, live)?;
-    planned.retain(|difference| is_known || difference.between != DifferenceBetween::LockAndLive);
+    planned.retain(|difference| is_known || difference.between != DifferenceBetween::LockAndActive);
     differences.extend(planned);
     differences.sort_by(|a, b| (a.between, &a.extension).cmp(&(b.between, &b.extension)));
     Ok(StatusReport { profile, generation, extensions, differences })
@@ -89,8 +97,8 @@ fn policy_differences(error: Error) -> Vec<Difference> {
     let told = |(extension, fault): (Option<ExtensionName>, Fault)| Difference {
         between: DifferenceBetween::ManifestAndMachine,
         extension,
-        what: fault.line(),
-        remedy: fault.hint.unwrap_or_else(|| "sesame sync".to_owned()),
+        remedy: fault.hint.clone().unwrap_or_else(|| "sesame sync".to_owned()),
+        what: DifferenceFact::Refused { fault },
     };
     faults.into_iter().map(told).collect()
 }
@@ -112,12 +120,14 @@ fn plan_differences(
     let adopt = inventory.active.as_ref().is_some_and(|(_, live)| live.manifest != path);
     let remedy = if adopt { "sesame sync --adopt" } else { "sesame sync" };
     let changes = match &inventory.active {
-        Some((_, live)) => live.differences(&target),
+        Some((_, live)) => {
+            set_changes(live, &target, []).into_iter().map(|change| DifferenceFact::Set { change }).collect()
+        }
         None if target.extensions.is_empty() => Vec::new(),
-        None => vec!["nothing is live yet".to_owned()],
+        None => vec![DifferenceFact::NothingActive],
     };
     differences.extend(changes.into_iter().map(|what| Difference {
-        between: DifferenceBetween::LockAndLive,
+        between: DifferenceBetween::LockAndActive,
         extension: None,
         what,
         remedy: remedy.to_owned(),
@@ -127,18 +137,13 @@ fn plan_differences(
 
 /// A fetch, or a compiling that is not for want of a fetch.
 fn of_step(step: &Step) -> Vec<Difference> {
-    let (between, what) = match &step.action {
-        Action::Fetch { blob, .. } => {
-            (DifferenceBetween::LockAndStore, format!("its {} {} is {}", blob.role, blob.digest.short(), step.reason))
+    let reason = step.reason.clone();
+    let (between, what) = match &step.kind {
+        StepKind::Fetch { blob, .. } => {
+            (DifferenceBetween::LockAndStore, DifferenceFact::NotStored { blob: *blob, reason })
         }
-        Action::Compile { .. } => {
-            let what = match &step.reason {
-                StepReason::NotCompiled => "it is not compiled yet".to_owned(),
-                reason => format!("its compiled code is of no use: {reason}"),
-            };
-            (DifferenceBetween::StoreAndCache, what)
-        }
-        Action::Verify { .. } | Action::Activate { .. } | Action::Rollback { .. } | Action::Prune { .. } => {
+        StepKind::Compile { .. } => (DifferenceBetween::StoreAndCache, DifferenceFact::NotCompiled { reason }),
+        StepKind::Verify { .. } | StepKind::Activate { .. } | StepKind::Rollback { .. } | StepKind::Prune { .. } => {
             return Vec::new();
         }
     };
@@ -155,15 +160,21 @@ async fn registry_differences(context: &Context, registry: &SourceSelector, lock
         let what = match registry.resolve(reference).await {
             Ok(found) if found.provenance == provenance => return None,
             moved => match (registry.document(reference, provenance).await, moved) {
-                (Err(error), _) if is_gone(&error) => format!("what is locked: {error}"),
+                (Err(error), _) if is_gone(&error) => DifferenceFact::Gone { fault: Error::from(error).fault() },
                 (Err(error), _) => {
                     let check = format!("sesame registry check {}", reference.registry());
-                    return Some(difference(DifferenceBetween::LockAndRegistry, name, error.to_string(), &check));
+                    let what = DifferenceFact::Unreachable { fault: Error::from(error).fault() };
+                    return Some(difference(DifferenceBetween::LockAndRegistry, name, what, &check));
                 }
-                (Ok(_), Ok(found)) => format!("the tag of {reference} names {} by now", found.provenance.short()),
+                (Ok(_), Ok(found)) => {
+                    DifferenceFact::TagMoved { reference: reference.to_string(), provenance: found.provenance }
+                }
                 // Mirrors have what is locked, and need not have tags.
                 (Ok(_), Err(error)) if is_gone_from_layouts(&error) => return None,
-                (Ok(_), Err(error)) => format!("the tag of {reference} cannot be resolved: {error}"),
+                (Ok(_), Err(error)) => DifferenceFact::TagUnresolved {
+                    reference: reference.to_string(),
+                    fault: Error::from(error).fault(),
+                },
             },
         };
         Some(difference(DifferenceBetween::LockAndRegistry, name, what, &format!("sesame lock -P {name}")))
@@ -190,6 +201,6 @@ fn is_gone(error: &RegistryError) -> bool {
     }
 }
 
-fn difference(between: DifferenceBetween, name: &ExtensionName, what: String, remedy: &str) -> Difference {
+fn difference(between: DifferenceBetween, name: &ExtensionName, what: DifferenceFact, remedy: &str) -> Difference {
     Difference { between, extension: Some(name.clone()), what, remedy: remedy.to_owned() }
 }

@@ -24,7 +24,8 @@ use crate::model::fault::Fault;
 use crate::model::function_cache::FunctionCounts;
 use crate::model::name::ExtensionName;
 use crate::model::plan::schedule::{Schedule, StepResult};
-use crate::model::plan::{Action, BlobDescriptor, BlobRole, FetchSource, Plan, StepId};
+use crate::model::plan::step::{BlobDescriptor, BlobRole, FetchSource, StepKind};
+use crate::model::plan::{Plan, StepId};
 use crate::model::report::event::Event;
 use crate::model::report::sync::StepOutcome;
 use crate::ops::context::Context;
@@ -80,8 +81,8 @@ impl<'a> ApplyContext<'a> {
 /// Runs a plan and says how each step ended, in the plan's order.
 pub(crate) fn apply(apply_context: &ApplyContext<'_>, plan: &Plan) -> Result<Vec<StepOutcome>, Error> {
     let context = apply_context.context;
-    let engines = plan.steps().filter_map(|(_, step)| match &step.action {
-        Action::Compile { engine, .. } => Some(engine),
+    let engines = plan.steps().filter_map(|(_, step)| match &step.kind {
+        StepKind::Compile { engine, .. } => Some(engine),
         _ => None,
     });
     let engines: BTreeSet<&EngineKey> = engines.collect();
@@ -141,13 +142,14 @@ async fn run(apply_context: &ApplyContext<'_>, plan: &Plan, outcomes: &mut [Step
     let mut running: FuturesUnordered<Pin<Box<dyn Future<Output = FinishedStep> + '_>>> = FuturesUnordered::new();
     while !schedule.is_done() {
         for id in schedule.take_ready() {
-            let lane = match plan.step(id).action {
-                Action::Fetch { .. } => Some(&fetches),
+            let lane = match plan.step(id).kind {
+                StepKind::Fetch { .. } => Some(&fetches),
                 // The schedule itself bounds these.
-                Action::Compile { .. } => None,
-                Action::Verify { .. } | Action::Activate { .. } | Action::Rollback { .. } | Action::Prune { .. } => {
-                    Some(&works)
-                }
+                StepKind::Compile { .. } => None,
+                StepKind::Verify { .. }
+                | StepKind::Activate { .. }
+                | StepKind::Rollback { .. }
+                | StepKind::Prune { .. } => Some(&works),
             };
             running.push(Box::pin(async move {
                 let _turn = match lane {
@@ -184,9 +186,9 @@ async fn run(apply_context: &ApplyContext<'_>, plan: &Plan, outcomes: &mut [Step
 
 async fn step(apply_context: &ApplyContext<'_>, plan: &Plan, id: StepId) -> Result<(), Error> {
     let paths = &apply_context.context.paths;
-    match &plan.step(id).action {
-        Action::Fetch { blob, origin } => fetch(apply_context, plan, id, blob, origin).await,
-        Action::Verify { blob } => {
+    match &plan.step(id).kind {
+        StepKind::Fetch { blob, origin } => fetch(apply_context, plan, id, blob, origin).await,
+        StepKind::Verify { blob } => {
             let (blobs, blob, turn) = (apply_context.blobs.clone(), *blob, apply_context.writing.clone());
             let interrupt = apply_context.context.interrupt.clone();
             in_background(move || {
@@ -195,16 +197,16 @@ async fn step(apply_context: &ApplyContext<'_>, plan: &Plan, id: StepId) -> Resu
             })
             .await
         }
-        Action::Compile { component, engine, metering, .. } => {
+        StepKind::Compile { component, engine, metering, .. } => {
             compile(apply_context, *component, engine, *metering).await
         }
-        Action::Activate { generation, .. } => {
+        StepKind::Activate { generation, .. } => {
             let target = apply_context.target.ok_or(Error::Bug("a plan without a target activates one"))?;
             verify_target(apply_context, target).await?;
             Ok(generations::activate(paths, *generation, &target.generation)?)
         }
-        Action::Rollback { profile, generation } => Ok(generations::switch(paths, profile, *generation)?),
-        Action::Prune { profile, generations } => {
+        StepKind::Rollback { profile, generation } => Ok(generations::switch(paths, profile, *generation)?),
+        StepKind::Prune { profile, generations } => {
             for number in generations {
                 // One that is held stays until a later run.
                 generations::remove(paths, profile, *number)?;

@@ -14,11 +14,13 @@ use crate::model::lock::merge::LoadedLock;
 use crate::model::lock::{Lock, LockChange, LockEntry, LockedSource, Staleness};
 use crate::model::manifest::{ComponentSource, Manifest, OciRange};
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::{FetchSource, Plan, ResolvedComponent};
+use crate::model::plan::step::FetchSource;
+use crate::model::plan::{Plan, ResolvedComponent};
 use crate::model::reference::OciReference;
 use crate::model::registries::Registries;
 use crate::model::report::event::Event;
 use crate::model::report::sync::{LockOutcome, LockReport, SetSummary};
+use crate::model::report::warning::Warning;
 use crate::model::version::{Requirement, unversioned_tags};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
@@ -53,7 +55,7 @@ pub(crate) fn lock_with_warnings(
     context: &Context,
     mode: WriteMode,
     upgrade: &UpgradeSelection,
-) -> Result<(LockReport, Vec<String>), Error> {
+) -> Result<(LockReport, Vec<Warning>), Error> {
     let noop = (*upgrade == UpgradeSelection::Nothing).then(|| NoopCheck::of_lock(context));
     if let Some(answer) = noop.as_ref().and_then(NoopCheck::recorded) {
         return Ok((satisfied(context, answer.extensions), Vec::new()));

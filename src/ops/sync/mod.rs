@@ -21,14 +21,15 @@ use crate::model::function_cache::FunctionCounts;
 use crate::model::lock::{Lock, LockEntry, Staleness};
 use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::Plan;
 use crate::model::plan::generation::{ActiveExtension, Generation};
 use crate::model::plan::inventory::Inventory;
-use crate::model::plan::{Plan, StepReason};
-use crate::model::report::event::Event;
+use crate::model::plan::set_change::set_changes;
+use crate::model::plan::step::StepReason;
 use crate::model::report::sync::{
-    ExtensionReport, ExtensionStatus, LockOutcome, LockReport, SetSummary, StepOutcome, StepReport, SyncOutcome,
-    SyncReport,
+    ExtensionReport, ExtensionStatus, LockOutcome, LockReport, SetSummary, StepReport, SyncOutcome, SyncReport,
 };
+use crate::model::report::warning::Warning;
 use crate::ops::policy::registries;
 use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions};
 use crate::store::blobs::Blobs;
@@ -86,7 +87,7 @@ struct DesiredState {
     profile: ProfileName,
     manifest: Manifest,
     active: Option<(u64, Generation)>,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
 }
 
 /// How far a sync comes without changing anything.
@@ -103,7 +104,7 @@ fn prepare(context: &Context, options: &SyncOptions) -> Result<Preparation, Erro
     let mut warnings = apply_policy(&policy, &mut manifest);
     let profile = options.profile.clone().or_else(|| manifest.profile.clone()).unwrap_or_default();
     let unusable = super::policy::folder_checks::check_manifest(context, &manifest, &profile)?;
-    warnings.extend(unusable.iter().map(ToString::to_string));
+    warnings.extend(unusable.into_iter().map(Warning::from));
     let found = context.project.read_lock()?;
     if found.is_none() && options.policy != LockPolicy::Update {
         return Err(Error::NoLock);
@@ -164,7 +165,7 @@ fn check_takeover(
     }
     let lock = lock.cloned().unwrap_or_default();
     let differences = match options.policy {
-        LockPolicy::Frozen => live.differences(&Generation::from_lock(profile, &path, manifest, &lock)),
+        LockPolicy::Frozen => set_changes(live, &Generation::from_lock(profile, &path, manifest, &lock), []),
         LockPolicy::Locked | LockPolicy::Update => {
             // Where a component's file cannot be read, nothing is taken for unchanged.
             let all_stale = || manifest.extensions.keys().map(|name| (name.clone(), Staleness::NotLocked)).collect();
@@ -174,7 +175,7 @@ fn check_takeover(
             };
             let fresh = Lock { entries: lock.entries.iter().filter_map(fresh).collect() };
             let unlocked = manifest.extensions.iter().filter(|(name, _)| stale.contains_key(*name));
-            live.differences_with_unlocked(&Generation::from_lock(profile, &path, manifest, &fresh), unlocked)
+            set_changes(live, &Generation::from_lock(profile, &path, manifest, &fresh), unlocked)
         }
     };
     Err(Error::OtherManifest { profile: profile.clone(), made_by: live.manifest.clone(), differences })
@@ -188,12 +189,12 @@ pub(crate) struct PlannedSync {
     plan: Plan,
     manifest: Manifest,
     /// For the person, once it is clear that this plan is to be run.
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
 }
 
 impl PlannedSync {
     /// A generation that is there already, and the plan that makes it live again.
-    pub fn of_generation(generation: Generation, inventory: Inventory, plan: Plan, warnings: Vec<String>) -> Self {
+    pub fn of_generation(generation: Generation, inventory: Inventory, plan: Plan, warnings: Vec<Warning>) -> Self {
         Self { generation, lock: Lock::default(), inventory, plan, manifest: Manifest::default(), warnings }
     }
 
@@ -258,11 +259,11 @@ impl PlannedSync {
             step.outcome = outcome;
         }
         // Old generations that stay are untidy, no more: the next sync that activates one removes them.
-        let (prunes, needed): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step.action == "prune");
+        let (prunes, needed): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step.is_prune());
         for fault in prunes.iter().filter_map(|step| step.fault()) {
-            context.observer.notice(&Event::Warning { message: &fault.message });
+            context.warn(&[Warning::NotPruned { fault: fault.clone() }]);
         }
-        let done = needed.iter().all(|step| step.outcome == StepOutcome::Done);
+        let done = needed.iter().all(|step| step.is_done());
         let outcome = if done { SyncOutcome::Done } else { SyncOutcome::Failed };
         let mut report = self.report(context, lock, outcome, steps);
         report.functions = Some(apply_context.functions.take()).filter(|counts| *counts != FunctionCounts::default());
@@ -274,15 +275,14 @@ impl PlannedSync {
         let mut names: BTreeSet<&ExtensionName> = BTreeSet::new();
         let mut first = None;
         for (_, step) in self.plan.steps() {
-            if matches!(step.reason, StepReason::Damaged(_) | StepReason::CodeDamaged(_)) {
+            if matches!(step.reason, StepReason::Damaged { .. } | StepReason::CodeDamaged { .. }) {
                 names.extend(&step.extensions);
                 first.get_or_insert(&step.reason);
             }
         }
         if let Some(reason) = first {
-            let names: Vec<&str> = names.into_iter().map(ExtensionName::as_str).collect();
-            let message = format!("what is kept of {} is made again: {reason}", names.join(", "));
-            context.observer.notice(&Event::Warning { message: &message });
+            let extensions = names.into_iter().cloned().collect();
+            context.warn(&[Warning::DamageReplaced { extensions, reason: reason.clone() }]);
         }
     }
 
@@ -293,12 +293,11 @@ impl PlannedSync {
         outcome: SyncOutcome,
         steps: Vec<StepReport>,
     ) -> SyncReport {
-        let activates = |step: &&StepReport| ["activate", "rollback"].contains(&step.action);
-        let activated = steps.iter().filter(activates).find(|step| step.outcome == StepOutcome::Done);
+        let activated = steps.iter().filter(|step| step.is_done()).find_map(StepReport::activates);
         let before = self.inventory.active.as_ref().map(|(number, _)| *number);
         let mut own: BTreeMap<&ExtensionName, Vec<&StepReport>> = BTreeMap::new();
-        for step in steps.iter().filter(|step| !activates(step)) {
-            step.extensions.iter().for_each(|name| own.entry(name).or_default().push(step));
+        for step in steps.iter().filter(|step| step.activates().is_none()) {
+            step.step.extensions.iter().for_each(|name| own.entry(name).or_default().push(step));
         }
         let own = |extension: &ActiveExtension| own.get(&extension.name).map(Vec::as_slice).unwrap_or_default();
         let wanted = self.generation.extensions.iter();
@@ -306,12 +305,12 @@ impl PlannedSync {
         let live = self.inventory.active.as_ref().map(|(_, live)| live);
         let nothing = self.generation.without_extensions();
         SyncReport {
-            changes: live.unwrap_or(&nothing).differences(&self.generation),
+            changes: set_changes(live.unwrap_or(&nothing), &self.generation, []),
             profile: self.generation.profile.clone(),
             manifest: context.project.shown_manifest(),
             outcome,
             lock,
-            generation: activated.and_then(|step| step.generation).or(before),
+            generation: activated.or(before),
             steps,
             extensions,
             functions: None,
@@ -321,9 +320,9 @@ impl PlannedSync {
     fn extension(&self, extension: &ActiveExtension, outcome: SyncOutcome, own: &[&StepReport]) -> ExtensionReport {
         let faults: Vec<Fault> = own.iter().filter_map(|step| step.fault()).cloned().collect();
         let status = match outcome {
-            SyncOutcome::UpToDate | SyncOutcome::Done => ExtensionStatus::Live,
+            SyncOutcome::UpToDate | SyncOutcome::Done => ExtensionStatus::Active,
             _ if !faults.is_empty() => ExtensionStatus::Failed,
-            _ if own.iter().all(|step| step.outcome == StepOutcome::Done) => self.unactivated(extension),
+            _ if own.iter().all(|step| step.is_done()) => self.unactivated(extension),
             _ => ExtensionStatus::Pending,
         };
         ExtensionReport {
@@ -339,7 +338,7 @@ impl PlannedSync {
     /// The status of an extension with nothing left to do, in a set that was not activated.
     fn unactivated(&self, extension: &ActiveExtension) -> ExtensionStatus {
         let live = self.inventory.active.as_ref().is_some_and(|(_, live)| live.extensions.contains(extension));
-        if live { ExtensionStatus::Live } else { ExtensionStatus::Ready }
+        if live { ExtensionStatus::Active } else { ExtensionStatus::Ready }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use crate::model::lock::Lock;
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::Plan;
 use crate::model::plan::generation::Generation;
 use crate::model::plan::inventory::{Inventory, StoredState};
-use crate::model::plan::{Action, Plan};
+use crate::model::plan::step::StepKind;
 use crate::model::report::sync::SyncReport;
+use crate::model::report::warning::Warning;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{check_active_sources, read_policy};
@@ -40,7 +42,7 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
     let target = generations::read(paths, profile, number)?;
     check_policy(context, &target)?;
     let unusable = crate::ops::policy::folder_checks::check_generation(context, &target)?;
-    let warnings = unusable.iter().map(ToString::to_string).collect();
+    let warnings = unusable.into_iter().map(Warning::from).collect();
     let is_live = live.as_ref().is_some_and(|(live, _)| *live == number);
     let stock = scan(paths, scan_request(&target, &Lock::default())?, CacheUpdates::Write, context.clock)?;
     let inventory = Inventory { active: live, generations: known, ..stock };
@@ -63,8 +65,8 @@ fn check_policy(context: &Context, target: &Generation) -> Result<(), Error> {
 
 /// Refuses if a component is lost that has to be compiled.
 fn check_whole(number: u64, plan: &Plan, target: &Generation, inventory: &Inventory) -> Result<(), Error> {
-    let to_compile = plan.steps().flat_map(|(_, step)| match step.action {
-        Action::Compile { .. } => step.extensions.as_slice(),
+    let to_compile = plan.steps().flat_map(|(_, step)| match step.kind {
+        StepKind::Compile { .. } => step.extensions.as_slice(),
         _ => &[],
     });
     let is_lost = |name: &&ExtensionName| {

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::model::report::event::{Event, Observer};
+use crate::model::report::warning::{CredentialsProblem, Warning};
 use crate::named_files;
 
 use super::credential_helper::{self, HelperError};
@@ -126,7 +127,8 @@ impl Keyring {
         let files = self.places.files.iter().filter_map(|path| match read(path) {
             Ok(text) => text.map(|text| (CredentialLocation::File(path.clone()), text)),
             Err(error) => {
-                self.warn(&format!("the credentials in {} cannot be read: {error}", path.display()));
+                let place = path.display().to_string();
+                self.ignored(place, None, CredentialsProblem::Unreadable(error.to_string()));
                 None
             }
         });
@@ -135,7 +137,7 @@ impl Keyring {
         let parsed = texts.filter_map(|(place, text)| {
             let file = CredentialFile::parse(place.clone(), &text);
             if file.is_none() {
-                self.warn(&format!("{place} is no JSON, so no credentials are taken from it"));
+                self.ignored(place.to_string(), None, CredentialsProblem::NotJson);
             }
             file
         });
@@ -161,14 +163,14 @@ impl Keyring {
         match looked {
             Ok(credential) => credential.map(|credential| FoundCredential { credential, location: place }),
             Err(why) => {
-                self.warn(&format!("no credentials for {key} are taken from {place}: {why}"));
+                self.ignored(place.to_string(), Some(key.to_owned()), CredentialsProblem::Unusable(why));
                 None
             }
         }
     }
 
-    fn warn(&self, message: &str) {
-        self.observer.notice(&Event::Warning { message });
+    fn ignored(&self, place: String, registry: Option<String>, why: CredentialsProblem) {
+        self.observer.notice(&Event::Warning(&Warning::CredentialsIgnored { place, registry, why }));
     }
 }
 

@@ -5,6 +5,7 @@
 //! `mirrors-only` says that there is nobody else (invariant 6: the lock decides).
 
 use std::collections::{HashMap, HashSet};
+use std::mem::{Discriminant, discriminant};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,15 +13,16 @@ use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use crate::model::digest::Digest;
-use crate::model::fault::FaultKind;
-use crate::model::plan::{BlobDescriptor, BlobRole};
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::plan::step::{BlobDescriptor, BlobRole};
 use crate::model::policy::{SourceRefusal, SourceRules};
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::{ConnectionSettings, LayeredRegistries, Mirror};
 use crate::model::report::event::{Event, Observer};
+use crate::model::report::warning::Warning;
 use crate::registry::artifact::{self, Artifact, ArtifactRefusal};
 use crate::registry::auth::credentials::{CredentialSources, Keyring};
-use crate::registry::error::{Error, line};
+use crate::registry::error::Error;
 use crate::registry::http::client::Client;
 use crate::registry::http::endpoint::Endpoint;
 use crate::registry::http::timeouts::{FEW_RETRIES, RETRIES, Timeouts};
@@ -64,7 +66,7 @@ pub struct SourceSelector {
     /// The tags of repositories that were asked for them.
     listings: Mutex<HashMap<OciRepository, Arc<Listing>>>,
     /// What was told already.
-    warned: Mutex<HashSet<String>>,
+    warned: Mutex<HashSet<(String, Option<Discriminant<Error>>)>>,
 }
 
 /// What a reference was resolved to.
@@ -218,36 +220,38 @@ impl SourceSelector {
         let what = lookup.describe(repository);
         let mut tried = Vec::new();
         for source in self.sources(repository, lookup) {
-            let answer = match source {
-                Ok(source) => ask(&*source).await,
-                Err(error) => Err(error),
+            let (name, answer) = match source {
+                Ok(source) => (source.name(), ask(&*source).await),
+                Err(error) => (String::new(), Err(error)),
             };
             match answer {
                 Ok(answer) => {
-                    self.warn_of_failed(&tried, &what);
+                    self.warn_of_failed(&tried);
                     return Ok(answer);
                 }
                 // It is the caller who takes no more.
                 Err(Error::Stopped) => return Err(Error::Stopped),
-                Err(error) => tried.push(error),
+                Err(error) => tried.push((name, error)),
             }
         }
-        Err(all_failed(&what, tried))
+        Err(all_failed(&what, tried.into_iter().map(|(_, error)| error).collect()))
     }
 
-    /// Tells of mirrors that were of no use, although another source has helped: each fault once, whatever was asked for,
-    /// and nothing of content that a mirror does not have.
-    fn warn_of_failed(&self, tried: &[Error], what: &str) {
-        for error in tried.iter().filter(|error| !matches!(error, Error::NotFound { .. } | Error::Offline { .. })) {
-            let message = line(error);
-            self.warn_once(message.replace(what, ""), &format!("a mirror is passed over: {message}"));
+    /// Tells of mirrors that were of no use, although another source has helped: each kind of fault once, whatever was asked
+    /// for, and nothing of content that a mirror does not have.
+    fn warn_of_failed(&self, tried: &[(String, Error)]) {
+        let is_news = |error: &Error| !matches!(error, Error::NotFound { .. } | Error::Offline { .. });
+        for (source, error) in tried.iter().filter(|(_, error)| is_news(error)) {
+            let fault = Fault::new(error.kind(), error, None);
+            let warning = Warning::MirrorPassedOver { source: source.clone(), fault };
+            self.warn_once(source, Some(discriminant(error)), &warning);
         }
     }
 
-    /// Warns, unless the same was told before.
-    fn warn_once(&self, what: String, message: &str) {
-        if self.warned.lock().insert(what) {
-            self.observer.notice(&Event::Warning { message });
+    /// Warns, unless a source has given cause for the same before.
+    fn warn_once(&self, source: &str, cause: Option<Discriminant<Error>>, warning: &Warning) {
+        if self.warned.lock().insert((source.to_owned(), cause)) {
+            self.observer.notice(&Event::Warning(warning));
         }
     }
 
@@ -343,8 +347,7 @@ impl SourceSelector {
 
     fn client(&self, name: &str, connection: ConnectionSettings, retries: usize) -> Client {
         if connection.insecure && !connection.plain_http {
-            let message = format!("the certificate of {name} is not checked, because of `insecure`");
-            self.warn_once(message.clone(), &message);
+            self.warn_once(name, None, &Warning::CertificateUnchecked { host: name.to_owned() });
         }
         let (transport, observer) = (Arc::clone(&self.transport), Arc::clone(&self.observer));
         Client::new(Endpoint::new(transport, observer, name, connection, retries), Arc::clone(&self.keyring))

@@ -6,3 +6,4 @@ mod output;
 mod readme;
 mod readme_picture;
 mod transcripts;
+mod warnings;

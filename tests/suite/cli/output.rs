@@ -78,7 +78,7 @@ fn json_is_one_document_of_the_schema_on_standard_output() {
     check(&["diff", "--json"], 1, "data");
     assert_eq!(check(&["lock", "--json"], 0, "data")["data"]["outcome"], "written");
     check(&["sync", "--dry-run", "--json"], 0, "data");
-    assert_eq!(check(&["sync", "--json"], 0, "data")["data"]["extensions"][0]["status"], "live");
+    assert_eq!(check(&["sync", "--json"], 0, "data")["data"]["extensions"][0]["status"], "active");
     assert_eq!(check(&["sync", "--json"], 0, "data")["data"]["outcome"], "up-to-date");
     check(&["diff", "--json"], 0, "data");
     sandbox.write("sesame.toml", "nonsense = 1\n");

@@ -30,7 +30,7 @@ fn what_is_kept_of_functions_stays_within_its_bound() {
 }
 
 /// Flips a bit in every second KiB of all packs; only of the functions, or of the index behind them too.
-fn corrupt(sandbox: &Sandbox, index_too: bool) {
+pub fn corrupt(sandbox: &Sandbox, index_too: bool) {
     let packs = packs(sandbox);
     assert!(!packs.is_empty());
     for pack in packs {

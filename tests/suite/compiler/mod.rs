@@ -1,6 +1,6 @@
 //! Components on their way through the compiler.
 
-mod compiled_functions;
+pub mod compiled_functions;
 mod compiler_failures;
 mod components;
-mod workload;
+pub mod workload;

@@ -58,7 +58,7 @@ fn a_store_of_the_first_version_is_read_and_each_generation_can_be_made_active()
         let generations = listed["data"]["generations"].as_array().unwrap();
         assert!(generations.iter().all(|generation| generation["extensions"].is_array()), "{listed:#}");
         let found: Vec<u64> = generations.iter().map(|generation| generation["number"].as_u64().unwrap()).collect();
-        assert_eq!((found, listed["data"]["live"].as_u64()), (numbers.clone(), Some(numbers[0])));
+        assert_eq!((found, listed["data"]["active"].as_u64()), (numbers.clone(), Some(numbers[0])));
     }
     sandbox.ok(&["rollback", "1", "--profile", "work"]);
     assert_eq!(greets(&sandbox, &["greeting", "greet", " World "]), "Hello,  World !\n");

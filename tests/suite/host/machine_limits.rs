@@ -4,7 +4,7 @@ use crate::support::guest;
 use crate::support::library_host::context;
 use crate::support::sandbox::{Run, Sandbox};
 use sesame::compiler::settings::CompilerSettings;
-use sesame::model::report::query::doctor::CheckState;
+use sesame::model::report::query::doctor::{CheckFact, CheckState};
 use sesame::ops::context::Context;
 use sesame::ops::project::search::Search;
 use sesame::ops::query::doctor::doctor;
@@ -43,7 +43,8 @@ fn a_compiler_that_cannot_be_started_is_found_by_doctor() {
     let context = Context { compiler: CompilerSettings::of_program("/nowhere/sesame".into()), ..context(&sandbox) };
     let report = doctor(&context, &Search { start: sandbox.path("project"), ..Search::default() });
     let found = report.checks.iter().find(|check| check.about == "compiler").unwrap();
-    assert!(found.state == CheckState::Wrong && found.what.contains("/nowhere/sesame"), "{}", found.what);
+    let CheckFact::Failed { fault } = &found.fact else { panic!("{found:?}") };
+    assert!(found.state == CheckState::Wrong && fault.message.contains("/nowhere/sesame"), "{fault:?}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn project_behind_tokens() -> (Sandbox, Registry) {
 }
 
 /// Logs in with a password, which must not be shown.
-fn login(sandbox: &Sandbox, registry: &Registry, password: &str, options: &[&str]) -> Run {
+pub fn login(sandbox: &Sandbox, registry: &Registry, password: &str, options: &[&str]) -> Run {
     let host = registry.host();
     let arguments = [&["registry", "login", &host, "--username", USER, "--password-stdin"], options].concat();
     let (reader, mut writer) = std::io::pipe().unwrap();
@@ -290,17 +290,17 @@ fn json_is_one_document_of_the_schema() {
         document
     };
     let command = |verb: &str| sandbox.run(&["registry", verb, &registry.host(), "--json"]);
-    let refused = document(command("check"), 1, "check")["data"].clone();
+    let refused = document(command("check"), 1, "registry check")["data"].clone();
     assert_eq!((&refused["access"], &refused["credentials"]), (&json!("refused"), &json!("none")));
     assert_eq!(
-        document(login(&sandbox, &registry, "canary-wrong", &["--json"]), 77, "login")["error"]["kind"],
+        document(login(&sandbox, &registry, "canary-wrong", &["--json"]), 77, "registry login")["error"]["kind"],
         "denied"
     );
     let place = sandbox.path(DOCKER).display().to_string();
-    let data = document(login(&sandbox, &registry, PASSWORD, &["--json"]), 0, "login")["data"].clone();
+    let data = document(login(&sandbox, &registry, PASSWORD, &["--json"]), 0, "registry login")["data"].clone();
     assert_eq!(data, json!({ "host": registry.host(), "place": place, "verified": true }));
-    let found = document(command("check"), 0, "check")["data"].clone();
+    let found = document(command("check"), 0, "registry check")["data"].clone();
     assert_eq!((&found["access"], &found["credentials"]["found"]["place"]), (&json!("in"), &json!(place)));
-    let data = document(command("logout"), 0, "logout")["data"].clone();
+    let data = document(command("logout"), 0, "registry logout")["data"].clone();
     assert_eq!(data, json!({ "host": registry.host(), "place": place }));
 }

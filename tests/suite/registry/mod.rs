@@ -4,7 +4,7 @@ mod credentials;
 mod downloads;
 mod faults;
 mod interoperability;
-mod login;
+pub mod login;
 mod push;
 mod real_registry;
 mod sources;

@@ -307,7 +307,7 @@ fn json_is_one_document_of_the_schema() {
         assert_eq!((run.status, run.stderr.as_str()), (0, ""), "{}", run.stdout);
         let document: Value = serde_json::from_str(&run.stdout).unwrap();
         let errors: Vec<String> = schema.iter_errors(&document).map(|error| error.to_string()).collect();
-        assert!(errors.is_empty() && document["command"] == "push", "{errors:?} in {}", run.stdout);
+        assert!(errors.is_empty() && document["command"] == "extension push", "{errors:?} in {}", run.stdout);
         let (data, provenance) = (&document["data"], Digest::of(&registry.held(TAG).unwrap().1).to_string());
         let reference = destination.trim_start_matches("oci-layout:vendor:");
         assert_eq!(data["reference"], format!("{reference}@{provenance}"));

@@ -23,7 +23,7 @@ fn crowd(rounds: usize) {
     for round in 1..=rounds {
         let listed: Value = serde_json::from_str(&sandbox.ok(&["generations", "--json"]).stdout).unwrap();
         for generation in listed["data"]["generations"].as_array().unwrap() {
-            if generation["live"] == false {
+            if generation["active"] == false {
                 sandbox.ok(&["generations", "delete", &generation["number"].to_string()]);
             }
         }

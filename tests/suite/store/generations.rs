@@ -63,7 +63,7 @@ fn generations_are_listed_with_what_they_changed() {
     assert!(lines[2].starts_with("1  20") && lines[2].ends_with("Z  1 extension  live"), "{listed}");
     assert_eq!(lines.len(), 3);
     let json = json(&sandbox);
-    assert_eq!(json["data"]["live"], 1);
+    assert_eq!(json["data"]["active"], 1);
     assert_eq!(json["data"]["generations"][0]["number"], 2);
     assert_eq!(json["data"]["generations"][0]["extensions"][0]["name"], "greeting");
     // One that is damaged does not hide the others.
@@ -89,7 +89,7 @@ fn a_rollback_compiles_only_what_the_cache_lost_and_refuses_what_the_store_lost(
     fs::remove_dir_all(sandbox.data().join("blobs")).unwrap();
     sandbox.run(&["rollback", "2"]).fails(76, &["generation 2 needs components that are lost: greeting", "hint: "]);
     let listed = json(&sandbox);
-    assert_eq!(listed["data"]["live"], 1, "nothing was changed");
+    assert_eq!(listed["data"]["active"], 1, "nothing was changed");
 }
 
 #[test]

@@ -17,7 +17,8 @@ use sesame::model::name::ProfileName;
 use sesame::model::plan::generation::Generation;
 use sesame::model::plan::inventory::{Inventory, StoredState};
 use sesame::model::plan::schedule::{Schedule, StepResult};
-use sesame::model::plan::{Action, FetchSource, Plan, ResolvedComponent};
+use sesame::model::plan::step::{FetchSource, StepKind};
+use sesame::model::plan::{Plan, ResolvedComponent};
 
 /// What a case's store holds. Digests are those of the lock.
 #[derive(Deserialize, Default)]
@@ -132,8 +133,7 @@ fn a_lock_fetches_and_verifies_each_component_once_and_does_nothing_else() {
     let candidates = [candidate("a", b"1"), candidate("b", b"1"), candidate("c", b"2"), candidate("d", b"held")];
     let blobs = [(Digest::of(b"held"), StoredState::Good)].into();
     let plan = Plan::for_lock(&candidates, &Inventory { blobs, ..Inventory::default() });
-    let actions: Vec<(&str, usize)> =
-        plan.steps().map(|(_, step)| (step.action.verb(), step.extensions.len())).collect();
+    let actions: Vec<(&str, usize)> = plan.steps().map(|(_, step)| (step.kind.verb(), step.extensions.len())).collect();
     assert_eq!(actions, [("fetch", 2), ("verify", 2), ("fetch", 1), ("verify", 1)]);
-    assert!(plan.steps().all(|(_, step)| matches!(step.action, Action::Fetch { .. } | Action::Verify { .. })));
+    assert!(plan.steps().all(|(_, step)| matches!(step.kind, StepKind::Fetch { .. } | StepKind::Verify { .. })));
 }

@@ -171,7 +171,7 @@ fn only_what_is_newer_is_outdated_and_what_cannot_be_asked_is_no_news() {
     let text = sandbox.read("sesame.toml");
     sandbox.write("sesame.toml", text.replace("plain-http = true", "plain-http = false"));
     sandbox.run(&["outdated"]).fails(69, &[]);
-    assert!(sandbox.run(&["outdated"]).stdout.contains("warning: a: "));
+    assert!(sandbox.run(&["outdated"]).stderr.contains("warning: a: "));
     sandbox.write("sesame.toml", text.replace("/org/a:", "/org/other:"));
     registry.push("org/other", "1.9.0", &Artifact::wkg(&component("other")));
     assert_eq!(sandbox.run(&["outdated"]).status, 1, "what is locked is of another repository");

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{CompileOptions, ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::{active_change, extension_table, set_summary, summary};
+use crate::cli::render::active_set::{extension_table, set_change, set_summary, summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
@@ -102,7 +102,7 @@ fn words(report: &ImportReport) -> String {
         let _ = writeln!(text, "{} {}", Style::good("removed"), escape(file));
     }
     for change in &report.sync.changes {
-        text.push_str(&active_change(change));
+        text.push_str(&set_change(change));
     }
     let is_new = report.sync.outcome != SyncOutcome::UpToDate;
     if is_new && report.sync.changes.is_empty() {

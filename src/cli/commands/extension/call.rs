@@ -81,11 +81,11 @@ impl CallCommand {
         let (data, text) = (Data::Call(&report), report.text.as_deref());
         Ok(match report.outcome {
             CallOutcome::Ok => {
-                output.print_value(&invocation.name.json_name, data, text);
+                output.print_value(invocation.name, data, text);
                 CommandOutcome::Done
             }
             CallOutcome::Err => {
-                output.print_failed_value(&invocation.name.json_name, data, text);
+                output.print_failed_value(invocation.name, data, text);
                 CommandOutcome::Differs
             }
         })

@@ -7,9 +7,11 @@ use crate::cli::options::ResourceOptions;
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
+use crate::cli::render::warning::{unusable_folder, warning};
 use crate::cli::terminal::environment::Environment;
-use sesame::model::report::query::doctor::{Check, CheckState, DoctorReport};
-use sesame::model::text::escape;
+use sesame::model::report::query::doctor::{Check, CheckFact, CheckState, DoctorReport, ManifestSearch};
+use sesame::model::report::registry::CredentialStatus;
+use sesame::model::text::{count, escape, size};
 use sesame::ops::query::doctor::doctor;
 
 #[derive(Debug, Clone, Args)]
@@ -38,5 +40,74 @@ fn check(check: &Check) -> String {
         CheckState::Wrong => Style::error("wrong "),
     };
     let remedy = check.remedy.as_ref().map(|remedy| format!("        {}{}\n", Style::hint("hint: "), escape(remedy)));
-    format!("{state}  {}: {}\n{}", escape(&check.about), escape(&check.what), remedy.unwrap_or_default())
+    format!("{state}  {}: {}\n{}", escape(&check.about), escape(&fact(&check.fact)), remedy.unwrap_or_default())
+}
+
+#[expect(clippy::too_many_lines, reason = "a flat table")]
+fn fact(fact: &CheckFact) -> String {
+    match fact {
+        CheckFact::Failed { fault } => fault.line(),
+        CheckFact::Program { version, wasmtime, engine_key } => {
+            format!("{version}, with wasmtime {wasmtime}; compiled code is kept as {engine_key}")
+        }
+        CheckFact::Space { folder, free } => format!("{folder}, {} free", size(*free)),
+        CheckFact::LittleSpace { folder, free } => format!("{folder}: only {} are free", size(*free)),
+        CheckFact::CreatedLater { path } => format!("{path} is made when it is needed"),
+        CheckFact::Permissions { folder: path, why } | CheckFact::KeyUnusable { path, why } => format!("{path}: {why}"),
+        CheckFact::Key { path } | CheckFact::Lock { path } => path.clone(),
+        CheckFact::NoPolicy => "this machine has none".to_owned(),
+        CheckFact::Policies { files } => files.join(", "),
+        CheckFact::Manifest { path, extensions, found } => {
+            let why = match found {
+                ManifestSearch::Option => "--manifest names it",
+                ManifestSearch::Variable => "$SESAME_MANIFEST names it",
+                ManifestSearch::Folder => "it is in this folder or above",
+                ManifestSearch::User => "it is your own; none is in this folder or above",
+            };
+            format!("{path}, {}; {why}", count(*extensions, "extension"))
+        }
+        CheckFact::NothingActive { profile } => format!("nothing in profile `{profile}`"),
+        CheckFact::Active { profile, generation, extensions, made_by } => {
+            let made_by = made_by.as_ref().map(|manifest| format!(", made by {manifest}")).unwrap_or_default();
+            let extensions = count(*extensions, "extension");
+            format!("{extensions} in profile `{profile}` (generation {generation}){made_by}")
+        }
+        CheckFact::GrantedFolders => "they are there, and can be given".to_owned(),
+        CheckFact::UnusableFolder { extension, fault } => unusable_folder(extension, fault),
+        CheckFact::NoProxies => "none".to_owned(),
+        CheckFact::Proxies { schemes, none_for } => {
+            let none_for = none_for.as_ref().map(|hosts| format!(", but not for {hosts}")).unwrap_or_default();
+            format!("for {}{none_for}", schemes.join(" and "))
+        }
+        CheckFact::Layout => "an OCI image layout".to_owned(),
+        CheckFact::NoLayout => "there is no OCI image layout".to_owned(),
+        CheckFact::OnlyMirrors => "only its mirrors are asked".to_owned(),
+        CheckFact::Offline => "not asked, because of --offline".to_owned(),
+        CheckFact::Registry { protocol, credentials, denied } => {
+            let credentials = match credentials {
+                CredentialStatus::Found { place } => format!("credentials in {place}"),
+                CredentialStatus::None => "no credentials".to_owned(),
+                CredentialStatus::Withheld { setting } => format!("no credentials, because of `{setting}`"),
+            };
+            let denied = if *denied { "; it does not let us in" } else { "" };
+            format!("reached over {protocol}, {credentials}{denied}")
+        }
+        CheckFact::CompilerConfined => "it starts and compiles, kept from the network and other programs".to_owned(),
+        CheckFact::CompilerUnconfined { why } => {
+            format!("it compiles, but nothing keeps it from the network and other programs: {why}")
+        }
+        CheckFact::CompilerSilent => "it compiles, but it ended without saying whether it is confined".to_owned(),
+        CheckFact::CompilerWarned { warnings } => {
+            format!("it compiles, but {}", warnings.iter().map(warning).collect::<Vec<_>>().join("; "))
+        }
+        CheckFact::CodeRuns { folder } => format!("what is compiled runs from {folder}"),
+        CheckFact::CodeCopied { folder, why } => {
+            format!("files in {folder} cannot be run ({why}), so code is copied into memory")
+        }
+        CheckFact::Memory => "4 GiB of addresses can be reserved for an extension's memory".to_owned(),
+        CheckFact::ProcMounted => "it is mounted".to_owned(),
+        CheckFact::ProcMissing => {
+            "it is not mounted: extensions cannot be given folders, and code is copied instead of mapped".to_owned()
+        }
+    }
 }

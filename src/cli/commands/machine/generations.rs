@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::active_change;
+use crate::cli::render::active_set::set_change;
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
@@ -63,14 +63,14 @@ fn words(report: &GenerationsReport) -> String {
 }
 
 fn generation(generation: &GenerationReport) -> String {
-    let live = if generation.live { format!("  {}", Style::good("live")) } else { String::new() };
+    let live = if generation.active { format!("  {}", Style::good("live")) } else { String::new() };
     let number = Style::strong(&generation.number.to_string());
     if let Some(damage) = &generation.damage {
         return format!("{number}{live}  {} {}\n", Style::error("damaged:"), escape(damage));
     }
     let when = generation.activated.map(time).unwrap_or_default();
     let extensions = count(generation.extensions.len(), "extension");
-    let changes = generation.changes.iter().map(|change| format!("    {}", active_change(change)));
+    let changes = generation.changes.iter().map(|change| format!("    {}", set_change(change)));
     format!("{number}  {when}  {extensions}{live}\n{}", changes.collect::<String>())
 }
 

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{CompileOptions, ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::{active_change, set_summary, summary};
+use crate::cli::render::active_set::{set_change, set_summary, summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::terminal::environment::Environment;
@@ -36,7 +36,7 @@ impl RollbackCommand {
 
 /// What a rollback did.
 fn words(report: &SyncReport) -> String {
-    let changes: String = report.changes.iter().map(|change| active_change(change)).collect();
+    let changes: String = report.changes.iter().map(set_change).collect();
     let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
     format!("{changes}{}", summary(&set_summary(report), outcome))
 }

@@ -4,12 +4,13 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::summary;
+use crate::cli::render::active_set::{set_change, summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::fits;
-use sesame::model::report::query::status::{Difference, DifferenceBetween, StatusReport};
+use sesame::model::plan::step::StepReason;
+use sesame::model::report::query::status::{Difference, DifferenceBetween, DifferenceFact, StatusReport};
 use sesame::model::report::sync::SetSummary;
 use sesame::model::text::escape;
 use sesame::ops::query::status::{RemoteCheck, status};
@@ -58,14 +59,38 @@ fn heading(between: DifferenceBetween) -> &'static str {
         DifferenceBetween::LockAndRegistry => "lock and registry",
         DifferenceBetween::LockAndStore => "lock and store",
         DifferenceBetween::StoreAndCache => "store and cache",
-        DifferenceBetween::LockAndLive => "lock and live set",
+        DifferenceBetween::LockAndActive => "lock and live set",
     }
 }
 
 fn line(difference: &Difference) -> String {
     let name = difference.extension.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
-    let what = format!("  {name}{}", escape(&difference.what));
+    let what = format!("  {name}{}", fact(&difference.what).trim_end());
     let remedy = format!("{} {}", Style::hint("⇒"), escape(&difference.remedy));
     let line = format!("{what}  {remedy}\n");
     if fits(&line) { line } else { format!("{what}\n      {remedy}\n") }
+}
+
+fn fact(fact: &DifferenceFact) -> String {
+    let text = match fact {
+        DifferenceFact::Refused { fault } => fault.line(),
+        DifferenceFact::Stale { why } => format!("it {why}"),
+        DifferenceFact::NotGranted { fault } | DifferenceFact::UnknownActive { fault } => fault.message.clone(),
+        DifferenceFact::Gone { fault } => format!("what is locked: {}", fault.message),
+        DifferenceFact::Unreachable { fault } => fault.message.clone(),
+        DifferenceFact::TagMoved { reference, provenance } => {
+            format!("the tag of {reference} names {} by now", provenance.short())
+        }
+        DifferenceFact::TagUnresolved { reference, fault } => {
+            format!("the tag of {reference} cannot be resolved: {}", fault.message)
+        }
+        DifferenceFact::NotStored { blob, reason } => {
+            format!("its {} {} is {reason}", blob.role, blob.digest.short())
+        }
+        DifferenceFact::NotCompiled { reason: StepReason::NotCompiled } => "it is not compiled yet".to_owned(),
+        DifferenceFact::NotCompiled { reason } => format!("its compiled code is of no use: {reason}"),
+        DifferenceFact::NothingActive => "nothing is live yet".to_owned(),
+        DifferenceFact::Set { change } => return set_change(change),
+    };
+    escape(&text).into_owned()
 }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
-use crate::cli::render::active_set::{active_change, extension_table, name_of, set_summary, summary};
+use crate::cli::render::active_set::{extension_table, set_change, set_summary, summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::{capability_changes, lock_change, lock_text, merged, to_be_committed};
@@ -15,7 +15,8 @@ use crate::cli::render::plan::steps;
 use crate::cli::terminal::output::Verbosity;
 use sesame::model::function_cache::FunctionCounts;
 use sesame::model::lock::LockChange;
-use sesame::model::name::ProfileName;
+use sesame::model::name::{ExtensionName, ProfileName};
+use sesame::model::plan::set_change::SetChange;
 use sesame::model::report::maintain::gc::CacheSizes;
 use sesame::model::report::sync::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::model::text::{count, size};
@@ -94,16 +95,16 @@ fn words(report: &SyncReport) -> String {
     let mut text = String::new();
     let lock = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
     let changes = || lock.iter().flat_map(|lock| &lock.changes);
-    let by_name: BTreeMap<&str, &LockChange> = changes().map(|change| (change.name.as_str(), change)).collect();
-    let live_names: BTreeSet<&str> = report.changes.iter().filter_map(|line| name_of(line)).collect();
+    let by_name: BTreeMap<&ExtensionName, &LockChange> = changes().map(|change| (&change.name, change)).collect();
+    let changed: BTreeSet<&ExtensionName> = report.changes.iter().filter_map(SetChange::extension).collect();
     if let Some(lock) = lock {
         text.push_str(&merged(lock));
-        let only_locked = changes().filter(|change| !live_names.contains(change.name.as_str()));
+        let only_locked = changes().filter(|change| !changed.contains(&change.name));
         text.extend(only_locked.map(lock_change));
     }
-    for line in &report.changes {
-        text.push_str(&active_change(line));
-        text.extend(name_of(line).and_then(|name| by_name.get(name)).map(|change| capability_changes(change)));
+    for change in &report.changes {
+        text.push_str(&set_change(change));
+        text.extend(change.extension().and_then(|name| by_name.get(name)).map(|change| capability_changes(change)));
     }
     let is_done = report.outcome != SyncOutcome::UpToDate;
     if is_done && text.is_empty() {

@@ -48,11 +48,7 @@ fn words(report: &OutdatedReport) -> String {
         [] => String::new(),
         _ => format!("  {}`sesame upgrade {}` takes what fits\n", Style::hint("hint: "), fitting.join(" ")),
     };
-    let faults = report.extensions.iter().filter_map(|row| {
-        let fault = row.fault.as_ref()?;
-        Some(format!("{}{}: {}\n", Style::warning("warning: "), row.name, escape(&fault.message)))
-    });
-    format!("{}{}{hint}", headed_table(&head, rows), faults.collect::<String>())
+    format!("{}{hint}", headed_table(&head, rows))
 }
 
 fn row(row: &Outdated) -> Vec<String> {

@@ -6,12 +6,13 @@ use clap_complete::ArgValueCandidates;
 use crate::cli::completion_candidates::active_names;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::{active_changes, name_of, set_summary, summary};
+use crate::cli::render::active_set::{other_changes, set_summary, summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::{lock_change, merged, to_be_committed};
 use crate::cli::render::style::Style;
 use sesame::model::name::ExtensionName;
+use sesame::model::plan::set_change::SetChange;
 use sesame::model::report::sync::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::ops::edit::upgrade::upgrade;
 use sesame::ops::sync::options::UpgradeSelection;
@@ -46,10 +47,13 @@ fn words(report: &SyncReport) -> String {
     let lock = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
     let locked_changes = || lock.iter().flat_map(|lock| &lock.changes);
     // What is granted is said of the live set alone.
-    let grants =
-        |name: &str| report.changes.iter().any(|line| name_of(line) == Some(name) && line.contains("grants: "));
-    let told = locked_changes().map(|change| change.name.as_str()).filter(|name| !grants(name)).collect();
-    let changes = locked_changes().map(lock_change).collect::<String>() + &active_changes(report, &told);
+    let changes_grants = |name: &ExtensionName| {
+        report.changes.iter().any(
+            |change| matches!(change, SetChange::Changed(change) if change.name == *name && change.changes_grants()),
+        )
+    };
+    let told = locked_changes().map(|change| &change.name).filter(|name| !changes_grants(name)).collect();
+    let changes = locked_changes().map(lock_change).collect::<String>() + &other_changes(report, &told);
     let locked = lock.map(to_be_committed);
     let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
     let merged = lock.map(merged).unwrap_or_default();

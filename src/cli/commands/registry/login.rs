@@ -72,16 +72,11 @@ impl LoginCommand {
 fn words(report: &LoginReport) -> String {
     let host = escape(&report.host);
     let place = escape(&report.place);
-    let mut text = match report.verified {
+    match report.verified {
         true => format!("{} to {host}; kept in {place}\n", Style::good("logged in")),
         false => format!(
             "{} {place}; {host} lets in anybody, so they were not tried\n",
             Style::good("kept the credentials in")
         ),
-    };
-    if let Some(other) = &report.hidden_by {
-        let words = format!("{} has others for {host}, and goes first", escape(other));
-        text.push_str(&format!("{}{words}\n", Style::warning("warning: ")));
     }
-    text
 }

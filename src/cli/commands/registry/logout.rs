@@ -29,13 +29,8 @@ impl LogoutCommand {
 
 fn words(report: &LogoutReport) -> String {
     let host = escape(&report.host);
-    let mut text = match &report.place {
+    match &report.place {
         Some(place) => format!("{} of {host}; removed from {}\n", Style::good("logged out"), escape(place)),
         None => format!("docker's file has no credentials for {host}\n"),
-    };
-    if let Some(other) = &report.left {
-        let words = format!("{} still has credentials for {host}", escape(other));
-        text.push_str(&format!("{}{words}\n", Style::warning("warning: ")));
     }
-    text
 }

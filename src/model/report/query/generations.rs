@@ -4,14 +4,15 @@ use serde::Serialize;
 
 use crate::model::name::ProfileName;
 use crate::model::plan::generation::Generation;
+use crate::model::plan::set_change::SetChange;
 
 /// The generations of a profile.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct GenerationsReport {
     pub profile: ProfileName,
-    /// The number of the live one.
+    /// The number of the active one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub live: Option<u64>,
+    pub active: Option<u64>,
     /// The newest first.
     pub generations: Vec<GenerationReport>,
 }
@@ -20,7 +21,7 @@ pub struct GenerationsReport {
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct GenerationReport {
     pub number: u64,
-    pub live: bool,
+    pub active: bool,
     /// When it was activated first, in seconds since 1970-01-01 UTC; none if it cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activated: Option<u64>,
@@ -29,9 +30,9 @@ pub struct GenerationReport {
     pub manifest: Option<String>,
     /// Its extensions, each with its name and its reference or path.
     pub extensions: Vec<GenerationExtension>,
-    /// What it changed of the one before it that is left, one line each.
+    /// What it changed of the one before it that is left.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub changes: Vec<String>,
+    pub changes: Vec<SetChange>,
     /// Why it cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub damage: Option<String>,
@@ -54,7 +55,7 @@ pub struct RemovedGenerationsReport {
 }
 
 impl GenerationReport {
-    pub(crate) fn new(number: u64, live: bool, generation: &Generation, changes: Vec<String>) -> Self {
+    pub(crate) fn new(number: u64, active: bool, generation: &Generation, changes: Vec<SetChange>) -> Self {
         let extensions = generation.extensions.iter().map(|extension| GenerationExtension {
             name: extension.name.to_string(),
             source: extension.source(),
@@ -62,7 +63,7 @@ impl GenerationReport {
         });
         Self {
             number,
-            live,
+            active,
             activated: Some(generation.activated),
             manifest: Some(generation.manifest.clone()),
             extensions: extensions.collect(),
@@ -71,10 +72,10 @@ impl GenerationReport {
         }
     }
 
-    pub(crate) fn damaged(number: u64, live: bool, why: String) -> Self {
+    pub(crate) fn damaged(number: u64, active: bool, why: String) -> Self {
         Self {
             number,
-            live,
+            active,
             activated: None,
             manifest: None,
             extensions: Vec::new(),

@@ -1,17 +1,22 @@
-//! How far apart what is wanted, locked, stored, compiled and live are, as data.
+//! How far apart what is declared, locked, stored, compiled and active are, as data.
 
 use serde::Serialize;
 
+use crate::model::digest::Digest;
+use crate::model::fault::Fault;
+use crate::model::lock::Staleness;
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::set_change::SetChange;
+use crate::model::plan::step::{BlobDescriptor, StepReason};
 
 /// What `status` found.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct StatusReport {
     pub profile: ProfileName,
-    /// The number of the live generation.
+    /// The number of the active generation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
-    /// How many extensions are live.
+    /// How many extensions are active.
     pub extensions: usize,
     /// Nothing, if everything agrees.
     pub differences: Vec<Difference>,
@@ -24,9 +29,64 @@ pub struct Difference {
     /// The extension, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extension: Option<ExtensionName>,
-    pub what: String,
-    /// The command that mends it, or what else to do.
+    pub what: DifferenceFact,
+    /// The command that repairs it, or what else to do.
     pub remedy: String,
+}
+
+/// What differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum DifferenceFact {
+    /// This machine refuses it.
+    Refused {
+        fault: Fault,
+    },
+    /// The lock does not satisfy the manifest.
+    Stale {
+        why: Staleness,
+    },
+    /// The component needs what the manifest does not grant.
+    NotGranted {
+        fault: Fault,
+    },
+    /// The registry no longer has what is locked.
+    Gone {
+        fault: Fault,
+    },
+    /// No source could be asked.
+    Unreachable {
+        fault: Fault,
+    },
+    /// The tag names something else by now.
+    TagMoved {
+        reference: String,
+        provenance: Digest,
+    },
+    TagUnresolved {
+        reference: String,
+        fault: Fault,
+    },
+    /// The store lacks it.
+    NotStored {
+        #[serde(flatten)]
+        blob: BlobDescriptor,
+        reason: StepReason,
+    },
+    /// There is no usable compiled code.
+    NotCompiled {
+        reason: StepReason,
+    },
+    /// It cannot be determined which generation is active.
+    UnknownActive {
+        fault: Fault,
+    },
+    /// No generation is active.
+    NothingActive,
+    /// The active set is another.
+    Set {
+        change: SetChange,
+    },
 }
 
 /// What does not agree.
@@ -44,6 +104,6 @@ pub enum DifferenceBetween {
     LockAndStore,
     /// What is in the store, and what is compiled.
     StoreAndCache,
-    /// What is locked and granted, and what is live.
-    LockAndLive,
+    /// What is locked and granted, and what is active.
+    LockAndActive,
 }

@@ -1,0 +1,66 @@
+//! Warnings in words.
+
+use sesame::model::capability::Capability;
+use sesame::model::fault::Fault;
+use sesame::model::name::ExtensionName;
+use sesame::model::report::warning::{CredentialsProblem, Warning};
+use sesame::model::text::{list, size};
+
+/// A warning in one line, without control characters escaped.
+pub fn warning(warning: &Warning) -> String {
+    match warning {
+        Warning::LimitLowered { extension, limit, declared, allowed } => format!(
+            "the `{limit}` of `{extension}` is {allowed} here, not {declared}: the policy of this machine allows no more"
+        ),
+        Warning::UnusedGrants { extension, capabilities } => {
+            let unused: Vec<&str> = capabilities.iter().map(|capability: &Capability| capability.as_str()).collect();
+            format!("`{extension}` is granted what its component does not import: {}", unused.join(", "))
+        }
+        Warning::UnusableFolder { extension, fault } => match &fault.hint {
+            Some(hint) => format!("{}; {hint}", unusable_folder(extension, fault)),
+            None => unusable_folder(extension, fault),
+        },
+        Warning::DamageReplaced { extensions, reason } => {
+            let names = list(extensions.iter().map(ExtensionName::as_str));
+            format!("what is kept of {names} is made again: {reason}")
+        }
+        Warning::LeftOver { fault } | Warning::NotPruned { fault } => fault.message.clone(),
+        Warning::FolderMadePrivate { folder } => format!("others could write to {folder}; now only you can"),
+        Warning::MirrorPassedOver { fault, .. } => format!("a mirror is passed over: {}", fault.line()),
+        Warning::CertificateUnchecked { host } => {
+            format!("the certificate of {host} is not checked, because of `insecure`")
+        }
+        Warning::CredentialsIgnored { place, registry, why } => credentials(place, registry.as_deref(), why),
+        Warning::CredentialsHidden { host, place } => format!("{place} has others for {host}, and goes first"),
+        Warning::CredentialsLeft { host, place } => format!("{place} still has credentials for {host}"),
+        Warning::VersionsUnknown { extension, fault } => format!("{extension}: {}", fault.message),
+        Warning::FunctionsDamaged => {
+            "some of the compiled functions that were kept are damaged; they are dropped".to_owned()
+        }
+        Warning::FunctionsNotKept { why } => format!("compiled functions are not kept: {why}"),
+        Warning::FunctionCacheFull { limit } => format!(
+            "not all functions that were compiled are kept: there is room for {} of them at a time; \
+             `--function-cache MIB` makes more",
+            size(*limit)
+        ),
+        Warning::CompilerUnconfined { why } => {
+            format!("the compiler runs without seccomp, which would keep it from the network and other programs: {why}")
+        }
+    }
+}
+
+/// That an extension cannot be called, because of a folder.
+pub fn unusable_folder(extension: &ExtensionName, fault: &Fault) -> String {
+    format!("`{extension}` cannot be called on this machine: {}", fault.line())
+}
+
+fn credentials(place: &str, registry: Option<&str>, problem: &CredentialsProblem) -> String {
+    match (problem, registry) {
+        (CredentialsProblem::Unreadable(why), _) => format!("the credentials in {place} cannot be read: {why}"),
+        (CredentialsProblem::NotJson, _) => format!("{place} is no JSON, so no credentials are taken from it"),
+        (CredentialsProblem::Unusable(why), Some(registry)) => {
+            format!("no credentials for {registry} are taken from {place}: {why}")
+        }
+        (CredentialsProblem::Unusable(why), None) => format!("no credentials are taken from {place}: {why}"),
+    }
+}
