@@ -52,6 +52,7 @@
 //!     error.rs               why a text is none
 //!     host.rs                hosts of registries
 //!     reference_or_repository.rs  what the command line takes
+//!     source_name.rs         what a source is called
 //!     destination.rs         where `push` publishes
 //!   registries/              mirrors, transports, certificates
 //!     reader.rs              reads `[registries]`
@@ -250,6 +251,7 @@
 //! cli/                       arguments in, words and JSON out
 //!   options.rs               arguments that commands share
 //!   invocation.rs            what every command is given
+//!   usage.rs                 what is wrong with a command line
 //!   completion_candidates.rs what shells offer
 //!   commands/                one file for each command
 //!     project/               the manifest and the lock

@@ -9,6 +9,7 @@ mod invocation;
 mod options;
 mod render;
 mod terminal;
+mod usage;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ use commands::Arguments;
 use invocation::{CommandOutcome, Invocation, command_name};
 use options::{Color, GlobalOptions};
 use render::failure::{self, CommandError};
+use usage::usage_error;
 use terminal::output::{Output, Verbosity};
 
 /// Runs the program.
@@ -85,11 +87,7 @@ fn usage(mut error: clap::Error) -> ExitCode {
     }
     let wants_json = std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
     if error.use_stderr() && wants_json {
-        let words = error.render().to_string();
-        let message: Vec<&str> = words.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-        let message = message.join(" ").trim_start_matches("error: ").to_owned();
-        let tip = words.lines().find_map(|line| line.trim().strip_prefix("tip: ")).map(str::to_owned);
-        Output::json().print_failure("sesame", &render::failure::CommandError::Usage { message, tip });
+        Output::json().print_failure("sesame", &usage_error(&error));
     } else {
         // Where nobody can be told, there is nobody to tell that.
         let _ = error.print();

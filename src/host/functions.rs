@@ -33,13 +33,22 @@ pub struct FunctionNotFound {
     pub closest: Option<String>,
     /// Whether it is an interface, whose functions `known` has.
     pub is_interface: bool,
-    /// The first functions, each with its signature.
-    pub known: Vec<String>,
+    /// The first functions.
+    pub known: Vec<KnownFunction>,
     /// How many more there are.
     pub more: usize,
     /// What is exported of resources of this name, or of any if there are no functions: none of it can be called by name,
     /// since a resource lives only as long as the instance that made it.
     pub of_resources: Vec<String>,
+}
+
+/// A function that is exported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownFunction {
+    /// What `call` names it by.
+    pub name: String,
+    /// With the name, as WIT.
+    pub signature: String,
 }
 
 /// What a component exports that can be called.
@@ -48,6 +57,12 @@ pub(crate) struct Exports {
     pub functions: Vec<Function>,
     /// Constructors, methods and static functions of resources.
     of_resources: Vec<String>,
+}
+
+impl KnownFunction {
+    fn new(function: &Function) -> Self {
+        Self { name: function.call_name.clone(), signature: function.to_string() }
+    }
 }
 
 impl Function {
@@ -194,7 +209,7 @@ impl Exports {
             several,
             closest: closest.map(ToString::to_string),
             is_interface,
-            known: shown().take(SHOWN_NAMES).map(ToString::to_string).collect(),
+            known: shown().take(SHOWN_NAMES).map(KnownFunction::new).collect(),
             more: shown().count().saturating_sub(SHOWN_NAMES),
             of_resources: of_resources.take(SHOWN_NAMES).cloned().collect(),
         }

@@ -7,6 +7,7 @@ use crate::model::digest::{Digest, DigestError};
 use crate::model::fault::FaultKind;
 use crate::model::policy::SourceRefusal;
 use crate::model::reference::OciReference;
+use crate::model::reference::source_name::SourceName;
 
 use super::artifact::ArtifactRefusal;
 use super::auth::credential_helper::HelperError;
@@ -29,7 +30,7 @@ pub enum Error {
     Busy { host: String, seconds: u64, limit: u64 },
     #[error("{source_name} does not have {what}{}", said(message))]
     NotFound {
-        source_name: String,
+        source_name: SourceName,
         what: String,
         /// The registry's own words; empty if it has none.
         message: String,
@@ -55,13 +56,13 @@ pub enum Error {
     #[error("{host} sends our own credentials back in {what}")]
     CredentialsReflected { host: String, what: String },
     #[error("{source_name} gives other bytes than asked for: expected {expected}, found {found}")]
-    WrongDigest { source_name: String, expected: Digest, found: Digest },
+    WrongDigest { source_name: SourceName, expected: Digest, found: Digest },
     #[error("{source_name} contradicts itself: its header says {header}, its answer has {found}")]
-    Header { source_name: String, header: String, found: Digest },
+    Header { source_name: SourceName, header: String, found: Digest },
     #[error("{host} contradicts itself: its header has the media type {header}, its answer {found}")]
     MediaType { host: String, header: String, found: String },
     #[error("{source_name} gives more than {limit} bytes for {what}")]
-    TooLong { source_name: String, what: String, limit: u64 },
+    TooLong { source_name: SourceName, what: String, limit: u64 },
     #[error("{host} compresses its answer ({encoding}), which nobody asked for")]
     Encoded { host: String, encoding: String },
     #[error("{reference} is no extension")]

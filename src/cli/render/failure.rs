@@ -27,7 +27,11 @@ pub enum CommandError {
     #[error("`{0}` is neither the name of an extension nor a file")]
     NoTarget(String),
     #[error("{message}")]
-    Usage { message: String, tip: Option<String> },
+    Usage {
+        message: String,
+        /// What was most likely meant, or what is allowed.
+        suggestions: Vec<String>,
+    },
     #[error("there is no command or topic `{name}`")]
     NoTopic {
         name: String,
@@ -71,9 +75,14 @@ impl CommandError {
                 Fault::new(self.kind(), self, Some("set it to your home folder".to_owned()))
             }
             Self::Worker(_) => Fault::new(self.kind(), self, None),
-            Self::Usage { tip, .. } => {
-                let other = || "`sesame help COMMAND` has its options".to_owned();
-                Fault::new(self.kind(), self, Some(tip.clone().unwrap_or_else(other)))
+            Self::Usage { suggestions, .. } => {
+                let quoted = list(suggestions.iter().map(|text| format!("`{text}`")));
+                let hint = match suggestions[..] {
+                    [] => "`sesame help COMMAND` has its options".to_owned(),
+                    [_] => format!("did you mean {quoted}?"),
+                    _ => format!("one of {quoted}"),
+                };
+                Fault::new(self.kind(), self, Some(hint))
             }
             Self::Input(_) => Fault::new(self.kind(), self, Some("hand over the password as UTF-8".to_owned())),
             Self::NoLogin => {
@@ -132,13 +141,13 @@ pub fn status(kind: FaultKind) -> u8 {
 
 /// A problem, whose place leads to the file where the terminal shows such links.
 fn problem_words(problem: &Problem) -> String {
-    let (words, place) =
-        (problem.to_string(), format!("{}:{}:{}", escape(&problem.file), problem.line, problem.column));
+    let place = problem.location();
     let file = std::path::absolute(&problem.file).ok().filter(|file| file.is_file());
-    match (file.and_then(|file| url::Url::from_file_path(file).ok()), words.strip_prefix(&place)) {
-        (Some(url), Some(rest)) => format!("{}{rest}", Style::link(Stream::Stderr, url.as_str(), &place)),
-        _ => words,
-    }
+    let place = match file.and_then(|file| url::Url::from_file_path(file).ok()) {
+        Some(url) => Style::link(Stream::Stderr, url.as_str(), &place),
+        None => place,
+    };
+    format!("{place}: {}", problem.description())
 }
 
 /// What is said of a failure: what was wrong, why, and what to do next.

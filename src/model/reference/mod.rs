@@ -8,6 +8,7 @@ pub mod destination;
 pub mod error;
 pub mod host;
 pub mod reference_or_repository;
+pub mod source_name;
 
 use std::fmt;
 use std::str::FromStr;

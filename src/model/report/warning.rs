@@ -36,7 +36,12 @@ pub enum Warning {
     /// Other users could write to a folder of sesame, and no longer can.
     FolderMadePrivate { folder: String },
     /// A mirror did not help, and another source did.
-    MirrorPassedOver { source: String, fault: Fault },
+    MirrorPassedOver {
+        /// None if it was not asked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        source: Option<String>,
+        fault: Fault,
+    },
     /// `insecure` is set for the host.
     CertificateUnchecked { host: String },
     /// No credentials are taken from a place.

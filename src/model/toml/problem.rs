@@ -53,6 +53,16 @@ impl Problem {
         format!("{}:{}: {}", self.file, self.line, self.message)
     }
 
+    /// `FILE:LINE:COLUMN`, without control characters.
+    pub fn location(&self) -> String {
+        format!("{}:{}:{}", escape(&self.file), self.line, self.column)
+    }
+
+    /// What is wrong, with an excerpt of the source and the help, without control characters.
+    pub fn description(&self) -> impl fmt::Display {
+        Description(self)
+    }
+
     /// A problem with `span`, a byte range of `text`, which is the whole content of `file` and has these `lines`.
     pub(crate) fn at(file: &str, text: &str, lines: &Lines, span: Range<usize>, message: impl Into<String>) -> Self {
         let start = floor_boundary(text, span.start);
@@ -88,13 +98,23 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: {}", escape(&self.file), self.line, self.column, escape(&self.message))?;
-        let number = self.line.to_string();
+        write!(f, "{}: {}", self.location(), self.description())
+    }
+}
+
+/// What is wrong, with an excerpt of the source and the help.
+struct Description<'a>(&'a Problem);
+
+impl fmt::Display for Description<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Problem { line, message, help, excerpt, .. } = self.0;
+        f.write_str(&escape(message))?;
+        let number = line.to_string();
         let margin = " ".repeat(number.len());
-        if let Some(Excerpt { text, offset, width }) = &self.excerpt {
+        if let Some(Excerpt { text, offset, width }) = excerpt {
             write!(f, "\n {margin} |\n {number} | {text}\n {margin} | {}{}", " ".repeat(*offset), "^".repeat(*width))?;
         }
-        if let Some(help) = &self.help {
+        if let Some(help) = help {
             write!(f, "\n {margin} = help: {}", escape(help))?;
         }
         Ok(())

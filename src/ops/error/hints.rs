@@ -242,8 +242,9 @@ pub(crate) fn grant_options(capabilities: &[Capability]) -> String {
 fn no_function(error: &FunctionNotFound) -> String {
     let quoted = |names: &[String]| list(names.iter().map(|name| format!("`{name}`")));
     let more = if error.more == 0 { String::new() } else { format!(" and {} more", error.more) };
+    let signatures: Vec<String> = error.known.iter().map(|known| known.signature.clone()).collect();
     if error.is_interface {
-        return format!("it is an interface, with {}{more}", quoted(&error.known));
+        return format!("it is an interface, with {}{more}", quoted(&signatures));
     }
     if !error.of_resources.is_empty() {
         return format!(
@@ -251,11 +252,11 @@ fn no_function(error: &FunctionNotFound) -> String {
             quoted(&error.of_resources)
         );
     }
-    match (&error.closest, error.known.as_slice()) {
+    match (&error.closest, signatures.as_slice()) {
         (Some(closest), _) => format!("did you mean `{closest}`?"),
         (None, []) => "it exports no functions".to_owned(),
         (None, known) if known.len() > 4 => {
-            format!("it exports {}{more}", list(known.iter().filter_map(|known| known.split(": func").next())))
+            format!("it exports {}{more}", list(error.known.iter().map(|known| known.name.as_str())))
         }
         (None, known) => format!("it exports {}", quoted(known)),
     }

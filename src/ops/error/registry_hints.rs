@@ -1,5 +1,7 @@
 //! What to do about each error of a registry.
 
+use crate::model::digest::Digest;
+use crate::model::reference::source_name::SourceName;
 use crate::model::registries::is_loopback;
 use crate::registry::Error;
 use crate::registry::auth::credentials::CredentialLocation;
@@ -23,8 +25,7 @@ pub(crate) fn registry(error: &Error) -> Option<String> {
                 "look at the network and the name `{host}`; a mirror can stand in (for tags only with `mirrors-only = true`)"
             ));
         }
-        Error::NotFound { source_name, what, .. }
-            if source_name.starts_with("oci-layout:") && !what.starts_with("sha256:") =>
+        Error::NotFound { source_name: SourceName::Layout(_), what, .. } if what.parse::<Digest>().is_err() =>
         {
             "name its entries by the full reference, or use a `[registries]` key that names this one repository"
         }

@@ -166,18 +166,19 @@ pub(crate) fn read_policies(user: &UserPaths) -> Result<Vec<(PathBuf, Policy)>, 
 /// What to write to grant capabilities, in the form that the extension is written in.
 fn remedy(name: &ExtensionName, extension: Option<&Extension>, capabilities: &[Capability]) -> String {
     let grants: Vec<String> = capabilities.iter().map(|capability| format!("{capability} = true")).collect();
+    let lines = grants.join("`, `");
     let grants = grants.join(", ");
     match extension {
         None => format!("name it in sesame.toml, with `capabilities = {{ {grants} }}`"),
         Some(extension) if !extension.capabilities.is_empty() => {
-            let grants = if extension.form == EntryForm::DropIn { grants.replace(", ", "`, `") } else { grants };
+            let grants = if extension.form == EntryForm::DropIn { lines } else { grants };
             format!("add `{grants}` to its capabilities")
         }
         Some(extension) => match (extension.form, &extension.source) {
             (EntryForm::Short, ComponentSource::Oci(reference)) => {
                 format!("write `{name} = {{ oci = \"{reference}\", capabilities = {{ {grants} }} }}`")
             }
-            (EntryForm::DropIn, _) => format!("add the table `[capabilities]` with `{}`", grants.replace(", ", "`, `")),
+            (EntryForm::DropIn, _) => format!("add the table `[capabilities]` with `{lines}`"),
             _ => format!("add `capabilities = {{ {grants} }}` to it"),
         },
     }

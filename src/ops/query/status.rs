@@ -13,6 +13,7 @@ use crate::model::plan::inventory::Inventory;
 use crate::model::plan::set_change::set_changes;
 use crate::model::plan::step::{Step, StepKind};
 use crate::model::report::query::status::{Difference, DifferenceBetween, DifferenceFact, StatusReport};
+use crate::model::reference::source_name::SourceName;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{apply_policy, check_sources, read_policy, ungranted};
@@ -186,7 +187,7 @@ async fn registry_differences(context: &Context, registry: &SourceSelector, lock
 /// Whether only layouts were asked, and have it not.
 fn is_gone_from_layouts(error: &RegistryError) -> bool {
     match error {
-        RegistryError::NotFound { source_name, .. } => source_name.starts_with("oci-layout:"),
+        RegistryError::NotFound { source_name, .. } => matches!(source_name, SourceName::Layout(_)),
         RegistryError::All { tried, .. } => tried.iter().all(is_gone_from_layouts),
         _ => false,
     }

@@ -1,6 +1,7 @@
 //! One host as requests are sent to it: its address, its limiter, the certificates that are trusted for it. Sends one request
 //! to one URL. Tokens, redirects and retries are for others.
 
+use crate::model::reference::source_name::SourceName;
 use std::sync::Arc;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
@@ -30,6 +31,10 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
+    pub(crate) fn source_name(&self) -> SourceName {
+        SourceName::Registry(self.name.clone())
+    }
+
     pub(crate) fn new(
         transport: Arc<Transport>,
         observer: Arc<dyn Observer>,

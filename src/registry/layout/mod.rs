@@ -4,6 +4,7 @@
 pub mod bundle;
 pub mod reader;
 
+use crate::model::reference::source_name::SourceName;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -137,7 +138,7 @@ impl LayoutSource {
 }
 
 /// A folder has no words of its own.
-fn not_found(source_name: String, what: String) -> Error {
+fn not_found(source_name: SourceName, what: String) -> Error {
     Error::NotFound { source_name, what, message: String::new() }
 }
 
@@ -149,8 +150,8 @@ struct Marker {
 
 #[async_trait]
 impl Source for LayoutSource {
-    fn name(&self) -> String {
-        format!("oci-layout:{}", self.layout.path().display())
+    fn name(&self) -> SourceName {
+        SourceName::Layout(self.layout.path().to_owned())
     }
 
     async fn tags(&self, repository: &OciRepository) -> Result<Vec<String>, Error> {

@@ -5,6 +5,7 @@ pub(crate) mod remote;
 pub mod selection;
 pub(crate) mod tags;
 
+use crate::model::reference::source_name::SourceName;
 use async_trait::async_trait;
 
 use crate::model::digest::Digest;
@@ -16,7 +17,7 @@ use super::error::Error;
 #[async_trait]
 pub trait Source: Send + Sync {
     /// What it is called in messages.
-    fn name(&self) -> String;
+    fn name(&self) -> SourceName;
 
     /// The tags of a repository.
     async fn tags(&self, repository: &OciRepository) -> Result<Vec<String>, Error>;

@@ -1,6 +1,7 @@
 //! Reads from a registry that speaks the OCI distribution API
 //! (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md>), trying again what may pass.
 
+use crate::model::reference::source_name::SourceName;
 use async_trait::async_trait;
 use reqwest::header::{ACCEPT, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
@@ -80,7 +81,7 @@ impl RemoteSource {
         let wrong = |digest: &String| digest.starts_with("sha256:") && *digest != document.digest.to_string();
         if let Some(digest) = digest.filter(wrong) {
             let header = self.client.endpoint.sent.redacted(&digest);
-            return Err(Error::Header { source_name: host, header, found: document.digest }.into());
+            return Err(Error::Header { source_name: SourceName::Registry(host), header, found: document.digest }.into());
         }
         if let Some((header, found)) = media_type.and_then(|header| artifact::contradiction(&header, &document.bytes)) {
             let (header, found) =
@@ -101,7 +102,7 @@ impl RemoteSource {
         let mut body = self.open(request, size, sink).await?;
         let start = sink.size();
         let too_long = || {
-            let (source_name, what) = (self.client.endpoint.name.clone(), request.what.clone());
+            let (source_name, what) = (self.name(), request.what.clone());
             Error::TooLong { source_name, what, limit: size }
         };
         let announced = body.response.content_length();
@@ -159,8 +160,8 @@ impl RemoteSource {
 
 #[async_trait]
 impl Source for RemoteSource {
-    fn name(&self) -> String {
-        self.client.endpoint.name.clone()
+    fn name(&self) -> SourceName {
+        self.client.endpoint.source_name()
     }
 
     async fn tags(&self, repository: &OciRepository) -> Result<Vec<String>, Error> {

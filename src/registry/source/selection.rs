@@ -4,6 +4,7 @@
 //! Mirrors serve digests, so they go first for blobs; for tags only the registry itself answers, unless
 //! `mirrors-only` says that there is nobody else (invariant 6: the lock decides).
 
+use crate::model::reference::source_name::SourceName;
 use std::collections::{HashMap, HashSet};
 use std::mem::{Discriminant, discriminant};
 use std::path::PathBuf;
@@ -66,7 +67,7 @@ pub struct SourceSelector {
     /// The tags of repositories that were asked for them.
     listings: Mutex<HashMap<OciRepository, Arc<Listing>>>,
     /// What was told already.
-    warned: Mutex<HashSet<(String, Option<Discriminant<Error>>)>>,
+    warned: Mutex<HashSet<(Option<SourceName>, Option<Discriminant<Error>>)>>,
 }
 
 /// What a reference was resolved to.
@@ -221,8 +222,8 @@ impl SourceSelector {
         let mut tried = Vec::new();
         for source in self.sources(repository, lookup) {
             let (name, answer) = match source {
-                Ok(source) => (source.name(), ask(&*source).await),
-                Err(error) => (String::new(), Err(error)),
+                Ok(source) => (Some(source.name()), ask(&*source).await),
+                Err(error) => (None, Err(error)),
             };
             match answer {
                 Ok(answer) => {
@@ -239,18 +240,18 @@ impl SourceSelector {
 
     /// Tells of mirrors that were of no use, although another source has helped: each kind of fault once, whatever was asked
     /// for, and nothing of content that a mirror does not have.
-    fn warn_of_failed(&self, tried: &[(String, Error)]) {
+    fn warn_of_failed(&self, tried: &[(Option<SourceName>, Error)]) {
         let is_news = |error: &Error| !matches!(error, Error::NotFound { .. } | Error::Offline { .. });
         for (source, error) in tried.iter().filter(|(_, error)| is_news(error)) {
             let fault = Fault::new(error.kind(), error, None);
-            let warning = Warning::MirrorPassedOver { source: source.clone(), fault };
-            self.warn_once(source, Some(discriminant(error)), &warning);
+            let warning = Warning::MirrorPassedOver { source: source.as_ref().map(ToString::to_string), fault };
+            self.warn_once(source.clone(), Some(discriminant(error)), &warning);
         }
     }
 
     /// Warns, unless a source has given cause for the same before.
-    fn warn_once(&self, source: &str, cause: Option<Discriminant<Error>>, warning: &Warning) {
-        if self.warned.lock().insert((source.to_owned(), cause)) {
+    fn warn_once(&self, source: Option<SourceName>, cause: Option<Discriminant<Error>>, warning: &Warning) {
+        if self.warned.lock().insert((source, cause)) {
             self.observer.notice(&Event::Warning(warning));
         }
     }
@@ -347,7 +348,7 @@ impl SourceSelector {
 
     fn client(&self, name: &str, connection: ConnectionSettings, retries: usize) -> Client {
         if connection.insecure && !connection.plain_http {
-            self.warn_once(name, None, &Warning::CertificateUnchecked { host: name.to_owned() });
+            self.warn_once(Some(SourceName::Registry(name.to_owned())), None, &Warning::CertificateUnchecked { host: name.to_owned() });
         }
         let (transport, observer) = (Arc::clone(&self.transport), Arc::clone(&self.observer));
         Client::new(Endpoint::new(transport, observer, name, connection, retries), Arc::clone(&self.keyring))

@@ -58,7 +58,7 @@ impl RemoteSource {
             match next {
                 Some(next) => request.url = next,
                 None if tags.is_empty() => {
-                    let (source_name, what) = (self.client.endpoint.name.clone(), what.to_owned());
+                    let (source_name, what) = (self.client.endpoint.source_name(), what.to_owned());
                     return Err(Error::NotFound { source_name, what, message: String::new() });
                 }
                 None => return Ok(tags),

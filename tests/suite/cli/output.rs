@@ -175,8 +175,12 @@ fn a_wrong_command_line_is_json_where_json_is_asked_for() {
             "the following required arguments were not provided: <NAME>",
             "`sesame help COMMAND`",
         ),
-        (&["sycn"], "unrecognized subcommand 'sycn'", "'sync'"),
-        (&["sync", "--color", "red"], "invalid value 'red' for '--color <WHEN>'", "`sesame help COMMAND`"),
+        (&["sycn"], "unrecognized subcommand 'sycn'", "did you mean `sync`?"),
+        (&["sync", "--color", "red"], "invalid value 'red' for '--color <WHEN>'", "one of `auto`, `always`, `never`"),
+        (&["sync", "--frozen", "--locked"], "the argument '--frozen' cannot be used with '--locked'", "`sesame help"),
+        (&["sync", "--jobs", "65"], "invalid value '65' for '--jobs <N>': write a whole number", "`sesame help"),
+        (&["sync", "--jbos"], "unexpected argument '--jbos' found", "did you mean `--jobs`?"),
+        (&["bundle"], "a subcommand is required", "one of"),
     ] {
         let Run { status, stdout, stderr } = sandbox.run(&[arguments, &["--json"]].concat());
         let json: Value = serde_json::from_str(&stdout).unwrap();
