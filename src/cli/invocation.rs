@@ -9,6 +9,7 @@ use sesame::model::fault::FaultKind;
 use sesame::model::name::ProfileName;
 use sesame::ops::context::{Context, Interrupt};
 use sesame::ops::error::Error;
+use sesame::ops::error::project::ProjectError;
 use sesame::ops::project::Project;
 use sesame::registry::source::selection::NetworkMode;
 
@@ -85,7 +86,7 @@ impl Invocation<'_> {
         }
         match Project::find(&environment.search(self.globals.manifest.clone())) {
             Ok(project) => Ok(project.read_profile()?.unwrap_or_default()),
-            Err(Error::NoManifest { .. }) => Ok(ProfileName::default()),
+            Err(Error::Project(ProjectError::NoManifest { .. })) => Ok(ProfileName::default()),
             Err(error) => Err(error.into()),
         }
     }

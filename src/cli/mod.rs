@@ -25,8 +25,8 @@ use commands::Arguments;
 use invocation::{CommandOutcome, Invocation, command_name};
 use options::{Color, GlobalOptions};
 use render::failure::{self, CommandError};
-use usage::usage_error;
 use terminal::output::{Output, Verbosity};
+use usage::usage_error;
 
 /// Runs the program.
 pub fn main() -> ExitCode {

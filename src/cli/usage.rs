@@ -38,7 +38,10 @@ fn message(error: &clap::Error) -> String {
             "a subcommand is required but one was not provided".to_owned()
         }
         ErrorKind::TooManyValues => {
-            format!("unexpected value '{}' for '{argument}' found; no more were expected", one(ContextKind::InvalidValue))
+            format!(
+                "unexpected value '{}' for '{argument}' found; no more were expected",
+                one(ContextKind::InvalidValue)
+            )
         }
         kind => kind.as_str().unwrap_or("the command line cannot be followed").to_owned(),
     }

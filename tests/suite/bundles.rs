@@ -18,6 +18,7 @@ use sesame::model::digest::Digest;
 use sesame::ops::bundle::import::{BundleConsentRequest, ExistingFiles, ImportOptions, import as import_set};
 use sesame::ops::edit::consent::Consent;
 use sesame::ops::error::Error;
+use sesame::ops::error::edit::EditError;
 
 /// Files of an archive, by name.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -283,7 +284,7 @@ fn only_what_was_shown_is_written_and_removed() {
     let bundle = one.path("set.tar");
     let wanted = ImportOptions { bundle, existing: ExistingFiles::Replace, consent: &consent, profile: None };
     let refused = import_set(&library_host::context(&other), &wanted).unwrap_err();
-    assert!(matches!(refused, Error::ChangedMeanwhile(_)), "{refused:?}");
+    assert!(matches!(refused, Error::Edit(EditError::ChangedMeanwhile(_))), "{refused:?}");
     assert!(mine.exists() && other.read("sesame.toml").is_empty());
     // The same for what is in a file that was shown.
     let edit = |_: &BundleConsentRequest<'_>| {
@@ -291,7 +292,7 @@ fn only_what_was_shown_is_written_and_removed() {
         Consent::Granted
     };
     let refused = import_set(&library_host::context(&other), &ImportOptions { consent: &edit, ..wanted }).unwrap_err();
-    assert!(matches!(refused, Error::ChangedMeanwhile(_)), "{refused:?}");
+    assert!(matches!(refused, Error::Edit(EditError::ChangedMeanwhile(_))), "{refused:?}");
     assert_eq!(other.read("sesame.toml"), "# mine\n");
 }
 

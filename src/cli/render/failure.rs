@@ -11,6 +11,11 @@ use sesame::model::report::sync::{ExtensionStatus, LockOutcome, StepOutcome, Ste
 use sesame::model::text::{SHOWN_NAMES, count, escape, list};
 use sesame::model::toml::problem::Problem;
 use sesame::ops::error::Error;
+use sesame::ops::error::lock::LockError;
+use sesame::ops::error::policy::PolicyError;
+use sesame::ops::error::profile::ProfileError;
+use sesame::ops::error::project::ProjectError;
+use sesame::ops::error::run::RunError;
 
 use super::active_set::set_change;
 use super::lock_changes;
@@ -108,7 +113,9 @@ impl CommandError {
 
     pub fn problems(&self) -> &[Problem] {
         match self {
-            Self::Verb(Error::Problems(problems) | Error::Policy(problems)) => problems,
+            Self::Verb(
+                Error::Project(ProjectError::Problems(problems)) | Error::Policy(PolicyError::Problems(problems)),
+            ) => problems,
             _ => &[],
         }
     }
@@ -154,14 +161,16 @@ fn problem_words(problem: &Problem) -> String {
 pub fn words(failure: &CommandError) -> String {
     let mut text = String::new();
     match failure {
-        CommandError::Verb(Error::Problems(problems) | Error::Policy(problems)) => {
+        CommandError::Verb(
+            Error::Project(ProjectError::Problems(problems)) | Error::Policy(PolicyError::Problems(problems)),
+        ) => {
             for problem in problems.iter().take(SHOWN_NAMES) {
                 text.push_str(&format!("{}{}\n", Style::error("error: "), problem_words(problem)));
             }
             text.push_str(&unshown(problems.len()));
             return text;
         }
-        CommandError::Verb(Error::Extensions { faults, changes }) => {
+        CommandError::Verb(Error::Lock(LockError::Extensions { faults, changes })) => {
             text.extend(changes.iter().take(SHOWN_NAMES).map(lock_changes::lock_change));
             for (name, fault) in faults.iter().take(SHOWN_NAMES) {
                 let named = fault.message.contains(&format!("`{name}`"));
@@ -183,19 +192,21 @@ pub fn words(failure: &CommandError) -> String {
     let hint = fault.hint.take();
     text.push_str(&fault_words("", &fault));
     match failure {
-        CommandError::Verb(Error::NoManifest { looked }) => {
+        CommandError::Verb(Error::Project(ProjectError::NoManifest { looked })) => {
             text.push_str("  looked at:\n");
             for path in looked {
                 text.push_str(&format!("    {}\n", escape(&path.display().to_string())));
             }
         }
-        CommandError::Verb(Error::Stopped { stop, .. }) if !stop.backtrace.is_empty() => {
+        CommandError::Verb(Error::Run(RunError::Stopped { stop, .. })) if !stop.backtrace.is_empty() => {
             text.push_str("  it was in:\n");
             for frame in &stop.backtrace {
                 text.push_str(&format!("    {frame}\n"));
             }
         }
-        CommandError::Verb(Error::OtherManifest { differences, .. }) if !differences.is_empty() => {
+        CommandError::Verb(Error::Profile(ProfileError::OtherManifest { differences, .. }))
+            if !differences.is_empty() =>
+        {
             text.push_str("  syncing this manifest into it would change:\n");
             text.extend(differences.iter().map(|change| format!("    {}", set_change(change))));
         }

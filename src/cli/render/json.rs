@@ -21,6 +21,10 @@ use sesame::model::report::sync::{DiffReport, LockReport, SyncReport};
 use sesame::model::report::warning::Warning;
 use sesame::model::report::{InitReport, WitReport};
 use sesame::ops::error::Error;
+use sesame::ops::error::lock::LockError;
+use sesame::ops::error::profile::ProfileError;
+use sesame::ops::error::project::ProjectError;
+use sesame::ops::error::run::RunError;
 
 use super::failure::{self, CommandError};
 use super::warning::warning as words;
@@ -153,7 +157,7 @@ impl<'a> ErrorDocument<'a> {
             help: problem.help.as_deref(),
         };
         let extensions = match failure {
-            CommandError::Verb(Error::Extensions { faults, .. }) => {
+            CommandError::Verb(Error::Lock(LockError::Extensions { faults, .. })) => {
                 faults.iter().map(|(name, fault)| ExtensionFault { name, fault }).collect()
             }
             _ => Vec::new(),
@@ -164,19 +168,21 @@ impl<'a> ErrorDocument<'a> {
             problems: failure.problems().iter().map(problem).collect(),
             extensions,
             changes: match failure {
-                CommandError::Verb(Error::Extensions { changes, .. }) => changes.clone(),
+                CommandError::Verb(Error::Lock(LockError::Extensions { changes, .. })) => changes.clone(),
                 _ => Vec::new(),
             },
             backtrace: match failure {
-                CommandError::Verb(Error::Stopped { stop, .. }) => stop.backtrace.clone(),
+                CommandError::Verb(Error::Run(RunError::Stopped { stop, .. })) => stop.backtrace.clone(),
                 _ => Vec::new(),
             },
             differences: match failure {
-                CommandError::Verb(Error::OtherManifest { differences, .. }) => differences.clone(),
+                CommandError::Verb(Error::Profile(ProfileError::OtherManifest { differences, .. })) => {
+                    differences.clone()
+                }
                 _ => Vec::new(),
             },
             looked: match failure {
-                CommandError::Verb(Error::NoManifest { looked }) => {
+                CommandError::Verb(Error::Project(ProjectError::NoManifest { looked })) => {
                     looked.iter().map(|path| path.display().to_string()).collect()
                 }
                 _ => Vec::new(),

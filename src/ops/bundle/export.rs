@@ -14,6 +14,10 @@ use crate::model::plan::{ExtensionNeeds, Plan};
 use crate::model::report::bundle::ExportReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
+use crate::ops::error::bundle::BundleError;
+use crate::ops::error::edit::EditError;
+use crate::ops::error::lock::LockError;
+use crate::ops::error::project::ProjectError;
 use crate::ops::policy::checks::fail_on_faults;
 use crate::ops::policy::registries;
 use crate::ops::project::LOCK;
@@ -30,24 +34,24 @@ use crate::store::{self, write};
 /// Writes the bundle of a project whose lock is current. What the store lacks is fetched into it first.
 ///
 /// # Errors
-/// [`Error::NoLock`], [`Error::StaleLock`]; [`Error::OutsideFile`] and
-/// [`Error::UncarriedFile`] for a component that the other machine has no place for;
-/// [`Error::Extensions`] with all that cannot be fetched; [`Error::BundlePath`] for what is neither `FILE.tar` nor a folder.
+/// [`LockError::NoLock`], [`LockError::Stale`]; [`BundleError::OutsideFile`] and
+/// [`BundleError::UncarriedFile`] for a component that the other machine has no place for;
+/// [`LockError::Extensions`] with all that cannot be fetched; [`BundleError::Path`] for what is neither `FILE.tar` nor a folder.
 pub fn export(context: &Context, to: &Path) -> Result<ExportReport, Error> {
     check_path(to)?;
     // Nobody collects what is being copied, or changes what is being read.
     let _guard = context.lock_store()?;
     let committed = context.project.read_committed()?;
     let manifest = context.project.read_manifest()?;
-    let lock = context.project.read_lock()?.ok_or(Error::NoLock)?;
+    let lock = context.project.read_lock()?.ok_or(Error::Lock(LockError::NoLock))?;
     let stale = stale_entries(context, &manifest, &lock)?;
     if !stale.is_empty() {
-        return Err(Error::StaleLock { stale: stale.into_iter().collect() });
+        return Err(LockError::Stale { stale: stale.into_iter().collect() }.into());
     }
     check_files(&lock)?;
     fetch(context, &manifest, &lock)?;
     if context.project.read_committed()? != committed {
-        return Err(Error::ChangedMeanwhile(context.project.manifest().to_owned()));
+        return Err(EditError::ChangedMeanwhile(context.project.manifest().to_owned()).into());
     }
     let mut texts = committed;
     texts.insert(LOCK.to_owned(), lock.render().into_bytes());
@@ -113,10 +117,10 @@ fn check_path(to: &Path) -> Result<(), Error> {
     };
     let (is_folder, is_file) = (to.is_dir(), to.is_file());
     if !is_folder && (to.extension().is_some_and(is_other) || is_file && !is_archive(to)) {
-        return Err(Error::BundlePath(to.to_owned()));
+        return Err(BundleError::Path(to.to_owned()).into());
     }
     if is_file && !Bundle::open(to).is_ok_and(|bundle| bundle.is_alone()) {
-        return Err(Error::Taken(to.to_owned()));
+        return Err(BundleError::Taken(to.to_owned()).into());
     }
     Ok(())
 }
@@ -129,8 +133,11 @@ fn check_files(lock: &Lock) -> Result<(), Error> {
     });
     let faults = outside.map(|(extension, file)| {
         let (name, path) = (extension.clone(), file.into());
-        let error =
-            if is_inside(file) { Error::UncarriedFile { name, path } } else { Error::OutsideFile { name, path } };
+        let error = if is_inside(file) {
+            Error::Bundle(BundleError::UncarriedFile { name, path })
+        } else {
+            Error::Bundle(BundleError::OutsideFile { name, path })
+        };
         (extension.clone(), error.fault())
     });
     fail_on_faults(faults.collect())
@@ -199,7 +206,7 @@ fn write_folder(context: &Context, to: &Path, contents: &BundleContents, blobs: 
         match Bundle::open(to) {
             Ok(bundle) if bundle.is_alone() => {}
             Err(_) if is_begun(to)? => {}
-            _ => return Err(Error::Taken(to.to_owned())),
+            _ => return Err(BundleError::Taken(to.to_owned()).into()),
         }
     }
     let stored = to.join("blobs").join("sha256");
@@ -228,7 +235,7 @@ fn write_folder(context: &Context, to: &Path, contents: &BundleContents, blobs: 
     }
     put("index.json", &contents.rendered.index)?;
     let kept = contents.digests();
-    let unread = |source| Error::Read { path: stored.clone(), source };
+    let unread = |source| Error::Project(ProjectError::Read { path: stored.clone(), source });
     for entry in fs::read_dir(&stored).map_err(unread)? {
         let entry = entry.map_err(unread)?;
         let digest = format!("sha256:{}", entry.file_name().to_string_lossy()).parse::<Digest>();

@@ -23,6 +23,10 @@ use crate::ops::edit::consent::Consent;
 use crate::ops::edit::transaction::{activate, all_or_nothing, check_profile_manifest};
 use crate::ops::edit::undo::Undo;
 use crate::ops::error::Error;
+use crate::ops::error::bundle::BundleError;
+use crate::ops::error::edit::EditError;
+use crate::ops::error::profile::ProfileError;
+use crate::ops::error::project::ProjectError;
 use crate::ops::policy::checks::{check_sources, read_policy};
 use crate::ops::project::files::{ComponentFile, digest_of, hash_component};
 use crate::ops::project::{DROP_INS, LOCK, MANIFEST};
@@ -84,20 +88,22 @@ pub struct BundledExtension {
 /// is asked.
 ///
 /// # Errors
-/// [`Error::DesiredStateThere`] if other files name extensions there already; [`Error::BundleNoConsent`] if there is nobody to
-/// ask; [`Error::BadBundle`] if it contradicts itself or lacks something; [`Error::LinkInTheWay`] if a link would lead what is
+/// [`BundleError::ProjectExists`] if other files name extensions there already; [`BundleError::NoConsent`] if there is nobody to
+/// ask; [`BundleError::Unusable`] if it contradicts itself or lacks something; [`BundleError::LinkInTheWay`] if a link would lead what is
 /// written elsewhere. Then the files and the live set are as before.
 pub fn import(context: &Context, import: &ImportOptions<'_>) -> Result<ImportReport, Error> {
     let context = &Context { network_mode: NetworkMode::Offline, ..context.clone() };
     if !import.bundle.exists() {
-        return Err(Error::NoSuchFile(import.bundle.clone()));
+        return Err(ProjectError::NoSuchFile(import.bundle.clone()).into());
     }
     let bundle = Bundle::open(&import.bundle)?;
     let set = BundledSet::read(context, import, &bundle)?;
     check_sources(&read_policy(&context.user)?.sources, &set.manifest, Some(&set.lock))?;
     check_profile_manifest(context, import.profile.as_ref(), &set.manifest).map_err(|error| match error {
         // There is no manifest yet that could take it over.
-        Error::OtherManifest { profile, made_by, .. } => Error::ProfileTaken { profile, made_by },
+        Error::Profile(ProfileError::OtherManifest { profile, made_by, .. }) => {
+            Error::Profile(ProfileError::Taken { profile, made_by })
+        }
         error => error,
     })?;
     let there = context.project.read_committed()?;
@@ -121,7 +127,7 @@ pub fn import(context: &Context, import: &ImportOptions<'_>) -> Result<ImportRep
         set.check_existing(context, import.existing, &there)?;
         if set.changes(context, &there)? != agreed {
             let [folder, _] = context.project.folders();
-            return Err(Error::ChangedMeanwhile(folder));
+            return Err(EditError::ChangedMeanwhile(folder).into());
         }
         set.write(context, &agreed, &blobs, undo)?;
         let outcome =
@@ -169,7 +175,7 @@ struct BundledSet {
 impl BundledSet {
     /// Reads the bundle's texts and holds them against each other.
     fn read(context: &Context, import: &ImportOptions<'_>, bundle: &Bundle) -> Result<Self, Error> {
-        let bad = |why: String| Error::BadBundle { path: import.bundle.clone(), why };
+        let bad = |why: String| Error::Bundle(BundleError::Unusable { path: import.bundle.clone(), why });
         let texts = bundle.project_files()?;
         let lacks = |name: &str| bad(format!("it has no {name}"));
         let text = |name: &str| texts.get(name).cloned().ok_or_else(|| lacks(name));
@@ -219,7 +225,7 @@ impl BundledSet {
         let others = there.iter().filter(|(name, bytes)| self.texts.get(*name) != Some(bytes));
         let files: Vec<String> = others.map(|(name, _)| context.project.shown_file(name)).collect();
         if existing == ExistingFiles::Keep && !files.is_empty() {
-            return Err(Error::DesiredStateThere { files });
+            return Err(BundleError::ProjectExists { files }.into());
         }
         let named = || context.project.read_manifest().map(|manifest| manifest.extensions).unwrap_or_default();
         for (name, digest) in self.components() {
@@ -237,7 +243,7 @@ impl BundledSet {
                     || named().values().any(|extension| extension.source == source)
             };
             if existing == ExistingFiles::Keep || !found.is_some_and(is_ours) {
-                return Err(Error::ComponentThere(path));
+                return Err(BundleError::ComponentExists(path).into());
             }
         }
         Ok(())
@@ -288,7 +294,7 @@ impl BundledSet {
             }
             if bundle.blob(blob.digest)?.is_none() {
                 let why = format!("it lacks {}, which `{}` needs", blob.digest, need.name);
-                return Err(Error::BadBundle { path: import.bundle.clone(), why });
+                return Err(BundleError::Unusable { path: import.bundle.clone(), why }.into());
             }
             lacking.push(*blob);
         }
@@ -320,12 +326,13 @@ impl BundledSet {
         }
         match (import.consent)(&asks) {
             Consent::Granted => Ok(()),
-            Consent::Refused => Err(Error::BundleDeclined),
+            Consent::Refused => Err(BundleError::Declined.into()),
             Consent::NoPrompt => {
                 let granted = asks.extensions.iter().filter(|extension| !extension.grants.is_empty());
                 let grants =
                     granted.map(|extension| format!("{} to `{}`", extension.grants.join(", "), extension.name));
-                Err(Error::BundleNoConsent { files: asks.files, removed: asks.removed, grants: grants.collect() })
+                Err(BundleError::NoConsent { files: asks.files, removed: asks.removed, grants: grants.collect() }
+                    .into())
             }
             Consent::Interrupted => Err(Error::Interrupted),
         }
@@ -371,7 +378,7 @@ fn check_links(context: &Context, path: &Path) -> Result<(), Error> {
     let folder = context.project.manifest().parent().unwrap_or(Path::new("/"));
     let below = path.ancestors().take_while(|part| *part != folder);
     match below.filter(|part| part.is_symlink()).last() {
-        Some(link) => Err(Error::LinkInTheWay { link: link.to_owned(), folder: folder.to_owned() }),
+        Some(link) => Err(BundleError::LinkInTheWay { link: link.to_owned(), folder: folder.to_owned() }.into()),
         None => Ok(()),
     }
 }
@@ -383,9 +390,9 @@ fn bad_blob(bundle: &Path, error: store::Error) -> Error {
         store::Error::WrongDigest { expected, found } => Registry::DamagedBundle { path, expected, found }.into(),
         store::Error::WrongSize { digest, expected, found } => {
             let why = format!("{digest} has {found} bytes in it, and {expected} by its lock");
-            Error::BadBundle { path, why }
+            Error::Bundle(BundleError::Unusable { path, why })
         }
-        store::Error::NotAComponent { .. } => Error::BadBundle { path, why: error.to_string() },
+        store::Error::NotAComponent { .. } => Error::Bundle(BundleError::Unusable { path, why: error.to_string() }),
         error => error.into(),
     }
 }
@@ -395,5 +402,5 @@ fn without_help(mut problems: Vec<Problem>) -> Error {
     for problem in &mut problems {
         problem.help = None;
     }
-    Error::Problems(problems)
+    Error::Project(ProjectError::Problems(problems))
 }

@@ -7,6 +7,7 @@ use crate::model::lock::LockEntry;
 use crate::model::manifest::Extension;
 use crate::model::name::ExtensionName;
 use crate::ops::error::Error;
+use crate::ops::error::edit::EditError;
 
 /// What an extension asks for.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ pub(crate) struct NewComponent<'a> {
 /// Adds to what the command grants what the person agrees to, where more is needed.
 ///
 /// # Errors
-/// [`Error::NoConsent`] and [`Error::Inherits`] if there is nobody to ask, [`Error::Declined`] if they say no.
+/// [`EditError::NoConsent`] and [`EditError::Inherits`] if there is nobody to ask, [`EditError::Declined`] if they say no.
 pub(crate) fn request_consent(
     &NewComponent { name, source, entry, previous }: &NewComponent<'_>,
     mut granted: Grants,
@@ -95,11 +96,11 @@ pub(crate) fn request_consent(
             }));
             Ok(granted)
         }
-        Consent::Refused => Err(Error::Declined { name }),
+        Consent::Refused => Err(EditError::Declined { name }.into()),
         Consent::NoPrompt if missing.is_empty() => {
-            Err(Error::Inherits { name, from: replaced.unwrap_or_default(), capabilities: inherited })
+            Err(EditError::Inherits { name, from: replaced.unwrap_or_default(), capabilities: inherited }.into())
         }
-        Consent::NoPrompt => Err(Error::NoConsent { name, capabilities: missing }),
+        Consent::NoPrompt => Err(EditError::NoConsent { name, capabilities: missing }.into()),
         Consent::Interrupted => Err(Error::Interrupted),
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::model::report::InitReport;
 use crate::ops::error::Error;
+use crate::ops::error::project::ProjectError;
 use crate::ops::project::MANIFEST;
 use crate::store::write;
 
@@ -36,7 +37,7 @@ pub const TEMPLATE: &str = r#"# The extensions that this machine should have. `s
 /// Writes the template to `path`, or into the folder `path`: what is one, or is not named as a TOML file is.
 ///
 /// # Errors
-/// [`Error::AlreadyThere`] if there is a file already.
+/// [`ProjectError::Exists`] if there is a file already.
 pub fn init(path: &Path, shown: &Path) -> Result<InitReport, Error> {
     let named_as_folder = path.extension().is_none_or(|extension| extension != "toml");
     let (path, shown) = if path.is_dir() || named_as_folder {
@@ -45,7 +46,7 @@ pub fn init(path: &Path, shown: &Path) -> Result<InitReport, Error> {
         (path.to_owned(), shown.to_owned())
     };
     if path.symlink_metadata().is_ok() {
-        return Err(Error::AlreadyThere(shown));
+        return Err(ProjectError::Exists(shown).into());
     }
     if let Some(folder) = path.parent() {
         write::user_files::create_user_folder(folder)?;

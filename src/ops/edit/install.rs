@@ -11,7 +11,7 @@ use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::edit::drop_in::{edit_drop_in, new_drop_in};
 use crate::model::manifest::edit::entry::{add_entry, edit_entry, remove_entry};
-use crate::model::manifest::edit::{EditError, EntryChange, WrittenSource};
+use crate::model::manifest::edit::{EntryChange, ManifestEditError, WrittenSource};
 use crate::model::manifest::{ComponentSource, EntryForm, Extension, Manifest, OciRange};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::reference::{OciReference, OciRepository};
@@ -21,6 +21,8 @@ use crate::model::version::Requirement;
 use crate::ops::context::Context;
 use crate::ops::edit::consent::NewComponent;
 use crate::ops::error::Error;
+use crate::ops::error::edit::EditError;
+use crate::ops::error::project::ProjectError;
 use crate::ops::policy::checks::fail_on_faults;
 use crate::ops::policy::registries;
 use crate::ops::project::DROP_INS;
@@ -73,7 +75,7 @@ pub struct InstallOptions<'a> {
 /// Installs an extension, or puts another revision in the place of the one that has the name.
 ///
 /// # Errors
-/// Any of `lock` and `sync`; [`Error::NoConsent`] if it needs what nobody grants. Then manifest, lock and live set are as
+/// Any of `lock` and `sync`; [`EditError::NoConsent`] if it needs what nobody grants. Then manifest, lock and live set are as
 /// before.
 pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<InstallReport, Error> {
     let name = match &install.name {
@@ -89,7 +91,7 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
     if let (InstallSource::Newest(_), Some(ComponentSource::Range(range))) =
         (&install.origin, existing.map(|existing| &existing.source))
     {
-        return Err(Error::IsRange { name, range: range.to_string() });
+        return Err(EditError::IsRange { name, range: range.to_string() }.into());
     }
     let origin = &resolve_latest(context, &name, &install.origin, &manifest.registries)?;
     check_copy(context, &name, origin, &manifest)?;
@@ -136,7 +138,7 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
 /// Takes extensions away, wherever they are written. A component's file stays where it is.
 ///
 /// # Errors
-/// [`Error::NoExtension`] if one is not wanted; any of `lock` and `sync`. Then nothing is changed.
+/// [`ProfileError::NoExtension`] if one is not wanted; any of `lock` and `sync`. Then nothing is changed.
 pub fn remove(
     context: &Context,
     names: &[ExtensionName],
@@ -217,7 +219,7 @@ fn check_copy(
         [user] => user == name,
         _ => false,
     };
-    if is_free { Ok(()) } else { Err(Error::CopyThere { path }) }
+    if is_free { Ok(()) } else { Err(EditError::CopyExists { path }.into()) }
 }
 
 /// What is to be written.
@@ -290,8 +292,9 @@ fn resolve_and_inspect(
         InstallSource::Newest(_) => return Err(Error::Bug("no tag was chosen")),
         InstallSource::File(file) | InstallSource::InPlace(file) => {
             read_component(file)?;
-            let path = std::path::absolute(file).map_err(|source| Error::Read { path: file.clone(), source })?;
-            let path = path.to_str().ok_or_else(|| Error::NotUtf8(file.clone()))?.to_owned();
+            let path = std::path::absolute(file)
+                .map_err(|source| Error::Project(ProjectError::Read { path: file.clone(), source }))?;
+            let path = path.to_str().ok_or_else(|| Error::Project(ProjectError::NotUtf8(file.clone())))?.to_owned();
             (file.display().to_string(), ComponentSource::Path(path))
         }
     };
@@ -358,11 +361,11 @@ fn write_entry(
 
 fn read_text(path: &Path) -> Result<String, Error> {
     let bytes = read_whole(path)?.unwrap_or_default();
-    String::from_utf8(bytes).map_err(|_| Error::NotUtf8(path.to_owned()))
+    String::from_utf8(bytes).map_err(|_| Error::Project(ProjectError::NotUtf8(path.to_owned())))
 }
 
-fn edit_failed(file: &str) -> impl FnOnce(EditError) -> Error {
-    move |source| Error::Edit { file: file.to_owned(), source }
+fn edit_failed(file: &str) -> impl FnOnce(ManifestEditError) -> Error {
+    move |source| Error::Edit(EditError::Manifest { file: file.to_owned(), source })
 }
 
 fn last_part(repository: &str) -> String {
@@ -378,5 +381,5 @@ fn default_name(origin: &InstallSource) -> Result<ExtensionName, Error> {
             file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
         }
     };
-    text.parse().map_err(|source| Error::NoName { text, source })
+    text.parse().map_err(|source| Error::Edit(EditError::NoName { text, source }))
 }

@@ -6,6 +6,8 @@ use crate::model::report::sync::SyncReport;
 use crate::model::report::warning::Warning;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
+use crate::ops::error::edit::EditError;
+use crate::ops::error::profile::ProfileError;
 use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions, WriteMode};
 use crate::ops::sync::sync_guarded;
 use crate::store::{generations, write};
@@ -44,7 +46,7 @@ pub(crate) fn all_or_nothing<T>(
                 Error::Incomplete(report) => Error::PutBack(report),
                 error => error,
             }),
-            Err(second) => Err(Error::NotPutBack { error: Box::new(error), second: second.to_string() }),
+            Err(second) => Err(EditError::NotPutBack { error: Box::new(error), second: second.to_string() }.into()),
         },
     }
 }
@@ -81,7 +83,7 @@ pub(crate) fn check_profile_manifest(
     let profile = profile.or(manifest.profile.as_ref()).cloned().unwrap_or_default();
     match generations::active_generation(&context.paths, &profile)? {
         Some((_, live)) if live.manifest != context.project.manifest().display().to_string() => {
-            Err(Error::OtherManifest { profile, made_by: live.manifest, differences: Vec::new() })
+            Err(ProfileError::OtherManifest { profile, made_by: live.manifest, differences: Vec::new() }.into())
         }
         _ => Ok(()),
     }

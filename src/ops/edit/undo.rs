@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::ops::error::Error;
+use crate::ops::error::edit::EditError;
 use crate::ops::project::files::read_whole;
 use crate::store::write;
 use crate::store::write::user_files::FileAside;
@@ -89,7 +90,7 @@ impl UndoStep {
                     return Ok(());
                 }
                 if new.is_some() && now != new {
-                    return Err(Error::ChangedMeanwhile(path));
+                    return Err(EditError::ChangedMeanwhile(path).into());
                 }
                 match old {
                     Some(bytes) => Ok(write::user_files::replace_user_file(&path, &bytes)?),
@@ -154,7 +155,7 @@ mod tests {
         let mut undo = Undo::default();
         undo.write(&path, b"new").unwrap();
         fs::write(&path, "theirs").unwrap();
-        assert!(matches!(undo.put_back(), Err(Error::ChangedMeanwhile(_))));
+        assert!(matches!(undo.put_back(), Err(Error::Edit(EditError::ChangedMeanwhile(_)))));
         assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
     }
 }

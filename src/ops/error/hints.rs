@@ -14,11 +14,18 @@ use crate::model::capability::Capability;
 use crate::model::digest::Digest;
 use crate::model::fault::FaultKind;
 use crate::model::file_kind::FileKind;
-use crate::model::manifest::edit::EditError;
+use crate::model::manifest::edit::ManifestEditError;
 use crate::model::name::ExtensionName;
 use crate::model::plan::step::StepKind;
 use crate::model::report::sync::{ExtensionStatus, SyncReport};
 use crate::model::text::list;
+use crate::ops::error::bundle::BundleError;
+use crate::ops::error::edit::EditError;
+use crate::ops::error::lock::LockError;
+use crate::ops::error::policy::PolicyError;
+use crate::ops::error::profile::ProfileError;
+use crate::ops::error::project::ProjectError;
+use crate::ops::error::run::RunError;
 use crate::store::Error as Store;
 
 use super::Error;
@@ -26,144 +33,27 @@ use super::registry_hints::registry;
 
 impl Error {
     /// The next step, as one sentence without a period at its end.
-    #[expect(clippy::too_many_lines, reason = "a flat table")]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NoManifest { .. } => {
-                "`sesame init` writes one here; `--manifest PATH` names one elsewhere".to_owned()
-            }
-            Self::NoSuchManifest(_) => {
-                "look at the path, or write one there with `sesame init --manifest PATH`".to_owned()
-            }
-            Self::ForeignFile { manifest, .. } => {
-                format!("if you trust it, name the manifest yourself: `--manifest {}`", manifest.display())
-            }
-            Self::OtherWit(_) => "remove it if it is an older one, or name another folder".to_owned(),
-            Self::AlreadyThere(_) => "edit it, or name another place with `--manifest PATH`".to_owned(),
-            Self::Problems(_) | Self::Extensions { .. } | Self::Interrupted | Self::Runtime(_) | Self::Read { .. } => {
+            Self::Project(error) => return of_project(error),
+            Self::Lock(error) => return of_lock(error),
+            Self::Policy(error) => return of_policy(error),
+            Self::Profile(error) => return of_profile(error),
+            Self::Edit(error) => return of_edit(error),
+            Self::Bundle(error) => return of_bundle(error),
+            Self::Run(error) => return of_run(error),
+            Self::Interrupted | Self::Runtime(_) => {
                 return None;
             }
-            Self::MissingFile { place, .. } => format!("build or copy the file, or mend its `path` at {place}"),
-            Self::ComponentTooLarge { .. } => "build it without debugging information".to_owned(),
-            Self::NotAComponentFile { .. } => "name a built component in `path`".to_owned(),
-            Self::ChangedFile { .. } => "run `sesame lock` if the change is meant".to_owned(),
-            Self::NoLock => "run `sesame lock` and commit the file".to_owned(),
-            Self::StaleLock { .. } => "run `sesame lock` and commit the file".to_owned(),
-            Self::NotGranted { name, remedy, .. } => format!("if you trust `{name}` with it, {remedy}"),
-            Self::LockTooLarge { .. } => "leave out the extension with the many imports or exports".to_owned(),
-            Self::UnreadableDependent { source, .. } => {
-                let also = match **source {
-                    Self::Store(_) => "; `sesame verify` names what is damaged",
-                    _ => "",
-                };
-                format!("repair it, or remove the grant of `fs-write`{also}")
-            }
-            Self::WrittenByOther { name, manifest, read, .. } => {
-                format!("in {manifest}, grant `{name}` a folder that neither holds {} nor lies in it, and run `sesame sync` there", read.display())
-            }
-            Self::Folder { source, .. } => source.hint(),
-            Self::Policy(_) => return None,
-            Self::NotOffered { .. } | Self::Link { .. } => {
-                "`sesame wit` prints what this host has; ask its author for a build against it, or update sesame"
-                    .to_owned()
-            }
-            Self::NoExtension { closest: Some(closest), .. } => format!("did you mean `{closest}`?"),
-            Self::NoExtension { .. } => {
-                "`sesame extension list` shows what is live; `sesame sync` makes live what the manifest wants"
-                    .to_owned()
-            }
-            Self::OtherManifest { .. } => {
-                "`profile = \"NAME\"` in sesame.toml, or `--profile NAME`, makes another live set; `sesame sync --adopt` replaces what is live by this manifest's set"
-                    .to_owned()
-            }
-            Self::NoGeneration { known, .. } if known.is_empty() => "`sesame sync` makes the first".to_owned(),
-            Self::NoGeneration { known, .. } => {
-                format!("there are {}", known.iter().map(u64::to_string).collect::<Vec<_>>().join(", "))
-            }
-            Self::NoActiveGeneration { .. } => "`sesame sync` makes the manifest's set live; `--profile NAME` names another profile".to_owned(),
-            Self::ProfileTaken { .. } => "`--profile NAME` makes another live set".to_owned(),
-            Self::NoEarlier { .. } => "`sesame generations` lists what there is".to_owned(),
-            Self::IsActiveGeneration { .. } => "make another live first: `sesame rollback N`, or `sesame sync`".to_owned(),
-            Self::HeldGeneration { .. } => "end the programs that run them, or leave it to a later sync".to_owned(),
-            Self::NotWhole { .. } => "`sesame verify --repair` fetches them again".to_owned(),
-            Self::NotAsLocked { name, .. } => {
-                format!("restore sesame.lock from git, or resolve it again: `sesame lock -P {name}`")
-            }
             Self::Incomplete(report) => incomplete(report),
-            Self::Unusable(source) | Self::UnusableExtension { source, .. } | Self::UnusableFile { source, .. } => {
-                unusable(source)
-            }
-            Self::NoCodeFolder { .. } => {
-                "make room there, or make it a folder that you can write to".to_owned()
-            }
-            Self::NoCompiler(_) => "look whether that program can be run, and whether more processes can be started".to_owned(),
-            Self::IsRange { name, .. } => format!("`sesame upgrade {name}` takes the newest that fits; with a tag behind the repository, `add` pins it"),
-            Self::NoVersion { newest: Some(newest), .. } => format!("write `version = \"{newest}\"`, or a range that has it"),
-            Self::NoVersion { .. } => "pre-releases are taken only where `version` names one; other tags stand in `oci`".to_owned(),
-            Self::BadSize { .. } => "tell whoever published it; its manifest is broken".to_owned(),
-            Self::NoCode { .. } | Self::BadCode { .. } | Self::PolicyChanged { .. } => "run `sesame sync`".to_owned(),
-            Self::NotOurFolder(path) => format!("move {} away, or have its owner give it to you", path.display()),
-            Self::NoSuchFile(_) | Self::NotUtf8(_) => "look at the path".to_owned(),
-            Self::NotAComponent { kind: kind @ FileKind::CoreModule, .. } => kind.hint().to_owned(),
-            Self::NotAComponent { .. } => "name a built component".to_owned(),
-            Self::FileTooLarge { .. } => "build it without debugging information".to_owned(),
-            Self::NoName { .. } => "give it one with `--name NAME`: lower-case letters, digits and `-`".to_owned(),
-            Self::Edit { file, source: EditError::NoPlace { line } } => {
-                format!("write `{line}` among the extensions in {file} by hand and run `sesame sync`")
-            }
-            Self::Edit { file, source: EditError::Form { line: Some(line), .. } | EditError::Comment { line, .. } } => {
-                format!("write `{line}` into its entry in {file} by hand and run `sesame sync`")
-            }
-            Self::Edit { file, source: EditError::Removal(name) } => {
-                format!("take `{name}` out of {file} by hand and run `sesame sync`")
-            }
-            Self::Edit { file, .. } => format!("change {file} by hand and run `sesame sync`"),
-            Self::NoConsent { capabilities, .. } => {
-                format!("if you trust it with that, add `{}`, or `--grant-all`", grant_options(capabilities))
-            }
-            Self::Inherits { name, .. } => {
-                format!("grant them to it with `--grant` or `--grant-all`, or first `sesame extension remove {name}`")
-            }
-            Self::Declined { .. } | Self::BundleDeclined => "nothing was changed".to_owned(),
-            Self::OutsideFile { name, .. } => {
-                format!("copy it below that folder, or publish it with `sesame extension push`, and mend the source of `{name}`")
-            }
-            Self::UncarriedFile { name, .. } => format!("give the file another name, and change the source of `{name}`"),
-            Self::BundlePath(_) => "name an archive, FILE.tar, or a folder; bundles are not compressed".to_owned(),
-            Self::Taken(_) => "name a file or folder of its own".to_owned(),
-            Self::ComponentThere(_) => {
-                "move it away; `--replace` replaces it only where the manifest that is there names it, or the store has it too".to_owned()
-            }
-            Self::BadBundle { .. } => "make it again with `sesame bundle export`".to_owned(),
-            Self::DesiredStateThere { .. } => {
-                "`--replace` puts the bundle's files in their place; `--manifest FOLDER` writes them into another folder"
-                    .to_owned()
-            }
-            Self::BundleNoConsent { .. } => "if you trust it with that, add `--grant-all`".to_owned(),
-            Self::LinkInTheWay { .. } => {
-                "move the link away, or name the folder that it leads to with `--manifest FOLDER`".to_owned()
-            }
-            Self::Secrets { path, .. } => {
-                format!("write `NAME = \"VALUE\"` lines into it, and `chmod 600 {}`", path.display())
-            }
-            Self::ChangedMeanwhile(_) => "run the command again".to_owned(),
-            Self::CopyThere { .. } => {
-                "move the file away, or give the extension another name with `--name NAME`".to_owned()
+            Self::Unusable(source) => unusable(source),
+            Self::NoCodeFolder { .. } => "make room there, or make it a folder that you can write to".to_owned(),
+            Self::NoCompiler(_) => {
+                "look whether that program can be run, and whether more processes can be started".to_owned()
             }
             Self::PutBack(_) => {
                 "manifest and lock are as before; run the same command again once it is mended".to_owned()
             }
-            Self::NotPutBack { .. } => {
-                "look at sesame.toml, extensions/ and sesame.lock, and run `sesame sync`".to_owned()
-            }
-            Self::NotMetered { name } => format!("set `max_fuel` in the limits of `{name}` and run `sesame sync`"),
-            Self::NoFunction { source, .. } => no_function(source),
-            Self::Arguments { function, .. } | Self::Argument { function, .. } => {
-                format!("its signature is `{function}`")
-            }
-            Self::Result { .. } => "resources and streams have no text; call it from a program".to_owned(),
-            Self::Stopped { name, stop } => return stopped(name, &stop.cause),
-            Self::Call { .. } => return None,
             Self::Bug(_) => "please report it, with what you ran".to_owned(),
             Self::Load(LoadError::Map(_) | LoadError::Read(_) | LoadError::Refused(_)) => {
                 "`sesame doctor` tries what this machine allows".to_owned()
@@ -176,6 +66,190 @@ impl Error {
         };
         Some(hint)
     }
+}
+
+fn of_project(error: &ProjectError) -> Option<String> {
+    let hint = match error {
+        ProjectError::NoManifest { .. } => {
+            "`sesame init` writes one here; `--manifest PATH` names one elsewhere".to_owned()
+        }
+        ProjectError::NoSuchManifest(_) => {
+            "look at the path, or write one there with `sesame init --manifest PATH`".to_owned()
+        }
+        ProjectError::ForeignFile { manifest, .. } => {
+            format!("if you trust it, name the manifest yourself: `--manifest {}`", manifest.display())
+        }
+        ProjectError::WitExists(_) => "remove it if it is an older one, or name another folder".to_owned(),
+        ProjectError::Exists(_) => "edit it, or name another place with `--manifest PATH`".to_owned(),
+        ProjectError::Problems(_) | ProjectError::Read { .. } => {
+            return None;
+        }
+        ProjectError::MissingFile { place, .. } => format!("build or copy the file, or mend its `path` at {place}"),
+        ProjectError::ComponentTooLarge { .. } => "build it without debugging information".to_owned(),
+        ProjectError::NotAComponentFile { .. } => "name a built component in `path`".to_owned(),
+        ProjectError::UnusableFile { source, .. } => unusable(source),
+        ProjectError::NotOurFolder(path) => format!("move {} away, or have its owner give it to you", path.display()),
+        ProjectError::NoSuchFile(_) | ProjectError::NotUtf8(_) => "look at the path".to_owned(),
+        ProjectError::NotAComponent { kind: kind @ FileKind::CoreModule, .. } => kind.hint().to_owned(),
+        ProjectError::NotAComponent { .. } => "name a built component".to_owned(),
+        ProjectError::FileTooLarge { .. } => "build it without debugging information".to_owned(),
+    };
+    Some(hint)
+}
+
+fn of_lock(error: &LockError) -> Option<String> {
+    let hint = match error {
+        LockError::Extensions { .. } => {
+            return None;
+        }
+        LockError::ChangedFile { .. } => "run `sesame lock` if the change is meant".to_owned(),
+        LockError::NoLock => "run `sesame lock` and commit the file".to_owned(),
+        LockError::Stale { .. } => "run `sesame lock` and commit the file".to_owned(),
+        LockError::TooLarge { .. } => "leave out the extension with the many imports or exports".to_owned(),
+        LockError::NotAsLocked { name, .. } => {
+            format!("restore sesame.lock from git, or resolve it again: `sesame lock -P {name}`")
+        }
+        LockError::NoVersion { newest: Some(newest), .. } => {
+            format!("write `version = \"{newest}\"`, or a range that has it")
+        }
+        LockError::NoVersion { .. } => {
+            "pre-releases are taken only where `version` names one; other tags stand in `oci`".to_owned()
+        }
+        LockError::BadSize { .. } => "tell whoever published it; its manifest is broken".to_owned(),
+    };
+    Some(hint)
+}
+
+fn of_policy(error: &PolicyError) -> Option<String> {
+    let hint = match error {
+        PolicyError::NotGranted { name, remedy, .. } => format!("if you trust `{name}` with it, {remedy}"),
+        PolicyError::UnreadableDependent { source, .. } => {
+            let also = match **source {
+                Error::Store(_) => "; `sesame verify` names what is damaged",
+                _ => "",
+            };
+            format!("repair it, or remove the grant of `fs-write`{also}")
+        }
+        PolicyError::WrittenByOther { name, manifest, read, .. } => {
+            format!(
+                "in {manifest}, grant `{name}` a folder that neither holds {} nor lies in it, and run `sesame sync` there",
+                read.display()
+            )
+        }
+        PolicyError::Folder { source, .. } => source.hint(),
+        PolicyError::Problems(_) => return None,
+        PolicyError::NotOffered { .. } | PolicyError::Link { .. } => {
+            "`sesame wit` prints what this host has; ask its author for a build against it, or update sesame".to_owned()
+        }
+        PolicyError::PolicyChanged { .. } => "run `sesame sync`".to_owned(),
+    };
+    Some(hint)
+}
+
+fn of_profile(error: &ProfileError) -> Option<String> {
+    let hint = match error {
+        ProfileError::NoExtension { closest: Some(closest), .. } => format!("did you mean `{closest}`?"),
+        ProfileError::NoExtension { .. } => {
+                "`sesame extension list` shows what is live; `sesame sync` makes live what the manifest wants"
+                    .to_owned()
+            }
+        ProfileError::OtherManifest { .. } => {
+                "`profile = \"NAME\"` in sesame.toml, or `--profile NAME`, makes another live set; `sesame sync --adopt` replaces what is live by this manifest's set"
+                    .to_owned()
+            }
+        ProfileError::NoGeneration { known, .. } if known.is_empty() => "`sesame sync` makes the first".to_owned(),
+        ProfileError::NoGeneration { known, .. } => {
+                format!("there are {}", known.iter().map(u64::to_string).collect::<Vec<_>>().join(", "))
+            }
+        ProfileError::NothingActive { .. } => "`sesame sync` makes the manifest's set live; `--profile NAME` names another profile".to_owned(),
+        ProfileError::Taken { .. } => "`--profile NAME` makes another live set".to_owned(),
+        ProfileError::NoEarlier { .. } => "`sesame generations` lists what there is".to_owned(),
+        ProfileError::IsActive { .. } => "make another live first: `sesame rollback N`, or `sesame sync`".to_owned(),
+        ProfileError::InUse { .. } => "end the programs that run them, or leave it to a later sync".to_owned(),
+        ProfileError::NotWhole { .. } => "`sesame verify --repair` fetches them again".to_owned(),
+    };
+    Some(hint)
+}
+
+fn of_edit(error: &EditError) -> Option<String> {
+    let hint = match error {
+        EditError::IsRange { name, .. } => format!(
+            "`sesame upgrade {name}` takes the newest that fits; with a tag behind the repository, `add` pins it"
+        ),
+        EditError::NoName { .. } => "give it one with `--name NAME`: lower-case letters, digits and `-`".to_owned(),
+        EditError::Manifest { file, source: ManifestEditError::NoPlace { line } } => {
+            format!("write `{line}` among the extensions in {file} by hand and run `sesame sync`")
+        }
+        EditError::Manifest {
+            file,
+            source: ManifestEditError::Form { line: Some(line), .. } | ManifestEditError::Comment { line, .. },
+        } => {
+            format!("write `{line}` into its entry in {file} by hand and run `sesame sync`")
+        }
+        EditError::Manifest { file, source: ManifestEditError::Removal(name) } => {
+            format!("take `{name}` out of {file} by hand and run `sesame sync`")
+        }
+        EditError::Manifest { file, .. } => format!("change {file} by hand and run `sesame sync`"),
+        EditError::NoConsent { capabilities, .. } => {
+            format!("if you trust it with that, add `{}`, or `--grant-all`", grant_options(capabilities))
+        }
+        EditError::Inherits { name, .. } => {
+            format!("grant them to it with `--grant` or `--grant-all`, or first `sesame extension remove {name}`")
+        }
+        EditError::Declined { .. } => "nothing was changed".to_owned(),
+        EditError::ChangedMeanwhile(_) => "run the command again".to_owned(),
+        EditError::CopyExists { .. } => {
+            "move the file away, or give the extension another name with `--name NAME`".to_owned()
+        }
+        EditError::NotPutBack { .. } => {
+            "look at sesame.toml, extensions/ and sesame.lock, and run `sesame sync`".to_owned()
+        }
+    };
+    Some(hint)
+}
+
+fn of_bundle(error: &BundleError) -> Option<String> {
+    let hint = match error {
+        BundleError::Declined => "nothing was changed".to_owned(),
+        BundleError::OutsideFile { name, .. } => {
+                format!("copy it below that folder, or publish it with `sesame extension push`, and mend the source of `{name}`")
+            }
+        BundleError::UncarriedFile { name, .. } => format!("give the file another name, and change the source of `{name}`"),
+        BundleError::Path(_) => "name an archive, FILE.tar, or a folder; bundles are not compressed".to_owned(),
+        BundleError::Taken(_) => "name a file or folder of its own".to_owned(),
+        BundleError::ComponentExists(_) => {
+                "move it away; `--replace` replaces it only where the manifest that is there names it, or the store has it too".to_owned()
+            }
+        BundleError::Unusable { .. } => "make it again with `sesame bundle export`".to_owned(),
+        BundleError::ProjectExists { .. } => {
+                "`--replace` puts the bundle's files in their place; `--manifest FOLDER` writes them into another folder"
+                    .to_owned()
+            }
+        BundleError::NoConsent { .. } => "if you trust it with that, add `--grant-all`".to_owned(),
+        BundleError::LinkInTheWay { .. } => {
+                "move the link away, or name the folder that it leads to with `--manifest FOLDER`".to_owned()
+            }
+    };
+    Some(hint)
+}
+
+fn of_run(error: &RunError) -> Option<String> {
+    let hint = match error {
+        RunError::UnusableExtension { source, .. } => unusable(source),
+        RunError::NoCode { .. } | RunError::BadCode { .. } => "run `sesame sync`".to_owned(),
+        RunError::Secrets { path, .. } => {
+            format!("write `NAME = \"VALUE\"` lines into it, and `chmod 600 {}`", path.display())
+        }
+        RunError::NotMetered { name } => format!("set `max_fuel` in the limits of `{name}` and run `sesame sync`"),
+        RunError::NoFunction { source, .. } => no_function(source),
+        RunError::Arguments { function, .. } | RunError::Argument { function, .. } => {
+            format!("its signature is `{function}`")
+        }
+        RunError::Result { .. } => "resources and streams have no text; call it from a program".to_owned(),
+        RunError::Stopped { name, stop } => return stopped(name, &stop.cause),
+        RunError::Call { .. } => return None,
+    };
+    Some(hint)
 }
 
 fn incomplete(report: &SyncReport) -> String {

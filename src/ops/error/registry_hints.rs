@@ -25,8 +25,7 @@ pub(crate) fn registry(error: &Error) -> Option<String> {
                 "look at the network and the name `{host}`; a mirror can stand in (for tags only with `mirrors-only = true`)"
             ));
         }
-        Error::NotFound { source_name: SourceName::Layout(_), what, .. } if what.parse::<Digest>().is_err() =>
-        {
+        Error::NotFound { source_name: SourceName::Layout(_), what, .. } if what.parse::<Digest>().is_err() => {
             "name its entries by the full reference, or use a `[registries]` key that names this one repository"
         }
         Error::NoRepository { .. } => "create the repository there first; not every registry makes one for a push",

@@ -20,6 +20,7 @@ use crate::model::report::sync::StepOutcome;
 use crate::model::toml::problem::Problem;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
+use crate::ops::error::project::ProjectError;
 use crate::ops::policy::registries;
 use crate::ops::project::Project;
 use crate::ops::sync::apply::{ApplyContext, apply};
@@ -121,7 +122,9 @@ impl StoreCheck<'_> {
                     Ok("it is this user's alone now".to_owned())
                 }
                 store_permissions::PermissionProblem::OwnedByOther(_)
-                | store_permissions::PermissionProblem::NoFolder => Err(Error::NotOurFolder(folder.clone())),
+                | store_permissions::PermissionProblem::NoFolder => {
+                    Err(ProjectError::NotOurFolder(folder.clone()).into())
+                }
             });
         }
         closed
@@ -345,7 +348,7 @@ fn sentence(fault: &Fault) -> String {
 /// What is wrong with a file of which an error tells.
 fn why(error: &Error) -> String {
     match error {
-        Error::Problems(problems) => {
+        Error::Project(ProjectError::Problems(problems)) => {
             let place = |problem: &Problem| format!("{}:{}: {}", problem.line, problem.column, problem.message);
             problems.iter().map(place).collect::<Vec<_>>().join("; ")
         }
@@ -360,7 +363,7 @@ fn why(error: &Error) -> String {
 fn left(what: &str, error: &Error) -> String {
     let why = Some(why(error)).filter(|why| why != what);
     let help = match error {
-        Error::Problems(problems) => problems.first().and_then(|problem| problem.help.clone()),
+        Error::Project(ProjectError::Problems(problems)) => problems.first().and_then(|problem| problem.help.clone()),
         error => error.hint(),
     };
     let all: Vec<String> = why.into_iter().chain(help).collect();

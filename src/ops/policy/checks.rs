@@ -17,6 +17,8 @@ use crate::model::reference::OciRepository;
 use crate::model::report::warning::Warning;
 use crate::ops::context::UserPaths;
 use crate::ops::error::Error;
+use crate::ops::error::lock::LockError;
+use crate::ops::error::policy::PolicyError;
 use crate::ops::project::files::read_file;
 
 /// Checks that every import is granted (invariant 5: grants decide).
@@ -26,7 +28,7 @@ pub(crate) fn check_grants(manifest: &Manifest, lock: &Lock) -> Result<(), Error
 
 /// The extensions whose imports are not granted, or not there.
 pub(crate) fn ungranted(manifest: &Manifest, lock: &Lock) -> Vec<(ExtensionName, Fault)> {
-    let checked = lock.entries.iter().map(|(name, entry)| {
+    let checked = lock.entries.iter().map(|(name, entry)| -> Result<(), Error> {
         check_offered(name.as_str(), &entry.imports)?;
         let wanted = manifest.extensions.get(name);
         let granted = wanted.map(|extension| extension.capabilities.clone()).unwrap_or_default();
@@ -38,7 +40,7 @@ pub(crate) fn ungranted(manifest: &Manifest, lock: &Lock) -> Vec<(ExtensionName,
         }
         let place = wanted.map_or_else(|| "the manifest".to_owned(), |extension| extension.declared_at.clone());
         let remedy = remedy(name, wanted, &missing);
-        Err(Error::NotGranted { name: name.to_string(), place, capabilities: missing, remedy })
+        Err(PolicyError::NotGranted { name: name.to_string(), place, capabilities: missing, remedy }.into())
     });
     let faults = checked.zip(lock.entries.keys()).filter_map(|(result, name)| result.err().map(|error| (name, error)));
     faults.map(|(name, error)| (name.clone(), error.fault())).collect()
@@ -47,13 +49,13 @@ pub(crate) fn ungranted(manifest: &Manifest, lock: &Lock) -> Vec<(ExtensionName,
 /// An error of some faults, if there are any.
 pub(crate) fn fail_on_faults(mut faults: Vec<(ExtensionName, Fault)>) -> Result<(), Error> {
     faults.sort_by(|a, b| a.0.cmp(&b.0));
-    if faults.is_empty() { Ok(()) } else { Err(Error::Extensions { faults, changes: Vec::new() }) }
+    if faults.is_empty() { Ok(()) } else { Err(LockError::Extensions { faults, changes: Vec::new() }.into()) }
 }
 
 /// Checks that the host has every imported interface.
 pub(crate) fn check_offered(name: &str, imports: &BTreeSet<String>) -> Result<(), Error> {
     let refusals = grants::refused_imports(imports, &all_grants());
-    if refusals.is_empty() { Ok(()) } else { Err(Error::NotOffered { name: name.to_owned(), refusals }) }
+    if refusals.is_empty() { Ok(()) } else { Err(PolicyError::NotOffered { name: name.to_owned(), refusals }.into()) }
 }
 
 /// Warnings of grants that no import can use. They do no harm, but are most likely not what was meant.
@@ -136,7 +138,7 @@ fn host_file(user: &UserPaths) -> PathBuf {
 /// What this machine allows at most, from the policy files that there are and the host's own configuration.
 ///
 /// # Errors
-/// [`Error::Policy`] if one cannot be read.
+/// [`PolicyError::Problems`] if one cannot be read.
 pub fn read_policy(user: &UserPaths) -> Result<Policy, Error> {
     Ok(read_policies(user)?.into_iter().fold(Policy::default(), |all, (_, policy)| all.strictest(policy)))
 }
@@ -151,13 +153,13 @@ pub(crate) fn read_policies(user: &UserPaths) -> Result<Vec<(PathBuf, Policy)>, 
     for path in &user.policies {
         if let Some(bytes) = read(path)? {
             let folder = path.parent().unwrap_or(path);
-            let policy = Policy::parse(&path.display().to_string(), folder, &bytes).map_err(Error::Policy)?;
+            let policy = Policy::parse(&path.display().to_string(), folder, &bytes).map_err(PolicyError::Problems)?;
             policies.push((path.clone(), policy));
         }
     }
     let host = host_file(user);
     if let Some(bytes) = read(&host)? {
-        let policy = Policy::parse_host(&host.display().to_string(), &bytes).map_err(Error::Policy)?;
+        let policy = Policy::parse_host(&host.display().to_string(), &bytes).map_err(PolicyError::Problems)?;
         policies.push((host, policy));
     }
     Ok(policies)

@@ -10,6 +10,7 @@ use crate::model::plan::generation::Generation;
 use crate::model::report::warning::Warning;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
+use crate::ops::error::policy::PolicyError;
 use crate::ops::policy::checks::fail_on_faults;
 use crate::ops::policy::preopens::open_folders;
 use crate::ops::policy::protected_paths::{OnUnreadable, ProtectedPaths, active_generations};
@@ -34,7 +35,7 @@ impl From<UnusableFolder> for Warning {
 /// this machine.
 ///
 /// # Errors
-/// [`Error::Extensions`] if a folder is never given, [`Error::WrittenByOther`] if an extension of another profile may write to
+/// [`LockError::Extensions`] if a folder is never given, [`PolicyError::WrittenByOther`] if an extension of another profile may write to
 /// something that the manifest reads, and those of [`ProtectedPaths::of_machine`].
 pub(crate) fn check_manifest(
     context: &Context,
@@ -75,7 +76,7 @@ pub(crate) fn check_generation(context: &Context, set: &Generation) -> Result<Ve
     if !written.is_empty() {
         let mut own = ProtectedPaths::default();
         match own.add_generation(set) {
-            Err(Error::UnreadableDependent { .. }) => {}
+            Err(Error::Policy(PolicyError::UnreadableDependent { .. })) => {}
             read => read?,
         }
         refuse_written(&written, &own)?;
@@ -97,7 +98,10 @@ pub(crate) fn check<'a>(
     for (name, grants) in extensions {
         for source in open_folders(grants, rules).into_iter().filter_map(Result::err) {
             if source.is_refusal() {
-                faults.push((name.clone(), Error::Folder { name: name.to_string(), source }.fault()));
+                faults.push((
+                    name.clone(),
+                    Error::Policy(PolicyError::Folder { name: name.to_string(), source }).fault(),
+                ));
             } else {
                 let fault = Fault::new(FaultKind::Configuration, &source, Some(source.hint()));
                 unusable.push(UnusableFolder { extension: name.clone(), fault });
@@ -111,7 +115,7 @@ pub(crate) fn check<'a>(
 pub(crate) fn refuse_written(written: &[GrantedFolder], own: &ProtectedPaths) -> Result<(), Error> {
     for GrantedFolder { profile, manifest, name, folder } in written {
         if let Some((read, reader)) = own.dependent_of(folder) {
-            return Err(Error::WrittenByOther {
+            return Err(PolicyError::WrittenByOther {
                 profile: profile.clone(),
                 manifest: manifest.clone(),
                 name: name.clone(),
@@ -119,7 +123,8 @@ pub(crate) fn refuse_written(written: &[GrantedFolder], own: &ProtectedPaths) ->
                 read: read.to_owned(),
                 what: reader.what.clone(),
                 by: reader.by.clone(),
-            });
+            }
+            .into());
         }
     }
     Ok(())

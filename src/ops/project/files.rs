@@ -8,6 +8,7 @@ use crate::model::digest::Digest;
 use crate::model::file_kind::FileKind;
 use crate::named_files;
 use crate::ops::error::Error;
+use crate::ops::error::project::ProjectError;
 use crate::store::blobs::hash;
 
 /// A component's file: its digest and size, or what else it is.
@@ -24,7 +25,7 @@ pub(crate) enum ComponentFile {
 
 /// Looks at a file that should be a component, without taking more than its first bytes into memory.
 pub(crate) fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
-    let fault = |source| Error::Read { path: path.to_owned(), source };
+    let fault = |source| Error::Project(ProjectError::Read { path: path.to_owned(), source });
     let Some(mut file) = named_files::open(path).map_err(fault)? else { return Ok(ComponentFile::Missing) };
     let length = file.metadata().map_err(fault)?.len();
     if length > MAX_COMPONENT {
@@ -40,22 +41,24 @@ pub(crate) fn hash_component(path: &Path) -> Result<ComponentFile, Error> {
 /// The digest of a file, whatever it is; none if there is no such file.
 ///
 /// # Errors
-/// [`Error::FileTooLarge`] if it has more bytes than a component may have.
+/// [`ProjectError::FileTooLarge`] if it has more bytes than a component may have.
 pub(crate) fn digest_of(path: &Path) -> Result<Option<Digest>, Error> {
-    let fault = |source| Error::Read { path: path.to_owned(), source };
+    let fault = |source| Error::Project(ProjectError::Read { path: path.to_owned(), source });
     let Some(mut file) = named_files::open(path).map_err(fault)? else { return Ok(None) };
     if file.metadata().map_err(fault)?.len() > MAX_COMPONENT {
-        return Err(Error::FileTooLarge { path: path.to_owned() });
+        return Err(ProjectError::FileTooLarge { path: path.to_owned() }.into());
     }
     hash(&mut file).map(|(digest, ..)| Some(digest)).map_err(fault)
 }
 
 /// The first `limit` bytes of a file, or all of them; none if there is no such file.
 pub(crate) fn read_file(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
-    named_files::read(path, limit).map_err(|source| Error::Read { path: path.to_owned(), source })
+    named_files::read(path, limit)
+        .map_err(|source| Error::Project(ProjectError::Read { path: path.to_owned(), source }))
 }
 
 /// All bytes of a file that may be as large as a component; none if there is no such file.
 pub(crate) fn read_whole(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    named_files::read_whole(path, MAX_COMPONENT).map_err(|source| Error::Read { path: path.to_owned(), source })
+    named_files::read_whole(path, MAX_COMPONENT)
+        .map_err(|source| Error::Project(ProjectError::Read { path: path.to_owned(), source }))
 }

@@ -17,11 +17,12 @@ use crate::model::lock::merge::{LoadedLock, merge, split_conflict};
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::named_files;
+use crate::ops::error::lock::LockError;
+use crate::ops::error::project::ProjectError;
 use crate::ops::project::ownership::{check_component_file_owner, check_file_owner};
 use crate::store::write;
 
 use super::error::Error;
-
 use files::{ComponentFile, hash_component, read_file};
 use links::canonical;
 
@@ -67,15 +68,17 @@ impl Project {
     /// Reads the desired state.
     ///
     /// # Errors
-    /// [`Error::Problems`] with every problem of every file.
+    /// [`ProjectError::Problems`] with every problem of every file.
     pub fn read_manifest(&self) -> Result<Manifest, Error> {
-        let bytes = self.read(&self.manifest)?.ok_or_else(|| Error::NoSuchManifest(self.manifest.clone()))?;
+        let bytes = self
+            .read(&self.manifest)?
+            .ok_or_else(|| Error::Project(ProjectError::NoSuchManifest(self.manifest.clone())))?;
         self.parse_manifest(bytes)
     }
 
     fn parse_manifest(&self, bytes: Vec<u8>) -> Result<Manifest, Error> {
         let main = ManifestSource { file: self.shown_manifest(), folder: self.folder.clone(), bytes };
-        Manifest::parse(&main, &self.drop_ins()?).map_err(Error::Problems)
+        Manifest::parse(&main, &self.drop_ins()?).map_err(|problems| ProjectError::Problems(problems).into())
     }
 
     /// Reads the desired state; a manifest that is not there yet is as good as an empty one.
@@ -86,7 +89,7 @@ impl Project {
     /// The profile that the manifest names, as far as it can be read: whatever else is wrong with it does not matter.
     ///
     /// # Errors
-    /// [`Error::Read`] if it cannot be read at all.
+    /// [`ProjectError::Read`] if it cannot be read at all.
     pub fn read_profile(&self) -> Result<Option<ProfileName>, Error> {
         let bytes = self.read(&self.manifest)?.unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
@@ -108,10 +111,10 @@ impl Project {
     /// Reads the lock, if there is one.
     ///
     /// # Errors
-    /// [`Error::Problems`] if it is no lock of this version.
+    /// [`ProjectError::Problems`] if it is no lock of this version.
     pub fn read_lock(&self) -> Result<Option<Lock>, Error> {
         let Some(bytes) = self.lock_bytes()? else { return Ok(None) };
-        Lock::parse(&self.shown_lock(), &bytes).map(Some).map_err(Error::Problems)
+        Lock::parse(&self.shown_lock(), &bytes).map(Some).map_err(|problems| ProjectError::Problems(problems).into())
     }
 
     /// Reads the lock, or merges it where git could not.
@@ -124,7 +127,7 @@ impl Project {
             Some(sides) => merge(&self.shown_lock(), &sides),
             None => Lock::parse(&self.shown_lock(), &bytes).map(|lock| LoadedLock { lock, ..LoadedLock::default() }),
         };
-        read.map(Some).map_err(Error::Problems)
+        read.map(Some).map_err(|problems| ProjectError::Problems(problems).into())
     }
 
     /// The text of the lock as it is, for a diff; empty where there is none.
@@ -190,12 +193,12 @@ impl Project {
     /// A component's path as it is written in the manifest, or in a drop-in: relative, unless it is outside of the folder.
     ///
     /// # Errors
-    /// [`Error::NotUtf8`].
+    /// [`ProjectError::NotUtf8`].
     pub(crate) fn path_in_manifest(&self, file: &Path, in_drop_in: bool) -> Result<String, Error> {
         // A link stays one: who builds the component may have it lead elsewhere the next time.
         let name = file.file_name().unwrap_or_default();
         let path = file.parent().map_or_else(|| canonical(file), |folder| canonical(folder).join(name));
-        let path = path.to_str().ok_or_else(|| Error::NotUtf8(file.to_owned()))?;
+        let path = path.to_str().ok_or_else(|| Error::Project(ProjectError::NotUtf8(file.to_owned())))?;
         let inside = Path::new(path).strip_prefix(&self.folder).ok().and_then(Path::to_str);
         Ok(match inside {
             Some(inside) if in_drop_in => format!("../{inside}"),
@@ -207,7 +210,7 @@ impl Project {
     /// The digests of the files that the manifest takes components from, by their path in the lock.
     ///
     /// # Errors
-    /// [`Error::Extensions`] with every file that is missing or no component.
+    /// [`LockError::Extensions`] with every file that is missing or no component.
     pub(crate) fn component_digests(&self, manifest: &Manifest) -> Result<BTreeMap<String, Digest>, Error> {
         let mut digests = BTreeMap::new();
         let mut faults: Vec<(ExtensionName, Fault)> = Vec::new();
@@ -218,7 +221,7 @@ impl Project {
                 Err(error) => faults.push((name.clone(), error.fault())),
             }
         }
-        if faults.is_empty() { Ok(digests) } else { Err(Error::Extensions { faults, changes: Vec::new() }) }
+        if faults.is_empty() { Ok(digests) } else { Err(LockError::Extensions { faults, changes: Vec::new() }.into()) }
     }
 
     /// The digest and size of one component's file.
@@ -234,9 +237,11 @@ impl Project {
         }
         match hash_component(&file)? {
             ComponentFile::Component { digest, size } => Ok((digest, size)),
-            ComponentFile::Other(kind) => Err(Error::NotAComponentFile { name, path: shown, kind }),
-            ComponentFile::TooLarge(size) => Err(Error::ComponentTooLarge { name, path: shown, size }),
-            ComponentFile::Missing => Err(Error::MissingFile { name, place: place.to_owned(), path: shown }),
+            ComponentFile::Other(kind) => Err(ProjectError::NotAComponentFile { name, path: shown, kind }.into()),
+            ComponentFile::TooLarge(size) => Err(ProjectError::ComponentTooLarge { name, path: shown, size }.into()),
+            ComponentFile::Missing => {
+                Err(ProjectError::MissingFile { name, place: place.to_owned(), path: shown }.into())
+            }
         }
     }
 
@@ -262,13 +267,13 @@ impl Project {
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) => {
-                let unread = |source| Error::Read { path: folder.clone(), source };
+                let unread = |source| Error::Project(ProjectError::Read { path: folder.clone(), source });
                 return named_files::absent(&folder, error).map(|()| Vec::new()).map_err(unread);
             }
         };
         let mut names: Vec<String> = Vec::new();
         for entry in entries {
-            let entry = entry.map_err(|source| Error::Read { path: folder.clone(), source })?;
+            let entry = entry.map_err(|source| Error::Project(ProjectError::Read { path: folder.clone(), source }))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.ends_with(".toml") && !name.starts_with('.') {
                 names.push(name);
@@ -280,7 +285,7 @@ impl Project {
             let stem = name.strip_suffix(".toml").unwrap_or(&name).to_owned();
             let file = self.shown.join(DROP_INS).join(&name).display().to_string();
             let path = folder.join(&name);
-            let gone = || Error::Read { path: path.clone(), source: ErrorKind::NotFound.into() };
+            let gone = || Error::Project(ProjectError::Read { path: path.clone(), source: ErrorKind::NotFound.into() });
             let bytes = self.read(&path)?.ok_or_else(gone)?;
             drop_ins.push(DropIn { stem, source: ManifestSource { file, folder: folder.clone(), bytes } });
         }

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use crate::ops::error::{Error, UntrustedOwnership};
+use crate::ops::error::Error;
+use crate::ops::error::project::{ProjectError, UntrustedOwnership};
 
 /// Refuses a file of a project that was come across and not named, unless it is this user's: the file, the link that leads
 /// to it, and the folder that it is in. A link of somebody else, or their folder, would lend them what this user trusts.
@@ -18,8 +19,10 @@ pub(crate) fn check_component_file_owner(path: &Path, manifest: &Path) -> Result
 }
 
 pub(crate) fn check_owners(path: &Path, manifest: &Path, owners: &[u32]) -> Result<(), Error> {
-    let unread = |source| Error::Read { path: path.to_owned(), source };
-    let foreign = |path: &Path, why| Error::ForeignFile { path: path.to_owned(), why, manifest: manifest.to_owned() };
+    let unread = |source| Error::Project(ProjectError::Read { path: path.to_owned(), source });
+    let foreign = |path: &Path, why| {
+        Error::Project(ProjectError::ForeignFile { path: path.to_owned(), why, manifest: manifest.to_owned() })
+    };
     for metadata in [path.symlink_metadata(), fs::metadata(path)] {
         let owner = metadata.map_err(unread)?.uid();
         if !owners.contains(&owner) {
@@ -27,7 +30,8 @@ pub(crate) fn check_owners(path: &Path, manifest: &Path, owners: &[u32]) -> Resu
         }
     }
     let Some(folder) = path.parent() else { return Ok(()) };
-    let metadata = fs::metadata(folder).map_err(|source| Error::Read { path: folder.to_owned(), source })?;
+    let metadata = fs::metadata(folder)
+        .map_err(|source| Error::Project(ProjectError::Read { path: folder.to_owned(), source }))?;
     if metadata.uid() != effective_uid() && metadata.uid() != 0 {
         return Err(foreign(folder, UntrustedOwnership::Owner(metadata.uid())));
     }

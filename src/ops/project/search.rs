@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::ops::error::Error;
+use crate::ops::error::project::ProjectError;
 
 use super::links::canonical;
 use super::ownership::check_file_owner;
@@ -29,7 +30,7 @@ impl Project {
     /// Finds the manifest: named, in the environment, in the start folder or above it, in the user's configuration.
     ///
     /// # Errors
-    /// [`Error::NoManifest`] lists where it looked; [`Error::ForeignFile`] if one that was come across belongs to
+    /// [`ProjectError::NoManifest`] lists where it looked; [`ProjectError::ForeignFile`] if one that was come across belongs to
     /// another user.
     pub fn find(search: &Search) -> Result<Self, Error> {
         if let Some(named) = search.named.as_ref().or(search.from_environment.as_ref()) {
@@ -40,7 +41,7 @@ impl Project {
             return if path.symlink_metadata().is_ok() {
                 Self::at(&path, &search.start, true)
             } else {
-                Err(Error::NoSuchManifest(path))
+                Err(ProjectError::NoSuchManifest(path).into())
             };
         }
         let mut looked = Vec::new();
@@ -65,7 +66,7 @@ impl Project {
             return Self::at(&own, &search.start, false);
         }
         looked.push(own);
-        Err(Error::NoManifest { looked })
+        Err(ProjectError::NoManifest { looked }.into())
     }
 
     /// Finds the manifest, or takes the place of the user's own, where none is yet.
@@ -74,7 +75,7 @@ impl Project {
     /// As [`find`](Self::find), but for there being none.
     pub fn find_or_default(search: &Search) -> Result<Self, Error> {
         match Self::find(search) {
-            Err(Error::NoManifest { .. }) => Ok(Self::user_default(search)),
+            Err(Error::Project(ProjectError::NoManifest { .. })) => Ok(Self::user_default(search)),
             found => found,
         }
     }
@@ -109,7 +110,8 @@ impl Project {
 
     fn at(path: &Path, start: &Path, trusted: bool) -> Result<Self, Error> {
         let folder = path.parent().unwrap_or(path);
-        let canonical = fs::canonicalize(folder).map_err(|source| Error::Read { path: folder.to_owned(), source })?;
+        let canonical = fs::canonicalize(folder)
+            .map_err(|source| Error::Project(ProjectError::Read { path: folder.to_owned(), source }))?;
         let shown = folder.strip_prefix(start).unwrap_or(folder).to_owned();
         let name = path.file_name().unwrap_or(MANIFEST.as_ref());
         Ok(Self { manifest: canonical.join(name), folder: canonical, shown, trusted })

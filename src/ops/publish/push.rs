@@ -34,7 +34,7 @@ pub struct PushOptions {
 /// Publishes a component.
 ///
 /// # Errors
-/// [`Error::UnusableFile`] if it is none; [`Error::Registry`] if it cannot be published there.
+/// [`ProjectError::UnusableFile`] if it is none; [`Error::Registry`] if it cannot be published there.
 pub fn push(context: &Context, push: &PushOptions) -> Result<PushReport, Error> {
     let bytes = read_component(&push.file)?;
     let compiler = Compiler::new(&context.compiler, &context.paths);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::model::report::WitReport;
 use crate::ops::error::Error;
+use crate::ops::error::project::ProjectError;
 use crate::ops::project::files::read_file;
 use crate::store::write;
 
@@ -33,14 +34,14 @@ pub fn text() -> String {
 /// Writes the package into a folder, which is made where there is none.
 ///
 /// # Errors
-/// [`Error::OtherWit`] if a file of another content stands there; then nothing is written.
+/// [`ProjectError::WitExists`] if a file of another content stands there; then nothing is written.
 pub fn write(folder: &Path) -> Result<WitReport, Error> {
     let mut missing = Vec::new();
     for (name, text) in FILES {
         let path = folder.join(name);
         match read_file(&path, text.len() as u64 + 1)? {
             Some(bytes) if bytes == text.as_bytes() => {}
-            Some(_) => return Err(Error::OtherWit(path)),
+            Some(_) => return Err(ProjectError::WitExists(path).into()),
             None => missing.push((path, text)),
         }
     }

@@ -14,6 +14,10 @@ use crate::model::report::registry::RegistryAccess;
 use crate::model::toml::problem::Problem;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
+use crate::ops::error::lock::LockError;
+use crate::ops::error::policy::PolicyError;
+use crate::ops::error::profile::ProfileError;
+use crate::ops::error::project::ProjectError;
 use crate::ops::policy::checks::{check_sources, policy_files, read_policy};
 use crate::ops::policy::folder_checks::{UnusableFolder, check_manifest};
 use crate::ops::project::Project;
@@ -61,7 +65,8 @@ impl CheckList<'_> {
     /// Notes an error with its causes, and its hint.
     fn add_wrong(&mut self, about: impl Into<String>, error: &Error) {
         let mut fault = error.fault();
-        if let Error::Problems(problems) | Error::Policy(problems) = error {
+        if let Error::Project(ProjectError::Problems(problems)) | Error::Policy(PolicyError::Problems(problems)) = error
+        {
             fault.causes = problems.iter().map(Problem::line).collect();
         }
         self.add_fault(about, fault);
@@ -157,13 +162,15 @@ impl CheckList<'_> {
         self.add_good("manifest", fact);
         match project.read_lock() {
             Err(error) => self.add_wrong("lock", &error),
-            Ok(None) => self.add_wrong("lock", &Error::NoLock),
+            Ok(None) => self.add_wrong("lock", &Error::Lock(LockError::NoLock)),
             Ok(Some(lock)) => match stale_entries(self.context, &manifest, &lock) {
                 Err(error) => self.add_wrong("lock", &error),
                 Ok(stale) if stale.is_empty() => {
                     self.add_good("lock", CheckFact::Lock { path: project.lock_path().display().to_string() });
                 }
-                Ok(stale) => self.add_wrong("lock", &Error::StaleLock { stale: stale.into_iter().collect() }),
+                Ok(stale) => {
+                    self.add_wrong("lock", &Error::Lock(LockError::Stale { stale: stale.into_iter().collect() }))
+                }
             },
         }
         let profile = manifest.profile.clone().unwrap_or_default();
@@ -189,7 +196,8 @@ impl CheckList<'_> {
                     self.add_good("active", fact(None));
                 } else {
                     let (made_by, differences) = (live.manifest.clone(), Vec::new());
-                    let other = Error::OtherManifest { profile: profile.clone(), made_by, differences };
+                    let other =
+                        Error::Profile(ProfileError::OtherManifest { profile: profile.clone(), made_by, differences });
                     self.add("active", CheckState::Wrong, fact(Some(live.manifest.clone())), other.hint());
                 }
             }
@@ -218,7 +226,7 @@ impl CheckList<'_> {
     /// Notes an error for each extension that it is about.
     fn each_wrong(&mut self, about: &str, error: Error) {
         match error {
-            Error::Extensions { faults, .. } => {
+            Error::Lock(LockError::Extensions { faults, .. }) => {
                 for (_, fault) in faults {
                     self.add_fault(about, fault);
                 }

@@ -6,6 +6,7 @@ use crate::model::plan::set_change::set_changes;
 use crate::model::report::query::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
+use crate::ops::error::profile::ProfileError;
 use crate::store::paths::StorePaths;
 use crate::store::{self, generations, owner};
 
@@ -41,7 +42,7 @@ pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsRepo
 /// Removes generations, all or none of them. What only they needed goes with the next `gc`.
 ///
 /// # Errors
-/// [`Error::NoGeneration`] for one that is not there, [`Error::IsActiveGeneration`] for the live one, [`Error::HeldGeneration`]
+/// [`ProfileError::NoGeneration`] for one that is not there, [`ProfileError::IsActive`] for the live one, [`ProfileError::InUse`]
 /// for one whose extensions run.
 pub fn delete(context: &Context, profile: &ProfileName, numbers: &[u64]) -> Result<RemovedGenerationsReport, Error> {
     let _guard = context.lock_store()?;
@@ -50,18 +51,18 @@ pub fn delete(context: &Context, profile: &ProfileName, numbers: &[u64]) -> Resu
     let known = generations::numbers(paths, profile)?;
     for number in numbers.iter().copied() {
         if live == Some(number) {
-            return Err(Error::IsActiveGeneration { profile: profile.clone(), number });
+            return Err(ProfileError::IsActive { profile: profile.clone(), number }.into());
         }
         if !known.contains(&number) {
-            return Err(Error::NoGeneration { profile: profile.clone(), number, known });
+            return Err(ProfileError::NoGeneration { profile: profile.clone(), number, known }.into());
         }
         if generations::is_in_use(&paths.generation(profile, number)) {
-            return Err(Error::HeldGeneration { profile: profile.clone(), number });
+            return Err(ProfileError::InUse { profile: profile.clone(), number }.into());
         }
     }
     for number in numbers.iter().copied() {
         if !generations::remove(paths, profile, number)? {
-            return Err(Error::HeldGeneration { profile: profile.clone(), number });
+            return Err(ProfileError::InUse { profile: profile.clone(), number }.into());
         }
     }
     Ok(RemovedGenerationsReport { profile: profile.clone(), removed: numbers.to_vec() })

@@ -12,10 +12,11 @@ use crate::model::plan::generation::Generation;
 use crate::model::plan::inventory::Inventory;
 use crate::model::plan::set_change::set_changes;
 use crate::model::plan::step::{Step, StepKind};
-use crate::model::report::query::status::{Difference, DifferenceBetween, DifferenceFact, StatusReport};
 use crate::model::reference::source_name::SourceName;
+use crate::model::report::query::status::{Difference, DifferenceBetween, DifferenceFact, StatusReport};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
+use crate::ops::error::lock::LockError;
 use crate::ops::policy::checks::{apply_policy, check_sources, read_policy, ungranted};
 use crate::ops::policy::registries;
 use crate::ops::sync::lock::stale_entries;
@@ -92,7 +93,9 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
 /// What a sync would be refused for.
 fn policy_differences(error: Error) -> Vec<Difference> {
     let faults = match error {
-        Error::Extensions { faults, .. } => faults.into_iter().map(|(name, fault)| (Some(name), fault)).collect(),
+        Error::Lock(LockError::Extensions { faults, .. }) => {
+            faults.into_iter().map(|(name, fault)| (Some(name), fault)).collect()
+        }
         error => vec![(None, error.fault())],
     };
     let told = |(extension, fault): (Option<ExtensionName>, Fault)| Difference {

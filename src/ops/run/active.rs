@@ -25,6 +25,9 @@ use crate::model::policy::Policy;
 use crate::ops::context::{Interrupt, UserPaths};
 use crate::ops::error::Error;
 use crate::ops::error::hints::grant_options;
+use crate::ops::error::policy::PolicyError;
+use crate::ops::error::project::ProjectError;
+use crate::ops::error::run::RunError;
 use crate::ops::policy::checks::{check_offered, read_policy};
 use crate::ops::policy::preopen_rules::{PreopenContext, PreopenRules};
 use crate::ops::policy::preopens::open_folders;
@@ -81,7 +84,7 @@ impl ActiveSet {
     /// Reads what is live now; a later `sync` does not change it.
     ///
     /// # Errors
-    /// [`Error::Store`] if what is live cannot be told, [`Error::Policy`] if a policy cannot be read.
+    /// [`Error::Store`] if what is live cannot be told, [`PolicyError::Problems`] if a policy cannot be read.
     pub fn open(host_environment: HostEnvironment, profile: &ProfileName) -> Result<Self, Error> {
         let generation = held(&host_environment.paths, profile)?;
         Self::new(host_environment, profile.clone(), generation)
@@ -91,7 +94,7 @@ impl ActiveSet {
     /// the person is in, reads anything.
     ///
     /// # Errors
-    /// [`Error::Policy`] if a policy cannot be read.
+    /// [`PolicyError::Problems`] if a policy cannot be read.
     pub fn without_set(host_environment: HostEnvironment, project: Option<Project>) -> Result<Self, Error> {
         Ok(Self { project, ..Self::new(host_environment, ProfileName::default(), None)? })
     }
@@ -128,8 +131,8 @@ impl ActiveSet {
     /// Loads the compiled code of a live extension, after checking it.
     ///
     /// # Errors
-    /// [`Error::NoExtension`] if it is not live; [`Error::NoCode`] if its code is missing, [`Error::BadCode`] if it is not what
-    /// was compiled; [`Error::NotGranted`] if it imports what it is not granted; [`Error::Folder`] if it cannot be given a
+    /// [`ProfileError::NoExtension`] if it is not live; [`RunError::NoCode`] if its code is missing, [`RunError::BadCode`] if it is not what
+    /// was compiled; [`PolicyError::NotGranted`] if it imports what it is not granted; [`PolicyError::Folder`] if it cannot be given a
     /// folder that it is granted.
     pub fn load(&self, name: &ExtensionName) -> Result<Extension, Error> {
         self.load_with(name, &Overrides::default())
@@ -138,7 +141,7 @@ impl ActiveSet {
     /// Loads a live extension with other settings and lower limits.
     ///
     /// # Errors
-    /// As [`load`](Self::load); [`Error::NotMetered`] if a limit of fuel is wanted for code that counts none.
+    /// As [`load`](Self::load); [`RunError::NotMetered`] if a limit of fuel is wanted for code that counts none.
     pub fn load_with(&self, name: &ExtensionName, overrides: &Overrides) -> Result<Extension, Error> {
         let Some((generation, extension)) = self.find(name) else {
             return Err(Error::not_active(name, &self.profile, self.extensions()));
@@ -146,17 +149,17 @@ impl ActiveSet {
         let metering = extension.metering();
         let limits = extension.limits.at_most(&self.policy.max_limits);
         if limits.metering() != metering {
-            return Err(Error::PolicyChanged { name: name.clone() });
+            return Err(PolicyError::PolicyChanged { name: name.clone() }.into());
         }
         let limits = limits.at_most(&overrides.max_limits);
         if limits.metering() != metering {
-            return Err(Error::NotMetered { name: name.clone() });
+            return Err(RunError::NotMetered { name: name.clone() }.into());
         }
         let paths = &self.host_environment.paths;
-        let missing = || Error::NoCode { name: name.clone() };
+        let missing = || Error::Run(RunError::NoCode { name: name.clone() });
         let key = key::read(paths)?.ok_or_else(missing)?;
         let engine = self.host.engine(metering)?;
-        let bad = |why: String| Error::BadCode { name: name.clone(), why };
+        let bad = |why: String| Error::Run(RunError::BadCode { name: name.clone(), why });
         let code = match cwasm::open(paths, &key, &engine_key(engine), &extension.component) {
             Ok(Some(code)) => code,
             Ok(None) => return Err(missing()),
@@ -238,7 +241,7 @@ impl ActiveSet {
         let set = self.generation.as_ref().map(|(generation, _)| generation);
         let beside = PreopenContext { set, project: self.project.as_ref(), on_unreadable };
         let rules = PreopenRules::for_active(paths, user, base, [grants], &beside)?;
-        let failed = |source| Error::Folder { name: name.to_owned(), source };
+        let failed = |source| Error::Policy(PolicyError::Folder { name: name.to_owned(), source });
         open_folders(grants, &rules).into_iter().collect::<Result<_, _>>().map_err(failed)
     }
 
@@ -260,13 +263,14 @@ pub fn file_name(file: &Path) -> String {
 
 /// Reads a component's file whole.
 pub(crate) fn read_component(file: &Path) -> Result<Vec<u8>, Error> {
-    let bytes = read_file(file, MAX_COMPONENT + 1)?.ok_or_else(|| Error::NoSuchFile(file.to_owned()))?;
+    let bytes =
+        read_file(file, MAX_COMPONENT + 1)?.ok_or_else(|| Error::Project(ProjectError::NoSuchFile(file.to_owned())))?;
     if bytes.len() as u64 > MAX_COMPONENT {
-        return Err(Error::FileTooLarge { path: file.to_owned() });
+        return Err(ProjectError::FileTooLarge { path: file.to_owned() }.into());
     }
     match FileKind::of(&bytes) {
         FileKind::Component => Ok(bytes),
-        kind => Err(Error::NotAComponent { path: file.to_owned(), kind }),
+        kind => Err(ProjectError::NotAComponent { path: file.to_owned(), kind }.into()),
     }
 }
 
@@ -282,7 +286,7 @@ pub(crate) fn host_error(name: &str, granted_by: GrantedBy, error: HostError) ->
     match error {
         HostError::Engine(error) => error.into(),
         HostError::Load(error) => error.into(),
-        HostError::Link(source) => Error::Link { name, source },
+        HostError::Link(source) => Error::Policy(PolicyError::Link { name, source }),
         HostError::Refused(refusals) => {
             let missing = |refusal: &ImportRefusal| match refusal {
                 ImportRefusal::NotGranted(capability) => Some(*capability),
@@ -290,7 +294,7 @@ pub(crate) fn host_error(name: &str, granted_by: GrantedBy, error: HostError) ->
             };
             let capabilities: Vec<Capability> = refusals.iter().filter_map(missing).collect();
             if capabilities.len() < refusals.len() {
-                return Error::NotOffered { name, refusals };
+                return Error::Policy(PolicyError::NotOffered { name, refusals });
             }
             let (place, remedy) = match granted_by {
                 GrantedBy::Command => ("the command line", format!("add `{}`", grant_options(&capabilities))),
@@ -298,7 +302,7 @@ pub(crate) fn host_error(name: &str, granted_by: GrantedBy, error: HostError) ->
                     ("the live generation", "grant it in its manifest and run `sesame sync`".to_owned())
                 }
             };
-            Error::NotGranted { name, place: place.to_owned(), capabilities, remedy }
+            Error::Policy(PolicyError::NotGranted { name, place: place.to_owned(), capabilities, remedy })
         }
     }
 }
@@ -335,7 +339,7 @@ impl LogBackend for LogFiles {
 /// What an extension has printed, the oldest line first; nothing if it is live and has printed nothing.
 ///
 /// # Errors
-/// [`Error::NoExtension`] if it has printed nothing and is not live either, [`Error::Store`] if its log cannot be read.
+/// [`ProfileError::NoExtension`] if it has printed nothing and is not live either, [`Error::Store`] if its log cannot be read.
 pub fn log(paths: &StorePaths, profile: &ProfileName, name: &ExtensionName) -> Result<String, Error> {
     if let Some(text) = logs::read(paths, name)? {
         return Ok(text);

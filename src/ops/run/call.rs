@@ -9,6 +9,7 @@ use crate::host::values::{Syntax, format_type, parse, to_json, to_wave};
 use crate::model::report::extension::{CallOutcome, CallReport};
 use crate::ops::context::Interrupt;
 use crate::ops::error::Error;
+use crate::ops::error::run::RunError;
 
 /// What to call.
 #[derive(Debug, Clone)]
@@ -24,16 +25,16 @@ pub struct CallOptions {
 /// own, so it must not be called from async code: see [`Extension::call`] for that.
 ///
 /// # Errors
-/// [`Error::NoFunction`], [`Error::Arguments`] and [`Error::Argument`] if it cannot be called so, [`Error::Stopped`] if the
+/// [`RunError::NoFunction`], [`RunError::Arguments`] and [`RunError::Argument`] if it cannot be called so, [`RunError::Stopped`] if the
 /// guest trapped or met a limit. An error that the function returns is a report.
 pub fn call(extension: &Extension, name: &str, call: &CallOptions, interrupt: &Interrupt) -> Result<CallReport, Error> {
-    let no_function = |source| Error::NoFunction { name: name.to_owned(), source };
+    let no_function = |source| Error::Run(RunError::NoFunction { name: name.to_owned(), source });
     let function = extension.function(&call.function).map_err(no_function)?;
     let arguments = arguments(function, call)?;
     let called = interrupt.block_on(async { Ok(extension.call(&call.function, &arguments).await) })?;
     let result = called.map_err(|error| match error {
-        CallError::Stopped(stop) => Error::Stopped { name: name.to_owned(), stop },
-        error => Error::Call { name: name.to_owned(), source: error },
+        CallError::Stopped(stop) => Error::Run(RunError::Stopped { name: name.to_owned(), stop }),
+        error => Error::Run(RunError::Call { name: name.to_owned(), source: error }),
     })?;
     report(name, function, result)
 }
@@ -41,21 +42,19 @@ pub fn call(extension: &Extension, name: &str, call: &CallOptions, interrupt: &I
 fn arguments(function: &Function, call: &CallOptions) -> Result<Vec<Val>, Error> {
     let (wanted, given) = (function.parameters().len(), call.arguments.len());
     if wanted != given {
-        return Err(Error::Arguments { function: function.to_string(), wanted, given });
+        return Err(RunError::Arguments { function: function.to_string(), wanted, given }.into());
     }
     let parameters = function.parameters().zip(&call.arguments);
     let parse = |((parameter, ty), text): ((&str, _), &String)| {
-        parse(&ty, text, call.syntax).map_err(|source| Error::Argument {
-            function: function.to_string(),
-            parameter: parameter.to_owned(),
-            source,
+        parse(&ty, text, call.syntax).map_err(|source| {
+            Error::Run(RunError::Argument { function: function.to_string(), parameter: parameter.to_owned(), source })
         })
     };
     parameters.map(parse).collect()
 }
 
 fn report(name: &str, function: &Function, result: Option<Val>) -> Result<CallReport, Error> {
-    let unwritten = |source| Error::Result { function: function.to_string(), source };
+    let unwritten = |source| Error::Run(RunError::Result { function: function.to_string(), source });
     let (outcome, shown_value) = match &result {
         Some(Val::Result(Err(inner))) => (CallOutcome::Err, inner.as_deref()),
         Some(Val::Result(Ok(inner))) => (CallOutcome::Ok, inner.as_deref()),

@@ -13,6 +13,7 @@ use crate::host::backends::{SecretRead, SecretWrite};
 use crate::model::bounds::MAX_PROJECT_FILE;
 use crate::named_files;
 use crate::ops::error::Error;
+use crate::ops::error::run::RunError;
 use crate::store::write;
 
 /// A file of secrets: `name = "value"`, dotted names also as tables.
@@ -25,9 +26,9 @@ impl SecretsFile {
     /// Opens a file of mode 0600 or stricter.
     ///
     /// # Errors
-    /// [`Error::Secrets`] if it is not there, is open to others, or is no TOML of strings.
+    /// [`RunError::Secrets`] if it is not there, is open to others, or is no TOML of strings.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let bad = |why: String| Error::Secrets { path: path.to_owned(), why };
+        let bad = |why: String| Error::Run(RunError::Secrets { path: path.to_owned(), why });
         let opened = named_files::open(path).map_err(|error| bad(error.to_string()))?;
         let file = opened.ok_or_else(|| bad("there is no such file".to_owned()))?;
         let metadata = file.metadata().map_err(|error| bad(error.to_string()))?;

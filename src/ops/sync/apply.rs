@@ -30,6 +30,8 @@ use crate::model::report::event::Event;
 use crate::model::report::sync::StepOutcome;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
+use crate::ops::error::lock::LockError;
+use crate::ops::error::project::ProjectError;
 use crate::ops::project::files::{digest_of, read_file};
 use crate::registry::source::selection::SourceSelector;
 use crate::registry::source::{Sink, SinkClosed};
@@ -273,8 +275,8 @@ fn copy(
             let name = plan.step(sink.step).extensions.first().cloned().ok_or(Error::Bug("a step is for nobody"))?;
             // Of a file that has grown not all was read.
             return Err(match digest_of(&file)? {
-                Some(found) => Error::ChangedFile { name, expected: blob.digest, found },
-                None => Error::MissingFile { name, place: project.shown_lock(), path: file },
+                Some(found) => Error::Lock(LockError::ChangedFile { name, expected: blob.digest, found }),
+                None => Error::Project(ProjectError::MissingFile { name, place: project.shown_lock(), path: file }),
             });
         }
     };

@@ -24,6 +24,8 @@ use crate::model::report::warning::Warning;
 use crate::model::version::{Requirement, unversioned_tags};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
+use crate::ops::error::lock::LockError;
+use crate::ops::error::policy::PolicyError;
 use crate::ops::policy::checks::{
     check_grants, check_offered, check_sources, read_policy, ungranted, unused_grant_warnings,
 };
@@ -43,7 +45,7 @@ const INSPECTIONS: usize = 8;
 /// Makes the lock satisfy the manifest.
 ///
 /// # Errors
-/// [`Error::Extensions`] with every extension that cannot be locked; then nothing is written.
+/// [`LockError::Extensions`] with every extension that cannot be locked; then nothing is written.
 pub fn lock(context: &Context, mode: WriteMode, upgrade: &UpgradeSelection) -> Result<LockReport, Error> {
     let (report, warnings) = lock_with_warnings(context, mode, upgrade)?;
     context.warn(&warnings);
@@ -195,7 +197,7 @@ fn build_lock(
         let changes = old.changes(&new).into_iter().filter(is_faulty).collect();
         drop(faulty);
         faults.sort_by(|a, b| a.0.cmp(&b.0));
-        return Err(Error::Extensions { faults, changes });
+        return Err(LockError::Extensions { faults, changes }.into());
     }
     let changes = old.changes(&new);
     let outcome = match (changes.is_empty() && existed, stale.is_empty() && wanted.is_empty()) {
@@ -205,7 +207,7 @@ fn build_lock(
     };
     let new_text = new.render();
     if new_text.len() > MAX_PROJECT_FILE {
-        return Err(Error::LockTooLarge { size: new_text.len() });
+        return Err(LockError::TooLarge { size: new_text.len() }.into());
     }
     let texts = (outcome == LockOutcome::WouldChange).then_some((old_text, new_text));
     let file = context.project.shown_lock();
@@ -313,7 +315,7 @@ pub(crate) async fn newest_tag(
         context.observer.notice(&Event::PassedOver { name, tags: &unversioned });
     }
     let newest = || Requirement::any().highest(tags.iter()).map(str::to_owned);
-    let none = || Error::NoVersion { name: name.clone(), range: range.to_string(), newest: newest() };
+    let none = || Error::Lock(LockError::NoVersion { name: name.clone(), range: range.to_string(), newest: newest() });
     let tag = range.requirement.highest(tags.iter()).ok_or_else(none)?;
     range.repository.at(tag).map_err(|_| none())
 }
@@ -351,14 +353,14 @@ async fn inspect_entry(
     let bytes = blobs.read(candidate.component)?;
     if bytes.len() as u64 != candidate.size {
         let what = format!("its manifest gives its component {} bytes, but it has {}", candidate.size, bytes.len());
-        return Err(Error::BadSize { name: candidate.name.clone(), what });
+        return Err(LockError::BadSize { name: candidate.name.clone(), what }.into());
     }
     let name = &candidate.name;
     let inspection = compiler.inspect(bytes).await.map_err(|error| Error::from(error).of_extension(name))?;
     let interface = inspection.interface;
     check_offered(name.as_str(), &interface.imports)?;
     if let Some(source) = inspection.unlinkable {
-        return Err(Error::Link { name: name.to_string(), source });
+        return Err(PolicyError::Link { name: name.to_string(), source }.into());
     }
     Ok(LockEntry {
         source,

@@ -10,6 +10,8 @@ use crate::model::lock::{Lock, LockEntry, LockedSource};
 use crate::model::plan::generation::{ActiveExtension, Generation};
 use crate::ops::context::Interrupt;
 use crate::ops::error::Error;
+use crate::ops::error::lock::LockError;
+use crate::ops::error::policy::PolicyError;
 use crate::registry::artifact::{self, Artifact};
 use crate::store::blobs::Blobs;
 
@@ -44,7 +46,7 @@ impl SyncTarget {
     /// component, and the component imports and exports what the lock says, with types that this host has.
     ///
     /// # Errors
-    /// [`Error::NotAsLocked`] for the first that is something else, [`Error::Interrupted`] if that was wanted first.
+    /// [`LockError::NotAsLocked`] for the first that is something else, [`Error::Interrupted`] if that was wanted first.
     pub fn verify(
         &self,
         blobs: &Blobs,
@@ -58,11 +60,11 @@ impl SyncTarget {
             let name = &extension.name;
             let found = inspections.get(&entry.component).ok_or(Error::Bug("a component was not examined"))?;
             confirm(entry, blobs, found).map_err(|what| match what {
-                VerificationFault::Differs(what) => Error::NotAsLocked { name: name.clone(), what },
+                VerificationFault::Differs(what) => Error::Lock(LockError::NotAsLocked { name: name.clone(), what }),
                 VerificationFault::Error(error) => error,
             })?;
             if let Some(source) = found.unlinkable.clone() {
-                return Err(Error::Link { name: name.to_string(), source });
+                return Err(PolicyError::Link { name: name.to_string(), source }.into());
             }
         }
         Ok(())

@@ -30,6 +30,8 @@ use crate::model::report::sync::{
     ExtensionReport, ExtensionStatus, LockOutcome, LockReport, SetSummary, StepReport, SyncOutcome, SyncReport,
 };
 use crate::model::report::warning::Warning;
+use crate::ops::error::lock::LockError;
+use crate::ops::error::profile::ProfileError;
 use crate::ops::policy::registries;
 use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions};
 use crate::store::blobs::Blobs;
@@ -107,7 +109,7 @@ fn prepare(context: &Context, options: &SyncOptions) -> Result<Preparation, Erro
     warnings.extend(unusable.into_iter().map(Warning::from));
     let found = context.project.read_lock()?;
     if found.is_none() && options.policy != LockPolicy::Update {
-        return Err(Error::NoLock);
+        return Err(LockError::NoLock.into());
     }
     let live = match generations::active_generation(&context.paths, &profile) {
         // Whoever takes the profile over need not know whose it was.
@@ -140,7 +142,7 @@ fn accept_lock(
             let stale = lock::stale_entries(context, manifest, &lock)?;
             match (stale.is_empty(), policy) {
                 (true, _) => Ok(Some(lock)),
-                (false, LockPolicy::Locked) => Err(Error::StaleLock { stale: stale.into_iter().collect() }),
+                (false, LockPolicy::Locked) => Err(LockError::Stale { stale: stale.into_iter().collect() }.into()),
                 (false, _) => Ok(None),
             }
         }
@@ -178,7 +180,7 @@ fn check_takeover(
             set_changes(live, &Generation::from_lock(profile, &path, manifest, &fresh), unlocked)
         }
     };
-    Err(Error::OtherManifest { profile: profile.clone(), made_by: live.manifest.clone(), differences })
+    Err(ProfileError::OtherManifest { profile: profile.clone(), made_by: live.manifest.clone(), differences }.into())
 }
 
 /// A set that is wanted, and the plan to get there.

@@ -10,6 +10,8 @@ use crate::model::report::sync::SyncReport;
 use crate::model::report::warning::Warning;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
+use crate::ops::error::policy::PolicyError;
+use crate::ops::error::profile::ProfileError;
 use crate::ops::policy::checks::{check_active_sources, read_policy};
 use crate::store::integrity::scan::{CacheUpdates, scan};
 use crate::store::{self, generations};
@@ -19,8 +21,8 @@ use super::{PlannedSync, scan_request};
 /// Makes the generation of this number live, or the one before the live one.
 ///
 /// # Errors
-/// [`Error::NoGeneration`], [`Error::NoEarlier`] or [`Error::NoActiveGeneration`] if there is none, [`Error::NotWhole`] if what it needs is lost,
-/// [`Error::PolicyChanged`], [`Error::Extensions`] or [`Error::WrittenByOther`] if this machine no longer allows it; then nothing
+/// [`ProfileError::NoGeneration`], [`ProfileError::NoEarlier`] or [`ProfileError::NothingActive`] if there is none, [`ProfileError::NotWhole`] if what it needs is lost,
+/// [`PolicyError::PolicyChanged`], [`LockError::Extensions`] or [`PolicyError::WrittenByOther`] if this machine no longer allows it; then nothing
 /// was changed.
 pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -> Result<SyncReport, Error> {
     let _guard = context.lock_store()?;
@@ -33,11 +35,15 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
     let known = generations::numbers(paths, profile)?;
     let number = match (number, &live) {
         (Some(number), _) if known.contains(&number) => number,
-        (Some(number), _) => return Err(Error::NoGeneration { profile: profile.clone(), number, known }),
-        (None, Some((live, _))) => {
-            known.range(..live).next_back().copied().ok_or_else(|| Error::NoEarlier { profile: profile.clone() })?
+        (Some(number), _) => {
+            return Err(ProfileError::NoGeneration { profile: profile.clone(), number, known }.into());
         }
-        (None, None) => return Err(Error::NoActiveGeneration { profile: profile.clone() }),
+        (None, Some((live, _))) => known
+            .range(..live)
+            .next_back()
+            .copied()
+            .ok_or_else(|| Error::Profile(ProfileError::NoEarlier { profile: profile.clone() }))?,
+        (None, None) => return Err(ProfileError::NothingActive { profile: profile.clone() }.into()),
     };
     let target = generations::read(paths, profile, number)?;
     check_policy(context, &target)?;
@@ -57,7 +63,7 @@ fn check_policy(context: &Context, target: &Generation) -> Result<(), Error> {
     check_active_sources(&policy.sources, &target.extensions)?;
     for extension in &target.extensions {
         if extension.limits.at_most(&policy.max_limits).metering() != extension.metering() {
-            return Err(Error::PolicyChanged { name: extension.name.clone() });
+            return Err(PolicyError::PolicyChanged { name: extension.name.clone() }.into());
         }
     }
     Ok(())
@@ -74,5 +80,5 @@ fn check_whole(number: u64, plan: &Plan, target: &Generation, inventory: &Invent
         extension.is_none_or(|extension| inventory.blobs.get(&extension.component) != Some(&StoredState::Good))
     };
     let lost: Vec<ExtensionName> = to_compile.filter(is_lost).cloned().collect();
-    if lost.is_empty() { Ok(()) } else { Err(Error::NotWhole { number, lost }) }
+    if lost.is_empty() { Ok(()) } else { Err(ProfileError::NotWhole { number, lost }.into()) }
 }

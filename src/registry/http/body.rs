@@ -1,10 +1,10 @@
 //! Reads the body of an answer: never past its limit, and not from a host that has fallen silent or only drips.
 
-use crate::model::reference::source_name::SourceName;
 use bytes::Bytes;
 use reqwest::Response;
 use tokio::time::{Instant, timeout};
 
+use crate::model::reference::source_name::SourceName;
 use crate::registry::error::{Error, root};
 
 use super::failure::RequestFailure;
@@ -50,7 +50,8 @@ impl Body {
     /// The whole of a body that has at most `limit` bytes.
     pub(crate) async fn read(mut self, limit: u64, what: &str) -> Result<Vec<u8>, RequestFailure> {
         let host = self.host.clone();
-        let too_long = || Error::TooLong { source_name: SourceName::Registry(host.clone()), what: what.to_owned(), limit };
+        let too_long =
+            || Error::TooLong { source_name: SourceName::Registry(host.clone()), what: what.to_owned(), limit };
         if self.response.content_length().is_some_and(|length| length > limit) {
             return Err(too_long().into());
         }

@@ -1,13 +1,13 @@
 //! One host with the tokens for it. Sends one request: authenticated where the host wants that, and along redirects. Sending it
 //! again is for `retry`.
 
-use crate::model::reference::source_name::SourceName;
 use std::sync::Arc;
 
 use oci_client::errors::OciEnvelope;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
 
+use crate::model::reference::source_name::SourceName;
 use crate::registry::auth::challenge::{self, Challenge};
 use crate::registry::auth::credentials::{FoundCredential, Keyring};
 use crate::registry::auth::scope::TokenScope;
@@ -141,7 +141,9 @@ impl Client {
         let (host, what, number) = (name.clone(), request.what.clone(), status.as_u16());
         let reads = matches!(request.method, Method::GET | Method::HEAD);
         let error = match status {
-            StatusCode::NOT_FOUND if reads => Error::NotFound { source_name: SourceName::Registry(host), what, message },
+            StatusCode::NOT_FOUND if reads => {
+                Error::NotFound { source_name: SourceName::Registry(host), what, message }
+            }
             StatusCode::NOT_FOUND => Error::NoRepository { host, what, message },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match self.endpoint.connection.withheld {
                 Some(setting) => Error::Withheld { host, setting },

@@ -1,13 +1,13 @@
 //! Reads from a registry that speaks the OCI distribution API
 //! (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md>), trying again what may pass.
 
-use crate::model::reference::source_name::SourceName;
 use async_trait::async_trait;
 use reqwest::header::{ACCEPT, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
 use crate::model::bounds::MAX_OCI_MANIFEST;
 use crate::model::digest::Digest;
+use crate::model::reference::source_name::SourceName;
 use crate::model::reference::{OciReference, OciRepository};
 use crate::registry::artifact;
 use crate::registry::auth::scope::{TokenAction, TokenScope};
@@ -81,7 +81,9 @@ impl RemoteSource {
         let wrong = |digest: &String| digest.starts_with("sha256:") && *digest != document.digest.to_string();
         if let Some(digest) = digest.filter(wrong) {
             let header = self.client.endpoint.sent.redacted(&digest);
-            return Err(Error::Header { source_name: SourceName::Registry(host), header, found: document.digest }.into());
+            return Err(
+                Error::Header { source_name: SourceName::Registry(host), header, found: document.digest }.into()
+            );
         }
         if let Some((header, found)) = media_type.and_then(|header| artifact::contradiction(&header, &document.bytes)) {
             let (header, found) =

@@ -4,7 +4,6 @@
 //! Mirrors serve digests, so they go first for blobs; for tags only the registry itself answers, unless
 //! `mirrors-only` says that there is nobody else (invariant 6: the lock decides).
 
-use crate::model::reference::source_name::SourceName;
 use std::collections::{HashMap, HashSet};
 use std::mem::{Discriminant, discriminant};
 use std::path::PathBuf;
@@ -17,6 +16,7 @@ use crate::model::digest::Digest;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::plan::step::{BlobDescriptor, BlobRole};
 use crate::model::policy::{SourceRefusal, SourceRules};
+use crate::model::reference::source_name::SourceName;
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::{ConnectionSettings, LayeredRegistries, Mirror};
 use crate::model::report::event::{Event, Observer};
@@ -348,7 +348,11 @@ impl SourceSelector {
 
     fn client(&self, name: &str, connection: ConnectionSettings, retries: usize) -> Client {
         if connection.insecure && !connection.plain_http {
-            self.warn_once(Some(SourceName::Registry(name.to_owned())), None, &Warning::CertificateUnchecked { host: name.to_owned() });
+            self.warn_once(
+                Some(SourceName::Registry(name.to_owned())),
+                None,
+                &Warning::CertificateUnchecked { host: name.to_owned() },
+            );
         }
         let (transport, observer) = (Arc::clone(&self.transport), Arc::clone(&self.observer));
         Client::new(Endpoint::new(transport, observer, name, connection, retries), Arc::clone(&self.keyring))

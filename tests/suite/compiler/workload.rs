@@ -17,6 +17,7 @@ use sesame::model::fault::Fault;
 use sesame::model::report::sync::StepOutcome;
 use sesame::ops::context::Context;
 use sesame::ops::error::Error;
+use sesame::ops::error::lock::LockError;
 use sesame::ops::sync;
 use sesame::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions, WriteMode};
 
@@ -260,7 +261,7 @@ pub fn sync_of(context: Context) -> Error {
 /// What is wrong with the one extension.
 pub fn fault_of(error: Error) -> Fault {
     match error {
-        Error::Extensions { faults, .. } => faults[0].1.clone(),
+        Error::Lock(LockError::Extensions { faults, .. }) => faults[0].1.clone(),
         Error::Incomplete(report) => {
             let faults = report.steps.iter().filter_map(|step| match &step.outcome {
                 StepOutcome::Failed(fault) => Some(fault.clone()),

@@ -10,6 +10,7 @@ use crate::support::{fixture, guest};
 use sesame::model::manifest::Limits;
 use sesame::ops::context::Interrupt;
 use sesame::ops::error::Error;
+use sesame::ops::error::run::RunError;
 use sesame::ops::run::call::call;
 
 /// What a host may take beside the memory of the guest, in MiB.
@@ -106,7 +107,7 @@ fn each_ends_as_it_must_within_its_time_and_the_host_goes_on() {
             (Ok(report), "returns") => {
                 assert!(hostile.says.is_none() || report.text == hostile.says, "{}: {:?}", hostile.name, report.text)
             }
-            (Err(Error::Stopped { name, stop }), "trap" | "timeout" | "fuel" | "memory") => {
+            (Err(Error::Run(RunError::Stopped { name, stop })), "trap" | "timeout" | "fuel" | "memory") => {
                 let said = format!("`{name}` was stopped: {stop}");
                 let wanted = hostile.says.as_ref().unwrap();
                 assert!(said.contains(wanted.as_str()), "{}: no `{wanted}` in {said}", hostile.name);

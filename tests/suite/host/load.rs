@@ -6,6 +6,9 @@ use crate::support::sandbox::Sandbox;
 use sesame::model::name::{ExtensionName, ProfileName};
 use sesame::ops::context::Interrupt;
 use sesame::ops::error::Error;
+use sesame::ops::error::policy::PolicyError;
+use sesame::ops::error::profile::ProfileError;
+use sesame::ops::error::run::RunError;
 use sesame::ops::run::active::{ActiveSet, Overrides};
 use sesame::ops::run::call::call;
 
@@ -21,7 +24,7 @@ fn only_whole_code_of_a_live_extension_is_loaded() {
         "sesame.toml",
         "extensions.a = { path = \"a.wasm\" }\nextensions.b = { path = \"a.wasm\", limits.max_fuel = 5_000 }\n",
     );
-    assert!(matches!(live(&sandbox).load(&name("a")), Err(Error::NoExtension { .. })));
+    assert!(matches!(live(&sandbox).load(&name("a")), Err(Error::Profile(ProfileError::NoExtension { .. }))));
     sandbox.sync(None, &[]);
     for extension in ["a", "b"] {
         let extension = live(&sandbox).load(&name(extension)).unwrap();
@@ -35,7 +38,7 @@ fn only_whole_code_of_a_live_extension_is_loaded() {
         std::fs::remove_file(&file).unwrap();
         std::fs::write(&file, bytes).unwrap();
     }
-    assert!(matches!(live(&sandbox).load(&name("a")), Err(Error::BadCode { .. })));
+    assert!(matches!(live(&sandbox).load(&name("a")), Err(Error::Run(RunError::BadCode { .. }))));
     sandbox.sync(None, &[]);
     live(&sandbox).load(&name("a")).unwrap();
     std::fs::remove_dir_all(sandbox.cache()).unwrap();
@@ -76,8 +79,8 @@ fn the_stricter_of_manifest_and_policies_holds() {
     };
     policy("[limits]\nmax_memory_mib = 1\ntimeout_ms = 900\n").unwrap().load(&name("a")).unwrap();
     let metered = policy("[limits]\nmax_fuel = 3\n").unwrap().load(&name("a"));
-    assert!(matches!(metered, Err(Error::PolicyChanged { .. })));
-    assert!(matches!(policy("[limit]\n"), Err(Error::Policy(problems)) if problems.len() == 1));
+    assert!(matches!(metered, Err(Error::Policy(PolicyError::PolicyChanged { .. }))));
+    assert!(matches!(policy("[limit]\n"), Err(Error::Policy(PolicyError::Problems(problems))) if problems.len() == 1));
     // A policy of fuel meters every extension.
     sandbox.write("../home/config/pds/policy.toml", "[limits]\nmax_fuel = 1\n");
     sandbox

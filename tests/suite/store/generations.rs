@@ -10,6 +10,7 @@ use crate::support::registry::Registry;
 use crate::support::sandbox::Sandbox;
 use sesame::model::name::ProfileName;
 use sesame::ops::error::Error;
+use sesame::ops::error::profile::ProfileError;
 use sesame::ops::query::generations::delete;
 
 /// A greeting that was upgraded: generation 1 has release 0.1.0, generation 2 has 0.2.0.
@@ -134,7 +135,7 @@ fn generations_are_deleted_all_or_none_and_never_the_live_one() {
     sandbox.run(&["generations", "delete", "1"]).fails(77, &["extensions of generation 1", "are running"]);
     let context = context(&sandbox);
     let profile = ProfileName::default();
-    assert!(matches!(delete(&context, &profile, &[1]), Err(Error::HeldGeneration { number: 1, .. })));
+    assert!(matches!(delete(&context, &profile, &[1]), Err(Error::Profile(ProfileError::InUse { number: 1, .. }))));
     drop(held);
     let deleted = sandbox.ok(&["generations", "delete", "1"]);
     assert_eq!(deleted.stderr, "removed generation 1 of profile `default`\n");

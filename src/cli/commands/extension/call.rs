@@ -22,6 +22,7 @@ use sesame::model::name::ExtensionName;
 use sesame::model::report::extension::CallOutcome;
 use sesame::ops::context::Interrupt;
 use sesame::ops::error::Error;
+use sesame::ops::error::project::ProjectError;
 use sesame::ops::project::Project;
 use sesame::ops::run::active::{ActiveSet, HostEnvironment, LogFiles, Overrides, UninstalledComponent, file_name};
 use sesame::ops::run::call::{CallOptions, call};
@@ -141,7 +142,7 @@ impl CallCommand {
         }
         let project = match Project::find(&environment.search(invocation.globals.manifest.clone())) {
             Ok(project) => Some(project),
-            Err(Error::NoManifest { .. }) => None,
+            Err(Error::Project(ProjectError::NoManifest { .. })) => None,
             // What writes nowhere can harm none.
             Err(_) if !grants.contains_key(&Capability::FsWrite) => None,
             Err(error) => return Err(error.into()),

@@ -2,7 +2,9 @@
 
 use toml_edit::{DocumentMut, Item, Table};
 
-use crate::model::manifest::edit::{EditError, EntryChange, add_grants, grant, parse, set_source, written_like};
+use crate::model::manifest::edit::{
+    EntryChange, ManifestEditError, add_grants, grant, parse, set_source, written_like,
+};
 use crate::model::name::ExtensionName;
 
 use super::Comments;
@@ -25,12 +27,12 @@ pub fn new_drop_in(name: &ExtensionName, change: &EntryChange) -> String {
 /// Changes a drop-in manifest.
 ///
 /// # Errors
-/// [`EditError`] if it is no drop-in.
-pub fn edit_drop_in(text: &str, change: &EntryChange) -> Result<String, EditError> {
+/// [`ManifestEditError`] if it is no drop-in.
+pub fn edit_drop_in(text: &str, change: &EntryChange) -> Result<String, ManifestEditError> {
     let mut document = parse(text)?;
     let root = document.as_table_mut();
     let head = root.get_mut("extension").and_then(Item::as_table_like_mut);
-    let form = || EditError::Form { name: "extension".to_owned(), line: None };
+    let form = || ManifestEditError::Form { name: "extension".to_owned(), line: None };
     set_source(head.ok_or_else(form)?, &change.source);
     grant(root, &change.grants, Comments::Yes)?;
     let edited = written_like(text, &document);

@@ -6,18 +6,18 @@ use toml_edit::{Document, DocumentMut, InlineTable, Item, Key, Table, TableLike,
 use toml_parser::lexer::TokenKind;
 
 use crate::model::manifest::edit::{
-    Comments, EditError, EntryChange, WrittenSource, grant, parse, set_source, written, written_like,
+    Comments, EntryChange, ManifestEditError, WrittenSource, grant, parse, set_source, written, written_like,
 };
 use crate::model::name::ExtensionName;
 
 /// Adds an extension to `sesame.toml`, where the others stand: one line, or a table at the end. Nothing else is changed.
 ///
 /// # Errors
-/// [`EditError::NoPlace`], with the line, if they stand where none can be added.
-pub fn add_entry(text: &str, name: &ExtensionName, change: &EntryChange) -> Result<String, EditError> {
-    let document = Document::parse(text).map_err(|error| EditError::Syntax(error.message().to_owned()))?;
+/// [`ManifestEditError::NoPlace`], with the line, if they stand where none can be added.
+pub fn add_entry(text: &str, name: &ExtensionName, change: &EntryChange) -> Result<String, ManifestEditError> {
+    let document = Document::parse(text).map_err(|error| ManifestEditError::Syntax(error.message().to_owned()))?;
     let line = entry_line(name, change)?;
-    let no_place = || EditError::NoPlace { line: line.clone() };
+    let no_place = || ManifestEditError::NoPlace { line: line.clone() };
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let append = |header: &str, body: &str| {
         let close = if text.is_empty() || text.ends_with('\n') { "" } else { end };
@@ -53,12 +53,12 @@ pub fn add_entry(text: &str, name: &ExtensionName, change: &EntryChange) -> Resu
 }
 
 /// `name = …`, as it stands in `[extensions]`.
-pub(crate) fn entry_line(name: &ExtensionName, change: &EntryChange) -> Result<String, EditError> {
+pub(crate) fn entry_line(name: &ExtensionName, change: &EntryChange) -> Result<String, ManifestEditError> {
     Ok(format!("{name} = {}", entry_value(change)?.to_string().trim()))
 }
 
 /// A reference alone, or an inline table.
-pub(crate) fn entry_value(change: &EntryChange) -> Result<Value, EditError> {
+pub(crate) fn entry_value(change: &EntryChange) -> Result<Value, ManifestEditError> {
     if let (WrittenSource::Oci { reference, .. }, true) = (&change.source, change.grants.is_empty()) {
         return Ok(Value::from(reference.as_str()));
     }
@@ -69,7 +69,7 @@ pub(crate) fn entry_value(change: &EntryChange) -> Result<Value, EditError> {
 }
 
 /// The same as the lines of a table of its own.
-pub(crate) fn table_lines(change: &EntryChange) -> Result<Vec<String>, EditError> {
+pub(crate) fn table_lines(change: &EntryChange) -> Result<Vec<String>, ManifestEditError> {
     let mut table = Table::new();
     set_source(&mut table, &change.source);
     grant(&mut table, &change.grants, Comments::No)?;
@@ -79,9 +79,9 @@ pub(crate) fn table_lines(change: &EntryChange) -> Result<Vec<String>, EditError
 /// Changes an extension that stands in `sesame.toml`.
 ///
 /// # Errors
-/// [`EditError`] if it does not, or not in a form that can be changed.
-pub fn edit_entry(text: &str, name: &ExtensionName, change: &EntryChange) -> Result<String, EditError> {
-    let form = || EditError::Form { name: name.to_string(), line: Some(keys(change)) };
+/// [`ManifestEditError`] if it does not, or not in a form that can be changed.
+pub fn edit_entry(text: &str, name: &ExtensionName, change: &EntryChange) -> Result<String, ManifestEditError> {
+    let form = || ManifestEditError::Form { name: name.to_string(), line: Some(keys(change)) };
     let kept = remove_entry(text, name).ok();
     let mut document = parse(text)?;
     let entry = extensions(&mut document).and_then(|table| table.get_mut(name.as_str())).ok_or_else(form)?;
@@ -117,12 +117,12 @@ pub(crate) fn keys(change: &EntryChange) -> String {
 }
 
 /// Refuses an edit that loses a comment.
-pub(crate) fn keeps_comments(text: &str, edited: &str, change: &EntryChange) -> Result<(), EditError> {
+pub(crate) fn keeps_comments(text: &str, edited: &str, change: &EntryChange) -> Result<(), ManifestEditError> {
     let mut left = comments(edited);
     for comment in comments(text) {
         match left.iter().position(|other| *other == comment) {
             Some(at) => drop(left.swap_remove(at)),
-            None => return Err(EditError::Comment { comment: comment.to_owned(), line: keys(change) }),
+            None => return Err(ManifestEditError::Comment { comment: comment.to_owned(), line: keys(change) }),
         }
     }
     Ok(())
@@ -137,10 +137,10 @@ pub(crate) fn comments(text: &str) -> Vec<&str> {
 /// Takes an extension out of `sesame.toml`: its lines go, every comment of its own line stays.
 ///
 /// # Errors
-/// [`EditError`] if it is not there.
-pub fn remove_entry(text: &str, name: &ExtensionName) -> Result<String, EditError> {
-    let form = || EditError::Removal(name.to_string());
-    let document = Document::parse(text).map_err(|error| EditError::Syntax(error.message().to_owned()))?;
+/// [`ManifestEditError`] if it is not there.
+pub fn remove_entry(text: &str, name: &ExtensionName) -> Result<String, ManifestEditError> {
+    let form = || ManifestEditError::Removal(name.to_string());
+    let document = Document::parse(text).map_err(|error| ManifestEditError::Syntax(error.message().to_owned()))?;
     let extensions = document.get("extensions").and_then(Item::as_table_like).ok_or_else(form)?;
     let (key, item) = extensions.get_key_value(name.as_str()).ok_or_else(form)?;
     if extensions.get("extensions").is_some_and(Item::is_inline_table) || document["extensions"].is_inline_table() {

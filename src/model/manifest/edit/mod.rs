@@ -30,7 +30,7 @@ pub struct EntryChange {
 
 /// Why a text cannot be edited.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum EditError {
+pub enum ManifestEditError {
     #[error("it is not TOML: {0}")]
     Syntax(String),
     #[error("`{name}` is written in a way that cannot be edited")]
@@ -50,8 +50,8 @@ pub enum EditError {
     },
 }
 
-fn parse(text: &str) -> Result<DocumentMut, EditError> {
-    text.parse().map_err(|error: toml_edit::TomlError| EditError::Syntax(error.message().to_owned()))
+fn parse(text: &str) -> Result<DocumentMut, ManifestEditError> {
+    text.parse().map_err(|error: toml_edit::TomlError| ManifestEditError::Syntax(error.message().to_owned()))
 }
 
 /// The text of a document, with the line ends of the text that it was made from.
@@ -85,7 +85,7 @@ fn set(table: &mut dyn TableLike, key: &str, mut value: Value) {
 }
 
 /// Adds grants to the `capabilities` of an extension, which are made where there are none.
-fn grant(table: &mut dyn TableLike, grants: &Grants, comments: Comments) -> Result<(), EditError> {
+fn grant(table: &mut dyn TableLike, grants: &Grants, comments: Comments) -> Result<(), ManifestEditError> {
     if grants.is_empty() {
         return Ok(());
     }
@@ -103,7 +103,7 @@ fn grant(table: &mut dyn TableLike, grants: &Grants, comments: Comments) -> Resu
     };
     let capabilities = capabilities.and_then(Item::as_table_like_mut);
     add_grants(
-        capabilities.ok_or_else(|| EditError::Form { name: "capabilities".to_owned(), line: None })?,
+        capabilities.ok_or_else(|| ManifestEditError::Form { name: "capabilities".to_owned(), line: None })?,
         grants,
         comments,
     );
@@ -234,7 +234,7 @@ mod tests {
         let dotted = "extensions.clock.oci = \"r.io/o/clock:1\" # x\nextensions.a = \"r.io/o/a:1\"\nextensions.clock.limits.max_fuel = 1\n";
         assert_eq!(remove_entry(dotted, &name()).unwrap(), "extensions.a = \"r.io/o/a:1\"\n");
         for text in ["x = 1\n", "extensions = { clock = \"r.io/o/clock:1\", b = \"r.io/o/b:1\" }\n"] {
-            assert_eq!(remove_entry(text, &name()), Err(EditError::Removal("clock".to_owned())));
+            assert_eq!(remove_entry(text, &name()), Err(ManifestEditError::Removal("clock".to_owned())));
         }
     }
 }

@@ -1,0 +1,54 @@
+//! A bundle cannot be written or imported.
+
+use std::path::PathBuf;
+
+use crate::model::fault::FaultKind;
+use crate::model::name::ExtensionName;
+use crate::model::text::{list, list_by};
+
+/// A bundle cannot be written or imported.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    #[error("`{name}` is made from {}, which is not below the folder of the manifest", path.display())]
+    OutsideFile { name: ExtensionName, path: PathBuf },
+    #[error("`{name}` is made from {}, and a bundle carries files named *.wasm alone, and none in hidden folders", path.display())]
+    UncarriedFile { name: ExtensionName, path: PathBuf },
+    #[error("{} is not where a bundle can be written", .0.display())]
+    Path(PathBuf),
+    #[error("{} is there already, and is another file than the bundle's", .0.display())]
+    ComponentExists(PathBuf),
+    #[error("{} holds something else than one bundle", .0.display())]
+    Taken(PathBuf),
+    #[error("{} is not a bundle that can be used: {why}", path.display())]
+    Unusable { path: PathBuf, why: String },
+    #[error("there already, with other content than the bundle's: {}", list(files))]
+    ProjectExists { files: Vec<String> },
+    #[error("the bundle {}, which needs your consent", changing(files, removed, grants))]
+    NoConsent { files: Vec<String>, removed: Vec<String>, grants: Vec<String> },
+    #[error("{} is a link, which may lead outside of {}", link.display(), folder.display())]
+    LinkInTheWay { link: PathBuf, folder: PathBuf },
+    #[error("the bundle was not imported")]
+    Declined,
+}
+
+impl BundleError {
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::Path(_) => FaultKind::Usage,
+            Self::NoConsent { .. } | Self::Declined => FaultKind::Denied,
+            Self::Taken(_) | Self::LinkInTheWay { .. } | Self::ComponentExists(_) => FaultKind::Configuration,
+            Self::OutsideFile { .. }
+            | Self::UncarriedFile { .. }
+            | Self::Unusable { .. }
+            | Self::ProjectExists { .. } => FaultKind::Data,
+        }
+    }
+}
+
+/// `writes X, Y, removes Z and grants …`
+fn changing(files: &[String], removed: &[String], grants: &[String]) -> String {
+    let part = |verb: &str, text: String| if text.is_empty() { None } else { Some(format!("{verb} {text}")) };
+    let changes = [part("writes", list(files)), part("removes", list(removed))];
+    let changes = changes.into_iter().flatten().collect::<Vec<_>>().join(", and ");
+    changes + &part(" and grants", list_by("; ", grants)).unwrap_or_default()
+}

@@ -1,0 +1,57 @@
+//! A lock cannot be made, or not be used.
+
+use std::collections::BTreeSet;
+
+use crate::model::digest::Digest;
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::lock::{LockChange, Staleness};
+use crate::model::name::ExtensionName;
+use crate::model::text::{count, list_by};
+
+/// A lock cannot be made, or not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    #[error("the file of `{name}` was changed since it was locked: expected {expected}, found {found}")]
+    ChangedFile { name: ExtensionName, expected: Digest, found: Digest },
+    #[error("there is no sesame.lock")]
+    NoLock,
+    #[error("sesame.lock is stale: {}", stale_list(stale))]
+    Stale { stale: Vec<(ExtensionName, Staleness)> },
+    #[error("{} cannot be used", count(extensions_of(faults), "extension"))]
+    Extensions {
+        faults: Vec<(ExtensionName, Fault)>,
+        /// What the lock would have changed for them, as far as that is known.
+        changes: Vec<LockChange>,
+    },
+    #[error("no tag fits `{name}`, {range}{}", newest.as_ref().map_or(String::new(), |tag| format!("; the newest release is {tag}")))]
+    NoVersion { name: ExtensionName, range: String, newest: Option<String> },
+    #[error("`{name}` contradicts itself: {what}")]
+    BadSize { name: ExtensionName, what: String },
+    #[error("`{name}` is not what sesame.lock says: {what}")]
+    NotAsLocked { name: ExtensionName, what: String },
+    #[error("the lock would have {size} bytes, and at most {limit} are read", limit = crate::model::bounds::MAX_PROJECT_FILE)]
+    TooLarge { size: usize },
+}
+
+impl LockError {
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::NoVersion { .. } => FaultKind::Missing,
+            Self::NoLock | Self::Stale { .. } | Self::TooLarge { .. } | Self::BadSize { .. } => FaultKind::Data,
+            Self::ChangedFile { .. } | Self::NotAsLocked { .. } => FaultKind::Integrity,
+            Self::Extensions { faults, .. } => {
+                faults.iter().map(|(_, fault)| fault.kind).min().unwrap_or(FaultKind::Bug)
+            }
+        }
+    }
+}
+
+/// How many extensions some faults are about: one may have several.
+fn extensions_of(faults: &[(ExtensionName, Fault)]) -> usize {
+    faults.iter().map(|(name, _)| name).collect::<BTreeSet<_>>().len()
+}
+
+fn stale_list(stale: &[(ExtensionName, Staleness)]) -> String {
+    let one = |(name, why): &(ExtensionName, Staleness)| format!("`{name}` {why}");
+    list_by("; ", stale.iter().map(one))
+}

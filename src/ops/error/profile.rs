@@ -1,0 +1,49 @@
+//! A profile or one of its generations is not what was asked for.
+
+use std::collections::BTreeSet;
+
+use crate::model::fault::FaultKind;
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::set_change::SetChange;
+use crate::model::text::list;
+
+/// A profile or one of its generations is not what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    #[error("there is no extension `{name}` in {place}")]
+    NoExtension { name: ExtensionName, place: String, closest: Option<String> },
+    #[error("the profile `{profile}` is the work of {made_by}")]
+    Taken { profile: ProfileName, made_by: String },
+    #[error("the profile `{profile}` is the work of {made_by}")]
+    OtherManifest { profile: ProfileName, made_by: String, differences: Vec<SetChange> },
+    #[error("there is no generation {number} in the profile `{profile}`")]
+    NoGeneration { profile: ProfileName, number: u64, known: BTreeSet<u64> },
+    #[error("there is no generation before the live one in the profile `{profile}`")]
+    NoEarlier { profile: ProfileName },
+    #[error("nothing is live in the profile `{profile}`")]
+    NothingActive { profile: ProfileName },
+    #[error("generation {number} is the live one of the profile `{profile}`")]
+    IsActive { profile: ProfileName, number: u64 },
+    #[error("extensions of generation {number} of the profile `{profile}` are running")]
+    InUse { profile: ProfileName, number: u64 },
+    #[error("generation {number} needs components that are lost: {}", names(lost))]
+    NotWhole { number: u64, lost: Vec<ExtensionName> },
+}
+
+impl ProfileError {
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::NoExtension { .. }
+            | Self::NoGeneration { .. }
+            | Self::NoEarlier { .. }
+            | Self::NothingActive { .. } => FaultKind::Missing,
+            Self::Taken { .. } | Self::OtherManifest { .. } | Self::InUse { .. } => FaultKind::Denied,
+            Self::IsActive { .. } => FaultKind::Usage,
+            Self::NotWhole { .. } => FaultKind::Integrity,
+        }
+    }
+}
+
+fn names(names: &[ExtensionName]) -> String {
+    list(names.iter().map(ExtensionName::as_str))
+}
