@@ -53,21 +53,6 @@ impl FileKind {
             _ => Self::Unknown,
         }
     }
-
-    /// What to do about a file of this kind where a component is wanted.
-    pub fn hint(self) -> &'static str {
-        match self {
-            Self::Component => "nothing needs to be done",
-            Self::CoreModule => "make a component of it with `wasm-tools component new`, and publish that",
-            Self::OtherWasm => "build it again with current tools, and publish that",
-            Self::Elf => "publish the component that it was compiled from; sesame compiles it on each machine",
-            Self::Tar | Self::Gzip | Self::Zstd | Self::Zip => {
-                "publish the .wasm file itself as the layer, not an archive or a container image of it"
-            }
-            Self::Wat => "turn it into bytes with `wasm-tools parse`, and publish those",
-            Self::Text | Self::Empty | Self::Unknown => "look whether the reference names the right artifact",
-        }
-    }
 }
 
 impl fmt::Display for FileKind {

@@ -75,24 +75,6 @@ pub enum ArtifactRefusal {
     LayerSize(i64),
 }
 
-impl ArtifactRefusal {
-    /// What to do about it.
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Self::Json(_) | Self::Both | Self::MediaType(_) | Self::LayerDigest(_) | Self::LayerSize(_) => {
-                "tell whoever published it; its manifest is broken"
-            }
-            Self::EmptyIndex | Self::NoEntry(_) | Self::OtherLayers(_) | Self::NoLayers => {
-                "look whether this is a container image; an extension is pushed with `sesame extension push`"
-            }
-            Self::Entries(_) | Self::Nested => "name the digest of the manifest that is meant, with `@sha256:…`",
-            Self::WasmLayers(_) => "publish each component under a reference of its own",
-            Self::Spin => "publish the component itself with `sesame extension push`",
-            Self::Signature => "name the tag of the extension itself",
-        }
-    }
-}
-
 /// A document that is none. The parser quotes what it has found, however long that is.
 fn json(error: serde_json::Error) -> ArtifactRefusal {
     ArtifactRefusal::Json(shorten(&error.to_string()).into_owned())

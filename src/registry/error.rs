@@ -1,6 +1,7 @@
 //! Why a source did not give, or take, what was asked. Nothing here holds a secret: what a host says is scrubbed of them
 //! before it becomes part of an error.
 
+use crate::model::fault::line;
 use std::path::PathBuf;
 
 use crate::model::digest::{Digest, DigestError};
@@ -201,14 +202,6 @@ impl Error {
             Self::Io { .. } | Self::Stopped => FaultKind::Io,
             Self::All { tried, .. } => tried.iter().map(Self::kind).min().unwrap_or(FaultKind::Unavailable),
         }
-    }
-}
-
-/// The whole chain of an error in one line.
-pub(crate) fn line(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", line(source)),
-        None => error.to_string(),
     }
 }
 

@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 
 use crate::model::digest::Digest;
 use crate::model::fault::FaultKind;
+use crate::model::fault::file_problem::FileProblem;
 use crate::model::file_kind::FileKind;
+use crate::model::plan::generation_problem::GenerationProblem;
 
 /// Why something could not be done on the disk.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot {action} {}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
-    #[error("{} cannot be used: {why}", path.display())]
-    Untrusted { path: PathBuf, why: String },
+    #[error("{} cannot be used", path.display())]
+    Untrusted { path: PathBuf, source: FileProblem },
     #[error("{} belongs to the user {owner}, and sesame runs as the user {user}", path.display())]
     OwnedByOther { path: PathBuf, owner: u32, user: u32 },
     #[error("what was fetched as {expected} has the digest {found}")]
@@ -26,20 +28,10 @@ pub enum Error {
     Damaged { path: PathBuf, found: Digest },
     #[error("{digest} is not in the store")]
     NoBlob { digest: Digest },
-    #[error("cannot tell what is live from {}: {why}", path.display())]
-    UnknownActive {
-        path: PathBuf,
-        why: String,
-        /// Whether a sesame of another version wrote the generation, so that nothing is wrong with it.
-        is_other: bool,
-    },
-    #[error("{} is not a generation that can be used: {why}", path.display())]
-    BadGeneration {
-        path: PathBuf,
-        why: String,
-        /// Whether a sesame of another version wrote it, so that nothing is wrong with it.
-        is_other: bool,
-    },
+    #[error("cannot tell what is live from {}", path.display())]
+    UnknownActive { path: PathBuf, source: GenerationProblem },
+    #[error("{} is not a generation that can be used", path.display())]
+    BadGeneration { path: PathBuf, source: GenerationProblem },
     #[error("interrupted while waiting for {holder}")]
     Interrupted { holder: String },
 }
@@ -72,6 +64,6 @@ pub(crate) fn is_damage(error: &io::Error) -> bool {
 }
 
 /// Why a file is as good as damaged that cannot be read.
-pub(crate) fn unread(error: &io::Error) -> String {
-    format!("it cannot be read: {error}")
+pub(crate) fn unread(error: &io::Error) -> FileProblem {
+    FileProblem::Unreadable { error: error.to_string() }
 }

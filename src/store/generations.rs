@@ -8,8 +8,10 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use crate::model::fault::file_problem::FileProblem;
 use crate::model::name::ProfileName;
-use crate::model::plan::generation::{Generation, OLDEST_VERSION, VERSION};
+use crate::model::plan::generation::Generation;
+use crate::model::plan::generation_problem::GenerationProblem;
 use crate::store::owner;
 
 use super::error::{Error, is_damage, unread};
@@ -65,8 +67,7 @@ pub fn hold_active(
             let known = numbers(paths, profile)?.len();
             let lost = Error::UnknownActive {
                 path: paths.current(profile),
-                why: format!("it is not there, and {known} generations are"),
-                is_other: false,
+                source: GenerationProblem::NoRecord { generations: known },
             };
             return if known > 1 { Err(lost) } else { Ok(None) };
         };
@@ -75,9 +76,9 @@ pub fn hold_active(
             Ok((generation, hold)) if current(paths, profile)? == Some(number) => {
                 return Ok(Some((number, generation, hold)));
             }
-            Err(Error::BadGeneration { why, is_other, .. }) if before == Some(number) => {
-                let why = format!("generation {number} cannot be used: {why}");
-                return Err(Error::UnknownActive { path: paths.current(profile), why, is_other });
+            Err(Error::BadGeneration { source, .. }) if before == Some(number) => {
+                let source = GenerationProblem::Unusable { number, problem: Box::new(source) };
+                return Err(Error::UnknownActive { path: paths.current(profile), source });
             }
             Ok(_) | Err(Error::BadGeneration { .. }) => before = Some(number),
             Err(error) => return Err(error),
@@ -95,7 +96,7 @@ pub fn current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<u64>,
         // Where the whole store is another user's, that says more than what is wrong with one file.
         Err(foreign) => foreign,
         Ok(()) => match why_unusable(error) {
-            Ok(why) => Error::UnknownActive { path: path.clone(), why, is_other: false },
+            Ok(problem) => Error::UnknownActive { path: path.clone(), source: problem.into() },
             Err(error) => error,
         },
     });
@@ -103,8 +104,7 @@ pub fn current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<u64>,
     let mut bytes = Vec::new();
     file.take(32).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
     let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok());
-    let why = "it does not contain the number of a generation".to_owned();
-    number.map(Some).ok_or(Error::UnknownActive { path, why, is_other: false })
+    number.map(Some).ok_or(Error::UnknownActive { path, source: GenerationProblem::NotANumber })
 }
 
 /// Reads one generation.
@@ -124,50 +124,26 @@ fn hold(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(Gener
 }
 
 fn open(path: &Path) -> Result<File, Error> {
-    let bad = |why: String| Error::BadGeneration { path: path.to_owned(), why, is_other: false };
+    let bad = |problem: FileProblem| Error::BadGeneration { path: path.to_owned(), source: problem.into() };
     match open_trusted(path) {
-        Ok(opened) => Ok(opened.ok_or_else(|| bad("there is no such file".to_owned()))?.0),
+        Ok(opened) => Ok(opened.ok_or_else(|| bad(FileProblem::Missing))?.0),
         Err(error) => Err(why_unusable(error).map_or_else(|error| error, bad)),
     }
 }
 
 /// Why a file is of no use that cannot be opened, if that is the file's fault and not that of the moment.
-fn why_unusable(error: Error) -> Result<String, Error> {
+fn why_unusable(error: Error) -> Result<FileProblem, Error> {
     match error {
-        Error::Untrusted { why, .. } => Ok(why),
+        Error::Untrusted { source, .. } => Ok(source),
         Error::Io { source, .. } if is_damage(&source) => Ok(unread(&source)),
         error => Err(error),
     }
 }
 
 fn parse(mut file: &File, path: PathBuf, profile: &ProfileName, number: u64) -> Result<Generation, Error> {
-    let bad = |why: String| Error::BadGeneration { path: path.clone(), why, is_other: false };
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
-    let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
-    let is_read = |version: i64| (i64::from(OLDEST_VERSION)..=i64::from(VERSION)).contains(&version);
-    match toml::from_str::<Generation>(&text) {
-        Ok(generation) if is_read(generation.version.into()) => match generation.number {
-            _ if generation.profile != *profile => Err(bad(format!("it is of the profile `{}`", generation.profile))),
-            Some(own) if own != number => Err(bad(format!("it is generation {own}"))),
-            None if generation.version > OLDEST_VERSION => Err(bad("it does not say its number".to_owned())),
-            _ => Ok(generation),
-        },
-        read => {
-            let version = text.parse::<toml::Table>().ok().and_then(|table| table.get("version")?.as_integer());
-            let is_other = version.is_some_and(|version| !is_read(version));
-            let why = match (version, read) {
-                (Some(version), _) if is_other => {
-                    format!(
-                        "another sesame wrote it, in version {version}; this one reads versions {OLDEST_VERSION} to {VERSION}"
-                    )
-                }
-                (_, Err(error)) => error.message().to_owned(),
-                (_, Ok(generation)) => format!("its version is {}", generation.version),
-            };
-            Err(Error::BadGeneration { path, why, is_other })
-        }
-    }
+    Generation::parse(bytes, profile, number).map_err(|source| Error::BadGeneration { path, source })
 }
 
 /// Writes a generation and then makes it the live one, in one step each.
@@ -179,8 +155,7 @@ pub fn activate(paths: &StorePaths, number: u64, generation: &Generation) -> Res
     let numbered = Generation { number: Some(number), ..generation.clone() };
     let text = toml::to_string(&numbered).map_err(|error| Error::BadGeneration {
         path: path.clone(),
-        why: error.to_string(),
-        is_other: false,
+        source: GenerationProblem::Toml { message: error.to_string() },
     })?;
     write::replace(&path, &[text.as_bytes()], Durability::Synced)?;
     switch(paths, &generation.profile, number)

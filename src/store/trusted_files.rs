@@ -1,6 +1,7 @@
 //! Opens the store's own files: what another user could have put or changed there is refused. Files that people name are for
 //! `named_files`.
 
+use crate::model::fault::file_problem::FileProblem;
 use std::fs::{self, DirEntry, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -25,11 +26,11 @@ pub(crate) fn open_trusted(path: &Path) -> Result<Option<(File, Metadata)>, Erro
     // Looked at first, since a file of another user can often not be opened at all.
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_symlink() => {
-            return Err(Error::Untrusted { path: path.to_owned(), why: "it is a link".to_owned() });
+            return Err(Error::Untrusted { path: path.to_owned(), source: FileProblem::Link });
         }
         Ok(metadata) => {
-            if let Some(why) = untrusted_reason(&metadata) {
-                return Err(Error::Untrusted { path: path.to_owned(), why });
+            if let Some(source) = untrusted_reason(&metadata) {
+                return Err(Error::Untrusted { path: path.to_owned(), source });
             }
         }
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -44,7 +45,7 @@ pub(crate) fn open_trusted(path: &Path) -> Result<Option<(File, Metadata)>, Erro
     };
     let metadata = file.metadata().map_err(Error::io("look at", path))?;
     match untrusted_reason(&metadata) {
-        Some(why) => Err(Error::Untrusted { path: path.to_owned(), why }),
+        Some(source) => Err(Error::Untrusted { path: path.to_owned(), source }),
         None => Ok(Some((file, metadata))),
     }
 }
@@ -61,14 +62,14 @@ fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
 }
 
 /// Why a file with this metadata must not be believed, if so.
-pub(crate) fn untrusted_reason(metadata: &Metadata) -> Option<String> {
+pub(crate) fn untrusted_reason(metadata: &Metadata) -> Option<FileProblem> {
     let user = rustix::process::geteuid().as_raw();
     if !metadata.is_file() {
-        Some("it is not a regular file".to_owned())
+        Some(FileProblem::NotAFile)
     } else if metadata.uid() != user {
-        Some(format!("it belongs to the user {}, not to {user}", metadata.uid()))
+        Some(FileProblem::OwnedByOther { owner: metadata.uid(), user })
     } else if metadata.mode() & 0o022 != 0 {
-        Some(format!("others can write to it (mode {:o})", metadata.mode() & 0o7777))
+        Some(FileProblem::WritableByOthers { mode: metadata.mode() & 0o7777 })
     } else {
         None
     }

@@ -5,6 +5,7 @@ use std::io;
 use supports_hyperlinks::Stream;
 
 use crate::cli::terminal::environment::EnvironmentError;
+use sesame::model::fault::hint::Hint;
 use sesame::model::fault::{Fault, FaultKind};
 use sesame::model::plan::step::StepKind;
 use sesame::model::report::sync::{ExtensionStatus, LockOutcome, StepOutcome, StepReport, SyncReport};
@@ -73,42 +74,40 @@ impl CommandError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Verb(error) => error.fault(),
-            Self::Environment(EnvironmentError::CurrentFolder(_)) => {
-                Fault::new(self.kind(), self, Some("change to a folder that exists".to_owned()))
-            }
-            Self::Environment(EnvironmentError::NoHome) => {
-                Fault::new(self.kind(), self, Some("set it to your home folder".to_owned()))
-            }
-            Self::Worker(_) => Fault::new(self.kind(), self, None),
+            error => Fault::new(error.kind(), error, error.hints()),
+        }
+    }
+
+    /// What to do about an error that is not of a verb.
+    fn hints(&self) -> Vec<Hint> {
+        let hint = match self {
+            Self::Verb(error) => return error.hints(),
+            Self::Worker(_) => return Vec::new(),
+            Self::Environment(EnvironmentError::CurrentFolder(_)) => "change to a folder that exists".into(),
+            Self::Environment(EnvironmentError::NoHome) => "set it to your home folder".into(),
             Self::Usage { suggestions, .. } => {
                 let quoted = list(suggestions.iter().map(|text| format!("`{text}`")));
-                let hint = match suggestions[..] {
-                    [] => "`sesame help COMMAND` has its options".to_owned(),
-                    [_] => format!("did you mean {quoted}?"),
-                    _ => format!("one of {quoted}"),
-                };
-                Fault::new(self.kind(), self, Some(hint))
+                match suggestions[..] {
+                    [] => "`sesame help COMMAND` has its options".into(),
+                    [_] => format!("did you mean {quoted}?").into(),
+                    _ => format!("one of {quoted}").into(),
+                }
             }
-            Self::Input(_) => Fault::new(self.kind(), self, Some("hand over the password as UTF-8".to_owned())),
-            Self::NoLogin => {
-                Fault::new(self.kind(), self, Some("look whether the variable that holds it is set".to_owned()))
-            }
+            Self::Input(_) => "hand over the password as UTF-8".into(),
+            Self::NoLogin => "look whether the variable that holds it is set".into(),
             Self::NobodyToAsk => {
-                let hint = "say `--username NAME --password-stdin` and hand over the password on standard input";
-                Fault::new(self.kind(), self, Some(hint.to_owned()))
+                "say `--username NAME --password-stdin` and hand over the password on standard input".into()
             }
-            Self::NoTarget(name) => {
-                Fault::new(self.kind(), self, Some(format!("write `./{name}` if it is a component's file")))
-            }
+            Self::NoTarget(name) => format!("write `./{name}` if it is a component's file").into(),
             Self::NoTopic { closest, .. } => {
-                let guess = closest.as_ref().map_or(String::new(), |closest| format!("did you mean `{closest}`? "));
-                Fault::new(self.kind(), self, Some(format!("{guess}`sesame help` lists all")))
+                let guess = closest.iter().map(|closest| format!("did you mean `{closest}`?").into());
+                return guess.chain(["`sesame help` lists all".into()]).collect();
             }
             Self::GrantToActive => {
-                let hint = "grant it in the manifest and run `sesame sync`, or install it again with `--grant`";
-                Fault::new(self.kind(), self, Some(hint.to_owned()))
+                "grant it in the manifest and run `sesame sync`, or install it again with `--grant`".into()
             }
-        }
+        };
+        vec![hint]
     }
 
     pub fn problems(&self) -> &[Problem] {
@@ -189,7 +188,7 @@ pub fn words(failure: &CommandError) -> String {
         _ => {}
     }
     let mut fault = failure.fault();
-    let hint = fault.hint.take();
+    let hints = std::mem::take(&mut fault.hints);
     text.push_str(&fault_words("", &fault));
     match failure {
         CommandError::Verb(Error::Project(ProjectError::NoManifest { looked })) => {
@@ -212,9 +211,7 @@ pub fn words(failure: &CommandError) -> String {
         }
         _ => {}
     }
-    if let Some(hint) = hint {
-        text.push_str(&hint_words(&hint));
-    }
+    text.extend(hints.iter().map(hint_words));
     text
 }
 
@@ -264,9 +261,7 @@ fn incomplete(report: &SyncReport, whole: &Fault) -> String {
     });
     text.push_str(&table(rows));
     text.push_str(&format!("{}{}; nothing was activated\n", Style::error("error: "), whole.message));
-    if let Some(hint) = &whole.hint {
-        text.push_str(&hint_words(hint));
-    }
+    text.extend(whole.hints.iter().map(hint_words));
     text
 }
 
@@ -275,14 +270,12 @@ fn fault_words(prefix: &str, fault: &Fault) -> String {
     for cause in &fault.causes {
         text.push_str(&format!("  caused by: {}\n", escape(cause)));
     }
-    if let Some(hint) = &fault.hint {
-        text.push_str(&hint_words(hint));
-    }
+    text.extend(fault.hints.iter().map(hint_words));
     text
 }
 
-fn hint_words(hint: &str) -> String {
-    format!("  {}{}\n", Style::hint("hint: "), escape(hint))
+fn hint_words(hint: &Hint) -> String {
+    format!("  {}{}\n", Style::hint("hint: "), escape(&hint.to_string()))
 }
 
 /// How many of `total` were left out after the first [`SHOWN_NAMES`]; empty if none were.

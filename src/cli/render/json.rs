@@ -20,6 +20,7 @@ use sesame::model::report::registry::{LoginReport, LogoutReport, PushReport, Reg
 use sesame::model::report::sync::{DiffReport, LockReport, SyncReport};
 use sesame::model::report::warning::Warning;
 use sesame::model::report::{InitReport, WitReport};
+use sesame::model::toml::problem::Problem;
 use sesame::ops::error::Error;
 use sesame::ops::error::lock::LockError;
 use sesame::ops::error::profile::ProfileError;
@@ -98,8 +99,8 @@ pub struct ErrorDocument<'a> {
     #[serde(flatten)]
     pub fault: Fault,
     /// Faults in files.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub problems: Vec<ProblemDocument<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub problems: &'a [Problem],
     /// What was wrong with each extension that could not be locked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<ExtensionFault<'a>>,
@@ -120,19 +121,6 @@ pub struct ErrorDocument<'a> {
     pub report: Option<&'a SyncReport>,
 }
 
-/// A fault in a file.
-#[derive(Serialize, JsonSchema)]
-pub struct ProblemDocument<'a> {
-    pub file: &'a str,
-    /// Counted from 1.
-    pub line: usize,
-    /// Counted from 1, in characters.
-    pub column: usize,
-    pub message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub help: Option<&'a str>,
-}
-
 /// An extension that could not be locked, and why.
 #[derive(Serialize, JsonSchema)]
 pub struct ExtensionFault<'a> {
@@ -149,13 +137,6 @@ impl<'a> WarningDocument<'a> {
 
 impl<'a> ErrorDocument<'a> {
     pub fn new(failure: &'a CommandError) -> Self {
-        let problem = |problem: &'a sesame::model::toml::problem::Problem| ProblemDocument {
-            file: &problem.file,
-            line: problem.line,
-            column: problem.column,
-            message: &problem.message,
-            help: problem.help.as_deref(),
-        };
         let extensions = match failure {
             CommandError::Verb(Error::Lock(LockError::Extensions { faults, .. })) => {
                 faults.iter().map(|(name, fault)| ExtensionFault { name, fault }).collect()
@@ -165,7 +146,7 @@ impl<'a> ErrorDocument<'a> {
         Self {
             exit: failure::status(failure.kind()),
             fault: failure.fault(),
-            problems: failure.problems().iter().map(problem).collect(),
+            problems: failure.problems(),
             extensions,
             changes: match failure {
                 CommandError::Verb(Error::Lock(LockError::Extensions { changes, .. })) => changes.clone(),

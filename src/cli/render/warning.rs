@@ -16,10 +16,9 @@ pub fn warning(warning: &Warning) -> String {
             let unused: Vec<&str> = capabilities.iter().map(|capability: &Capability| capability.as_str()).collect();
             format!("`{extension}` is granted what its component does not import: {}", unused.join(", "))
         }
-        Warning::UnusableFolder { extension, fault } => match &fault.hint {
-            Some(hint) => format!("{}; {hint}", unusable_folder(extension, fault)),
-            None => unusable_folder(extension, fault),
-        },
+        Warning::UnusableFolder { extension, fault } => {
+            fault.hints.iter().fold(unusable_folder(extension, fault), |text, hint| format!("{text}; {hint}"))
+        }
         Warning::DamageReplaced { extensions, reason } => {
             let names = list(extensions.iter().map(ExtensionName::as_str));
             format!("what is kept of {names} is made again: {reason}")

@@ -37,10 +37,10 @@ impl fmt::Display for StepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotInStore => f.write_str("not in the store"),
-            Self::Damaged { why } => write!(f, "damaged in the store: {why}"),
+            Self::Damaged { problem } => write!(f, "damaged in the store: {problem}"),
             Self::NotCompiled => f.write_str("not compiled yet"),
             Self::EngineChanged => f.write_str("the engine changed"),
-            Self::CodeDamaged { why } => write!(f, "the compiled code cannot be trusted: {why}"),
+            Self::CodeDamaged { problem } => write!(f, "the compiled code cannot be trusted: {problem}"),
             Self::FirstGeneration => f.write_str("nothing is live yet"),
             Self::SetChanged => f.write_str("the set changed"),
             Self::Asked => f.write_str("asked for"),

@@ -13,6 +13,8 @@ use crate::model::manifest::{Config, Limits, Manifest};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::reference::OciReference;
 
+use super::generation_problem::GenerationProblem;
+
 /// The version of the file format that is written.
 pub const VERSION: u32 = 3;
 
@@ -94,6 +96,28 @@ impl Generation {
             activated: 0,
             config: manifest.config.clone(),
             extensions: extensions.collect(),
+        }
+    }
+
+    /// Reads the file of the generation `number` of a profile.
+    ///
+    /// # Errors
+    /// [`GenerationProblem`] if it is another's, or no generation that this program reads.
+    pub fn parse(bytes: Vec<u8>, profile: &ProfileName, number: u64) -> Result<Self, GenerationProblem> {
+        let text = String::from_utf8(bytes).map_err(|_| GenerationProblem::NotUtf8)?;
+        let version = text.parse::<toml::Table>().ok().and_then(|table| table.get("version")?.as_integer());
+        if let Some(version) = version
+            && !(i64::from(OLDEST_VERSION)..=i64::from(VERSION)).contains(&version)
+        {
+            return Err(GenerationProblem::OtherVersion { version });
+        }
+        let read: Self =
+            toml::from_str(&text).map_err(|error| GenerationProblem::Toml { message: error.message().to_owned() })?;
+        match read.number {
+            _ if read.profile != *profile => Err(GenerationProblem::OtherProfile { profile: read.profile }),
+            Some(own) if own != number => Err(GenerationProblem::OtherNumber { number: own }),
+            None if read.version > OLDEST_VERSION => Err(GenerationProblem::NoNumber),
+            _ => Ok(read),
         }
     }
 

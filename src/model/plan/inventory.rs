@@ -1,5 +1,6 @@
 //! What this machine holds of what is wanted. `store::integrity::scan` makes it; the plan is what it lacks.
 
+use crate::model::fault::file_problem::FileProblem;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::digest::Digest;
@@ -28,5 +29,5 @@ pub enum StoredState {
     /// Checked: it is what its name says.
     Good,
     /// It must not be used, and why.
-    Damaged(String),
+    Damaged(FileProblem),
 }

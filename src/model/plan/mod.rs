@@ -5,6 +5,7 @@
 
 pub(crate) mod display;
 pub mod generation;
+pub mod generation_problem;
 pub mod inventory;
 pub mod schedule;
 pub mod set_change;
@@ -193,7 +194,7 @@ impl<'a> Builder<'a> {
     fn blob(&mut self, blob: BlobDescriptor, origin: &FetchSource, name: &ExtensionName) -> Option<StepId> {
         let reason = match self.inventory.blobs.get(&blob.digest) {
             Some(StoredState::Good) => return None,
-            Some(StoredState::Damaged(why)) => StepReason::Damaged { why: why.clone() },
+            Some(StoredState::Damaged(problem)) => StepReason::Damaged { problem: problem.clone() },
             None => StepReason::NotInStore,
         };
         if let Some(verify) = self.verified.get(&blob.digest).copied() {
@@ -222,7 +223,7 @@ impl<'a> Builder<'a> {
         let key = (component, engine.clone());
         let reason = match self.inventory.code.get(&key) {
             Some(StoredState::Good) => return None,
-            Some(StoredState::Damaged(why)) => StepReason::CodeDamaged { why: why.clone() },
+            Some(StoredState::Damaged(problem)) => StepReason::CodeDamaged { problem: problem.clone() },
             None if self.inventory.other_code.contains(&component) => StepReason::EngineChanged,
             None => StepReason::NotCompiled,
         };

@@ -31,7 +31,7 @@ pub enum SetChange {
         /// The reference or path.
         source: String,
     },
-    Changed(ExtensionChange),
+    Changed(Box<ExtensionChange>),
     /// The settings that all extensions share.
     SharedConfig,
     /// Another manifest declares the set.
@@ -94,7 +94,7 @@ pub fn set_changes<'a>(
     changes.extend(after.iter().filter_map(|(name, proposed)| match (before.get(name), proposed) {
         (None, _) => Some(proposed.added(name)),
         (Some(old), ProposedExtension::Locked(new)) if old == new => None,
-        (Some(old), _) => Some(SetChange::Changed(proposed.changes_from(old))),
+        (Some(old), _) => Some(SetChange::Changed(Box::new(proposed.changes_from(old)))),
     }));
     if old.config != new.config {
         changes.push(SetChange::SharedConfig);

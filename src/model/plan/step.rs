@@ -1,5 +1,6 @@
 //! The steps of a plan: what each does, for which extensions, and why.
 
+use crate::model::fault::file_problem::FileProblem;
 use serde::{Serialize, Serializer};
 
 use crate::model::bounds::MAX_OCI_MANIFEST;
@@ -89,13 +90,13 @@ pub enum StepReason {
     NotInStore,
     /// What the store holds is not what its name says.
     Damaged {
-        why: String,
+        problem: FileProblem,
     },
     NotCompiled,
     EngineChanged,
     /// The compiled code is not what this machine made.
     CodeDamaged {
-        why: String,
+        problem: FileProblem,
     },
     FirstGeneration,
     SetChanged,

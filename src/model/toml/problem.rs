@@ -3,13 +3,15 @@
 use std::fmt;
 use std::ops::Range;
 
+use serde::Serialize;
+
 use crate::model::text::escape;
 
 /// How much of a long line an excerpt shows, in characters.
 const EXCERPT: usize = 100;
 
 /// A fault at `file:line:column`. `Display` adds an excerpt of the source and the help.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Problem {
     /// The file as the person named it.
     pub file: String,
@@ -19,7 +21,9 @@ pub struct Problem {
     pub column: usize,
     pub message: String,
     /// What to write instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    #[serde(skip)]
     excerpt: Option<Excerpt>,
 }
 

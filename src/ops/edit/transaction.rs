@@ -37,7 +37,7 @@ pub(crate) fn all_or_nothing<T>(
         Ok(done) => {
             // What is left over is untidy, no more: the next change sweeps it.
             if let Err(error) = undo.commit() {
-                context.warn(&[Warning::LeftOver { fault: Error::from(error).fault() }]);
+                context.warn(&[Warning::LeftOver { fault: error.fault() }]);
             }
             Ok(done)
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::model::fault::FaultKind;
+use crate::model::fault::hint::Hint;
 use crate::model::name::ExtensionName;
 use crate::model::text::{list, list_by};
 
@@ -42,6 +43,31 @@ impl BundleError {
             | Self::Unusable { .. }
             | Self::ProjectExists { .. } => FaultKind::Data,
         }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<Hint> {
+        Some(match self {
+            Self::Declined => "nothing was changed".into(),
+            Self::OutsideFile { name, .. } => {
+                    format!("copy it below that folder, or publish it with `sesame extension push`, and mend the source of `{name}`").into()
+                }
+            Self::UncarriedFile { name, .. } => format!("give the file another name, and change the source of `{name}`").into(),
+            Self::Path(_) => "name an archive, FILE.tar, or a folder; bundles are not compressed".into(),
+            Self::Taken(_) => "name a file or folder of its own".into(),
+            Self::ComponentExists(_) => {
+                    "move it away; `--replace` replaces it only where the manifest that is there names it, or the store has it too".into()
+                }
+            Self::Unusable { .. } => "make it again with `sesame bundle export`".into(),
+            Self::ProjectExists { .. } => {
+                    "`--replace` puts the bundle's files in their place; `--manifest FOLDER` writes them into another folder"
+                        .into()
+                }
+            Self::NoConsent { .. } => "if you trust it with that, add `--grant-all`".into(),
+            Self::LinkInTheWay { .. } => {
+                    "move the link away, or name the folder that it leads to with `--manifest FOLDER`".into()
+                }
+        })
     }
 }
 

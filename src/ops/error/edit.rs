@@ -1,9 +1,11 @@
 //! A project was not changed.
 
+use crate::ops::error::policy::grant_options;
 use std::path::PathBuf;
 
 use crate::model::capability::Capability;
 use crate::model::fault::FaultKind;
+use crate::model::fault::hint::Hint;
 use crate::model::manifest::edit::ManifestEditError;
 use crate::model::name::{ExtensionName, NameError};
 
@@ -47,5 +49,40 @@ impl EditError {
             Self::ChangedMeanwhile(_) => FaultKind::Io,
             Self::CopyExists { .. } => FaultKind::Configuration,
         }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<Hint> {
+        Some(match self {
+            Self::IsRange { name, .. } => format!(
+                "`sesame upgrade {name}` takes the newest that fits; with a tag behind the repository, `add` pins it"
+            )
+            .into(),
+            Self::NoName { .. } => "give it one with `--name NAME`: lower-case letters, digits and `-`".into(),
+            Self::Manifest { file, source: ManifestEditError::NoPlace { line } } => {
+                format!("write `{line}` among the extensions in {file} by hand and run `sesame sync`").into()
+            }
+            Self::Manifest {
+                file,
+                source: ManifestEditError::Form { line: Some(line), .. } | ManifestEditError::Comment { line, .. },
+            } => format!("write `{line}` into its entry in {file} by hand and run `sesame sync`").into(),
+            Self::Manifest { file, source: ManifestEditError::Removal(name) } => {
+                format!("take `{name}` out of {file} by hand and run `sesame sync`").into()
+            }
+            Self::Manifest { file, .. } => format!("change {file} by hand and run `sesame sync`").into(),
+            Self::NoConsent { capabilities, .. } => {
+                format!("if you trust it with that, add `{}`, or `--grant-all`", grant_options(capabilities)).into()
+            }
+            Self::Inherits { name, .. } => {
+                format!("grant them to it with `--grant` or `--grant-all`, or first `sesame extension remove {name}`")
+                    .into()
+            }
+            Self::Declined { .. } => "nothing was changed".into(),
+            Self::ChangedMeanwhile(_) => "run the command again".into(),
+            Self::CopyExists { .. } => {
+                "move the file away, or give the extension another name with `--name NAME`".into()
+            }
+            Self::NotPutBack { .. } => "look at sesame.toml, extensions/ and sesame.lock, and run `sesame sync`".into(),
+        })
     }
 }

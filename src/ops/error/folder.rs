@@ -1,5 +1,6 @@
 //! Why a folder is not given to an extension.
 
+use crate::model::fault::hint::Hint;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -59,7 +60,7 @@ impl FolderError {
     }
 
     /// What to do about it.
-    pub(crate) fn hint(&self) -> String {
+    pub(crate) fn hint(&self) -> Hint {
         let text = match self {
             Self::Missing { path, source } => match source.kind() {
                 ErrorKind::NotFound if !path.is_symlink() => "create the folder, or remove the grant",
@@ -74,15 +75,15 @@ impl FolderError {
             }
             Self::System { .. } => "remove the grant: no extension is given a folder of the system",
             Self::Holds { name, manifest, .. } => {
-                return format!(
+                return Hint::from(format!(
                     "grant a folder that lies elsewhere, or remove the grant of `{name}` in {manifest} and run \
                      `sesame sync` there"
-                );
+                ));
             }
             Self::Nested { .. } => "grant that outer folder instead, or one that lies elsewhere",
             Self::NoProc(_) => "mount it: `mount -t proc proc /proc`",
             Self::NoHome(_) => "set `HOME`, or grant an absolute path",
         };
-        text.to_owned()
+        text.into()
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::digest::Digest;
+use crate::model::fault::hint::Hint;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::lock::{LockChange, Staleness};
 use crate::model::name::ExtensionName;
@@ -43,6 +44,29 @@ impl LockError {
                 faults.iter().map(|(_, fault)| fault.kind).min().unwrap_or(FaultKind::Bug)
             }
         }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<Hint> {
+        Some(match self {
+            Self::Extensions { .. } => {
+                return None;
+            }
+            Self::ChangedFile { .. } => "run `sesame lock` if the change is meant".into(),
+            Self::NoLock => "run `sesame lock` and commit the file".into(),
+            Self::Stale { .. } => "run `sesame lock` and commit the file".into(),
+            Self::TooLarge { .. } => "leave out the extension with the many imports or exports".into(),
+            Self::NotAsLocked { name, .. } => {
+                format!("restore sesame.lock from git, or resolve it again: `sesame lock -P {name}`").into()
+            }
+            Self::NoVersion { newest: Some(newest), .. } => {
+                format!("write `version = \"{newest}\"`, or a range that has it").into()
+            }
+            Self::NoVersion { .. } => {
+                "pre-releases are taken only where `version` names one; other tags stand in `oci`".into()
+            }
+            Self::BadSize { .. } => "tell whoever published it; its manifest is broken".into(),
+        })
     }
 }
 

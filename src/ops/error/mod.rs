@@ -1,16 +1,23 @@
 //! Why a verb did not do what was asked.
 
 pub mod bundle;
+mod component_hints;
 pub mod edit;
 pub mod folder;
-pub(crate) mod hints;
 pub mod lock;
 pub mod policy;
 pub mod profile;
 pub mod project;
-pub(crate) mod registry_hints;
+mod registry_hints;
 pub mod run;
+mod store_hints;
 
+use crate::model::fault::hint::Hint;
+use crate::model::plan::step::StepKind;
+use crate::model::report::sync::ExtensionStatus;
+use crate::ops::error::component_hints::component_hint;
+use crate::ops::error::registry_hints::registry_hint;
+use crate::ops::error::store_hints::store_hint;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -111,6 +118,39 @@ impl Error {
         }
     }
 
+    /// What to do next.
+    pub fn hints(&self) -> Vec<Hint> {
+        let hint = match self {
+            Self::Project(error) => error.hint(),
+            Self::Lock(error) => error.hint(),
+            Self::Policy(error) => error.hint(),
+            Self::Profile(error) => error.hint(),
+            Self::Edit(error) => error.hint(),
+            Self::Bundle(error) => error.hint(),
+            Self::Run(error) => error.hint(),
+            Self::Incomplete(report) => Some(incomplete(report)),
+            Self::PutBack(_) => {
+                Some("manifest and lock are as before; run the same command again once it is mended".into())
+            }
+            Self::Unusable(error) => Some(component_hint(error)),
+            Self::NoCompiler(_) => {
+                Some("look whether that program can be run, and whether more processes can be started".into())
+            }
+            Self::NoCodeFolder { .. } => Some("make room there, or make it a folder that you can write to".into()),
+            Self::Bug(_) => Some("please report it, with what you ran".into()),
+            Self::Load(LoadError::Map(_) | LoadError::Read(_) | LoadError::Refused(_)) => {
+                Some("`sesame doctor` tries what this machine allows".into())
+            }
+            Self::Load(LoadError::NoMemory(_)) => {
+                Some("close other programs, or give the container more memory".into())
+            }
+            Self::Interrupted | Self::Runtime(_) | Self::Load(_) | Self::Engine(_) => None,
+            Self::Registry(error) => registry_hint(error),
+            Self::Store(error) => store_hint(error),
+        };
+        hint.into_iter().collect()
+    }
+
     /// Says of which extension a component cannot be used.
     pub(crate) fn of_extension(self, name: &ExtensionName) -> Self {
         match self {
@@ -148,7 +188,7 @@ impl Error {
 
     /// The error as data, with what to do next.
     pub fn fault(&self) -> Fault {
-        let mut fault = Fault::new(self.kind(), self, self.hint());
+        let mut fault = Fault::new(self.kind(), self, self.hints());
         if let Self::Policy(PolicyError::UnreadableDependent { source, .. }) = self
             && let Self::Project(ProjectError::Problems(problems)) = &**source
         {
@@ -175,4 +215,29 @@ fn failed_list(report: &SyncReport) -> String {
         0 => "activating the set".to_owned(),
         failed => format!("{failed} of {}", count(report.extensions.len(), "extension")),
     }
+}
+
+fn incomplete(report: &SyncReport) -> Hint {
+    let failed = report.extensions.iter().filter(|extension| extension.status == ExtensionStatus::Failed);
+    // What cannot be used will not be usable the next time either.
+    let hopeless = failed.filter(|extension| extension.faults.iter().any(|fault| fault.kind == FaultKind::Data));
+    let names: Vec<&str> = hopeless.map(|extension| extension.name.as_str()).collect();
+    let without = match names.as_slice() {
+        [] => String::new(),
+        names => format!("; to go on without {0}, take {0} out of the manifest", names.join(" and ")),
+    };
+    let done = || report.steps.iter().filter(|step| step.is_done()).map(|step| &step.step.kind);
+    let verified = done().any(|action| matches!(action, StepKind::Verify { .. }));
+    let compiled = done().any(|action| matches!(action, StepKind::Compile { .. }));
+    let kept = match (verified, compiled) {
+        (true, true) => "; what was fetched and compiled is kept",
+        (true, false) => "; what was fetched is kept",
+        (false, true) => "; what was compiled is kept",
+        (false, false) => "",
+    };
+    let live = match report.generation {
+        Some(generation) => format!("generation {generation} is still live"),
+        None => "run `sesame sync` again once it is mended".to_owned(),
+    };
+    (live + kept + &without).into()
 }

@@ -1,11 +1,15 @@
 //! What a manifest grants, or a component needs, is not allowed.
 
+use crate::model::manifest::EntryForm;
+use crate::model::reference::OciReference;
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::host::grants::ImportRefusal;
 use crate::host::linker::LinkError;
 use crate::model::capability::Capability;
 use crate::model::fault::FaultKind;
+use crate::model::fault::hint::Hint;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::text::{count, list, shorten};
 use crate::model::toml::problem::Problem;
@@ -17,7 +21,7 @@ use super::folder::FolderError;
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     #[error("`{name}` needs what {place} does not grant: {}", capability_list(capabilities))]
-    NotGranted { name: String, place: String, capabilities: Vec<Capability>, remedy: String },
+    NotGranted { name: String, place: GrantPlace, capabilities: Vec<Capability> },
     #[error("`{name}` imports {}, which this host does not have", imports(refusals))]
     NotOffered { name: String, refusals: Vec<ImportRefusal> },
     #[error("`{name}` cannot be linked with this host")]
@@ -44,6 +48,36 @@ pub enum PolicyError {
     PolicyChanged { name: ExtensionName },
 }
 
+/// What could grant a capability.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrantPlace {
+    /// The extension's entry in a manifest.
+    Entry {
+        /// `FILE:LINE:COLUMN`
+        declared_at: String,
+        form: EntryForm,
+        reference: Option<OciReference>,
+        /// Whether other capabilities are granted there.
+        grants_others: bool,
+    },
+    /// The manifest, which does not name the extension.
+    Nowhere,
+    CommandLine,
+    /// The active generation.
+    Generation,
+}
+
+impl fmt::Display for GrantPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Entry { declared_at, .. } => declared_at,
+            Self::Nowhere => "the manifest",
+            Self::CommandLine => "the command line",
+            Self::Generation => "the live generation",
+        })
+    }
+}
+
 impl PolicyError {
     pub fn kind(&self) -> FaultKind {
         match self {
@@ -52,6 +86,59 @@ impl PolicyError {
             Self::UnreadableDependent { source, .. } => source.kind(),
             Self::Folder { source, .. } if source.is_refusal() => FaultKind::Denied,
             Self::Folder { .. } | Self::Problems(_) | Self::PolicyChanged { .. } => FaultKind::Configuration,
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<Hint> {
+        Some(match self {
+            Self::NotGranted { name, place, capabilities } => {
+                format!("if you trust `{name}` with it, {}", place.how_to_grant(name, capabilities)).into()
+            }
+            Self::UnreadableDependent { source, .. } => {
+                let also = match **source {
+                    Error::Store(_) => "; `sesame verify` names what is damaged",
+                    _ => "",
+                };
+                format!("repair it, or remove the grant of `fs-write`{also}").into()
+            }
+            Self::WrittenByOther { name, manifest, read, .. } => {
+                format!(
+                    "in {manifest}, grant `{name}` a folder that neither holds {} nor lies in it, and run `sesame sync` there",
+                    read.display()
+                ).into()
+            }
+            Self::Folder { source, .. } => source.hint(),
+            Self::Problems(_) => return None,
+            Self::NotOffered { .. } | Self::Link { .. } => {
+                "`sesame wit` prints what this host has; ask its author for a build against it, or update sesame".into()
+            }
+            Self::PolicyChanged { .. } => "run `sesame sync`".into(),
+        })
+    }
+}
+
+impl GrantPlace {
+    /// What to do so that capabilities are granted there, in the form that the extension is written in.
+    fn how_to_grant(&self, name: &str, capabilities: &[Capability]) -> String {
+        let grants: Vec<String> = capabilities.iter().map(|capability| format!("{capability} = true")).collect();
+        let lines = grants.join("`, `");
+        let grants = grants.join(", ");
+        match self {
+            Self::Nowhere => format!("name it in sesame.toml, with `capabilities = {{ {grants} }}`"),
+            Self::Entry { form: EntryForm::DropIn, grants_others: true, .. } => {
+                format!("add `{lines}` to its capabilities")
+            }
+            Self::Entry { grants_others: true, .. } => format!("add `{grants}` to its capabilities"),
+            Self::Entry { form: EntryForm::Short, reference: Some(reference), .. } => {
+                format!("write `{name} = {{ oci = \"{reference}\", capabilities = {{ {grants} }} }}`")
+            }
+            Self::Entry { form: EntryForm::DropIn, .. } => {
+                format!("add the table `[capabilities]` with `{lines}`")
+            }
+            Self::Entry { .. } => format!("add `capabilities = {{ {grants} }}` to it"),
+            Self::CommandLine => format!("add `{}`", grant_options(capabilities)),
+            Self::Generation => "grant it in its manifest and run `sesame sync`".to_owned(),
         }
     }
 }
@@ -69,4 +156,9 @@ fn imports(refusals: &[ImportRefusal]) -> String {
         ImportRefusal::NotGranted(capability) => capability.to_string(),
     };
     list(refusals.iter().map(import))
+}
+
+/// The options that grant capabilities on the command line.
+pub(crate) fn grant_options(capabilities: &[Capability]) -> String {
+    capabilities.iter().map(|capability| format!("--grant {capability}")).collect::<Vec<_>>().join(" ")
 }

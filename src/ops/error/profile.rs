@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::fault::FaultKind;
+use crate::model::fault::hint::Hint;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::set_change::SetChange;
 use crate::model::text::list;
@@ -41,6 +42,31 @@ impl ProfileError {
             Self::IsActive { .. } => FaultKind::Usage,
             Self::NotWhole { .. } => FaultKind::Integrity,
         }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<Hint> {
+        Some(match self {
+            Self::NoExtension { closest: Some(closest), .. } => format!("did you mean `{closest}`?").into(),
+            Self::NoExtension { .. } => {
+                    "`sesame extension list` shows what is live; `sesame sync` makes live what the manifest wants"
+                        .into()
+                }
+            Self::OtherManifest { .. } => {
+                    "`profile = \"NAME\"` in sesame.toml, or `--profile NAME`, makes another live set; `sesame sync --adopt` replaces what is live by this manifest's set"
+                        .into()
+                }
+            Self::NoGeneration { known, .. } if known.is_empty() => "`sesame sync` makes the first".into(),
+            Self::NoGeneration { known, .. } => {
+                    format!("there are {}", known.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")).into()
+                }
+            Self::NothingActive { .. } => "`sesame sync` makes the manifest's set live; `--profile NAME` names another profile".into(),
+            Self::Taken { .. } => "`--profile NAME` makes another live set".into(),
+            Self::NoEarlier { .. } => "`sesame generations` lists what there is".into(),
+            Self::IsActive { .. } => "make another live first: `sesame rollback N`, or `sesame sync`".into(),
+            Self::InUse { .. } => "end the programs that run them, or leave it to a later sync".into(),
+            Self::NotWhole { .. } => "`sesame verify --repair` fetches them again".into(),
+        })
     }
 }
 

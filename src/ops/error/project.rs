@@ -1,10 +1,13 @@
 //! The files of a project, and files that a person names, cannot be used.
 
+use crate::ops::error::component_hints::component_hint;
+use crate::ops::error::component_hints::file_kind_hint;
 use std::path::PathBuf;
 
 use crate::compiler::inspection::ComponentError;
 use crate::model::bounds::MAX_COMPONENT;
 use crate::model::fault::FaultKind;
+use crate::model::fault::hint::Hint;
 use crate::model::file_kind::FileKind;
 use crate::model::name::ExtensionName;
 use crate::model::text::count;
@@ -63,6 +66,33 @@ impl ProjectError {
             | Self::FileTooLarge { .. }
             | Self::UnusableFile { .. } => FaultKind::Data,
         }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<Hint> {
+        Some(match self {
+            Self::NoManifest { .. } => "`sesame init` writes one here; `--manifest PATH` names one elsewhere".into(),
+            Self::NoSuchManifest(_) => "look at the path, or write one there with `sesame init --manifest PATH`".into(),
+            Self::ForeignFile { manifest, .. } => {
+                format!("if you trust it, name the manifest yourself: `--manifest {}`", manifest.display()).into()
+            }
+            Self::WitExists(_) => "remove it if it is an older one, or name another folder".into(),
+            Self::Exists(_) => "edit it, or name another place with `--manifest PATH`".into(),
+            Self::Problems(_) | Self::Read { .. } => {
+                return None;
+            }
+            Self::MissingFile { place, .. } => format!("build or copy the file, or mend its `path` at {place}").into(),
+            Self::ComponentTooLarge { .. } => "build it without debugging information".into(),
+            Self::NotAComponentFile { .. } => "name a built component in `path`".into(),
+            Self::UnusableFile { source, .. } => component_hint(source),
+            Self::NotOurFolder(path) => {
+                format!("move {} away, or have its owner give it to you", path.display()).into()
+            }
+            Self::NoSuchFile(_) | Self::NotUtf8(_) => "look at the path".into(),
+            Self::NotAComponent { kind: kind @ FileKind::CoreModule, .. } => file_kind_hint(*kind),
+            Self::NotAComponent { .. } => "name a built component".into(),
+            Self::FileTooLarge { .. } => "build it without debugging information".into(),
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! An extension cannot be called, or its call failed.
 
+use crate::model::fault::file_problem::FileProblem;
+use crate::ops::error::component_hints::component_hint;
 use std::path::PathBuf;
 
 use crate::compiler::inspection::ComponentError;
@@ -8,8 +10,9 @@ use crate::host::functions::FunctionNotFound;
 use crate::host::termination::{Termination, TerminationCause};
 use crate::host::values::ValueError;
 use crate::model::fault::FaultKind;
+use crate::model::fault::hint::Hint;
 use crate::model::name::ExtensionName;
-use crate::model::text::count;
+use crate::model::text::{count, list};
 
 /// An extension cannot be called, or its call failed.
 #[derive(Debug, thiserror::Error)]
@@ -32,8 +35,8 @@ pub enum RunError {
     Call { name: String, source: CallError },
     #[error("the compiled code of `{name}` is missing")]
     NoCode { name: ExtensionName },
-    #[error("the compiled code of `{name}` is not what was compiled: {why}")]
-    BadCode { name: ExtensionName, why: String },
+    #[error("the compiled code of `{name}` is not what was compiled")]
+    BadCode { name: ExtensionName, source: FileProblem },
     #[error("`{name}` is not usable")]
     UnusableExtension { name: String, source: ComponentError },
 }
@@ -54,4 +57,76 @@ impl RunError {
             Self::BadCode { .. } => FaultKind::Integrity,
         }
     }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<Hint> {
+        Some(match self {
+            Self::UnusableExtension { source, .. } => component_hint(source),
+            Self::NoCode { .. } | Self::BadCode { .. } => "run `sesame sync`".into(),
+            Self::Secrets { path, .. } => {
+                format!("write `NAME = \"VALUE\"` lines into it, and `chmod 600 {}`", path.display()).into()
+            }
+            Self::NotMetered { name } => {
+                format!("set `max_fuel` in the limits of `{name}` and run `sesame sync`").into()
+            }
+            Self::NoFunction { source, .. } => no_function(source),
+            Self::Arguments { function, .. } | Self::Argument { function, .. } => {
+                format!("its signature is `{function}`").into()
+            }
+            Self::Result { .. } => "resources and streams have no text; call it from a program".into(),
+            Self::Stopped { name, stop } => return stopped(name, &stop.cause),
+            Self::Call { .. } => return None,
+        })
+    }
+}
+
+fn no_function(error: &FunctionNotFound) -> Hint {
+    let quoted = |names: &[String]| list(names.iter().map(|name| format!("`{name}`")));
+    let more = if error.more == 0 { String::new() } else { format!(" and {} more", error.more) };
+    let signatures: Vec<String> = error.known.iter().map(|known| known.signature.clone()).collect();
+    if error.is_interface {
+        return format!("it is an interface, with {}{more}", quoted(&signatures)).into();
+    }
+    if !error.of_resources.is_empty() {
+        return format!(
+            "it exports {}, which cannot be called from here: a resource lives no longer than one call; call it from a program",
+            quoted(&error.of_resources)
+        ).into();
+    }
+    match (&error.closest, signatures.as_slice()) {
+        (Some(closest), _) => format!("did you mean `{closest}`?").into(),
+        (None, []) => "it exports no functions".into(),
+        (None, known) if known.len() > 4 => {
+            format!("it exports {}{more}", list(error.known.iter().map(|known| known.name.as_str()))).into()
+        }
+        (None, known) => format!("it exports {}", quoted(known)).into(),
+    }
+}
+
+/// A component's file has no manifest whose limits could be raised.
+fn stopped(name: &str, cause: &TerminationCause) -> Option<Hint> {
+    let is_installed = name.parse::<ExtensionName>().is_ok();
+    let limit = match cause {
+        cause if !is_installed && !matches!(cause, TerminationCause::Machine(_)) => return None,
+        TerminationCause::Time(_) => "timeout_ms",
+        TerminationCause::Fuel(_) => "max_fuel",
+        TerminationCause::Memory(..) => "max_memory_mib",
+        TerminationCause::Machine(_) => {
+            return Some(
+                "the host sets 4 GiB of addresses aside for each memory: `ulimit -v` and the memory of the container must allow that; `sesame doctor` tries it"
+                    .into(),
+            );
+        }
+        TerminationCause::Tables
+        | TerminationCause::Transfer
+        | TerminationCause::Trap(_)
+        | TerminationCause::Exit(_)
+        | TerminationCause::Other(_) => {
+            return Some(format!("`sesame extension log {name}` shows what it has printed").into());
+        }
+    };
+    Some(
+        format!("if it needs more, raise `{limit}` where it is set: in its manifest, a policy, or on the command line")
+            .into(),
+    )
 }

@@ -2,6 +2,7 @@
 //!
 //! What cannot be read may need anything, so it is an error and never nothing.
 
+use crate::model::plan::generation_problem::GenerationProblem;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -100,8 +101,8 @@ impl GcRoots {
                     // Where it cannot be told what is live, it may be this.
                     let is_live = !matches!(current, Ok(live) if live != Some(number));
                     let error = match error {
-                        store::Error::BadGeneration { path, why, is_other } if is_live => {
-                            store::Error::UnknownActive { path, why, is_other }
+                        store::Error::BadGeneration { path, source } if is_live => {
+                            store::Error::UnknownActive { path, source }
                         }
                         error => error,
                     };
@@ -113,8 +114,8 @@ impl GcRoots {
         let path = paths.current(profile);
         let error = match current {
             Ok(Some(live)) if !numbers.contains(&live) => {
-                let why = format!("there is no generation {live}");
-                Some(store::Error::UnknownActive { path: path.clone(), why, is_other: false })
+                let source = GenerationProblem::NoGeneration { number: live };
+                Some(store::Error::UnknownActive { path: path.clone(), source })
             }
             Ok(None) => generations::active_generation(paths, profile).err(),
             Ok(Some(_)) => None,

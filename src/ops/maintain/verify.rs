@@ -3,6 +3,11 @@
 //! Mending: what is wrong is put aside, what is needed is fetched again by its digest and compiled again. What cannot be made
 //! again is left and named.
 
+use crate::model::fault::file_problem::FileProblem;
+use crate::model::fault::hint::Remedy;
+use crate::model::report::maintain::verify::FindingFact;
+use crate::model::report::maintain::verify::LeftReason;
+use crate::model::report::maintain::verify::Repair;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -10,14 +15,12 @@ use rayon::prelude::*;
 
 use crate::engine::key::engine_keys;
 use crate::model::engine_key::EngineKeys;
-use crate::model::fault::Fault;
 use crate::model::name::ExtensionName;
 use crate::model::plan::step::StepKind;
 use crate::model::plan::{ExtensionNeeds, Plan};
 use crate::model::report::event::Event;
 use crate::model::report::maintain::verify::{Finding, FindingKind, RepairOutcome, VerifiedCounts, VerifyReport};
 use crate::model::report::sync::StepOutcome;
-use crate::model::toml::problem::Problem;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::project::ProjectError;
@@ -84,22 +87,22 @@ impl StoreCheck<'_> {
     }
 
     /// Notes what is wrong with a path, and how mending it ended, if that was asked for.
-    fn record(&mut self, kind: FindingKind, path: &Path, what: String, mend: impl FnOnce() -> Result<String, Error>) {
-        let (outcome, note) = match self.mode {
-            WriteMode::Preview => (RepairOutcome::Found, None),
+    fn record(
+        &mut self,
+        kind: FindingKind,
+        path: &Path,
+        what: FindingFact,
+        mend: impl FnOnce() -> Result<Repair, Error>,
+    ) {
+        let outcome = match self.mode {
+            WriteMode::Preview => RepairOutcome::Found,
             WriteMode::Write => match mend() {
-                Ok(done) => (RepairOutcome::Mended, Some(done)),
-                Err(error) => (RepairOutcome::Left, Some(left(&what, &error))),
+                Ok(repair) => RepairOutcome::Mended { repair },
+                Err(error) => left(&what, &error),
             },
         };
-        self.findings.push(Finding {
-            kind,
-            path: path.display().to_string(),
-            what,
-            extensions: Vec::new(),
-            outcome,
-            note,
-        });
+        let path = path.display().to_string();
+        self.findings.push(Finding { kind, path, what, extensions: Vec::new(), outcome });
     }
 
     fn report(mut self) -> VerifyReport {
@@ -110,21 +113,17 @@ impl StoreCheck<'_> {
     /// Whether there was one more that nobody could use.
     fn verify_folders(&mut self) -> bool {
         let mut closed = false;
-        for (folder, wrong) in store_permissions::find_problems(self.paths()) {
+        for (folder, problem) in store_permissions::find_problems(self.paths()) {
             if self.findings.iter().any(|finding| Path::new(&finding.path) == folder) {
                 continue;
             }
-            closed |= matches!(wrong, store_permissions::PermissionProblem::Closed(_));
-            self.record(FindingKind::Folder, &folder, wrong.to_string(), || match wrong {
-                store_permissions::PermissionProblem::WritableByOthers(_)
-                | store_permissions::PermissionProblem::Closed(_) => {
+            closed |= matches!(problem, FileProblem::Closed { .. });
+            self.record(FindingKind::Folder, &folder, FindingFact::File(problem.clone()), || match problem {
+                FileProblem::WritableByOthers { .. } | FileProblem::Closed { .. } => {
                     write::make_private(&folder)?;
-                    Ok("it is this user's alone now".to_owned())
+                    Ok(Repair::MadePrivate)
                 }
-                store_permissions::PermissionProblem::OwnedByOther(_)
-                | store_permissions::PermissionProblem::NoFolder => {
-                    Err(ProjectError::NotOurFolder(folder.clone()).into())
-                }
+                _ => Err(ProjectError::NotOurFolder(folder.clone()).into()),
             });
         }
         closed
@@ -132,8 +131,8 @@ impl StoreCheck<'_> {
 
     fn verify_key(&mut self) -> Result<(), Error> {
         let paths = self.paths().clone();
-        if let Some(why) = fsck::verify_key(&paths)? {
-            self.record(FindingKind::Key, &paths.key(), why, || {
+        if let Some(problem) = fsck::verify_key(&paths)? {
+            self.record(FindingKind::Key, &paths.key(), FindingFact::File(problem), || {
                 if paths.key().symlink_metadata().is_ok() {
                     quarantine::move_to_quarantine(&paths, &paths.key())?;
                 }
@@ -141,7 +140,7 @@ impl StoreCheck<'_> {
                 for stored in fsck::list_files(&paths)?.iter().filter(|stored| stored.kind.is_tagged()) {
                     write::remove(&stored.path)?;
                 }
-                Ok("there is a new one, and everything is compiled again".to_owned())
+                Ok(Repair::NewKey)
             });
         }
         Ok(())
@@ -152,15 +151,16 @@ impl StoreCheck<'_> {
         self.looked_at.locks = self.roots.locks.len() as u64;
         let paths = self.paths().clone();
         for UnreadableRoot { kind, path, is_live, error } in unread {
-            self.record(kind, &path, why(&error), || {
+            self.record(kind, &path, fact(&error), || {
                 // What another sesame wrote, what is in use and what cannot be read just now is not damaged.
-                let is_damaged = matches!(error, Error::Store(store::Error::BadGeneration { is_other: false, .. }))
-                    || path.is_symlink();
+                let is_damaged = match &error {
+                    Error::Store(store::Error::BadGeneration { source, .. }) => !source.is_other_version(),
+                    _ => path.is_symlink(),
+                };
                 if kind == FindingKind::Lock || is_live || !is_damaged || generations::is_in_use(&path) {
                     return Err(error);
                 }
-                let aside = quarantine::move_to_quarantine(&paths, &path)?;
-                Ok(format!("it was put aside, as {}", aside.display()))
+                put_aside(&paths, &path)
             });
         }
     }
@@ -205,21 +205,18 @@ impl StoreCheck<'_> {
         };
         let (paths, path) = (self.paths().clone(), &file.path);
         let what = match &wrong {
-            StoredFault::Exposed(what) | StoredFault::Damaged(what) => what.clone(),
+            StoredFault::Exposed(problem) | StoredFault::Damaged(problem) => FindingFact::File(problem.clone()),
         };
         self.record(kind, path, what, || match (&wrong, &file.kind) {
             (StoredFault::Exposed(_), StoredKind::Blob(digest)) => {
                 quarantine::restore_privacy(path, digest)?;
-                Ok("it is this user's alone now".to_owned())
+                Ok(Repair::MadePrivate)
             }
-            (StoredFault::Damaged(_), StoredKind::Blob(_)) => {
-                let aside = quarantine::move_to_quarantine(&paths, path)?;
-                Ok(format!("it was put aside, as {}", aside.display()))
-            }
+            (StoredFault::Damaged(_), StoredKind::Blob(_)) => put_aside(&paths, path),
             _ => {
                 quarantine::quarantine_obstacle(&paths, path)?;
                 write::remove(path)?;
-                Ok("it was removed, and is made again when it is needed".to_owned())
+                Ok(Repair::Removed)
             }
         });
     }
@@ -231,33 +228,35 @@ impl StoreCheck<'_> {
         let engines = engine_keys(is_live)?;
         let lost = self.find_lost(&repairs, &engines);
         for (path, LostFile { kind, extensions }) in &lost {
-            let names: Vec<String> = extensions.iter().map(ToString::to_string).collect();
+            let names: Vec<ExtensionName> = extensions.iter().cloned().collect();
             match self.findings.iter_mut().find(|finding| Path::new(&finding.path) == path) {
                 Some(finding) => finding.extensions = names,
                 None => self.findings.push(Finding {
                     kind: *kind,
                     path: path.display().to_string(),
-                    what: "it is not there".to_owned(),
+                    what: FindingFact::File(FileProblem::Missing),
                     extensions: names,
                     outcome: RepairOutcome::Found,
-                    note: None,
                 }),
             }
         }
         if self.mode == WriteMode::Preview {
             return Ok(());
         }
-        let mut failed: BTreeMap<PathBuf, String> = BTreeMap::new();
+        let mut failed: BTreeMap<PathBuf, LeftReason> = BTreeMap::new();
         for (manifest, repairs) in &repairs {
             self.repair(manifest, repairs, &engines, &mut failed)?;
         }
         for finding in &mut self.findings {
             let path = Path::new(&finding.path);
             match (failed.get(path), lost.get(path)) {
-                (Some(why), _) => (finding.outcome, finding.note) = (RepairOutcome::Left, Some(why.clone())),
+                (Some(reason), _) => {
+                    finding.outcome = RepairOutcome::Left { reason: Some(reason.clone()), remedies: Vec::new() };
+                }
                 (None, Some(lost)) => {
-                    let verb = if lost.kind == FindingKind::Code { "compiled" } else { "fetched" };
-                    (finding.outcome, finding.note) = (RepairOutcome::Mended, Some(format!("it was {verb} again")));
+                    let is_code = lost.kind == FindingKind::Code;
+                    let repair = if is_code { Repair::CompiledAgain } else { Repair::FetchedAgain };
+                    finding.outcome = RepairOutcome::Mended { repair };
                 }
                 (None, None) => {}
             }
@@ -300,7 +299,7 @@ impl StoreCheck<'_> {
         manifest: &Path,
         repairs: &[ExtensionNeeds],
         engines: &EngineKeys,
-        failed: &mut BTreeMap<PathBuf, String>,
+        failed: &mut BTreeMap<PathBuf, LeftReason>,
     ) -> Result<(), Error> {
         let project = Project::of_generation(manifest);
         // Without the manifest, registries are reached as this machine reaches them.
@@ -328,10 +327,10 @@ impl StoreCheck<'_> {
             match outcome {
                 StepOutcome::Interrupted => return Err(Error::Interrupted),
                 StepOutcome::Skipped => {
-                    failed.entry(path).or_insert_with(|| "what it needs could not be had".to_owned());
+                    failed.entry(path).or_insert(LeftReason::Starved);
                 }
                 StepOutcome::Failed(fault) => {
-                    failed.insert(path, sentence(&fault));
+                    failed.insert(path, LeftReason::Failed { fault });
                 }
                 _ => {}
             }
@@ -340,32 +339,30 @@ impl StoreCheck<'_> {
     }
 }
 
-/// A fault and what caused it, in one line.
-fn sentence(fault: &Fault) -> String {
-    fault.causes.iter().fold(fault.message.clone(), |text, cause| format!("{text}: {cause}"))
+/// Moves a file to the folder for what is damaged.
+fn put_aside(paths: &StorePaths, path: &Path) -> Result<Repair, Error> {
+    let aside = quarantine::move_to_quarantine(paths, path)?;
+    Ok(Repair::PutAside { path: aside.display().to_string() })
 }
 
 /// What is wrong with a file of which an error tells.
-fn why(error: &Error) -> String {
+fn fact(error: &Error) -> FindingFact {
     match error {
-        Error::Project(ProjectError::Problems(problems)) => {
-            let place = |problem: &Problem| format!("{}:{}: {}", problem.line, problem.column, problem.message);
-            problems.iter().map(place).collect::<Vec<_>>().join("; ")
-        }
-        // Which file it is stands before it.
-        Error::Store(store::Error::BadGeneration { why, .. }) => why.clone(),
-        Error::Store(store::Error::UnknownActive { why, .. }) => format!("it cannot be told what is live: {why}"),
-        error => sentence(&error.fault()),
+        Error::Project(ProjectError::Problems(problems)) => FindingFact::Problems(problems.clone()),
+        Error::Store(store::Error::BadGeneration { source, .. }) => FindingFact::Generation(source.clone()),
+        Error::Store(store::Error::UnknownActive { source, .. }) => FindingFact::Active(source.clone()),
+        error => FindingFact::Failed(error.fault()),
     }
 }
 
 /// Why something was left as it is, unless that was said, and what to do about it.
-fn left(what: &str, error: &Error) -> String {
-    let why = Some(why(error)).filter(|why| why != what);
-    let help = match error {
-        Error::Project(ProjectError::Problems(problems)) => problems.first().and_then(|problem| problem.help.clone()),
-        error => error.hint(),
+fn left(what: &FindingFact, error: &Error) -> RepairOutcome {
+    let reason = (fact(error) != *what).then(|| LeftReason::Failed { fault: error.fault() });
+    let remedies = match error {
+        Error::Project(ProjectError::Problems(problems)) => {
+            problems.iter().find_map(|problem| problem.help.clone()).map(Remedy::hint).into_iter().collect()
+        }
+        error => error.fault().remedies(),
     };
-    let all: Vec<String> = why.into_iter().chain(help).collect();
-    if all.is_empty() { "it cannot be mended from here".to_owned() } else { all.join("; ") }
+    RepairOutcome::Left { reason, remedies }
 }

@@ -1,6 +1,7 @@
 //! What extensions may do, held against what they want: imports against grants, limits and sources against the machine's
 //! policy. Granted folders are checked in [`folder_checks`](super::folder_checks).
 
+use crate::ops::error::policy::GrantPlace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use crate::model::bounds::MAX_PROJECT_FILE;
 use crate::model::capability::{Capability, all_grants};
 use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockedSource};
-use crate::model::manifest::{ComponentSource, EntryForm, Extension, Manifest};
+use crate::model::manifest::{ComponentSource, Extension, Manifest};
 use crate::model::name::ExtensionName;
 use crate::model::plan::generation::ActiveExtension;
 use crate::model::policy::{Policy, SourceRules};
@@ -38,9 +39,8 @@ pub(crate) fn ungranted(manifest: &Manifest, lock: &Lock) -> Vec<(ExtensionName,
         if missing.is_empty() {
             return Ok(());
         }
-        let place = wanted.map_or_else(|| "the manifest".to_owned(), |extension| extension.declared_at.clone());
-        let remedy = remedy(name, wanted, &missing);
-        Err(PolicyError::NotGranted { name: name.to_string(), place, capabilities: missing, remedy }.into())
+        let place = grant_place(wanted);
+        Err(PolicyError::NotGranted { name: name.to_string(), place, capabilities: missing }.into())
     });
     let faults = checked.zip(lock.entries.keys()).filter_map(|(result, name)| result.err().map(|error| (name, error)));
     faults.map(|(name, error)| (name.clone(), error.fault())).collect()
@@ -165,23 +165,16 @@ pub(crate) fn read_policies(user: &UserPaths) -> Result<Vec<(PathBuf, Policy)>, 
     Ok(policies)
 }
 
-/// What to write to grant capabilities, in the form that the extension is written in.
-fn remedy(name: &ExtensionName, extension: Option<&Extension>, capabilities: &[Capability]) -> String {
-    let grants: Vec<String> = capabilities.iter().map(|capability| format!("{capability} = true")).collect();
-    let lines = grants.join("`, `");
-    let grants = grants.join(", ");
-    match extension {
-        None => format!("name it in sesame.toml, with `capabilities = {{ {grants} }}`"),
-        Some(extension) if !extension.capabilities.is_empty() => {
-            let grants = if extension.form == EntryForm::DropIn { lines } else { grants };
-            format!("add `{grants}` to its capabilities")
-        }
-        Some(extension) => match (extension.form, &extension.source) {
-            (EntryForm::Short, ComponentSource::Oci(reference)) => {
-                format!("write `{name} = {{ oci = \"{reference}\", capabilities = {{ {grants} }} }}`")
-            }
-            (EntryForm::DropIn, _) => format!("add the table `[capabilities]` with `{lines}`"),
-            _ => format!("add `capabilities = {{ {grants} }}` to it"),
+/// Where an extension is granted what it is granted.
+fn grant_place(extension: Option<&Extension>) -> GrantPlace {
+    let Some(extension) = extension else { return GrantPlace::Nowhere };
+    GrantPlace::Entry {
+        declared_at: extension.declared_at.clone(),
+        form: extension.form,
+        reference: match &extension.source {
+            ComponentSource::Oci(reference) => Some(reference.clone()),
+            _ => None,
         },
+        grants_others: !extension.capabilities.is_empty(),
     }
 }

@@ -103,7 +103,7 @@ pub(crate) fn check<'a>(
                     Error::Policy(PolicyError::Folder { name: name.to_string(), source }).fault(),
                 ));
             } else {
-                let fault = Fault::new(FaultKind::Configuration, &source, Some(source.hint()));
+                let fault = Fault::new(FaultKind::Configuration, &source, [source.hint()]);
                 unusable.push(UnusableFolder { extension: name.clone(), fault });
             }
         }

@@ -1,5 +1,6 @@
 //! `doctor`: checks everything that sesame depends on, one thing after the other. Changes nothing, and shows no secret.
 
+use crate::model::fault::hint::Remedy;
 use std::collections::BTreeSet;
 
 use crate::engine::key::{engine_keys, wasmtime_version};
@@ -54,12 +55,12 @@ struct CheckList<'a> {
 }
 
 impl CheckList<'_> {
-    fn add(&mut self, about: impl Into<String>, state: CheckState, fact: CheckFact, remedy: Option<String>) {
-        self.checks.push(Check { about: about.into(), state, fact, remedy });
+    fn add(&mut self, about: impl Into<String>, state: CheckState, fact: CheckFact, remedies: Vec<Remedy>) {
+        self.checks.push(Check { about: about.into(), state, fact, remedies });
     }
 
     fn add_good(&mut self, about: impl Into<String>, fact: CheckFact) {
-        self.add(about, CheckState::Good, fact, None);
+        self.add(about, CheckState::Good, fact, Vec::new());
     }
 
     /// Notes an error with its causes, and its hint.
@@ -73,8 +74,8 @@ impl CheckList<'_> {
     }
 
     fn add_fault(&mut self, about: impl Into<String>, fault: Fault) {
-        let remedy = fault.hint.clone();
-        self.add(about, CheckState::Wrong, CheckFact::Failed { fault }, remedy);
+        let remedies = fault.remedies();
+        self.add(about, CheckState::Wrong, CheckFact::Failed { fault }, remedies);
     }
 
     fn check_program(&mut self) {
@@ -101,26 +102,26 @@ impl CheckList<'_> {
             match write::free_bytes(there) {
                 Err(error) => self.add_wrong(about, &error.into()),
                 Ok(free) if free < ROOM => {
-                    let remedy = "make room on that disk".to_owned();
+                    let remedy = Remedy::hint("make room on that disk");
                     let fact = CheckFact::LittleSpace { folder: folder_text, free };
-                    self.add(about, CheckState::Wrong, fact, Some(remedy));
+                    self.add(about, CheckState::Wrong, fact, vec![remedy]);
                 }
                 Ok(free) if folder.is_dir() => self.add_good(about, CheckFact::Space { folder: folder_text, free }),
-                Ok(_) => self.add(about, CheckState::Absent, CheckFact::CreatedLater { path: folder_text }, None),
+                Ok(_) => self.add(about, CheckState::Absent, CheckFact::CreatedLater { path: folder_text }, Vec::new()),
             }
         }
-        for (folder, wrong) in store_permissions::find_problems(paths) {
-            let remedy = Some("sesame verify --repair".to_owned());
-            let fact = CheckFact::Permissions { folder: folder.display().to_string(), why: wrong.to_string() };
-            self.add("folder", CheckState::Wrong, fact, remedy);
+        for (folder, problem) in store_permissions::find_problems(paths) {
+            let remedies = vec![Remedy::run("sesame verify --repair")];
+            let fact = CheckFact::Permissions { folder: folder.display().to_string(), problem };
+            self.add("folder", CheckState::Wrong, fact, remedies);
         }
         let path = paths.key().display().to_string();
         match fsck::verify_key(paths) {
             Ok(None) if paths.key().exists() => self.add_good("key", CheckFact::Key { path }),
-            Ok(None) => self.add("key", CheckState::Absent, CheckFact::CreatedLater { path }, None),
-            Ok(Some(why)) => {
-                let remedy = Some("sesame verify --repair".to_owned());
-                self.add("key", CheckState::Wrong, CheckFact::KeyUnusable { path, why }, remedy);
+            Ok(None) => self.add("key", CheckState::Absent, CheckFact::CreatedLater { path }, Vec::new()),
+            Ok(Some(problem)) => {
+                let remedies = vec![Remedy::run("sesame verify --repair")];
+                self.add("key", CheckState::Wrong, CheckFact::KeyUnusable { path, problem }, remedies);
             }
             Err(error) => self.add_wrong("key", &error.into()),
         }
@@ -133,7 +134,7 @@ impl CheckList<'_> {
             .collect();
         match read_policy(&self.context.user) {
             Err(error) => self.add_wrong("policy", &error),
-            Ok(_) if there.is_empty() => self.add("policy", CheckState::Absent, CheckFact::NoPolicy, None),
+            Ok(_) if there.is_empty() => self.add("policy", CheckState::Absent, CheckFact::NoPolicy, Vec::new()),
             Ok(_) => self.add_good("policy", CheckFact::Policies { files: there }),
         }
     }
@@ -179,11 +180,16 @@ impl CheckList<'_> {
             self.each_wrong("sources", error);
         }
         self.granted_folders(&manifest, &profile);
-        match generations::active_generation(&self.context.paths, &profile) {
+        self.check_active(&profile, &path.display().to_string());
+    }
+
+    /// Looks whether what is active was made by this manifest.
+    fn check_active(&mut self, profile: &ProfileName, manifest: &str) {
+        match generations::active_generation(&self.context.paths, profile) {
             Err(error) => self.add_wrong("active", &error.into()),
             Ok(None) => {
-                let remedy = Some("sesame sync".to_owned());
-                self.add("active", CheckState::Absent, CheckFact::NothingActive { profile }, remedy);
+                let remedies = vec![Remedy::run("sesame sync")];
+                self.add("active", CheckState::Absent, CheckFact::NothingActive { profile: profile.clone() }, remedies);
             }
             Ok(Some((number, live))) => {
                 let fact = |made_by| CheckFact::Active {
@@ -192,13 +198,14 @@ impl CheckList<'_> {
                     extensions: live.extensions.len(),
                     made_by,
                 };
-                if live.manifest == path.display().to_string() {
+                if live.manifest == manifest {
                     self.add_good("active", fact(None));
                 } else {
                     let (made_by, differences) = (live.manifest.clone(), Vec::new());
                     let other =
                         Error::Profile(ProfileError::OtherManifest { profile: profile.clone(), made_by, differences });
-                    self.add("active", CheckState::Wrong, fact(Some(live.manifest.clone())), other.hint());
+                    let fact = fact(Some(live.manifest.clone()));
+                    self.add("active", CheckState::Wrong, fact, other.fault().remedies());
                 }
             }
         }
@@ -214,9 +221,9 @@ impl CheckList<'_> {
             }
             Ok(unusable) => {
                 for UnusableFolder { extension, fault } in unusable {
-                    let remedy = fault.hint.clone();
+                    let remedies = fault.remedies();
                     let fact = CheckFact::UnusableFolder { extension, fault };
-                    self.add("granted folders", CheckState::Absent, fact, remedy);
+                    self.add("granted folders", CheckState::Absent, fact, remedies);
                 }
             }
             Err(error) => self.each_wrong("granted folders", error),
@@ -241,7 +248,7 @@ impl CheckList<'_> {
         let schemes: Vec<String> =
             set.into_iter().filter(|(_, is_set)| *is_set).map(|(scheme, _)| scheme.to_owned()).collect();
         if schemes.is_empty() {
-            self.add("proxies", CheckState::Absent, CheckFact::NoProxies, None);
+            self.add("proxies", CheckState::Absent, CheckFact::NoProxies, Vec::new());
         } else {
             self.add_good("proxies", CheckFact::Proxies { schemes, none_for: proxies.none_for.clone() });
         }
@@ -260,8 +267,8 @@ impl CheckList<'_> {
             if folder.join("oci-layout").is_file() {
                 self.add_good(about, CheckFact::Layout);
             } else {
-                let remedy = "bring the folder here, or change `mirrors` in the manifest".to_owned();
-                self.add(about, CheckState::Wrong, CheckFact::NoLayout, Some(remedy));
+                let remedy = Remedy::hint("bring the folder here, or change `mirrors` in the manifest");
+                self.add(about, CheckState::Wrong, CheckFact::NoLayout, vec![remedy]);
             }
         }
     }
@@ -276,11 +283,11 @@ impl CheckList<'_> {
                 repository.registry() == host && !settings.is_some_and(|(_, settings)| settings.mirrors_only)
             };
             if !sources().any(is_asked) {
-                self.add(host, CheckState::Absent, CheckFact::OnlyMirrors, None);
+                self.add(host, CheckState::Absent, CheckFact::OnlyMirrors, Vec::new());
                 continue;
             }
             if self.context.network_mode == NetworkMode::Offline {
-                self.add(host, CheckState::Absent, CheckFact::Offline, None);
+                self.add(host, CheckState::Absent, CheckFact::Offline, Vec::new());
                 continue;
             }
             let Ok(pattern) = host.parse::<RegistryPattern>() else { continue };
@@ -290,8 +297,8 @@ impl CheckList<'_> {
                     let denied = report.access == RegistryAccess::Refused;
                     let state = if denied { CheckState::Wrong } else { CheckState::Good };
                     let (protocol, credentials) = (report.protocol, report.credentials);
-                    let remedy = report.fault.filter(|_| denied).and_then(|fault| fault.hint);
-                    self.add(host, state, CheckFact::Registry { protocol, credentials, denied }, remedy);
+                    let remedies = report.fault.filter(|_| denied).map(|fault| fault.remedies()).unwrap_or_default();
+                    self.add(host, state, CheckFact::Registry { protocol, credentials, denied }, remedies);
                 }
             }
         }

@@ -29,8 +29,8 @@ pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsRepo
             }
             // Another run has removed it meanwhile.
             Err(_) if paths.generation(profile, number).symlink_metadata().is_err() => {}
-            Err(store::Error::BadGeneration { why, .. }) => {
-                reports.push(GenerationReport::damaged(number, is_live, why));
+            Err(store::Error::BadGeneration { source, .. }) => {
+                reports.push(GenerationReport::damaged(number, is_live, source));
             }
             Err(error) => return Err(error.into()),
         }

@@ -1,6 +1,7 @@
 //! Tries on this machine what the host will do, for `doctor`: start the compiler, run code from the cache's disk, set memory
 //! aside, look into `/proc`. Leaves nothing behind.
 
+use crate::model::fault::hint::Remedy;
 use std::path::Path;
 
 use crate::compiler::client::Compiler;
@@ -86,8 +87,8 @@ fn confinement(report: Option<EndReport>) -> Check {
     match report {
         None => unknown(CheckFact::CompilerSilent),
         Some(EndReport { unconfined: Some(why), .. }) => {
-            let remedy = "use a kernel, or a container, that allows seccomp filters".to_owned();
-            Check { remedy: Some(remedy), ..unknown(CheckFact::CompilerUnconfined { why }) }
+            let remedy = Remedy::hint("use a kernel, or a container, that allows seccomp filters");
+            Check { remedies: vec![remedy], ..unknown(CheckFact::CompilerUnconfined { why }) }
         }
         Some(report) if !report.functions.is_empty() => {
             unknown(CheckFact::CompilerWarned { warnings: report.into_warnings() })
@@ -100,17 +101,17 @@ fn proc_is_mounted() -> Check {
     if Path::new("/proc/self/fd").is_dir() {
         return new_check("/proc", CheckState::Good, CheckFact::ProcMounted);
     }
-    let remedy = Some("`mount -t proc proc /proc`".to_owned());
-    Check { remedy, ..new_check("/proc", CheckState::Wrong, CheckFact::ProcMissing) }
+    let remedies = vec![Remedy::hint("`mount -t proc proc /proc`")];
+    Check { remedies, ..new_check("/proc", CheckState::Wrong, CheckFact::ProcMissing) }
 }
 
 fn new_check(about: &str, state: CheckState, fact: CheckFact) -> Check {
-    Check { about: about.to_owned(), state, fact, remedy: None }
+    Check { about: about.to_owned(), state, fact, remedies: Vec::new() }
 }
 
 fn failed(about: &str, error: &Error) -> Check {
     let fault = error.fault();
-    Check { remedy: fault.hint.clone(), ..new_check(about, CheckState::Wrong, CheckFact::Failed { fault }) }
+    Check { remedies: fault.remedies(), ..new_check(about, CheckState::Wrong, CheckFact::Failed { fault }) }
 }
 
 #[cfg(test)]

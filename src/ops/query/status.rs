@@ -1,6 +1,7 @@
 //! `status`: how far apart manifest, lock, store, cache and the live set are. It is made from the plan of a sync, and changes
 //! nothing.
 
+use crate::model::fault::hint::Remedy;
 use futures_util::{StreamExt as _, stream};
 
 use crate::model::fault::Fault;
@@ -54,13 +55,14 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
             DifferenceBetween::ManifestAndLock,
             &name,
             DifferenceFact::Stale { why },
-            "sesame lock",
+            Remedy::run("sesame lock"),
         ));
     }
     for (name, fault) in ungranted(&manifest, &lock) {
-        let remedy = fault.hint.clone().unwrap_or_else(|| "sesame lock".to_owned());
+        let remedies = remedies(&fault, "sesame lock");
         let what = DifferenceFact::NotGranted { fault };
-        differences.push(difference(DifferenceBetween::ManifestAndLock, &name, what, &remedy));
+        let extension = Some(name.clone());
+        differences.push(Difference { between: DifferenceBetween::ManifestAndLock, extension, what, remedies });
     }
     if remote == RemoteCheck::Ask {
         let registry = registries::source_selector(context, &manifest.registries)?;
@@ -75,7 +77,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
                 between: DifferenceBetween::LockAndActive,
                 extension: None,
                 what: DifferenceFact::UnknownActive { fault: Error::from(error).fault() },
-                remedy: "sesame rollback N, or sesame sync --adopt".to_owned(),
+                remedies: vec![Remedy::run("sesame rollback N"), Remedy::run("sesame sync --adopt")],
             });
             None
         }
@@ -101,7 +103,7 @@ fn policy_differences(error: Error) -> Vec<Difference> {
     let told = |(extension, fault): (Option<ExtensionName>, Fault)| Difference {
         between: DifferenceBetween::ManifestAndMachine,
         extension,
-        remedy: fault.hint.clone().unwrap_or_else(|| "sesame sync".to_owned()),
+        remedies: remedies(&fault, "sesame sync"),
         what: DifferenceFact::Refused { fault },
     };
     faults.into_iter().map(told).collect()
@@ -134,7 +136,7 @@ fn plan_differences(
         between: DifferenceBetween::LockAndActive,
         extension: None,
         what,
-        remedy: remedy.to_owned(),
+        remedies: vec![Remedy::run(remedy)],
     }));
     Ok(differences)
 }
@@ -151,7 +153,7 @@ fn of_step(step: &Step) -> Vec<Difference> {
             return Vec::new();
         }
     };
-    step.extensions.iter().map(|name| difference(between, name, what.clone(), "sesame sync")).collect()
+    step.extensions.iter().map(|name| difference(between, name, what.clone(), Remedy::run("sesame sync"))).collect()
 }
 
 /// Tags that name something else by now, and what is locked and gone.
@@ -166,9 +168,9 @@ async fn registry_differences(context: &Context, registry: &SourceSelector, lock
             moved => match (registry.document(reference, provenance).await, moved) {
                 (Err(error), _) if is_gone(&error) => DifferenceFact::Gone { fault: Error::from(error).fault() },
                 (Err(error), _) => {
-                    let check = format!("sesame registry check {}", reference.registry());
+                    let check = Remedy::run(format!("sesame registry check {}", reference.registry()));
                     let what = DifferenceFact::Unreachable { fault: Error::from(error).fault() };
-                    return Some(difference(DifferenceBetween::LockAndRegistry, name, what, &check));
+                    return Some(difference(DifferenceBetween::LockAndRegistry, name, what, check));
                 }
                 (Ok(_), Ok(found)) => {
                     DifferenceFact::TagMoved { reference: reference.to_string(), provenance: found.provenance }
@@ -181,7 +183,7 @@ async fn registry_differences(context: &Context, registry: &SourceSelector, lock
                 },
             },
         };
-        Some(difference(DifferenceBetween::LockAndRegistry, name, what, &format!("sesame lock -P {name}")))
+        Some(difference(DifferenceBetween::LockAndRegistry, name, what, Remedy::run(format!("sesame lock -P {name}"))))
     });
     let found: Vec<Option<Difference>> = asked.buffered(context.jobs.max(1)).collect().await;
     found.into_iter().flatten().collect()
@@ -205,6 +207,11 @@ fn is_gone(error: &RegistryError) -> bool {
     }
 }
 
-fn difference(between: DifferenceBetween, name: &ExtensionName, what: DifferenceFact, remedy: &str) -> Difference {
-    Difference { between, extension: Some(name.clone()), what, remedy: remedy.to_owned() }
+fn difference(between: DifferenceBetween, name: &ExtensionName, what: DifferenceFact, remedy: Remedy) -> Difference {
+    Difference { between, extension: Some(name.clone()), what, remedies: vec![remedy] }
+}
+
+/// What a fault says to do, or else a command.
+fn remedies(fault: &Fault, command: &str) -> Vec<Remedy> {
+    if fault.hints.is_empty() { vec![Remedy::run(command)] } else { fault.remedies() }
 }

@@ -1,5 +1,7 @@
 //! What is live on this machine, ready to be called. What `sync` did not make live is not loaded.
 
+use crate::model::fault::file_problem::FileProblem;
+use crate::ops::error::policy::GrantPlace;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,7 +26,6 @@ use crate::model::plan::generation::{ActiveExtension, Generation};
 use crate::model::policy::Policy;
 use crate::ops::context::{Interrupt, UserPaths};
 use crate::ops::error::Error;
-use crate::ops::error::hints::grant_options;
 use crate::ops::error::policy::PolicyError;
 use crate::ops::error::project::ProjectError;
 use crate::ops::error::run::RunError;
@@ -159,11 +160,11 @@ impl ActiveSet {
         let missing = || Error::Run(RunError::NoCode { name: name.clone() });
         let key = key::read(paths)?.ok_or_else(missing)?;
         let engine = self.host.engine(metering)?;
-        let bad = |why: String| Error::Run(RunError::BadCode { name: name.clone(), why });
+        let bad = |source| Error::Run(RunError::BadCode { name: name.clone(), source });
         let code = match cwasm::open(paths, &key, &engine_key(engine), &extension.component) {
             Ok(Some(code)) => code,
             Ok(None) => return Err(missing()),
-            Err(crate::store::Error::Untrusted { why, .. }) => return Err(bad(why)),
+            Err(crate::store::Error::Untrusted { source, .. }) => return Err(bad(source)),
             Err(error) => return Err(error.into()),
         };
         let config = vec![overrides.config.clone(), extension.config.clone(), generation.config.clone()];
@@ -177,7 +178,7 @@ impl ActiveSet {
             environment: self.environment(&extension.capabilities),
         };
         self.host.load(&code, given).map_err(|error| match error {
-            HostError::Load(error @ LoadError::Mac) => bad(error.to_string()),
+            HostError::Load(LoadError::Mac) => bad(FileProblem::OtherMac),
             error => host_error(name.as_str(), GrantedBy::Generation, error),
         })
     }
@@ -296,13 +297,11 @@ pub(crate) fn host_error(name: &str, granted_by: GrantedBy, error: HostError) ->
             if capabilities.len() < refusals.len() {
                 return Error::Policy(PolicyError::NotOffered { name, refusals });
             }
-            let (place, remedy) = match granted_by {
-                GrantedBy::Command => ("the command line", format!("add `{}`", grant_options(&capabilities))),
-                GrantedBy::Generation => {
-                    ("the live generation", "grant it in its manifest and run `sesame sync`".to_owned())
-                }
+            let place = match granted_by {
+                GrantedBy::Command => GrantPlace::CommandLine,
+                GrantedBy::Generation => GrantPlace::Generation,
             };
-            Error::Policy(PolicyError::NotGranted { name, place: place.to_owned(), capabilities, remedy })
+            Error::Policy(PolicyError::NotGranted { name, place, capabilities })
         }
     }
 }

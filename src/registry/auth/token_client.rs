@@ -14,7 +14,8 @@ use serde::Deserialize;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 
-use crate::registry::error::{Error, line};
+use crate::model::fault::line;
+use crate::registry::error::Error;
 use crate::registry::http::body::Body;
 use crate::registry::http::endpoint::Endpoint;
 use crate::registry::http::failure::RequestFailure;

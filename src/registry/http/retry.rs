@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use backon::ExponentialBackoff;
 
+use crate::model::fault::line;
 use crate::model::report::event::Event;
-use crate::registry::error::{Error, line};
+use crate::registry::error::Error;
 
 use super::endpoint::Endpoint;
 use super::failure::{RequestFailure, RetryDecision};

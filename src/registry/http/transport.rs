@@ -11,9 +11,10 @@ use reqwest::{Client, ClientBuilder, NoProxy, Proxy};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use crate::model::fault::line;
 use crate::named_files;
 use crate::registry::auth::secret::Secret;
-use crate::registry::error::{CertificateFault, Error, line, root};
+use crate::registry::error::{CertificateFault, Error, root};
 
 use super::limiter::Limiter;
 use super::named_certificates;

@@ -67,7 +67,7 @@ pub struct SourceSelector {
     /// The tags of repositories that were asked for them.
     listings: Mutex<HashMap<OciRepository, Arc<Listing>>>,
     /// What was told already.
-    warned: Mutex<HashSet<(Option<SourceName>, Option<Discriminant<Error>>)>>,
+    warned: Mutex<HashSet<WarningCause>>,
 }
 
 /// What a reference was resolved to.
@@ -83,6 +83,9 @@ pub struct Resolution {
     /// The index and the manifest themselves.
     pub documents: Vec<(BlobDescriptor, Vec<u8>)>,
 }
+
+/// The source that gave cause for a warning, and the kind of its error, if it was one.
+type WarningCause = (Option<SourceName>, Option<Discriminant<Error>>);
 
 /// The tags of a repository, once they are there.
 type Listing = OnceCell<Arc<Vec<String>>>;

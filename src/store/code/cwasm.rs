@@ -3,6 +3,7 @@
 //! The tag is BLAKE3, keyed with this machine's key, over engine key, component digest, length and bytes
 //! (invariant 3: only this machine's code runs). What does not match it is never run and compiled again. Files are never changed in place.
 
+use crate::model::fault::file_problem::FileProblem;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
@@ -49,7 +50,7 @@ pub fn open(
     open_authenticated(&file, key, engine, component)
         .map_err(Error::io("read", &path))?
         .map(|(mac, length)| Some(AuthenticatedCode::new(file.into(), length, mac)))
-        .ok_or_else(|| Error::Untrusted { path, why: "it is too short for a tag".to_owned() })
+        .ok_or(Error::Untrusted { path, source: FileProblem::NoMac })
 }
 
 /// Makes room for the code of these engines, so that a cache that cannot be written to is noticed before anything was

@@ -2,6 +2,7 @@
 //!
 //! Files that are not named as sesame names its own are not looked at. What is found is for `ops::maintain::verify` to mend.
 
+use crate::model::fault::file_problem::FileProblem;
 use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
@@ -52,9 +53,9 @@ impl StoredKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredFault {
     /// It is what its name says, but others could change it.
-    Exposed(String),
+    Exposed(FileProblem),
     /// It is not.
-    Damaged(String),
+    Damaged(FileProblem),
 }
 
 /// All files that have a name of sesame's.
@@ -104,18 +105,18 @@ fn verify_contents(stored: &Stored, key: Option<&MachineKey>) -> Result<Option<S
         StoredKind::Partial => None,
         StoredKind::Blob(digest) => {
             let (found, _, _) = hash(&mut file).map_err(Error::io("read", path))?;
-            (found != *digest).then(|| format!("its bytes have the digest {}", found.short()))
+            (found != *digest).then_some(FileProblem::OtherDigest { found })
         }
         StoredKind::Code(engine, component) => {
             let Some(key) = key else { return Ok(None) };
             let whole = cwasm::is_whole(file, key, engine, component).map_err(Error::io("read", path))?;
-            (!whole).then(|| "its tag does not match its bytes".to_owned())
+            (!whole).then_some(FileProblem::OtherMac)
         }
         StoredKind::Functions(engine) => {
             let Some(tags) = key.map(|key| PackMac::new(key, engine)) else { return Ok(None) };
             let opened = Pack::open(path, &tags)?;
             let whole = opened.is_some_and(|(pack, index, _)| pack.is_whole(&tags, &index));
-            (!whole).then(|| "its tags do not match its bytes".to_owned())
+            (!whole).then_some(FileProblem::OtherMac)
         }
     };
     Ok(match (damage, exposed) {
@@ -129,42 +130,41 @@ fn verify_contents(stored: &Stored, key: Option<&MachineKey>) -> Result<Option<S
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read.
-pub fn verify_key(paths: &StorePaths) -> Result<Option<String>, Error> {
+pub fn verify_key(paths: &StorePaths) -> Result<Option<FileProblem>, Error> {
     if key::read(paths)?.is_some() {
         return Ok(None);
     }
     if paths.key().symlink_metadata().is_err() {
         let is_needed = list_files(paths)?.iter().any(|stored| stored.kind.is_tagged());
-        return Ok(is_needed.then(|| "it is not there".to_owned()));
+        return Ok(is_needed.then_some(FileProblem::Missing));
     }
     Ok(Some(match open_trusted(&paths.key()) {
-        Err(Error::Untrusted { why, .. }) => why,
+        Err(Error::Untrusted { source, .. }) => source,
         Err(Error::Io { source, .. }) => unread(&source),
         Ok(Some((_, metadata))) if metadata.mode() & 0o077 != 0 => {
-            format!("others can read it (mode {:o})", metadata.mode() & 0o7777)
+            FileProblem::ReadableByOthers { mode: metadata.mode() & 0o7777 }
         }
-        _ => "it does not have 32 bytes".to_owned(),
+        _ => FileProblem::NotAKey,
     }))
 }
 
 enum Exposure {
     /// It can be read, but others can change it.
-    WritableByOthers(String),
+    WritableByOthers(FileProblem),
     /// It cannot be believed at all.
-    NotOurs(String),
+    NotOurs(FileProblem),
 }
 
 fn exposed(metadata: &Metadata) -> Option<Exposure> {
     if metadata.is_symlink() {
-        return Some(Exposure::NotOurs("it is a link".to_owned()));
+        return Some(Exposure::NotOurs(FileProblem::Link));
     }
     match untrusted_reason(metadata) {
         Some(why) if metadata.is_file() => Some(Exposure::WritableByOthers(why)),
         Some(why) => Some(Exposure::NotOurs(why)),
-        None if metadata.nlink() > 1 => Some(Exposure::WritableByOthers(format!(
-            "it has {} names, by each of which it can be changed",
-            metadata.nlink()
-        ))),
+        None if metadata.nlink() > 1 => {
+            Some(Exposure::WritableByOthers(FileProblem::OtherNames { names: metadata.nlink() }))
+        }
         None => None,
     }
 }

@@ -1,6 +1,7 @@
 //! Looks at the disk and says what is there: the [`Inventory`] that a plan is made from. Changes nothing in the
 //! store. Every blob and every cwasm that it calls good was hashed, now or when it last changed.
 
+use crate::model::fault::file_problem::FileProblem;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -77,7 +78,7 @@ fn look_at_blob(path: &Path, digest: Digest, verified: &mut VerifiedFiles) -> Re
     let (mut file, metadata) = match open_trusted(path) {
         Ok(Some(opened)) => opened,
         Ok(None) => return Ok(None),
-        Err(Error::Untrusted { why, .. }) => return Ok(Some(StoredState::Damaged(why))),
+        Err(Error::Untrusted { source, .. }) => return Ok(Some(StoredState::Damaged(source))),
         Err(error) => return Err(error),
     };
     let (found, _, _) = hash(&mut file).map_err(Error::io("read", path))?;
@@ -85,7 +86,7 @@ fn look_at_blob(path: &Path, digest: Digest, verified: &mut VerifiedFiles) -> Re
         verified.record(path, "", &metadata);
         Ok(Some(StoredState::Good))
     } else {
-        Ok(Some(StoredState::Damaged(format!("its bytes have the digest {}", found.short()))))
+        Ok(Some(StoredState::Damaged(FileProblem::OtherDigest { found })))
     }
 }
 
@@ -99,7 +100,7 @@ fn look_at_code(
     let path = paths.code(engine, component);
     let Ok(metadata) = fs::symlink_metadata(&path) else { return Ok(None) };
     let Some(key) = key else {
-        return Ok(Some(StoredState::Damaged("the key of this machine is missing or not private".to_owned())));
+        return Ok(Some(StoredState::Damaged(FileProblem::NoKey)));
     };
     let fingerprint = format!("{} ", blake3::keyed_hash(&key.0, b"verified").to_hex());
     if untrusted_reason(&metadata).is_none() && verified.holds(&path, &fingerprint, &metadata) {
@@ -108,14 +109,14 @@ fn look_at_code(
     let (file, metadata) = match open_trusted(&path) {
         Ok(Some(opened)) => opened,
         Ok(None) => return Ok(None),
-        Err(Error::Untrusted { why, .. }) => return Ok(Some(StoredState::Damaged(why))),
+        Err(Error::Untrusted { source, .. }) => return Ok(Some(StoredState::Damaged(source))),
         Err(error) => return Err(error),
     };
     if cwasm::is_whole(file, key, engine, component).map_err(Error::io("read", &path))? {
         verified.record(&path, &fingerprint, &metadata);
         Ok(Some(StoredState::Good))
     } else {
-        Ok(Some(StoredState::Damaged("its tag does not match its bytes".to_owned())))
+        Ok(Some(StoredState::Damaged(FileProblem::OtherMac)))
     }
 }
 

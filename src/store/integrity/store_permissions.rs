@@ -1,6 +1,7 @@
 //! Whose the folders of a store are. Nothing is written into a store of another user, not by root either: what root leaves in
 //! it, its user could not change any more.
 
+use crate::model::fault::file_problem::FileProblem;
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
@@ -12,19 +13,6 @@ use crate::store::owner::effective_uid;
 use crate::store::paths::StorePaths;
 use crate::store::{generations, write};
 
-/// What is wrong with a folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PermissionProblem {
-    /// Something else has its name.
-    NoFolder,
-    /// It, or the link that leads to it, belongs to this other user.
-    OwnedByOther(u32),
-    /// Others can write to it: its mode.
-    WritableByOthers(u32),
-    /// Not even this user can use it: its mode.
-    Closed(u32),
-}
-
 /// Takes from others the right to write to the folders of this store; says to which they had it.
 ///
 /// # Errors
@@ -33,15 +21,13 @@ pub fn repair(paths: &StorePaths) -> Result<Vec<PathBuf>, Error> {
     let mut mended = Vec::new();
     for (path, problem) in find_problems(paths) {
         match problem {
-            // Whoever needs it says so.
-            PermissionProblem::NoFolder => {}
-            PermissionProblem::OwnedByOther(owner) => {
-                return Err(Error::OwnedByOther { path, owner, user: effective_uid() });
-            }
-            PermissionProblem::WritableByOthers(_) | PermissionProblem::Closed(_) => {
+            FileProblem::OwnedByOther { owner, user } => return Err(Error::OwnedByOther { path, owner, user }),
+            FileProblem::WritableByOthers { .. } | FileProblem::Closed { .. } => {
                 write::make_private(&path)?;
                 mended.push(path);
             }
+            // Whoever needs it says so.
+            _ => {}
         }
     }
     Ok(mended)
@@ -49,7 +35,7 @@ pub fn repair(paths: &StorePaths) -> Result<Vec<PathBuf>, Error> {
 
 /// The folders of a store with which something is wrong. A link to a folder is as good as the folder, if this user made it.
 /// What is in a folder that cannot be read is not seen.
-pub fn find_problems(paths: &StorePaths) -> Vec<(PathBuf, PermissionProblem)> {
+pub fn find_problems(paths: &StorePaths) -> Vec<(PathBuf, FileProblem)> {
     let mut folders = vec![paths.blobs(), paths.staging(), paths.quarantine(), paths.profiles()];
     folders.extend([paths.codes(), paths.functions(), paths.noop_records(), paths.logs()]);
     for profile in generations::profiles(paths).unwrap_or_default() {
@@ -69,33 +55,22 @@ pub fn find_problems(paths: &StorePaths) -> Vec<(PathBuf, PermissionProblem)> {
         let problem = match fs::metadata(&folder) {
             Ok(target) => problem_of(&own)
                 .or_else(|| problem_of(&target))
-                .or((!target.is_dir()).then_some(PermissionProblem::NoFolder))?,
-            Err(_) => PermissionProblem::NoFolder,
+                .or((!target.is_dir()).then_some(FileProblem::NotAFolder))?,
+            Err(_) => FileProblem::NotAFolder,
         };
         Some((folder, problem))
     });
     problems.collect()
 }
 
-fn problem_of(metadata: &Metadata) -> Option<PermissionProblem> {
+fn problem_of(metadata: &Metadata) -> Option<FileProblem> {
     if metadata.uid() != effective_uid() {
-        Some(PermissionProblem::OwnedByOther(metadata.uid()))
+        Some(FileProblem::OwnedByOther { owner: metadata.uid(), user: effective_uid() })
     } else if metadata.is_dir() && metadata.mode() & 0o022 != 0 {
-        Some(PermissionProblem::WritableByOthers(metadata.mode() & 0o7777))
+        Some(FileProblem::WritableByOthers { mode: metadata.mode() & 0o7777 })
     } else if metadata.is_dir() && metadata.mode() & 0o700 == 0 {
-        Some(PermissionProblem::Closed(metadata.mode() & 0o7777))
+        Some(FileProblem::Closed { mode: metadata.mode() & 0o7777 })
     } else {
         None
-    }
-}
-
-impl std::fmt::Display for PermissionProblem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NoFolder => f.write_str("it is no folder"),
-            Self::OwnedByOther(owner) => write!(f, "it belongs to the user {owner}, not to {}", effective_uid()),
-            Self::WritableByOthers(mode) => write!(f, "others can write to it (mode {mode:o})"),
-            Self::Closed(mode) => write!(f, "nobody can use it (mode {mode:o})"),
-        }
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod user_files;
 
+use crate::model::fault::file_problem::FileProblem;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -267,9 +268,16 @@ pub fn open_log(path: &Path, old: &Path, most: u64) -> Result<File, Error> {
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() >= most) {
         fs::rename(path, old).map_err(Error::io("rename", path))?;
     }
-    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.nlink() > 1 || !metadata.is_file()) {
-        let why = "it is a link, or has other names".to_owned();
-        return Err(Error::Untrusted { path: path.to_owned(), why });
+    if let Ok(metadata) = fs::symlink_metadata(path) {
+        let problem = match metadata.nlink() {
+            _ if metadata.is_symlink() => Some(FileProblem::Link),
+            _ if !metadata.is_file() => Some(FileProblem::NotAFile),
+            0 | 1 => None,
+            names => Some(FileProblem::OtherNames { names }),
+        };
+        if let Some(source) = problem {
+            return Err(Error::Untrusted { path: path.to_owned(), source });
+        }
     }
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o600).custom_flags(NOFOLLOW);

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::support::{expect_text, fixture};
 use sesame::model::digest::Digest;
 use sesame::model::engine_key::{EngineKey, EngineKeys, Metering};
+use sesame::model::fault::file_problem::FileProblem;
 use sesame::model::lock::Lock;
 use sesame::model::manifest::{Manifest, ManifestSource};
 use sesame::model::name::ProfileName;
@@ -25,11 +26,12 @@ use sesame::model::plan::{Plan, ResolvedComponent};
 #[serde(deny_unknown_fields, default)]
 struct Stock {
     blobs: Vec<Digest>,
-    /// Why each cannot be used.
-    damaged_blobs: BTreeMap<String, String>,
+    /// With other bytes, of these digests.
+    damaged_blobs: BTreeMap<Digest, Digest>,
     code: Vec<Digest>,
     metered_code: Vec<Digest>,
-    damaged_code: BTreeMap<String, String>,
+    /// With another MAC.
+    damaged_code: Vec<Digest>,
     other_code: Vec<Digest>,
     generations: BTreeSet<u64>,
     /// The live generation is what the lock and manifest say (`same`), or that with no extensions (`other`).
@@ -49,9 +51,10 @@ fn case(path: &Path) -> (Lock, Generation, Inventory, Stock) {
     let lock = Lock::parse("sesame.lock", &read("sesame.lock")).unwrap();
     let target = Generation::from_lock(&ProfileName::default(), "/sesame.toml", &manifest, &lock);
     let stock: Stock = toml::from_str(&String::from_utf8(read("inventory.toml")).unwrap()).unwrap();
-    let damaged = |map: &BTreeMap<String, String>| -> Vec<(Digest, StoredState)> {
-        map.iter().map(|(digest, why)| (digest.parse().unwrap(), StoredState::Damaged(why.clone()))).collect()
-    };
+    let damaged_blobs = stock.damaged_blobs.iter();
+    let damaged_blobs = damaged_blobs
+        .map(|(digest, found)| (*digest, StoredState::Damaged(FileProblem::OtherDigest { found: *found })));
+    let damaged_code = stock.damaged_code.iter().map(|digest| (*digest, StoredState::Damaged(FileProblem::OtherMac)));
     let good = |digests: &[Digest]| -> Vec<(Digest, StoredState)> {
         digests.iter().map(|digest| (*digest, StoredState::Good)).collect()
     };
@@ -66,9 +69,9 @@ fn case(path: &Path) -> (Lock, Generation, Inventory, Stock) {
         (*stock.generations.last().unwrap(), generation)
     });
     let inventory = Inventory {
-        blobs: good(&stock.blobs).into_iter().chain(damaged(&stock.damaged_blobs)).collect(),
+        blobs: good(&stock.blobs).into_iter().chain(damaged_blobs).collect(),
         code: code(good(&stock.code), Metering::Unmetered)
-            .chain(code(damaged(&stock.damaged_code), Metering::Unmetered))
+            .chain(code(damaged_code.collect(), Metering::Unmetered))
             .chain(code(good(&stock.metered_code), Metering::Metered))
             .collect(),
         other_code: stock.other_code.iter().copied().collect(),

@@ -9,6 +9,7 @@ use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::warning::{unusable_folder, warning};
 use crate::cli::terminal::environment::Environment;
+use sesame::model::fault::hint::Remedy;
 use sesame::model::report::query::doctor::{Check, CheckFact, CheckState, DoctorReport, ManifestSearch};
 use sesame::model::report::registry::CredentialStatus;
 use sesame::model::text::{count, escape, size};
@@ -39,8 +40,9 @@ fn check(check: &Check) -> String {
         CheckState::Absent => "-     ".to_owned(),
         CheckState::Wrong => Style::error("wrong "),
     };
-    let remedy = check.remedy.as_ref().map(|remedy| format!("        {}{}\n", Style::hint("hint: "), escape(remedy)));
-    format!("{state}  {}: {}\n{}", escape(&check.about), escape(&fact(&check.fact)), remedy.unwrap_or_default())
+    let remedy = |remedy: &Remedy| format!("        {}{}\n", Style::hint("hint: "), escape(&remedy.to_string()));
+    let remedies: String = check.remedies.iter().map(remedy).collect();
+    format!("{state}  {}: {}\n{remedies}", escape(&check.about), escape(&fact(&check.fact)))
 }
 
 #[expect(clippy::too_many_lines, reason = "a flat table")]
@@ -53,7 +55,9 @@ fn fact(fact: &CheckFact) -> String {
         CheckFact::Space { folder, free } => format!("{folder}, {} free", size(*free)),
         CheckFact::LittleSpace { folder, free } => format!("{folder}: only {} are free", size(*free)),
         CheckFact::CreatedLater { path } => format!("{path} is made when it is needed"),
-        CheckFact::Permissions { folder: path, why } | CheckFact::KeyUnusable { path, why } => format!("{path}: {why}"),
+        CheckFact::Permissions { folder: path, problem } | CheckFact::KeyUnusable { path, problem } => {
+            format!("{path}: {problem}")
+        }
         CheckFact::Key { path } | CheckFact::Lock { path } => path.clone(),
         CheckFact::NoPolicy => "this machine has none".to_owned(),
         CheckFact::Policies { files } => files.join(", "),

@@ -65,8 +65,8 @@ fn words(report: &GenerationsReport) -> String {
 fn generation(generation: &GenerationReport) -> String {
     let live = if generation.active { format!("  {}", Style::good("live")) } else { String::new() };
     let number = Style::strong(&generation.number.to_string());
-    if let Some(damage) = &generation.damage {
-        return format!("{number}{live}  {} {}\n", Style::error("damaged:"), escape(damage));
+    if let Some(problem) = &generation.problem {
+        return format!("{number}{live}  {} {}\n", Style::error("damaged:"), escape(&problem.to_string()));
     }
     let when = generation.activated.map(time).unwrap_or_default();
     let extensions = count(generation.extensions.len(), "extension");

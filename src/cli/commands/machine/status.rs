@@ -66,7 +66,8 @@ fn heading(between: DifferenceBetween) -> &'static str {
 fn line(difference: &Difference) -> String {
     let name = difference.extension.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
     let what = format!("  {name}{}", fact(&difference.what).trim_end());
-    let remedy = format!("{} {}", Style::hint("⇒"), escape(&difference.remedy));
+    let remedies: Vec<String> = difference.remedies.iter().map(ToString::to_string).collect();
+    let remedy = format!("{} {}", Style::hint("⇒"), escape(&remedies.join(", or ")));
     let line = format!("{what}  {remedy}\n");
     if fits(&line) { line } else { format!("{what}\n      {remedy}\n") }
 }
@@ -75,7 +76,7 @@ fn fact(fact: &DifferenceFact) -> String {
     let text = match fact {
         DifferenceFact::Refused { fault } => fault.line(),
         DifferenceFact::Stale { why } => format!("it {why}"),
-        DifferenceFact::NotGranted { fault } | DifferenceFact::UnknownActive { fault } => fault.message.clone(),
+        DifferenceFact::NotGranted { fault } | DifferenceFact::UnknownActive { fault } => fault.line(),
         DifferenceFact::Gone { fault } => format!("what is locked: {}", fault.message),
         DifferenceFact::Unreachable { fault } => fault.message.clone(),
         DifferenceFact::TagMoved { reference, provenance } => {

@@ -7,8 +7,13 @@ use crate::cli::options::ResourceOptions;
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
-use sesame::model::report::maintain::verify::{Finding, FindingKind, RepairOutcome, VerifyReport};
+use sesame::model::fault::line;
+use sesame::model::name::ExtensionName;
+use sesame::model::report::maintain::verify::{
+    Finding, FindingFact, FindingKind, LeftReason, Repair, RepairOutcome, VerifyReport,
+};
 use sesame::model::text::{count, escape, size};
+use sesame::model::toml::problem::Problem;
 use sesame::ops::maintain::verify::verify;
 use sesame::ops::sync::options::WriteMode;
 
@@ -37,7 +42,7 @@ fn words(report: &VerifyReport, repair: bool) -> String {
     let what = [(looked.blobs, "blob"), (looked.code, "compiled component"), (looked.generations, "generation")];
     let what = what.into_iter().chain([(looked.locks, "lock")]).map(|(number, noun)| count(number as usize, noun));
     let looked = format!("{} ({})", what.collect::<Vec<_>>().join(", "), size(looked.bytes));
-    let wrong = report.findings.iter().filter(|finding| finding.outcome != RepairOutcome::Mended).count();
+    let wrong = report.findings.iter().filter(|finding| !finding.outcome.is_mended()).count();
     let mended = report.findings.len() - wrong;
     text.push_str(&match (wrong, mended) {
         (0, 0) => format!("{} nothing is wrong with {looked}\n", Style::good("done:")),
@@ -56,16 +61,54 @@ fn words(report: &VerifyReport, repair: bool) -> String {
 fn finding(finding: &Finding) -> String {
     let outcome = match finding.outcome {
         RepairOutcome::Found => Style::warning("wrong"),
-        RepairOutcome::Mended => Style::good("mended"),
-        RepairOutcome::Left => Style::error("left"),
+        RepairOutcome::Mended { .. } => Style::good("mended"),
+        RepairOutcome::Left { .. } => Style::error("left"),
     };
     let whose = match finding.extensions.as_slice() {
         [] => String::new(),
-        names => format!(" (of {})", names.join(", ")),
+        names => format!(" (of {})", names.iter().map(ExtensionName::as_str).collect::<Vec<_>>().join(", ")),
     };
-    let what = format!("{} {}{whose}: {}", kind(finding.kind), escape(&finding.path), escape(&finding.what));
-    let note = finding.note.as_ref().map(|note| format!("\n        {}", escape(note))).unwrap_or_default();
+    let what = format!("{} {}{whose}: {}", kind(finding.kind), escape(&finding.path), escape(&fact(&finding.what)));
+    let note = note(&finding.outcome).map(|note| format!("\n        {}", escape(&note))).unwrap_or_default();
     format!("{outcome}  {what}{note}\n")
+}
+
+fn fact(fact: &FindingFact) -> String {
+    match fact {
+        FindingFact::File(problem) => problem.to_string(),
+        FindingFact::Generation(problem) => problem.to_string(),
+        FindingFact::Active(problem) => format!("it cannot be told what is live: {}", line(problem)),
+        FindingFact::Problems(problems) => {
+            let place = |problem: &Problem| format!("{}:{}: {}", problem.line, problem.column, problem.message);
+            problems.iter().map(place).collect::<Vec<_>>().join("; ")
+        }
+        FindingFact::Failed(fault) => fault.line(),
+    }
+}
+
+/// How it was mended, or why it was not and what to do.
+fn note(outcome: &RepairOutcome) -> Option<String> {
+    match outcome {
+        RepairOutcome::Found => None,
+        RepairOutcome::Mended { repair } => Some(match repair {
+            Repair::MadePrivate => "it is this user's alone now".to_owned(),
+            Repair::PutAside { path } => format!("it was put aside, as {path}"),
+            Repair::Removed => "it was removed, and is made again when it is needed".to_owned(),
+            Repair::NewKey => "there is a new one, and everything is compiled again".to_owned(),
+            Repair::FetchedAgain => "it was fetched again".to_owned(),
+            Repair::CompiledAgain => "it was compiled again".to_owned(),
+        }),
+        RepairOutcome::Left { reason: None, remedies } if remedies.is_empty() => {
+            Some("it cannot be mended from here".to_owned())
+        }
+        RepairOutcome::Left { reason, remedies } => {
+            let reason = reason.iter().map(|reason| match reason {
+                LeftReason::Failed { fault } => fault.line(),
+                LeftReason::Starved => "what it needs could not be had".to_owned(),
+            });
+            Some(reason.chain(remedies.iter().map(ToString::to_string)).collect::<Vec<_>>().join("; "))
+        }
+    }
 }
 
 fn kind(kind: FindingKind) -> &'static str {

@@ -2,6 +2,13 @@
 
 use serde::Serialize;
 
+use crate::model::fault::Fault;
+use crate::model::fault::file_problem::FileProblem;
+use crate::model::fault::hint::Remedy;
+use crate::model::name::ExtensionName;
+use crate::model::plan::generation_problem::GenerationProblem;
+use crate::model::toml::problem::Problem;
+
 /// What `verify` found.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct VerifyReport {
@@ -30,14 +37,28 @@ pub struct Finding {
     pub kind: FindingKind,
     pub path: String,
     /// What is wrong with it.
-    pub what: String,
+    pub what: FindingFact,
     /// The extensions that need it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub extensions: Vec<String>,
+    pub extensions: Vec<ExtensionName>,
+    #[serde(flatten)]
     pub outcome: RepairOutcome,
-    /// How it was mended, why it could not be, or what to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
+}
+
+/// What is wrong with a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingFact {
+    /// With a file or folder of sesame's.
+    File(FileProblem),
+    /// With a generation.
+    Generation(GenerationProblem),
+    /// With the active generation, or the record of which it is.
+    Active(GenerationProblem),
+    /// With a file that people write.
+    Problems(Vec<Problem>),
+    /// It cannot be looked at.
+    Failed(Fault),
 }
 
 /// What it is that is wrong.
@@ -63,20 +84,64 @@ pub enum FindingKind {
 }
 
 /// What became of a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
 #[schemars(rename = "Outcome")]
 pub enum RepairOutcome {
     /// Nothing was done.
     Found,
-    Mended,
+    Mended {
+        repair: Repair,
+    },
     /// It could not be mended.
-    Left,
+    Left {
+        /// None if it is what was found.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<LeftReason>,
+        /// What puts it right; each is enough.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        remedies: Vec<Remedy>,
+    },
+}
+
+/// How something was mended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Repair {
+    /// Other users can no longer read or change it.
+    MadePrivate,
+    /// It was moved to the folder for what is damaged.
+    PutAside {
+        path: String,
+    },
+    /// It is made again when it is needed.
+    Removed,
+    /// There is a new key, and everything is compiled again.
+    NewKey,
+    FetchedAgain,
+    CompiledAgain,
+}
+
+/// Why something could not be mended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum LeftReason {
+    Failed {
+        fault: Fault,
+    },
+    /// Something that it is made from could not be had.
+    Starved,
 }
 
 impl VerifyReport {
     /// Whether something is still wrong.
     pub fn is_wrong(&self) -> bool {
-        self.findings.iter().any(|finding| finding.outcome != RepairOutcome::Mended)
+        self.findings.iter().any(|finding| !finding.outcome.is_mended())
+    }
+}
+
+impl RepairOutcome {
+    pub fn is_mended(&self) -> bool {
+        matches!(self, Self::Mended { .. })
     }
 }

@@ -1,8 +1,10 @@
 //! What this machine has and lacks, as data.
 
+use crate::model::fault::file_problem::FileProblem;
 use serde::Serialize;
 
 use crate::model::fault::Fault;
+use crate::model::fault::hint::Remedy;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::report::registry::CredentialStatus;
 use crate::model::report::warning::Warning;
@@ -21,9 +23,9 @@ pub struct Check {
     pub state: CheckState,
     #[serde(flatten)]
     pub fact: CheckFact,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
+    /// What puts it right; each is enough.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remedies: Vec<Remedy>,
 }
 
 /// Whether something is as it should be.
@@ -67,14 +69,14 @@ pub enum CheckFact {
     /// Others can use or change a folder of sesame, or this user cannot.
     Permissions {
         folder: String,
-        why: String,
+        problem: FileProblem,
     },
     Key {
         path: String,
     },
     KeyUnusable {
         path: String,
-        why: String,
+        problem: FileProblem,
     },
     NoPolicy,
     Policies {

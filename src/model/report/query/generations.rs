@@ -1,5 +1,6 @@
 //! What generations there are, as data.
 
+use crate::model::plan::generation_problem::GenerationProblem;
 use serde::Serialize;
 
 use crate::model::name::ProfileName;
@@ -35,7 +36,7 @@ pub struct GenerationReport {
     pub changes: Vec<SetChange>,
     /// Why it cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub damage: Option<String>,
+    pub problem: Option<GenerationProblem>,
 }
 
 /// An extension of a generation.
@@ -68,11 +69,11 @@ impl GenerationReport {
             manifest: Some(generation.manifest.clone()),
             extensions: extensions.collect(),
             changes,
-            damage: None,
+            problem: None,
         }
     }
 
-    pub(crate) fn damaged(number: u64, active: bool, why: String) -> Self {
+    pub(crate) fn damaged(number: u64, active: bool, problem: GenerationProblem) -> Self {
         Self {
             number,
             active,
@@ -80,7 +81,7 @@ impl GenerationReport {
             manifest: None,
             extensions: Vec::new(),
             changes: Vec::new(),
-            damage: Some(why),
+            problem: Some(problem),
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::model::digest::Digest;
 use crate::model::fault::Fault;
+use crate::model::fault::hint::Remedy;
 use crate::model::lock::Staleness;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::set_change::SetChange;
@@ -30,8 +31,8 @@ pub struct Difference {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extension: Option<ExtensionName>,
     pub what: DifferenceFact,
-    /// The command that repairs it, or what else to do.
-    pub remedy: String,
+    /// What makes them agree; each is enough.
+    pub remedies: Vec<Remedy>,
 }
 
 /// What differs.

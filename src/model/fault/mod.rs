@@ -1,6 +1,11 @@
 //! What kind of thing went wrong. `cli` turns kinds into exit statuses; reports carry faults as data.
 
+pub mod file_problem;
+pub mod hint;
+
 use serde::Serialize;
+
+use hint::{Hint, Remedy};
 
 /// The kind of a failure, in the order of precedence where several happened at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema)]
@@ -38,8 +43,16 @@ pub struct Fault {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,
     /// What to do next.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<Hint>,
+}
+
+/// An error and what caused it, in one line.
+pub fn line(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", line(source)),
+        None => error.to_string(),
+    }
 }
 
 impl Fault {
@@ -48,14 +61,19 @@ impl Fault {
         std::iter::once(&self.message).chain(&self.causes).map(String::as_str).collect::<Vec<_>>().join(": ")
     }
 
+    /// What puts it right.
+    pub fn remedies(&self) -> Vec<Remedy> {
+        self.hints.iter().cloned().map(Remedy::Hint).collect()
+    }
+
     /// A fault made from an error and its sources.
-    pub fn new(kind: FaultKind, error: &dyn std::error::Error, hint: Option<String>) -> Self {
+    pub fn new(kind: FaultKind, error: &dyn std::error::Error, hints: impl IntoIterator<Item = Hint>) -> Self {
         let mut causes = Vec::new();
         let mut source = error.source();
         while let Some(cause) = source {
             causes.push(cause.to_string());
             source = cause.source();
         }
-        Self { kind, message: error.to_string(), causes, hint }
+        Self { kind, message: error.to_string(), causes, hints: hints.into_iter().collect() }
     }
 }
