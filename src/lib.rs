@@ -46,7 +46,9 @@
 //!   engine_key.rs            what compiled code depends on
 //!   authenticated_code.rs    compiled code with its MAC
 //!   function_cache.rs        what the compiler asks a function cache
-//!   fault.rs                 kinds of faults, and a fault as data
+//!   fault/                   kinds of faults, and a fault as data
+//!     hint.rs                what to do next
+//!     file_problem.rs        why a file of sesame's own cannot be used
 //!   text.rs                  escaping, counting, sizes, guesses
 //!   reference/               `registry/principal/scope:revision[@provenance]`
 //!     error.rs               why a text is none
@@ -69,6 +71,7 @@
 //!   plan/                    what a sync will do, as a graph
 //!     inventory.rs           what this machine holds
 //!     generation.rs          one activated set, as its file has it
+//!     generation_problem.rs  why one cannot be used
 //!     step.rs                what a step does, and why
 //!     set_change.rs          what changes from one set to another
 //!     schedule.rs            which steps are next
@@ -131,6 +134,7 @@
 //!   layout/                  OCI layouts
 //!     reader.rs              reads a folder or a tar archive
 //!     bundle.rs              a whole set as one artifact
+//!     fault.rs               what is wrong with one
 //!   publish/                 what `push` sends
 //!     package.rs             a component as an artifact
 //!     push.rs                blobs, then the manifest
@@ -235,16 +239,19 @@
 //!   bundle/                  sets without a network
 //!     export.rs              `bundle export`
 //!     import.rs              `bundle import`
+//!     bundled_set.rs         what a bundle would write
 //!   publish/                 for authors
 //!     push.rs                `push`
 //!     login.rs               `login`, `logout`, `registry check`
 //!     wit.rs                 `wit`
 //!     man_pages.rs           `man`
 //!   error/                   the error of every verb
-//!     kind.rs                what kind it is, for the exit status
+//!     project.rs lock.rs profile.rs edit.rs bundle.rs run.rs  of one domain: what, of which kind, what to do
+//!     policy.rs              the same of what is not allowed
 //!     folder.rs              why a folder is not given
-//!     hints.rs               what to do about it
-//!     registry_hints.rs      what to do about a registry's
+//!     component_hints.rs     what to do about a component
+//!     registry_hints.rs      what to do about a registry's errors
+//!     store_hints.rs         what to do about the store's errors
 //! named_files.rs             opens files that people name
 //! clock.rs                   the time, and how long a wait takes
 //! main.rs                    the program

@@ -10,6 +10,7 @@ use wasmtime::{Engine, Store};
 use crate::engine::config::{EngineError, engine};
 use crate::model::authenticated_code::AuthenticatedCode;
 use crate::model::engine_key::Metering;
+use crate::model::fault::BoxError;
 use crate::model::text::count;
 
 use super::backends::Backends;
@@ -55,8 +56,8 @@ pub enum CallError {
     #[error("`{function}` takes {wanted}, and {given} were given")]
     Arity { function: String, wanted: String, given: usize },
     /// A granted folder cannot be opened.
-    #[error("what it is granted cannot be given to it: {0}")]
-    Folder(String),
+    #[error("what it is granted cannot be given to it")]
+    Folder(#[source] BoxError),
     /// The guest was stopped, and its instance is gone.
     #[error("{0}")]
     Stopped(Termination),
@@ -192,7 +193,7 @@ impl Extension {
     }
 
     fn create_instance(&self) -> Result<Instance, CallError> {
-        let state = InstanceState::new(&self.0.settings).map_err(|error| CallError::Folder(format!("{error:#}")))?;
+        let state = InstanceState::new(&self.0.settings).map_err(|error| CallError::Folder(error.into()))?;
         let mut store = Store::new(self.0.pre.engine(), state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(MAX_HOSTCALL);

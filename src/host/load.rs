@@ -9,6 +9,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::model::authenticated_code::{AuthenticatedCode, Mac};
+use crate::model::fault::BoxError;
 
 /// Why code was not loaded.
 #[derive(Debug, thiserror::Error)]
@@ -19,12 +20,12 @@ pub enum LoadError {
     Read(#[source] std::io::Error),
     #[error("its tag does not match its bytes")]
     Mac,
-    #[error("this machine refuses to run code that a program has made: {0}")]
-    Refused(String),
-    #[error("this machine has no memory for it: {0}")]
-    NoMemory(String),
-    #[error("wasmtime does not load it: {0}")]
-    Wasmtime(String),
+    #[error("this machine refuses to run code that a program has made")]
+    Refused(#[source] BoxError),
+    #[error("this machine has no memory for it")]
+    NoMemory(#[source] BoxError),
+    #[error("wasmtime does not load it")]
+    Wasmtime(#[source] BoxError),
 }
 
 /// Where code is that was loaded.
@@ -53,7 +54,7 @@ pub fn load(engine: &Engine, code: &AuthenticatedCode) -> Result<(Component, Cod
         match load_file(engine, &path) {
             Ok(component) => return Ok((component, CodePlacement::Mapped)),
             Err(error) if is_refusal(&error) => root(&error),
-            Err(error) => return Err(unloaded(&error)),
+            Err(error) => return Err(unloaded(error)),
         }
     } else {
         "/proc is not mounted".to_owned()
@@ -93,16 +94,16 @@ fn load_copy(engine: &Engine, code: &AuthenticatedCode) -> Result<Component, Loa
         return Err(LoadError::Mac);
     }
     // SAFETY: As in `load_file`; nobody else has these bytes.
-    unsafe { Component::deserialize(engine, bytes) }.map_err(|error| unloaded(&error))
+    unsafe { Component::deserialize(engine, bytes) }.map_err(unloaded)
 }
 
-fn unloaded(error: &wasmtime::Error) -> LoadError {
-    if is_refusal(error) {
-        LoadError::Refused(root(error))
-    } else if is_of_system(error, &[Errno::NOMEM]) {
-        LoadError::NoMemory(root(error))
+fn unloaded(error: wasmtime::Error) -> LoadError {
+    if is_refusal(&error) {
+        LoadError::Refused(error.into())
+    } else if is_of_system(&error, &[Errno::NOMEM]) {
+        LoadError::NoMemory(error.into())
     } else {
-        LoadError::Wasmtime(format!("{error:#}"))
+        LoadError::Wasmtime(error.into())
     }
 }
 

@@ -18,6 +18,8 @@ use serde_json::{Map, Number, Value};
 use wasmtime::component::wasm_wave::wasm::DisplayType;
 use wasmtime::component::{Type, wasm_wave};
 
+use crate::model::fault::BoxError;
+
 pub use wasmtime::component::Val;
 
 /// How values are written.
@@ -28,10 +30,12 @@ pub enum Syntax {
 }
 
 /// Why a text is no value of a type, or a value cannot be written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ValueError {
-    #[error("it is no {wanted}: {why}")]
-    Text { wanted: String, why: String },
+    #[error("it is no {wanted}")]
+    Text { wanted: String, source: BoxError },
+    #[error("it is no {wanted}: it is nested more than {DEPTH} deep")]
+    Nested { wanted: String },
     #[error("a {wanted} is wanted at {place}, found {found}")]
     Json { wanted: String, place: String, found: String },
     #[error("values of the type {0} cannot be written down")]
@@ -54,13 +58,13 @@ pub fn parse(ty: &Type, text: &str, syntax: Syntax) -> Result<Val, ValueError> {
         return Ok(Val::String(text.to_owned()));
     }
     if nesting(text) > DEPTH {
-        return Err(ValueError::Text { wanted: format_type(ty), why: format!("it is nested more than {DEPTH} deep") });
+        return Err(ValueError::Nested { wanted: format_type(ty) });
     }
-    let failed = |why: String| ValueError::Text { wanted: format_type(ty), why };
+    let failed = |source: BoxError| ValueError::Text { wanted: format_type(ty), source };
     let parsed = match syntax {
-        Syntax::Wave => wasm_wave::from_str(ty, text).map_err(|error| failed(error.to_string())),
+        Syntax::Wave => wasm_wave::from_str(ty, text).map_err(|error| failed(error.into())),
         Syntax::Json => serde_json::from_str(text)
-            .map_err(|error| failed(error.to_string()))
+            .map_err(|error| failed(error.into()))
             .and_then(|json| from_json(ty, &json, "the argument")),
     };
     // `"` may begin a plain text as well.

@@ -1,11 +1,12 @@
 //! Why a source did not give, or take, what was asked. Nothing here holds a secret: what a host says is scrubbed of them
 //! before it becomes part of an error.
 
-use crate::model::fault::line;
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::model::digest::{Digest, DigestError};
-use crate::model::fault::FaultKind;
+use crate::model::fault::{FaultKind, line};
 use crate::model::policy::SourceRefusal;
 use crate::model::reference::OciReference;
 use crate::model::reference::source_name::SourceName;
@@ -13,14 +14,15 @@ use crate::model::reference::source_name::SourceName;
 use super::artifact::ArtifactRefusal;
 use super::auth::credential_helper::HelperError;
 use super::auth::credentials::CredentialLocation;
+use super::layout::fault::LayoutFault;
 
 /// Why a source did not give, or take, what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    #[error("{host} cannot be reached: {why}")]
-    Unreachable { host: String, why: String },
-    #[error("the answer of {host} broke off: {why}")]
-    BrokenOff { host: String, why: String },
+    #[error("{host} cannot be reached")]
+    Unreachable { host: String, source: NetworkFault },
+    #[error("the answer of {host} broke off")]
+    BrokenOff { host: String, source: NetworkFault },
     #[error("{host} cannot be reached: it does not speak TLS")]
     NoTls { host: String },
     #[error("the TLS handshake with {host} failed: {why}")]
@@ -52,8 +54,8 @@ pub enum Error {
     Realm { host: String, realm: String, why: RealmRefusal },
     #[error("{host} has not listed all tags of {what} within {seconds} s; {pages} pages were read")]
     EndlessTags { host: String, what: String, seconds: u64, pages: usize },
-    #[error("{host} gives no token: {why}")]
-    Token { host: String, why: String },
+    #[error("{host} gives no token")]
+    Token { host: String, source: TokenFault },
     #[error("{host} sends our own credentials back in {what}")]
     CredentialsReflected { host: String, what: String },
     #[error("{source_name} gives other bytes than asked for: expected {expected}, found {found}")]
@@ -76,10 +78,10 @@ pub enum Error {
     TagTaken { reference: String, found: Digest },
     #[error(transparent)]
     Forbidden(#[from] SourceRefusal),
-    #[error("{} is not an OCI image layout: {why}", path.display())]
-    NotALayout { path: PathBuf, why: String },
-    #[error("{} is not a bundle that can be used: {why}", path.display())]
-    NotABundle { path: PathBuf, why: String },
+    #[error("{} is not an OCI image layout", path.display())]
+    NotALayout { path: PathBuf, source: LayoutFault },
+    #[error("{} is not a bundle that can be used", path.display())]
+    NotABundle { path: PathBuf, source: LayoutFault },
     #[error("{} is damaged: what it has as {expected} has the digest {found}", path.display())]
     DamagedBundle { path: PathBuf, expected: Digest, found: Digest },
     #[error("{} has a wrong digest", path.display())]
@@ -90,16 +92,18 @@ pub enum Error {
     },
     #[error("{} has {count} different entries for {reference}", path.display())]
     Ambiguous { path: PathBuf, reference: OciReference, count: usize },
-    #[error("cannot read {}: {why}", path.display())]
-    Io { path: PathBuf, why: String },
-    #[error("the certificates in {} cannot be used: {why}", path.display())]
-    Ca { path: PathBuf, why: String },
+    #[error("cannot read {}", path.display())]
+    Io { path: PathBuf, source: Arc<io::Error> },
+    #[error("the certificates in {} cannot be used", path.display())]
+    Ca { path: PathBuf, source: CaFault },
     #[error("{what} is needed, and --offline forbids asking {host}")]
     Offline { host: String, what: String },
     #[error("no source gives {what}: {}", attempts(tried))]
     All { what: String, tried: Vec<Error> },
-    #[error("the transport cannot be set up: {0}")]
-    Transport(String),
+    #[error("the transport cannot be set up")]
+    Transport(#[source] Arc<reqwest::Error>),
+    #[error("{url} is no URL")]
+    Url { url: String, source: url::ParseError },
     #[error("the proxy `{0}` is no URL")]
     Proxy(String),
     #[error("`docker-credential-{helper}` cannot change what it keeps for {host}")]
@@ -109,6 +113,60 @@ pub enum Error {
     /// The sink took no more. It knows why.
     #[error("the bytes could not be kept")]
     Stopped,
+}
+
+/// Why a host gives no answer, or no whole one.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NetworkFault {
+    /// Its innermost cause alone is telling.
+    #[error("{}", root(error.as_ref()))]
+    Failed { error: Arc<reqwest::Error> },
+    #[error("it sent nothing for {seconds} s")]
+    Silent { seconds: u64 },
+    #[error("it sends less than 1 KiB a second")]
+    Slow,
+    #[error("it stopped in the middle")]
+    Incomplete,
+    #[error("it redirects to what is no address")]
+    RedirectToNoAddress,
+    #[error("it redirects from HTTPS to HTTP")]
+    RedirectToHttp,
+    #[error("it redirects too often")]
+    TooManyRedirects,
+}
+
+/// Why a host gives no token.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TokenFault {
+    #[error(transparent)]
+    Request(Box<Error>),
+    #[error("{host} answered {status}")]
+    Status { host: String, status: u16 },
+    #[error("it does not say how to get one")]
+    NoChallenge,
+    #[error("the answer is compressed, which nobody asked for")]
+    Encoded,
+    #[error("the answer is no JSON of a token")]
+    NotJson,
+    #[error("the answer holds none")]
+    Missing,
+    #[error("it holds characters that no header can")]
+    NotAHeader,
+}
+
+/// Why the certificates of a file cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CaFault {
+    #[error(transparent)]
+    Io(Arc<io::Error>),
+    #[error("there is no such file")]
+    Missing,
+    #[error("it is not in the PEM format")]
+    NotPem,
+    #[error("it has none in the PEM format")]
+    Empty,
+    #[error("one of its certificates is malformed")]
+    Malformed,
 }
 
 /// What somebody does with what a registry holds.
@@ -196,6 +254,7 @@ impl Error {
             | Self::LayoutDigest { .. }
             | Self::Ca { .. }
             | Self::Transport(_)
+            | Self::Url { .. }
             | Self::Proxy(_)
             | Self::Keep { .. }
             | Self::DockerFile(_) => FaultKind::Configuration,

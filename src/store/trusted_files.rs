@@ -1,7 +1,6 @@
 //! Opens the store's own files: what another user could have put or changed there is refused. Files that people name are for
 //! `named_files`.
 
-use crate::model::fault::file_problem::FileProblem;
 use std::fs::{self, DirEntry, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -9,6 +8,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
+use crate::model::fault::file_problem::FileProblem;
 use crate::store::error::Error;
 
 /// What is in a folder; nothing if it is not there.

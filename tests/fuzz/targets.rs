@@ -327,7 +327,7 @@ fn open(archive: &[u8]) -> bool {
     let bundle = match Bundle::open(file.path()) {
         Ok(bundle) => bundle,
         // The file itself can be read; what is wrong is wrong with the bytes.
-        Err(Error::Io { why, .. }) => panic!("{why}"),
+        Err(error @ Error::Io { .. }) => panic!("{error:?}"),
         Err(_) => return false,
     };
     let is_file =

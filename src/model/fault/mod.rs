@@ -47,6 +47,9 @@ pub struct Fault {
     pub hints: Vec<Hint>,
 }
 
+/// An error of another library, of whichever type.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// An error and what caused it, in one line.
 pub fn line(error: &dyn std::error::Error) -> String {
     match error.source() {

@@ -109,7 +109,7 @@ impl Generation {
         if let Some(version) = version
             && !(i64::from(OLDEST_VERSION)..=i64::from(VERSION)).contains(&version)
         {
-            return Err(GenerationProblem::OtherVersion { version });
+            return Err(GenerationProblem::OtherVersion { version, oldest: OLDEST_VERSION, newest: VERSION });
         }
         let read: Self =
             toml::from_str(&text).map_err(|error| GenerationProblem::Toml { message: error.message().to_owned() })?;

@@ -5,8 +5,6 @@ use serde::Serialize;
 use crate::model::fault::file_problem::FileProblem;
 use crate::model::name::ProfileName;
 
-use super::generation::{OLDEST_VERSION, VERSION};
-
 /// What is wrong with the file of a generation, or with the file that names the active one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema, thiserror::Error)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -44,8 +42,8 @@ pub enum GenerationProblem {
     #[error("it does not say its number")]
     NoNumber,
     /// Nothing is wrong with it, but this program does not read it.
-    #[error("another sesame wrote it, in version {version}; this one reads versions {OLDEST_VERSION} to {VERSION}")]
-    OtherVersion { version: i64 },
+    #[error("another sesame wrote it, in version {version}; this one reads versions {oldest} to {newest}")]
+    OtherVersion { version: i64, oldest: u32, newest: u32 },
 }
 
 impl GenerationProblem {

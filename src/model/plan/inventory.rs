@@ -1,10 +1,10 @@
 //! What this machine holds of what is wanted. `store::integrity::scan` makes it; the plan is what it lacks.
 
-use crate::model::fault::file_problem::FileProblem;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
+use crate::model::fault::file_problem::FileProblem;
 
 use super::generation::Generation;
 

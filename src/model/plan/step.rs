@@ -1,11 +1,11 @@
 //! The steps of a plan: what each does, for which extensions, and why.
 
-use crate::model::fault::file_problem::FileProblem;
 use serde::{Serialize, Serializer};
 
 use crate::model::bounds::MAX_OCI_MANIFEST;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
+use crate::model::fault::file_problem::FileProblem;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::reference::OciReference;
 

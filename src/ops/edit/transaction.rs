@@ -46,7 +46,7 @@ pub(crate) fn all_or_nothing<T>(
                 Error::Incomplete(report) => Error::PutBack(report),
                 error => error,
             }),
-            Err(second) => Err(EditError::NotPutBack { error: Box::new(error), second: second.to_string() }.into()),
+            Err(undo) => Err(EditError::NotPutBack { error: Box::new(error), undo: Box::new(undo) }.into()),
         },
     }
 }

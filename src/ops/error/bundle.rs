@@ -1,13 +1,15 @@
-//! A bundle cannot be written or imported.
+//! Errors of bundles.
 
 use std::path::PathBuf;
 
+use crate::model::digest::Digest;
 use crate::model::fault::FaultKind;
 use crate::model::fault::hint::Hint;
+use crate::model::file_kind::FileKind;
 use crate::model::name::ExtensionName;
 use crate::model::text::{list, list_by};
 
-/// A bundle cannot be written or imported.
+/// Why a bundle cannot be written or imported.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     #[error("`{name}` is made from {}, which is not below the folder of the manifest", path.display())]
@@ -20,8 +22,8 @@ pub enum BundleError {
     ComponentExists(PathBuf),
     #[error("{} holds something else than one bundle", .0.display())]
     Taken(PathBuf),
-    #[error("{} is not a bundle that can be used: {why}", path.display())]
-    Unusable { path: PathBuf, why: String },
+    #[error("{} is not a bundle that can be used", path.display())]
+    Unusable { path: PathBuf, source: BundleFault },
     #[error("there already, with other content than the bundle's: {}", list(files))]
     ProjectExists { files: Vec<String> },
     #[error("the bundle {}, which needs your consent", changing(files, removed, grants))]
@@ -30,6 +32,27 @@ pub enum BundleError {
     LinkInTheWay { link: PathBuf, folder: PathBuf },
     #[error("the bundle was not imported")]
     Declined,
+}
+
+/// What is wrong with the project in a bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleFault {
+    #[error("it has no {name}")]
+    NoFile { name: &'static str },
+    #[error("it has a file `{name}`, which no project has")]
+    StrangeFile { name: String },
+    #[error("it would write the component of `{name}` to {path}")]
+    OutsideFile { name: ExtensionName, path: String },
+    #[error("it has two components for {path}")]
+    TwoComponents { path: String },
+    #[error("its lock is not that of its manifest: look at `{name}`")]
+    OtherLock { name: ExtensionName },
+    #[error("{digest} has {found} bytes in it, and {expected} by its lock")]
+    OtherSize { digest: Digest, expected: u64, found: u64 },
+    #[error("it lacks {digest}, which `{name}` needs")]
+    NoBlob { digest: Digest, name: ExtensionName },
+    #[error("{digest} is {kind}")]
+    NotAComponent { digest: Digest, kind: FileKind },
 }
 
 impl BundleError {

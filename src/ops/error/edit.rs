@@ -1,18 +1,18 @@
-//! A project was not changed.
+//! Errors of changes to a project.
 
-use crate::ops::error::policy::grant_options;
 use std::path::PathBuf;
 
 use crate::model::capability::Capability;
-use crate::model::fault::FaultKind;
 use crate::model::fault::hint::Hint;
+use crate::model::fault::{FaultKind, line};
 use crate::model::manifest::edit::ManifestEditError;
 use crate::model::name::{ExtensionName, NameError};
+use crate::ops::error::policy::grant_options;
 
 use super::Error;
 use super::policy::capability_list;
 
-/// A project was not changed.
+/// Why a project was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum EditError {
     #[error("`{name}` is there already, and takes what fits {range}")]
@@ -27,11 +27,12 @@ pub enum EditError {
     Inherits { name: ExtensionName, from: String, capabilities: Vec<Capability> },
     #[error("`{name}` was not installed")]
     Declined { name: ExtensionName },
-    #[error("a step failed, and what was changed could not be put back: {second}")]
+    #[error("a step failed, and what was changed could not be put back: {}", line(undo.as_ref()))]
     NotPutBack {
         #[source]
         error: Box<Error>,
-        second: String,
+        /// Why the changes of the steps before it stay.
+        undo: Box<Error>,
     },
     #[error("{} was changed by somebody else meanwhile", .0.display())]
     ChangedMeanwhile(PathBuf),

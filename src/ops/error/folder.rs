@@ -1,9 +1,9 @@
 //! Why a folder is not given to an extension.
 
-use crate::model::fault::hint::Hint;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use crate::model::fault::hint::Hint;
 use crate::model::name::{ExtensionName, ProfileName};
 
 /// Why a folder is not given to an extension.

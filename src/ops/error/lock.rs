@@ -1,4 +1,4 @@
-//! A lock cannot be made, or not be used.
+//! Errors of locks.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,9 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::model::lock::{LockChange, Staleness};
 use crate::model::name::ExtensionName;
 use crate::model::text::{count, list_by};
+use crate::registry::artifact::ArtifactRefusal;
 
-/// A lock cannot be made, or not be used.
+/// Why a lock cannot be made or used.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     #[error("the file of `{name}` was changed since it was locked: expected {expected}, found {found}")]
@@ -26,12 +27,38 @@ pub enum LockError {
     },
     #[error("no tag fits `{name}`, {range}{}", newest.as_ref().map_or(String::new(), |tag| format!("; the newest release is {tag}")))]
     NoVersion { name: ExtensionName, range: String, newest: Option<String> },
-    #[error("`{name}` contradicts itself: {what}")]
-    BadSize { name: ExtensionName, what: String },
-    #[error("`{name}` is not what sesame.lock says: {what}")]
-    NotAsLocked { name: ExtensionName, what: String },
+    #[error("`{name}` contradicts itself: its manifest gives its component {stated} bytes, but it has {found}")]
+    BadSize { name: ExtensionName, stated: u64, found: u64 },
+    #[error("`{name}` is not what sesame.lock says")]
+    NotAsLocked { name: ExtensionName, source: LockMismatch },
     #[error("the lock would have {size} bytes, and at most {limit} are read", limit = crate::model::bounds::MAX_PROJECT_FILE)]
     TooLarge { size: usize },
+}
+
+/// How a component, or what leads to it, differs from its entry of the lock.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LockMismatch {
+    #[error(transparent)]
+    Artifact(#[from] ArtifactRefusal),
+    #[error("its provenance does not lead to the manifest {}", locked.short())]
+    Manifest { locked: Digest },
+    #[error("its provenance does not lead to the component {}", locked.short())]
+    Component { locked: Digest },
+    #[error("its component has {found} bytes")]
+    Size { found: u64 },
+    #[error("it {direction} `{interface}` too")]
+    More { direction: Direction, interface: String },
+    #[error("it {direction} no `{interface}`")]
+    Less { direction: Direction, interface: String },
+}
+
+/// Which way an interface goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Direction {
+    #[error("imports")]
+    Import,
+    #[error("exports")]
+    Export,
 }
 
 impl LockError {

@@ -12,12 +12,6 @@ mod registry_hints;
 pub mod run;
 mod store_hints;
 
-use crate::model::fault::hint::Hint;
-use crate::model::plan::step::StepKind;
-use crate::model::report::sync::ExtensionStatus;
-use crate::ops::error::component_hints::component_hint;
-use crate::ops::error::registry_hints::registry_hint;
-use crate::ops::error::store_hints::store_hint;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,16 +19,21 @@ use crate::compiler::error::CompilerError;
 use crate::compiler::inspection::ComponentError;
 use crate::engine::config::EngineError;
 use crate::host::load::LoadError;
+use crate::model::fault::hint::Hint;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::ActiveExtension;
-use crate::model::report::sync::SyncReport;
+use crate::model::plan::step::StepKind;
+use crate::model::report::sync::{ExtensionStatus, SyncReport};
 use crate::model::text::{count, nearest};
 use crate::model::toml::problem::Problem;
+use crate::ops::error::component_hints::component_hint;
 use crate::ops::error::policy::PolicyError;
 use crate::ops::error::profile::ProfileError;
 use crate::ops::error::project::ProjectError;
+use crate::ops::error::registry_hints::registry_hint;
 use crate::ops::error::run::RunError;
+use crate::ops::error::store_hints::store_hint;
 use crate::{registry, store};
 
 use bundle::BundleError;

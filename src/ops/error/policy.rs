@@ -1,7 +1,5 @@
-//! What a manifest grants, or a component needs, is not allowed.
+//! Errors of what policies and grants do not allow, and of what the host does not have.
 
-use crate::model::manifest::EntryForm;
-use crate::model::reference::OciReference;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -10,14 +8,16 @@ use crate::host::linker::LinkError;
 use crate::model::capability::Capability;
 use crate::model::fault::FaultKind;
 use crate::model::fault::hint::Hint;
+use crate::model::manifest::EntryForm;
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::reference::OciReference;
 use crate::model::text::{count, list, shorten};
 use crate::model::toml::problem::Problem;
 
 use super::Error;
 use super::folder::FolderError;
 
-/// What a manifest grants, or a component needs, is not allowed.
+/// Why what a manifest grants, or a component needs, is not allowed.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     #[error("`{name}` needs what {place} does not grant: {}", capability_list(capabilities))]

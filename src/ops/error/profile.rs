@@ -1,4 +1,4 @@
-//! A profile or one of its generations is not what was asked for.
+//! Errors of profiles and their generations.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::set_change::SetChange;
 use crate::model::text::list;
 
-/// A profile or one of its generations is not what was asked for.
+/// Why a profile or one of its generations is not what was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     #[error("there is no extension `{name}` in {place}")]

@@ -1,7 +1,5 @@
-//! The files of a project, and files that a person names, cannot be used.
+//! Errors of the files of a project, and of files that a person names.
 
-use crate::ops::error::component_hints::component_hint;
-use crate::ops::error::component_hints::file_kind_hint;
 use std::path::PathBuf;
 
 use crate::compiler::inspection::ComponentError;
@@ -12,8 +10,9 @@ use crate::model::file_kind::FileKind;
 use crate::model::name::ExtensionName;
 use crate::model::text::count;
 use crate::model::toml::problem::Problem;
+use crate::ops::error::component_hints::{component_hint, file_kind_hint};
 
-/// The files of a project, and files that a person names, cannot be used.
+/// Why a file of a project, or one that a person names, cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
     #[error("there is no sesame.toml")]

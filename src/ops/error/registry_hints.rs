@@ -105,7 +105,7 @@ pub(super) fn registry_hint(error: &Error) -> Option<Hint> {
         }
         Error::All { tried, .. } => return tried.iter().min_by_key(|error| error.kind()).and_then(registry_hint),
         Error::Proxy(_) => "mend https_proxy, http_proxy or all_proxy in the environment".into(),
-        Error::Transport(_) | Error::Io { .. } | Error::Stopped => return None,
+        Error::Transport(_) | Error::Url { .. } | Error::Io { .. } | Error::Stopped => return None,
     })
 }
 

@@ -1,7 +1,5 @@
-//! An extension cannot be called, or its call failed.
+//! Errors of calls of extensions.
 
-use crate::model::fault::file_problem::FileProblem;
-use crate::ops::error::component_hints::component_hint;
 use std::path::PathBuf;
 
 use crate::compiler::inspection::ComponentError;
@@ -9,16 +7,19 @@ use crate::host::extension::CallError;
 use crate::host::functions::FunctionNotFound;
 use crate::host::termination::{Termination, TerminationCause};
 use crate::host::values::ValueError;
+use crate::model::MAX_PROJECT_FILE;
 use crate::model::fault::FaultKind;
+use crate::model::fault::file_problem::FileProblem;
 use crate::model::fault::hint::Hint;
 use crate::model::name::ExtensionName;
 use crate::model::text::{count, list};
+use crate::ops::error::component_hints::component_hint;
 
-/// An extension cannot be called, or its call failed.
+/// Why an extension cannot be called, or its call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    #[error("the secrets in {} cannot be used: {why}", path.display())]
-    Secrets { path: PathBuf, why: String },
+    #[error("the secrets in {} cannot be used", path.display())]
+    Secrets { path: PathBuf, source: SecretsFault },
     #[error("`{name}` counts no fuel, so none can be limited")]
     NotMetered { name: ExtensionName },
     #[error("`{name}` cannot be called")]
@@ -39,6 +40,27 @@ pub enum RunError {
     BadCode { name: ExtensionName, source: FileProblem },
     #[error("`{name}` is not usable")]
     UnusableExtension { name: String, source: ComponentError },
+}
+
+/// Why a file of secrets cannot be used. Nothing of its content is told.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsFault {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error("there is no such file")]
+    Missing,
+    #[error("it belongs to the user {owner}")]
+    OwnedByOther { owner: u32 },
+    #[error("others can read it: its mode is {mode:o}, and must be 600")]
+    ReadableByOthers { mode: u32 },
+    #[error("it has more than {MAX_PROJECT_FILE} bytes")]
+    TooLarge,
+    #[error("it is not UTF-8")]
+    NotUtf8,
+    #[error("it is not TOML")]
+    NotToml,
+    #[error("`{name}` is not a string")]
+    NotAString { name: String },
 }
 
 impl RunError {

@@ -2,7 +2,6 @@
 //!
 //! What cannot be read may need anything, so it is an error and never nothing.
 
-use crate::model::plan::generation_problem::GenerationProblem;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -11,6 +10,7 @@ use crate::model::lock::{Lock, LockEntry};
 use crate::model::name::ProfileName;
 use crate::model::plan::ExtensionNeeds;
 use crate::model::plan::generation::{ActiveExtension, Generation};
+use crate::model::plan::generation_problem::GenerationProblem;
 use crate::model::plan::step::{BlobDescriptor, BlobRole, FetchSource};
 use crate::model::report::maintain::verify::FindingKind;
 use crate::ops::error::Error;

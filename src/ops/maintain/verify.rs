@@ -3,11 +3,6 @@
 //! Mending: what is wrong is put aside, what is needed is fetched again by its digest and compiled again. What cannot be made
 //! again is left and named.
 
-use crate::model::fault::file_problem::FileProblem;
-use crate::model::fault::hint::Remedy;
-use crate::model::report::maintain::verify::FindingFact;
-use crate::model::report::maintain::verify::LeftReason;
-use crate::model::report::maintain::verify::Repair;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -15,11 +10,15 @@ use rayon::prelude::*;
 
 use crate::engine::key::engine_keys;
 use crate::model::engine_key::EngineKeys;
+use crate::model::fault::file_problem::FileProblem;
+use crate::model::fault::hint::Remedy;
 use crate::model::name::ExtensionName;
 use crate::model::plan::step::StepKind;
 use crate::model::plan::{ExtensionNeeds, Plan};
 use crate::model::report::event::Event;
-use crate::model::report::maintain::verify::{Finding, FindingKind, RepairOutcome, VerifiedCounts, VerifyReport};
+use crate::model::report::maintain::verify::{
+    Finding, FindingFact, FindingKind, LeftReason, Repair, RepairOutcome, VerifiedCounts, VerifyReport,
+};
 use crate::model::report::sync::StepOutcome;
 use crate::ops::context::Context;
 use crate::ops::error::Error;

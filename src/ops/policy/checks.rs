@@ -1,7 +1,6 @@
 //! What extensions may do, held against what they want: imports against grants, limits and sources against the machine's
 //! policy. Granted folders are checked in [`folder_checks`](super::folder_checks).
 
-use crate::ops::error::policy::GrantPlace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +18,7 @@ use crate::model::report::warning::Warning;
 use crate::ops::context::UserPaths;
 use crate::ops::error::Error;
 use crate::ops::error::lock::LockError;
-use crate::ops::error::policy::PolicyError;
+use crate::ops::error::policy::{GrantPlace, PolicyError};
 use crate::ops::project::files::read_file;
 
 /// Checks that every import is granted (invariant 5: grants decide).

@@ -15,6 +15,7 @@ use crate::ops::policy::registries;
 use crate::ops::project::files::read_file;
 use crate::ops::run::active::read_component;
 use crate::registry::Error as Registry;
+use crate::registry::layout::fault::LayoutFault;
 use crate::registry::layout::{self, MARKER};
 use crate::registry::publish::package::{ComponentArtifact, ExistingTag};
 use crate::registry::publish::push::Pushed;
@@ -78,8 +79,7 @@ fn write_layout(folder: &Path, push: &PushOptions, package: &ComponentArtifact) 
     let marked = read_file(&marker, MAX_OCI_MANIFEST)?;
     marked.as_ref().map_or(Ok(()), |bytes| layout::check_marker(folder, bytes))?;
     if marked.is_none() && !write::user_files::is_empty_or_absent(folder)? {
-        let why = "it has other files, and no `oci-layout`".to_owned();
-        return Err(Registry::NotALayout { path: folder.to_owned(), why }.into());
+        return Err(Registry::NotALayout { path: folder.to_owned(), source: LayoutFault::OtherFiles }.into());
     }
     let Some(index) = index else { return Ok(false) };
     let blobs = folder.join("blobs").join("sha256");

@@ -1,11 +1,11 @@
 //! `doctor`: checks everything that sesame depends on, one thing after the other. Changes nothing, and shows no secret.
 
-use crate::model::fault::hint::Remedy;
 use std::collections::BTreeSet;
 
 use crate::engine::key::{engine_keys, wasmtime_version};
 use crate::model::capability::Capability;
 use crate::model::fault::Fault;
+use crate::model::fault::hint::Remedy;
 use crate::model::manifest::Manifest;
 use crate::model::name::ProfileName;
 use crate::model::reference::OciRepository;

@@ -1,7 +1,6 @@
 //! Tries on this machine what the host will do, for `doctor`: start the compiler, run code from the cache's disk, set memory
 //! aside, look into `/proc`. Leaves nothing behind.
 
-use crate::model::fault::hint::Remedy;
 use std::path::Path;
 
 use crate::compiler::client::Compiler;
@@ -14,6 +13,7 @@ use crate::host::state::ExtensionSettings;
 use crate::host::values::Syntax;
 use crate::model::digest::Digest;
 use crate::model::engine_key::Metering;
+use crate::model::fault::hint::Remedy;
 use crate::model::report::query::doctor::{Check, CheckFact, CheckState};
 use crate::ops::context::Context;
 use crate::ops::error::Error;

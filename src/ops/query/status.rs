@@ -1,10 +1,10 @@
 //! `status`: how far apart manifest, lock, store, cache and the live set are. It is made from the plan of a sync, and changes
 //! nothing.
 
-use crate::model::fault::hint::Remedy;
 use futures_util::{StreamExt as _, stream};
 
 use crate::model::fault::Fault;
+use crate::model::fault::hint::Remedy;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};

@@ -1,7 +1,5 @@
 //! What is live on this machine, ready to be called. What `sync` did not make live is not loaded.
 
-use crate::model::fault::file_problem::FileProblem;
-use crate::ops::error::policy::GrantPlace;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +17,7 @@ use crate::host::state::{ExtensionSettings, Preopen};
 use crate::model::bounds::MAX_COMPONENT;
 use crate::model::capability::{Capability, Grants};
 use crate::model::digest::Digest;
+use crate::model::fault::file_problem::FileProblem;
 use crate::model::file_kind::FileKind;
 use crate::model::manifest::{Config, Limits};
 use crate::model::name::{ExtensionName, ProfileName};
@@ -26,7 +25,7 @@ use crate::model::plan::generation::{ActiveExtension, Generation};
 use crate::model::policy::Policy;
 use crate::ops::context::{Interrupt, UserPaths};
 use crate::ops::error::Error;
-use crate::ops::error::policy::PolicyError;
+use crate::ops::error::policy::{GrantPlace, PolicyError};
 use crate::ops::error::project::ProjectError;
 use crate::ops::error::run::RunError;
 use crate::ops::policy::checks::{check_offered, read_policy};

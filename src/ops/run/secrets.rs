@@ -13,7 +13,7 @@ use crate::host::backends::{SecretRead, SecretWrite};
 use crate::model::bounds::MAX_PROJECT_FILE;
 use crate::named_files;
 use crate::ops::error::Error;
-use crate::ops::error::run::RunError;
+use crate::ops::error::run::{RunError, SecretsFault};
 use crate::store::write;
 
 /// A file of secrets: `name = "value"`, dotted names also as tables.
@@ -28,32 +28,32 @@ impl SecretsFile {
     /// # Errors
     /// [`RunError::Secrets`] if it is not there, is open to others, or is no TOML of strings.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let bad = |why: String| Error::Run(RunError::Secrets { path: path.to_owned(), why });
-        let opened = named_files::open(path).map_err(|error| bad(error.to_string()))?;
-        let file = opened.ok_or_else(|| bad("there is no such file".to_owned()))?;
-        let metadata = file.metadata().map_err(|error| bad(error.to_string()))?;
-        if metadata.uid() != rustix::process::geteuid().as_raw() {
-            return Err(bad(format!("it belongs to the user {}", metadata.uid())));
-        }
-        if metadata.mode() & 0o077 != 0 {
-            return Err(bad(format!(
-                "others can read it: its mode is {:o}, and must be 600",
-                metadata.mode() & 0o7777
-            )));
-        }
-        let mut bytes = Vec::new();
-        file.take(MAX_PROJECT_FILE as u64 + 1).read_to_end(&mut bytes).map_err(|error| bad(error.to_string()))?;
-        if bytes.len() > MAX_PROJECT_FILE {
-            return Err(bad(format!("it has more than {MAX_PROJECT_FILE} bytes")));
-        }
-        let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
-        // What TOML's own messages quote of the file may be a secret.
-        let document: DocumentMut = text.parse().map_err(|_| bad("it is not TOML".to_owned()))?;
-        if let Some(name) = not_a_string("", document.as_item()) {
-            return Err(bad(format!("`{name}` is not a string")));
-        }
+        let document = read(path).map_err(|source| RunError::Secrets { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), document: Mutex::new(document) })
     }
+}
+
+fn read(path: &Path) -> Result<DocumentMut, SecretsFault> {
+    let file = named_files::open(path)?.ok_or(SecretsFault::Missing)?;
+    let metadata = file.metadata()?;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(SecretsFault::OwnedByOther { owner: metadata.uid() });
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return Err(SecretsFault::ReadableByOthers { mode: metadata.mode() & 0o7777 });
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_PROJECT_FILE as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > MAX_PROJECT_FILE {
+        return Err(SecretsFault::TooLarge);
+    }
+    let text = String::from_utf8(bytes).map_err(|_| SecretsFault::NotUtf8)?;
+    // What TOML's own messages quote of the file may be a secret.
+    let document: DocumentMut = text.parse().map_err(|_| SecretsFault::NotToml)?;
+    if let Some(name) = not_a_string("", document.as_item()) {
+        return Err(SecretsFault::NotAString { name });
+    }
+    Ok(document)
 }
 
 #[async_trait]

@@ -352,8 +352,8 @@ async fn inspect_entry(
 ) -> Result<LockEntry, Error> {
     let bytes = blobs.read(candidate.component)?;
     if bytes.len() as u64 != candidate.size {
-        let what = format!("its manifest gives its component {} bytes, but it has {}", candidate.size, bytes.len());
-        return Err(LockError::BadSize { name: candidate.name.clone(), what }.into());
+        let (stated, found) = (candidate.size, bytes.len() as u64);
+        return Err(LockError::BadSize { name: candidate.name.clone(), stated, found }.into());
     }
     let name = &candidate.name;
     let inspection = compiler.inspect(bytes).await.map_err(|error| Error::from(error).of_extension(name))?;

@@ -10,9 +10,9 @@ use crate::model::lock::{Lock, LockEntry, LockedSource};
 use crate::model::plan::generation::{ActiveExtension, Generation};
 use crate::ops::context::Interrupt;
 use crate::ops::error::Error;
-use crate::ops::error::lock::LockError;
+use crate::ops::error::lock::{Direction, LockError, LockMismatch};
 use crate::ops::error::policy::PolicyError;
-use crate::registry::artifact::{self, Artifact};
+use crate::registry::artifact::{self, Artifact, ArtifactRefusal};
 use crate::store::blobs::Blobs;
 
 /// A generation to activate, and the lock that it was described from.
@@ -59,10 +59,9 @@ impl SyncTarget {
             }
             let name = &extension.name;
             let found = inspections.get(&entry.component).ok_or(Error::Bug("a component was not examined"))?;
-            confirm(entry, blobs, found).map_err(|what| match what {
-                VerificationFault::Differs(what) => Error::Lock(LockError::NotAsLocked { name: name.clone(), what }),
-                VerificationFault::Error(error) => error,
-            })?;
+            if let Some(source) = mismatch(entry, blobs, found)? {
+                return Err(LockError::NotAsLocked { name: name.clone(), source }.into());
+            }
             if let Some(source) = found.unlinkable.clone() {
                 return Err(PolicyError::Link { name: name.to_string(), source }.into());
             }
@@ -71,44 +70,38 @@ impl SyncTarget {
     }
 }
 
-enum VerificationFault {
-    Differs(String),
-    Error(Error),
-}
-
-fn confirm(entry: &LockEntry, blobs: &Blobs, found: &Inspection) -> Result<(), VerificationFault> {
-    let read = |digest| blobs.read(digest).map_err(|error| VerificationFault::Error(error.into()));
+/// The first difference between an entry of the lock and what there is.
+fn mismatch(entry: &LockEntry, blobs: &Blobs, found: &Inspection) -> Result<Option<LockMismatch>, Error> {
     if let LockedSource::Oci { provenance, manifest, .. } = &entry.source {
         let artifact =
-            |digest| artifact::read(&read(digest)?).map_err(|refusal| VerificationFault::Differs(refusal.to_string()));
+            |digest| -> Result<Result<Artifact, ArtifactRefusal>, Error> { Ok(artifact::read(&blobs.read(digest)?)) };
         if let Some(manifest) = manifest {
-            let found = artifact(*provenance)?;
-            if found != (Artifact::Index { manifest: *manifest }) {
-                return Err(VerificationFault::Differs(format!(
-                    "its provenance does not lead to the manifest {}",
-                    manifest.short()
-                )));
+            match artifact(*provenance)? {
+                Err(refusal) => return Ok(Some(refusal.into())),
+                Ok(found) if found == (Artifact::Index { manifest: *manifest }) => {}
+                Ok(_) => return Ok(Some(LockMismatch::Manifest { locked: *manifest })),
             }
         }
-        let expected = Artifact::Component { digest: entry.component, size: entry.size };
-        if artifact(manifest.unwrap_or(*provenance))? != expected {
-            let component = entry.component.short();
-            return Err(VerificationFault::Differs(format!(
-                "its provenance does not lead to the component {component}"
-            )));
+        match artifact(manifest.unwrap_or(*provenance))? {
+            Err(refusal) => return Ok(Some(refusal.into())),
+            Ok(found) if found == (Artifact::Component { digest: entry.component, size: entry.size }) => {}
+            Ok(_) => return Ok(Some(LockMismatch::Component { locked: entry.component })),
         }
     }
     if found.size != entry.size {
-        return Err(VerificationFault::Differs(format!("its component has {} bytes", found.size)));
+        return Ok(Some(LockMismatch::Size { found: found.size }));
     }
-    compare("imports", &entry.imports, &found.interface.imports)?;
-    compare("exports", &entry.exports, &found.interface.exports)
+    let imports = compare(Direction::Import, &entry.imports, &found.interface.imports);
+    Ok(imports.or_else(|| compare(Direction::Export, &entry.exports, &found.interface.exports)))
 }
 
-fn compare(what: &str, locked: &BTreeSet<String>, found: &BTreeSet<String>) -> Result<(), VerificationFault> {
-    match found.symmetric_difference(locked).next() {
-        None => Ok(()),
-        Some(name) if found.contains(name) => Err(VerificationFault::Differs(format!("it {what} `{name}` too"))),
-        Some(name) => Err(VerificationFault::Differs(format!("it {what} no `{name}`"))),
-    }
+fn compare(direction: Direction, locked: &BTreeSet<String>, found: &BTreeSet<String>) -> Option<LockMismatch> {
+    let interface = found.symmetric_difference(locked).next()?;
+    let is_more = found.contains(interface);
+    let interface = interface.clone();
+    Some(if is_more {
+        LockMismatch::More { direction, interface }
+    } else {
+        LockMismatch::Less { direction, interface }
+    })
 }

@@ -14,8 +14,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 
-use crate::model::fault::line;
-use crate::registry::error::Error;
+use crate::registry::error::{Error, TokenFault};
 use crate::registry::http::body::Body;
 use crate::registry::http::endpoint::Endpoint;
 use crate::registry::http::failure::RequestFailure;
@@ -152,8 +151,7 @@ impl TokenClient {
                 Ok(Authorization { header: basic_authorization(endpoint, what, found, refused)?, until: None })
             }
             Challenge::Unknown => {
-                let why = "it does not say how to get one".to_owned();
-                Err(Error::Token { host: endpoint.name.clone(), why }.into())
+                Err(Error::Token { host: endpoint.name.clone(), source: TokenFault::NoChallenge }.into())
             }
         }
     }
@@ -225,11 +223,11 @@ impl TokenResponse {
     }
 
     fn into_header_text(self, endpoint: &Endpoint) -> Result<String, Error> {
-        let fault = |why: &str| Error::Token { host: endpoint.name.clone(), why: why.to_owned() };
+        let fault = |source| Error::Token { host: endpoint.name.clone(), source };
         let token = [self.token, self.access_token].into_iter().flatten().find(|token| !token.is_empty());
-        let token = token.ok_or_else(|| fault("the answer holds none"))?;
+        let token = token.ok_or_else(|| fault(TokenFault::Missing))?;
         let visible = token.bytes().all(|b| b.is_ascii_graphic());
-        if visible { Ok(token) } else { Err(fault("it holds characters that no header can")) }
+        if visible { Ok(token) } else { Err(fault(TokenFault::NotAHeader)) }
     }
 }
 
@@ -240,7 +238,7 @@ async fn request_token(
     service: Option<&str>,
     found: Option<&FoundCredential>,
 ) -> Result<TokenResponse, RequestFailure> {
-    let fault = |why: String| Error::Token { host: endpoint.name.clone(), why };
+    let fault = |source| Error::Token { host: endpoint.name.clone(), source };
     let shown = url.host_str().unwrap_or_default().to_owned();
     let mut parameters: Vec<(&str, String)> = Vec::new();
     parameters.extend(service.map(|service| ("service", service.to_owned())));
@@ -261,8 +259,11 @@ async fn request_token(
             endpoint.send_for_token(&url, None, None).await
         }
     };
-    let response =
-        response.map_err(|failure| RequestFailure { error: fault(line(&failure.error)), retry: failure.retry })?;
+    let unanswered = |RequestFailure { error, retry }| {
+        let error = fault(TokenFault::Request(Box::new(error)));
+        RequestFailure { error, retry }
+    };
+    let response = response.map_err(unanswered)?;
     let status = response.status();
     match (status, found) {
         _ if status.is_success() => read(endpoint, response, &fault).await,
@@ -272,7 +273,7 @@ async fn request_token(
         ) => Err(Error::Rejected { host: endpoint.name.clone(), place: place.clone() }.into()),
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => Err(missing_credentials(endpoint, what).into()),
         _ => {
-            let error = fault(format!("{shown} answered {}", status.as_u16()));
+            let error = fault(TokenFault::Status { host: shown.clone(), status: status.as_u16() });
             Err(RequestFailure::of_status(&shown, status, response.headers(), error))
         }
     }
@@ -281,15 +282,18 @@ async fn request_token(
 async fn read(
     endpoint: &Endpoint,
     response: Response,
-    fault: &impl Fn(String) -> Error,
+    fault: &impl Fn(TokenFault) -> Error,
 ) -> Result<TokenResponse, RequestFailure> {
     let encoded = response.headers().get("content-encoding").is_some_and(|encoding| encoding != "identity");
     if encoded {
-        return Err(fault("the answer is compressed, which nobody asked for".to_owned()).into());
+        return Err(fault(TokenFault::Encoded).into());
     }
     // The permit at the registry is held by the request that needs the token.
     let name = endpoint.named(response.url());
     let body = Body::new(response, &name, endpoint.timeouts(), None).read(MAX_ANSWER, "a token").await;
-    let body = body.map_err(|failure| RequestFailure { error: fault(line(&failure.error)), retry: failure.retry })?;
-    serde_json::from_slice(&body).map_err(|_| fault("the answer is no JSON of a token".to_owned()).into())
+    let body = body.map_err(|failure| {
+        let error = fault(TokenFault::Request(Box::new(failure.error)));
+        RequestFailure { error, retry: failure.retry }
+    })?;
+    serde_json::from_slice(&body).map_err(|_| fault(TokenFault::NotJson).into())
 }

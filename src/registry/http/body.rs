@@ -1,11 +1,13 @@
 //! Reads the body of an answer: never past its limit, and not from a host that has fallen silent or only drips.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use reqwest::Response;
 use tokio::time::{Instant, timeout};
 
 use crate::model::reference::source_name::SourceName;
-use crate::registry::error::{Error, root};
+use crate::registry::error::{Error, NetworkFault};
 
 use super::failure::RequestFailure;
 use super::limiter::Permit;
@@ -32,7 +34,9 @@ impl Body {
         let silence = self.timeouts.idle();
         let chunk = match timeout(silence, self.response.chunk()).await {
             Ok(Ok(chunk)) => chunk,
-            Ok(Err(error)) => return Err(self.broken_off(&root(&error.without_url()))),
+            Ok(Err(error)) => {
+                return Err(self.broken_off(NetworkFault::Failed { error: Arc::new(error.without_url()) }));
+            }
             Err(_) => return Err(RequestFailure::transient(idle_timeout_error(&self.host))),
         };
         let (since, bytes) = self.window;
@@ -40,7 +44,7 @@ impl Body {
         if since.elapsed() < silence {
             self.window = (since, bytes);
         } else if bytes < MIN_BYTES && chunk.is_some() {
-            return Err(self.broken_off("it sends less than 1 KiB a second"));
+            return Err(self.broken_off(NetworkFault::Slow));
         } else {
             self.window = (Instant::now(), 0);
         }
@@ -66,7 +70,7 @@ impl Body {
     }
 
     /// The failure of a body that ended too early.
-    pub(crate) fn broken_off(&self, why: &str) -> RequestFailure {
-        RequestFailure::transient(Error::BrokenOff { host: self.host.clone(), why: why.to_owned() })
+    pub(crate) fn broken_off(&self, source: NetworkFault) -> RequestFailure {
+        RequestFailure::transient(Error::BrokenOff { host: self.host.clone(), source })
     }
 }

@@ -13,7 +13,7 @@ use crate::registry::auth::credentials::{FoundCredential, Keyring};
 use crate::registry::auth::scope::TokenScope;
 use crate::registry::auth::secret::Secret;
 use crate::registry::auth::token_client::{TokenClient, TokenRequest};
-use crate::registry::error::{AccessKind, Error};
+use crate::registry::error::{AccessKind, Error, NetworkFault};
 use crate::registry::publish::upload::Upload;
 
 use super::body::Body;
@@ -109,12 +109,12 @@ impl Client {
         for _ in 0..=MAX_REDIRECTS {
             let response = self.send(request, &url, pass.filter(|_| self.endpoint.is_own(&url))).await?;
             let Some(location) = redirection(&request.method, &response) else { return Ok((response, permit)) };
-            let unfit = |why: &str| Error::Unreachable { host: self.endpoint.named(&url), why: why.to_owned() };
+            let unfit = |source| Error::Unreachable { host: self.endpoint.named(&url), source };
             let location = location.to_str().ok().and_then(|location| url.join(location).ok());
             let next = location.filter(|next| matches!(next.scheme(), "http" | "https"));
-            let next = next.ok_or_else(|| unfit("it redirects to what is no address"))?;
+            let next = next.ok_or_else(|| unfit(NetworkFault::RedirectToNoAddress))?;
             if url.scheme() == "https" && next.scheme() == "http" {
-                return Err(unfit("it redirects from HTTPS to HTTP").into());
+                return Err(unfit(NetworkFault::RedirectToHttp).into());
             }
             if authority(&url) != authority(&next) {
                 drop(permit);
@@ -122,7 +122,7 @@ impl Client {
             }
             url = next;
         }
-        Err(Error::Unreachable { host: self.endpoint.name.clone(), why: "it redirects too often".to_owned() }.into())
+        Err(Error::Unreachable { host: self.endpoint.name.clone(), source: NetworkFault::TooManyRedirects }.into())
     }
 
     async fn send(&self, request: &HttpRequest, url: &Url, pass: Option<&Secret>) -> Result<Response, RequestFailure> {

@@ -1,16 +1,16 @@
 //! One host as requests are sent to it: its address, its limiter, the certificates that are trusted for it. Sends one request
 //! to one URL. Tokens, redirects and retries are for others.
 
-use crate::model::reference::source_name::SourceName;
 use std::sync::Arc;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, Url, Version};
 
+use crate::model::reference::source_name::SourceName;
 use crate::model::registries::ConnectionSettings;
 use crate::model::report::event::{Event, Observer};
 use crate::registry::auth::secret::{Secret, SentSecrets};
-use crate::registry::error::Error;
+use crate::registry::error::{Error, NetworkFault, TokenFault};
 
 use super::failure::RequestFailure;
 use super::limiter::Limiter;
@@ -56,7 +56,7 @@ impl Endpoint {
         // Docker Hub's registry has another name than its references.
         let host = if self.name == "docker.io" { "registry-1.docker.io" } else { &self.name };
         let url = format!("{scheme}://{host}/v2/{path}");
-        Url::parse(&url).map_err(|error| Error::Transport(format!("{url} is no URL: {error}")))
+        Url::parse(&url).map_err(|source| Error::Url { url, source })
     }
 
     /// Sends a request for a token to the host that gives them. No redirect is followed.
@@ -85,7 +85,7 @@ impl Endpoint {
     }
 
     fn header(&self, pass: &Secret) -> Result<HeaderValue, Error> {
-        let unfit = |_| Error::Token { host: self.name.clone(), why: "it holds what no header can".to_owned() };
+        let unfit = |_| Error::Token { host: self.name.clone(), source: TokenFault::NotAHeader };
         let mut value = HeaderValue::from_str(pass.reveal()).map_err(unfit)?;
         value.set_sensitive(true);
         self.sent.remember(pass);
@@ -104,7 +104,7 @@ impl Endpoint {
             Some(Err(error)) => {
                 let error = unanswered(&self.named(url), error);
                 self.observer.notice(&Event::Requested { request: &shown, outcome: "no answer" });
-                let passes = matches!(&error, Error::Unreachable { why, .. } if may_be_transient(why));
+                let passes = matches!(&error, Error::Unreachable { source, .. } if may_be_transient(source));
                 return Err(if passes { RequestFailure::transient(error) } else { error.into() });
             }
             None => {
@@ -151,6 +151,9 @@ pub(crate) fn authority(url: &Url) -> String {
 }
 
 /// Whether what stopped a request may pass. A name that does not exist will not.
-fn may_be_transient(why: &str) -> bool {
-    !["Name or service not known", "No address associated"].iter().any(|text| why.contains(text))
+///
+/// What the system's resolver found out reaches us in its words alone.
+fn may_be_transient(fault: &NetworkFault) -> bool {
+    let words = fault.to_string();
+    !["Name or service not known", "No address associated"].iter().any(|text| words.contains(text))
 }

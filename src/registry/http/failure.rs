@@ -95,7 +95,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.extend(after.map(|after| (RETRY_AFTER, after.parse().unwrap())));
             let status = StatusCode::from_u16(status).unwrap();
-            let error = Error::Transport(String::new());
+            let error = Error::Stopped;
             let failure = RequestFailure::of_status("ghcr.io", status, &headers, error);
             (failure.retry, matches!(failure.error, Error::Busy { .. }))
         };

@@ -54,7 +54,7 @@ impl Limiter {
     pub(crate) async fn enter(&self, retries: usize) -> Result<Permit, Error> {
         loop {
             let permit = Arc::clone(&self.permits).acquire_owned().await;
-            let permit = permit.map_err(|_| Error::Transport("a queue was closed".to_owned()))?;
+            let permit = permit.map_err(|_| Error::Stopped)?;
             let pause = {
                 let state = self.lock();
                 if let Some((_, error)) = state.given_up.as_ref().filter(|(tried, _)| *tried >= retries) {
@@ -110,6 +110,7 @@ impl Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::error::NetworkFault;
 
     #[tokio::test]
     async fn six_enter_and_sixteen_once_the_host_speaks_http_2() {
@@ -140,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn a_host_that_was_given_up_is_not_tried_again() {
         let limiter = Limiter::default();
-        limiter.give_up(1, &Error::Unreachable { host: "x".into(), why: "refused".into() });
+        limiter.give_up(1, &Error::Unreachable { host: "x".into(), source: NetworkFault::Slow });
         assert!(matches!(limiter.enter(1).await, Err(Error::Unreachable { .. })));
         assert!(limiter.enter(5).await.is_ok(), "who is more patient tries it");
     }

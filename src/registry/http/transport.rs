@@ -11,10 +11,9 @@ use reqwest::{Client, ClientBuilder, NoProxy, Proxy};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use crate::model::fault::line;
 use crate::named_files;
 use crate::registry::auth::secret::Secret;
-use crate::registry::error::{CertificateFault, Error, root};
+use crate::registry::error::{CaFault, CertificateFault, Error, NetworkFault};
 
 use super::limiter::Limiter;
 use super::named_certificates;
@@ -85,8 +84,7 @@ impl Transport {
             Trust::NoTls => Client::builder().tls_certs_only([]),
             Trust::System => Client::builder().https_only(true),
             Trust::SystemAnd(path) => {
-                let malformed =
-                    |_| Error::Ca { path: path.clone(), why: "one of its certificates is malformed".to_owned() };
+                let malformed = |_| Error::Ca { path: path.clone(), source: CaFault::Malformed };
                 let trusting = named_certificates::trusting(certificates(path)?).map_err(malformed)?;
                 Client::builder().https_only(true).tls_backend_preconfigured(trusting)
             }
@@ -98,7 +96,7 @@ impl Transport {
             .redirect(Policy::none())
             .no_proxy();
         builder = self.with_proxies(builder)?;
-        builder.build().map_err(|error| Error::Transport(line(&error)))
+        builder.build().map_err(|error| Error::Transport(Arc::new(error)))
     }
 
     fn with_proxies(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, Error> {
@@ -120,18 +118,18 @@ impl Transport {
 /// Why a request got no answer.
 pub(crate) fn unanswered(host: &str, error: reqwest::Error) -> Error {
     let error = error.without_url();
-    let (host, why) = (host.to_owned(), root(&error));
+    let host = host.to_owned();
     match tls_fault(&error) {
         Some(rustls::Error::InvalidCertificate(fault)) => Error::Certificate { host, why: certificate_fault(fault) },
         Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => Error::NoTls { host },
         Some(fault) => Error::Tls { host, why: tls_words(fault) },
-        None => Error::Unreachable { host, why },
+        None => Error::Unreachable { host, source: NetworkFault::Failed { error: Arc::new(error) } },
     }
 }
 
 /// Why a host that says nothing is given up.
 pub(crate) fn idle_timeout_error(host: &str) -> Error {
-    Error::Unreachable { host: host.to_owned(), why: format!("it sent nothing for {} s", IDLE_TIMEOUT.as_secs()) }
+    Error::Unreachable { host: host.to_owned(), source: NetworkFault::Silent { seconds: IDLE_TIMEOUT.as_secs() } }
 }
 
 /// What was wrong with TLS, if that is what stopped a request.
@@ -184,13 +182,13 @@ fn certificate_fault(fault: &rustls::CertificateError) -> CertificateFault {
 
 /// The certificates of a PEM file.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let fault = |why: String| Error::Ca { path: path.to_owned(), why };
-    let pem = named_files::read_whole(path, MAX_CA).map_err(|error| fault(error.to_string()))?;
-    let pem = pem.ok_or_else(|| fault("there is no such file".to_owned()))?;
+    let fault = |source| Error::Ca { path: path.to_owned(), source };
+    let pem = named_files::read_whole(path, MAX_CA).map_err(|error| fault(CaFault::Io(Arc::new(error))))?;
+    let pem = pem.ok_or_else(|| fault(CaFault::Missing))?;
     // What the parser says of a bad one quotes its bytes.
     let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-    let certificates = certificates.map_err(|_| fault("it is not in the PEM format".to_owned()))?;
-    if certificates.is_empty() { Err(fault("it has none in the PEM format".to_owned())) } else { Ok(certificates) }
+    let certificates = certificates.map_err(|_| fault(CaFault::NotPem))?;
+    if certificates.is_empty() { Err(fault(CaFault::Empty)) } else { Ok(certificates) }
 }
 
 /// A proxy's URL without the part that may hold a password (invariant 8: secrets stay secret).

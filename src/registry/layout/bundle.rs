@@ -14,9 +14,10 @@ use oci_client::manifest::{OciImageIndex, OciImageManifest};
 use serde_json::{Value, json};
 
 use crate::model::bounds::MAX_OCI_MANIFEST;
-use crate::model::digest::{Digest, DigestError};
+use crate::model::digest::Digest;
 use crate::registry::artifact::{INDEX, MANIFEST};
 use crate::registry::error::Error;
+use crate::registry::layout::{LayoutFault, shorten};
 use crate::registry::publish::package::{TITLE, descriptor};
 
 use super::check_marker;
@@ -93,17 +94,16 @@ impl Bundle {
     /// [`Error::NotABundle`] if it is no layout with one bundle in it.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let layout = LayoutReader::open(path)?;
-        let bad = |why: String| Error::NotABundle { path: path.to_owned(), why };
-        let missing = |name: &str| bad(format!("it has no file `{name}`"));
+        let bad = |source| Error::NotABundle { path: path.to_owned(), source };
+        let missing = |name: &str| bad(LayoutFault::NoFile { name: name.to_owned() });
         let marker = read(&layout, "oci-layout", MAX_OCI_MANIFEST)?.ok_or_else(|| missing("oci-layout"))?;
         check_marker(path, &marker)?;
         let index = read(&layout, "index.json", MAX_OCI_MANIFEST)?.ok_or_else(|| missing("index.json"))?;
         let index: OciImageIndex = serde_json::from_slice(&index)
-            .map_err(|error| bad(format!("its `index.json` is no image index: {error}")))?;
+            .map_err(|error| bad(LayoutFault::Index { error: shorten(&error.to_string()).into_owned() }))?;
         let digests = index.manifests.iter().map(|entry| entry.digest.parse());
-        let digests: BTreeSet<Digest> = digests
-            .collect::<Result<_, _>>()
-            .map_err(|error: DigestError| bad(format!("its `index.json` has a bad digest: {error}")))?;
+        let digests: BTreeSet<Digest> =
+            digests.collect::<Result<_, _>>().map_err(|error| bad(LayoutFault::IndexDigest(error)))?;
         let mut found: Option<(Digest, OciImageManifest)> = None;
         for digest in &digests {
             // What is no manifest is something else than a bundle.
@@ -112,21 +112,18 @@ impl Bundle {
                 && manifest.artifact_type.as_deref() == Some(BUNDLE)
                 && found.replace((*digest, manifest)).is_some()
             {
-                return Err(bad(
-                    "it holds several bundles; a folder or an archive of its own each is wanted".to_owned()
-                ));
+                return Err(bad(LayoutFault::SeveralBundles));
             }
         }
-        let (digest, manifest) = found.ok_or_else(|| bad("it holds no bundle of sesame".to_owned()))?;
+        let (digest, manifest) = found.ok_or_else(|| bad(LayoutFault::NoBundle))?;
         let (mut texts, mut blobs) = (BTreeMap::new(), BTreeSet::new());
         for layer in manifest.layers {
-            let named: Digest =
-                layer.digest.parse().map_err(|error| bad(format!("it has a layer with a bad digest: {error}")))?;
+            let named: Digest = layer.digest.parse().map_err(|error| bad(LayoutFault::LayerDigest(error)))?;
             if layer.media_type == TEXT {
                 let title = layer.annotations.as_ref().and_then(|annotations| annotations.get(TITLE));
-                let title = title.ok_or_else(|| bad(format!("its text {} has no name", named.short())))?;
+                let title = title.ok_or_else(|| bad(LayoutFault::NoName { digest: named }))?;
                 if texts.insert(title.clone(), named).is_some() {
-                    return Err(bad(format!("it has `{title}` twice")));
+                    return Err(bad(LayoutFault::Twice { name: title.clone() }));
                 }
             } else {
                 blobs.insert(named);
@@ -173,7 +170,7 @@ impl Bundle {
 /// The bytes of a blob that is small enough for memory.
 fn read_checked(layout: &LayoutReader, digest: Digest, limit: u64) -> Result<Vec<u8>, Error> {
     let name = blob_name(digest);
-    let bytes = read(layout, &name, limit)?.ok_or_else(|| bad(layout, format!("it has no file `{name}`")))?;
+    let bytes = read(layout, &name, limit)?.ok_or_else(|| bad(layout, LayoutFault::NoFile { name: name.clone() }))?;
     let found = Digest::of(&bytes);
     if found == digest {
         return Ok(bytes);
@@ -185,7 +182,7 @@ fn read_checked(layout: &LayoutReader, digest: Digest, limit: u64) -> Result<Vec
 fn read(layout: &LayoutReader, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
     let Some(LayoutFile { bytes: reader, size }) = open(layout, name)? else { return Ok(None) };
     if size > limit {
-        return Err(bad(layout, format!("its `{name}` has {size} bytes; at most {limit} are read")));
+        return Err(bad(layout, LayoutFault::TooLarge { name: name.to_owned(), size, limit }));
     }
     let mut bytes = Vec::new();
     reader.take(limit).read_to_end(&mut bytes).map_err(io_error(layout.path()))?;
@@ -194,11 +191,11 @@ fn read(layout: &LayoutReader, name: &str, limit: u64) -> Result<Option<Vec<u8>>
 
 fn open<'a>(layout: &'a LayoutReader, name: &str) -> Result<Option<LayoutFile<'a>>, Error> {
     layout.open_file(name).map_err(|error| match error.kind() {
-        ErrorKind::InvalidInput => bad(layout, format!("its `{name}` is no regular file")),
+        ErrorKind::InvalidInput => bad(layout, LayoutFault::NotARegularFile { name: name.to_owned() }),
         _ => io_error(&layout.path().join(name))(error),
     })
 }
 
-fn bad(layout: &LayoutReader, why: String) -> Error {
-    Error::NotABundle { path: layout.path().to_owned(), why }
+fn bad(layout: &LayoutReader, source: LayoutFault) -> Error {
+    Error::NotABundle { path: layout.path().to_owned(), source }
 }

@@ -2,9 +2,9 @@
 //! skopeo, oras and podman write it.
 
 pub mod bundle;
+pub mod fault;
 pub mod reader;
 
-use crate::model::reference::source_name::SourceName;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::model::bounds::MAX_OCI_MANIFEST;
 use crate::model::digest::Digest;
+use crate::model::reference::source_name::SourceName;
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::text::shorten;
 
@@ -23,6 +24,7 @@ use super::artifact::{INDEX, MANIFEST};
 use super::error::Error;
 use super::publish::package::{ComponentArtifact, ExistingTag, descriptor};
 use super::source::{OciDocument, Sink, Source};
+use fault::LayoutFault;
 use reader::{LayoutFile, LayoutReader, blob_name, io_error};
 
 /// The annotation that names what an entry is.
@@ -36,10 +38,10 @@ pub const MARKER: &str = "{\"imageLayoutVersion\":\"1.0.0\"}";
 /// # Errors
 /// [`Error::NotALayout`] if it is of a version that is not known.
 pub fn check_marker(folder: &Path, marker: &[u8]) -> Result<(), Error> {
-    let bad = |why: String| Error::NotALayout { path: folder.to_owned(), why };
-    let marker: Marker = serde_json::from_slice(marker).map_err(|_| bad("its `oci-layout` is no JSON".to_owned()))?;
+    let bad = |source| Error::NotALayout { path: folder.to_owned(), source };
+    let marker: Marker = serde_json::from_slice(marker).map_err(|_| bad(LayoutFault::Marker))?;
     let known = marker.version.starts_with("1.");
-    if known { Ok(()) } else { Err(bad(format!("it has version `{}`, only 1 is known", marker.version))) }
+    if known { Ok(()) } else { Err(bad(LayoutFault::OtherVersion { version: marker.version })) }
 }
 
 /// The `index.json` of a layout with a package added under its full reference, or none if it has it already. Other
@@ -54,18 +56,23 @@ pub fn add_to_index(
     package: &ComponentArtifact,
     taken: ExistingTag,
 ) -> Result<Option<Vec<u8>>, Error> {
-    let bad = |why: &str| Error::NotALayout { path: folder.to_owned(), why: format!("its `index.json` {why}") };
+    let bad = |source| Error::NotALayout { path: folder.to_owned(), source };
     let empty = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [] });
     let mut index: Value = match index {
-        Some(bytes) => serde_json::from_slice(bytes).map_err(|_| bad("is no JSON"))?,
+        Some(bytes) => serde_json::from_slice(bytes)
+            .map_err(|error| bad(LayoutFault::Index { error: shorten(&error.to_string()).into_owned() }))?,
         None => empty,
     };
-    let entries = index.get_mut("manifests").and_then(Value::as_array_mut).ok_or_else(|| bad("has no `manifests`"))?;
+    let entries =
+        index.get_mut("manifests").and_then(Value::as_array_mut).ok_or_else(|| bad(LayoutFault::NoManifests))?;
     let name = reference.to_string();
     let (digest, own) = (package.digest(), |entry: &Value| entry["annotations"][REF_NAME] == name.as_str());
     for entry in entries.iter().filter(|entry| own(entry)) {
-        let found: Digest =
-            entry["digest"].as_str().and_then(|digest| digest.parse().ok()).ok_or_else(|| bad("has a bad digest"))?;
+        let found: Digest = entry["digest"]
+            .as_str()
+            .unwrap_or_default()
+            .parse()
+            .map_err(|error| bad(LayoutFault::IndexDigest(error)))?;
         match taken {
             _ if found == digest => return Ok(None),
             ExistingTag::Refuse => return Err(Error::TagTaken { reference: name, found }),
@@ -97,13 +104,11 @@ impl LayoutSource {
         match self.layout.open_file(name) {
             Ok(Some(file)) => Ok(file),
             Ok(None) if self.layout.path().is_dir() => Err(not_found(self.name(), what.to_owned())),
-            Ok(None) => {
-                let why = "there is no such folder".to_owned();
-                Err(Error::NotALayout { path: self.layout.path().to_owned(), why })
-            }
-            Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                Err(Error::NotALayout { path: path(), why: error.to_string() })
-            }
+            Ok(None) => Err(Error::NotALayout { path: self.layout.path().to_owned(), source: LayoutFault::NoFolder }),
+            Err(error) if error.kind() == ErrorKind::InvalidInput => Err(Error::NotALayout {
+                path: self.layout.path().to_owned(),
+                source: LayoutFault::NotARegularFile { name: name.to_owned() },
+            }),
             Err(error) => Err(io_error(&path())(error)),
         }
     }
@@ -126,14 +131,14 @@ impl LayoutSource {
     }
 
     fn read_index(&self) -> Result<OciImageIndex, Error> {
-        let bad = |why: String| Error::NotALayout { path: self.layout.path().to_owned(), why };
+        let bad = |source| Error::NotALayout { path: self.layout.path().to_owned(), source };
         let read = |name: &str| match self.read(name, "") {
-            Err(Error::NotFound { .. }) => Err(bad(format!("it has no file `{name}`"))),
+            Err(Error::NotFound { .. }) => Err(bad(LayoutFault::NoFile { name: name.to_owned() })),
             read => read,
         };
         check_marker(self.layout.path(), &read("oci-layout")?)?;
         serde_json::from_slice(&read("index.json")?)
-            .map_err(|error| bad(format!("its `index.json` is no image index: {}", shorten(&error.to_string()))))
+            .map_err(|error| bad(LayoutFault::Index { error: shorten(&error.to_string()).into_owned() }))
     }
 }
 

@@ -9,12 +9,14 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tar::{Archive, EntryType};
 
 use crate::model::digest::Digest;
 use crate::named_files;
 use crate::registry::error::Error;
+use crate::registry::layout::LayoutFault;
 
 /// The most files that an archive may have. A set of ten thousand extensions has thirty thousand.
 const MOST_FILES: usize = 200_000;
@@ -61,7 +63,7 @@ impl LayoutReader {
             Ok(Some(file)) => file,
             Ok(None) => return Err(io_error(path)(ErrorKind::NotFound.into())),
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                return Err(bad(path, "it is neither a folder nor a regular file"));
+                return Err(bad(path, LayoutFault::NotAFile));
             }
             Err(error) => return Err(io_error(path)(error)),
         };
@@ -121,7 +123,7 @@ pub fn tar_header(name: &str, size: u64) -> std::io::Result<tar::Header> {
 fn index_archive(path: &Path, file: &mut File, length: u64) -> Result<HashMap<String, (u64, u64)>, Error> {
     let mut places = HashMap::new();
     // What is said of a file that is something else quotes its bytes.
-    let unread = |_: std::io::Error| bad(path, "it is no tar archive, or one that is cut; bundles are not compressed");
+    let unread = |_: std::io::Error| bad(path, LayoutFault::NotAnArchive);
     file.seek(SeekFrom::Start(0)).map_err(io_error(path))?;
     let mut archive = Archive::new(file);
     for entry in archive.entries_with_seek().map_err(unread)?.raw(true) {
@@ -133,17 +135,17 @@ fn index_archive(path: &Path, file: &mut File, length: u64) -> Result<HashMap<St
         match entry.header().entry_type() {
             EntryType::Directory if is_folder => continue,
             EntryType::Regular if is_layout_name(name) => {}
-            kind => return Err(bad(path, &format!("it has {}, which no layout has", describe(kind, name)))),
+            kind => return Err(bad(path, LayoutFault::StrangeEntry { entry: describe(kind, name) })),
         }
         let (at, size) = (entry.raw_file_position(), entry.size());
         if at.checked_add(size).is_none_or(|end| end > length) {
-            return Err(bad(path, &format!("it ends before `{name}` does; copy it again")));
+            return Err(bad(path, LayoutFault::Cut { name: name.to_owned() }));
         }
         if places.insert(name.to_owned(), (at, size)).is_some() {
-            return Err(bad(path, &format!("it has `{name}` twice")));
+            return Err(bad(path, LayoutFault::Twice { name: name.to_owned() }));
         }
         if places.len() > MOST_FILES {
-            return Err(bad(path, &format!("it has more than {MOST_FILES} files")));
+            return Err(bad(path, LayoutFault::TooManyFiles { limit: MOST_FILES }));
         }
     }
     Ok(places)
@@ -168,14 +170,14 @@ fn describe(kind: EntryType, name: &str) -> String {
     format!("{kind} `{name}`")
 }
 
-fn bad(path: &Path, why: &str) -> Error {
-    Error::NotABundle { path: path.to_owned(), why: why.to_owned() }
+fn bad(path: &Path, source: LayoutFault) -> Error {
+    Error::NotABundle { path: path.to_owned(), source }
 }
 
 /// For `map_err` where the I/O happens.
 pub(crate) fn io_error(path: &Path) -> impl Fn(std::io::Error) -> Error {
     let path = path.to_owned();
-    move |error| Error::Io { path: path.clone(), why: error.to_string() }
+    move |error| Error::Io { path: path.clone(), source: Arc::new(error) }
 }
 
 /// A part of a file, read without moving the place of others that read it.

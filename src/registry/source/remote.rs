@@ -11,7 +11,7 @@ use crate::model::reference::source_name::SourceName;
 use crate::model::reference::{OciReference, OciRepository};
 use crate::registry::artifact;
 use crate::registry::auth::scope::{TokenAction, TokenScope};
-use crate::registry::error::Error;
+use crate::registry::error::{Error, NetworkFault};
 use crate::registry::http::body::Body;
 use crate::registry::http::client::{Client, HttpRequest};
 use crate::registry::http::failure::RequestFailure;
@@ -119,7 +119,7 @@ impl RemoteSource {
         }
         // A body without a length ends where its connection does, rightly or not.
         let broken_off = announced.is_none() && sink.size() < size;
-        if broken_off { Err(body.broken_off("it stopped in the middle")) } else { Ok(start) }
+        if broken_off { Err(body.broken_off(NetworkFault::Incomplete)) } else { Ok(start) }
     }
 
     /// Asks for the rest of a blob. An answer that is another part of it makes the sink empty, so that the next try asks

@@ -3,7 +3,6 @@
 //! The tag is BLAKE3, keyed with this machine's key, over engine key, component digest, length and bytes
 //! (invariant 3: only this machine's code runs). What does not match it is never run and compiled again. Files are never changed in place.
 
-use crate::model::fault::file_problem::FileProblem;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
@@ -14,6 +13,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use crate::model::authenticated_code::{AuthenticatedCode, Mac};
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
+use crate::model::fault::file_problem::FileProblem;
 use crate::store::error::Error;
 use crate::store::integrity::quarantine;
 use crate::store::key::{self, MachineKey};

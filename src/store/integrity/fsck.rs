@@ -2,7 +2,6 @@
 //!
 //! Files that are not named as sesame names its own are not looked at. What is found is for `ops::maintain::verify` to mend.
 
-use crate::model::fault::file_problem::FileProblem;
 use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
@@ -11,6 +10,7 @@ use std::time::SystemTime;
 
 use crate::model::digest::Digest;
 use crate::model::engine_key::EngineKey;
+use crate::model::fault::file_problem::FileProblem;
 use crate::store::blobs::hash;
 use crate::store::code::cache_usage::engine_folders;
 use crate::store::code::cwasm;

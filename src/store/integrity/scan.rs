@@ -1,7 +1,6 @@
 //! Looks at the disk and says what is there: the [`Inventory`] that a plan is made from. Changes nothing in the
 //! store. Every blob and every cwasm that it calls good was hashed, now or when it last changed.
 
-use crate::model::fault::file_problem::FileProblem;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -9,6 +8,7 @@ use std::path::Path;
 use crate::clock::Clock;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, EngineKeys};
+use crate::model::fault::file_problem::FileProblem;
 use crate::model::plan::inventory::{Inventory, StoredState};
 use crate::store::blobs::hash;
 use crate::store::code::cwasm;

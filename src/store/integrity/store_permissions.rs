@@ -1,12 +1,12 @@
 //! Whose the folders of a store are. Nothing is written into a store of another user, not by root either: what root leaves in
 //! it, its user could not change any more.
 
-use crate::model::fault::file_problem::FileProblem;
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::model::fault::file_problem::FileProblem;
 use crate::store::code::cache_usage::engine_folders;
 use crate::store::error::Error;
 use crate::store::owner::effective_uid;

@@ -8,12 +8,13 @@
 
 pub mod user_files;
 
-use crate::model::fault::file_problem::FileProblem;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use crate::model::fault::file_problem::FileProblem;
 
 use super::error::Error;
 

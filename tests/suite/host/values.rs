@@ -249,7 +249,7 @@ fn json_that_does_not_fit_is_named_with_its_place() {
     assert_eq!(error("[{\"n0\": 1}, {\"n0\": 256}]"), "a u8 is wanted at the argument.1.n0, found 256");
     assert!(error("[{\"n0\": 1, \"other\": 2}]").contains("at the argument.0, found an object"));
     assert!(error("{").starts_with("it is no list<"));
-    assert_eq!(parse(&ty, "[{\"n0\": 1}]", Syntax::Json), parse(&ty, "[{n0: 1}]", Syntax::Wave));
+    assert_eq!(parse(&ty, "[{\"n0\": 1}]", Syntax::Json).unwrap(), parse(&ty, "[{n0: 1}]", Syntax::Wave).unwrap());
 }
 
 #[test]

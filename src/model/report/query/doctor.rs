@@ -1,9 +1,9 @@
 //! What this machine has and lacks, as data.
 
-use crate::model::fault::file_problem::FileProblem;
 use serde::Serialize;
 
 use crate::model::fault::Fault;
+use crate::model::fault::file_problem::FileProblem;
 use crate::model::fault::hint::Remedy;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::report::registry::CredentialStatus;

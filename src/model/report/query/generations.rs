@@ -1,10 +1,10 @@
 //! What generations there are, as data.
 
-use crate::model::plan::generation_problem::GenerationProblem;
 use serde::Serialize;
 
 use crate::model::name::ProfileName;
 use crate::model::plan::generation::Generation;
+use crate::model::plan::generation_problem::GenerationProblem;
 use crate::model::plan::set_change::SetChange;
 
 /// The generations of a profile.
