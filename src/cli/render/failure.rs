@@ -172,8 +172,8 @@ pub fn words(failure: &CommandError) -> String {
         CommandError::Verb(Error::Lock(LockError::Extensions { faults, changes })) => {
             text.extend(changes.iter().take(SHOWN_NAMES).map(lock_changes::lock_change));
             for (name, fault) in faults.iter().take(SHOWN_NAMES) {
-                let named = fault.message.contains(&format!("`{name}`"));
-                let prefix = if named { String::new() } else { format!("{name}: ") };
+                let is_named = fault.extension.as_deref() == Some(name.as_str());
+                let prefix = if is_named { String::new() } else { format!("{name}: ") };
                 text.push_str(&fault_words(&prefix, fault));
             }
             text.push_str(&unshown(faults.len()));

@@ -23,7 +23,7 @@ pub fn warning(warning: &Warning) -> String {
             let names = list(extensions.iter().map(ExtensionName::as_str));
             format!("what is kept of {names} is made again: {reason}")
         }
-        Warning::LeftOver { fault } | Warning::NotPruned { fault } => fault.message.clone(),
+        Warning::LeftOver { fault } | Warning::NotPruned { fault } => fault.line(),
         Warning::FolderMadePrivate { folder } => format!("others could write to {folder}; now only you can"),
         Warning::MirrorPassedOver { fault, .. } => format!("a mirror is passed over: {}", fault.line()),
         Warning::CertificateUnchecked { host } => {
@@ -32,7 +32,7 @@ pub fn warning(warning: &Warning) -> String {
         Warning::CredentialsIgnored { place, registry, why } => credentials(place, registry.as_deref(), why),
         Warning::CredentialsHidden { host, place } => format!("{place} has others for {host}, and goes first"),
         Warning::CredentialsLeft { host, place } => format!("{place} still has credentials for {host}"),
-        Warning::VersionsUnknown { extension, fault } => format!("{extension}: {}", fault.message),
+        Warning::VersionsUnknown { extension, fault } => format!("{extension}: {}", fault.line()),
         Warning::FunctionsDamaged => {
             "some of the compiled functions that were kept are damaged; they are dropped".to_owned()
         }

@@ -39,6 +39,9 @@ pub enum FaultKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Fault {
     pub kind: FaultKind,
+    /// The extension that the message names.
+    #[serde(skip)]
+    pub extension: Option<String>,
     pub message: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,
@@ -77,6 +80,6 @@ impl Fault {
             causes.push(cause.to_string());
             source = cause.source();
         }
-        Self { kind, message: error.to_string(), causes, hints: hints.into_iter().collect() }
+        Self { kind, extension: None, message: error.to_string(), causes, hints: hints.into_iter().collect() }
     }
 }

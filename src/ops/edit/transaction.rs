@@ -6,7 +6,6 @@ use crate::model::report::sync::SyncReport;
 use crate::model::report::warning::Warning;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::error::edit::EditError;
 use crate::ops::error::profile::ProfileError;
 use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions, WriteMode};
 use crate::ops::sync::sync_guarded;
@@ -46,7 +45,7 @@ pub(crate) fn all_or_nothing<T>(
                 Error::Incomplete(report) => Error::PutBack(report),
                 error => error,
             }),
-            Err(undo) => Err(EditError::NotPutBack { error: Box::new(error), undo: Box::new(undo) }.into()),
+            Err(undo) => Err(Error::NotPutBack { error: Box::new(error), undo: Box::new(undo) }),
         },
     }
 }

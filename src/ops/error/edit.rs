@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use crate::model::capability::Capability;
+use crate::model::fault::FaultKind;
 use crate::model::fault::hint::Hint;
-use crate::model::fault::{FaultKind, line};
 use crate::model::manifest::edit::ManifestEditError;
 use crate::model::name::{ExtensionName, NameError};
 use crate::ops::error::policy::grant_options;
 
-use super::Error;
 use super::policy::capability_list;
 
 /// Why a project was not changed.
@@ -27,13 +26,6 @@ pub enum EditError {
     Inherits { name: ExtensionName, from: String, capabilities: Vec<Capability> },
     #[error("`{name}` was not installed")]
     Declined { name: ExtensionName },
-    #[error("a step failed, and what was changed could not be put back: {}", line(undo.as_ref()))]
-    NotPutBack {
-        #[source]
-        error: Box<Error>,
-        /// Why the changes of the steps before it stay.
-        undo: Box<Error>,
-    },
     #[error("{} was changed by somebody else meanwhile", .0.display())]
     ChangedMeanwhile(PathBuf),
     #[error("{} is there already, and is not this extension's alone to replace", path.display())]
@@ -46,7 +38,6 @@ impl EditError {
             Self::NoName { .. } | Self::IsRange { .. } => FaultKind::Usage,
             Self::NoConsent { .. } | Self::Inherits { .. } | Self::Declined { .. } => FaultKind::Denied,
             Self::Manifest { .. } => FaultKind::Data,
-            Self::NotPutBack { error, .. } => error.kind().min(FaultKind::Io),
             Self::ChangedMeanwhile(_) => FaultKind::Io,
             Self::CopyExists { .. } => FaultKind::Configuration,
         }
@@ -83,7 +74,6 @@ impl EditError {
             Self::CopyExists { .. } => {
                 "move the file away, or give the extension another name with `--name NAME`".into()
             }
-            Self::NotPutBack { .. } => "look at sesame.toml, extensions/ and sesame.lock, and run `sesame sync`".into(),
         })
     }
 }

@@ -73,6 +73,17 @@ impl LockError {
         }
     }
 
+    /// The extension that the message names.
+    pub(super) fn extension(&self) -> Option<&str> {
+        match self {
+            Self::ChangedFile { name, .. }
+            | Self::NoVersion { name, .. }
+            | Self::BadSize { name, .. }
+            | Self::NotAsLocked { name, .. } => Some(name.as_str()),
+            Self::NoLock | Self::Stale { .. } | Self::Extensions { .. } | Self::TooLarge { .. } => None,
+        }
+    }
+
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<Hint> {
         Some(match self {

@@ -12,7 +12,7 @@ mod registry_hints;
 pub mod run;
 mod store_hints;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::compiler::error::CompilerError;
@@ -20,7 +20,7 @@ use crate::compiler::inspection::ComponentError;
 use crate::engine::config::EngineError;
 use crate::host::load::LoadError;
 use crate::model::fault::hint::Hint;
-use crate::model::fault::{Fault, FaultKind};
+use crate::model::fault::{Fault, FaultKind, line};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::ActiveExtension;
 use crate::model::plan::step::StepKind;
@@ -62,6 +62,16 @@ pub enum Error {
     /// A sync that failed in part, after which manifest and lock were put back.
     #[error("{} failed", failed_list(.0))]
     PutBack(Box<SyncReport>),
+    /// What was done before the step that failed stays.
+    #[error("a step failed, and what was changed could not be put back: {}", line(undo.as_ref()))]
+    NotPutBack {
+        #[source]
+        error: Box<Error>,
+        undo: Box<Error>,
+    },
+    /// Another profile reads `by`, so it is not known what an extension could change by writing.
+    #[error("no folder can be granted for writing while {} cannot be read", by.display())]
+    UnreadableDependent { by: PathBuf, source: Box<Error> },
     /// Of a component that has no name here.
     #[error(transparent)]
     Unusable(#[from] ComponentError),
@@ -97,6 +107,8 @@ impl Error {
             Self::Bundle(error) => error.kind(),
             Self::Run(error) => error.kind(),
             Self::Incomplete(report) | Self::PutBack(report) => report.worst().unwrap_or(FaultKind::Bug),
+            Self::NotPutBack { error, .. } => error.kind().min(FaultKind::Io),
+            Self::UnreadableDependent { source, .. } => source.kind(),
             Self::Unusable(ComponentError::OtherEngine) | Self::NoCompiler(_) | Self::Engine(_) => {
                 FaultKind::Configuration
             }
@@ -131,6 +143,17 @@ impl Error {
             Self::PutBack(_) => {
                 Some("manifest and lock are as before; run the same command again once it is mended".into())
             }
+            Self::NotPutBack { .. } => {
+                Some("look at sesame.toml, extensions/ and sesame.lock, and run `sesame sync`".into())
+            }
+            Self::UnreadableDependent { source, .. } => {
+                let repair = "repair it, or remove the grant of `fs-write`".into();
+                let verify = matches!(**source, Self::Store(_));
+                return [repair]
+                    .into_iter()
+                    .chain(verify.then(|| "`sesame verify` names what is damaged".into()))
+                    .collect();
+            }
             Self::Unusable(error) => Some(component_hint(error)),
             Self::NoCompiler(_) => {
                 Some("look whether that program can be run, and whether more processes can be started".into())
@@ -148,6 +171,17 @@ impl Error {
             Self::Store(error) => store_hint(error),
         };
         hint.into_iter().collect()
+    }
+
+    /// The extension that the message names.
+    fn extension(&self) -> Option<&str> {
+        match self {
+            Self::Project(error) => error.extension(),
+            Self::Lock(error) => error.extension(),
+            Self::Policy(error) => error.extension(),
+            Self::Run(RunError::UnusableExtension { name, .. }) => Some(name),
+            _ => None,
+        }
     }
 
     /// Says of which extension a component cannot be used.
@@ -188,7 +222,8 @@ impl Error {
     /// The error as data, with what to do next.
     pub fn fault(&self) -> Fault {
         let mut fault = Fault::new(self.kind(), self, self.hints());
-        if let Self::Policy(PolicyError::UnreadableDependent { source, .. }) = self
+        fault.extension = self.extension().map(str::to_owned);
+        if let Self::UnreadableDependent { source, .. } = self
             && let Self::Project(ProjectError::Problems(problems)) = &**source
         {
             fault.causes = problems.iter().map(Problem::line).collect();

@@ -14,7 +14,6 @@ use crate::model::reference::OciReference;
 use crate::model::text::{count, list, shorten};
 use crate::model::toml::problem::Problem;
 
-use super::Error;
 use super::folder::FolderError;
 
 /// Why what a manifest grants, or a component needs, is not allowed.
@@ -26,8 +25,6 @@ pub enum PolicyError {
     NotOffered { name: String, refusals: Vec<ImportRefusal> },
     #[error("`{name}` cannot be linked with this host")]
     Link { name: String, source: LinkError },
-    #[error("no folder can be granted for writing while {} cannot be read", by.display())]
-    UnreadableDependent { by: PathBuf, source: Box<Error> },
     #[error("`{name}` of profile `{profile}` may write to {}, and could change {}, {what} of {}", folder.display(), read.display(), by.display())]
     WrittenByOther {
         profile: ProfileName,
@@ -83,9 +80,21 @@ impl PolicyError {
         match self {
             Self::NotGranted { .. } | Self::WrittenByOther { .. } => FaultKind::Denied,
             Self::NotOffered { .. } | Self::Link { .. } => FaultKind::Data,
-            Self::UnreadableDependent { source, .. } => source.kind(),
             Self::Folder { source, .. } if source.is_refusal() => FaultKind::Denied,
             Self::Folder { .. } | Self::Problems(_) | Self::PolicyChanged { .. } => FaultKind::Configuration,
+        }
+    }
+
+    /// The extension that the message names.
+    pub(super) fn extension(&self) -> Option<&str> {
+        match self {
+            Self::NotGranted { name, .. }
+            | Self::NotOffered { name, .. }
+            | Self::Link { name, .. }
+            | Self::Folder { name, .. } => Some(name),
+            Self::PolicyChanged { name } => Some(name.as_str()),
+            // That one is of another profile.
+            Self::WrittenByOther { .. } | Self::Problems(_) => None,
         }
     }
 
@@ -94,13 +103,6 @@ impl PolicyError {
         Some(match self {
             Self::NotGranted { name, place, capabilities } => {
                 format!("if you trust `{name}` with it, {}", place.how_to_grant(name, capabilities)).into()
-            }
-            Self::UnreadableDependent { source, .. } => {
-                let also = match **source {
-                    Error::Store(_) => "; `sesame verify` names what is damaged",
-                    _ => "",
-                };
-                format!("repair it, or remove the grant of `fs-write`{also}").into()
             }
             Self::WrittenByOther { name, manifest, read, .. } => {
                 format!(

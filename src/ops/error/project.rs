@@ -67,6 +67,16 @@ impl ProjectError {
         }
     }
 
+    /// The extension that the message names.
+    pub(super) fn extension(&self) -> Option<&str> {
+        match self {
+            Self::MissingFile { name, .. }
+            | Self::NotAComponentFile { name, .. }
+            | Self::ComponentTooLarge { name, .. } => Some(name.as_str()),
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<Hint> {
         Some(match self {

@@ -76,7 +76,7 @@ pub(crate) fn check_generation(context: &Context, set: &Generation) -> Result<Ve
     if !written.is_empty() {
         let mut own = ProtectedPaths::default();
         match own.add_generation(set) {
-            Err(Error::Policy(PolicyError::UnreadableDependent { .. })) => {}
+            Err(Error::UnreadableDependent { .. }) => {}
             read => read?,
         }
         refuse_written(&written, &own)?;

@@ -13,7 +13,6 @@ use crate::model::plan::generation::Generation;
 use crate::model::registries::{Mirror, Registries};
 use crate::ops::context::UserPaths;
 use crate::ops::error::Error;
-use crate::ops::error::policy::PolicyError;
 use crate::ops::error::project::ProjectError;
 use crate::ops::project::Project;
 use crate::ops::project::files::read_file;
@@ -55,13 +54,10 @@ pub(crate) enum OnUnreadable {
 }
 
 /// The active generations of all profiles, except one that the caller adds itself. Each that cannot be read is an
-/// [`PolicyError::UnreadableDependent`], and so are all together if it cannot be found out which there are.
+/// [`Error::UnreadableDependent`], and so are all together if it cannot be found out which there are.
 pub(crate) fn active_generations(paths: &StorePaths, except: Option<&ProfileName>) -> Vec<Result<Generation, Error>> {
-    let unknown = |by: PathBuf| {
-        move |source: store::Error| {
-            Error::Policy(PolicyError::UnreadableDependent { by, source: Box::new(source.into()) })
-        }
-    };
+    let unknown =
+        |by: PathBuf| move |source: store::Error| Error::UnreadableDependent { by, source: Box::new(source.into()) };
     let profiles = match generations::profiles(paths).map_err(unknown(paths.profiles())) {
         Ok(profiles) => profiles,
         Err(error) => return vec![Err(error)],
@@ -78,7 +74,7 @@ impl ProtectedPaths {
     /// What this machine's policies and these generations read.
     ///
     /// # Errors
-    /// [`PolicyError::Problems`] if a policy cannot be read, [`PolicyError::UnreadableDependent`] if a generation or its manifest cannot be and
+    /// [`PolicyError::Problems`] if a policy cannot be read, [`Error::UnreadableDependent`] if a generation or its manifest cannot be and
     /// that is refused.
     pub(crate) fn of_machine(
         user: &UserPaths,
@@ -88,7 +84,7 @@ impl ProtectedPaths {
         let mut protected = Self::of_policies(user)?;
         for generation in generations {
             match generation.and_then(|generation| protected.add_generation(&generation)) {
-                Err(Error::Policy(PolicyError::UnreadableDependent { .. })) if on_unreadable == OnUnreadable::Skip => {}
+                Err(Error::UnreadableDependent { .. }) if on_unreadable == OnUnreadable::Skip => {}
                 read => read?,
             }
         }
@@ -136,7 +132,7 @@ impl ProtectedPaths {
     /// Adds what a project reads now: its own files alone, if its manifest is gone, as where its disk is not mounted.
     ///
     /// # Errors
-    /// [`PolicyError::UnreadableDependent`] if there is a manifest and it cannot be read. Its own files are added then, too.
+    /// [`Error::UnreadableDependent`] if there is a manifest and it cannot be read. Its own files are added then, too.
     pub(crate) fn add_current_project(&mut self, project: &Project) -> Result<(), Error> {
         let by = project.manifest();
         match project.read_manifest() {
@@ -157,7 +153,7 @@ impl ProtectedPaths {
                 if is_gone {
                     Ok(())
                 } else {
-                    Err(PolicyError::UnreadableDependent { by: by.to_owned(), source: Box::new(error) }.into())
+                    Err(Error::UnreadableDependent { by: by.to_owned(), source: Box::new(error) })
                 }
             }
         }

@@ -174,7 +174,7 @@ async fn run(apply_context: &ApplyContext<'_>, plan: &Plan, outcomes: &mut [Step
             }
             Err(error) => {
                 let fault = error.fault();
-                observer.notice(&Event::StepFailed { plan, step: id, message: &fault.message });
+                observer.notice(&Event::StepFailed { plan, step: id, message: &fault.line() });
                 outcomes[id.index()] = StepOutcome::Failed(fault);
                 StepResult::Failed
             }

@@ -214,7 +214,7 @@ fn a_token_is_read_in_every_form_that_servers_give_it() {
         registry.want_token("T");
     }
     registry.misbehave("/token", Fault::Bytes(br#"{"token":"","access_token":""}"#.to_vec()));
-    with_docker_file(&registry, "{}").1.fails(69, &["gives no token: the answer holds none"]);
+    with_docker_file(&registry, "{}").1.fails(69, &["gives no token\n  caused by: the answer holds none"]);
 }
 
 #[test]

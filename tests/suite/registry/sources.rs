@@ -107,7 +107,7 @@ fn a_layout_serves_full_references_and_bare_tags_of_one_repository() {
     with("ghcr.io/org/bare", "ghcr.io/org/bare:1").fails(69, &["has 2 different entries for ghcr.io/org/bare:1"]);
     fs::remove_file(sandbox.path("project/vendor/oci-layout")).unwrap();
     with("ghcr.io", "ghcr.io/org/full:1")
-        .fails(78, &["vendor is not an OCI image layout: it has no file `oci-layout`", "skopeo copy"]);
+        .fails(78, &["vendor is not an OCI image layout\n  caused by: it has no file `oci-layout`", "skopeo copy"]);
 }
 
 #[test]

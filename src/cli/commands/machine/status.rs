@@ -77,13 +77,13 @@ fn fact(fact: &DifferenceFact) -> String {
         DifferenceFact::Refused { fault } => fault.line(),
         DifferenceFact::Stale { why } => format!("it {why}"),
         DifferenceFact::NotGranted { fault } | DifferenceFact::UnknownActive { fault } => fault.line(),
-        DifferenceFact::Gone { fault } => format!("what is locked: {}", fault.message),
-        DifferenceFact::Unreachable { fault } => fault.message.clone(),
+        DifferenceFact::Gone { fault } => format!("what is locked: {}", fault.line()),
+        DifferenceFact::Unreachable { fault } => fault.line(),
         DifferenceFact::TagMoved { reference, provenance } => {
             format!("the tag of {reference} names {} by now", provenance.short())
         }
         DifferenceFact::TagUnresolved { reference, fault } => {
-            format!("the tag of {reference} cannot be resolved: {}", fault.message)
+            format!("the tag of {reference} cannot be resolved: {}", fault.line())
         }
         DifferenceFact::NotStored { blob, reason } => {
             format!("its {} {} is {reason}", blob.role, blob.digest.short())

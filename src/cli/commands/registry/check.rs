@@ -50,7 +50,7 @@ fn words(report: &RegistryReport) -> String {
         ("access", access),
     ];
     if let Some(fault) = &report.fault {
-        rows.push(("reason", escape(&fault.message).into_owned()));
+        rows.push(("reason", escape(&fault.line()).into_owned()));
         rows.extend(fault.hints.iter().map(|hint| ("hint", escape(&hint.to_string()).into_owned())));
     }
     rows.into_iter().map(|(name, value)| format!("{name:<13}{value}\n")).collect()
