@@ -210,6 +210,7 @@
 //!     lock.rs                `lock`
 //!     apply.rs               runs a plan
 //!     lock_verification.rs   whether components are what the lock says
+//!     observe.rs             what is declared, locked, held and active, and what policies say
 //!     noop_check.rs          whether there is nothing to do
 //!     diff.rs                `diff`
 //!     rollback.rs            `rollback`
@@ -292,6 +293,9 @@
 //!     output.rs              standard output and standard error
 //!     prompt.rs              asks the person
 //!     guest_output.rs        what a called extension prints
+//!   catalogue/               a test: renders every message for `fixtures/snapshots/messages.txt`
+//!     program_messages.rs verb_messages.rs registry_messages.rs store_messages.rs
+//!     engine_messages.rs model_messages.rs report_messages.rs
 //!   help/                    `sesame help`
 //!     markdown.rs            chapters of the README at a terminal
 //!     completions.rs         completion scripts and manual pages

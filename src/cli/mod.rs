@@ -94,3 +94,7 @@ fn usage(mut error: clap::Error) -> ExitCode {
     }
     ExitCode::from(if error.use_stderr() { render::failure::status(FaultKind::Usage) } else { 0 })
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test reads the repository")]
+mod catalogue;

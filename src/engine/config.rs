@@ -29,7 +29,7 @@ pub const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 #[error("wasmtime cannot be set up on this machine: {0}")]
-pub struct EngineError(String);
+pub struct EngineError(pub String);
 
 /// An engine for extensions with or without fuel. Takes some 0.2 ms.
 ///

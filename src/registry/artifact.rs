@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::model::bounds::MAX_COMPONENT;
 use crate::model::digest::{Digest, DigestError};
-use crate::model::text::shorten;
+use crate::model::text::{count, shorten};
 
 /// The media types that say that a layer is wasm. A lone layer of another type is told by its first bytes.
 pub const WASM_LAYERS: [&str; 4] = [
@@ -63,7 +63,7 @@ pub enum ArtifactRefusal {
     NoLayers,
     #[error("its manifest has {0} wasm layers, an extension has one")]
     WasmLayers(usize),
-    #[error("it has {} layers and none of them is wasm: {}", .0.len(), some(.0))]
+    #[error("it has {}, and none of wasm: {}", count(.0.len(), "layer"), some(.0))]
     OtherLayers(Vec<String>),
     #[error("it is a Spin application, not a single component")]
     Spin,

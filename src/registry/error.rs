@@ -27,8 +27,8 @@ pub enum Error {
     NoTls { host: String },
     #[error("the TLS handshake with {host} failed: {why}")]
     Tls { host: String, why: &'static str },
-    #[error("the certificate of {host} is not trusted: {why}")]
-    Certificate { host: String, why: CertificateFault },
+    #[error("the certificate of {host} is not trusted")]
+    Certificate { host: String, source: CertificateFault },
     #[error("{host} asks us to wait {seconds} s, and at most {limit} s are waited")]
     Busy { host: String, seconds: u64, limit: u64 },
     #[error("{source_name} does not have {what}{}", said(message))]

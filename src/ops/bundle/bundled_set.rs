@@ -19,9 +19,10 @@ use crate::ops::error::bundle::{BundleError, BundleFault};
 use crate::ops::error::project::ProjectError;
 use crate::ops::project::files::{ComponentFile, digest_of, hash_component};
 use crate::ops::project::{DROP_INS, LOCK, MANIFEST};
+use crate::ops::sync::observe::look;
 use crate::registry::layout::bundle::Bundle;
 use crate::store::blobs::Blobs;
-use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
+use crate::store::integrity::scan::{CacheUpdates, ScanRequest};
 
 use super::export::is_carried;
 
@@ -161,12 +162,7 @@ impl BundledSet {
         let needs: Vec<ExtensionNeeds> =
             self.lock.entries.iter().map(|(name, entry)| ExtensionNeeds::of_entry(name, entry)).collect();
         let wanted = needs.iter().flat_map(|need| &need.blobs).map(|blob| blob.digest).collect();
-        let inventory = scan(
-            &context.paths,
-            ScanRequest { blobs: wanted, ..ScanRequest::default() },
-            CacheUpdates::Leave,
-            context.clock,
-        )?;
+        let inventory = look(context, ScanRequest { blobs: wanted, ..ScanRequest::default() }, CacheUpdates::Leave)?;
         let (mut lacking, mut seen) = (Vec::new(), BTreeSet::new());
         for (need, blob) in needs.iter().flat_map(|need| need.blobs.iter().map(move |blob| (need, blob))) {
             if inventory.blobs.get(&blob.digest) == Some(&StoredState::Good) || !seen.insert(blob.digest) {

@@ -23,12 +23,12 @@ use crate::ops::policy::registries;
 use crate::ops::project::LOCK;
 use crate::ops::project::files::read_file;
 use crate::ops::sync::apply::{ApplyContext, apply_collecting_faults};
-use crate::ops::sync::lock::stale_entries;
+use crate::ops::sync::observe::{look, stale_entries};
 use crate::registry::layout::MARKER;
 use crate::registry::layout::bundle::{Bundle, BundleManifest, EMPTY_CONFIG, render};
 use crate::registry::layout::reader::{blob_name, is_archive, tar_header};
 use crate::store::blobs::Blobs;
-use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
+use crate::store::integrity::scan::{CacheUpdates, ScanRequest};
 use crate::store::{self, write};
 
 /// Writes the bundle of a project whose lock is current. What the store lacks is fetched into it first.
@@ -159,12 +159,7 @@ fn fetch(context: &Context, manifest: &Manifest, lock: &Lock) -> Result<(), Erro
     let needs: Vec<ExtensionNeeds> =
         lock.entries.iter().map(|(name, entry)| ExtensionNeeds::of_entry(name, entry)).collect();
     let wanted = needs.iter().flat_map(|need| &need.blobs).map(|blob| blob.digest).collect();
-    let inventory = scan(
-        &context.paths,
-        ScanRequest { blobs: wanted, ..ScanRequest::default() },
-        CacheUpdates::Leave,
-        context.clock,
-    )?;
+    let inventory = look(context, ScanRequest { blobs: wanted, ..ScanRequest::default() }, CacheUpdates::Leave)?;
     let plan = Plan::for_needs(&needs, &inventory);
     if plan.is_empty() {
         return Ok(());

@@ -5,6 +5,7 @@ use crate::model::report::sync::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::sync::lock::{check_upgrade, resolve_and_write};
+use crate::ops::sync::observe::Observation;
 use crate::ops::sync::options::UpgradeSelection;
 
 use super::transaction::{activate, all_or_nothing, check_profile_manifest};
@@ -19,12 +20,12 @@ pub fn upgrade(
     profile: Option<&ProfileName>,
 ) -> Result<SyncReport, Error> {
     let _guard = context.lock_store()?;
-    let manifest = context.project.read_manifest()?;
-    check_upgrade(context, &manifest, upgrade)?;
-    check_profile_manifest(context, profile, &manifest)?;
+    let observed = Observation::read(context, profile)?;
+    check_upgrade(context, &observed.manifest, upgrade)?;
+    check_profile_manifest(context, profile, &observed.manifest)?;
     all_or_nothing(context, |undo| {
         undo.remember(&context.project.lock_path())?;
-        let (_, lock) = resolve_and_write(context, &manifest, upgrade)?;
+        let (_, lock) = resolve_and_write(context, &observed.manifest, upgrade)?;
         Ok(SyncReport { lock: Some(lock), ..activate(context, profile)? })
     })
 }

@@ -13,6 +13,7 @@ pub(super) fn component_hint(error: &ComponentError) -> Hint {
         ComponentError::Inspect(InspectError::TooMany { .. } | InspectError::LongName { .. }) => {
             "ask its author for a simpler build".into()
         }
+        ComponentError::Inspect(InspectError::NotAComponent(kind)) => file_kind_hint(*kind),
         ComponentError::Inspect(InspectError::Features { .. }) => {
             "build it without that; the README lists what this host has".into()
         }
@@ -42,7 +43,6 @@ pub(super) fn component_hint(error: &ComponentError) -> Hint {
 /// What to do about a file of this kind where a component is wanted.
 pub(super) fn file_kind_hint(kind: FileKind) -> Hint {
     let text = match kind {
-        FileKind::Component => "nothing needs to be done",
         FileKind::CoreModule => "make a component of it with `wasm-tools component new`, and publish that",
         FileKind::OtherWasm => "build it again with current tools, and publish that",
         FileKind::Elf => "publish the component that it was compiled from; sesame compiles it on each machine",
@@ -50,7 +50,9 @@ pub(super) fn file_kind_hint(kind: FileKind) -> Hint {
             "publish the .wasm file itself as the layer, not an archive or a container image of it"
         }
         FileKind::Wat => "turn it into bytes with `wasm-tools parse`, and publish those",
-        FileKind::Text | FileKind::Empty | FileKind::Unknown => "look whether the reference names the right artifact",
+        FileKind::Component | FileKind::Text | FileKind::Empty | FileKind::Unknown => {
+            "look whether the reference names the right artifact"
+        }
     };
     text.into()
 }

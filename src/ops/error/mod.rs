@@ -166,6 +166,7 @@ impl Error {
             Self::Load(LoadError::NoMemory(_)) => {
                 Some("close other programs, or give the container more memory".into())
             }
+            Self::Load(LoadError::Wasmtime(_)) => Some("please report it, with what you ran".into()),
             Self::Interrupted | Self::Runtime(_) | Self::Load(_) | Self::Engine(_) => None,
             Self::Registry(error) => registry_hint(error),
             Self::Store(error) => store_hint(error),

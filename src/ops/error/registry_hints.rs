@@ -37,7 +37,7 @@ pub(super) fn registry_hint(error: &Error) -> Option<Hint> {
             "check whether a proxy or another server answers in its place, and which TLS versions it supports".into()
         }
         Error::NotFound { .. } => "look whether the reference is right, and whether it is still published".into(),
-        Error::Certificate { host, why } => certificate_hint(host, why),
+        Error::Certificate { host, source } => certificate_hint(host, source),
         Error::Busy { .. } => "try again then; with credentials, registries often allow more".into(),
         Error::Denied { doing: AccessKind::Writing, .. } => "look whether these credentials may write there".into(),
         Error::Denied { host, .. } => {
@@ -110,8 +110,8 @@ pub(super) fn registry_hint(error: &Error) -> Option<Hint> {
 }
 
 /// What to do about a certificate that is not trusted.
-fn certificate_hint(host: &str, why: &CertificateFault) -> Hint {
-    match why {
+fn certificate_hint(host: &str, fault: &CertificateFault) -> Hint {
+    match fault {
         CertificateFault::Expired | CertificateFault::NotYet => {
             "check the clock of this machine; if it is right, ask the registry's operator for a new certificate".into()
         }

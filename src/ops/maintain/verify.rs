@@ -26,10 +26,11 @@ use crate::ops::error::project::ProjectError;
 use crate::ops::policy::registries;
 use crate::ops::project::Project;
 use crate::ops::sync::apply::{ApplyContext, apply};
+use crate::ops::sync::observe::look;
 use crate::ops::sync::options::WriteMode;
 use crate::store::blobs::Blobs;
 use crate::store::integrity::fsck::{self, Stored, StoredFault, StoredKind};
-use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
+use crate::store::integrity::scan::{CacheUpdates, ScanRequest};
 use crate::store::integrity::{quarantine, store_permissions};
 use crate::store::paths::StorePaths;
 use crate::store::{self, generations, key, owner, write};
@@ -310,7 +311,7 @@ impl StoreCheck<'_> {
         });
         let blobs = repairs.iter().flat_map(|repair| &repair.blobs).map(|blob| blob.digest).collect();
         let wanted = ScanRequest { blobs, code: code.collect(), engines: engines.clone() };
-        let inventory = scan(self.paths(), wanted, CacheUpdates::Write, self.context.clock)?;
+        let inventory = look(self.context, wanted, CacheUpdates::Write)?;
         let plan = Plan::for_needs(repairs, &inventory);
         if plan.is_empty() {
             return Ok(());

@@ -7,7 +7,6 @@ use crate::model::capability::Capability;
 use crate::model::fault::Fault;
 use crate::model::fault::hint::Remedy;
 use crate::model::manifest::Manifest;
-use crate::model::name::ProfileName;
 use crate::model::reference::OciRepository;
 use crate::model::registries::{Mirror, RegistryPattern};
 use crate::model::report::query::doctor::{Check, CheckFact, CheckState, DoctorReport, ManifestSearch};
@@ -19,15 +18,15 @@ use crate::ops::error::lock::LockError;
 use crate::ops::error::policy::PolicyError;
 use crate::ops::error::profile::ProfileError;
 use crate::ops::error::project::ProjectError;
-use crate::ops::policy::checks::{check_sources, policy_files, read_policy};
-use crate::ops::policy::folder_checks::{UnusableFolder, check_manifest};
+use crate::ops::policy::checks::{policy_files, read_policy};
+use crate::ops::policy::folder_checks::UnusableFolder;
 use crate::ops::project::Project;
 use crate::ops::project::search::Search;
 use crate::ops::publish::login;
-use crate::ops::sync::lock::stale_entries;
+use crate::ops::sync::observe::Observation;
 use crate::registry::source::selection::NetworkMode;
 use crate::store::integrity::{fsck, store_permissions};
-use crate::store::{generations, owner, write};
+use crate::store::{owner, write};
 
 use super::machine_checks::run_machine_checks;
 
@@ -161,10 +160,13 @@ impl CheckList<'_> {
         let fact =
             CheckFact::Manifest { path: path.display().to_string(), extensions: manifest.extensions.len(), found };
         self.add_good("manifest", fact);
-        match project.read_lock() {
+        let policy = read_policy(&self.context.user).unwrap_or_default();
+        let context = self.context;
+        let observed = Observation::new(context, manifest, policy, None);
+        match observed.lock() {
             Err(error) => self.add_wrong("lock", &error),
             Ok(None) => self.add_wrong("lock", &Error::Lock(LockError::NoLock)),
-            Ok(Some(lock)) => match stale_entries(self.context, &manifest, &lock) {
+            Ok(Some(lock)) => match observed.stale(&lock) {
                 Err(error) => self.add_wrong("lock", &error),
                 Ok(stale) if stale.is_empty() => {
                     self.add_good("lock", CheckFact::Lock { path: project.lock_path().display().to_string() });
@@ -174,19 +176,18 @@ impl CheckList<'_> {
                 }
             },
         }
-        let profile = manifest.profile.clone().unwrap_or_default();
-        let policy = read_policy(&self.context.user).unwrap_or_default();
-        if let Err(error) = check_sources(&policy.sources, &manifest, None) {
+        if let Err(error) = observed.check_sources(None) {
             self.each_wrong("sources", error);
         }
-        self.granted_folders(&manifest, &profile);
-        self.check_active(&profile, &path.display().to_string());
+        self.granted_folders(&observed);
+        self.check_active(&observed, &path.display().to_string());
     }
 
     /// Looks whether what is active was made by this manifest.
-    fn check_active(&mut self, profile: &ProfileName, manifest: &str) {
-        match generations::active_generation(&self.context.paths, profile) {
-            Err(error) => self.add_wrong("active", &error.into()),
+    fn check_active(&mut self, observed: &Observation<'_>, manifest: &str) {
+        let profile = &observed.profile;
+        match observed.active() {
+            Err(error) => self.add_wrong("active", &error),
             Ok(None) => {
                 let remedies = vec![Remedy::run("sesame sync")];
                 self.add("active", CheckState::Absent, CheckFact::NothingActive { profile: profile.clone() }, remedies);
@@ -211,9 +212,9 @@ impl CheckList<'_> {
         }
     }
 
-    fn granted_folders(&mut self, manifest: &Manifest, profile: &ProfileName) {
-        let mut granted = manifest.extensions.values().flat_map(|extension| extension.capabilities.keys());
-        match check_manifest(self.context, manifest, profile) {
+    fn granted_folders(&mut self, observed: &Observation<'_>) {
+        let mut granted = observed.manifest.extensions.values().flat_map(|extension| extension.capabilities.keys());
+        match observed.check_folders() {
             Ok(unusable) if unusable.is_empty() => {
                 if granted.any(|capability| Capability::FOLDERS.contains(capability)) {
                     self.add_good("granted folders", CheckFact::GrantedFolders);

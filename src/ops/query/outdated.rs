@@ -16,6 +16,7 @@ use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::registries;
 use crate::ops::sync::lock::resolve_all;
+use crate::ops::sync::observe::Observation;
 use crate::registry::source::selection::SourceSelector;
 use crate::store::blobs::Blobs;
 use crate::store::write::temporary_folder;
@@ -25,8 +26,9 @@ use crate::store::write::temporary_folder;
 /// # Errors
 /// [`Error`] if manifest or lock cannot be read. What a registry does not tell is in the report.
 pub fn outdated(context: &Context) -> Result<OutdatedReport, Error> {
-    let manifest = context.project.read_manifest()?;
-    let lock = context.project.read_lock()?.unwrap_or_default();
+    let observed = Observation::read(context, None)?;
+    let lock = observed.lock()?.unwrap_or_default();
+    let manifest = &observed.manifest;
     let registry = registries::source_selector(context, &manifest.registries)?;
     let wanted = manifest.extensions.iter().filter(|(_, extension)| extension.source.repository().is_some());
     let wanted: Vec<_> = wanted.map(|(name, extension)| (name, &extension.source, lock.entries.get(name))).collect();

@@ -6,11 +6,9 @@ use futures_util::{StreamExt as _, stream};
 use crate::model::fault::Fault;
 use crate::model::fault::hint::Remedy;
 use crate::model::lock::{Lock, LockedSource};
-use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::Plan;
 use crate::model::plan::generation::Generation;
-use crate::model::plan::inventory::Inventory;
 use crate::model::plan::set_change::set_changes;
 use crate::model::plan::step::{Step, StepKind};
 use crate::model::reference::source_name::SourceName;
@@ -18,14 +16,12 @@ use crate::model::report::query::status::{Difference, DifferenceBetween, Differe
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::lock::LockError;
-use crate::ops::policy::checks::{apply_policy, check_sources, read_policy, ungranted};
 use crate::ops::policy::registries;
-use crate::ops::sync::lock::stale_entries;
-use crate::ops::sync::scan_request;
+use crate::ops::sync::observe::Observation;
 use crate::registry::Error as RegistryError;
 use crate::registry::source::selection::SourceSelector;
-use crate::store::integrity::scan::{CacheUpdates, scan};
-use crate::store::{self, generations};
+use crate::store;
+use crate::store::integrity::scan::CacheUpdates;
 
 /// Whether registries are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,16 +35,13 @@ pub enum RemoteCheck {
 /// # Errors
 /// [`Error`] if the manifest or the lock cannot be read, or the store cannot be looked at.
 pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteCheck) -> Result<StatusReport, Error> {
-    let mut manifest = context.project.read_manifest()?;
-    let policy = read_policy(&context.user)?;
-    apply_policy(&policy, &mut manifest);
-    let lock = context.project.read_lock()?.unwrap_or_default();
-    let profile = profile.or_else(|| manifest.profile.clone()).unwrap_or_default();
+    let observed = Observation::read(context, profile.as_ref())?;
+    let lock = observed.lock()?.unwrap_or_default();
     let mut differences = Vec::new();
-    let stale = stale_entries(context, &manifest, &lock)?;
+    let stale = observed.stale(&lock)?;
     // What a sync locks anew may come from elsewhere.
-    let sources = check_sources(&policy.sources, &manifest, stale.is_empty().then_some(&lock));
-    let folders = crate::ops::policy::folder_checks::check_manifest(context, &manifest, &profile).map(drop);
+    let sources = observed.check_sources(stale.is_empty().then_some(&lock));
+    let folders = observed.check_folders().map(drop);
     differences.extend([sources, folders].into_iter().filter_map(Result::err).flat_map(policy_differences));
     for (name, why) in stale {
         differences.push(difference(
@@ -58,38 +51,38 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
             Remedy::run("sesame lock"),
         ));
     }
-    for (name, fault) in ungranted(&manifest, &lock) {
+    for (name, fault) in observed.ungranted(&lock) {
         let remedies = remedies(&fault, "sesame lock");
         let what = DifferenceFact::NotGranted { fault };
         let extension = Some(name.clone());
         differences.push(Difference { between: DifferenceBetween::ManifestAndLock, extension, what, remedies });
     }
     if remote == RemoteCheck::Ask {
-        let registry = registries::source_selector(context, &manifest.registries)?;
+        let registry = registries::source_selector(context, &observed.manifest.registries)?;
         differences.extend(context.block_on(async { Ok(registry_differences(context, &registry, &lock).await) })?);
     }
     let mut is_known = true;
-    let live = match generations::active_generation(&context.paths, &profile) {
+    let live = match observed.active() {
         Ok(live) => live,
-        Err(error @ store::Error::UnknownActive { .. }) => {
+        Err(error @ Error::Store(store::Error::UnknownActive { .. })) => {
             is_known = false;
             differences.push(Difference {
                 between: DifferenceBetween::LockAndActive,
                 extension: None,
-                what: DifferenceFact::UnknownActive { fault: Error::from(error).fault() },
+                what: DifferenceFact::UnknownActive { fault: error.fault() },
                 remedies: vec![Remedy::run("sesame rollback N"), Remedy::run("sesame sync --adopt")],
             });
             None
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     };
     let (generation, extensions) =
         live.as_ref().map_or((None, 0), |(number, live)| (Some(*number), live.extensions.len()));
-    let mut planned = plan_differences(context, &profile, &manifest, &lock, live)?;
+    let mut planned = plan_differences(&observed, &lock, live)?;
     planned.retain(|difference| is_known || difference.between != DifferenceBetween::LockAndActive);
     differences.extend(planned);
     differences.sort_by(|a, b| (a.between, &a.extension).cmp(&(b.between, &b.extension)));
-    Ok(StatusReport { profile, generation, extensions, differences })
+    Ok(StatusReport { profile: observed.profile, generation, extensions, differences })
 }
 
 /// What a sync would be refused for.
@@ -111,19 +104,15 @@ fn policy_differences(error: Error) -> Vec<Difference> {
 
 /// What the next sync would do with the lock as it stands.
 fn plan_differences(
-    context: &Context,
-    profile: &ProfileName,
-    manifest: &Manifest,
+    observed: &Observation<'_>,
     lock: &Lock,
     live: Option<(u64, Generation)>,
 ) -> Result<Vec<Difference>, Error> {
-    let path = context.project.manifest().display().to_string();
-    let target = Generation::from_lock(profile, &path, manifest, lock);
-    let stock = scan(&context.paths, scan_request(&target, lock)?, CacheUpdates::Leave, context.clock)?;
-    let inventory = Inventory { active: live, generations: generations::numbers(&context.paths, profile)?, ..stock };
+    let target = observed.target(lock);
+    let inventory = observed.held(&target, lock, live, CacheUpdates::Leave)?;
     let plan = Plan::for_sync(&target, lock, &inventory);
     let mut differences: Vec<Difference> = plan.steps().flat_map(|(_, step)| of_step(step)).collect();
-    let adopt = inventory.active.as_ref().is_some_and(|(_, live)| live.manifest != path);
+    let adopt = inventory.active.as_ref().is_some_and(|(_, live)| live.manifest != target.manifest);
     let remedy = if adopt { "sesame sync --adopt" } else { "sesame sync" };
     let changes = match &inventory.active {
         Some((_, live)) => {

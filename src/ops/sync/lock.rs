@@ -33,11 +33,12 @@ use crate::ops::policy::registries;
 use crate::ops::sync::options::{UpgradeSelection, WriteMode};
 use crate::registry::source::selection::SourceSelector;
 use crate::store::blobs::Blobs;
-use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
+use crate::store::integrity::scan::{CacheUpdates, ScanRequest};
 use crate::store::write::temporary_folder;
 
 use super::apply::{ApplyContext, apply_collecting_faults};
 use super::noop_check::NoopCheck;
+use super::observe::{look, stale_entries};
 
 /// How many components are inspected at a time.
 const INSPECTIONS: usize = 8;
@@ -126,15 +127,6 @@ pub(crate) fn preview(
     let scratch = temporary_folder()?;
     let blobs = Blobs::overlay_on(&context.paths, scratch.path().to_owned());
     build_lock(context, manifest, upgrade, None, &blobs)
-}
-
-/// Why the lock has to be made again; empty if it need not.
-pub(crate) fn stale_entries(
-    context: &Context,
-    manifest: &Manifest,
-    lock: &Lock,
-) -> Result<BTreeMap<ExtensionName, Staleness>, Error> {
-    Ok(lock.staleness(manifest, &context.project.component_digests(manifest)?))
 }
 
 /// Refuses to resolve again what the manifest does not name.
@@ -335,7 +327,7 @@ fn fetch(
         blobs: candidates.iter().map(|candidate| candidate.component).collect(),
         ..ScanRequest::default()
     };
-    let inventory = scan(&context.paths, wanted, CacheUpdates::Leave, context.clock)?;
+    let inventory = look(context, wanted, CacheUpdates::Leave)?;
     let plan = Plan::for_lock(candidates, &inventory);
     if plan.is_empty() {
         return Ok(Vec::new());

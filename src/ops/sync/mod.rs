@@ -7,6 +7,7 @@ pub mod diff;
 pub mod lock;
 pub(crate) mod lock_verification;
 pub mod noop_check;
+pub(crate) mod observe;
 pub mod options;
 pub mod rollback;
 
@@ -14,13 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use crate::engine::key::engine_keys;
 use crate::model::capability::format_grants;
 use crate::model::fault::Fault;
 use crate::model::function_cache::FunctionCounts;
 use crate::model::lock::{Lock, LockEntry, Staleness};
 use crate::model::manifest::Manifest;
-use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::name::ExtensionName;
 use crate::model::plan::Plan;
 use crate::model::plan::generation::{ActiveExtension, Generation};
 use crate::model::plan::inventory::Inventory;
@@ -34,16 +34,17 @@ use crate::ops::error::lock::LockError;
 use crate::ops::error::profile::ProfileError;
 use crate::ops::policy::registries;
 use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions};
+use crate::store;
 use crate::store::blobs::Blobs;
-use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
-use crate::store::{self, generations};
+use crate::store::integrity::scan::CacheUpdates;
 
 use super::context::Context;
 use super::error::Error;
-use super::policy::checks::{apply_policy, check_grants, check_sources, read_policy, unused_grant_warnings};
+use super::policy::checks::fail_on_faults;
 use apply::{ApplyContext, apply};
 use lock_verification::SyncTarget;
 use noop_check::NoopCheck;
+use observe::{Observation, scan_request};
 use options::{UpgradeSelection, WriteMode};
 
 /// Makes the locked set live.
@@ -60,10 +61,8 @@ pub fn sync(context: &Context, options: &SyncOptions) -> Result<SyncReport, Erro
             return Ok(planned.report_only(context, None));
         }
         (Preparation::Stale(desired), WriteMode::Preview) => {
-            let (lock, report) = lock::preview(context, &desired.manifest, &UpgradeSelection::Nothing)?;
-            return Ok(
-                PlannedSync::new(context, *desired, lock, WriteMode::Preview)?.report_only(context, Some(report))
-            );
+            let (lock, report) = lock::preview(context, &desired.observed.manifest, &UpgradeSelection::Nothing)?;
+            return Ok(PlannedSync::new(*desired, lock, WriteMode::Preview)?.report_only(context, Some(report)));
         }
         _ => {}
     }
@@ -77,69 +76,61 @@ pub(crate) fn sync_guarded(context: &Context, options: &SyncOptions) -> Result<S
     let (work, lock_report) = match prepare(context, options)? {
         Preparation::Planned(planned) => (*planned, None),
         Preparation::Stale(desired) => {
-            let (lock, report) = lock::resolve_and_write(context, &desired.manifest, &UpgradeSelection::Nothing)?;
-            (PlannedSync::new(context, *desired, lock, WriteMode::Write)?, Some(report))
+            let (lock, report) =
+                lock::resolve_and_write(context, &desired.observed.manifest, &UpgradeSelection::Nothing)?;
+            (PlannedSync::new(*desired, lock, WriteMode::Write)?, Some(report))
         }
     };
     work.run(context, lock_report)
 }
 
-/// What is wanted, and what is live instead.
-struct DesiredState {
-    profile: ProfileName,
-    manifest: Manifest,
+/// How far a sync comes without changing anything.
+enum Preparation<'a> {
+    Planned(Box<PlannedSync>),
+    /// The lock has to be made again first, and may be.
+    Stale(Box<DesiredState<'a>>),
+}
+
+/// What is wanted, and what is active instead.
+struct DesiredState<'a> {
+    observed: Observation<'a>,
     active: Option<(u64, Generation)>,
     warnings: Vec<Warning>,
 }
 
-/// How far a sync comes without changing anything.
-enum Preparation {
-    Planned(Box<PlannedSync>),
-    /// The lock has to be made again first, and may be.
-    Stale(Box<DesiredState>),
-}
-
 /// Reads the project, and takes stock and plans if its lock can be used.
-fn prepare(context: &Context, options: &SyncOptions) -> Result<Preparation, Error> {
-    let mut manifest = context.project.read_manifest()?;
-    let policy = read_policy(&context.user)?;
-    let mut warnings = apply_policy(&policy, &mut manifest);
-    let profile = options.profile.clone().or_else(|| manifest.profile.clone()).unwrap_or_default();
-    let unusable = super::policy::folder_checks::check_manifest(context, &manifest, &profile)?;
-    warnings.extend(unusable.into_iter().map(Warning::from));
-    let found = context.project.read_lock()?;
+fn prepare<'a>(context: &'a Context, options: &SyncOptions) -> Result<Preparation<'a>, Error> {
+    let observed = Observation::read(context, options.profile.as_ref())?;
+    let mut warnings = observed.lowered_limits.clone();
+    warnings.extend(observed.check_folders()?.into_iter().map(Warning::from));
+    let found = observed.lock()?;
     if found.is_none() && options.policy != LockPolicy::Update {
         return Err(LockError::NoLock.into());
     }
-    let live = match generations::active_generation(&context.paths, &profile) {
+    let active = match observed.active() {
         // Whoever takes the profile over need not know whose it was.
-        Err(store::Error::UnknownActive { .. }) if options.ownership == ProfileTakeover::Adopt => None,
-        live => live?,
+        Err(Error::Store(store::Error::UnknownActive { .. })) if options.ownership == ProfileTakeover::Adopt => None,
+        active => active?,
     };
-    if let Some((_, live)) = &live {
-        check_takeover(context, options, live, &manifest, found.as_ref())?;
+    if let Some((_, active)) = &active {
+        check_takeover(context, options, active, &observed, found.as_ref())?;
     }
-    let lock = accept_lock(context, options, &manifest, found)?;
-    check_sources(&policy.sources, &manifest, lock.as_ref())?;
-    let desired = DesiredState { profile, manifest, active: live, warnings };
+    let lock = accept_lock(options, &observed, found)?;
+    observed.check_sources(lock.as_ref())?;
+    let desired = DesiredState { observed, active, warnings };
     match lock {
-        Some(lock) => Ok(Preparation::Planned(Box::new(PlannedSync::new(context, desired, lock, options.mode)?))),
+        Some(lock) => Ok(Preparation::Planned(Box::new(PlannedSync::new(desired, lock, options.mode)?))),
         None => Ok(Preparation::Stale(Box::new(desired))),
     }
 }
 
 /// The lock, if it can be used as it is. `None` if it has to be made first, and may be.
-fn accept_lock(
-    context: &Context,
-    options: &SyncOptions,
-    manifest: &Manifest,
-    lock: Option<Lock>,
-) -> Result<Option<Lock>, Error> {
+fn accept_lock(options: &SyncOptions, observed: &Observation<'_>, lock: Option<Lock>) -> Result<Option<Lock>, Error> {
     match (options.policy, lock) {
         (LockPolicy::Frozen, Some(lock)) => Ok(Some(lock)),
         (_, None) => Ok(None),
         (policy, Some(lock)) => {
-            let stale = lock::stale_entries(context, manifest, &lock)?;
+            let stale = observed.stale(&lock)?;
             match (stale.is_empty(), policy) {
                 (true, _) => Ok(Some(lock)),
                 (false, LockPolicy::Locked) => Err(LockError::Stale { stale: stale.into_iter().collect() }.into()),
@@ -154,7 +145,7 @@ fn check_takeover(
     context: &Context,
     options: &SyncOptions,
     live: &Generation,
-    manifest: &Manifest,
+    observed: &Observation<'_>,
     lock: Option<&Lock>,
 ) -> Result<(), Error> {
     if options.ownership == ProfileTakeover::Adopt {
@@ -167,17 +158,18 @@ fn check_takeover(
     }
     let lock = lock.cloned().unwrap_or_default();
     let differences = match options.policy {
-        LockPolicy::Frozen => set_changes(live, &Generation::from_lock(profile, &path, manifest, &lock), []),
+        LockPolicy::Frozen => set_changes(live, &observed.target(&lock), []),
         LockPolicy::Locked | LockPolicy::Update => {
             // Where a component's file cannot be read, nothing is taken for unchanged.
+            let manifest = &observed.manifest;
             let all_stale = || manifest.extensions.keys().map(|name| (name.clone(), Staleness::NotLocked)).collect();
-            let stale = lock::stale_entries(context, manifest, &lock).unwrap_or_else(|_| all_stale());
+            let stale = observed.stale(&lock).unwrap_or_else(|_| all_stale());
             let fresh = |(name, entry): (&ExtensionName, &LockEntry)| {
                 (!stale.contains_key(name)).then(|| (name.clone(), entry.clone()))
             };
             let fresh = Lock { entries: lock.entries.iter().filter_map(fresh).collect() };
             let unlocked = manifest.extensions.iter().filter(|(name, _)| stale.contains_key(*name));
-            set_changes(live, &Generation::from_lock(profile, &path, manifest, &fresh), unlocked)
+            set_changes(live, &observed.target(&fresh), unlocked)
         }
     };
     Err(ProfileError::OtherManifest { profile: profile.clone(), made_by: live.manifest.clone(), differences }.into())
@@ -201,21 +193,18 @@ impl PlannedSync {
     }
 
     /// Takes stock and plans.
-    fn new(context: &Context, desired: DesiredState, lock: Lock, mode: WriteMode) -> Result<Self, Error> {
-        let DesiredState { profile, manifest, active: live, mut warnings } = desired;
-        let notes = match mode {
+    fn new(desired: DesiredState<'_>, lock: Lock, mode: WriteMode) -> Result<Self, Error> {
+        let DesiredState { observed, active, mut warnings } = desired;
+        let updates = match mode {
             WriteMode::Write => CacheUpdates::Write,
             WriteMode::Preview => CacheUpdates::Leave,
         };
-        check_grants(&manifest, &lock)?;
-        warnings.extend(unused_grant_warnings(&manifest, &lock));
-        let path = context.project.manifest().display().to_string();
-        let generation = Generation::from_lock(&profile, &path, &manifest, &lock);
-        let stock = scan(&context.paths, scan_request(&generation, &lock)?, notes, context.clock)?;
-        let inventory =
-            Inventory { active: live, generations: generations::numbers(&context.paths, &profile)?, ..stock };
+        fail_on_faults(observed.ungranted(&lock))?;
+        warnings.extend(observed.unused_grants(&lock));
+        let generation = observed.target(&lock);
+        let inventory = observed.held(&generation, &lock, active, updates)?;
         let plan = Plan::for_sync(&generation, &lock, &inventory);
-        Ok(Self { generation, lock, inventory, plan, manifest, warnings })
+        Ok(Self { generation, lock, inventory, plan, manifest: observed.manifest, warnings })
     }
 
     /// Notes that there is nothing to do, for the next sync to see.
@@ -342,19 +331,4 @@ impl PlannedSync {
         let live = self.inventory.active.as_ref().is_some_and(|(_, live)| live.extensions.contains(extension));
         if live { ExtensionStatus::Active } else { ExtensionStatus::Ready }
     }
-}
-
-/// What the plan of a target needs to know about.
-pub(crate) fn scan_request(target: &Generation, lock: &Lock) -> Result<ScanRequest, Error> {
-    let is_needed = |metering| target.extensions.iter().any(|extension| extension.metering() == metering);
-    let mut wanted = ScanRequest { engines: engine_keys(is_needed)?, ..ScanRequest::default() };
-    for extension in &target.extensions {
-        wanted.blobs.insert(extension.component);
-        let entry = lock.entries.get(&extension.name);
-        wanted.blobs.extend(entry.into_iter().flat_map(|entry| entry.source.manifest_digests()));
-        if let Some(engine) = wanted.engines.get(extension.metering()).cloned() {
-            wanted.code.insert((extension.component, engine));
-        }
-    }
-    Ok(wanted)
 }

@@ -13,10 +13,11 @@ use crate::ops::error::Error;
 use crate::ops::error::policy::PolicyError;
 use crate::ops::error::profile::ProfileError;
 use crate::ops::policy::checks::{check_active_sources, read_policy};
-use crate::store::integrity::scan::{CacheUpdates, scan};
+use crate::store::integrity::scan::CacheUpdates;
 use crate::store::{self, generations};
 
-use super::{PlannedSync, scan_request};
+use super::PlannedSync;
+use super::observe::held;
 
 /// Makes the generation of this number live, or the one before the live one.
 ///
@@ -50,8 +51,7 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
     let unusable = crate::ops::policy::folder_checks::check_generation(context, &target)?;
     let warnings = unusable.into_iter().map(Warning::from).collect();
     let is_live = live.as_ref().is_some_and(|(live, _)| *live == number);
-    let stock = scan(paths, scan_request(&target, &Lock::default())?, CacheUpdates::Write, context.clock)?;
-    let inventory = Inventory { active: live, generations: known, ..stock };
+    let inventory = held(context, &target, &Lock::default(), live, CacheUpdates::Write)?;
     let plan = Plan::for_rollback(number, is_live, &target, &inventory);
     check_whole(number, &plan, &target, &inventory)?;
     PlannedSync::of_generation(target, inventory, plan, warnings).run(context, None)

@@ -120,7 +120,7 @@ pub(crate) fn unanswered(host: &str, error: reqwest::Error) -> Error {
     let error = error.without_url();
     let host = host.to_owned();
     match tls_fault(&error) {
-        Some(rustls::Error::InvalidCertificate(fault)) => Error::Certificate { host, why: certificate_fault(fault) },
+        Some(rustls::Error::InvalidCertificate(fault)) => Error::Certificate { host, source: certificate_fault(fault) },
         Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => Error::NoTls { host },
         Some(fault) => Error::Tls { host, why: tls_words(fault) },
         None => Error::Unreachable { host, source: NetworkFault::Failed { error: Arc::new(error) } },

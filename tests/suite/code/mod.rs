@@ -38,9 +38,10 @@ fn top(file: &str) -> &str {
     file.split_once('/').map_or(file, |(folder, _)| folder)
 }
 
-/// The part of a file before its unit tests, without comments. A file `tests.rs` has no other.
+/// The part of a file before its unit tests, without comments. A file `tests.rs` has no other, nor has the catalogue of
+/// messages.
 fn code(file: &str, text: &str) -> String {
-    if file.ends_with("/tests.rs") {
+    if file.ends_with("/tests.rs") || file.starts_with("cli/catalogue/") {
         return String::new();
     }
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();

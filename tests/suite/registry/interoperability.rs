@@ -29,15 +29,17 @@ fn a_certificate_that_signed_itself_is_trusted_where_it_is_named_and_fits() {
     trusting(&registry, &(Ca::new().pem() + &own.pem())).ok(&["lock"]);
     // Another of the same name, one that has expired, and one for another name are not.
     let other = SelfSigned::new(&["127.0.0.1"]);
-    trusting(&registry, &other.pem()).run(&["lock"]).fails(69, &["is not trusted: ", "hint: "]);
+    trusting(&registry, &other.pem()).run(&["lock"]).fails(69, &["is not trusted\n  caused by: ", "hint: "]);
     let old = SelfSigned::valid_until(&["127.0.0.1"], 2021);
     let registry = Registry::start_self_signed(&old);
-    trusting(&registry, &old.pem()).run(&["lock"]).fails(69, &["is not trusted: it has expired", "the clock"]);
+    trusting(&registry, &old.pem())
+        .run(&["lock"])
+        .fails(69, &["is not trusted\n  caused by: it has expired", "the clock"]);
     for names in [&["elsewhere.test"][..], &[]] {
         let elsewhere = SelfSigned::new(names);
         let registry = Registry::start_self_signed(&elsewhere);
         let why = if names.is_empty() { "it has no subject alternative name" } else { "it is for another name" };
-        trusting(&registry, &elsewhere.pem()).run(&["lock"]).fails(69, &["is not trusted: ", why]);
+        trusting(&registry, &elsewhere.pem()).run(&["lock"]).fails(69, &["is not trusted\n  caused by: ", why]);
     }
 }
 

@@ -126,7 +126,7 @@ fn a_private_registry_over_tls_is_logged_in_to_pushed_to_and_synced_from() {
     let host = &server.host;
     trust(&sandbox, host, &Ca::new());
     login(&sandbox, host, PASSWORD)
-        .fails(69, &["is not trusted: it is not signed with the key of the CA that it names", "ca = "]);
+        .fails(69, &["is not trusted\n  caused by: it is not signed with the key of the CA that it names", "ca = "]);
     trust(&sandbox, host, &ca);
     login(&sandbox, host, "wrong").fails(77, &["does not accept the credentials of this login"]);
     assert!(!sandbox.path("home/.docker").exists());
@@ -167,8 +167,8 @@ fn a_private_registry_over_tls_is_logged_in_to_pushed_to_and_synced_from() {
 fn a_certificate_that_has_expired_or_is_for_another_name_is_told_so() {
     let ca = Ca::new();
     for (certificate, text) in [
-        (ca.issue_expired(&["127.0.0.1"]), "is not trusted: it has expired"),
-        (ca.issue(&["127.0.0.2"]), "is not trusted: it is for another name"),
+        (ca.issue_expired(&["127.0.0.1"]), "is not trusted\n  caused by: it has expired"),
+        (ca.issue(&["127.0.0.2"]), "is not trusted\n  caused by: it is for another name"),
     ] {
         let sandbox = Sandbox::new();
         let server = Server::start_private(&sandbox.path("tmp"), &certificate);

@@ -35,7 +35,12 @@ fn each_thing_that_is_no_extension_is_refused_by_its_name_with_advice() {
         ("text", Artifact::wkg(b"hello, world"), "is text", "names the right artifact"),
         ("wat", Artifact::wkg(b"(component)"), "is WebAssembly text", "wasm-tools parse"),
         ("two", layers(&[(wasm, &good), (wasm, &module)]), "2 wasm layers", "a reference of its own"),
-        ("image", layers(&[(gzip, b"\x1f\x8b"), (gzip, b"\x1f\x8b2")]), "none of them is wasm", "container image"),
+        (
+            "image",
+            layers(&[(gzip, b"\x1f\x8b"), (gzip, b"\x1f\x8b2")]),
+            "it has 2 layers, and none of wasm",
+            "container image",
+        ),
         ("none", layers(&[]), "has no layers", "container image"),
         (
             "index",

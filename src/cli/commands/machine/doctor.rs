@@ -46,7 +46,7 @@ fn check(check: &Check) -> String {
 }
 
 #[expect(clippy::too_many_lines, reason = "a flat table")]
-fn fact(fact: &CheckFact) -> String {
+pub fn fact(fact: &CheckFact) -> String {
     match fact {
         CheckFact::Failed { fault } => fault.line(),
         CheckFact::Program { version, wasmtime, engine_key } => {

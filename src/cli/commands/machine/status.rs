@@ -72,7 +72,7 @@ fn line(difference: &Difference) -> String {
     if fits(&line) { line } else { format!("{what}\n      {remedy}\n") }
 }
 
-fn fact(fact: &DifferenceFact) -> String {
+pub fn fact(fact: &DifferenceFact) -> String {
     let text = match fact {
         DifferenceFact::Refused { fault } => fault.line(),
         DifferenceFact::Stale { why } => format!("it {why}"),

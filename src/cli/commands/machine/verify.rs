@@ -73,7 +73,7 @@ fn finding(finding: &Finding) -> String {
     format!("{outcome}  {what}{note}\n")
 }
 
-fn fact(fact: &FindingFact) -> String {
+pub fn fact(fact: &FindingFact) -> String {
     match fact {
         FindingFact::File(problem) => problem.to_string(),
         FindingFact::Generation(problem) => problem.to_string(),
@@ -87,7 +87,7 @@ fn fact(fact: &FindingFact) -> String {
 }
 
 /// How it was mended, or why it was not and what to do.
-fn note(outcome: &RepairOutcome) -> Option<String> {
+pub fn note(outcome: &RepairOutcome) -> Option<String> {
     match outcome {
         RepairOutcome::Found => None,
         RepairOutcome::Mended { repair } => Some(match repair {

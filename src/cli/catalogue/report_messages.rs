@@ -1,0 +1,161 @@
+//! Warnings, and what `status`, `doctor` and `verify` find.
+
+use crate::cli::commands::machine::{doctor, status, verify};
+use crate::cli::render::warning::warning;
+use sesame::model::capability::Capability;
+use sesame::model::fault::file_problem::FileProblem;
+use sesame::model::lock::Staleness;
+use sesame::model::plan::generation_problem::GenerationProblem;
+use sesame::model::plan::set_change::SetChange;
+use sesame::model::plan::step::{BlobDescriptor, BlobRole, StepReason};
+use sesame::model::report::maintain::verify::{FindingFact, LeftReason, Repair, RepairOutcome};
+use sesame::model::report::query::doctor::{CheckFact, ManifestSearch};
+use sesame::model::report::query::status::DifferenceFact;
+use sesame::model::report::registry::CredentialStatus;
+use sesame::model::report::warning::{CredentialsProblem, Warning};
+
+use super::{Catalogue, digest, fault, name, profile};
+
+pub(super) fn render(catalogue: &mut Catalogue) {
+    warnings(catalogue);
+    differences(catalogue);
+    checks(catalogue);
+    findings(catalogue);
+}
+
+fn warnings(catalogue: &mut Catalogue) {
+    let (host, place) = (|| "ghcr.io".to_owned(), || "/home/me/.docker/config.json".to_owned());
+    let why = || "No space left on device".to_owned();
+    for problem in [
+        CredentialsProblem::Unreadable(why()),
+        CredentialsProblem::NotJson,
+        CredentialsProblem::Unusable("it holds no `:`".into()),
+    ] {
+        for registry in [None, Some(host())] {
+            let ignored = Warning::CredentialsIgnored { place: place(), registry, why: problem.clone() };
+            catalogue.words(&problem, &warning(&ignored), &[]);
+            catalogue.words(&ignored, &warning(&ignored), &[]);
+        }
+    }
+    for told in [
+        Warning::LimitLowered { extension: name("clock"), limit: "timeout_ms", declared: 9000, allowed: 5000 },
+        Warning::UnusedGrants { extension: name("clock"), capabilities: vec![Capability::ConfigRead] },
+        Warning::UnusableFolder { extension: name("clock"), fault: fault() },
+        Warning::DamageReplaced {
+            extensions: vec![name("clock")],
+            reason: StepReason::Damaged { problem: FileProblem::OtherDigest { found: digest(2) } },
+        },
+        Warning::LeftOver { fault: fault() },
+        Warning::NotPruned { fault: fault() },
+        Warning::FolderMadePrivate { folder: "/home/me/.cache/pds".into() },
+        Warning::MirrorPassedOver { source: Some("mirror.example".into()), fault: fault() },
+        Warning::CertificateUnchecked { host: host() },
+        Warning::CredentialsHidden { host: host(), place: place() },
+        Warning::CredentialsLeft { host: host(), place: place() },
+        Warning::VersionsUnknown { extension: name("clock"), fault: fault() },
+        Warning::FunctionsDamaged,
+        Warning::FunctionsNotKept { why: why() },
+        Warning::FunctionCacheFull { limit: 1 << 30 },
+        Warning::CompilerUnconfined { why: "Function not implemented".into() },
+    ] {
+        catalogue.words(&told, &warning(&told), &[]);
+    }
+}
+
+fn differences(catalogue: &mut Catalogue) {
+    let reference = || "ghcr.io/my-org/clock:1.0.0".to_owned();
+    let blob = BlobDescriptor { digest: digest(1), role: BlobRole::Component { size: 70_000 } };
+    for fact in [
+        DifferenceFact::Refused { fault: fault() },
+        DifferenceFact::Stale { why: Staleness::NotLocked },
+        DifferenceFact::NotGranted { fault: fault() },
+        DifferenceFact::Gone { fault: fault() },
+        DifferenceFact::Unreachable { fault: fault() },
+        DifferenceFact::TagMoved { reference: reference(), provenance: digest(2) },
+        DifferenceFact::TagUnresolved { reference: reference(), fault: fault() },
+        DifferenceFact::NotStored { blob, reason: StepReason::NotInStore },
+        DifferenceFact::NotCompiled { reason: StepReason::NotCompiled },
+        DifferenceFact::NotCompiled { reason: StepReason::CodeDamaged { problem: FileProblem::OtherMac } },
+        DifferenceFact::UnknownActive { fault: fault() },
+        DifferenceFact::NothingActive,
+        DifferenceFact::Set { change: SetChange::SharedConfig },
+    ] {
+        catalogue.words(&fact, &status::fact(&fact), &[]);
+    }
+}
+
+fn checks(catalogue: &mut Catalogue) {
+    let path = || "/home/me/.local/share/pds".to_owned();
+    let registry = |credentials, denied| CheckFact::Registry { protocol: "HTTP/2.0".into(), credentials, denied };
+    let manifest = |found| CheckFact::Manifest { path: path(), extensions: 2, found };
+    let active = |made_by| CheckFact::Active { profile: profile(), generation: 7, extensions: 2, made_by };
+    for fact in [
+        CheckFact::Failed { fault: fault() },
+        CheckFact::Program { version: "0.1.0".into(), wasmtime: "48.0.0".into(), engine_key: "ab".into() },
+        CheckFact::Space { folder: path(), free: 1 << 30 },
+        CheckFact::LittleSpace { folder: path(), free: 1 << 20 },
+        CheckFact::CreatedLater { path: path() },
+        CheckFact::Permissions { folder: path(), problem: FileProblem::WritableByOthers { mode: 0o777 } },
+        CheckFact::Key { path: path() },
+        CheckFact::KeyUnusable { path: path(), problem: FileProblem::NotAKey },
+        CheckFact::NoPolicy,
+        CheckFact::Policies { files: vec!["/etc/pds/policy.toml".into()] },
+        manifest(ManifestSearch::Option),
+        manifest(ManifestSearch::Variable),
+        manifest(ManifestSearch::Folder),
+        manifest(ManifestSearch::User),
+        CheckFact::Lock { path: path() },
+        CheckFact::NothingActive { profile: profile() },
+        active(None),
+        active(Some("/home/me/work/sesame.toml".into())),
+        CheckFact::GrantedFolders,
+        CheckFact::UnusableFolder { extension: name("clock"), fault: fault() },
+        CheckFact::NoProxies,
+        CheckFact::Proxies { schemes: vec!["https".into()], none_for: Some("localhost".into()) },
+        CheckFact::Layout,
+        CheckFact::NoLayout,
+        CheckFact::OnlyMirrors,
+        CheckFact::Offline,
+        registry(CredentialStatus::None, false),
+        registry(CredentialStatus::Found { place: "/home/me/.docker/config.json".into() }, true),
+        registry(CredentialStatus::Withheld { setting: "insecure".into() }, false),
+        CheckFact::CompilerConfined,
+        CheckFact::CompilerUnconfined { why: "Function not implemented".into() },
+        CheckFact::CompilerSilent,
+        CheckFact::CompilerWarned { warnings: vec![Warning::FunctionsDamaged] },
+        CheckFact::CodeRuns { folder: path() },
+        CheckFact::CodeCopied { folder: path(), why: "Operation not permitted".into() },
+        CheckFact::Memory,
+        CheckFact::ProcMounted,
+        CheckFact::ProcMissing,
+    ] {
+        catalogue.words(&fact, &doctor::fact(&fact), &[]);
+    }
+}
+
+fn findings(catalogue: &mut Catalogue) {
+    for fact in [
+        FindingFact::File(FileProblem::Missing),
+        FindingFact::Generation(GenerationProblem::NotUtf8),
+        FindingFact::Active(GenerationProblem::NotANumber),
+        FindingFact::Problems(Vec::new()),
+        FindingFact::Failed(fault()),
+    ] {
+        catalogue.words(&fact, &verify::fact(&fact), &[]);
+    }
+    for repair in [
+        Repair::MadePrivate,
+        Repair::PutAside { path: "/home/me/.local/share/pds/quarantine/ab".into() },
+        Repair::Removed,
+        Repair::NewKey,
+        Repair::FetchedAgain,
+        Repair::CompiledAgain,
+    ] {
+        let outcome = RepairOutcome::Mended { repair: repair.clone() };
+        catalogue.words(&repair, &verify::note(&outcome).unwrap_or_default(), &[]);
+    }
+    for reason in [LeftReason::Failed { fault: fault() }, LeftReason::Starved] {
+        let outcome = RepairOutcome::Left { reason: Some(reason.clone()), remedies: Vec::new() };
+        catalogue.words(&reason, &verify::note(&outcome).unwrap_or_default(), &[]);
+    }
+}

@@ -1,0 +1,376 @@
+//! Errors of verbs, domain by domain.
+
+use std::io;
+use std::sync::Arc;
+
+use sesame::engine::config::EngineError;
+use sesame::engine::error::InspectError;
+use sesame::host::grants::ImportRefusal;
+use sesame::host::linker::LinkError;
+use sesame::model::capability::Capability;
+use sesame::model::digest::Digest;
+use sesame::model::engine_key::{EngineKey, Metering};
+use sesame::model::fault::file_problem::FileProblem;
+use sesame::model::file_kind::FileKind;
+use sesame::model::lock::Staleness;
+use sesame::model::manifest::edit::ManifestEditError;
+use sesame::model::manifest::{EntryForm, Manifest, ManifestSource};
+use sesame::model::name::NameError;
+use sesame::model::plan::step::{BlobDescriptor, BlobRole, FetchSource, Step, StepKind, StepReason};
+use sesame::model::report::sync::{ExtensionReport, ExtensionStatus, StepOutcome, StepReport, SyncOutcome, SyncReport};
+use sesame::model::toml::problem::Problem;
+use sesame::ops::error::Error;
+use sesame::ops::error::bundle::{BundleError, BundleFault};
+use sesame::ops::error::edit::EditError;
+use sesame::ops::error::folder::FolderError;
+use sesame::ops::error::lock::{Direction, LockError, LockMismatch};
+use sesame::ops::error::policy::{GrantPlace, PolicyError};
+use sesame::ops::error::profile::ProfileError;
+use sesame::ops::error::project::{ProjectError, UntrustedOwnership};
+use sesame::registry::artifact::ArtifactRefusal;
+use sesame::store;
+
+use super::{Catalogue, digest, fault, home, name, no_space, profile, registry_messages};
+
+pub(super) fn render(catalogue: &mut Catalogue) {
+    general(catalogue);
+    project(catalogue);
+    lock(catalogue);
+    policy(catalogue);
+    folders(catalogue);
+    profiles(catalogue);
+    edit(catalogue);
+    bundle(catalogue);
+}
+
+fn problems() -> Vec<Problem> {
+    let bytes = b"[extensions]\nclock = { oci = \"ghcr.io/o/clock:1\", grant = true }\n".to_vec();
+    let source = ManifestSource { file: "sesame.toml".into(), folder: home("dotfiles"), bytes };
+    Manifest::parse(&source, &[]).unwrap_err()
+}
+
+fn manifest() -> String {
+    home("dotfiles/sesame.toml").display().to_string()
+}
+
+fn damaged() -> store::Error {
+    store::Error::Untrusted { path: home(".local/share/pds"), source: FileProblem::Link }
+}
+
+fn general(catalogue: &mut Catalogue) {
+    let unreadable = |source: Error| Error::UnreadableDependent { by: home("work/sesame.toml"), source: source.into() };
+    catalogue.verb(EngineError("no compiler for this machine".into()));
+    for error in [
+        Error::Incomplete(Box::new(report(Some(7), true, true))),
+        Error::Incomplete(Box::new(report(Some(7), true, false))),
+        Error::Incomplete(Box::new(report(Some(7), false, true))),
+        Error::Incomplete(Box::new(report(None, false, false))),
+        Error::PutBack(Box::new(report(Some(7), true, true))),
+        Error::NotPutBack { error: Box::new(LockError::NoLock.into()), undo: Box::new(damaged().into()) },
+        unreadable(damaged().into()),
+        unreadable(ProjectError::Problems(problems()).into()),
+        Error::NoCodeFolder { source: Arc::new(damaged()) },
+        Error::Bug("a component was not examined"),
+        Error::Interrupted,
+        Error::Runtime(io::Error::from_raw_os_error(libc::EAGAIN)),
+    ] {
+        catalogue.verb(error);
+    }
+}
+
+/// A sync that failed for one of two extensions, and has perhaps fetched and compiled the other.
+fn report(generation: Option<u64>, verified: bool, compiled: bool) -> SyncReport {
+    let component = digest(1);
+    let blob = BlobDescriptor { digest: component, role: BlobRole::Component { size: 70_000 } };
+    let step = |kind, of: &str, outcome| StepReport {
+        step: Step { kind, extensions: vec![name(of)], reason: StepReason::NotInStore },
+        outcome,
+    };
+    let verify = StepKind::Verify { blob };
+    let compile =
+        StepKind::Compile { component, size: 70_000, engine: EngineKey::new([1; 16]), metering: Metering::Unmetered };
+    let extension = |text: &str, status, faults| ExtensionReport {
+        name: name(text),
+        source: format!("ghcr.io/my-org/{text}:1.0.0"),
+        component,
+        capabilities: Vec::new(),
+        status,
+        faults,
+    };
+    let why = match compiled {
+        true => Error::Unusable(InspectError::WitPackage.into()).fault(),
+        false => fault(),
+    };
+    let fetch = StepKind::Fetch { blob, origin: FetchSource::Registry(registry_messages::reference()) };
+    let failed = step(fetch, "notes", StepOutcome::Failed(why.clone()));
+    let done = [verified.then_some(verify), compiled.then_some(compile)].into_iter().flatten();
+    let done = done.map(|kind| step(kind, "clock", StepOutcome::Done));
+    SyncReport {
+        profile: profile(),
+        manifest: manifest(),
+        outcome: SyncOutcome::Failed,
+        lock: None,
+        generation,
+        changes: Vec::new(),
+        steps: done.chain([failed]).collect(),
+        extensions: vec![
+            extension("clock", ExtensionStatus::Ready, Vec::new()),
+            extension("notes", ExtensionStatus::Failed, vec![why]),
+        ],
+        functions: None,
+    }
+}
+
+fn project(catalogue: &mut Catalogue) {
+    let path = || home("dotfiles/extensions/clock.wasm");
+    for why in [UntrustedOwnership::Owner(1001), UntrustedOwnership::WorldWritable] {
+        catalogue.source(why);
+    }
+    let ownership = UntrustedOwnership::WorldWritable;
+    let place = || "sesame.toml:3:1".to_owned();
+    for error in [
+        ProjectError::NoManifest { looked: vec![home("dotfiles/sesame.toml"), home(".config/pds/sesame.toml")] },
+        ProjectError::NoSuchManifest(home("dotfiles/sesame.toml")),
+        ProjectError::ForeignFile { path: path(), why: ownership, manifest: home("dotfiles/sesame.toml") },
+        ProjectError::Exists(home("dotfiles/sesame.toml")),
+        ProjectError::Read { path: path(), source: io::Error::from(io::ErrorKind::PermissionDenied) },
+        ProjectError::Problems(problems()),
+        ProjectError::MissingFile { name: name("clock"), place: place(), path: path() },
+        ProjectError::NotAComponentFile { name: name("clock"), path: path(), kind: FileKind::CoreModule },
+        ProjectError::ComponentTooLarge { name: name("clock"), path: path(), size: 300_000_000 },
+        ProjectError::NotUtf8(path()),
+        ProjectError::WitExists(home("wit/world.wit")),
+        ProjectError::NoSuchFile(path()),
+        ProjectError::NotAComponent { path: path(), kind: FileKind::CoreModule },
+        ProjectError::NotAComponent { path: path(), kind: FileKind::Text },
+        ProjectError::FileTooLarge { path: path() },
+        ProjectError::UnusableFile { path: path(), source: InspectError::WitPackage.into() },
+        ProjectError::NotOurFolder(home(".cache/pds")),
+    ] {
+        catalogue.verb(error);
+    }
+}
+
+fn lock(catalogue: &mut Catalogue) {
+    for direction in [Direction::Import, Direction::Export] {
+        catalogue.source(direction);
+    }
+    let interface = || "wasi:http/outgoing-handler@0.2.0".to_owned();
+    for mismatch in [
+        LockMismatch::Artifact(ArtifactRefusal::NoLayers),
+        LockMismatch::Manifest { locked: digest(1) },
+        LockMismatch::Component { locked: digest(1) },
+        LockMismatch::Size { found: 70_001 },
+        LockMismatch::More { direction: Direction::Import, interface: interface() },
+        LockMismatch::Less { direction: Direction::Export, interface: interface() },
+    ] {
+        catalogue.source(mismatch);
+    }
+    let stale = [
+        Staleness::NotLocked,
+        Staleness::NotWanted,
+        Staleness::SourceChanged { locked: "ghcr.io/o/clock:1".into(), wanted: "ghcr.io/o/clock:2".into() },
+        Staleness::FileChanged { path: "extensions/clock.wasm".into() },
+    ];
+    for why in &stale {
+        catalogue.words(why, &why.to_string(), &[]);
+    }
+    let not_granted = PolicyError::NotGranted {
+        name: "clock".into(),
+        place: GrantPlace::Nowhere,
+        capabilities: vec![Capability::ConfigRead],
+    };
+    let faults = vec![(name("clock"), Error::from(not_granted).fault()), (name("notes"), fault())];
+    let range = || "^2".to_owned();
+    for error in [
+        LockError::ChangedFile { name: name("clock"), expected: digest(1), found: digest(2) },
+        LockError::NoLock,
+        LockError::Stale { stale: stale.into_iter().map(|why| (name("clock"), why)).collect() },
+        LockError::Extensions { faults, changes: Vec::new() },
+        LockError::NoVersion { name: name("clock"), range: range(), newest: Some("1.4.0".into()) },
+        LockError::NoVersion { name: name("clock"), range: range(), newest: None },
+        LockError::BadSize { name: name("clock"), stated: 70_000, found: 70_001 },
+        LockError::NotAsLocked { name: name("clock"), source: LockMismatch::Size { found: 70_001 } },
+        LockError::TooLarge { size: 5_000_000 },
+    ] {
+        catalogue.verb(error);
+    }
+}
+
+fn policy(catalogue: &mut Catalogue) {
+    let clock = || "clock".to_owned();
+    let entry = |form, reference, grants_others| GrantPlace::Entry {
+        declared_at: "sesame.toml:3:1".into(),
+        form,
+        reference,
+        grants_others,
+    };
+    let reference = registry_messages::reference;
+    for place in [
+        GrantPlace::Nowhere,
+        GrantPlace::CommandLine,
+        GrantPlace::Generation,
+        entry(EntryForm::Short, Some(reference()), false),
+        entry(EntryForm::DropIn, Some(reference()), false),
+        entry(EntryForm::DropIn, Some(reference()), true),
+        entry(EntryForm::Table, Some(reference()), false),
+        entry(EntryForm::Table, Some(reference()), true),
+    ] {
+        let capabilities = vec![Capability::ConfigRead, Capability::SecretRead];
+        catalogue.verb(PolicyError::NotGranted { name: clock(), place, capabilities });
+    }
+    let refusals = [
+        ImportRefusal::NotOffered { import: "wasi:http/types@0.3.0".into(), closest: Some("wasi:http/types".into()) },
+        ImportRefusal::NotOffered { import: "acme:gpu/api".into(), closest: None },
+        ImportRefusal::NotGranted(Capability::ConfigRead),
+    ];
+    for refusal in refusals {
+        let error = PolicyError::NotOffered { name: clock(), refusals: vec![refusal.clone()] };
+        catalogue.words(&refusal, &error.to_string(), &[]);
+        catalogue.verb(error);
+    }
+    for error in [
+        PolicyError::Link { name: clock(), source: LinkError::Type("a string was wanted".into()) },
+        PolicyError::WrittenByOther {
+            profile: profile(),
+            name: name("notes"),
+            manifest: manifest(),
+            folder: home("notes"),
+            read: home("notes/sesame.toml"),
+            what: "the manifest".into(),
+            by: home("notes/sesame.toml"),
+        },
+        PolicyError::Folder { name: clock(), source: FolderError::NoProc(home("notes")) },
+        PolicyError::Problems(problems()),
+        PolicyError::PolicyChanged { name: name("clock") },
+    ] {
+        catalogue.verb(error);
+    }
+}
+
+fn folders(catalogue: &mut Catalogue) {
+    let path = || home("notes");
+    let missing = |kind| FolderError::Missing { path: path(), source: io::Error::from(kind) };
+    let folders = [
+        missing(io::ErrorKind::NotFound),
+        missing(io::ErrorKind::NotADirectory),
+        missing(io::ErrorKind::PermissionDenied),
+        missing(io::ErrorKind::Other),
+        FolderError::SesameFolder { path: path(), own: home(".local/share/pds") },
+        FolderError::HoldsProtectedPath {
+            path: path(),
+            read: home("notes/sesame.toml"),
+            what: "the manifest".into(),
+            by: home("notes/sesame.toml"),
+        },
+        FolderError::NoProc(path()),
+        FolderError::System { path: "/usr/lib".into(), system: "/usr".into() },
+        FolderError::Holds {
+            path: path(),
+            inner: home("notes/work"),
+            name: name("notes"),
+            profile: profile(),
+            manifest: manifest(),
+        },
+        FolderError::Nested { path: path(), outer: home(""), writer: "is granted for writing".into() },
+        FolderError::NoHome("~/notes".into()),
+    ];
+    for source in folders {
+        let key = super::key(&source);
+        let error = PolicyError::Folder { name: "notes".into(), source };
+        catalogue.verb_under(key, error);
+    }
+}
+
+fn profiles(catalogue: &mut Catalogue) {
+    let profile = || super::profile();
+    let known = |numbers: &[u64]| numbers.iter().copied().collect();
+    let no_extension = |closest: Option<&str>| ProfileError::NoExtension {
+        name: name("clok"),
+        place: "the profile `work`".into(),
+        closest: closest.map(str::to_owned),
+    };
+    for error in [
+        no_extension(Some("clock")),
+        no_extension(None),
+        ProfileError::Taken { profile: profile(), made_by: manifest() },
+        ProfileError::OtherManifest { profile: profile(), made_by: manifest(), differences: Vec::new() },
+        ProfileError::NoGeneration { profile: profile(), number: 9, known: known(&[7, 8]) },
+        ProfileError::NoGeneration { profile: profile(), number: 9, known: known(&[]) },
+        ProfileError::NoEarlier { profile: profile() },
+        ProfileError::NothingActive { profile: profile() },
+        ProfileError::IsActive { profile: profile(), number: 7 },
+        ProfileError::InUse { profile: profile(), number: 7 },
+        ProfileError::NotWhole { number: 7, lost: vec![name("clock"), name("notes")] },
+    ] {
+        catalogue.verb(error);
+    }
+}
+
+fn edit(catalogue: &mut Catalogue) {
+    let line = || "clock = \"ghcr.io/my-org/clock:1.0.0\"".to_owned();
+    let clock = || "clock".to_owned();
+    let capabilities = || vec![Capability::ConfigRead, Capability::SecretRead];
+    let manifest_errors = [
+        ManifestEditError::Syntax("expected a value".into()),
+        ManifestEditError::Form { name: clock(), line: Some(line()) },
+        ManifestEditError::Form { name: clock(), line: None },
+        ManifestEditError::Removal(clock()),
+        ManifestEditError::Comment { comment: "# pinned: 1.1 breaks alarms".into(), line: line() },
+        ManifestEditError::NoPlace { line: line() },
+    ];
+    for source in manifest_errors {
+        let key = super::key(&source);
+        catalogue.verb_under(key, EditError::Manifest { file: "sesame.toml".into(), source });
+    }
+    let from = || "ghcr.io/other/clock:1.0.0".to_owned();
+    for error in [
+        EditError::IsRange { name: name("clock"), range: "^1".into() },
+        EditError::NoName { text: "Clock".into(), source: NameError::Empty },
+        EditError::Manifest { file: "sesame.toml".into(), source: ManifestEditError::Removal(clock()) },
+        EditError::NoConsent { name: name("clock"), capabilities: capabilities() },
+        EditError::Inherits { name: name("clock"), from: from(), capabilities: capabilities() },
+        EditError::Declined { name: name("clock") },
+        EditError::ChangedMeanwhile(home("dotfiles/sesame.toml")),
+        EditError::CopyExists { path: home("dotfiles/extensions/clock.wasm") },
+    ] {
+        catalogue.verb(error);
+    }
+}
+
+fn bundle(catalogue: &mut Catalogue) {
+    let blob: Digest = digest(1);
+    let (file, path) = (|| "extensions/clock.wasm".to_owned(), || home("set.tar"));
+    for fault in [
+        BundleFault::NoFile { name: "sesame.lock" },
+        BundleFault::StrangeFile { name: ".bashrc".into() },
+        BundleFault::OutsideFile { name: name("clock"), path: "../clock.wasm".into() },
+        BundleFault::TwoComponents { path: file() },
+        BundleFault::OtherLock { name: name("clock") },
+        BundleFault::OtherSize { digest: blob, expected: 70_000, found: 70_001 },
+        BundleFault::NoBlob { digest: blob, name: name("clock") },
+        BundleFault::NotAComponent { digest: blob, kind: FileKind::CoreModule },
+    ] {
+        catalogue.source(fault);
+    }
+    let files = || vec!["sesame.toml".to_owned(), "sesame.lock".to_owned()];
+    for error in [
+        BundleError::OutsideFile { name: name("clock"), path: home("clock.wasm") },
+        BundleError::UncarriedFile { name: name("clock"), path: home("dotfiles/.build/clock.wasm") },
+        BundleError::Path(home("set.zip")),
+        BundleError::ComponentExists(home("dotfiles/extensions/clock.wasm")),
+        BundleError::Taken(home("vendor")),
+        BundleError::Unusable { path: path(), source: BundleFault::NoFile { name: "sesame.lock" } },
+        BundleError::ProjectExists { files: files() },
+        BundleError::NoConsent {
+            files: files(),
+            removed: vec!["extensions/notes.toml".into()],
+            grants: vec!["config-read to `clock`".into()],
+        },
+        BundleError::LinkInTheWay { link: home("dotfiles/extensions"), folder: home("dotfiles") },
+        BundleError::Declined,
+    ] {
+        catalogue.verb(error);
+    }
+    catalogue.verb(store::Error::Io { action: "write", path: path(), source: no_space() });
+}

@@ -1,0 +1,174 @@
+//! What there is before anything is changed: what is declared, locked, held and active, and what this machine's policies say
+//! of it. Everybody who compares or plans looks through here; nothing is changed, and no registry is asked.
+//!
+//! Each answer is an answer of its own: `sync` stops at the first that is an error, `status` and `doctor` list them.
+
+use std::collections::BTreeMap;
+
+use crate::engine::key::engine_keys;
+use crate::model::fault::Fault;
+use crate::model::lock::{Lock, Staleness};
+use crate::model::manifest::Manifest;
+use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::generation::Generation;
+use crate::model::plan::inventory::Inventory;
+use crate::model::policy::Policy;
+use crate::model::report::warning::Warning;
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::ops::policy::checks;
+use crate::ops::policy::folder_checks::{self, UnusableFolder};
+use crate::store::generations;
+use crate::store::integrity::scan::{CacheUpdates, ScanRequest, scan};
+
+/// A project as this machine sees it.
+pub(crate) struct Observation<'a> {
+    context: &'a Context,
+    pub profile: ProfileName,
+    /// With limits that are no higher than the policies allow.
+    pub manifest: Manifest,
+    policy: Policy,
+    /// Of limits that the policies lowered.
+    pub lowered_limits: Vec<Warning>,
+}
+
+impl<'a> Observation<'a> {
+    /// Reads the manifest and the policies. `profile` goes before the manifest's own.
+    ///
+    /// # Errors
+    /// [`Error`] if one of them cannot be used.
+    pub fn read(context: &'a Context, profile: Option<&ProfileName>) -> Result<Self, Error> {
+        let manifest = context.project.read_manifest()?;
+        Ok(Self::new(context, manifest, checks::read_policy(&context.user)?, profile))
+    }
+
+    /// The same of a manifest and policies that were read.
+    pub fn new(context: &'a Context, mut manifest: Manifest, policy: Policy, profile: Option<&ProfileName>) -> Self {
+        let lowered_limits = checks::apply_policy(&policy, &mut manifest);
+        let profile = profile.or(manifest.profile.as_ref()).cloned().unwrap_or_default();
+        Self { context, profile, manifest, policy, lowered_limits }
+    }
+
+    /// The lock; none if there is no such file.
+    ///
+    /// # Errors
+    /// [`Error`] if it cannot be used.
+    pub fn lock(&self) -> Result<Option<Lock>, Error> {
+        self.context.project.read_lock()
+    }
+
+    /// Why a lock has to be made again; empty if it need not.
+    ///
+    /// # Errors
+    /// [`Error`] if a file that an extension is made from cannot be read.
+    pub fn stale(&self, lock: &Lock) -> Result<BTreeMap<ExtensionName, Staleness>, Error> {
+        stale_entries(self.context, &self.manifest, lock)
+    }
+
+    /// What is active in the profile, with its number.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if that is not known.
+    pub fn active(&self) -> Result<Option<(u64, Generation)>, Error> {
+        Ok(generations::active_generation(&self.context.paths, &self.profile)?)
+    }
+
+    /// Checks that what is declared and locked comes from where the policies let it come from.
+    ///
+    /// # Errors
+    /// [`LockError::Extensions`](crate::ops::error::lock::LockError::Extensions) with what does not.
+    pub fn check_sources(&self, lock: Option<&Lock>) -> Result<(), Error> {
+        checks::check_sources(&self.policy.sources, &self.manifest, lock)
+    }
+
+    /// Checks the folders that are granted; gives those that this machine cannot give.
+    ///
+    /// # Errors
+    /// As [`folder_checks::check_manifest`].
+    pub fn check_folders(&self) -> Result<Vec<UnusableFolder>, Error> {
+        folder_checks::check_manifest(self.context, &self.manifest, &self.profile)
+    }
+
+    /// The extensions that import what is not granted, or not there.
+    pub fn ungranted(&self, lock: &Lock) -> Vec<(ExtensionName, Fault)> {
+        checks::ungranted(&self.manifest, lock)
+    }
+
+    /// Grants that no import can use.
+    pub fn unused_grants(&self, lock: &Lock) -> Vec<Warning> {
+        checks::unused_grant_warnings(&self.manifest, lock)
+    }
+
+    /// The set that a lock and the manifest describe.
+    pub fn target(&self, lock: &Lock) -> Generation {
+        let manifest = self.context.project.manifest().display().to_string();
+        Generation::from_lock(&self.profile, &manifest, &self.manifest, lock)
+    }
+
+    /// What the store holds of a set.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if it cannot be looked at.
+    pub fn held(
+        &self,
+        target: &Generation,
+        lock: &Lock,
+        active: Option<(u64, Generation)>,
+        updates: CacheUpdates,
+    ) -> Result<Inventory, Error> {
+        held(self.context, target, lock, active, updates)
+    }
+}
+
+/// Why a lock has to be made again for a manifest; empty if it need not.
+///
+/// # Errors
+/// [`Error`] if a file that an extension is made from cannot be read.
+pub(crate) fn stale_entries(
+    context: &Context,
+    manifest: &Manifest,
+    lock: &Lock,
+) -> Result<BTreeMap<ExtensionName, Staleness>, Error> {
+    Ok(lock.staleness(manifest, &context.project.component_digests(manifest)?))
+}
+
+/// What the store holds of a set, of whichever manifest.
+///
+/// # Errors
+/// [`Error::Store`] if it cannot be looked at.
+pub(crate) fn held(
+    context: &Context,
+    target: &Generation,
+    lock: &Lock,
+    active: Option<(u64, Generation)>,
+    updates: CacheUpdates,
+) -> Result<Inventory, Error> {
+    let stock = look(context, scan_request(target, lock)?, updates)?;
+    Ok(Inventory { active, generations: generations::numbers(&context.paths, &target.profile)?, ..stock })
+}
+
+/// What the store holds of some blobs and code.
+///
+/// # Errors
+/// [`Error::Store`] if it cannot be looked at.
+pub(crate) fn look(context: &Context, wanted: ScanRequest, updates: CacheUpdates) -> Result<Inventory, Error> {
+    Ok(scan(&context.paths, wanted, updates, context.clock)?)
+}
+
+/// What the plan of a set needs to know of the store.
+///
+/// # Errors
+/// [`Error::Engine`] if there is no engine for this machine.
+pub(crate) fn scan_request(target: &Generation, lock: &Lock) -> Result<ScanRequest, Error> {
+    let is_needed = |metering| target.extensions.iter().any(|extension| extension.metering() == metering);
+    let mut wanted = ScanRequest { engines: engine_keys(is_needed)?, ..ScanRequest::default() };
+    for extension in &target.extensions {
+        wanted.blobs.insert(extension.component);
+        let entry = lock.entries.get(&extension.name);
+        wanted.blobs.extend(entry.into_iter().flat_map(|entry| entry.source.manifest_digests()));
+        if let Some(engine) = wanted.engines.get(extension.metering()).cloned() {
+            wanted.code.insert((extension.component, engine));
+        }
+    }
+    Ok(wanted)
+}
