@@ -62,6 +62,7 @@
 //!     reader.rs              reads `sesame.toml` and drop-ins
 //!     grants_reader.rs       reads `capabilities`
 //!     file_path.rs           paths in a manifest, as text
+//!     manifest_path.rs       the path of a manifest
 //!     edit/                  changes to a manifest's text
 //!       entry.rs             entries of `sesame.toml`
 //!       drop_in.rs           drop-in manifests

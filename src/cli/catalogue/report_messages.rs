@@ -107,7 +107,7 @@ fn checks(catalogue: &mut Catalogue) {
         CheckFact::Lock { path: path() },
         CheckFact::NothingActive { profile: profile() },
         active(None),
-        active(Some("/home/me/work/sesame.toml".into())),
+        active(Some("/home/me/work/sesame.toml".to_owned().into())),
         CheckFact::GrantedFolders,
         CheckFact::UnusableFolder { extension: name("clock"), fault: fault() },
         CheckFact::NoProxies,

@@ -14,6 +14,7 @@ use sesame::model::fault::file_problem::FileProblem;
 use sesame::model::file_kind::FileKind;
 use sesame::model::lock::Staleness;
 use sesame::model::manifest::edit::ManifestEditError;
+use sesame::model::manifest::manifest_path::ManifestPath;
 use sesame::model::manifest::{EntryForm, Manifest, ManifestSource};
 use sesame::model::name::NameError;
 use sesame::model::plan::step::{BlobDescriptor, BlobRole, FetchSource, Step, StepKind, StepReason};
@@ -49,8 +50,8 @@ fn problems() -> Vec<Problem> {
     Manifest::parse(&source, &[]).unwrap_err()
 }
 
-fn manifest() -> String {
-    home("dotfiles/sesame.toml").display().to_string()
+fn manifest() -> ManifestPath {
+    ManifestPath::new(&home("dotfiles/sesame.toml"))
 }
 
 fn damaged() -> store::Error {
@@ -107,7 +108,7 @@ fn report(generation: Option<u64>, verified: bool, compiled: bool) -> SyncReport
     let done = done.map(|kind| step(kind, "clock", StepOutcome::Done));
     SyncReport {
         profile: profile(),
-        manifest: manifest(),
+        manifest: manifest().to_string(),
         outcome: SyncOutcome::Failed,
         lock: None,
         generation,

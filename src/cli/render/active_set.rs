@@ -34,7 +34,9 @@ pub fn set_change(change: &SetChange) -> String {
         SetChange::Removed { name, source } => format!("{} {name}  {}\n", Style::removed("-"), escape(source)),
         SetChange::Changed(change) => format!("~ {}  {}\n", change.name, escape(&extension_change(change).join(", "))),
         SetChange::SharedConfig => "~ the shared [config]\n".to_owned(),
-        SetChange::Manifest { from, to } => format!("~ the set passes from {} to {}\n", escape(from), escape(to)),
+        SetChange::Manifest { from, to } => {
+            format!("~ the set passes from {} to {}\n", escape(&from.to_string()), escape(&to.to_string()))
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::model::capability::Grants;
 use crate::model::digest::Digest;
 use crate::model::engine_key::Metering;
 use crate::model::lock::{Lock, LockedSource};
+use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::manifest::{Config, Limits, Manifest};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::reference::OciReference;
@@ -18,7 +19,7 @@ use super::generation_problem::GenerationProblem;
 /// The version of the file format that is written.
 pub const VERSION: u32 = 3;
 
-/// The oldest version that is read. Version 2 does not say its number.
+/// The oldest version that is read. Version 2 says neither its number nor a hold, and nothing of trust.
 pub const OLDEST_VERSION: u32 = 2;
 
 /// What is, or was, live in a profile.
@@ -31,9 +32,15 @@ pub struct Generation {
     pub number: Option<u64>,
     pub profile: ProfileName,
     /// The absolute path of the `sesame.toml` that made it.
-    pub manifest: String,
+    pub manifest: ManifestPath,
     /// When it was activated, in seconds since 1970-01-01 UTC.
     pub activated: u64,
+    /// Whether a sync leaves it active until it is released.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
+    /// The digest of the trust settings that its signatures were checked with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<Digest>,
     /// Settings shared by all extensions that may read configuration.
     #[serde(default, skip_serializing_if = "Config::is_empty")]
     pub config: Config,
@@ -59,6 +66,15 @@ pub struct ActiveExtension {
     pub imports: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Grants::is_empty")]
     pub capabilities: Grants,
+    /// What it was granted before, and what was taken from it since without anything else being changed.
+    #[serde(default, skip_serializing_if = "Grants::is_empty")]
+    pub withdrawn: Grants,
+    /// The trust entry that admitted its signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+    /// The document that its signature is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Digest>,
     #[serde(default, skip_serializing_if = "Limits::is_unset")]
     pub limits: Limits,
     #[serde(default, skip_serializing_if = "Config::is_empty")]
@@ -68,7 +84,7 @@ pub struct ActiveExtension {
 impl Generation {
     /// The set that `lock` pins, with the grants, limits and config of `manifest`. What the manifest does not name
     /// is granted nothing.
-    pub fn from_lock(profile: &ProfileName, path: &str, manifest: &Manifest, lock: &Lock) -> Self {
+    pub fn from_lock(profile: &ProfileName, path: &ManifestPath, manifest: &Manifest, lock: &Lock) -> Self {
         let extensions = lock.entries.iter().map(|(name, entry)| {
             let wanted = manifest.extensions.get(name);
             let (reference, provenance, path) = match &entry.source {
@@ -84,6 +100,9 @@ impl Generation {
                 size: entry.size,
                 imports: entry.imports.clone(),
                 capabilities: wanted.map(|wanted| wanted.capabilities.clone()).unwrap_or_default(),
+                withdrawn: Grants::new(),
+                signer: None,
+                signature: None,
                 limits: wanted.map(|wanted| wanted.limits).unwrap_or_default(),
                 config: wanted.map(|wanted| wanted.config.clone()).unwrap_or_default(),
             }
@@ -92,8 +111,10 @@ impl Generation {
             version: VERSION,
             number: None,
             profile: profile.clone(),
-            manifest: path.to_owned(),
+            manifest: path.clone(),
             activated: 0,
+            held: false,
+            trust: None,
             config: manifest.config.clone(),
             extensions: extensions.collect(),
         }
@@ -123,8 +144,7 @@ impl Generation {
 
     /// The folder of its manifest, to which relative folders in grants are relative.
     pub fn folder(&self) -> &Path {
-        let manifest = Path::new(&self.manifest);
-        manifest.parent().unwrap_or(manifest)
+        self.manifest.folder()
     }
 
     /// A generation of the same profile, manifest and settings with nothing in it.
@@ -132,11 +152,12 @@ impl Generation {
         Self { extensions: Vec::new(), ..self.clone() }
     }
 
-    /// Whether both describe the same set, made by the same manifest, whenever they were activated, and in whatever
-    /// version they are written.
+    /// Whether both describe the same set, made by the same manifest and trusted for the same reasons, whenever they were
+    /// activated, and in whatever version they are written.
     pub fn same_set(&self, other: &Self) -> bool {
-        let Self { version: _, number: _, profile, manifest, activated: _, config, extensions } = self;
-        (profile, manifest, config, extensions) == (&other.profile, &other.manifest, &other.config, &other.extensions)
+        let Self { version: _, number: _, profile, manifest, activated: _, held: _, trust, config, extensions } = self;
+        (profile, manifest, trust, config, extensions)
+            == (&other.profile, &other.manifest, &other.trust, &other.config, &other.extensions)
     }
 }
 
@@ -153,5 +174,61 @@ impl ActiveExtension {
     /// How its code is compiled: with fuel only where its calls have a limit of it.
     pub fn metering(&self) -> Metering {
         self.limits.metering()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
+
+    /// A file of generation 7, with more lines at its top and in its extension.
+    fn parse(version: u32, top: &str, extension: &str) -> Result<Generation, GenerationProblem> {
+        let text = format!(
+            "version = {version}\n{top}\nprofile = \"default\"\nmanifest = \"/home/me/sesame.toml\"\nactivated = 1\n\n\
+             [[extension]]\nname = \"clock\"\npath = \"clock.wasm\"\ncomponent = \"{DIGEST}\"\nsize = 9\nimports = []\n\
+             {extension}\n"
+        );
+        Generation::parse(text.into_bytes(), &ProfileName::default(), 7)
+    }
+
+    #[test]
+    fn the_set_is_the_same_in_both_versions() {
+        let (old, new) = (parse(2, "", "").unwrap(), parse(3, "number = 7", "").unwrap());
+        assert!(old.same_set(&new) && new.same_set(&old));
+        assert!(parse(3, "number = 7\nheld = true", "").unwrap().same_set(&old));
+    }
+
+    #[test]
+    fn a_set_that_is_trusted_or_narrowed_for_another_reason_is_another() {
+        let plain = parse(3, "number = 7", "").unwrap();
+        let trust = format!("trust = \"{DIGEST}\"");
+        let signature = format!("signature = \"{DIGEST}\"");
+        for (top, extension) in [
+            (trust.as_str(), ""),
+            ("", "signer = \"https://github.com/my-org/*\""),
+            ("", signature.as_str()),
+            ("", "withdrawn.config-read = true"),
+        ] {
+            let other = parse(3, &format!("number = 7\n{top}"), extension).unwrap();
+            assert!(!other.same_set(&plain), "{top}{extension}");
+            let written = toml::to_string(&other).unwrap();
+            assert_eq!(Generation::parse(written.into_bytes(), &ProfileName::default(), 7).unwrap(), other);
+        }
+    }
+
+    #[test]
+    fn what_is_another_file_or_another_version_is_told() {
+        assert_eq!(parse(3, "", "").unwrap_err(), GenerationProblem::NoNumber);
+        assert_eq!(parse(3, "number = 8", "").unwrap_err(), GenerationProblem::OtherNumber { number: 8 });
+        for version in [1, 4] {
+            let other = GenerationProblem::OtherVersion { version: version.into(), oldest: 2, newest: 3 };
+            assert_eq!(parse(version, "future = true", "").unwrap_err(), other);
+        }
+        assert!(matches!(parse(3, "number = 7", "colour = 1").unwrap_err(), GenerationProblem::Toml { .. }));
+        let other = "work".parse().unwrap();
+        let text = toml::to_string(&parse(2, "", "").unwrap()).unwrap().into_bytes();
+        assert!(matches!(Generation::parse(text, &other, 7), Err(GenerationProblem::OtherProfile { .. })));
     }
 }

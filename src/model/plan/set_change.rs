@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::model::capability::{Grants, format_grants};
 use crate::model::digest::Digest;
+use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::manifest::{Config, Extension, Limits};
 use crate::model::name::ExtensionName;
 
@@ -36,8 +37,8 @@ pub enum SetChange {
     SharedConfig,
     /// Another manifest declares the set.
     Manifest {
-        from: String,
-        to: String,
+        from: ManifestPath,
+        to: ManifestPath,
     },
 }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::model::digest::Digest;
 use crate::model::manifest::Config;
+use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::report::sync::{LockReport, SyncReport};
 
@@ -57,7 +58,7 @@ pub struct InfoReport {
     pub profile: ProfileName,
     pub generation: u64,
     /// The manifest that made it live.
-    pub manifest: String,
+    pub manifest: ManifestPath,
     pub imports: Vec<ImportedInterface>,
     /// The memory that an instance gets at most, in MiB.
     pub memory_mib: u64,

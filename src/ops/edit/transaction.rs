@@ -81,7 +81,7 @@ pub(crate) fn check_profile_manifest(
 ) -> Result<(), Error> {
     let profile = profile.or(manifest.profile.as_ref()).cloned().unwrap_or_default();
     match generations::active_generation(&context.paths, &profile)? {
-        Some((_, live)) if live.manifest != context.project.manifest().display().to_string() => {
+        Some((_, live)) if live.manifest != context.project.manifest_path() => {
             Err(ProfileError::OtherManifest { profile, made_by: live.manifest, differences: Vec::new() }.into())
         }
         _ => Ok(()),

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::model::fault::hint::Hint;
+use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::name::{ExtensionName, ProfileName};
 
 /// Why a folder is not given to an extension.
@@ -33,7 +34,7 @@ pub enum FolderError {
         name: ExtensionName,
         profile: ProfileName,
         /// The manifest that grants it.
-        manifest: String,
+        manifest: ManifestPath,
     },
     #[error("the granted folder {} lies in {}, which {writer}", path.display(), outer.display())]
     Nested {

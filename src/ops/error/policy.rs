@@ -9,6 +9,7 @@ use crate::model::capability::Capability;
 use crate::model::fault::FaultKind;
 use crate::model::fault::hint::Hint;
 use crate::model::manifest::EntryForm;
+use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::reference::OciReference;
 use crate::model::text::{count, list, shorten};
@@ -30,7 +31,7 @@ pub enum PolicyError {
         profile: ProfileName,
         name: ExtensionName,
         /// The manifest that grants it.
-        manifest: String,
+        manifest: ManifestPath,
         folder: PathBuf,
         read: PathBuf,
         what: String,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::model::fault::FaultKind;
 use crate::model::fault::hint::Hint;
+use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::set_change::SetChange;
 use crate::model::text::list;
@@ -14,9 +15,9 @@ pub enum ProfileError {
     #[error("there is no extension `{name}` in {place}")]
     NoExtension { name: ExtensionName, place: String, closest: Option<String> },
     #[error("the profile `{profile}` is the work of {made_by}")]
-    Taken { profile: ProfileName, made_by: String },
+    Taken { profile: ProfileName, made_by: ManifestPath },
     #[error("the profile `{profile}` is the work of {made_by}")]
-    OtherManifest { profile: ProfileName, made_by: String, differences: Vec<SetChange> },
+    OtherManifest { profile: ProfileName, made_by: ManifestPath, differences: Vec<SetChange> },
     #[error("there is no generation {number} in the profile `{profile}`")]
     NoGeneration { profile: ProfileName, number: u64, known: BTreeSet<u64> },
     #[error("there is no generation before the live one in the profile `{profile}`")]

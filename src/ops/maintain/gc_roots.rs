@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::model::digest::Digest;
 use crate::model::lock::{Lock, LockEntry};
+use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::name::ProfileName;
 use crate::model::plan::ExtensionNeeds;
 use crate::model::plan::generation::{ActiveExtension, Generation};
@@ -25,7 +26,7 @@ use crate::store::{self, generations, owner};
 pub(crate) struct GcRoots {
     pub generations: Vec<GcRoot>,
     /// By the path of the manifest.
-    pub locks: BTreeMap<PathBuf, Lock>,
+    pub locks: BTreeMap<ManifestPath, Lock>,
 }
 
 /// A generation, and whether it is live.
@@ -64,8 +65,8 @@ impl GcRoots {
         for profile in generations::profiles(paths)? {
             unread.extend(roots.read_profile(paths, &profile)?);
         }
-        let manifests: BTreeSet<PathBuf> =
-            roots.generations.iter().map(|root| root.generation.manifest.clone().into()).collect();
+        let manifests: BTreeSet<ManifestPath> =
+            roots.generations.iter().map(|root| root.generation.manifest.clone()).collect();
         for manifest in manifests {
             let project = Project::of_generation(&manifest);
             match project.read_lock() {
@@ -127,8 +128,8 @@ impl GcRoots {
     }
 
     /// What every extension needs, by the manifest that wants it. What is live also needs its code.
-    pub fn needs(&self) -> BTreeMap<PathBuf, Vec<ExtensionNeeds>> {
-        let mut needs: BTreeMap<PathBuf, Vec<ExtensionNeeds>> = BTreeMap::new();
+    pub fn needs(&self) -> BTreeMap<ManifestPath, Vec<ExtensionNeeds>> {
+        let mut needs: BTreeMap<ManifestPath, Vec<ExtensionNeeds>> = BTreeMap::new();
         for (manifest, lock) in &self.locks {
             let locked = lock.entries.iter().map(|(name, entry)| ExtensionNeeds::of_entry(name, entry));
             needs.entry(manifest.clone()).or_default().extend(locked);
@@ -148,7 +149,7 @@ impl GcRoots {
                     blobs: documents.into_iter().chain([component]).collect(),
                     metering: is_live.then(|| extension.metering()),
                 };
-                needs.entry(generation.manifest.clone().into()).or_default().push(need);
+                needs.entry(generation.manifest.clone()).or_default().push(need);
             }
         }
         needs

@@ -12,6 +12,7 @@ use crate::engine::key::engine_keys;
 use crate::model::engine_key::EngineKeys;
 use crate::model::fault::file_problem::FileProblem;
 use crate::model::fault::hint::Remedy;
+use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::name::ExtensionName;
 use crate::model::plan::step::StepKind;
 use crate::model::plan::{ExtensionNeeds, Plan};
@@ -267,7 +268,7 @@ impl StoreCheck<'_> {
     /// What is needed and is not there, or not any more.
     fn find_lost(
         &self,
-        repairs: &BTreeMap<PathBuf, Vec<ExtensionNeeds>>,
+        repairs: &BTreeMap<ManifestPath, Vec<ExtensionNeeds>>,
         engines: &EngineKeys,
     ) -> BTreeMap<PathBuf, LostFile> {
         let mut lost: BTreeMap<PathBuf, LostFile> = BTreeMap::new();
@@ -296,7 +297,7 @@ impl StoreCheck<'_> {
     /// Fetches and compiles what the extensions of one manifest lack.
     fn repair(
         &self,
-        manifest: &Path,
+        manifest: &ManifestPath,
         repairs: &[ExtensionNeeds],
         engines: &EngineKeys,
         failed: &mut BTreeMap<PathBuf, LeftReason>,

@@ -1,7 +1,5 @@
 //! The folders that a whole set is granted, checked before the set becomes active.
 
-use std::path::Path;
-
 use crate::model::capability::Grants;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::manifest::Manifest;
@@ -46,7 +44,7 @@ pub(crate) fn check_manifest(
     let others = active_generations(paths, Some(profile));
     let written = writable_folders(&others, user);
     let made_elsewhere = |other: &&Result<Generation, Error>| {
-        other.as_ref().is_ok_and(|other| Path::new(&other.manifest) != project.manifest())
+        other.as_ref().is_ok_and(|other| other.manifest != project.manifest_path())
     };
     // What this manifest has made active in another profile cannot go before it.
     let granted = granted_folders_by_path(others.iter().filter(made_elsewhere), user);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::model::capability::{Capability, Grants};
+use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::Generation;
 use crate::ops::context::UserPaths;
@@ -52,7 +53,7 @@ pub(crate) struct PreopenContext<'a> {
 pub(crate) struct GrantedFolder {
     pub profile: ProfileName,
     /// The manifest that grants it.
-    pub manifest: String,
+    pub manifest: ManifestPath,
     pub name: ExtensionName,
     /// Links followed.
     pub folder: PathBuf,

@@ -52,6 +52,7 @@ mod tests {
     use super::*;
     use crate::model::capability::Scope;
     use crate::model::manifest::Manifest;
+    use crate::model::manifest::manifest_path::ManifestPath;
     use crate::ops::context::UserPaths;
     use crate::ops::policy::protected_paths::ProtectedPaths;
     use crate::ops::project::Project;
@@ -71,7 +72,10 @@ mod tests {
             let grants: Grants = [(capability, Scope::only([folder.to_owned()]).unwrap())].into();
             let protected = || {
                 let mut protected = ProtectedPaths::default();
-                protected.add_project(&Project::of_generation(&at("home/project/sesame.toml")), &Manifest::default());
+                protected.add_project(
+                    &Project::of_generation(&ManifestPath::new(&at("home/project/sesame.toml"))),
+                    &Manifest::default(),
+                );
                 Ok(protected)
             };
             let rules = PreopenRules::new(&paths, &user, &at("home/project"), [&grants], protected).unwrap();

@@ -119,7 +119,7 @@ impl ProtectedPaths {
     /// # Errors
     /// As [`add_current_project`](Self::add_current_project).
     pub(crate) fn add_generation(&mut self, generation: &Generation) -> Result<(), Error> {
-        let project = Project::of_generation(Path::new(&generation.manifest));
+        let project = Project::of_generation(&generation.manifest);
         for extension in &generation.extensions {
             if let Some(component) = &extension.path {
                 let what = format!("the component of `{}`", extension.name);

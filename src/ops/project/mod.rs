@@ -14,6 +14,7 @@ use crate::model::digest::Digest;
 use crate::model::fault::Fault;
 use crate::model::lock::Lock;
 use crate::model::lock::merge::{LoadedLock, merge, split_conflict};
+use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::named_files;
@@ -53,6 +54,11 @@ impl Project {
     /// The absolute path of the manifest, by which generations know it.
     pub fn manifest(&self) -> &Path {
         &self.manifest
+    }
+
+    /// The same, as generations have it.
+    pub fn manifest_path(&self) -> ManifestPath {
+        ManifestPath::new(&self.manifest)
     }
 
     /// The manifest's path as the person would name it.

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::model::manifest::manifest_path::ManifestPath;
 use crate::ops::error::Error;
 use crate::ops::error::project::ProjectError;
 
@@ -103,9 +104,9 @@ impl Project {
 
     /// The project of a manifest that made a generation, whether it is still there or not. Who made it live answered for
     /// its files.
-    pub(crate) fn of_generation(manifest: &Path) -> Self {
-        let folder = manifest.parent().unwrap_or(manifest).to_owned();
-        Self { manifest: manifest.to_owned(), shown: folder.clone(), folder, trusted: true }
+    pub(crate) fn of_generation(manifest: &ManifestPath) -> Self {
+        let folder = manifest.folder().to_owned();
+        Self { manifest: manifest.as_path().to_owned(), shown: folder.clone(), folder, trusted: true }
     }
 
     fn at(path: &Path, start: &Path, trusted: bool) -> Result<Self, Error> {

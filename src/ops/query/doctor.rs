@@ -7,6 +7,7 @@ use crate::model::capability::Capability;
 use crate::model::fault::Fault;
 use crate::model::fault::hint::Remedy;
 use crate::model::manifest::Manifest;
+use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::reference::OciRepository;
 use crate::model::registries::{Mirror, RegistryPattern};
 use crate::model::report::query::doctor::{Check, CheckFact, CheckState, DoctorReport, ManifestSearch};
@@ -180,11 +181,11 @@ impl CheckList<'_> {
             self.each_wrong("sources", error);
         }
         self.granted_folders(&observed);
-        self.check_active(&observed, &path.display().to_string());
+        self.check_active(&observed, &project.manifest_path());
     }
 
     /// Looks whether what is active was made by this manifest.
-    fn check_active(&mut self, observed: &Observation<'_>, manifest: &str) {
+    fn check_active(&mut self, observed: &Observation<'_>, manifest: &ManifestPath) {
         let profile = &observed.profile;
         match observed.active() {
             Err(error) => self.add_wrong("active", &error),
@@ -199,7 +200,7 @@ impl CheckList<'_> {
                     extensions: live.extensions.len(),
                     made_by,
                 };
-                if live.manifest == manifest {
+                if live.manifest == *manifest {
                     self.add_good("active", fact(None));
                 } else {
                     let (made_by, differences) = (live.manifest.clone(), Vec::new());

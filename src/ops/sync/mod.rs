@@ -151,9 +151,8 @@ fn check_takeover(
     if options.ownership == ProfileTakeover::Adopt {
         return Ok(());
     }
-    let path = context.project.manifest().display().to_string();
     let profile = &live.profile;
-    if live.manifest == path {
+    if live.manifest == context.project.manifest_path() {
         return Ok(());
     }
     let lock = lock.cloned().unwrap_or_default();

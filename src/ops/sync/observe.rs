@@ -101,7 +101,7 @@ impl<'a> Observation<'a> {
 
     /// The set that a lock and the manifest describe.
     pub fn target(&self, lock: &Lock) -> Generation {
-        let manifest = self.context.project.manifest().display().to_string();
+        let manifest = self.context.project.manifest_path();
         Generation::from_lock(&self.profile, &manifest, &self.manifest, lock)
     }
 

@@ -13,6 +13,7 @@ use sesame::model::digest::Digest;
 use sesame::model::engine_key::{EngineKey, EngineKeys, Metering};
 use sesame::model::fault::file_problem::FileProblem;
 use sesame::model::lock::Lock;
+use sesame::model::manifest::manifest_path::ManifestPath;
 use sesame::model::manifest::{Manifest, ManifestSource};
 use sesame::model::name::ProfileName;
 use sesame::model::plan::generation::Generation;
@@ -49,7 +50,8 @@ fn case(path: &Path) -> (Lock, Generation, Inventory, Stock) {
     let source = ManifestSource { file: "sesame.toml".into(), folder: "/".into(), bytes: read("sesame.toml") };
     let manifest = Manifest::parse(&source, &[]).unwrap();
     let lock = Lock::parse("sesame.lock", &read("sesame.lock")).unwrap();
-    let target = Generation::from_lock(&ProfileName::default(), "/sesame.toml", &manifest, &lock);
+    let target =
+        Generation::from_lock(&ProfileName::default(), &ManifestPath::new(Path::new("/sesame.toml")), &manifest, &lock);
     let stock: Stock = toml::from_str(&String::from_utf8(read("inventory.toml")).unwrap()).unwrap();
     let damaged_blobs = stock.damaged_blobs.iter();
     let damaged_blobs = damaged_blobs

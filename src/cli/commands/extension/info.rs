@@ -48,7 +48,7 @@ fn words(report: &InfoReport) -> String {
     let code = extension.code_size.map(|bytes| format!("ready, {}", size(bytes)));
     rows.push(row("code", code.unwrap_or_else(|| "not compiled; run `sesame sync`".to_owned())));
     rows.push(row("live", format!("generation {} of profile `{}`", report.generation, report.profile)));
-    rows.push(row("manifest", report.manifest.clone()));
+    rows.push(row("manifest", report.manifest.to_string()));
     rows.push(row("memory", format!("at most {} MiB", report.memory_mib)));
     rows.push(row("time", format!("at most {} a call", exact(report.timeout_ms))));
     rows.push(row(

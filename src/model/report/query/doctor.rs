@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::model::fault::Fault;
 use crate::model::fault::file_problem::FileProblem;
 use crate::model::fault::hint::Remedy;
+use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::report::registry::CredentialStatus;
 use crate::model::report::warning::Warning;
@@ -99,7 +100,7 @@ pub enum CheckFact {
         extensions: usize,
         /// The manifest that made it, if that is another.
         #[serde(skip_serializing_if = "Option::is_none")]
-        made_by: Option<String>,
+        made_by: Option<ManifestPath>,
     },
     /// All granted folders can be given.
     GrantedFolders,

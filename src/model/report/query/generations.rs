@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::name::ProfileName;
 use crate::model::plan::generation::Generation;
 use crate::model::plan::generation_problem::GenerationProblem;
@@ -28,7 +29,7 @@ pub struct GenerationReport {
     pub activated: Option<u64>,
     /// The manifest that made it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub manifest: Option<String>,
+    pub manifest: Option<ManifestPath>,
     /// Its extensions, each with its name and its reference or path.
     pub extensions: Vec<GenerationExtension>,
     /// What it changed of the one before it that is left.
