@@ -28,6 +28,9 @@ use sesame::model::fault::{Fault, FaultKind};
 use sesame::model::name::{ExtensionName, ProfileName};
 use sesame::ops::error::Error;
 
+/// How wide the terminal is taken to be.
+const COLUMNS: usize = 120;
+
 /// What is rendered, by what it is of: the path of a type, and of an enum the variant.
 #[derive(Default)]
 struct Catalogue(BTreeMap<String, BTreeSet<String>>);
@@ -41,13 +44,13 @@ impl Catalogue {
     /// The same, shown for the sake of something in it.
     fn verb_under(&mut self, key: String, error: impl Into<Error>) {
         let failure = CommandError::Verb(error.into());
-        self.add(key, &format!("exit {}\n{}", failure::status(failure.kind()), failure::words(&failure)));
+        self.add(key, &format!("exit {}\n{}", failure::status(failure.kind()), failure::words(&failure, COLUMNS)));
     }
 
     /// An error of the program itself, the same.
     fn command(&mut self, error: CommandError) {
         let key = key(&error);
-        self.add(key, &format!("exit {}\n{}", failure::status(error.kind()), failure::words(&error)));
+        self.add(key, &format!("exit {}\n{}", failure::status(error.kind()), failure::words(&error, COLUMNS)));
     }
 
     /// An error that others have as their source.

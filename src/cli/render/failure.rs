@@ -146,25 +146,25 @@ pub fn status(kind: FaultKind) -> u8 {
 }
 
 /// A problem, whose place leads to the file where the terminal shows such links.
-fn problem_words(problem: &Problem) -> String {
+fn problem_words(problem: &Problem, columns: usize) -> String {
     let place = problem.location();
     let file = std::path::absolute(&problem.file).ok().filter(|file| file.is_file());
     let place = match file.and_then(|file| url::Url::from_file_path(file).ok()) {
         Some(url) => Style::link(Stream::Stderr, url.as_str(), &place),
         None => place,
     };
-    format!("{place}: {}", problem.description())
+    format!("{place}: {}", problem.description(columns))
 }
 
-/// What is said of a failure: what was wrong, why, and what to do next.
-pub fn words(failure: &CommandError) -> String {
+/// What is said of a failure: what was wrong, why, and what to do next. Excerpts of files are no wider than so many columns.
+pub fn words(failure: &CommandError, columns: usize) -> String {
     let mut text = String::new();
     match failure {
         CommandError::Verb(
             Error::Project(ProjectError::Problems(problems)) | Error::Policy(PolicyError::Problems(problems)),
         ) => {
             for problem in problems.iter().take(SHOWN_NAMES) {
-                text.push_str(&format!("{}{}\n", Style::error("error: "), problem_words(problem)));
+                text.push_str(&format!("{}{}\n", Style::error("error: "), problem_words(problem, columns)));
             }
             text.push_str(&unshown(problems.len()));
             return text;

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::os::fd::AsFd;
 
 use anstream::adapter::strip_str;
 use unicode_width::UnicodeWidthStr as _;
@@ -26,7 +27,12 @@ pub fn headed_table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> S
 
 /// How many columns the terminal has that standard output is; without one, what `$COLUMNS` says, if anything.
 pub fn terminal_columns() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+    columns_of(io::stdout())
+}
+
+/// The same of the terminal that a stream is.
+pub fn columns_of(stream: impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok();
     let columns = size.map(|size| usize::from(size.ws_col)).or_else(columns_variable);
     columns.filter(|columns| *columns > 0)
 }

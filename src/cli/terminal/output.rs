@@ -10,8 +10,10 @@ use parking_lot::Mutex;
 use crate::cli::render::failure::{self, CommandError};
 use crate::cli::render::json::{Data, Document, ErrorDocument, VERSION, WarningDocument};
 use crate::cli::render::style::Style;
+use crate::cli::render::table::columns_of;
 use sesame::model::report::warning::Warning;
 use sesame::model::text::{is_control, is_unsafe};
+use sesame::model::toml::problem::COLUMNS;
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,7 +123,7 @@ impl Output {
         if self.json {
             self.document(command, None, Some(ErrorDocument::new(failure)));
         } else {
-            self.say(Verbosity::Quiet, &failure::words(failure));
+            self.say(Verbosity::Quiet, &failure::words(failure, columns_of(io::stderr()).unwrap_or(COLUMNS)));
         }
     }
 

@@ -3,12 +3,17 @@
 use std::fmt;
 use std::ops::Range;
 
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
 
 use crate::model::text::escape;
 
-/// How much of a long line an excerpt shows, in characters.
-const EXCERPT: usize = 100;
+/// How wide an excerpt is where there is no terminal.
+pub const COLUMNS: usize = 120;
+
+/// How much of a long line is kept on each side of a problem, in characters. What does not fit a terminal is left out when
+/// it is drawn.
+const EXCERPT: usize = 500;
 
 /// A fault at `file:line:column`. `Display` adds an excerpt of the source and the help.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -30,8 +35,8 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Excerpt {
     text: String,
-    offset: usize,
-    width: usize,
+    /// In bytes of the text.
+    span: Range<usize>,
 }
 
 /// Where the lines of a text begin, in bytes.
@@ -62,9 +67,10 @@ impl Problem {
         format!("{}:{}:{}", escape(&self.file), self.line, self.column)
     }
 
-    /// What is wrong, with an excerpt of the source and the help, without control characters.
-    pub fn description(&self) -> impl fmt::Display {
-        Description(self)
+    /// What is wrong, with an excerpt of the source that is no wider than so many columns, and the help; without control
+    /// characters.
+    pub fn description(&self, columns: usize) -> impl fmt::Display {
+        Description { problem: self, columns }
     }
 
     /// A problem with `span`, a byte range of `text`, which is the whole content of `file` and has these `lines`.
@@ -72,15 +78,14 @@ impl Problem {
         let start = floor_boundary(text, span.start);
         let (line, line_start) = lines.find(start);
         let line_end = text[start..].find(['\n', '\r']).map_or(text.len(), |at| start + at);
-        let before = text[line_start..start].chars().count();
-        let spanned = text[start..floor_boundary(text, span.end.clamp(start, line_end.max(start)))].chars().count();
+        let end = floor_boundary(text, span.end.clamp(start, line_end.max(start)));
         Self {
             file: file.to_owned(),
             line,
-            column: before + 1,
+            column: text[line_start..start].chars().count() + 1,
             message: message.into(),
             help: None,
-            excerpt: Some(excerpt(&text[line_start..line_end.max(line_start)], before, spanned.max(1))),
+            excerpt: Some(excerpt(&text[line_start..line_end.max(line_start)], start - line_start..end - line_start)),
         }
     }
 
@@ -102,48 +107,37 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.location(), self.description())
+        write!(f, "{}: {}", self.location(), self.description(COLUMNS))
     }
 }
 
 /// What is wrong, with an excerpt of the source and the help.
-struct Description<'a>(&'a Problem);
+struct Description<'a> {
+    problem: &'a Problem,
+    columns: usize,
+}
 
 impl fmt::Display for Description<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Problem { line, message, help, excerpt, .. } = self.0;
+        let Problem { line, message, help, excerpt, .. } = self.problem;
         f.write_str(&escape(message))?;
-        let number = line.to_string();
-        let margin = " ".repeat(number.len());
-        if let Some(Excerpt { text, offset, width }) = excerpt {
-            write!(f, "\n {margin} |\n {number} | {text}\n {margin} | {}{}", " ".repeat(*offset), "^".repeat(*width))?;
-        }
-        if let Some(help) = help {
-            write!(f, "\n {margin} = help: {}", escape(help))?;
-        }
-        Ok(())
+        let help = help.as_ref().map(|help| escape(help));
+        let Some(Excerpt { text, span }) = excerpt else {
+            return help.map_or(Ok(()), |help| write!(f, "\n  = help: {help}"));
+        };
+        let here = AnnotationKind::Primary.span(span.clone());
+        // Its title would say again what stands before it.
+        let drawn = Group::with_level(Level::ERROR).element(Snippet::source(text).line_start(*line).annotation(here));
+        let drawn = drawn.elements(help.map(|help| Level::HELP.message(help)));
+        write!(f, "\n{}", Renderer::plain().term_width(self.columns).render(&[drawn]))
     }
 }
 
-/// The part of `line` around `before`, each character shown as one column.
-fn excerpt(line: &str, before: usize, spanned: usize) -> Excerpt {
-    let shown = |c: char| match escape(c.encode_utf8(&mut [0; 4])) {
-        std::borrow::Cow::Borrowed(_) => c,
-        std::borrow::Cow::Owned(_) if c == '\t' => ' ',
-        std::borrow::Cow::Owned(_) => '\u{fffd}',
-    };
-    let first = before.saturating_sub(EXCERPT * 2 / 3);
-    let mut text: String = line.chars().skip(first).take(EXCERPT).map(shown).collect();
-    let length = text.chars().count();
-    let offset = before - first;
-    text.truncate(text.trim_end().len());
-    if first > 0 {
-        text = text.chars().enumerate().map(|(at, c)| if at == 0 { '…' } else { c }).collect();
-    }
-    if line.chars().count() > first + EXCERPT {
-        text.push('…');
-    }
-    Excerpt { text, offset, width: spanned.min(length.saturating_sub(offset)).max(1) }
+/// The part of a line around the bytes `span` of it.
+fn excerpt(line: &str, span: Range<usize>) -> Excerpt {
+    let start = line[..span.start].char_indices().rev().nth(EXCERPT).map_or(0, |(at, _)| at);
+    let end = line[span.start..].char_indices().nth(EXCERPT).map_or(line.len(), |(at, _)| span.start + at);
+    Excerpt { text: line[start..end].to_owned(), span: span.start - start..span.end.min(end) - start }
 }
 
 fn floor_boundary(text: &str, at: usize) -> usize {
@@ -161,7 +155,7 @@ mod tests {
             Problem::at("sesame.toml", text, &Lines::of(text), 12..15, "a string stands here").help("write 1");
         assert_eq!(
             problem.to_string(),
-            "sesame.toml:2:6: a string stands here\n   |\n 2 | ñb = \"x\"\n   |      ^^^\n   = help: write 1"
+            "sesame.toml:2:6: a string stands here\n  |\n2 | ñb = \"x\"\n  |      ^^^\n  |\n  = help: write 1"
         );
     }
 
