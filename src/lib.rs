@@ -247,6 +247,7 @@
 //!     login.rs               `login`, `logout`, `registry check`
 //!     wit.rs                 `wit`
 //!     man_pages.rs           `man`
+//!   test_machine.rs          a machine in a temporary folder, for unit tests
 //!   error/                   the error of every verb
 //!     project.rs lock.rs profile.rs edit.rs bundle.rs run.rs  of one domain: what, of which kind, what to do
 //!     policy.rs              the same of what is not allowed

@@ -17,3 +17,6 @@ pub mod publish;
 pub mod query;
 pub mod run;
 pub mod sync;
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the bans are the program's")]
+pub(crate) mod test_machine;

@@ -87,3 +87,86 @@ pub(crate) fn check_profile_manifest(
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::report::sync::SyncOutcome;
+    use crate::ops::error::edit::EditError;
+    use crate::ops::error::lock::LockError;
+    use crate::ops::test_machine::TestMachine;
+
+    const MACHINE: &str = "== project/sesame.toml ==\n[extensions]\n== project/extensions/notes.toml ==\n# notes\n";
+
+    /// Writes, adds and removes files of the project, and then ends as it is told to.
+    fn change(machine: &TestMachine, end: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        all_or_nothing(&machine.context, |undo| {
+            undo.write(&machine.path("project/sesame.toml"), b"# changed\n")?;
+            undo.write(&machine.path("project/new/file"), b"# new\n")?;
+            undo.remove(&machine.path("project/extensions/notes.toml"))?;
+            undo.remember(&machine.path("project/sesame.lock"))?;
+            machine.write("project/sesame.lock", "version = 1\n");
+            end()
+        })
+    }
+
+    fn assert_as_before(machine: &TestMachine) {
+        assert_eq!(machine.read("project/sesame.toml").unwrap(), "[extensions]\n");
+        assert_eq!(machine.read("project/extensions/notes.toml").unwrap(), "# notes\n");
+        assert!(!machine.path("project/new").exists() && !machine.path("project/sesame.lock").exists());
+    }
+
+    #[test]
+    fn what_succeeds_stays() {
+        let machine = TestMachine::new(MACHINE);
+        change(&machine, || Ok(())).unwrap();
+        assert_eq!(machine.read("project/sesame.toml").unwrap(), "# changed\n");
+        assert_eq!(machine.read("project/new/file").unwrap(), "# new\n");
+        assert!(machine.path("project/sesame.lock").exists() && machine.warnings().is_empty());
+        // What was removed is not left over under another name either.
+        assert_eq!(std::fs::read_dir(machine.path("project/extensions")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_fails_leaves_every_file_as_it_was() {
+        let machine = TestMachine::new(MACHINE);
+        let error = change(&machine, || Err(LockError::NoLock.into())).unwrap_err();
+        assert!(matches!(error, Error::Lock(LockError::NoLock)));
+        assert_as_before(&machine);
+    }
+
+    #[test]
+    fn a_sync_that_failed_in_part_says_that_the_files_were_put_back() {
+        let machine = TestMachine::new(MACHINE);
+        let report = SyncReport {
+            profile: ProfileName::default(),
+            manifest: String::new(),
+            outcome: SyncOutcome::Failed,
+            lock: None,
+            generation: None,
+            changes: Vec::new(),
+            steps: Vec::new(),
+            extensions: Vec::new(),
+            functions: None,
+        };
+        let error = change(&machine, || Err(Error::Incomplete(Box::new(report)))).unwrap_err();
+        assert!(matches!(error, Error::PutBack(_)));
+        assert_as_before(&machine);
+    }
+
+    #[test]
+    fn what_somebody_else_has_changed_is_not_written_over() {
+        let machine = TestMachine::new(MACHINE);
+        let error = change(&machine, || {
+            machine.write("project/sesame.toml", "# theirs\n");
+            Err(LockError::NoLock.into())
+        });
+        let Err(Error::NotPutBack { error, undo }) = error else { panic!("{error:?}") };
+        assert!(matches!(*error, Error::Lock(LockError::NoLock)));
+        assert!(matches!(*undo, Error::Edit(EditError::ChangedMeanwhile(_))));
+        assert_eq!(machine.read("project/sesame.toml").unwrap(), "# theirs\n");
+        // The others are as they were.
+        assert_eq!(machine.read("project/extensions/notes.toml").unwrap(), "# notes\n");
+        assert!(!machine.path("project/new").exists() && !machine.path("project/sesame.lock").exists());
+    }
+}

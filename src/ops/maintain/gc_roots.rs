@@ -185,3 +185,33 @@ impl GcRoots {
         self.locks.values().flat_map(|lock| lock.entries.values())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::test_machine::{TestMachine, check_cases, told};
+
+    #[test]
+    fn what_generations_and_locks_name_is_needed() {
+        check_cases("gc_roots", describe);
+    }
+
+    /// What is needed for whom, and what cannot be read, a line each.
+    fn describe(machine: &TestMachine) -> String {
+        let (roots, unreadable) = GcRoots::read_all(&machine.context.paths).unwrap();
+        assert_eq!(GcRoots::read(&machine.context.paths).is_err(), !unreadable.is_empty());
+        let mut text = String::new();
+        for (manifest, needs) in roots.needs() {
+            for need in needs {
+                let blobs: Vec<String> = need.blobs.iter().map(|blob| blob.digest.short()).collect();
+                let code = need.metering.map_or("", |_| ", and its code");
+                text.push_str(&format!("{manifest}: {} needs {}{code}\n", need.name, blobs.join(" ")));
+            }
+        }
+        for UnreadableRoot { path, is_live, error, .. } in unreadable {
+            let active = if is_live { ", which may be active" } else { "" };
+            text.push_str(&format!("unreadable: {}{active}: {}\n", path.display(), told(&error)));
+        }
+        text
+    }
+}

@@ -172,3 +172,67 @@ pub(crate) fn scan_request(target: &Generation, lock: &Lock) -> Result<ScanReque
     }
     Ok(wanted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::digest::Digest;
+    use crate::model::plan::inventory::StoredState;
+    use crate::ops::error::lock::LockError;
+    use crate::ops::test_machine::{TestMachine, check_cases, told};
+
+    #[test]
+    fn what_there_is_is_seen_without_changing_it() {
+        check_cases("observed", |machine| {
+            let seen = describe(machine).unwrap_or_else(|error| format!("unreadable: {}\n", told(&error)));
+            assert!(!machine.path("cache").exists() && !machine.path("state").exists());
+            seen
+        });
+    }
+
+    /// Everything that is observed, a line each.
+    fn describe(machine: &TestMachine) -> Result<String, Error> {
+        let observed = Observation::read(&machine.context, None)?;
+        let mut text = format!("profile {}\n", observed.profile);
+        let mut tell = |what: &str, found: Vec<String>| {
+            text.extend(found.into_iter().map(|found| format!("{what}: {found}\n")));
+        };
+        tell("declared", observed.manifest.extensions.keys().map(ToString::to_string).collect());
+        tell("lowered", observed.lowered_limits.iter().map(warning).collect());
+        let lock = observed.lock()?;
+        tell("locked", lock.iter().flat_map(|lock| lock.entries.keys()).map(ToString::to_string).collect());
+        let lock = lock.unwrap_or_default();
+        let stale = observed.stale(&lock);
+        tell("stale", list(stale, |stale| stale.iter().map(|(name, why)| format!("{name} {why}")).collect()));
+        tell("sources", list(observed.check_sources(Some(&lock)), |()| Vec::new()));
+        let unusable = |folder: &UnusableFolder| format!("{} {}", folder.extension, folder.fault.line());
+        tell("folders", list(observed.check_folders(), |folders| folders.iter().map(unusable).collect()));
+        tell("ungranted", observed.ungranted(&lock).into_iter().map(|(_, fault)| fault.line()).collect());
+        tell("unused", observed.unused_grants(&lock).iter().map(warning).collect());
+        let active = observed.active();
+        let names = |set: &Generation| set.extensions.iter().map(|one| one.name.to_string()).collect::<Vec<_>>();
+        let set = |(number, set): &(u64, Generation)| format!("{number} of {}: {:?}", set.manifest, names(set));
+        let known = active.as_ref().ok().cloned().flatten();
+        tell("active", list(active, |active| active.iter().map(set).collect()));
+        let target = observed.target(&lock);
+        let held = observed.held(&target, &lock, known, CacheUpdates::Leave)?;
+        let blob = |(digest, state): (&Digest, &StoredState)| format!("{} {state:?}", digest.short());
+        tell("held", held.blobs.iter().map(blob).collect());
+        tell("generations", held.generations.iter().map(ToString::to_string).collect());
+        Ok(text)
+    }
+
+    fn list<T>(found: Result<T, Error>, show: impl Fn(&T) -> Vec<String>) -> Vec<String> {
+        match found {
+            Ok(found) => show(&found),
+            Err(Error::Lock(LockError::Extensions { faults, .. })) => {
+                faults.iter().map(|(name, fault)| format!("refused {name}: {}", fault.line())).collect()
+            }
+            Err(error) => vec![format!("unknown, as {}", told(&error))],
+        }
+    }
+
+    fn warning(warning: &Warning) -> String {
+        serde_json::to_string(warning).unwrap()
+    }
+}
