@@ -4,6 +4,8 @@ use std::error::Error as _;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use sesame::model::fault::line;
+
 use super::render::failure::CommandError;
 
 /// The error of a command line, for its JSON document.
@@ -20,7 +22,7 @@ fn message(error: &clap::Error) -> String {
             if value.is_empty() {
                 return format!("a value is required for '{argument}' but none was supplied");
             }
-            let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();
+            let why = error.source().map(|why| format!(": {}", line(why))).unwrap_or_default();
             format!("invalid value '{value}' for '{argument}'{why}")
         }
         ErrorKind::UnknownArgument => format!("unexpected argument '{argument}' found"),

@@ -1,8 +1,8 @@
 //! The compiling worker: a process that looks at components and compiles them for the one that started it.
 //!
 //! It exists because threads cannot be killed and running out of memory ends a process: a component that the compiler
-//! chokes on takes down this process and no more. It is handed bytes and hands back bytes, and touches no files but the key
-//! and those of the function cache. It ends when its input does, so that none is left behind.
+//! chokes on takes down this process and no more. It is handed bytes and hands back bytes, and touches no files but the
+//! key and those of the function cache. It ends when its input does, so that none is left behind.
 
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +19,7 @@ use crate::engine::key::engine_key;
 use crate::host::linker;
 use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
+use crate::model::fault::line;
 use crate::model::function_cache::FunctionCounts;
 use crate::model::plan::schedule::SIDE_BY_SIDE;
 use crate::store::function_cache::FunctionCache;
@@ -32,8 +33,8 @@ use super::sandbox::confine;
 /// How large a component must be, in bytes, for its functions to be kept. Smaller ones compile in some milliseconds.
 const WORTH_KEEPING: usize = 64 << 10;
 
-/// Serves until the input ends. For the hidden command that a [`Compiler`](super::settings::CompilerSettings) names, in a process of
-/// its own: it is confined for ever.
+/// Serves until the input ends. For the hidden command that a [`Compiler`](super::settings::CompilerSettings) names, in
+/// a process of its own: it is confined for ever.
 ///
 /// # Errors
 /// If the input is not what this version of sesame sends, or the process cannot be confined.
@@ -171,8 +172,7 @@ impl<W: Write> Worker<W> {
     }
 
     fn not_kept(&self, error: &dyn std::error::Error) {
-        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        self.problems.lock().push(FunctionCacheProblem::NotKept(format!("{error}{cause}")));
+        self.problems.lock().push(FunctionCacheProblem::NotKept(line(error)));
     }
 
     /// Whoever does not listen any more ends the input too.

@@ -77,15 +77,6 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// How a reference or path becomes another: `ghcr.io/acme/clock:1.0.0 → 1.1.0` where only the tag is another.
-pub fn source_change(from: &str, to: &str) -> String {
-    match (from.rsplit_once(':'), to.rsplit_once(':')) {
-        _ if from == to => to.to_owned(),
-        (Some((before, _)), Some((after, tag))) if before == after && !tag.contains('/') => format!("{from} → {tag}"),
-        _ => format!("{from} → {to}"),
-    }
-}
-
 /// A size in bytes for people: `812 B`, `22.7 KiB`, `11.4 MiB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];

@@ -35,6 +35,8 @@ pub enum Error {
     NotFound {
         source_name: SourceName,
         what: String,
+        /// Whether it was asked for by its tag, of a layout.
+        by_tag: bool,
         /// The registry's own words; empty if it has none.
         message: String,
     },

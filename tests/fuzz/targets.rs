@@ -108,7 +108,9 @@ pub fn oci_manifest(bytes: &[u8]) -> bool {
     let found = match artifact::read(bytes) {
         Ok(found) => found,
         Err(refusal) => {
-            assert!(!refusal.to_string().is_empty());
+            let reference = "ghcr.io/o/a:1".parse().expect("a reference");
+            let error = sesame::ops::error::Error::from(Error::Refused { reference, refusal });
+            assert!(!error.fault().causes.is_empty() && !error.hints().is_empty());
             return false;
         }
     };

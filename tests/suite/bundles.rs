@@ -335,7 +335,7 @@ fn only_what_can_be_carried_is_exported() {
     sandbox.write("sesame.toml", "[extensions.a]\npath = \"../outside.wasm\"\n");
     sandbox.ok(&["lock"]);
     let run = sandbox.run(&["bundle", "export", "../x.tar"]);
-    run.fails(65, &["`a` is made from ../outside.wasm, which is not below the folder of the manifest"]);
+    run.fails(65, &["error: `a` is made from ../outside.wasm, which is not below the folder of the manifest"]);
     sandbox.write("inside.wasm", component("inside"));
     sandbox.write("sesame.toml", "[extensions.a]\npath = \"inside.wasm\"\n");
     sandbox.run(&["bundle", "export", "../x.tar"]).fails(65, &["sesame.lock is stale"]);

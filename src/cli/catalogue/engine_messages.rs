@@ -180,7 +180,7 @@ fn stops(catalogue: &mut Catalogue) {
 }
 
 fn running(catalogue: &mut Catalogue) {
-    for fault in [
+    for source in [
         SecretsFault::Io(io::Error::from(io::ErrorKind::PermissionDenied)),
         SecretsFault::Missing,
         SecretsFault::OwnedByOther { owner: 1001 },
@@ -190,7 +190,8 @@ fn running(catalogue: &mut Catalogue) {
         SecretsFault::NotToml,
         SecretsFault::NotAString { name: "token".into() },
     ] {
-        catalogue.source(fault);
+        let key = super::key(&source);
+        catalogue.verb_under(key, RunError::Secrets { path: home("secrets.toml"), source });
     }
     let greet = || "greet: func(name: string) -> string".to_owned();
     let unsupported = || ValueError::Unsupported("resource".into());

@@ -1,12 +1,14 @@
 //! Warnings, and what `status`, `doctor` and `verify` find.
 
 use crate::cli::commands::machine::{doctor, status, verify};
+use crate::cli::render::active_set::set_change;
 use crate::cli::render::warning::warning;
 use sesame::model::capability::Capability;
 use sesame::model::fault::file_problem::FileProblem;
 use sesame::model::lock::Staleness;
+use sesame::model::manifest::manifest_path::ManifestPath;
 use sesame::model::plan::generation_problem::GenerationProblem;
-use sesame::model::plan::set_change::SetChange;
+use sesame::model::plan::set_change::{ExtensionChange, Replacement, SetChange};
 use sesame::model::plan::step::{BlobDescriptor, BlobRole, StepReason};
 use sesame::model::report::maintain::verify::{FindingFact, LeftReason, Repair, RepairOutcome};
 use sesame::model::report::query::doctor::{CheckFact, ManifestSearch};
@@ -14,10 +16,12 @@ use sesame::model::report::query::status::DifferenceFact;
 use sesame::model::report::registry::CredentialStatus;
 use sesame::model::report::warning::{CredentialsProblem, Warning};
 
-use super::{Catalogue, digest, fault, name, profile};
+use super::verb_messages::problems;
+use super::{Catalogue, digest, fault, home, name, profile};
 
 pub(super) fn render(catalogue: &mut Catalogue) {
     warnings(catalogue);
+    changes(catalogue);
     differences(catalogue);
     checks(catalogue);
     findings(catalogue);
@@ -27,9 +31,9 @@ fn warnings(catalogue: &mut Catalogue) {
     let (host, place) = (|| "ghcr.io".to_owned(), || "/home/me/.docker/config.json".to_owned());
     let why = || "No space left on device".to_owned();
     for problem in [
-        CredentialsProblem::Unreadable(why()),
+        CredentialsProblem::Unreadable { error: why() },
         CredentialsProblem::NotJson,
-        CredentialsProblem::Unusable("it holds no `:`".into()),
+        CredentialsProblem::Unusable { error: "it holds no `:`".into() },
     ] {
         for registry in [None, Some(host())] {
             let ignored = Warning::CredentialsIgnored { place: place(), registry, why: problem.clone() };
@@ -48,7 +52,7 @@ fn warnings(catalogue: &mut Catalogue) {
         Warning::LeftOver { fault: fault() },
         Warning::NotPruned { fault: fault() },
         Warning::FolderMadePrivate { folder: "/home/me/.cache/pds".into() },
-        Warning::MirrorPassedOver { source: Some("mirror.example".into()), fault: fault() },
+        Warning::MirrorPassedOver { source: "mirror.example".into(), fault: fault() },
         Warning::CertificateUnchecked { host: host() },
         Warning::CredentialsHidden { host: host(), place: place() },
         Warning::CredentialsLeft { host: host(), place: place() },
@@ -59,6 +63,45 @@ fn warnings(catalogue: &mut Catalogue) {
         Warning::CompilerUnconfined { why: "Function not implemented".into() },
     ] {
         catalogue.words(&told, &warning(&told), &[]);
+    }
+}
+
+fn changes(catalogue: &mut Catalogue) {
+    let source = || "ghcr.io/my-org/clock:1.0.0".to_owned();
+    let manifest = |path: &str| ManifestPath::new(&home(path));
+    let changed = ExtensionChange {
+        name: name("clock"),
+        source: Some(Replacement { from: source(), to: "ghcr.io/my-org/clock:1.1.0".into() }),
+        component: Some(Replacement { from: digest(1), to: digest(2) }),
+        provenance: None,
+        lock_record: false,
+        grants_added: vec!["config-read".into()],
+        grants_removed: vec!["secret-read=token".into()],
+        limits: None,
+        config: true,
+        locked: true,
+    };
+    for change in [
+        SetChange::Added { name: name("clock"), source: source(), grants: vec!["config-read".into()], locked: true },
+        SetChange::Removed { name: name("clock"), source: source() },
+        SetChange::Changed(Box::new(changed)),
+        SetChange::SharedConfig,
+        SetChange::Manifest { from: manifest("old/sesame.toml"), to: manifest("dotfiles/sesame.toml") },
+    ] {
+        catalogue.words(&change, &set_change(&change), &[]);
+    }
+    for reason in [
+        StepReason::NotInStore,
+        StepReason::Damaged { problem: FileProblem::OtherDigest { found: digest(2) } },
+        StepReason::NotCompiled,
+        StepReason::EngineChanged,
+        StepReason::CodeDamaged { problem: FileProblem::OtherMac },
+        StepReason::FirstGeneration,
+        StepReason::SetChanged,
+        StepReason::Requested,
+        StepReason::Superseded,
+    ] {
+        catalogue.words(&reason, &reason.to_string(), &[]);
     }
 }
 
@@ -86,11 +129,14 @@ fn differences(catalogue: &mut Catalogue) {
 
 fn checks(catalogue: &mut Catalogue) {
     let path = || "/home/me/.local/share/pds".to_owned();
-    let registry = |credentials, denied| CheckFact::Registry { protocol: "HTTP/2.0".into(), credentials, denied };
+    let host = || "ghcr.io".to_owned();
+    let protocol = || "HTTP/2.0".to_owned();
+    let registry =
+        |credentials, denied| CheckFact::Registry { host: host(), protocol: protocol(), credentials, denied };
     let manifest = |found| CheckFact::Manifest { path: path(), extensions: 2, found };
     let active = |made_by| CheckFact::Active { profile: profile(), generation: 7, extensions: 2, made_by };
     for fact in [
-        CheckFact::Failed { fault: fault() },
+        CheckFact::Failed { extension: None, fault: fault(), problems: problems() },
         CheckFact::Program { version: "0.1.0".into(), wasmtime: "48.0.0".into(), engine_key: "ab".into() },
         CheckFact::Space { folder: path(), free: 1 << 30 },
         CheckFact::LittleSpace { folder: path(), free: 1 << 20 },
@@ -107,18 +153,18 @@ fn checks(catalogue: &mut Catalogue) {
         CheckFact::Lock { path: path() },
         CheckFact::NothingActive { profile: profile() },
         active(None),
-        active(Some("/home/me/work/sesame.toml".to_owned().into())),
+        active(Some(ManifestPath::new(&home("work/sesame.toml")))),
         CheckFact::GrantedFolders,
         CheckFact::UnusableFolder { extension: name("clock"), fault: fault() },
         CheckFact::NoProxies,
         CheckFact::Proxies { schemes: vec!["https".into()], none_for: Some("localhost".into()) },
-        CheckFact::Layout,
-        CheckFact::NoLayout,
-        CheckFact::OnlyMirrors,
-        CheckFact::Offline,
-        registry(CredentialStatus::None, false),
-        registry(CredentialStatus::Found { place: "/home/me/.docker/config.json".into() }, true),
-        registry(CredentialStatus::Withheld { setting: "insecure".into() }, false),
+        CheckFact::Layout { folder: path() },
+        CheckFact::NoLayout { folder: path() },
+        CheckFact::OnlyMirrors { host: host() },
+        CheckFact::Offline { host: host() },
+        registry(CredentialStatus::None, None),
+        registry(CredentialStatus::Found { place: "/home/me/.docker/config.json".into() }, Some(fault())),
+        registry(CredentialStatus::Withheld { setting: "insecure".into() }, None),
         CheckFact::CompilerConfined,
         CheckFact::CompilerUnconfined { why: "Function not implemented".into() },
         CheckFact::CompilerSilent,
@@ -129,32 +175,32 @@ fn checks(catalogue: &mut Catalogue) {
         CheckFact::ProcMounted,
         CheckFact::ProcMissing,
     ] {
-        catalogue.words(&fact, &doctor::fact(&fact), &[]);
+        catalogue.words(&fact, &doctor::fact(&fact), &fact.remedies());
     }
 }
 
 fn findings(catalogue: &mut Catalogue) {
     for fact in [
-        FindingFact::File(FileProblem::Missing),
-        FindingFact::Generation(GenerationProblem::NotUtf8),
-        FindingFact::Active(GenerationProblem::NotANumber),
-        FindingFact::Problems(Vec::new()),
-        FindingFact::Failed(fault()),
+        FindingFact::File { problem: FileProblem::Missing },
+        FindingFact::Generation { problem: GenerationProblem::NotUtf8 },
+        FindingFact::Active { problem: GenerationProblem::NotANumber },
+        FindingFact::Problems { problems: problems() },
+        FindingFact::Failed { fault: fault() },
     ] {
         catalogue.words(&fact, &verify::fact(&fact), &[]);
     }
     for repair in [
         Repair::MadePrivate,
-        Repair::PutAside { path: "/home/me/.local/share/pds/quarantine/ab".into() },
+        Repair::Quarantined { path: "/home/me/.local/share/pds/quarantine/ab".into() },
         Repair::Removed,
         Repair::NewKey,
         Repair::FetchedAgain,
         Repair::CompiledAgain,
     ] {
-        let outcome = RepairOutcome::Mended { repair: repair.clone() };
+        let outcome = RepairOutcome::Repaired { repair: repair.clone() };
         catalogue.words(&repair, &verify::note(&outcome).unwrap_or_default(), &[]);
     }
-    for reason in [LeftReason::Failed { fault: fault() }, LeftReason::Starved] {
+    for reason in [LeftReason::Failed { fault: fault() }, LeftReason::InputMissing] {
         let outcome = RepairOutcome::Left { reason: Some(reason.clone()), remedies: Vec::new() };
         catalogue.words(&reason, &verify::note(&outcome).unwrap_or_default(), &[]);
     }

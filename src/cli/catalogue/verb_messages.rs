@@ -23,7 +23,7 @@ use sesame::model::toml::problem::Problem;
 use sesame::ops::error::Error;
 use sesame::ops::error::bundle::{BundleError, BundleFault};
 use sesame::ops::error::edit::EditError;
-use sesame::ops::error::folder::FolderError;
+use sesame::ops::error::folder::{FolderError, ReadAs, Writer};
 use sesame::ops::error::lock::{Direction, LockError, LockMismatch};
 use sesame::ops::error::policy::{GrantPlace, PolicyError};
 use sesame::ops::error::profile::ProfileError;
@@ -44,7 +44,7 @@ pub(super) fn render(catalogue: &mut Catalogue) {
     bundle(catalogue);
 }
 
-fn problems() -> Vec<Problem> {
+pub(super) fn problems() -> Vec<Problem> {
     let bytes = b"[extensions]\nclock = { oci = \"ghcr.io/o/clock:1\", grant = true }\n".to_vec();
     let source = ManifestSource { file: "sesame.toml".into(), folder: home("dotfiles"), bytes };
     Manifest::parse(&source, &[]).unwrap_err()
@@ -71,6 +71,7 @@ fn general(catalogue: &mut Catalogue) {
         unreadable(damaged().into()),
         unreadable(ProjectError::Problems(problems()).into()),
         Error::NoCodeFolder { source: Arc::new(damaged()) },
+        Error::NoCodeFolder { source: Arc::new(store::Error::Interrupted { holder: "`sesame gc`".into() }) },
         Error::Bug("a component was not examined"),
         Error::Interrupted,
         Error::Runtime(io::Error::from_raw_os_error(libc::EAGAIN)),
@@ -130,7 +131,7 @@ fn project(catalogue: &mut Catalogue) {
     let ownership = UntrustedOwnership::WorldWritable;
     let place = || "sesame.toml:3:1".to_owned();
     for error in [
-        ProjectError::NoManifest { looked: vec![home("dotfiles/sesame.toml"), home(".config/pds/sesame.toml")] },
+        ProjectError::NoManifest { searched: vec![home("dotfiles/sesame.toml"), home(".config/pds/sesame.toml")] },
         ProjectError::NoSuchManifest(home("dotfiles/sesame.toml")),
         ProjectError::ForeignFile { path: path(), why: ownership, manifest: home("dotfiles/sesame.toml") },
         ProjectError::Exists(home("dotfiles/sesame.toml")),
@@ -153,15 +154,12 @@ fn project(catalogue: &mut Catalogue) {
 }
 
 fn lock(catalogue: &mut Catalogue) {
-    for direction in [Direction::Import, Direction::Export] {
-        catalogue.source(direction);
-    }
     let interface = || "wasi:http/outgoing-handler@0.2.0".to_owned();
     for mismatch in [
         LockMismatch::Artifact(ArtifactRefusal::NoLayers),
         LockMismatch::Manifest { locked: digest(1) },
         LockMismatch::Component { locked: digest(1) },
-        LockMismatch::Size { found: 70_001 },
+        LockMismatch::Size { locked: 70_000, found: 70_001 },
         LockMismatch::More { direction: Direction::Import, interface: interface() },
         LockMismatch::Less { direction: Direction::Export, interface: interface() },
     ] {
@@ -191,7 +189,7 @@ fn lock(catalogue: &mut Catalogue) {
         LockError::NoVersion { name: name("clock"), range: range(), newest: Some("1.4.0".into()) },
         LockError::NoVersion { name: name("clock"), range: range(), newest: None },
         LockError::BadSize { name: name("clock"), stated: 70_000, found: 70_001 },
-        LockError::NotAsLocked { name: name("clock"), source: LockMismatch::Size { found: 70_001 } },
+        LockError::NotAsLocked { name: name("clock"), source: LockMismatch::Size { locked: 70_000, found: 70_001 } },
         LockError::TooLarge { size: 5_000_000 },
     ] {
         catalogue.verb(error);
@@ -238,7 +236,7 @@ fn policy(catalogue: &mut Catalogue) {
             manifest: manifest(),
             folder: home("notes"),
             read: home("notes/sesame.toml"),
-            what: "the manifest".into(),
+            what: ReadAs::Manifest,
             by: home("notes/sesame.toml"),
         },
         PolicyError::Folder { name: clock(), source: FolderError::NoProc(home("notes")) },
@@ -261,7 +259,7 @@ fn folders(catalogue: &mut Catalogue) {
         FolderError::HoldsProtectedPath {
             path: path(),
             read: home("notes/sesame.toml"),
-            what: "the manifest".into(),
+            what: ReadAs::Manifest,
             by: home("notes/sesame.toml"),
         },
         FolderError::NoProc(path()),
@@ -273,7 +271,7 @@ fn folders(catalogue: &mut Catalogue) {
             profile: profile(),
             manifest: manifest(),
         },
-        FolderError::Nested { path: path(), outer: home(""), writer: "is granted for writing".into() },
+        FolderError::Nested { path: path(), outer: "/home".into(), writer: Writer::SameSet },
         FolderError::NoHome("~/notes".into()),
     ];
     for source in folders {

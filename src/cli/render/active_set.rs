@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use sesame::model::name::ExtensionName;
 use sesame::model::plan::set_change::{ExtensionChange, Replacement, SetChange};
 use sesame::model::report::sync::{ExtensionReport, SetSummary, SyncReport};
-use sesame::model::text::{count, escape, source_change};
+use sesame::model::text::{count, escape};
 
+use super::lock_changes::source_change;
 use super::style::Style;
 use super::table::table;
 
@@ -55,7 +56,7 @@ fn extension_change(change: &ExtensionChange) -> Vec<String> {
             parts.push("what the lock says of it".to_owned());
         }
     }
-    if change.changes_grants() {
+    if !(change.grants_added.is_empty() && change.grants_removed.is_empty()) {
         let added = change.grants_added.iter().map(|grant| format!("+{grant}"));
         let removed = change.grants_removed.iter().map(|grant| format!("-{grant}"));
         parts.push(format!("grants: {}", added.chain(removed).collect::<Vec<_>>().join(" ")));

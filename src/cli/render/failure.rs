@@ -13,7 +13,6 @@ use sesame::model::text::{SHOWN_NAMES, count, escape, list};
 use sesame::model::toml::problem::Problem;
 use sesame::ops::error::Error;
 use sesame::ops::error::lock::LockError;
-use sesame::ops::error::policy::PolicyError;
 use sesame::ops::error::profile::ProfileError;
 use sesame::ops::error::project::ProjectError;
 use sesame::ops::error::run::RunError;
@@ -112,9 +111,7 @@ impl CommandError {
 
     pub fn problems(&self) -> &[Problem] {
         match self {
-            Self::Verb(
-                Error::Project(ProjectError::Problems(problems)) | Error::Policy(PolicyError::Problems(problems)),
-            ) => problems,
+            Self::Verb(error) => error.problems(),
             _ => &[],
         }
     }
@@ -160,9 +157,8 @@ fn problem_words(problem: &Problem, columns: usize) -> String {
 pub fn words(failure: &CommandError, columns: usize) -> String {
     let mut text = String::new();
     match failure {
-        CommandError::Verb(
-            Error::Project(ProjectError::Problems(problems)) | Error::Policy(PolicyError::Problems(problems)),
-        ) => {
+        failure if !failure.problems().is_empty() => {
+            let problems = failure.problems();
             for problem in problems.iter().take(SHOWN_NAMES) {
                 text.push_str(&format!("{}{}\n", Style::error("error: "), problem_words(problem, columns)));
             }
@@ -172,9 +168,7 @@ pub fn words(failure: &CommandError, columns: usize) -> String {
         CommandError::Verb(Error::Lock(LockError::Extensions { faults, changes })) => {
             text.extend(changes.iter().take(SHOWN_NAMES).map(lock_changes::lock_change));
             for (name, fault) in faults.iter().take(SHOWN_NAMES) {
-                let is_named = fault.extension.as_deref() == Some(name.as_str());
-                let prefix = if is_named { String::new() } else { format!("{name}: ") };
-                text.push_str(&fault_words(&prefix, fault));
+                text.push_str(&fault_words(&prefix(&[name.as_str()], fault), fault));
             }
             text.push_str(&unshown(faults.len()));
             if faults.len() > 1 {
@@ -191,9 +185,9 @@ pub fn words(failure: &CommandError, columns: usize) -> String {
     let hints = std::mem::take(&mut fault.hints);
     text.push_str(&fault_words("", &fault));
     match failure {
-        CommandError::Verb(Error::Project(ProjectError::NoManifest { looked })) => {
+        CommandError::Verb(Error::Project(ProjectError::NoManifest { searched })) => {
             text.push_str("  looked at:\n");
-            for path in looked {
+            for path in searched {
                 text.push_str(&format!("    {}\n", escape(&path.display().to_string())));
             }
         }
@@ -243,7 +237,7 @@ fn incomplete(report: &SyncReport, whole: &Fault) -> String {
     }
     let total = faults.len();
     for (fault, names) in faults.into_iter().take(SHOWN_NAMES) {
-        text.push_str(&fault_words(&format!("{}: ", list(names)), fault));
+        text.push_str(&fault_words(&prefix(&names, fault), fault));
     }
     text.push_str(&unshown(total));
     // Those of an extension are told with it.
@@ -263,6 +257,14 @@ fn incomplete(report: &SyncReport, whole: &Fault) -> String {
     text.push_str(&format!("{}{}; nothing was activated\n", Style::error("error: "), whole.message));
     text.extend(whole.hints.iter().map(hint_words));
     text
+}
+
+/// The extensions that a fault is of, unless its message names the only one.
+fn prefix(names: &[&str], fault: &Fault) -> String {
+    match names {
+        [name] if fault.extension.as_deref() == Some(name) => String::new(),
+        names => format!("{}: ", list(names)),
+    }
 }
 
 fn fault_words(prefix: &str, fault: &Fault) -> String {

@@ -36,6 +36,7 @@ pub const VERSION: u32 = 2;
 /// What `--json` prints.
 #[derive(Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["data"]}, {"required": ["error"]}]))]
 pub struct Document<'a> {
     #[schemars(range(min = 2, max = 2))]
     pub version: u32,
@@ -101,7 +102,7 @@ pub struct ErrorDocument<'a> {
     /// Faults in files.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub problems: &'a [Problem],
-    /// What was wrong with each extension that could not be locked.
+    /// What is wrong with each extension that cannot be used.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<ExtensionFault<'a>>,
     /// What the lock would have changed for them.
@@ -115,13 +116,13 @@ pub struct ErrorDocument<'a> {
     pub differences: Vec<SetChange>,
     /// Where a manifest was looked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub looked: Vec<String>,
+    pub searched: Vec<String>,
     /// What a sync that failed in part has done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<&'a SyncReport>,
 }
 
-/// An extension that could not be locked, and why.
+/// An extension that cannot be used, and why.
 #[derive(Serialize, JsonSchema)]
 pub struct ExtensionFault<'a> {
     pub name: &'a ExtensionName,
@@ -162,9 +163,9 @@ impl<'a> ErrorDocument<'a> {
                 }
                 _ => Vec::new(),
             },
-            looked: match failure {
-                CommandError::Verb(Error::Project(ProjectError::NoManifest { looked })) => {
-                    looked.iter().map(|path| path.display().to_string()).collect()
+            searched: match failure {
+                CommandError::Verb(Error::Project(ProjectError::NoManifest { searched })) => {
+                    searched.iter().map(|path| path.display().to_string()).collect()
                 }
                 _ => Vec::new(),
             },

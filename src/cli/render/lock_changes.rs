@@ -9,8 +9,9 @@ use sesame::host::grants::required_capability;
 use sesame::model::lock::merge::MergeChoice;
 use sesame::model::lock::{LockChange, LockedVersion};
 use sesame::model::name::ExtensionName;
+use sesame::model::reference::OciReference;
 use sesame::model::report::sync::LockReport;
-use sesame::model::text::{escape, source_change};
+use sesame::model::text::escape;
 
 use super::style::Style;
 
@@ -28,6 +29,18 @@ pub fn lock_change(change: &LockChange) -> String {
         (None, None) => String::new(),
     };
     text + &capability_changes(change)
+}
+
+/// How a reference or path becomes another: `ghcr.io/acme/clock:1.0.0 → 1.1.0` where only the tag is another.
+pub fn source_change(from: &str, to: &str) -> String {
+    let references = (from.parse::<OciReference>(), to.parse::<OciReference>());
+    match references {
+        _ if from == to => to.to_owned(),
+        (Ok(before), Ok(after)) if before.without_revision() == after.without_revision() => {
+            format!("{from} → {}", after.revision())
+        }
+        _ => format!("{from} → {to}"),
+    }
 }
 
 /// How the sides of a merge were put together.

@@ -55,11 +55,13 @@ pub fn unusable_folder(extension: &ExtensionName, fault: &Fault) -> String {
 
 fn credentials(place: &str, registry: Option<&str>, problem: &CredentialsProblem) -> String {
     match (problem, registry) {
-        (CredentialsProblem::Unreadable(why), _) => format!("the credentials in {place} cannot be read: {why}"),
+        (CredentialsProblem::Unreadable { error: why }, _) => {
+            format!("the credentials in {place} cannot be read: {why}")
+        }
         (CredentialsProblem::NotJson, _) => format!("{place} is no JSON, so no credentials are taken from it"),
-        (CredentialsProblem::Unusable(why), Some(registry)) => {
+        (CredentialsProblem::Unusable { error: why }, Some(registry)) => {
             format!("no credentials for {registry} are taken from {place}: {why}")
         }
-        (CredentialsProblem::Unusable(why), None) => format!("no credentials are taken from {place}: {why}"),
+        (CredentialsProblem::Unusable { error: why }, None) => format!("no credentials are taken from {place}: {why}"),
     }
 }

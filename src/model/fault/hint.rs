@@ -1,11 +1,11 @@
-//! What to do next, as data: a sentence, or a command to type.
+//! What helps to go on, as data: a sentence, or a command to type.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
 
-/// What to do next, as one sentence without a period at its end.
+/// What to do next, or what helps to find that out, as one sentence without a period at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Hint(Cow<'static, str>);

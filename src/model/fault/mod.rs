@@ -39,8 +39,8 @@ pub enum FaultKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Fault {
     pub kind: FaultKind,
-    /// The extension that the message names.
-    #[serde(skip)]
+    /// The extension that the message names; of a component that is not installed, its file.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
     pub message: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -67,9 +67,10 @@ impl Fault {
         std::iter::once(&self.message).chain(&self.causes).map(String::as_str).collect::<Vec<_>>().join(": ")
     }
 
-    /// What puts it right.
-    pub fn remedies(&self) -> Vec<Remedy> {
-        self.hints.iter().cloned().map(Remedy::Hint).collect()
+    /// The fault without its hints, and what puts it right, for a report that has that in a field of its own.
+    pub fn into_remedies(mut self) -> (Self, Vec<Remedy>) {
+        let remedies = std::mem::take(&mut self.hints).into_iter().map(Remedy::Hint).collect();
+        (self, remedies)
     }
 
     /// A fault made from an error and its sources.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// An absolute path of a `sesame.toml`. Two are the same if they are the same path, however they are written: `/a//b` is
 /// `/a/b`. Files hold it as text, so what is not UTF-8 in it is replaced.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(from = "String")]
+#[serde(try_from = "String")]
 pub struct ManifestPath(PathBuf);
 
 impl ManifestPath {
@@ -26,9 +26,12 @@ impl ManifestPath {
     }
 }
 
-impl From<String> for ManifestPath {
-    fn from(text: String) -> Self {
-        Self(text.into())
+impl TryFrom<String> for ManifestPath {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let path = PathBuf::from(text);
+        if path.is_absolute() { Ok(Self(path)) } else { Err("the path of a manifest is not absolute") }
     }
 }
 
@@ -66,6 +69,7 @@ mod tests {
     fn paths_are_the_same_however_they_are_written() {
         let path = |text: &str| ManifestPath::new(Path::new(text));
         assert_eq!(path("/home/me//dotfiles/./sesame.toml"), path("/home/me/dotfiles/sesame.toml"));
+        assert!(ManifestPath::try_from("sesame.toml".to_owned()).is_err());
         assert_ne!(path("/home/me/dotfiles/../sesame.toml"), path("/home/me/sesame.toml"));
         assert_eq!(path("/home/me/dotfiles/sesame.toml").folder(), Path::new("/home/me/dotfiles"));
     }

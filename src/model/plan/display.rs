@@ -43,7 +43,7 @@ impl fmt::Display for StepReason {
             Self::CodeDamaged { problem } => write!(f, "the compiled code cannot be trusted: {problem}"),
             Self::FirstGeneration => f.write_str("nothing is live yet"),
             Self::SetChanged => f.write_str("the set changed"),
-            Self::Asked => f.write_str("asked for"),
+            Self::Requested => f.write_str("asked for"),
             Self::Superseded => write!(f, "past the last {KEPT_GENERATIONS}"),
         }
     }

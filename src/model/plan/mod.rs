@@ -128,7 +128,7 @@ impl Plan {
         }
         let extensions = target.extensions.iter().map(|extension| extension.name.clone()).collect();
         let kind = StepKind::Rollback { profile: target.profile.clone(), generation: number };
-        let rollback = builder.plan.graph.add_node(Step { kind, extensions, reason: StepReason::Asked });
+        let rollback = builder.plan.graph.add_node(Step { kind, extensions, reason: StepReason::Requested });
         for id in compiled {
             builder.plan.graph.add_edge(id, rollback, ());
         }

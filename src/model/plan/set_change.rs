@@ -73,13 +73,14 @@ pub struct ExtensionChange {
 
 /// A value, and what takes its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Replacement_of_{T}")]
 pub struct Replacement<T> {
     pub from: T,
     pub to: T,
 }
 
-/// What changes from a set to another: what is removed, then by name what is added or changed, then what is about the whole
-/// set. `unlocked` are extensions that are declared beside `new`, and not locked yet.
+/// What changes from a set to another: what is removed, then by name what is added or changed, then what is about the
+/// whole set. `unlocked` are extensions that are declared beside `new`, and not locked yet.
 pub fn set_changes<'a>(
     old: &Generation,
     new: &'a Generation,
@@ -115,11 +116,14 @@ impl SetChange {
             Self::SharedConfig | Self::Manifest { .. } => None,
         }
     }
-}
 
-impl ExtensionChange {
+    /// Whether an extension is granted anything else than before.
     pub fn changes_grants(&self) -> bool {
-        !(self.grants_added.is_empty() && self.grants_removed.is_empty())
+        match self {
+            Self::Added { grants, .. } => !grants.is_empty(),
+            Self::Changed(change) => !(change.grants_added.is_empty() && change.grants_removed.is_empty()),
+            Self::Removed { .. } | Self::SharedConfig | Self::Manifest { .. } => false,
+        }
     }
 }
 

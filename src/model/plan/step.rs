@@ -100,7 +100,7 @@ pub enum StepReason {
     },
     FirstGeneration,
     SetChanged,
-    Asked,
+    Requested,
     Superseded,
 }
 

@@ -8,6 +8,7 @@ use super::sync::SyncReport;
 
 /// What `bundle export` did.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct ExportReport {
     /// The archive or folder.
     pub bundle: String,
@@ -24,6 +25,7 @@ pub struct ExportReport {
 
 /// What `bundle import` did.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct ImportReport {
     /// The archive or folder.
     pub bundle: String,

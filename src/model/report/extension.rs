@@ -10,6 +10,7 @@ use crate::model::report::sync::{LockReport, SyncReport};
 
 /// What is live in a profile.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct ListReport {
     pub profile: ProfileName,
     /// The number of the live generation, if there is one.
@@ -52,6 +53,7 @@ pub enum CodeState {
 
 /// Everything about one live extension.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct InfoReport {
     #[serde(flatten)]
     pub extension: ListedExtension,
@@ -87,6 +89,7 @@ pub struct ImportedInterface {
 
 /// What a call gave back.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct CallReport {
     pub extension: String,
     pub function: String,
@@ -112,6 +115,7 @@ pub enum CallOutcome {
 
 /// What `install` did.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct InstallReport {
     pub name: ExtensionName,
     /// The reference or path.
@@ -131,6 +135,7 @@ pub struct InstallReport {
 
 /// What `remove` did.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct RemoveReport {
     pub removed: Vec<Removed>,
     pub lock: LockReport,
@@ -152,6 +157,7 @@ pub struct Removed {
 
 /// What an extension has printed.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct LogReport {
     pub name: ExtensionName,
     /// One line each, the oldest first.

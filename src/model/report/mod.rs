@@ -13,9 +13,9 @@ use serde::Serialize;
 
 /// The interfaces of the host.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct WitReport {
     /// The files that were written; those that were there already are not among them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
     /// The package as one text, where no folder was named.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,6 +24,7 @@ pub struct WitReport {
 
 /// What `init` did.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct InitReport {
     /// The file that was written.
     pub manifest: String,

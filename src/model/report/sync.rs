@@ -16,6 +16,7 @@ use crate::model::plan::step::{Step, StepKind};
 
 /// What `lock` did, or would do.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct LockReport {
     /// The lock file.
     pub file: String,
@@ -51,6 +52,7 @@ pub enum LockOutcome {
 
 /// What `sync` did, or would do.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct SyncReport {
     pub profile: ProfileName,
     /// The manifest that was synced.
@@ -61,7 +63,7 @@ pub struct SyncReport {
     /// The number of the active generation, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
-    /// What changes in the active set. Empty for a first set.
+    /// What changes in the active set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<SetChange>,
     /// Every step of the plan, in its order.
@@ -192,6 +194,7 @@ impl StepReport {
 
 /// What `diff` found.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct DiffReport {
     pub lock: LockReport,
     pub sync: SyncReport,

@@ -36,12 +36,7 @@ pub enum Warning {
     /// Other users could write to a folder of sesame, and no longer can.
     FolderMadePrivate { folder: String },
     /// A mirror did not help, and another source did.
-    MirrorPassedOver {
-        /// None if it was not asked.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        source: Option<String>,
-        fault: Fault,
-    },
+    MirrorPassedOver { source: String, fault: Fault },
     /// `insecure` is set for the host.
     CertificateUnchecked { host: String },
     /// No credentials are taken from a place.
@@ -74,11 +69,15 @@ pub enum Warning {
 
 /// Why no credentials are taken from a place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum CredentialsProblem {
     /// It cannot be read, and why.
-    Unreadable(String),
+    Unreadable {
+        error: String,
+    },
     NotJson,
     /// An entry, or what a helper answered, cannot be used, and why.
-    Unusable(String),
+    Unusable {
+        error: String,
+    },
 }

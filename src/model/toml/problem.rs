@@ -5,14 +5,18 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use crate::model::text::escape;
+use crate::model::text::{escape, is_unsafe};
 
 /// How wide an excerpt is where there is no terminal.
 pub const COLUMNS: usize = 120;
 
-/// How much of a long line is kept on each side of a problem, in characters. What does not fit a terminal is left out when
-/// it is drawn.
+/// How wide it is what stands before an excerpt, besides the number of its line.
+const MARGIN: usize = 3;
+
+/// How much of a long line is kept on each side of a problem, in characters. What does not fit a terminal is left out
+/// when it is drawn.
 const EXCERPT: usize = 500;
 
 /// A fault at `file:line:column`. `Display` adds an excerpt of the source and the help.
@@ -67,8 +71,8 @@ impl Problem {
         format!("{}:{}:{}", escape(&self.file), self.line, self.column)
     }
 
-    /// What is wrong, with an excerpt of the source that is no wider than so many columns, and the help; without control
-    /// characters.
+    /// What is wrong, with an excerpt of the source that is no wider than so many columns, and the help; without
+    /// control characters.
     pub fn description(&self, columns: usize) -> impl fmt::Display {
         Description { problem: self, columns }
     }
@@ -125,19 +129,61 @@ impl fmt::Display for Description<'_> {
         let Some(Excerpt { text, span }) = excerpt else {
             return help.map_or(Ok(()), |help| write!(f, "\n  = help: {help}"));
         };
-        let here = AnnotationKind::Primary.span(span.clone());
+        let Excerpt { text, span } = fitting(text, span, self.columns.saturating_sub(MARGIN + line.to_string().len()));
+        let here = AnnotationKind::Primary.span(span);
         // Its title would say again what stands before it.
-        let drawn = Group::with_level(Level::ERROR).element(Snippet::source(text).line_start(*line).annotation(here));
+        let drawn = Group::with_level(Level::ERROR).element(Snippet::source(&text).line_start(*line).annotation(here));
         let drawn = drawn.elements(help.map(|help| Level::HELP.message(help)));
         write!(f, "\n{}", Renderer::plain().term_width(self.columns).render(&[drawn]))
     }
+}
+
+/// The part of a text around a span that fits in so many columns, with `…` where something was left out. Where the span does
+/// not fit, its beginning does.
+fn fitting(text: &str, span: &Range<usize>, columns: usize) -> Excerpt {
+    let wide = |c: char| c.width().unwrap_or(1);
+    if text.width() <= columns {
+        return Excerpt { text: text.to_owned(), span: span.clone() };
+    }
+    let mut left = columns * 2 / 3;
+    let before = text[..span.start].char_indices().rev().take_while(|(_, c)| {
+        let fits = wide(*c) < left;
+        left = left.saturating_sub(wide(*c));
+        fits
+    });
+    let start = before.last().map_or(span.start, |(at, _)| at);
+    let cut = if start > 0 { "…" } else { "" };
+    let mut left = columns.saturating_sub(text[start..span.start].width() + 2 * "…".width());
+    let after = text[span.start..].char_indices().take_while(|(_, c)| {
+        let fits = wide(*c) <= left;
+        left = left.saturating_sub(wide(*c));
+        fits
+    });
+    let end = after.last().map_or(span.start, |(at, c)| span.start + at + c.len_utf8());
+    let rest = if end < text.len() { "…" } else { "" };
+    let span = span.start - start + cut.len()..span.end.min(end) - start + cut.len();
+    Excerpt { text: format!("{cut}{}{rest}", &text[start..end]), span }
+}
+
+/// A text with each character that would not be seen as itself replaced; a tab is a space.
+fn shown(text: &str) -> String {
+    let shown = |c| match c {
+        '\t' => ' ',
+        c if is_unsafe(c) => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    text.chars().map(shown).collect()
 }
 
 /// The part of a line around the bytes `span` of it.
 fn excerpt(line: &str, span: Range<usize>) -> Excerpt {
     let start = line[..span.start].char_indices().rev().nth(EXCERPT).map_or(0, |(at, _)| at);
     let end = line[span.start..].char_indices().nth(EXCERPT).map_or(line.len(), |(at, _)| span.start + at);
-    Excerpt { text: line[start..end].to_owned(), span: span.start - start..span.end.min(end) - start }
+    let last = span.end.min(end);
+    let (before, spanned, after) =
+        (shown(&line[start..span.start]), shown(&line[span.start..last]), shown(&line[last..end]));
+    let span = before.len()..before.len() + spanned.len();
+    Excerpt { text: before + &spanned + &after, span }
 }
 
 fn floor_boundary(text: &str, at: usize) -> usize {
@@ -160,11 +206,28 @@ mod tests {
     }
 
     #[test]
+    fn an_excerpt_is_no_wider_than_the_terminal() {
+        for line in ["x = \"".to_owned() + &"y".repeat(300), "x = \"".to_owned() + &"語".repeat(100)] {
+            for columns in [20, 60, 120] {
+                for start in [0, 4, line.floor_char_boundary(150), line.len()] {
+                    let end = line.ceil_char_boundary((start + 30).min(line.len()));
+                    let problem = Problem::at("f", &line, &Lines::of(&line), start..end, "m").help("h");
+                    let shown = problem.description(columns).to_string();
+                    assert!(shown.lines().all(|line| line.width() <= columns), "{columns} {start}\n{shown}");
+                    assert!(shown.contains('^'), "{shown}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn any_span_of_any_text_can_be_shown() {
-        for text in ["", "\n", "é\r\n\u{1b}x", "ab"] {
+        let unseen = "\u{1b}\u{9b}\u{85}\u{200b}\u{202e}\u{2028}\u{feff}\t";
+        for text in ["", "\n", "é\r\n\u{1b}x", "ab", "名\t前", unseen] {
             for start in 0..=text.len() + 1 {
                 for end in 0..=text.len() + 1 {
-                    assert!(!Problem::at("f", text, &Lines::of(text), start..end, "m").to_string().contains('\u{1b}'));
+                    let shown = Problem::at("f", text, &Lines::of(text), start..end, "m").help("h").to_string();
+                    assert!(shown.lines().all(|line| !line.contains(is_unsafe)), "{shown:?}");
                 }
             }
         }

@@ -1,7 +1,8 @@
 //! `install` and `remove`: one extension more or less, in the manifest, the lock and the live set, or in none of them.
 //!
-//! The order is that of any change by hand: the manifest is written, then the lock, then the set is activated. If a step
-//! fails, the files are put back; if the process is killed, the next `sync` completes what the manifest says by then.
+//! The order is that of any change by hand: the manifest is written, then the lock, then the set is activated. If a
+//! step fails, the files are put back; if the process is killed, the next `sync` completes what the manifest says by
+//! then.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -75,8 +76,8 @@ pub struct InstallOptions<'a> {
 /// Installs an extension, or puts another revision in the place of the one that has the name.
 ///
 /// # Errors
-/// Any of `lock` and `sync`; [`EditError::NoConsent`] if it needs what nobody grants. Then manifest, lock and live set are as
-/// before.
+/// Any of `lock` and `sync`; [`EditError::NoConsent`] if it needs what nobody grants. Then manifest, lock and live set
+/// are as before.
 pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<InstallReport, Error> {
     let name = match &install.name {
         Some(name) => name.clone(),
@@ -138,7 +139,8 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
 /// Takes extensions away, wherever they are written. A component's file stays where it is.
 ///
 /// # Errors
-/// [`ProfileError::NoExtension`] if one is not wanted; any of `lock` and `sync`. Then nothing is changed.
+/// [`ProfileError::NoExtension`](crate::ops::error::profile::ProfileError::NoExtension) if one is not wanted; any of
+/// `lock` and `sync`. Then nothing is changed.
 pub fn remove(
     context: &Context,
     names: &[ExtensionName],

@@ -91,6 +91,7 @@ pub(crate) fn check_profile_manifest(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::fault::FaultKind;
     use crate::model::report::sync::SyncOutcome;
     use crate::ops::error::edit::EditError;
     use crate::ops::error::lock::LockError;
@@ -125,6 +126,23 @@ mod tests {
         assert!(machine.path("project/sesame.lock").exists() && machine.warnings().is_empty());
         // What was removed is not left over under another name either.
         assert_eq!(std::fs::read_dir(machine.path("project/extensions")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_left_over_is_warned_of() {
+        let machine = TestMachine::new(MACHINE);
+        let folder = machine.path("project/extensions");
+        change(&machine, || {
+            // What was moved aside cannot be removed as a file.
+            let aside = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+            std::fs::remove_file(&aside).unwrap();
+            std::fs::create_dir(&aside).unwrap();
+            Ok(())
+        })
+        .unwrap();
+        let warnings = machine.warnings();
+        assert!(matches!(&warnings[..], [Warning::LeftOver { fault }] if fault.kind == FaultKind::Io), "{warnings:?}");
+        assert_eq!(machine.read("project/sesame.toml").unwrap(), "# changed\n");
     }
 
     #[test]

@@ -68,6 +68,14 @@ impl BundleError {
         }
     }
 
+    /// The extension that the message names.
+    pub(super) fn extension(&self) -> Option<&str> {
+        match self {
+            Self::OutsideFile { name, .. } | Self::UncarriedFile { name, .. } => Some(name.as_str()),
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<Hint> {
         Some(match self {

@@ -43,6 +43,17 @@ impl EditError {
         }
     }
 
+    /// The extension that the message names.
+    pub(super) fn extension(&self) -> Option<&str> {
+        match self {
+            Self::IsRange { name, .. }
+            | Self::NoConsent { name, .. }
+            | Self::Inherits { name, .. }
+            | Self::Declined { name } => Some(name.as_str()),
+            Self::NoName { .. } | Self::Manifest { .. } | Self::ChangedMeanwhile(_) | Self::CopyExists { .. } => None,
+        }
+    }
+
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<Hint> {
         Some(match self {

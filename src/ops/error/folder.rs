@@ -1,11 +1,13 @@
 //! Why a folder is not given to an extension.
 
+use std::fmt;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::model::fault::hint::Hint;
 use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::ops::error::FaultKind;
 
 /// Why a folder is not given to an extension.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +21,7 @@ pub enum FolderError {
         path: PathBuf,
         /// What it holds or lies in.
         read: PathBuf,
-        what: String,
+        what: ReadAs,
         /// The manifest or policy that reads it.
         by: PathBuf,
     },
@@ -37,14 +39,61 @@ pub enum FolderError {
         manifest: ManifestPath,
     },
     #[error("the granted folder {} lies in {}, which {writer}", path.display(), outer.display())]
-    Nested {
-        path: PathBuf,
-        outer: PathBuf,
-        /// ``is granted for writing``, or which extension of which profile may write to it.
-        writer: String,
-    },
+    Nested { path: PathBuf, outer: PathBuf, writer: Writer },
     #[error("the granted folder {} is below the home folder, and there is none", .0.display())]
     NoHome(PathBuf),
+}
+
+/// What a manifest or policy reads a path as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadAs {
+    Policy,
+    Manifest,
+    DropIn,
+    /// The folder of drop-in manifests.
+    DropIns,
+    Lock,
+    Component(ExtensionName),
+    Certificates,
+    Mirror,
+    /// The repository that it is in: its hooks run programs.
+    Repository,
+}
+
+impl fmt::Display for ReadAs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Policy => f.write_str("a policy"),
+            Self::Manifest => f.write_str("the manifest"),
+            Self::DropIn => f.write_str("a drop-in"),
+            Self::DropIns => f.write_str("the drop-ins"),
+            Self::Lock => f.write_str("the lock"),
+            Self::Component(name) => write!(f, "the component of `{name}`"),
+            Self::Certificates => f.write_str("the certificates"),
+            Self::Mirror => f.write_str("a mirror"),
+            Self::Repository => f.write_str("the repository"),
+        }
+    }
+}
+
+/// Who may write to a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Writer {
+    /// An extension of the same set.
+    SameSet,
+    Other {
+        name: ExtensionName,
+        profile: ProfileName,
+    },
+}
+
+impl fmt::Display for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SameSet => f.write_str("is granted for writing"),
+            Self::Other { name, profile } => write!(f, "`{name}` of profile `{profile}` may write to"),
+        }
+    }
 }
 
 impl FolderError {
@@ -58,6 +107,10 @@ impl FolderError {
             | Self::Nested { .. } => true,
             Self::Missing { .. } | Self::NoProc(_) | Self::NoHome(_) => false,
         }
+    }
+
+    pub fn kind(&self) -> FaultKind {
+        if self.is_refusal() { FaultKind::Denied } else { FaultKind::Configuration }
     }
 
     /// What to do about it.

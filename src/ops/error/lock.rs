@@ -1,6 +1,7 @@
 //! Errors of locks.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::model::digest::Digest;
 use crate::model::fault::hint::Hint;
@@ -44,8 +45,8 @@ pub enum LockMismatch {
     Manifest { locked: Digest },
     #[error("its provenance does not lead to the component {}", locked.short())]
     Component { locked: Digest },
-    #[error("its component has {found} bytes")]
-    Size { found: u64 },
+    #[error("its component has {found} bytes, expected {locked}")]
+    Size { locked: u64, found: u64 },
     #[error("it {direction} `{interface}` too")]
     More { direction: Direction, interface: String },
     #[error("it {direction} no `{interface}`")]
@@ -53,12 +54,19 @@ pub enum LockMismatch {
 }
 
 /// Which way an interface goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    #[error("imports")]
     Import,
-    #[error("exports")]
     Export,
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Import => "imports",
+            Self::Export => "exports",
+        })
+    }
 }
 
 impl LockError {

@@ -158,7 +158,10 @@ impl Error {
             Self::NoCompiler(_) => {
                 Some("look whether that program can be run, and whether more processes can be started".into())
             }
-            Self::NoCodeFolder { .. } => Some("make room there, or make it a folder that you can write to".into()),
+            Self::NoCodeFolder { source } => {
+                let room = || "make room there, or make it a folder that you can write to".into();
+                Some(store_hint(source).unwrap_or_else(room))
+            }
             Self::Bug(_) => Some("please report it, with what you ran".into()),
             Self::Load(LoadError::Map(_) | LoadError::Read(_) | LoadError::Refused(_)) => {
                 Some("`sesame doctor` tries what this machine allows".into())
@@ -180,8 +183,18 @@ impl Error {
             Self::Project(error) => error.extension(),
             Self::Lock(error) => error.extension(),
             Self::Policy(error) => error.extension(),
-            Self::Run(RunError::UnusableExtension { name, .. }) => Some(name),
+            Self::Edit(error) => error.extension(),
+            Self::Bundle(error) => error.extension(),
+            Self::Run(error) => error.extension(),
             _ => None,
+        }
+    }
+
+    /// What is wrong with files, if it is that.
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Project(ProjectError::Problems(problems)) | Self::Policy(PolicyError::Problems(problems)) => problems,
+            _ => &[],
         }
     }
 
@@ -225,9 +238,9 @@ impl Error {
         let mut fault = Fault::new(self.kind(), self, self.hints());
         fault.extension = self.extension().map(str::to_owned);
         if let Self::UnreadableDependent { source, .. } = self
-            && let Self::Project(ProjectError::Problems(problems)) = &**source
+            && !source.problems().is_empty()
         {
-            fault.causes = problems.iter().map(Problem::line).collect();
+            fault.causes = source.problems().iter().map(Problem::line).collect();
         }
         fault
     }

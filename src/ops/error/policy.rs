@@ -14,6 +14,7 @@ use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::reference::OciReference;
 use crate::model::text::{count, list, shorten};
 use crate::model::toml::problem::Problem;
+use crate::ops::error::folder::ReadAs;
 
 use super::folder::FolderError;
 
@@ -34,7 +35,7 @@ pub enum PolicyError {
         manifest: ManifestPath,
         folder: PathBuf,
         read: PathBuf,
-        what: String,
+        what: ReadAs,
         /// The manifest that reads it.
         by: PathBuf,
     },
@@ -81,8 +82,8 @@ impl PolicyError {
         match self {
             Self::NotGranted { .. } | Self::WrittenByOther { .. } => FaultKind::Denied,
             Self::NotOffered { .. } | Self::Link { .. } => FaultKind::Data,
-            Self::Folder { source, .. } if source.is_refusal() => FaultKind::Denied,
-            Self::Folder { .. } | Self::Problems(_) | Self::PolicyChanged { .. } => FaultKind::Configuration,
+            Self::Folder { source, .. } => source.kind(),
+            Self::Problems(_) | Self::PolicyChanged { .. } => FaultKind::Configuration,
         }
     }
 

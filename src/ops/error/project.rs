@@ -16,7 +16,7 @@ use crate::ops::error::component_hints::{component_hint, file_kind_hint};
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
     #[error("there is no sesame.toml")]
-    NoManifest { looked: Vec<PathBuf> },
+    NoManifest { searched: Vec<PathBuf> },
     #[error("there is no manifest at {}", .0.display())]
     NoSuchManifest(PathBuf),
     #[error("{} {why}", path.display())]

@@ -1,13 +1,11 @@
 //! What to do about each error of a registry.
 
-use crate::model::digest::Digest;
 use crate::model::fault::hint::Hint;
-use crate::model::reference::source_name::SourceName;
 use crate::model::registries::is_loopback;
 use crate::registry::Error;
 use crate::registry::artifact::ArtifactRefusal;
 use crate::registry::auth::credentials::CredentialLocation;
-use crate::registry::error::{AccessKind, CertificateFault, RealmRefusal};
+use crate::registry::error::{AccessKind, CertificateFault, RealmRefusal, TokenFault};
 
 /// Where a person says what a project may not.
 const POLICY: &str = "~/.config/pds/policy.toml";
@@ -28,7 +26,7 @@ pub(super) fn registry_hint(error: &Error) -> Option<Hint> {
                 "look at the network and the name `{host}`; a mirror can stand in (for tags only with `mirrors-only = true`)"
             ).into()
         }
-        Error::NotFound { source_name: SourceName::Layout(_), what, .. } if what.parse::<Digest>().is_err() => {
+        Error::NotFound { by_tag: true, .. } => {
             "name its entries by the full reference, or use a `[registries]` key that names this one repository".into()
         }
         Error::NoRepository { .. } => "create the repository there first; not every registry makes one for a push".into(),
@@ -85,6 +83,7 @@ pub(super) fn registry_hint(error: &Error) -> Option<Hint> {
                 )
                 .into()
         }
+        Error::Token { source: TokenFault::Request(error), .. } => return registry_hint(error),
         Error::Status { .. } | Error::Token { .. } => "try again later; if it stays, tell whoever runs the registry".into(),
         Error::WrongDigest { .. }
         | Error::Header { .. }
@@ -93,7 +92,7 @@ pub(super) fn registry_hint(error: &Error) -> Option<Hint> {
         | Error::Encoded { .. } => {
             "nothing of it was kept; a proxy or mirror between may change bytes, or the registry is damaged".into()
         }
-        Error::Refused { refusal, .. } => artifact_hint(refusal).into(),
+        Error::Refused { refusal, .. } => artifact_hint(refusal),
         Error::NotALayout { .. } | Error::LayoutDigest { .. } => {
             "`sesame extension push` and `skopeo copy … oci:FOLDER:REFERENCE` make one of an empty folder; or mend `mirrors`".into()
         }
@@ -134,8 +133,8 @@ fn certificate_hint(host: &str, fault: &CertificateFault) -> Hint {
 }
 
 /// What to do about an artifact that is no extension.
-fn artifact_hint(refusal: &ArtifactRefusal) -> &'static str {
-    match refusal {
+fn artifact_hint(refusal: &ArtifactRefusal) -> Hint {
+    let text = match refusal {
         ArtifactRefusal::Json(_)
         | ArtifactRefusal::Both
         | ArtifactRefusal::MediaType(_)
@@ -153,5 +152,6 @@ fn artifact_hint(refusal: &ArtifactRefusal) -> &'static str {
         ArtifactRefusal::WasmLayers(_) => "publish each component under a reference of its own",
         ArtifactRefusal::Spin => "publish the component itself with `sesame extension push`",
         ArtifactRefusal::Signature => "name the tag of the extension itself",
-    }
+    };
+    text.into()
 }

@@ -80,13 +80,32 @@ impl RunError {
         }
     }
 
+    /// The extension that the message names.
+    pub(super) fn extension(&self) -> Option<&str> {
+        match self {
+            Self::NoFunction { name, .. }
+            | Self::Stopped { name, .. }
+            | Self::Call { name, .. }
+            | Self::UnusableExtension { name, .. } => Some(name),
+            Self::NotMetered { name } | Self::NoCode { name } | Self::BadCode { name, .. } => Some(name.as_str()),
+            Self::Secrets { .. } | Self::Arguments { .. } | Self::Argument { .. } | Self::Result { .. } => None,
+        }
+    }
+
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<Hint> {
         Some(match self {
             Self::UnusableExtension { source, .. } => component_hint(source),
             Self::NoCode { .. } | Self::BadCode { .. } => "run `sesame sync`".into(),
-            Self::Secrets { path, .. } => {
+            Self::Secrets { source: SecretsFault::OwnedByOther { .. }, .. } => "name a file of your own".into(),
+            Self::Secrets { path, source: SecretsFault::ReadableByOthers { .. } } => {
+                format!("`chmod 600 {}`", path.display()).into()
+            }
+            Self::Secrets { path, source: SecretsFault::Missing } => {
                 format!("write `NAME = \"VALUE\"` lines into it, and `chmod 600 {}`", path.display()).into()
+            }
+            Self::Secrets { path, .. } => {
+                format!("write `NAME = \"VALUE\"` lines into {}, and nothing else", path.display()).into()
             }
             Self::NotMetered { name } => {
                 format!("set `max_fuel` in the limits of `{name}` and run `sesame sync`").into()

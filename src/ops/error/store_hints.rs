@@ -22,7 +22,7 @@ pub(super) fn store_hint(error: &Error) -> Option<Hint> {
         Error::Untrusted { path, .. } => {
             Some(format!("look who changed it; if it is yours, remove {}", path.display()).into())
         }
-        Error::BadGeneration { source, .. } if source.is_other_version() => Some("update this sesame, or use the other".into()),
+        Error::UnknownActive { source, .. } | Error::BadGeneration { source, .. } if source.is_other_version() => Some("update this sesame, or use the other".into()),
         Error::BadGeneration { .. } => Some(
             "`sesame verify --repair` puts it aside; `sesame generations delete N` removes it".into(),
         ),

@@ -51,7 +51,7 @@ pub fn verify(context: &Context, mode: WriteMode) -> Result<VerifyReport, Error>
         mode,
         roots: GcRoots::default(),
         findings: Vec::new(),
-        looked_at: VerifiedCounts::default(),
+        checked: VerifiedCounts::default(),
     };
     // What is in a folder that nobody can use is seen once somebody can.
     while verify.verify_folders() {
@@ -79,7 +79,7 @@ struct StoreCheck<'a> {
     mode: WriteMode,
     roots: GcRoots,
     findings: Vec<Finding>,
-    looked_at: VerifiedCounts,
+    checked: VerifiedCounts,
 }
 
 impl StoreCheck<'_> {
@@ -98,7 +98,7 @@ impl StoreCheck<'_> {
         let outcome = match self.mode {
             WriteMode::Preview => RepairOutcome::Found,
             WriteMode::Write => match mend() {
-                Ok(repair) => RepairOutcome::Mended { repair },
+                Ok(repair) => RepairOutcome::Repaired { repair },
                 Err(error) => left(&what, &error),
             },
         };
@@ -108,7 +108,7 @@ impl StoreCheck<'_> {
 
     fn report(mut self) -> VerifyReport {
         self.findings.sort_by(|a, b| (&a.path, a.kind).cmp(&(&b.path, b.kind)));
-        VerifyReport { looked_at: self.looked_at, findings: self.findings }
+        VerifyReport { checked: self.checked, findings: self.findings }
     }
 
     /// Whether there was one more that nobody could use.
@@ -119,13 +119,18 @@ impl StoreCheck<'_> {
                 continue;
             }
             closed |= matches!(problem, FileProblem::Closed { .. });
-            self.record(FindingKind::Folder, &folder, FindingFact::File(problem.clone()), || match problem {
-                FileProblem::WritableByOthers { .. } | FileProblem::Closed { .. } => {
-                    write::make_private(&folder)?;
-                    Ok(Repair::MadePrivate)
-                }
-                _ => Err(ProjectError::NotOurFolder(folder.clone()).into()),
-            });
+            self.record(
+                FindingKind::Folder,
+                &folder,
+                FindingFact::File { problem: problem.clone() },
+                || match problem {
+                    FileProblem::WritableByOthers { .. } | FileProblem::Closed { .. } => {
+                        write::make_private(&folder)?;
+                        Ok(Repair::MadePrivate)
+                    }
+                    _ => Err(ProjectError::NotOurFolder(folder.clone()).into()),
+                },
+            );
         }
         closed
     }
@@ -133,7 +138,7 @@ impl StoreCheck<'_> {
     fn verify_key(&mut self) -> Result<(), Error> {
         let paths = self.paths().clone();
         if let Some(problem) = fsck::verify_key(&paths)? {
-            self.record(FindingKind::Key, &paths.key(), FindingFact::File(problem), || {
+            self.record(FindingKind::Key, &paths.key(), FindingFact::File { problem }, || {
                 if paths.key().symlink_metadata().is_ok() {
                     quarantine::move_to_quarantine(&paths, &paths.key())?;
                 }
@@ -148,8 +153,8 @@ impl StoreCheck<'_> {
     }
 
     fn verify_generations(&mut self, unread: Vec<UnreadableRoot>) {
-        self.looked_at.generations = (self.roots.generations.len() + unread.len()) as u64;
-        self.looked_at.locks = self.roots.locks.len() as u64;
+        self.checked.generations = (self.roots.generations.len() + unread.len()) as u64;
+        self.checked.locks = self.roots.locks.len() as u64;
         let paths = self.paths().clone();
         for UnreadableRoot { kind, path, is_live, error } in unread {
             self.record(kind, &path, fact(&error), || {
@@ -172,11 +177,11 @@ impl StoreCheck<'_> {
         let files = fsck::list_files(&paths)?;
         for file in &files {
             match file.kind {
-                StoredKind::Blob(_) => self.looked_at.blobs += 1,
-                StoredKind::Code(..) => self.looked_at.code += 1,
+                StoredKind::Blob(_) => self.checked.blobs += 1,
+                StoredKind::Code(..) => self.checked.code += 1,
                 StoredKind::Partial | StoredKind::Functions(_) => continue,
             }
-            self.looked_at.bytes += file.size;
+            self.checked.bytes += file.size;
         }
         let key = key::read(&paths)?;
         context.observer.notice(&Event::Checking { files: files.len() });
@@ -206,7 +211,9 @@ impl StoreCheck<'_> {
         };
         let (paths, path) = (self.paths().clone(), &file.path);
         let what = match &wrong {
-            StoredFault::Exposed(problem) | StoredFault::Damaged(problem) => FindingFact::File(problem.clone()),
+            StoredFault::Exposed(problem) | StoredFault::Damaged(problem) => {
+                FindingFact::File { problem: problem.clone() }
+            }
         };
         self.record(kind, path, what, || match (&wrong, &file.kind) {
             (StoredFault::Exposed(_), StoredKind::Blob(digest)) => {
@@ -235,7 +242,7 @@ impl StoreCheck<'_> {
                 None => self.findings.push(Finding {
                     kind: *kind,
                     path: path.display().to_string(),
-                    what: FindingFact::File(FileProblem::Missing),
+                    what: FindingFact::File { problem: FileProblem::Missing },
                     extensions: names,
                     outcome: RepairOutcome::Found,
                 }),
@@ -252,12 +259,19 @@ impl StoreCheck<'_> {
             let path = Path::new(&finding.path);
             match (failed.get(path), lost.get(path)) {
                 (Some(reason), _) => {
-                    finding.outcome = RepairOutcome::Left { reason: Some(reason.clone()), remedies: Vec::new() };
+                    let (reason, remedies) = match reason.clone() {
+                        LeftReason::Failed { fault } => {
+                            let (fault, remedies) = fault.into_remedies();
+                            (LeftReason::Failed { fault }, remedies)
+                        }
+                        reason => (reason, Vec::new()),
+                    };
+                    finding.outcome = RepairOutcome::Left { reason: Some(reason), remedies };
                 }
                 (None, Some(lost)) => {
                     let is_code = lost.kind == FindingKind::Code;
                     let repair = if is_code { Repair::CompiledAgain } else { Repair::FetchedAgain };
-                    finding.outcome = RepairOutcome::Mended { repair };
+                    finding.outcome = RepairOutcome::Repaired { repair };
                 }
                 (None, None) => {}
             }
@@ -328,7 +342,7 @@ impl StoreCheck<'_> {
             match outcome {
                 StepOutcome::Interrupted => return Err(Error::Interrupted),
                 StepOutcome::Skipped => {
-                    failed.entry(path).or_insert(LeftReason::Starved);
+                    failed.entry(path).or_insert(LeftReason::InputMissing);
                 }
                 StepOutcome::Failed(fault) => {
                     failed.insert(path, LeftReason::Failed { fault });
@@ -343,27 +357,28 @@ impl StoreCheck<'_> {
 /// Moves a file to the folder for what is damaged.
 fn put_aside(paths: &StorePaths, path: &Path) -> Result<Repair, Error> {
     let aside = quarantine::move_to_quarantine(paths, path)?;
-    Ok(Repair::PutAside { path: aside.display().to_string() })
+    Ok(Repair::Quarantined { path: aside.display().to_string() })
 }
 
 /// What is wrong with a file of which an error tells.
 fn fact(error: &Error) -> FindingFact {
     match error {
-        Error::Project(ProjectError::Problems(problems)) => FindingFact::Problems(problems.clone()),
-        Error::Store(store::Error::BadGeneration { source, .. }) => FindingFact::Generation(source.clone()),
-        Error::Store(store::Error::UnknownActive { source, .. }) => FindingFact::Active(source.clone()),
-        error => FindingFact::Failed(error.fault()),
+        Error::Project(ProjectError::Problems(problems)) => FindingFact::Problems { problems: problems.clone() },
+        Error::Store(store::Error::BadGeneration { source, .. }) => FindingFact::Generation { problem: source.clone() },
+        Error::Store(store::Error::UnknownActive { source, .. }) => FindingFact::Active { problem: source.clone() },
+        error => FindingFact::Failed { fault: error.fault() },
     }
 }
 
 /// Why something was left as it is, unless that was said, and what to do about it.
 fn left(what: &FindingFact, error: &Error) -> RepairOutcome {
-    let reason = (fact(error) != *what).then(|| LeftReason::Failed { fault: error.fault() });
+    let (fault, own) = error.fault().into_remedies();
+    let reason = (fact(error) != *what).then_some(LeftReason::Failed { fault });
     let remedies = match error {
         Error::Project(ProjectError::Problems(problems)) => {
             problems.iter().find_map(|problem| problem.help.clone()).map(Remedy::hint).into_iter().collect()
         }
-        error => error.fault().remedies(),
+        _ => own,
     };
     RepairOutcome::Left { reason, remedies }
 }

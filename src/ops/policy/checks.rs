@@ -21,11 +21,6 @@ use crate::ops::error::lock::LockError;
 use crate::ops::error::policy::{GrantPlace, PolicyError};
 use crate::ops::project::files::read_file;
 
-/// Checks that every import is granted (invariant 5: grants decide).
-pub(crate) fn check_grants(manifest: &Manifest, lock: &Lock) -> Result<(), Error> {
-    fail_on_faults(ungranted(manifest, lock))
-}
-
 /// The extensions whose imports are not granted, or not there.
 pub(crate) fn ungranted(manifest: &Manifest, lock: &Lock) -> Vec<(ExtensionName, Fault)> {
     let checked = lock.entries.iter().map(|(name, entry)| -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! The folders that a whole set is granted, checked before the set becomes active.
 
 use crate::model::capability::Grants;
-use crate::model::fault::{Fault, FaultKind};
+use crate::model::fault::Fault;
 use crate::model::manifest::Manifest;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::Generation;
@@ -29,12 +29,13 @@ impl From<UnusableFolder> for Warning {
     }
 }
 
-/// Checks the folders that a manifest grants, before it becomes active in `profile`. Returns those that cannot be used on
-/// this machine.
+/// Checks the folders that a manifest grants, before it becomes active in `profile`. Returns those that cannot be used
+/// on this machine.
 ///
 /// # Errors
-/// [`LockError::Extensions`] if a folder is never given, [`PolicyError::WrittenByOther`] if an extension of another profile may write to
-/// something that the manifest reads, and those of [`ProtectedPaths::of_machine`].
+/// [`LockError::Extensions`](crate::ops::error::lock::LockError::Extensions) if a folder is never given,
+/// [`PolicyError::WrittenByOther`] if an extension of another profile may write to something that the manifest reads,
+/// and those of [`ProtectedPaths::of_machine`].
 pub(crate) fn check_manifest(
     context: &Context,
     manifest: &Manifest,
@@ -65,8 +66,8 @@ pub(crate) fn check_manifest(
     check(grants(), &rules)
 }
 
-/// The same for a generation, before it becomes active again. Its grants were agreed to before, so a manifest that cannot be
-/// read does not stop it.
+/// The same for a generation, before it becomes active again. Its grants were agreed to before, so a manifest that
+/// cannot be read does not stop it.
 pub(crate) fn check_generation(context: &Context, set: &Generation) -> Result<Vec<UnusableFolder>, Error> {
     let (paths, user) = (&context.paths, &context.user);
     let others = active_generations(paths, Some(&set.profile));
@@ -101,7 +102,7 @@ pub(crate) fn check<'a>(
                     Error::Policy(PolicyError::Folder { name: name.to_string(), source }).fault(),
                 ));
             } else {
-                let fault = Fault::new(FaultKind::Configuration, &source, [source.hint()]);
+                let fault = Fault::new(source.kind(), &source, [source.hint()]);
                 unusable.push(UnusableFolder { extension: name.clone(), fault });
             }
         }

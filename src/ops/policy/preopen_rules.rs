@@ -9,7 +9,7 @@ use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::Generation;
 use crate::ops::context::UserPaths;
 use crate::ops::error::Error;
-use crate::ops::error::folder::FolderError;
+use crate::ops::error::folder::{FolderError, Writer};
 use crate::ops::policy::protected_paths::{OnUnreadable, ProtectedPaths, active_generations};
 use crate::ops::project::Project;
 use crate::ops::project::links::{canonical, trace_links};
@@ -35,7 +35,7 @@ pub(crate) struct PreopenRules {
     /// [`FolderError::Holds`].
     granted: BTreeMap<PathBuf, GrantedFolder>,
     /// The folders that may be written to, links followed, each with who may: see [`FolderError::Nested`].
-    written: BTreeMap<PathBuf, String>,
+    written: BTreeMap<PathBuf, Writer>,
 }
 
 /// What a guest must not be able to change, besides what is active in other profiles.
@@ -84,7 +84,7 @@ impl PreopenRules {
             rules.protected = protected()?;
         }
         let written = written.into_iter().filter_map(|folder| Some(canonical(&rules.path(folder).ok()?)));
-        rules.written = written.map(|folder| (folder, "is granted for writing".to_owned())).collect();
+        rules.written = written.map(|folder| (folder, Writer::SameSet)).collect();
         Ok(rules)
     }
 
@@ -116,7 +116,7 @@ impl PreopenRules {
     /// The same beside extensions of other profiles: the folders that they may write to, and all that they are granted.
     pub(crate) fn with_others(mut self, written: &[GrantedFolder], granted: BTreeMap<PathBuf, GrantedFolder>) -> Self {
         for GrantedFolder { profile, name, folder, .. } in written {
-            let writer = || format!("`{name}` of profile `{profile}` may write to");
+            let writer = || Writer::Other { name: name.clone(), profile: profile.clone() };
             self.written.entry(folder.clone()).or_insert_with(writer);
         }
         Self { granted, ..self }

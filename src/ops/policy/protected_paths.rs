@@ -1,5 +1,5 @@
-//! Which paths the projects, policies and active generations of this machine read, and who reads each. A guest that could
-//! change one of them would decide what is activated next, with which grants.
+//! Which paths the projects, policies and active generations of this machine read, and who reads each. A guest that
+//! could change one of them would decide what is activated next, with which grants.
 //!
 //! Nothing here decides about a grant: see [`preopen_rules`](super::preopen_rules).
 
@@ -13,6 +13,7 @@ use crate::model::plan::generation::Generation;
 use crate::model::registries::{Mirror, Registries};
 use crate::ops::context::UserPaths;
 use crate::ops::error::Error;
+use crate::ops::error::folder::ReadAs;
 use crate::ops::error::project::ProjectError;
 use crate::ops::project::Project;
 use crate::ops::project::files::read_file;
@@ -36,8 +37,7 @@ pub(crate) struct ProtectedPaths {
 /// Who reads a path, and as what.
 #[derive(Debug, Clone)]
 pub(crate) struct PathReader {
-    /// ``the component of `clock` ``, `a policy`
-    pub what: String,
+    pub what: ReadAs,
     /// The manifest or policy that names it.
     pub by: PathBuf,
     /// Whether all that is in it is read.
@@ -74,8 +74,8 @@ impl ProtectedPaths {
     /// What this machine's policies and these generations read.
     ///
     /// # Errors
-    /// [`PolicyError::Problems`] if a policy cannot be read, [`Error::UnreadableDependent`] if a generation or its manifest cannot be and
-    /// that is refused.
+    /// [`PolicyError::Problems`](crate::ops::error::policy::PolicyError::Problems) if a policy cannot be read,
+    /// [`Error::UnreadableDependent`] if a generation or its manifest cannot be and that is refused.
     pub(crate) fn of_machine(
         user: &UserPaths,
         generations: impl IntoIterator<Item = Result<Generation, Error>>,
@@ -94,7 +94,7 @@ impl ProtectedPaths {
     fn of_policies(user: &UserPaths) -> Result<Self, Error> {
         let mut protected = Self::default();
         for file in policy_files(user) {
-            protected.add_file(&file, "a policy", &file);
+            protected.add_file(&file, ReadAs::Policy, &file);
         }
         for (file, policy) in read_policies(user)? {
             protected.add_registries(&policy.registries, &file);
@@ -108,7 +108,7 @@ impl ProtectedPaths {
         self.add_files(project);
         for (name, extension) in &manifest.extensions {
             if let ComponentSource::Path(component) = &extension.source {
-                self.add_file(&project.component_path(component), &format!("the component of `{name}`"), path);
+                self.add_file(&project.component_path(component), ReadAs::Component(name.clone()), path);
             }
         }
         self.add_registries(&manifest.registries, path);
@@ -122,8 +122,8 @@ impl ProtectedPaths {
         let project = Project::of_generation(&generation.manifest);
         for extension in &generation.extensions {
             if let Some(component) = &extension.path {
-                let what = format!("the component of `{}`", extension.name);
-                self.add_file(&project.component_path(component), &what, project.manifest());
+                let what = ReadAs::Component(extension.name.clone());
+                self.add_file(&project.component_path(component), what, project.manifest());
             }
         }
         self.add_current_project(&project)
@@ -174,42 +174,42 @@ impl ProtectedPaths {
     /// The files that every project has.
     fn add_files(&mut self, project: &Project) {
         let manifest = project.manifest();
-        self.add_file(manifest, "the manifest", manifest);
-        self.add_file(&project.lock_path(), "the lock", manifest);
+        self.add_file(manifest, ReadAs::Manifest, manifest);
+        self.add_file(&project.lock_path(), ReadAs::Lock, manifest);
         let (folder, drop_ins) = project.drop_in_paths();
-        self.add_folder(&folder, "the drop-ins", manifest);
+        self.add_folder(&folder, ReadAs::DropIns, manifest);
         for drop_in in drop_ins {
-            self.add_file(&drop_in, "a drop-in", manifest);
+            self.add_file(&drop_in, ReadAs::DropIn, manifest);
         }
     }
 
     fn add_registries(&mut self, registries: &Registries, by: &Path) {
         for settings in registries.0.values() {
             if let Some(ca) = &settings.ca {
-                self.add_file(ca, "the certificates", by);
+                self.add_file(ca, ReadAs::Certificates, by);
             }
             for mirror in &settings.mirrors {
                 let Mirror::Layout(folder) = mirror else { continue };
-                self.add_folder(folder, "a mirror", by);
+                self.add_folder(folder, ReadAs::Mirror, by);
                 for part in ["oci-layout", "index.json"] {
-                    self.add_file(&folder.join(part), "a mirror", by);
+                    self.add_file(&folder.join(part), ReadAs::Mirror, by);
                 }
-                self.add_folder(&folder.join("blobs").join("sha256"), "a mirror", by);
+                self.add_folder(&folder.join("blobs").join("sha256"), ReadAs::Mirror, by);
             }
         }
     }
 
-    fn add_file(&mut self, path: &Path, what: &str, by: &Path) {
+    fn add_file(&mut self, path: &Path, what: ReadAs, by: &Path) {
         self.add(path, what, by, false);
     }
 
-    fn add_folder(&mut self, path: &Path, what: &str, by: &Path) {
+    fn add_folder(&mut self, path: &Path, what: ReadAs, by: &Path) {
         self.add(path, what, by, true);
     }
 
-    fn add(&mut self, path: &Path, what: &str, by: &Path, is_folder: bool) {
+    fn add(&mut self, path: &Path, what: ReadAs, by: &Path, is_folder: bool) {
         let (links, end) = trace_links(path);
-        let reader = |is_folder| PathReader { what: what.to_owned(), by: by.to_owned(), is_folder };
+        let reader = |is_folder| PathReader { what: what.clone(), by: by.to_owned(), is_folder };
         for link in links.iter().chain([&end]) {
             self.add_git_folders(link, by);
         }
@@ -231,14 +231,14 @@ impl ProtectedPaths {
             if git.symlink_metadata().is_err() {
                 continue;
             }
-            self.add_folder(&git, "the repository", by);
+            self.add_folder(&git, ReadAs::Repository, by);
             // In a worktree or submodule it is a file that leads on (gitrepository-layout(5)).
             let Some(leads) = line_of(&git) else { continue };
             let Some(target) = leads.strip_prefix("gitdir:") else { continue };
             let target = folder.join(target.trim());
-            self.add_folder(&target, "the repository", by);
+            self.add_folder(&target, ReadAs::Repository, by);
             if let Some(common) = line_of(&target.join("commondir")) {
-                self.add_folder(&target.join(common.trim()), "the repository", by);
+                self.add_folder(&target.join(common.trim()), ReadAs::Repository, by);
             }
         }
     }
@@ -257,8 +257,12 @@ mod tests {
     #[test]
     fn a_reader_is_found_below_at_and_around_a_folder() {
         let mut protected = ProtectedPaths::default();
-        protected.add_file(Path::new("/p/build/clock.wasm"), "the component of `clock`", Path::new("/p/sesame.toml"));
-        protected.add_folder(Path::new("/p/vendor"), "a mirror", Path::new("/p/sesame.toml"));
+        protected.add_file(
+            Path::new("/p/build/clock.wasm"),
+            ReadAs::Component("clock".parse().unwrap()),
+            Path::new("/p/sesame.toml"),
+        );
+        protected.add_folder(Path::new("/p/vendor"), ReadAs::Mirror, Path::new("/p/sesame.toml"));
         let of = |folder: &str| protected.dependent_of(Path::new(folder)).map(|(path, _)| path.to_str().unwrap());
         assert_eq!(of("/p/build"), Some("/p/build/clock.wasm"));
         assert_eq!(of("/p"), Some("/p/build/clock.wasm"));

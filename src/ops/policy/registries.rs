@@ -14,7 +14,7 @@ use super::checks::read_policy;
 /// The registries of a project.
 ///
 /// # Errors
-/// [`PolicyError::Problems`] if the policy cannot be read.
+/// [`PolicyError::Problems`](crate::ops::error::policy::PolicyError::Problems) if the policy cannot be read.
 pub(crate) fn source_selector(context: &Context, project: &Registries) -> Result<SourceSelector, Error> {
     build_selector(context, project, None)
 }

@@ -45,7 +45,7 @@ impl Project {
                 Err(ProjectError::NoSuchManifest(path).into())
             };
         }
-        let mut looked = Vec::new();
+        let mut searched = Vec::new();
         let device = fs::metadata(&search.start).map(|metadata| metadata.dev()).ok();
         for folder in search.start.ancestors() {
             let metadata = fs::metadata(folder).ok();
@@ -57,7 +57,7 @@ impl Project {
                 check_file_owner(&path, &path)?;
                 return Self::at(&path, &search.start, false);
             }
-            looked.push(path);
+            searched.push(path);
             if search.home.as_deref() == Some(folder) {
                 break;
             }
@@ -66,8 +66,8 @@ impl Project {
         if own.symlink_metadata().is_ok() {
             return Self::at(&own, &search.start, false);
         }
-        looked.push(own);
-        Err(ProjectError::NoManifest { looked }.into())
+        searched.push(own);
+        Err(ProjectError::NoManifest { searched }.into())
     }
 
     /// Finds the manifest, or takes the place of the user's own, where none is yet.

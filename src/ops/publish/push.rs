@@ -35,7 +35,8 @@ pub struct PushOptions {
 /// Publishes a component.
 ///
 /// # Errors
-/// [`ProjectError::UnusableFile`] if it is none; [`Error::Registry`] if it cannot be published there.
+/// [`ProjectError::UnusableFile`](crate::ops::error::project::ProjectError::UnusableFile) if it is none;
+/// [`Error::Registry`] if it cannot be published there.
 pub fn push(context: &Context, push: &PushOptions) -> Result<PushReport, Error> {
     let bytes = read_component(&push.file)?;
     let compiler = Compiler::new(&context.compiler, &context.paths);

@@ -8,17 +8,15 @@ use crate::model::fault::Fault;
 use crate::model::fault::hint::Remedy;
 use crate::model::manifest::Manifest;
 use crate::model::manifest::manifest_path::ManifestPath;
+use crate::model::name::ExtensionName;
 use crate::model::reference::OciRepository;
 use crate::model::registries::{Mirror, RegistryPattern};
 use crate::model::report::query::doctor::{Check, CheckFact, CheckState, DoctorReport, ManifestSearch};
 use crate::model::report::registry::RegistryAccess;
-use crate::model::toml::problem::Problem;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::lock::LockError;
-use crate::ops::error::policy::PolicyError;
 use crate::ops::error::profile::ProfileError;
-use crate::ops::error::project::ProjectError;
 use crate::ops::policy::checks::{policy_files, read_policy};
 use crate::ops::policy::folder_checks::UnusableFolder;
 use crate::ops::project::Project;
@@ -55,27 +53,29 @@ struct CheckList<'a> {
 }
 
 impl CheckList<'_> {
-    fn add(&mut self, about: impl Into<String>, state: CheckState, fact: CheckFact, remedies: Vec<Remedy>) {
+    fn add(&mut self, about: impl Into<String>, state: CheckState, fact: CheckFact) {
+        let remedies = fact.remedies();
+        self.add_with(about, state, fact, remedies);
+    }
+
+    fn add_with(&mut self, about: impl Into<String>, state: CheckState, fact: CheckFact, remedies: Vec<Remedy>) {
         self.checks.push(Check { about: about.into(), state, fact, remedies });
     }
 
     fn add_good(&mut self, about: impl Into<String>, fact: CheckFact) {
-        self.add(about, CheckState::Good, fact, Vec::new());
+        self.add(about, CheckState::Good, fact);
     }
 
     /// Notes an error with its causes, and its hint.
     fn add_wrong(&mut self, about: impl Into<String>, error: &Error) {
-        let mut fault = error.fault();
-        if let Error::Project(ProjectError::Problems(problems)) | Error::Policy(PolicyError::Problems(problems)) = error
-        {
-            fault.causes = problems.iter().map(Problem::line).collect();
-        }
-        self.add_fault(about, fault);
+        let (fault, remedies) = error.fault().into_remedies();
+        let fact = CheckFact::Failed { extension: None, fault, problems: error.problems().to_vec() };
+        self.add_with(about, CheckState::Wrong, fact, remedies);
     }
 
-    fn add_fault(&mut self, about: impl Into<String>, fault: Fault) {
-        let remedies = fault.remedies();
-        self.add(about, CheckState::Wrong, CheckFact::Failed { fault }, remedies);
+    fn add_fault(&mut self, about: impl Into<String>, extension: Option<ExtensionName>, fault: Fault) {
+        let (fault, remedies) = fault.into_remedies();
+        self.add_with(about, CheckState::Wrong, CheckFact::Failed { extension, fault, problems: Vec::new() }, remedies);
     }
 
     fn check_program(&mut self) {
@@ -102,26 +102,23 @@ impl CheckList<'_> {
             match write::free_bytes(there) {
                 Err(error) => self.add_wrong(about, &error.into()),
                 Ok(free) if free < ROOM => {
-                    let remedy = Remedy::hint("make room on that disk");
                     let fact = CheckFact::LittleSpace { folder: folder_text, free };
-                    self.add(about, CheckState::Wrong, fact, vec![remedy]);
+                    self.add(about, CheckState::Wrong, fact);
                 }
                 Ok(free) if folder.is_dir() => self.add_good(about, CheckFact::Space { folder: folder_text, free }),
-                Ok(_) => self.add(about, CheckState::Absent, CheckFact::CreatedLater { path: folder_text }, Vec::new()),
+                Ok(_) => self.add(about, CheckState::Absent, CheckFact::CreatedLater { path: folder_text }),
             }
         }
         for (folder, problem) in store_permissions::find_problems(paths) {
-            let remedies = vec![Remedy::run("sesame verify --repair")];
             let fact = CheckFact::Permissions { folder: folder.display().to_string(), problem };
-            self.add("folder", CheckState::Wrong, fact, remedies);
+            self.add("folder", CheckState::Wrong, fact);
         }
         let path = paths.key().display().to_string();
         match fsck::verify_key(paths) {
             Ok(None) if paths.key().exists() => self.add_good("key", CheckFact::Key { path }),
-            Ok(None) => self.add("key", CheckState::Absent, CheckFact::CreatedLater { path }, Vec::new()),
+            Ok(None) => self.add("key", CheckState::Absent, CheckFact::CreatedLater { path }),
             Ok(Some(problem)) => {
-                let remedies = vec![Remedy::run("sesame verify --repair")];
-                self.add("key", CheckState::Wrong, CheckFact::KeyUnusable { path, problem }, remedies);
+                self.add("key", CheckState::Wrong, CheckFact::KeyUnusable { path, problem });
             }
             Err(error) => self.add_wrong("key", &error.into()),
         }
@@ -134,7 +131,7 @@ impl CheckList<'_> {
             .collect();
         match read_policy(&self.context.user) {
             Err(error) => self.add_wrong("policy", &error),
-            Ok(_) if there.is_empty() => self.add("policy", CheckState::Absent, CheckFact::NoPolicy, Vec::new()),
+            Ok(_) if there.is_empty() => self.add("policy", CheckState::Absent, CheckFact::NoPolicy),
             Ok(_) => self.add_good("policy", CheckFact::Policies { files: there }),
         }
     }
@@ -190,8 +187,7 @@ impl CheckList<'_> {
         match observed.active() {
             Err(error) => self.add_wrong("active", &error),
             Ok(None) => {
-                let remedies = vec![Remedy::run("sesame sync")];
-                self.add("active", CheckState::Absent, CheckFact::NothingActive { profile: profile.clone() }, remedies);
+                self.add("active", CheckState::Absent, CheckFact::NothingActive { profile: profile.clone() });
             }
             Ok(Some((number, live))) => {
                 let fact = |made_by| CheckFact::Active {
@@ -207,7 +203,7 @@ impl CheckList<'_> {
                     let other =
                         Error::Profile(ProfileError::OtherManifest { profile: profile.clone(), made_by, differences });
                     let fact = fact(Some(live.manifest.clone()));
-                    self.add("active", CheckState::Wrong, fact, other.fault().remedies());
+                    self.add_with("active", CheckState::Wrong, fact, other.fault().into_remedies().1);
                 }
             }
         }
@@ -223,9 +219,9 @@ impl CheckList<'_> {
             }
             Ok(unusable) => {
                 for UnusableFolder { extension, fault } in unusable {
-                    let remedies = fault.remedies();
+                    let (fault, remedies) = fault.into_remedies();
                     let fact = CheckFact::UnusableFolder { extension, fault };
-                    self.add("granted folders", CheckState::Absent, fact, remedies);
+                    self.add_with("granted folders", CheckState::Absent, fact, remedies);
                 }
             }
             Err(error) => self.each_wrong("granted folders", error),
@@ -236,8 +232,8 @@ impl CheckList<'_> {
     fn each_wrong(&mut self, about: &str, error: Error) {
         match error {
             Error::Lock(LockError::Extensions { faults, .. }) => {
-                for (_, fault) in faults {
-                    self.add_fault(about, fault);
+                for (name, fault) in faults {
+                    self.add_fault(about, Some(name), fault);
                 }
             }
             error => self.add_wrong(about, &error),
@@ -250,7 +246,7 @@ impl CheckList<'_> {
         let schemes: Vec<String> =
             set.into_iter().filter(|(_, is_set)| *is_set).map(|(scheme, _)| scheme.to_owned()).collect();
         if schemes.is_empty() {
-            self.add("proxies", CheckState::Absent, CheckFact::NoProxies, Vec::new());
+            self.add("proxies", CheckState::Absent, CheckFact::NoProxies);
         } else {
             self.add_good("proxies", CheckFact::Proxies { schemes, none_for: proxies.none_for.clone() });
         }
@@ -265,12 +261,12 @@ impl CheckList<'_> {
             Mirror::Registry { .. } => None,
         });
         for folder in mirrors.collect::<BTreeSet<_>>() {
-            let about = format!("mirror {}", folder.display());
+            let shown = folder.display().to_string();
+            let about = format!("mirror {shown}");
             if folder.join("oci-layout").is_file() {
-                self.add_good(about, CheckFact::Layout);
+                self.add_good(about, CheckFact::Layout { folder: shown });
             } else {
-                let remedy = Remedy::hint("bring the folder here, or change `mirrors` in the manifest");
-                self.add(about, CheckState::Wrong, CheckFact::NoLayout, vec![remedy]);
+                self.add(about, CheckState::Wrong, CheckFact::NoLayout { folder: shown });
             }
         }
     }
@@ -285,22 +281,23 @@ impl CheckList<'_> {
                 repository.registry() == host && !settings.is_some_and(|(_, settings)| settings.mirrors_only)
             };
             if !sources().any(is_asked) {
-                self.add(host, CheckState::Absent, CheckFact::OnlyMirrors, Vec::new());
+                self.add(host, CheckState::Absent, CheckFact::OnlyMirrors { host: host.to_owned() });
                 continue;
             }
             if self.context.network_mode == NetworkMode::Offline {
-                self.add(host, CheckState::Absent, CheckFact::Offline, Vec::new());
+                self.add(host, CheckState::Absent, CheckFact::Offline { host: host.to_owned() });
                 continue;
             }
             let Ok(pattern) = host.parse::<RegistryPattern>() else { continue };
             match login::check_registry_access(self.context, &pattern) {
                 Err(error) => self.add_wrong(host, &error),
                 Ok(report) => {
-                    let denied = report.access == RegistryAccess::Refused;
-                    let state = if denied { CheckState::Wrong } else { CheckState::Good };
+                    let denied = report.fault.filter(|_| report.access == RegistryAccess::Refused);
+                    let (denied, remedies) = denied.map(Fault::into_remedies).unzip();
+                    let state = if denied.is_some() { CheckState::Wrong } else { CheckState::Good };
                     let (protocol, credentials) = (report.protocol, report.credentials);
-                    let remedies = report.fault.filter(|_| denied).map(|fault| fault.remedies()).unwrap_or_default();
-                    self.add(host, state, CheckFact::Registry { protocol, credentials, denied }, remedies);
+                    let fact = CheckFact::Registry { host: host.to_owned(), protocol, credentials, denied };
+                    self.add_with(host, state, fact, remedies.unwrap_or_default());
                 }
             }
         }

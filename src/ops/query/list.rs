@@ -32,7 +32,8 @@ pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<ListReport, Err
 /// Tells everything about one live extension.
 ///
 /// # Errors
-/// [`ProfileError::NoExtension`] if it is not live, [`Error::Store`] if its component is not in the store.
+/// [`ProfileError::NoExtension`](crate::ops::error::profile::ProfileError::NoExtension) if it is not live,
+/// [`Error::Store`] if its component is not in the store.
 pub fn info(
     paths: &StorePaths,
     user: &UserPaths,

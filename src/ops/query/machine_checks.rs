@@ -13,7 +13,6 @@ use crate::host::state::ExtensionSettings;
 use crate::host::values::Syntax;
 use crate::model::digest::Digest;
 use crate::model::engine_key::Metering;
-use crate::model::fault::hint::Remedy;
 use crate::model::report::query::doctor::{Check, CheckFact, CheckState};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
@@ -86,10 +85,7 @@ fn confinement(report: Option<EndReport>) -> Check {
     let unknown = |fact: CheckFact| new_check("compiler", CheckState::Wrong, fact);
     match report {
         None => unknown(CheckFact::CompilerSilent),
-        Some(EndReport { unconfined: Some(why), .. }) => {
-            let remedy = Remedy::hint("use a kernel, or a container, that allows seccomp filters");
-            Check { remedies: vec![remedy], ..unknown(CheckFact::CompilerUnconfined { why }) }
-        }
+        Some(EndReport { unconfined: Some(why), .. }) => unknown(CheckFact::CompilerUnconfined { why }),
         Some(report) if !report.functions.is_empty() => {
             unknown(CheckFact::CompilerWarned { warnings: report.into_warnings() })
         }
@@ -101,17 +97,20 @@ fn proc_is_mounted() -> Check {
     if Path::new("/proc/self/fd").is_dir() {
         return new_check("/proc", CheckState::Good, CheckFact::ProcMounted);
     }
-    let remedies = vec![Remedy::hint("`mount -t proc proc /proc`")];
-    Check { remedies, ..new_check("/proc", CheckState::Wrong, CheckFact::ProcMissing) }
+    new_check("/proc", CheckState::Wrong, CheckFact::ProcMissing)
 }
 
 fn new_check(about: &str, state: CheckState, fact: CheckFact) -> Check {
-    Check { about: about.to_owned(), state, fact, remedies: Vec::new() }
+    Check { about: about.to_owned(), state, remedies: fact.remedies(), fact }
 }
 
 fn failed(about: &str, error: &Error) -> Check {
     let fault = error.fault();
-    Check { remedies: fault.remedies(), ..new_check(about, CheckState::Wrong, CheckFact::Failed { fault }) }
+    let (fault, remedies) = fault.into_remedies();
+    Check {
+        remedies,
+        ..new_check(about, CheckState::Wrong, CheckFact::Failed { extension: None, fault, problems: Vec::new() })
+    }
 }
 
 #[cfg(test)]

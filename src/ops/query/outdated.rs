@@ -32,7 +32,7 @@ pub fn outdated(context: &Context) -> Result<OutdatedReport, Error> {
     let registry = registries::source_selector(context, &manifest.registries)?;
     let wanted = manifest.extensions.iter().filter(|(_, extension)| extension.source.repository().is_some());
     let wanted: Vec<_> = wanted.map(|(name, extension)| (name, &extension.source, lock.entries.get(name))).collect();
-    let looked_at = wanted.len();
+    let checked = wanted.len();
     let rows = context.block_on(async {
         let rows = stream::iter(wanted).map(|(name, source, entry)| find_newer(&registry, name, source, entry));
         Ok(rows.buffered(context.jobs.max(1)).collect::<Vec<_>>().await)
@@ -68,7 +68,7 @@ pub fn outdated(context: &Context) -> Result<OutdatedReport, Error> {
             row.fault = Some(fault.clone());
         }
     }
-    Ok(OutdatedReport { extensions, looked_at })
+    Ok(OutdatedReport { extensions, checked })
 }
 
 /// What is newer of one extension; none if it is the newest.

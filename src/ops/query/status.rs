@@ -52,7 +52,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
         ));
     }
     for (name, fault) in observed.ungranted(&lock) {
-        let remedies = remedies(&fault, "sesame lock");
+        let (fault, remedies) = remedies(fault, "sesame lock");
         let what = DifferenceFact::NotGranted { fault };
         let extension = Some(name.clone());
         differences.push(Difference { between: DifferenceBetween::ManifestAndLock, extension, what, remedies });
@@ -93,11 +93,10 @@ fn policy_differences(error: Error) -> Vec<Difference> {
         }
         error => vec![(None, error.fault())],
     };
-    let told = |(extension, fault): (Option<ExtensionName>, Fault)| Difference {
-        between: DifferenceBetween::ManifestAndMachine,
-        extension,
-        remedies: remedies(&fault, "sesame sync"),
-        what: DifferenceFact::Refused { fault },
+    let told = |(extension, fault): (Option<ExtensionName>, Fault)| {
+        let (fault, remedies) = remedies(fault, "sesame sync");
+        let what = DifferenceFact::Refused { fault };
+        Difference { between: DifferenceBetween::ManifestAndMachine, extension, what, remedies }
     };
     faults.into_iter().map(told).collect()
 }
@@ -109,7 +108,7 @@ fn plan_differences(
     live: Option<(u64, Generation)>,
 ) -> Result<Vec<Difference>, Error> {
     let target = observed.target(lock);
-    let inventory = observed.held(&target, lock, live, CacheUpdates::Leave)?;
+    let inventory = observed.inventory(&target, lock, live, CacheUpdates::Leave)?;
     let plan = Plan::for_sync(&target, lock, &inventory);
     let mut differences: Vec<Difference> = plan.steps().flat_map(|(_, step)| of_step(step)).collect();
     let adopt = inventory.active.as_ref().is_some_and(|(_, live)| live.manifest != target.manifest);
@@ -123,7 +122,10 @@ fn plan_differences(
     };
     differences.extend(changes.into_iter().map(|what| Difference {
         between: DifferenceBetween::LockAndActive,
-        extension: None,
+        extension: match &what {
+            DifferenceFact::Set { change } => change.extension().cloned(),
+            _ => None,
+        },
         what,
         remedies: vec![Remedy::run(remedy)],
     }));
@@ -200,7 +202,8 @@ fn difference(between: DifferenceBetween, name: &ExtensionName, what: Difference
     Difference { between, extension: Some(name.clone()), what, remedies: vec![remedy] }
 }
 
-/// What a fault says to do, or else a command.
-fn remedies(fault: &Fault, command: &str) -> Vec<Remedy> {
-    if fault.hints.is_empty() { vec![Remedy::run(command)] } else { fault.remedies() }
+/// A fault, and what it says to do, or else a command.
+fn remedies(fault: Fault, command: &str) -> (Fault, Vec<Remedy>) {
+    let (fault, remedies) = fault.into_remedies();
+    (fault, if remedies.is_empty() { vec![Remedy::run(command)] } else { remedies })
 }

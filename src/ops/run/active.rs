@@ -59,8 +59,8 @@ pub struct Overrides {
     pub max_limits: Limits,
 }
 
-/// The live set of a profile, and the host that runs it. While it is there, neither `gc` nor a later sync removes anything
-/// that the set needs.
+/// The live set of a profile, and the host that runs it. While it is there, neither `gc` nor a later sync removes
+/// anything that the set needs.
 pub struct ActiveSet {
     host_environment: HostEnvironment,
     host: Arc<Host>,
@@ -90,8 +90,8 @@ impl ActiveSet {
         Self::new(host_environment, profile.clone(), generation)
     }
 
-    /// The same without a live set, for [`load_uninstalled`](Self::load_uninstalled) alone. No folder is given for writing in which `project`, that
-    /// the person is in, reads anything.
+    /// The same without a live set, for [`load_uninstalled`](Self::load_uninstalled) alone. No folder is given for
+    /// writing in which `project`, that the person is in, reads anything.
     ///
     /// # Errors
     /// [`PolicyError::Problems`] if a policy cannot be read.
@@ -131,9 +131,10 @@ impl ActiveSet {
     /// Loads the compiled code of a live extension, after checking it.
     ///
     /// # Errors
-    /// [`ProfileError::NoExtension`] if it is not live; [`RunError::NoCode`] if its code is missing, [`RunError::BadCode`] if it is not what
-    /// was compiled; [`PolicyError::NotGranted`] if it imports what it is not granted; [`PolicyError::Folder`] if it cannot be given a
-    /// folder that it is granted.
+    /// [`ProfileError::NoExtension`](crate::ops::error::profile::ProfileError::NoExtension) if it is not live;
+    /// [`RunError::NoCode`] if its code is missing, [`RunError::BadCode`] if it is not what was compiled;
+    /// [`PolicyError::NotGranted`] if it imports what it is not granted; [`PolicyError::Folder`] if it cannot be given
+    /// a folder that it is granted.
     pub fn load(&self, name: &ExtensionName) -> Result<Extension, Error> {
         self.load_with(name, &Overrides::default())
     }
@@ -337,7 +338,8 @@ impl LogBackend for LogFiles {
 /// What an extension has printed, the oldest line first; nothing if it is live and has printed nothing.
 ///
 /// # Errors
-/// [`ProfileError::NoExtension`] if it has printed nothing and is not live either, [`Error::Store`] if its log cannot be read.
+/// [`ProfileError::NoExtension`](crate::ops::error::profile::ProfileError::NoExtension) if it has printed nothing and
+/// is not live either, [`Error::Store`] if its log cannot be read.
 pub fn log(paths: &StorePaths, profile: &ProfileName, name: &ExtensionName) -> Result<String, Error> {
     if let Some(text) = logs::read(paths, name)? {
         return Ok(text);

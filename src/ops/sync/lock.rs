@@ -26,9 +26,7 @@ use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::lock::LockError;
 use crate::ops::error::policy::PolicyError;
-use crate::ops::policy::checks::{
-    check_grants, check_offered, check_sources, read_policy, ungranted, unused_grant_warnings,
-};
+use crate::ops::policy::checks::{check_offered, fail_on_faults, ungranted};
 use crate::ops::policy::registries;
 use crate::ops::sync::options::{UpgradeSelection, WriteMode};
 use crate::registry::source::selection::SourceSelector;
@@ -38,7 +36,7 @@ use crate::store::write::temporary_folder;
 
 use super::apply::{ApplyContext, apply_collecting_faults};
 use super::noop_check::NoopCheck;
-use super::observe::{look, stale_entries};
+use super::observe::{Observation, look, stale_entries};
 
 /// How many components are inspected at a time.
 const INSPECTIONS: usize = 8;
@@ -63,34 +61,34 @@ pub(crate) fn lock_with_warnings(
     if let Some(answer) = noop.as_ref().and_then(NoopCheck::recorded) {
         return Ok((satisfied(context, answer.extensions), Vec::new()));
     }
-    let manifest = context.project.read_manifest()?;
-    check_upgrade(context, &manifest, upgrade)?;
+    let mut observed = Observation::read(context, None)?;
+    check_upgrade(context, &observed.manifest, upgrade)?;
     let old = context.project.read_lock_or_merge()?;
     if let Some(noop) = noop
         && let Some(LoadedLock { lock: old, had_conflict: false, .. }) = &old
-        && stale_entries(context, &manifest, old)?.is_empty()
+        && observed.stale(old)?.is_empty()
     {
-        check_sources(&read_policy(&context.user)?.sources, &manifest, Some(old))?;
-        check_grants(&manifest, old)?;
-        let warnings = unused_grant_warnings(&manifest, old);
+        observed.check_sources(Some(old))?;
+        fail_on_faults(observed.ungranted(old))?;
+        let warnings = observed.unused_grants(old);
         let extensions = old.entries.len();
         if warnings.is_empty() && mode == WriteMode::Write {
             let answer = SetSummary { profile: ProfileName::default(), generation: None, extensions };
-            noop.record_lock(&manifest, answer);
+            noop.record_lock(&observed.manifest, answer);
         }
         return Ok((satisfied(context, extensions), warnings));
     }
     let (lock, report) = match mode {
-        WriteMode::Preview => preview(context, &manifest, upgrade)?,
+        WriteMode::Preview => preview(context, &observed.manifest, upgrade)?,
         WriteMode::Write => {
             let _guard = context.lock_store()?;
             // While we waited, another run may have changed the manifest.
-            let manifest = context.project.read_manifest()?;
-            check_upgrade(context, &manifest, upgrade)?;
-            resolve_and_write(context, &manifest, upgrade)?
+            observed = Observation::read(context, None)?;
+            check_upgrade(context, &observed.manifest, upgrade)?;
+            resolve_and_write(context, &observed.manifest, upgrade)?
         }
     };
-    Ok((report, unused_grant_warnings(&manifest, &lock)))
+    Ok((report, observed.unused_grants(&lock)))
 }
 
 /// Makes and writes the lock. For whoever holds the store's guard.

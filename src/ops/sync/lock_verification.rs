@@ -89,7 +89,7 @@ fn mismatch(entry: &LockEntry, blobs: &Blobs, found: &Inspection) -> Result<Opti
         }
     }
     if found.size != entry.size {
-        return Ok(Some(LockMismatch::Size { found: found.size }));
+        return Ok(Some(LockMismatch::Size { locked: entry.size, found: found.size }));
     }
     let imports = compare(Direction::Import, &entry.imports, &found.interface.imports);
     Ok(imports.or_else(|| compare(Direction::Export, &entry.exports, &found.interface.exports)))

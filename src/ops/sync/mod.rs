@@ -201,7 +201,7 @@ impl PlannedSync {
         fail_on_faults(observed.ungranted(&lock))?;
         warnings.extend(observed.unused_grants(&lock));
         let generation = observed.target(&lock);
-        let inventory = observed.held(&generation, &lock, active, updates)?;
+        let inventory = observed.inventory(&generation, &lock, active, updates)?;
         let plan = Plan::for_sync(&generation, &lock, &inventory);
         Ok(Self { generation, lock, inventory, plan, manifest: observed.manifest, warnings })
     }

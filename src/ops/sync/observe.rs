@@ -1,5 +1,6 @@
-//! What there is before anything is changed: what is declared, locked, held and active, and what this machine's policies say
-//! of it. Everybody who compares or plans looks through here; nothing is changed, and no registry is asked.
+//! What there is before anything is changed: what is declared, locked, stored and active, and what this machine's policies
+//! say of it, for `sync`, `diff`, `status`, `doctor`, `verify`, `upgrade` and `outdated`. Nothing is changed, and no registry
+//! is asked.
 //!
 //! Each answer is an answer of its own: `sync` stops at the first that is an error, `status` and `doctor` list them.
 
@@ -109,14 +110,14 @@ impl<'a> Observation<'a> {
     ///
     /// # Errors
     /// [`Error::Store`] if it cannot be looked at.
-    pub fn held(
+    pub fn inventory(
         &self,
         target: &Generation,
         lock: &Lock,
         active: Option<(u64, Generation)>,
         updates: CacheUpdates,
     ) -> Result<Inventory, Error> {
-        held(self.context, target, lock, active, updates)
+        inventory(self.context, target, lock, active, updates)
     }
 }
 
@@ -136,7 +137,7 @@ pub(crate) fn stale_entries(
 ///
 /// # Errors
 /// [`Error::Store`] if it cannot be looked at.
-pub(crate) fn held(
+pub(crate) fn inventory(
     context: &Context,
     target: &Generation,
     lock: &Lock,
@@ -215,7 +216,7 @@ mod tests {
         let known = active.as_ref().ok().cloned().flatten();
         tell("active", list(active, |active| active.iter().map(set).collect()));
         let target = observed.target(&lock);
-        let held = observed.held(&target, &lock, known, CacheUpdates::Leave)?;
+        let held = observed.inventory(&target, &lock, known, CacheUpdates::Leave)?;
         let blob = |(digest, state): (&Digest, &StoredState)| format!("{} {state:?}", digest.short());
         tell("held", held.blobs.iter().map(blob).collect());
         tell("generations", held.generations.iter().map(ToString::to_string).collect());

@@ -1,4 +1,5 @@
-//! `rollback`: makes an earlier generation active again. It needs no network, and compiles only what the cache has lost.
+//! `rollback`: makes an earlier generation active again. It needs no network, and compiles only what the cache has
+//! lost.
 
 use crate::model::lock::Lock;
 use crate::model::name::{ExtensionName, ProfileName};
@@ -16,15 +17,15 @@ use crate::ops::policy::checks::{check_active_sources, read_policy};
 use crate::store::integrity::scan::CacheUpdates;
 use crate::store::{self, generations};
 
-use super::PlannedSync;
-use super::observe::held;
+use super::{PlannedSync, observe};
 
 /// Makes the generation of this number live, or the one before the live one.
 ///
 /// # Errors
-/// [`ProfileError::NoGeneration`], [`ProfileError::NoEarlier`] or [`ProfileError::NothingActive`] if there is none, [`ProfileError::NotWhole`] if what it needs is lost,
-/// [`PolicyError::PolicyChanged`], [`LockError::Extensions`] or [`PolicyError::WrittenByOther`] if this machine no longer allows it; then nothing
-/// was changed.
+/// [`ProfileError::NoGeneration`], [`ProfileError::NoEarlier`] or [`ProfileError::NothingActive`] if there is none,
+/// [`ProfileError::NotWhole`] if what it needs is lost, [`PolicyError::PolicyChanged`],
+/// [`LockError::Extensions`](crate::ops::error::lock::LockError::Extensions) or [`PolicyError::WrittenByOther`] if this
+/// machine no longer allows it; then nothing was changed.
 pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -> Result<SyncReport, Error> {
     let _guard = context.lock_store()?;
     let paths = &context.paths;
@@ -51,7 +52,7 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
     let unusable = crate::ops::policy::folder_checks::check_generation(context, &target)?;
     let warnings = unusable.into_iter().map(Warning::from).collect();
     let is_live = live.as_ref().is_some_and(|(live, _)| *live == number);
-    let inventory = held(context, &target, &Lock::default(), live, CacheUpdates::Write)?;
+    let inventory = observe::inventory(context, &target, &Lock::default(), live, CacheUpdates::Write)?;
     let plan = Plan::for_rollback(number, is_live, &target, &inventory);
     check_whole(number, &plan, &target, &inventory)?;
     PlannedSync::of_generation(target, inventory, plan, warnings).run(context, None)

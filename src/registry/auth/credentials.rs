@@ -128,7 +128,7 @@ impl Keyring {
             Ok(text) => text.map(|text| (CredentialLocation::File(path.clone()), text)),
             Err(error) => {
                 let place = path.display().to_string();
-                self.ignored(place, None, CredentialsProblem::Unreadable(error.to_string()));
+                self.ignored(place, None, CredentialsProblem::Unreadable { error: error.to_string() });
                 None
             }
         });
@@ -163,7 +163,7 @@ impl Keyring {
         match looked {
             Ok(credential) => credential.map(|credential| FoundCredential { credential, location: place }),
             Err(why) => {
-                self.ignored(place.to_string(), Some(key.to_owned()), CredentialsProblem::Unusable(why));
+                self.ignored(place.to_string(), Some(key.to_owned()), CredentialsProblem::Unusable { error: why });
                 None
             }
         }

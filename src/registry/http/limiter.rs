@@ -54,7 +54,7 @@ impl Limiter {
     pub(crate) async fn enter(&self, retries: usize) -> Result<Permit, Error> {
         loop {
             let permit = Arc::clone(&self.permits).acquire_owned().await;
-            let permit = permit.map_err(|_| Error::Stopped)?;
+            let permit = permit.expect("the semaphore is never closed");
             let pause = {
                 let state = self.lock();
                 if let Some((_, error)) = state.given_up.as_ref().filter(|(tried, _)| *tried >= retries) {

@@ -103,7 +103,7 @@ impl LayoutSource {
         let path = || self.layout.path().join(name);
         match self.layout.open_file(name) {
             Ok(Some(file)) => Ok(file),
-            Ok(None) if self.layout.path().is_dir() => Err(not_found(self.name(), what.to_owned())),
+            Ok(None) if self.layout.path().is_dir() => Err(not_found(self.name(), what.to_owned(), false)),
             Ok(None) => Err(Error::NotALayout { path: self.layout.path().to_owned(), source: LayoutFault::NoFolder }),
             Err(error) if error.kind() == ErrorKind::InvalidInput => Err(Error::NotALayout {
                 path: self.layout.path().to_owned(),
@@ -143,8 +143,8 @@ impl LayoutSource {
 }
 
 /// A folder has no words of its own.
-fn not_found(source_name: SourceName, what: String) -> Error {
-    Error::NotFound { source_name, what, message: String::new() }
+fn not_found(source_name: SourceName, what: String, by_tag: bool) -> Error {
+    Error::NotFound { source_name, what, by_tag, message: String::new() }
 }
 
 #[derive(Deserialize)]
@@ -168,7 +168,7 @@ impl Source for LayoutSource {
             None => (self.bare_tags && !name.contains(['/', ':'])).then(|| name.clone()),
         };
         let tags: Vec<String> = names.filter_map(tag).collect();
-        let none = || not_found(self.name(), format!("the tag list of {repository}"));
+        let none = || not_found(self.name(), format!("the tag list of {repository}"), true);
         if tags.is_empty() { Err(none()) } else { Ok(tags) }
     }
 
@@ -189,7 +189,7 @@ impl Source for LayoutSource {
                     .map_err(|source| Error::LayoutDigest { path: self.layout.path().join("index.json"), source })?;
                 self.document(reference, digest).await
             }
-            [] => Err(not_found(self.name(), full)),
+            [] => Err(not_found(self.name(), full, true)),
             several => Err(Error::Ambiguous {
                 path: self.layout.path().join("index.json"),
                 reference: reference.without_provenance(),

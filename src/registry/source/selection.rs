@@ -1,5 +1,5 @@
-//! The way in: what a run knows of its registries, and which of them it asks. Picks among sources: which are asked for a
-//! reference, in which order, and what their failures mean.
+//! The way in: what a run knows of its registries, and which of them it asks. Picks among sources: which are asked for
+//! a reference, in which order, and what their failures mean.
 //!
 //! Mirrors serve digests, so they go first for blobs; for tags only the registry itself answers, unless
 //! `mirrors-only` says that there is nobody else (invariant 6: the lock decides).
@@ -85,7 +85,10 @@ pub struct Resolution {
 }
 
 /// The source that gave cause for a warning, and the kind of its error, if it was one.
-type WarningCause = (Option<SourceName>, Option<Discriminant<Error>>);
+type WarningCause = (SourceName, Option<Discriminant<Error>>);
+
+/// A source to ask, or why it must not be asked.
+type NamedSource = (SourceName, Result<Arc<dyn Source>, Error>);
 
 /// The tags of a repository, once they are there.
 type Listing = OnceCell<Arc<Vec<String>>>;
@@ -94,6 +97,16 @@ type Listing = OnceCell<Arc<Vec<String>>>;
 enum SourceAddress {
     Layout { folder: PathBuf, bare_tags: bool },
     Remote { host: String, prefix: String, connection: ConnectionSettings, retries: usize },
+}
+
+impl SourceAddress {
+    /// What it is called in messages.
+    fn name(&self) -> SourceName {
+        match self {
+            Self::Layout { folder, .. } => SourceName::Layout(folder.clone()),
+            Self::Remote { host, .. } => SourceName::Registry(host.clone()),
+        }
+    }
 }
 
 /// What is asked for.
@@ -176,8 +189,8 @@ impl SourceSelector {
             .await
     }
 
-    /// Sends a blob of `size` bytes to `sink`, from the first source that has its bytes. Where one stopped, the next goes
-    /// on.
+    /// Sends a blob of `size` bytes to `sink`, from the first source that has its bytes. Where one stopped, the next
+    /// goes on.
     pub async fn blob(
         &self,
         reference: &OciReference,
@@ -224,9 +237,10 @@ impl SourceSelector {
         let what = lookup.describe(repository);
         let mut tried = Vec::new();
         for source in self.sources(repository, lookup) {
-            let (name, answer) = match source {
-                Ok(source) => (Some(source.name()), ask(&*source).await),
-                Err(error) => (None, Err(error)),
+            let (name, source) = source;
+            let answer = match source {
+                Ok(source) => ask(&*source).await,
+                Err(error) => Err(error),
             };
             match answer {
                 Ok(answer) => {
@@ -241,29 +255,29 @@ impl SourceSelector {
         Err(all_failed(&what, tried.into_iter().map(|(_, error)| error).collect()))
     }
 
-    /// Tells of mirrors that were of no use, although another source has helped: each kind of fault once, whatever was asked
-    /// for, and nothing of content that a mirror does not have.
-    fn warn_of_failed(&self, tried: &[(Option<SourceName>, Error)]) {
+    /// Tells of mirrors that were of no use, although another source has helped: each kind of fault once, whatever was
+    /// asked for, and nothing of content that a mirror does not have.
+    fn warn_of_failed(&self, tried: &[(SourceName, Error)]) {
         let is_news = |error: &Error| !matches!(error, Error::NotFound { .. } | Error::Offline { .. });
         for (source, error) in tried.iter().filter(|(_, error)| is_news(error)) {
             let fault = Fault::new(error.kind(), error, None);
-            let warning = Warning::MirrorPassedOver { source: source.as_ref().map(ToString::to_string), fault };
+            let warning = Warning::MirrorPassedOver { source: source.to_string(), fault };
             self.warn_once(source.clone(), Some(discriminant(error)), &warning);
         }
     }
 
     /// Warns, unless a source has given cause for the same before.
-    fn warn_once(&self, source: Option<SourceName>, cause: Option<Discriminant<Error>>, warning: &Warning) {
+    fn warn_once(&self, source: SourceName, cause: Option<Discriminant<Error>>, warning: &Warning) {
         if self.warned.lock().insert((source, cause)) {
             self.observer.notice(&Event::Warning(warning));
         }
     }
 
-    /// The sources to ask, in order. One that must not be asked is an error in its place.
-    fn sources(&self, repository: &OciRepository, lookup: Lookup<'_>) -> Vec<Result<Arc<dyn Source>, Error>> {
+    /// The sources to ask by their names, in order. One that must not be asked is an error in its place.
+    fn sources(&self, repository: &OciRepository, lookup: Lookup<'_>) -> Vec<NamedSource> {
         let (registry, name) = (repository.registry(), repository.name());
         if let Err(refusal) = self.rules.check(registry, &name) {
-            return vec![Err(refusal.into())];
+            return vec![(SourceName::Registry(registry.to_owned()), Err(refusal.into()))];
         }
         let settings = self.settings.project.settings_for(repository);
         let mut places = Vec::new();
@@ -300,7 +314,7 @@ impl SourceSelector {
         if let Some(SourceAddress::Remote { retries, .. }) = places.iter_mut().rev().find(open) {
             *retries = RETRIES;
         }
-        places.into_iter().map(|place| self.source(place, repository, lookup)).collect()
+        places.into_iter().map(|place| (place.name(), self.source(place, repository, lookup))).collect()
     }
 
     /// Checks that the machine lets extensions come from a place. Folders are on the machine already.
@@ -352,7 +366,7 @@ impl SourceSelector {
     fn client(&self, name: &str, connection: ConnectionSettings, retries: usize) -> Client {
         if connection.insecure && !connection.plain_http {
             self.warn_once(
-                Some(SourceName::Registry(name.to_owned())),
+                SourceName::Registry(name.to_owned()),
                 None,
                 &Warning::CertificateUnchecked { host: name.to_owned() },
             );

@@ -36,6 +36,32 @@ fn the_committed_schemas_are_current() {
 }
 
 #[test]
+fn the_schema_of_the_output_takes_nothing_else() {
+    let output = validator("output.json");
+    let document = |rest: Value| {
+        let mut document = serde_json::json!({ "version": 2, "command": "status", "warnings": [] });
+        document.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        output.is_valid(&document)
+    };
+    let fault = serde_json::json!({ "exit": 1, "kind": "data", "message": "it is broken" });
+    let data = serde_json::json!({ "files": [] });
+    assert!(document(serde_json::json!({ "error": fault })) && document(serde_json::json!({ "data": data })));
+    for wrong in [
+        serde_json::json!({}),
+        serde_json::json!({ "data": data, "error": fault }),
+        serde_json::json!({ "data": {} }),
+        serde_json::json!({ "data": { "outcome": "banana", "steps": 7, "live": 3 } }),
+        // As version 1 had it.
+        serde_json::json!({ "data": { "profile": "p", "extensions": 1, "differences": [
+            { "between": "lock-and-live", "what": "a sentence", "remedy": "sesame sync" }
+        ] } }),
+        serde_json::json!({ "version": 1, "data": data }),
+    ] {
+        assert!(!document(wrong.clone()), "{wrong}");
+    }
+}
+
+#[test]
 fn every_good_fixture_validates_and_names_its_schema() {
     let (manifest, drop_in, lock) = (validator("sesame.toml"), validator("extension.toml"), validator("sesame.lock"));
     let mut files: Vec<(std::path::PathBuf, &Validator, &str)> = Vec::new();

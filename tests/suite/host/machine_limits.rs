@@ -43,7 +43,7 @@ fn a_compiler_that_cannot_be_started_is_found_by_doctor() {
     let context = Context { compiler: CompilerSettings::of_program("/nowhere/sesame".into()), ..context(&sandbox) };
     let report = doctor(&context, &Search { start: sandbox.path("project"), ..Search::default() });
     let found = report.checks.iter().find(|check| check.about == "compiler").unwrap();
-    let CheckFact::Failed { fault } = &found.fact else { panic!("{found:?}") };
+    let CheckFact::Failed { fault, .. } = &found.fact else { panic!("{found:?}") };
     assert!(found.state == CheckState::Wrong && fault.message.contains("/nowhere/sesame"), "{fault:?}");
 }
 

@@ -229,7 +229,7 @@ fn under_any_umask_a_user_without_rights_can_sync_again() {
 fn a_cwasm_of_another_user_is_compiled_again() {
     let synced = Synced::new();
     std::os::unix::fs::chown(synced.code(), Some(12345), None).unwrap();
-    synced.is_mended(&["cannot be trusted: it belongs to the user 12345"], 0);
+    synced.is_repaired(&["cannot be trusted: it belongs to the user 12345"], 0);
 }
 
 /// Runs a command as a user in whose place the machine was changed by a script: in a mount namespace of its own.

@@ -104,6 +104,19 @@ fn what_is_allowed_and_not_blocked_goes_on() {
 }
 
 #[test]
+fn each_mirror_that_is_not_allowed_is_told() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let a = registry.push("org/a", "1", &Artifact::wkg(&component("a")));
+    let mirrors = "mirrors = [\"http://127.0.0.1:1\", \"http://127.0.0.1:2\"]";
+    sandbox.write("sesame.toml", format!("extensions.a = \"{a}\"\n[registries.\"{}\"]\n{mirrors}\n", registry.host()));
+    rule(&sandbox, OWN, &format!("allowed_registries = [\"{}\"]", registry.host()));
+    let said = sandbox.ok(&["sync"]).stderr;
+    for mirror in ["`127.0.0.1:1/org/a` is not among", "`127.0.0.1:2/org/a` is not among"] {
+        assert!(said.contains(&format!("warning: a mirror is passed over: {mirror}")), "{said}");
+    }
+}
+
+#[test]
 fn a_source_must_be_allowed_by_every_file() {
     let (sandbox, registry) = project();
     let own = format!("allowed_registries = [\"{}\"]", registry.host());

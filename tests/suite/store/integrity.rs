@@ -40,7 +40,7 @@ impl Synced {
     }
 
     /// The next sync finds it, says so, and mends it.
-    pub fn is_mended(&self, steps: &[&str], requests: usize) {
+    pub fn is_repaired(&self, steps: &[&str], requests: usize) {
         let plan = self.sandbox.run(&["sync", "--check"]);
         assert_eq!(plan.status, 1, "{}", plan.stdout);
         for step in steps {
@@ -69,12 +69,14 @@ fn a_flipped_or_cut_blob_is_fetched_again_before_anything_is_compiled() {
     for at in [0, 7, size / 2, size - 1] {
         change(&synced.blob(), |bytes| bytes[at] ^= 0x40);
         fs::remove_file(synced.code()).unwrap();
-        synced
-            .is_mended(&["fetch    a  component", "damaged in the store: its bytes have the digest", "compile  a"], 1);
+        synced.is_repaired(
+            &["fetch    a  component", "damaged in the store: its bytes have the digest", "compile  a"],
+            1,
+        );
     }
     for length in [0, 8, size - 1] {
         change(&synced.blob(), |bytes| bytes.truncate(length));
-        synced.is_mended(&["damaged in the store"], 1);
+        synced.is_repaired(&["damaged in the store"], 1);
     }
 }
 
@@ -84,11 +86,11 @@ fn a_flipped_or_cut_cwasm_is_compiled_again() {
     let size = fs::read(synced.code()).unwrap().len();
     for at in [0, 100, size / 2, size - 33, size - 32, size - 1] {
         change(&synced.code(), |bytes| bytes[at] ^= 1);
-        synced.is_mended(&["compile  a", "cannot be trusted: its tag does not match"], 0);
+        synced.is_repaired(&["compile  a", "cannot be trusted: its tag does not match"], 0);
     }
     for length in [0, 31, 32, size - 1] {
         change(&synced.code(), |bytes| bytes.truncate(length));
-        synced.is_mended(&["cannot be trusted"], 0);
+        synced.is_repaired(&["cannot be trusted"], 0);
     }
 }
 
@@ -97,13 +99,13 @@ fn a_cwasm_that_others_can_change_is_compiled_again() {
     let synced = Synced::new();
     for mode in [0o420, 0o402, 0o666] {
         fs::set_permissions(synced.code(), fs::Permissions::from_mode(mode)).unwrap();
-        synced.is_mended(&["cannot be trusted: others can write to it"], 0);
+        synced.is_repaired(&["cannot be trusted: others can write to it"], 0);
     }
     let code = synced.code();
     let elsewhere = synced.sandbox.path("elsewhere");
     fs::rename(&code, &elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &code).unwrap();
-    synced.is_mended(&["cannot be trusted: it is a link"], 0);
+    synced.is_repaired(&["cannot be trusted: it is a link"], 0);
 }
 
 #[test]
@@ -143,11 +145,11 @@ fn without_its_key_no_code_is_believed() {
     let synced = Synced::new();
     let key = synced.sandbox.path("home/state/pds/key");
     fs::remove_file(&key).unwrap();
-    synced.is_mended(&["cannot be trusted: the key of this machine is missing"], 0);
+    synced.is_repaired(&["cannot be trusted: the key of this machine is missing"], 0);
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-    synced.is_mended(&["missing or not private"], 0);
+    synced.is_repaired(&["missing or not private"], 0);
     change(&key, |bytes| bytes[3] ^= 1);
-    synced.is_mended(&["its tag does not match"], 0);
+    synced.is_repaired(&["its tag does not match"], 0);
     assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o400);
 }
 

@@ -48,7 +48,9 @@ fn check(check: &Check) -> String {
 #[expect(clippy::too_many_lines, reason = "a flat table")]
 pub fn fact(fact: &CheckFact) -> String {
     match fact {
-        CheckFact::Failed { fault } => fault.line(),
+        CheckFact::Failed { fault, problems, .. } => {
+            problems.iter().fold(fault.line(), |text, problem| format!("{text}: {}", problem.line()))
+        }
         CheckFact::Program { version, wasmtime, engine_key } => {
             format!("{version}, with wasmtime {wasmtime}; compiled code is kept as {engine_key}")
         }
@@ -83,17 +85,17 @@ pub fn fact(fact: &CheckFact) -> String {
             let none_for = none_for.as_ref().map(|hosts| format!(", but not for {hosts}")).unwrap_or_default();
             format!("for {}{none_for}", schemes.join(" and "))
         }
-        CheckFact::Layout => "an OCI image layout".to_owned(),
-        CheckFact::NoLayout => "there is no OCI image layout".to_owned(),
-        CheckFact::OnlyMirrors => "only its mirrors are asked".to_owned(),
-        CheckFact::Offline => "not asked, because of --offline".to_owned(),
-        CheckFact::Registry { protocol, credentials, denied } => {
+        CheckFact::Layout { .. } => "an OCI image layout".to_owned(),
+        CheckFact::NoLayout { .. } => "there is no OCI image layout".to_owned(),
+        CheckFact::OnlyMirrors { .. } => "only its mirrors are asked".to_owned(),
+        CheckFact::Offline { .. } => "not asked, because of --offline".to_owned(),
+        CheckFact::Registry { protocol, credentials, denied, .. } => {
             let credentials = match credentials {
                 CredentialStatus::Found { place } => format!("credentials in {place}"),
                 CredentialStatus::None => "no credentials".to_owned(),
                 CredentialStatus::Withheld { setting } => format!("no credentials, because of `{setting}`"),
             };
-            let denied = if *denied { "; it does not let us in" } else { "" };
+            let denied = if denied.is_some() { "; it does not let us in" } else { "" };
             format!("reached over {protocol}, {credentials}{denied}")
         }
         CheckFact::CompilerConfined => "it starts and compiles, kept from the network and other programs".to_owned(),

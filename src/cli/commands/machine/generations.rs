@@ -9,6 +9,7 @@ use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
+use sesame::model::fault::line;
 use sesame::model::report::query::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
 use sesame::model::text::{count, escape, time};
 use sesame::ops::query::generations;
@@ -66,7 +67,8 @@ fn generation(generation: &GenerationReport) -> String {
     let live = if generation.active { format!("  {}", Style::good("live")) } else { String::new() };
     let number = Style::strong(&generation.number.to_string());
     if let Some(problem) = &generation.problem {
-        return format!("{number}{live}  {} {}\n", Style::error("damaged:"), escape(&problem.to_string()));
+        let label = if problem.is_other_version() { "not readable:" } else { "damaged:" };
+        return format!("{number}{live}  {} {}\n", Style::error(label), escape(&line(problem)));
     }
     let when = generation.activated.map(time).unwrap_or_default();
     let extensions = count(generation.extensions.len(), "extension");

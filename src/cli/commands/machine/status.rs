@@ -64,7 +64,9 @@ fn heading(between: DifferenceBetween) -> &'static str {
 }
 
 fn line(difference: &Difference) -> String {
-    let name = difference.extension.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+    // A change of the set names its extension itself.
+    let named = difference.extension.as_ref().filter(|_| !matches!(difference.what, DifferenceFact::Set { .. }));
+    let name = named.map(|name| format!("{name}: ")).unwrap_or_default();
     let what = format!("  {name}{}", fact(&difference.what).trim_end());
     let remedies: Vec<String> = difference.remedies.iter().map(ToString::to_string).collect();
     let remedy = format!("{} {}", Style::hint("⇒"), escape(&remedies.join(", or ")));

@@ -38,11 +38,11 @@ impl VerifyCommand {
 
 fn words(report: &VerifyReport, repair: bool) -> String {
     let mut text: String = report.findings.iter().map(finding).collect();
-    let looked = report.looked_at;
+    let looked = report.checked;
     let what = [(looked.blobs, "blob"), (looked.code, "compiled component"), (looked.generations, "generation")];
     let what = what.into_iter().chain([(looked.locks, "lock")]).map(|(number, noun)| count(number as usize, noun));
     let looked = format!("{} ({})", what.collect::<Vec<_>>().join(", "), size(looked.bytes));
-    let wrong = report.findings.iter().filter(|finding| !finding.outcome.is_mended()).count();
+    let wrong = report.findings.iter().filter(|finding| !finding.outcome.is_repaired()).count();
     let mended = report.findings.len() - wrong;
     text.push_str(&match (wrong, mended) {
         (0, 0) => format!("{} nothing is wrong with {looked}\n", Style::good("done:")),
@@ -61,7 +61,7 @@ fn words(report: &VerifyReport, repair: bool) -> String {
 fn finding(finding: &Finding) -> String {
     let outcome = match finding.outcome {
         RepairOutcome::Found => Style::warning("wrong"),
-        RepairOutcome::Mended { .. } => Style::good("mended"),
+        RepairOutcome::Repaired { .. } => Style::good("mended"),
         RepairOutcome::Left { .. } => Style::error("left"),
     };
     let whose = match finding.extensions.as_slice() {
@@ -75,14 +75,14 @@ fn finding(finding: &Finding) -> String {
 
 pub fn fact(fact: &FindingFact) -> String {
     match fact {
-        FindingFact::File(problem) => problem.to_string(),
-        FindingFact::Generation(problem) => problem.to_string(),
-        FindingFact::Active(problem) => format!("it cannot be told what is live: {}", line(problem)),
-        FindingFact::Problems(problems) => {
+        FindingFact::File { problem } => problem.to_string(),
+        FindingFact::Generation { problem } => line(problem),
+        FindingFact::Active { problem } => format!("it cannot be told what is live: {}", line(problem)),
+        FindingFact::Problems { problems } => {
             let place = |problem: &Problem| format!("{}:{}: {}", problem.line, problem.column, problem.message);
             problems.iter().map(place).collect::<Vec<_>>().join("; ")
         }
-        FindingFact::Failed(fault) => fault.line(),
+        FindingFact::Failed { fault } => fault.line(),
     }
 }
 
@@ -90,9 +90,9 @@ pub fn fact(fact: &FindingFact) -> String {
 pub fn note(outcome: &RepairOutcome) -> Option<String> {
     match outcome {
         RepairOutcome::Found => None,
-        RepairOutcome::Mended { repair } => Some(match repair {
+        RepairOutcome::Repaired { repair } => Some(match repair {
             Repair::MadePrivate => "it is this user's alone now".to_owned(),
-            Repair::PutAside { path } => format!("it was put aside, as {path}"),
+            Repair::Quarantined { path } => format!("it was put aside, as {path}"),
             Repair::Removed => "it was removed, and is made again when it is needed".to_owned(),
             Repair::NewKey => "there is a new one, and everything is compiled again".to_owned(),
             Repair::FetchedAgain => "it was fetched again".to_owned(),
@@ -104,7 +104,7 @@ pub fn note(outcome: &RepairOutcome) -> Option<String> {
         RepairOutcome::Left { reason, remedies } => {
             let reason = reason.iter().map(|reason| match reason {
                 LeftReason::Failed { fault } => fault.line(),
-                LeftReason::Starved => "what it needs could not be had".to_owned(),
+                LeftReason::InputMissing => "what it needs could not be had".to_owned(),
             });
             Some(reason.chain(remedies.iter().map(ToString::to_string)).collect::<Vec<_>>().join("; "))
         }

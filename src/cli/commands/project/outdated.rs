@@ -33,7 +33,7 @@ impl OutdatedCommand {
 /// Which extensions have newer versions.
 fn words(report: &OutdatedReport) -> String {
     if report.extensions.is_empty() {
-        let looked_at = count(report.looked_at, "extension");
+        let looked_at = count(report.checked, "extension");
         return format!("{} of {looked_at} none has a newer version\n", Style::good("up to date:"));
     }
     let head = ["name", "locked", "fits", "newest", "capabilities"];

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// What `gc` did, or would do.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct GcReport {
     /// Whether nothing was removed, and `removed` is only what would be.
     pub dry_run: bool,

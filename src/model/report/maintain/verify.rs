@@ -11,15 +11,16 @@ use crate::model::toml::problem::Problem;
 
 /// What `verify` found.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct VerifyReport {
-    pub looked_at: VerifiedCounts,
+    pub checked: VerifiedCounts,
     /// What is wrong, in the order of their paths.
     pub findings: Vec<Finding>,
 }
 
-/// How much was looked at.
+/// How much was checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[schemars(rename = "LookedAt")]
+#[schemars(rename = "Checked")]
 pub struct VerifiedCounts {
     /// Manifests and components.
     pub blobs: u64,
@@ -47,18 +48,18 @@ pub struct Finding {
 
 /// What is wrong with a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum FindingFact {
     /// With a file or folder of sesame's.
-    File(FileProblem),
+    File { problem: FileProblem },
     /// With a generation.
-    Generation(GenerationProblem),
+    Generation { problem: GenerationProblem },
     /// With the active generation, or the record of which it is.
-    Active(GenerationProblem),
+    Active { problem: GenerationProblem },
     /// With a file that people write.
-    Problems(Vec<Problem>),
-    /// It cannot be looked at.
-    Failed(Fault),
+    Problems { problems: Vec<Problem> },
+    /// It cannot be checked.
+    Failed { fault: Fault },
 }
 
 /// What it is that is wrong.
@@ -90,10 +91,10 @@ pub enum FindingKind {
 pub enum RepairOutcome {
     /// Nothing was done.
     Found,
-    Mended {
+    Repaired {
         repair: Repair,
     },
-    /// It could not be mended.
+    /// It could not be repaired.
     Left {
         /// None if it is what was found.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,14 +105,14 @@ pub enum RepairOutcome {
     },
 }
 
-/// How something was mended.
+/// How something was repaired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Repair {
     /// Other users can no longer read or change it.
     MadePrivate,
     /// It was moved to the folder for what is damaged.
-    PutAside {
+    Quarantined {
         path: String,
     },
     /// It is made again when it is needed.
@@ -122,7 +123,7 @@ pub enum Repair {
     CompiledAgain,
 }
 
-/// Why something could not be mended.
+/// Why something could not be repaired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum LeftReason {
@@ -130,18 +131,18 @@ pub enum LeftReason {
         fault: Fault,
     },
     /// Something that it is made from could not be had.
-    Starved,
+    InputMissing,
 }
 
 impl VerifyReport {
     /// Whether something is still wrong.
     pub fn is_wrong(&self) -> bool {
-        self.findings.iter().any(|finding| !finding.outcome.is_mended())
+        self.findings.iter().any(|finding| !finding.outcome.is_repaired())
     }
 }
 
 impl RepairOutcome {
-    pub fn is_mended(&self) -> bool {
-        matches!(self, Self::Mended { .. })
+    pub fn is_repaired(&self) -> bool {
+        matches!(self, Self::Repaired { .. })
     }
 }

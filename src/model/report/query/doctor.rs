@@ -9,9 +9,11 @@ use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::report::registry::CredentialStatus;
 use crate::model::report::warning::Warning;
+use crate::model::toml::problem::Problem;
 
 /// What `doctor` found.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct DoctorReport {
     pub checks: Vec<Check>,
 }
@@ -46,7 +48,13 @@ pub enum CheckState {
 pub enum CheckFact {
     /// It failed.
     Failed {
+        /// The extension, where it is about one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        extension: Option<ExtensionName>,
         fault: Fault,
+        /// What is wrong with files, if it is that.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        problems: Vec<Problem>,
     },
     Program {
         version: String,
@@ -116,19 +124,29 @@ pub enum CheckFact {
         #[serde(skip_serializing_if = "Option::is_none")]
         none_for: Option<String>,
     },
-    /// The folder is an OCI image layout.
-    Layout,
-    NoLayout,
+    /// The folder, which a mirror is declared to be, is an OCI image layout.
+    Layout {
+        folder: String,
+    },
+    NoLayout {
+        folder: String,
+    },
     /// The registry is never asked: only its mirrors are.
-    OnlyMirrors,
+    OnlyMirrors {
+        host: String,
+    },
     /// The registry was not asked, because of `--offline`.
-    Offline,
+    Offline {
+        host: String,
+    },
     Registry {
+        host: String,
         /// `HTTP/1.1` or `HTTP/2.0`
         protocol: String,
         credentials: CredentialStatus,
-        /// Whether it denies access.
-        denied: bool,
+        /// Why it denies access, if it does.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        denied: Option<Fault>,
     },
     /// The compiler starts, compiles, and is confined.
     CompilerConfined,
@@ -168,6 +186,25 @@ pub enum ManifestSearch {
     Folder,
     /// It is the user's own.
     User,
+}
+
+impl CheckFact {
+    /// What puts it right, where the fact alone tells. For a fault, its own hints do.
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::LittleSpace { .. } => vec![Remedy::hint("make room on that disk")],
+            Self::Permissions { .. } | Self::KeyUnusable { .. } => vec![Remedy::run("sesame verify --repair")],
+            Self::NothingActive { .. } => vec![Remedy::run("sesame sync")],
+            Self::NoLayout { .. } => {
+                vec![Remedy::hint("bring the folder here, or change `mirrors` in the manifest")]
+            }
+            Self::CompilerUnconfined { .. } => {
+                vec![Remedy::hint("use a kernel, or a container, that allows seccomp filters")]
+            }
+            Self::ProcMissing => vec![Remedy::run("mount -t proc proc /proc")],
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl DoctorReport {

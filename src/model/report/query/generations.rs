@@ -10,6 +10,7 @@ use crate::model::plan::set_change::SetChange;
 
 /// The generations of a profile.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct GenerationsReport {
     pub profile: ProfileName,
     /// The number of the active one.
@@ -51,6 +52,7 @@ pub struct GenerationExtension {
 
 /// What `generations delete` did.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct RemovedGenerationsReport {
     pub profile: ProfileName,
     pub removed: Vec<u64>,

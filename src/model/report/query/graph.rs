@@ -9,6 +9,7 @@ use crate::model::name::ExtensionName;
 
 /// What `graph` draws.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct GraphReport {
     /// The manifest, as the person would name it.
     pub manifest: String,

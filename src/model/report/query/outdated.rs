@@ -7,11 +7,12 @@ use crate::model::name::ExtensionName;
 
 /// What `outdated` found.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct OutdatedReport {
     /// Those that are not the newest, or of which that cannot be told.
     pub extensions: Vec<Outdated>,
-    /// How many were looked at.
-    pub looked_at: usize,
+    /// How many were checked.
+    pub checked: usize,
 }
 
 /// An extension that is not the newest.

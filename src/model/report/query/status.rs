@@ -12,6 +12,7 @@ use crate::model::plan::step::{BlobDescriptor, StepReason};
 
 /// What `status` found.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct StatusReport {
     pub profile: ProfileName,
     /// The number of the active generation.
