@@ -167,8 +167,9 @@ fn what_was_lost_with_a_worker_beside_others_is_compiled_again() {
 
 /// Cold syncs that are killed, or their workers, at some of their calls: the next sync makes everything right.
 ///
-/// Returns how many syncs died, and how many survived their worker.
-fn killed_at(step: usize) -> (usize, usize) {
+/// Returns how many syncs died. How many survive their worker is a matter of chance: the next worker is under the same
+/// strace. That one can survive is for `what_was_lost_with_a_worker_beside_others_is_compiled_again`.
+fn killed_at(step: usize) -> usize {
     let arguments = ["sync", "--function-cache", "2"];
     let components = larges(2);
     let (mut died, mut survived) = (0, 0);
@@ -194,7 +195,7 @@ fn killed_at(step: usize) -> (usize, usize) {
         }
     }
     println!("{died} syncs were killed, {survived} survived their worker");
-    (died, survived)
+    died
 }
 
 fn call_large(sandbox: &Sandbox) -> Run {
@@ -204,15 +205,15 @@ fn call_large(sandbox: &Sandbox) -> Run {
 #[test]
 #[ignore = "needs strace; .ci/run runs it"]
 fn a_sync_or_worker_killed_at_some_calls_leaves_nothing_that_the_next_sync_cannot_mend() {
-    let (died, survived) = killed_at(29);
-    assert!(died > 5 && survived > 0, "{died} {survived}");
+    let died = killed_at(29);
+    assert!(died > 5, "{died}");
 }
 
 #[test]
 #[ignore = "takes long; .ci/full runs it"]
 fn a_sync_or_worker_killed_at_many_calls_leaves_nothing_that_the_next_sync_cannot_mend() {
-    let (died, survived) = killed_at(3);
-    assert!(died > 50 && survived > 0, "{died} {survived}");
+    let died = killed_at(3);
+    assert!(died > 50, "{died}");
 }
 
 #[test]
