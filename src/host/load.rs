@@ -53,7 +53,7 @@ pub fn load(engine: &Engine, code: &AuthenticatedCode) -> Result<(Component, Cod
         drop(mapped);
         match load_file(engine, &path) {
             Ok(component) => return Ok((component, CodePlacement::Mapped)),
-            Err(error) if is_refusal(&error) => root(&error),
+            Err(error) if is_refusal(&error) => innermost(&error),
             Err(error) => return Err(unloaded(error)),
         }
     } else {
@@ -134,6 +134,7 @@ pub(crate) fn is_of_system(error: &wasmtime::Error, any: &[Errno]) -> bool {
     error.chain().any(is_any)
 }
 
-fn root(error: &wasmtime::Error) -> String {
+/// What an error comes from in the end.
+pub(crate) fn innermost(error: &wasmtime::Error) -> String {
     error.chain().last().map_or_else(|| error.to_string(), ToString::to_string)
 }

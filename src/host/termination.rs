@@ -10,7 +10,7 @@ use crate::model::manifest::Limits;
 use crate::model::text::escape;
 
 use super::limits::{MAX_HOSTCALL, MAX_TABLE_ELEMENTS, RefusedGrowth};
-use super::load::is_of_system;
+use super::load::{innermost, is_of_system};
 use super::state::InstanceState;
 
 /// How many frames of a backtrace are kept; wasmtime collects no more.
@@ -128,8 +128,4 @@ fn shortened(frames: impl Iterator<Item = String>) -> Vec<String> {
     let shown =
         runs.into_iter().map(|(frame, times)| if times == 1 { frame } else { format!("{frame} ({times} times)") });
     shown.collect()
-}
-
-fn innermost(error: &wasmtime::Error) -> String {
-    error.chain().last().map_or_else(|| error.to_string(), ToString::to_string)
 }

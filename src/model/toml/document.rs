@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::model::bounds::MAX_PROJECT_FILE;
+use crate::model::fault::line;
 use crate::model::text::nearest;
 
 use super::problem::{Lines, Problem};
@@ -299,7 +300,7 @@ impl SpannedValue<'_, &str> {
     where
         P: std::str::FromStr<Err: std::error::Error>,
     {
-        self.value.parse().map_err(|error: P::Err| problems.push(self.problem(chain(&error)))).ok()
+        self.value.parse().map_err(|error: P::Err| problems.push(self.problem(line(&error)))).ok()
     }
 }
 
@@ -313,13 +314,6 @@ pub(crate) fn type_name(value: &DeValue<'_>) -> &'static str {
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "an array",
         DeValue::Table(_) => "a table",
-    }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", chain(source)),
-        None => error.to_string(),
     }
 }
 

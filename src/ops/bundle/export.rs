@@ -133,11 +133,10 @@ fn check_files(lock: &Lock) -> Result<(), Error> {
     });
     let faults = outside.map(|(extension, file)| {
         let (name, path) = (extension.clone(), file.into());
-        let error = if is_inside(file) {
-            Error::Bundle(BundleError::UncarriedFile { name, path })
-        } else {
-            Error::Bundle(BundleError::OutsideFile { name, path })
-        };
+        let error = Error::Bundle(match is_inside(file) {
+            true => BundleError::UncarriedFile { name, path },
+            false => BundleError::OutsideFile { name, path },
+        });
         (extension.clone(), error.fault())
     });
     fail_on_faults(faults.collect())

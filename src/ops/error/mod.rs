@@ -257,7 +257,6 @@ impl From<CompilerError> for Error {
 }
 
 fn failed_list(report: &SyncReport) -> String {
-    use crate::model::report::sync::ExtensionStatus;
     let failed = report.extensions.iter().filter(|extension| extension.status == ExtensionStatus::Failed).count();
     match failed {
         0 => "activating the set".to_owned(),

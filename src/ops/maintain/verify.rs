@@ -251,23 +251,14 @@ impl StoreCheck<'_> {
         if self.mode == WriteMode::Preview {
             return Ok(());
         }
-        let mut failed: BTreeMap<PathBuf, LeftReason> = BTreeMap::new();
+        let mut failed: BTreeMap<PathBuf, RepairOutcome> = BTreeMap::new();
         for (manifest, repairs) in &repairs {
             self.repair(manifest, repairs, &engines, &mut failed)?;
         }
         for finding in &mut self.findings {
             let path = Path::new(&finding.path);
             match (failed.get(path), lost.get(path)) {
-                (Some(reason), _) => {
-                    let (reason, remedies) = match reason.clone() {
-                        LeftReason::Failed { fault } => {
-                            let (fault, remedies) = fault.into_remedies();
-                            (LeftReason::Failed { fault }, remedies)
-                        }
-                        reason => (reason, Vec::new()),
-                    };
-                    finding.outcome = RepairOutcome::Left { reason: Some(reason), remedies };
-                }
+                (Some(left), _) => finding.outcome = left.clone(),
                 (None, Some(lost)) => {
                     let is_code = lost.kind == FindingKind::Code;
                     let repair = if is_code { Repair::CompiledAgain } else { Repair::FetchedAgain };
@@ -314,7 +305,7 @@ impl StoreCheck<'_> {
         manifest: &ManifestPath,
         repairs: &[ExtensionNeeds],
         engines: &EngineKeys,
-        failed: &mut BTreeMap<PathBuf, LeftReason>,
+        failed: &mut BTreeMap<PathBuf, RepairOutcome>,
     ) -> Result<(), Error> {
         let project = Project::of_generation(manifest);
         // Without the manifest, registries are reached as this machine reaches them.
@@ -342,10 +333,12 @@ impl StoreCheck<'_> {
             match outcome {
                 StepOutcome::Interrupted => return Err(Error::Interrupted),
                 StepOutcome::Skipped => {
-                    failed.entry(path).or_insert(LeftReason::InputMissing);
+                    let reason = Some(LeftReason::InputMissing);
+                    failed.entry(path).or_insert(RepairOutcome::Left { reason, remedies: Vec::new() });
                 }
                 StepOutcome::Failed(fault) => {
-                    failed.insert(path, LeftReason::Failed { fault });
+                    let (fault, remedies) = fault.into_remedies();
+                    failed.insert(path, RepairOutcome::Left { reason: Some(LeftReason::Failed { fault }), remedies });
                 }
                 _ => {}
             }

@@ -73,9 +73,11 @@ impl CheckList<'_> {
         self.add_with(about, CheckState::Wrong, fact, remedies);
     }
 
-    fn add_fault(&mut self, about: impl Into<String>, extension: Option<ExtensionName>, fault: Fault) {
+    /// Notes what is wrong with an extension.
+    fn add_fault(&mut self, about: impl Into<String>, name: ExtensionName, fault: Fault) {
         let (fault, remedies) = fault.into_remedies();
-        self.add_with(about, CheckState::Wrong, CheckFact::Failed { extension, fault, problems: Vec::new() }, remedies);
+        let fact = CheckFact::Failed { extension: Some(name), fault, problems: Vec::new() };
+        self.add_with(about, CheckState::Wrong, fact, remedies);
     }
 
     fn check_program(&mut self) {
@@ -233,7 +235,7 @@ impl CheckList<'_> {
         match error {
             Error::Lock(LockError::Extensions { faults, .. }) => {
                 for (name, fault) in faults {
-                    self.add_fault(about, Some(name), fault);
+                    self.add_fault(about, name, fault);
                 }
             }
             error => self.add_wrong(about, &error),

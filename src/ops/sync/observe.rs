@@ -117,7 +117,9 @@ impl<'a> Observation<'a> {
         active: Option<(u64, Generation)>,
         updates: CacheUpdates,
     ) -> Result<Inventory, Error> {
-        inventory(self.context, target, lock, active, updates)
+        let stock = look(self.context, scan_request(target, lock)?, updates)?;
+        let generations = generations::numbers(&self.context.paths, &target.profile)?;
+        Ok(Inventory { active, generations, ..stock })
     }
 }
 
@@ -131,21 +133,6 @@ pub(crate) fn stale_entries(
     lock: &Lock,
 ) -> Result<BTreeMap<ExtensionName, Staleness>, Error> {
     Ok(lock.staleness(manifest, &context.project.component_digests(manifest)?))
-}
-
-/// What the store holds of a set, of whichever manifest.
-///
-/// # Errors
-/// [`Error::Store`] if it cannot be looked at.
-pub(crate) fn inventory(
-    context: &Context,
-    target: &Generation,
-    lock: &Lock,
-    active: Option<(u64, Generation)>,
-    updates: CacheUpdates,
-) -> Result<Inventory, Error> {
-    let stock = look(context, scan_request(target, lock)?, updates)?;
-    Ok(Inventory { active, generations: generations::numbers(&context.paths, &target.profile)?, ..stock })
 }
 
 /// What the store holds of some blobs and code.

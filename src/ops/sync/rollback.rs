@@ -17,7 +17,8 @@ use crate::ops::policy::checks::{check_active_sources, read_policy};
 use crate::store::integrity::scan::CacheUpdates;
 use crate::store::{self, generations};
 
-use super::{PlannedSync, observe};
+use super::PlannedSync;
+use super::observe::{look, scan_request};
 
 /// Makes the generation of this number live, or the one before the live one.
 ///
@@ -52,7 +53,8 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
     let unusable = crate::ops::policy::folder_checks::check_generation(context, &target)?;
     let warnings = unusable.into_iter().map(Warning::from).collect();
     let is_live = live.as_ref().is_some_and(|(live, _)| *live == number);
-    let inventory = observe::inventory(context, &target, &Lock::default(), live, CacheUpdates::Write)?;
+    let stock = look(context, scan_request(&target, &Lock::default())?, CacheUpdates::Write)?;
+    let inventory = Inventory { active: live, generations: known, ..stock };
     let plan = Plan::for_rollback(number, is_live, &target, &inventory);
     check_whole(number, &plan, &target, &inventory)?;
     PlannedSync::of_generation(target, inventory, plan, warnings).run(context, None)

@@ -236,8 +236,7 @@ impl SourceSelector {
     ) -> Result<T, Error> {
         let what = lookup.describe(repository);
         let mut tried = Vec::new();
-        for source in self.sources(repository, lookup) {
-            let (name, source) = source;
+        for (name, source) in self.sources(repository, lookup) {
             let answer = match source {
                 Ok(source) => ask(&*source).await,
                 Err(error) => Err(error),
