@@ -15,7 +15,7 @@
 //! | resolution | [`registry::source::selection`] | a reference followed to its manifest and component |
 //! | lock | [`ops::sync::lock`] → [`model::lock`] | what each name was resolved to, in canonical bytes |
 //! | inventory | [`store::integrity::scan`] → [`model::plan::inventory`] | what this machine holds, each byte of it checked |
-//! | plan | [`model::plan`] | a graph of `Fetch → Verify → Compile → Activate → Prune`, or `Compile → Rollback`, each step with its reason |
+//! | plan | [`model::plan`] | a graph of `Fetch → Verify → Compile → Activate → Prune`, `Compile → Rollback` or `Narrow → Prune`, each step with its reason |
 //! | apply | [`ops::sync::apply`] | runs the plan and makes no choices |
 //! | report | [`model::report`] | what was done; words for people and JSON are both made from it |
 //!
@@ -74,6 +74,7 @@
 //!     generation.rs          one activated set, as its file has it
 //!     generation_problem.rs  why one cannot be used
 //!     step.rs                what a step does, and why
+//!     narrowing.rs           what stays of an active set when its manifest declares less
 //!     set_change.rs          what changes from one set to another
 //!     schedule.rs            which steps are next
 //!     display.rs             a line for each step
@@ -209,16 +210,21 @@
 //!   sync/                    `sync`
 //!     options.rs             its options
 //!     lock.rs                `lock`
+//!     planned_sync.rs        a set to activate, and its plan
 //!     apply.rs               runs a plan
 //!     lock_verification.rs   whether components are what the lock says
 //!     observe.rs             what is declared, locked, held and active, and what policies say
 //!     noop_check.rs          whether there is nothing to do
+//!     narrow.rs              what a refused sync still removes
+//!     forecast.rs            what the next sync would do
 //!     diff.rs                `diff`
 //!     rollback.rs            `rollback`
 //!   edit/                    changes to a project and the active set
 //!     init.rs                `init`
-//!     install.rs             `install`, `add`, `remove`
+//!     install.rs             `install`, `add`
+//!     remove.rs              `remove`
 //!     upgrade.rs             `upgrade`
+//!     manifest_files.rs      writes entries where they stand
 //!     consent.rs             which grants a person agrees to
 //!     transaction.rs         all of a change or nothing
 //!     undo.rs                puts files back
@@ -296,7 +302,7 @@
 //!     prompt.rs              asks the person
 //!     guest_output.rs        what a called extension prints
 //!   catalogue/               a test: renders every message for `fixtures/snapshots/messages.txt`
-//!     program_messages.rs verb_messages.rs registry_messages.rs store_messages.rs
+//!     program_messages.rs verb_messages.rs sync_messages.rs registry_messages.rs store_messages.rs
 //!     engine_messages.rs model_messages.rs report_messages.rs
 //!   help/                    `sesame help`
 //!     markdown.rs            chapters of the README at a terminal
@@ -345,7 +351,9 @@
 //!    ([`store::paths`]).
 //! 8. **Secrets stay secret.** Credentials go only to the host they belong to, and never into a message or a log
 //!    ([`registry::auth::secret`]).
-//! 9. **All or nothing.** A failed or interrupted sync leaves the old generation active, and what was verified in the store.
+//! 9. **A failed sync adds nothing.** A failed or interrupted sync leaves the old generation active, and what was verified in the
+//!    store. If it was refused and the manifest declares less than is active, the part that is still declared becomes active
+//!    ([`ops::sync::narrow`]).
 //! 10. **What is named is kept.** Nothing is removed that a generation of any profile names, or the lock of a manifest that
 //!     made one ([`ops::maintain::gc`]); nor is a generation that a process runs ([`store::generations`]).
 //! 11. **Nothing to do costs nothing.** A sync with nothing to do makes no request, starts no runtime and no compiler, and

@@ -17,7 +17,7 @@ pub fn active_names() -> Vec<CompletionCandidate> {
         let environment = Environment::read().ok()?;
         let project = Project::find(&environment.search(None)).ok();
         let profile = project.and_then(|project| project.read_profile().ok().flatten()).unwrap_or_default();
-        list(&environment.paths, &profile).ok()
+        list(&environment.paths, &environment.user(), &profile).ok()
     };
     let live = names().map(|report| report.extensions).unwrap_or_default();
     live.into_iter().map(|extension| CompletionCandidate::new(extension.name.to_string())).collect()

@@ -11,6 +11,7 @@ use sesame::ops::context::{Context, Interrupt};
 use sesame::ops::error::Error;
 use sesame::ops::error::project::ProjectError;
 use sesame::ops::project::Project;
+use sesame::ops::query::generations::check_known_profile;
 use sesame::registry::source::selection::NetworkMode;
 
 use super::help;
@@ -28,8 +29,8 @@ pub enum CommandOutcome {
     Differs,
     /// The answer of `verify`.
     Damaged,
-    /// It could not be found out.
-    Unknown(FaultKind),
+    /// As a failure of this kind: it could not be found out, or `sync` would be refused.
+    Failed(FaultKind),
 }
 
 /// One run of a command.
@@ -79,12 +80,15 @@ impl Invocation<'_> {
         })
     }
 
-    /// The profile that is meant: the one that is named, else the manifest's, if there is a manifest.
+    /// The profile that is meant: the one that is named, which must be there, else the manifest's, if there is a manifest.
     pub fn profile(&self, environment: &Environment, option: &ProfileOption) -> Result<ProfileName, CommandError> {
+        let project = Project::find(&environment.search(self.globals.manifest.clone()));
         if let Some(profile) = &option.profile {
+            let declared = project.ok().and_then(|project| project.read_profile().ok().flatten());
+            check_known_profile(&environment.paths, profile, declared.as_ref())?;
             return Ok(profile.clone());
         }
-        match Project::find(&environment.search(self.globals.manifest.clone())) {
+        match project {
             Ok(project) => Ok(project.read_profile()?.unwrap_or_default()),
             Err(Error::Project(ProjectError::NoManifest { .. })) => Ok(ProfileName::default()),
             Err(error) => Err(error.into()),

@@ -47,7 +47,7 @@ pub fn main() -> ExitCode {
         Ok(Ok(CommandOutcome::Done)) => 0,
         Ok(Ok(CommandOutcome::Differs)) => 1,
         Ok(Ok(CommandOutcome::Damaged)) => failure::status(FaultKind::Integrity),
-        Ok(Ok(CommandOutcome::Unknown(kind))) => failure::status(kind),
+        Ok(Ok(CommandOutcome::Failed(kind))) => failure::status(kind),
         Ok(Err(error)) => failed(&invocation, &error),
         Err(_) => failed(&invocation, &Error::Bug("sesame panicked").into()),
     };

@@ -1,11 +1,13 @@
 //! What a machine allows at most: `policy.toml`, in the user's configuration folder and in `/etc/pds`, and the table
 //! `[extensions.policy]` of the host's own `config.toml`.
 //!
-//! Where several are there, the stricter wins. A policy never grants anything to an extension; what it says of registries
+//! If there are several, the stricter wins. A policy never grants anything to an extension; what it says of registries
 //! is how to reach them, and there the first file that says something of one wins.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::capability::{Capability, Grants};
 use super::manifest::Limits;
 use super::manifest::reader::read_limits;
 use super::reference::check_repository;
@@ -25,6 +27,8 @@ pub struct Policy {
     pub registries: Registries,
     /// Where extensions may come from.
     pub sources: SourceRules,
+    /// What no extension is granted, each with the file that denies it.
+    denied_capabilities: BTreeMap<Capability, String>,
 }
 
 /// Where extensions may come from. Everything is allowed that no file forbids.
@@ -64,12 +68,14 @@ impl Policy {
         let mut fields = TableFields::new(&text, table.get_ref(), 0..0, "a policy");
         let most = read_limits(&mut fields, &mut problems);
         let sources = read_sources(&mut fields, file, &mut problems);
+        let denied_capabilities = read_denied_capabilities(&mut fields, file, &mut problems);
         let registries = fields
             .table("registries", &mut problems)
             .map(|table| read_registries(&text, &table, RegistriesOwner::Machine, folder, &mut problems))
             .unwrap_or_default();
         fields.finish(&mut problems);
-        if problems.is_empty() { Ok(Self { max_limits: most, registries, sources }) } else { Err(problems) }
+        let policy = Self { max_limits: most, registries, sources, denied_capabilities };
+        if problems.is_empty() { Ok(policy) } else { Err(problems) }
     }
 
     /// Reads `[extensions.policy]` of the host's own configuration, and nothing else of it.
@@ -81,13 +87,17 @@ impl Policy {
         let table = text.parse()?;
         let mut problems = Vec::new();
         let mut sources = SourceRules::default();
+        let mut denied_capabilities = BTreeMap::new();
         let extensions = table.get_ref().get("extensions").and_then(|extensions| extensions.get_ref().as_table());
         if let Some(policy) = extensions.and_then(|extensions| extensions.get("policy"))
             && let Some(table) = policy.get_ref().as_table()
         {
-            sources = read_sources(&mut TableFields::new(&text, table, policy.span(), "`policy`"), file, &mut problems);
+            let mut fields = TableFields::new(&text, table, policy.span(), "`policy`");
+            sources = read_sources(&mut fields, file, &mut problems);
+            denied_capabilities = read_denied_capabilities(&mut fields, file, &mut problems);
         }
-        if problems.is_empty() { Ok(Self { sources, ..Self::default() }) } else { Err(problems) }
+        let policy = Self { sources, denied_capabilities, ..Self::default() };
+        if problems.is_empty() { Ok(policy) } else { Err(problems) }
     }
 
     /// The stricter of two, limit by limit.
@@ -104,7 +114,16 @@ impl Policy {
         }
         self.sources.allowed.extend(other.sources.allowed);
         self.sources.blocked.extend(other.sources.blocked);
+        for (capability, file) in other.denied_capabilities {
+            self.denied_capabilities.entry(capability).or_insert(file);
+        }
         self
+    }
+
+    /// The capabilities among some grants that are denied, each with the file that denies it.
+    pub fn denied<'a>(&'a self, grants: &'a Grants) -> impl Iterator<Item = (Capability, &'a str)> {
+        let denied = self.denied_capabilities.iter().filter(|(capability, _)| grants.contains_key(*capability));
+        denied.map(|(capability, file)| (*capability, file.as_str()))
     }
 }
 
@@ -167,9 +186,22 @@ fn read_sources(fields: &mut TableFields<'_>, file: &str, problems: &mut Vec<Pro
     rules
 }
 
+/// `denied_capabilities`. `fs-write` reads as well, so where `fs-read` is denied, it is too.
+fn read_denied_capabilities(
+    fields: &mut TableFields<'_>,
+    file: &str,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<Capability, String> {
+    let named = fields.strings("denied_capabilities", problems).unwrap_or_default();
+    let named: Vec<Capability> = named.iter().filter_map(|name| name.parse(problems)).collect();
+    let implied = named.contains(&Capability::FsRead).then_some(Capability::FsWrite);
+    named.into_iter().chain(implied).map(|capability| (capability, file.to_owned())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::capability::all_grants;
 
     fn parse(text: &str) -> Policy {
         Policy::parse("policy.toml", Path::new("/etc/pds"), text.as_bytes()).unwrap()
@@ -193,6 +225,25 @@ mod tests {
         let low = Limits { max_memory_mib: Some(16), max_fuel: Some(7), timeout_ms: Some(1) };
         assert_eq!(low.at_most(&most), low);
         assert_eq!(unset.at_most(&Limits::default()), unset);
+    }
+
+    #[test]
+    fn a_capability_is_denied_if_one_policy_denies_it() {
+        let own = parse("denied_capabilities = [\"secret-read\"]\n");
+        let system = "denied_capabilities = [\"fs-read\", \"secret-read\"]\n";
+        let system = Policy::parse("/etc/pds/policy.toml", Path::new("/etc/pds"), system.as_bytes()).unwrap();
+        let all = all_grants();
+        let both = own.strictest(system);
+        let denied: Vec<_> = both.denied(&all).collect();
+        let system = "/etc/pds/policy.toml";
+        assert_eq!(
+            denied,
+            [(Capability::FsRead, system), (Capability::FsWrite, system), (Capability::SecretRead, "policy.toml")]
+        );
+        assert_eq!(both.denied(&Grants::new()).count(), 0);
+        let unknown = b"denied_capabilities = [\"secret-reed\"]";
+        let problems = Policy::parse("policy.toml", Path::new("/"), unknown).unwrap_err();
+        assert!(problems[0].message.contains("did you mean `secret-read`?"), "{}", problems[0].message);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use crate::store::error::Error;
 use crate::store::paths::StorePaths;
@@ -22,6 +23,11 @@ pub fn check_store_owner(paths: &StorePaths) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Whether a folder is this user's.
+pub(crate) fn is_own(folder: &Path) -> bool {
+    fs::metadata(folder).is_ok_and(|metadata| metadata.uid() == effective_uid())
 }
 
 pub(crate) fn effective_uid() -> u32 {

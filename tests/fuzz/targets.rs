@@ -288,7 +288,7 @@ fn assert_edits(manifest: &Manifest, text: &str) {
     };
     let new = name("added-by-the-fuzzer");
     let source = WrittenSource::Oci { reference: "ghcr.io/org/added:1.0.0".to_owned(), revision: "1.0.0".to_owned() };
-    let change = EntryChange { source, grants: [(Capability::ConfigRead, Scope::Whole)].into() };
+    let change = EntryChange { source: Some(source), grants: [(Capability::ConfigRead, Scope::Whole)].into() };
     if !manifest.extensions.contains_key(&new)
         && let Ok(edited) = add_entry(text, &new, &change)
     {

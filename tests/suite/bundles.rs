@@ -508,7 +508,7 @@ fn a_set_of_another_manifest_is_not_taken_over() {
     upgrade(&one, &registry, "");
     one.ok(&["bundle", "export", "../set.tar"]);
     let run = one.run(&["bundle", "import", &archive(&one), "--grant-all"]);
-    run.fails(77, &["is the work of", "`--profile NAME` makes another live set\n"]);
+    run.fails(77, &["is managed by", "`--profile NAME` makes another live set\n"]);
     one.ok(&["bundle", "import", &archive(&one), "--grant-all", "--profile", "mine"]);
     assert_eq!(one.ok(&["generations", "--profile", "mine"]).stdout.lines().count(), 1);
     assert_eq!(greets(&one), SECOND);
@@ -539,4 +539,13 @@ fn an_extension_that_nobody_can_run_is_not_imported() {
     let run = home.run(&["bundle", "import", &archive(&home), "--grant-all"]);
     run.fails(65, &["`tool` imports acme:other/thing@1.0.0, which this host does not have"]);
     assert_eq!(home.files(&home.path("home/config")), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn a_bundle_into_a_folder_that_is_not_there_names_the_folder() {
+    let sandbox = Sandbox::new();
+    sandbox.write("sesame.toml", "");
+    sandbox.ok(&["sync"]);
+    let run = sandbox.run(&["bundle", "export", "nowhere/set.tar"]);
+    run.fails(74, &["project/nowhere\n", "caused by: No such file or directory (os error 2)\n"]);
 }

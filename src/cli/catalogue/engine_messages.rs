@@ -205,6 +205,7 @@ fn running(catalogue: &mut Catalogue) {
         RunError::Stopped { name: CLOCK.into(), stop: termination(TerminationCause::Tables) },
         RunError::Call { name: CLOCK.into(), source: CallError::Gone },
         RunError::NoCode { name: name(CLOCK) },
+        RunError::BadKey { name: name(CLOCK), source: FileProblem::ReadableByOthers { mode: 0o644 } },
         RunError::BadCode { name: name(CLOCK), source: FileProblem::OtherDigest { found: digest(2) } },
     ] {
         catalogue.verb(error);

@@ -9,6 +9,7 @@ mod program_messages;
 mod registry_messages;
 mod report_messages;
 mod store_messages;
+mod sync_messages;
 mod verb_messages;
 
 use std::any::type_name;
@@ -124,6 +125,7 @@ fn rendered() -> Catalogue {
     let mut catalogue = Catalogue::default();
     program_messages::render(&mut catalogue);
     verb_messages::render(&mut catalogue);
+    sync_messages::render(&mut catalogue);
     registry_messages::render(&mut catalogue);
     store_messages::render(&mut catalogue);
     engine_messages::render(&mut catalogue);

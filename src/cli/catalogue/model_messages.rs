@@ -76,7 +76,8 @@ fn references(catalogue: &mut Catalogue) {
         DestinationError::Layout,
         DestinationError::Home,
         DestinationError::Pinned("sha256:ab".into()),
-        DestinationError::Reference(ReferenceError::NoRevision(text())),
+        DestinationError::NoTag(text()),
+        DestinationError::Reference(ReferenceError::Empty),
     ] {
         catalogue.source(error);
     }

@@ -4,9 +4,9 @@ use std::io::{Error, ErrorKind};
 
 use crate::cli::render::failure::CommandError;
 use crate::cli::terminal::environment::EnvironmentError;
-use sesame::ops::error::lock::LockError;
 
 use super::Catalogue;
+use super::verb_messages::no_lock;
 
 pub(super) fn render(catalogue: &mut Catalogue) {
     let gone = || Error::from(ErrorKind::NotFound);
@@ -17,7 +17,7 @@ pub(super) fn render(catalogue: &mut Catalogue) {
     catalogue.source(EnvironmentError::CurrentFolder(gone()));
     catalogue.source(EnvironmentError::NoHome);
     for error in [
-        CommandError::Verb(LockError::NoLock.into()),
+        CommandError::Verb(no_lock().into()),
         EnvironmentError::CurrentFolder(gone()).into(),
         EnvironmentError::NoHome.into(),
         CommandError::NoTarget("clock.wasm".into()),

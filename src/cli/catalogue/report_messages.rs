@@ -6,6 +6,7 @@ use crate::cli::render::warning::warning;
 use sesame::model::capability::Capability;
 use sesame::model::fault::file_problem::FileProblem;
 use sesame::model::lock::Staleness;
+use sesame::model::manifest::Limits;
 use sesame::model::manifest::manifest_path::ManifestPath;
 use sesame::model::plan::generation_problem::GenerationProblem;
 use sesame::model::plan::set_change::{ExtensionChange, Replacement, SetChange};
@@ -14,7 +15,7 @@ use sesame::model::report::maintain::verify::{FindingFact, LeftReason, Repair, R
 use sesame::model::report::query::doctor::{CheckFact, ManifestSearch};
 use sesame::model::report::query::status::DifferenceFact;
 use sesame::model::report::registry::CredentialStatus;
-use sesame::model::report::warning::{CredentialsProblem, Warning};
+use sesame::model::report::warning::{CredentialsProblem, KeptGrants, Warning};
 
 use super::verb_messages::problems;
 use super::{Catalogue, digest, fault, home, name, profile};
@@ -44,11 +45,18 @@ fn warnings(catalogue: &mut Catalogue) {
     for told in [
         Warning::LimitLowered { extension: name("clock"), limit: "timeout_ms", declared: 9000, allowed: 5000 },
         Warning::UnusedGrants { extension: name("clock"), capabilities: vec![Capability::ConfigRead] },
+        Warning::GrantsNotNeeded { capabilities: vec![Capability::Notification] },
         Warning::UnusableFolder { extension: name("clock"), fault: fault() },
+        Warning::NotNarrowed {
+            profile: profile(),
+            extensions: vec![KeptGrants { name: name("clock"), grants: vec!["config-read".into(), "env=TZ".into()] }],
+            fault: fault(),
+        },
         Warning::DamageReplaced {
             extensions: vec![name("clock")],
             reason: StepReason::Damaged { problem: FileProblem::OtherDigest { found: digest(2) } },
         },
+        Warning::EarlierLock { earlier: "sesame.lock".into(), lock: "work.lock".into() },
         Warning::LeftOver { fault: fault() },
         Warning::NotPruned { fault: fault() },
         Warning::FolderMadePrivate { folder: "/home/me/.cache/pds".into() },
@@ -76,8 +84,12 @@ fn changes(catalogue: &mut Catalogue) {
         provenance: None,
         lock_record: false,
         grants_added: vec!["config-read".into()],
-        grants_removed: vec!["secret-read=token".into()],
-        limits: None,
+        grants_removed: vec!["notification".into()],
+        grants_changed: vec![Replacement { from: "secret-read=pin,token".into(), to: "secret-read=pin".into() }],
+        limits: Some(Replacement {
+            from: Limits::default(),
+            to: Limits { timeout_ms: Some(500), max_fuel: Some(1_000_000), ..Limits::default() },
+        }),
         config: true,
         locked: true,
     };
@@ -95,10 +107,12 @@ fn changes(catalogue: &mut Catalogue) {
         StepReason::Damaged { problem: FileProblem::OtherDigest { found: digest(2) } },
         StepReason::NotCompiled,
         StepReason::EngineChanged,
+        StepReason::MeteringChanged,
         StepReason::CodeDamaged { problem: FileProblem::OtherMac },
         StepReason::FirstGeneration,
         StepReason::SetChanged,
         StepReason::Requested,
+        StepReason::Undeclared,
         StepReason::Superseded,
     ] {
         catalogue.words(&reason, &reason.to_string(), &[]);
@@ -110,6 +124,7 @@ fn differences(catalogue: &mut Catalogue) {
     let blob = BlobDescriptor { digest: digest(1), role: BlobRole::Component { size: 70_000 } };
     for fact in [
         DifferenceFact::Refused { fault: fault() },
+        DifferenceFact::NoLock,
         DifferenceFact::Stale { why: Staleness::NotLocked },
         DifferenceFact::NotGranted { fault: fault() },
         DifferenceFact::Gone { fault: fault() },
@@ -156,6 +171,11 @@ fn checks(catalogue: &mut Catalogue) {
         active(Some(ManifestPath::new(&home("work/sesame.toml")))),
         CheckFact::GrantedFolders,
         CheckFact::UnusableFolder { extension: name("clock"), fault: fault() },
+        CheckFact::NextSync { is_up_to_date: true },
+        CheckFact::NextSync { is_up_to_date: false },
+        CheckFact::NextNarrowing { changes: vec![SetChange::SharedConfig] },
+        CheckFact::NotWritable { folder: path(), why: "permission denied".into(), is_own: true },
+        CheckFact::NotWritable { folder: path(), why: "read-only filesystem".into(), is_own: false },
         CheckFact::NoProxies,
         CheckFact::Proxies { schemes: vec!["https".into()], none_for: Some("localhost".into()) },
         CheckFact::Layout { folder: path() },

@@ -1,24 +1,18 @@
 //! Errors of verbs, domain by domain.
 
 use std::io;
-use std::sync::Arc;
 
-use sesame::engine::config::EngineError;
 use sesame::engine::error::InspectError;
 use sesame::host::grants::ImportRefusal;
 use sesame::host::linker::LinkError;
 use sesame::model::capability::Capability;
 use sesame::model::digest::Digest;
-use sesame::model::engine_key::{EngineKey, Metering};
-use sesame::model::fault::file_problem::FileProblem;
 use sesame::model::file_kind::FileKind;
 use sesame::model::lock::Staleness;
 use sesame::model::manifest::edit::ManifestEditError;
 use sesame::model::manifest::manifest_path::ManifestPath;
 use sesame::model::manifest::{EntryForm, Manifest, ManifestSource};
 use sesame::model::name::NameError;
-use sesame::model::plan::step::{BlobDescriptor, BlobRole, FetchSource, Step, StepKind, StepReason};
-use sesame::model::report::sync::{ExtensionReport, ExtensionStatus, StepOutcome, StepReport, SyncOutcome, SyncReport};
 use sesame::model::toml::problem::Problem;
 use sesame::ops::error::Error;
 use sesame::ops::error::bundle::{BundleError, BundleFault};
@@ -34,7 +28,6 @@ use sesame::store;
 use super::{Catalogue, digest, fault, home, name, no_space, profile, registry_messages};
 
 pub(super) fn render(catalogue: &mut Catalogue) {
-    general(catalogue);
     project(catalogue);
     lock(catalogue);
     policy(catalogue);
@@ -50,77 +43,12 @@ pub(super) fn problems() -> Vec<Problem> {
     Manifest::parse(&source, &[]).unwrap_err()
 }
 
-fn manifest() -> ManifestPath {
+pub(super) fn no_lock() -> LockError {
+    LockError::NoLock { lock: "sesame.lock".into(), usual: None, is_earlier: false }
+}
+
+pub(super) fn manifest() -> ManifestPath {
     ManifestPath::new(&home("dotfiles/sesame.toml"))
-}
-
-fn damaged() -> store::Error {
-    store::Error::Untrusted { path: home(".local/share/pds"), source: FileProblem::Link }
-}
-
-fn general(catalogue: &mut Catalogue) {
-    let unreadable = |source: Error| Error::UnreadableDependent { by: home("work/sesame.toml"), source: source.into() };
-    catalogue.verb(EngineError("no compiler for this machine".into()));
-    for error in [
-        Error::Incomplete(Box::new(report(Some(7), true, true))),
-        Error::Incomplete(Box::new(report(Some(7), true, false))),
-        Error::Incomplete(Box::new(report(Some(7), false, true))),
-        Error::Incomplete(Box::new(report(None, false, false))),
-        Error::PutBack(Box::new(report(Some(7), true, true))),
-        Error::NotPutBack { error: Box::new(LockError::NoLock.into()), undo: Box::new(damaged().into()) },
-        unreadable(damaged().into()),
-        unreadable(ProjectError::Problems(problems()).into()),
-        Error::NoCodeFolder { source: Arc::new(damaged()) },
-        Error::NoCodeFolder { source: Arc::new(store::Error::Interrupted { holder: "`sesame gc`".into() }) },
-        Error::Bug("a component was not examined"),
-        Error::Interrupted,
-        Error::Runtime(io::Error::from_raw_os_error(libc::EAGAIN)),
-    ] {
-        catalogue.verb(error);
-    }
-}
-
-/// A sync that failed for one of two extensions, and has perhaps fetched and compiled the other.
-fn report(generation: Option<u64>, verified: bool, compiled: bool) -> SyncReport {
-    let component = digest(1);
-    let blob = BlobDescriptor { digest: component, role: BlobRole::Component { size: 70_000 } };
-    let step = |kind, of: &str, outcome| StepReport {
-        step: Step { kind, extensions: vec![name(of)], reason: StepReason::NotInStore },
-        outcome,
-    };
-    let verify = StepKind::Verify { blob };
-    let compile =
-        StepKind::Compile { component, size: 70_000, engine: EngineKey::new([1; 16]), metering: Metering::Unmetered };
-    let extension = |text: &str, status, faults| ExtensionReport {
-        name: name(text),
-        source: format!("ghcr.io/my-org/{text}:1.0.0"),
-        component,
-        capabilities: Vec::new(),
-        status,
-        faults,
-    };
-    let why = match compiled {
-        true => Error::Unusable(InspectError::WitPackage.into()).fault(),
-        false => fault(),
-    };
-    let fetch = StepKind::Fetch { blob, origin: FetchSource::Registry(registry_messages::reference()) };
-    let failed = step(fetch, "notes", StepOutcome::Failed(why.clone()));
-    let done = [verified.then_some(verify), compiled.then_some(compile)].into_iter().flatten();
-    let done = done.map(|kind| step(kind, "clock", StepOutcome::Done));
-    SyncReport {
-        profile: profile(),
-        manifest: manifest().to_string(),
-        outcome: SyncOutcome::Failed,
-        lock: None,
-        generation,
-        changes: Vec::new(),
-        steps: done.chain([failed]).collect(),
-        extensions: vec![
-            extension("clock", ExtensionStatus::Ready, Vec::new()),
-            extension("notes", ExtensionStatus::Failed, vec![why]),
-        ],
-        functions: None,
-    }
 }
 
 fn project(catalogue: &mut Catalogue) {
@@ -133,6 +61,7 @@ fn project(catalogue: &mut Catalogue) {
     for error in [
         ProjectError::NoManifest { searched: vec![home("dotfiles/sesame.toml"), home(".config/pds/sesame.toml")] },
         ProjectError::NoSuchManifest(home("dotfiles/sesame.toml")),
+        ProjectError::NotAManifest { path: home("dotfiles/sesame.conf") },
         ProjectError::ForeignFile { path: path(), why: ownership, manifest: home("dotfiles/sesame.toml") },
         ProjectError::Exists(home("dotfiles/sesame.toml")),
         ProjectError::Read { path: path(), source: io::Error::from(io::ErrorKind::PermissionDenied) },
@@ -183,8 +112,13 @@ fn lock(catalogue: &mut Catalogue) {
     let range = || "^2".to_owned();
     for error in [
         LockError::ChangedFile { name: name("clock"), expected: digest(1), found: digest(2) },
-        LockError::NoLock,
-        LockError::Stale { stale: stale.into_iter().map(|why| (name("clock"), why)).collect() },
+        no_lock(),
+        LockError::NoLock { lock: "work.lock".into(), usual: Some("sesame.lock".into()), is_earlier: false },
+        LockError::NoLock { lock: "work.lock".into(), usual: Some("sesame.lock".into()), is_earlier: true },
+        LockError::Stale {
+            lock: "sesame.lock".into(),
+            stale: stale.into_iter().map(|why| (name("clock"), why)).collect(),
+        },
         LockError::Extensions { faults, changes: Vec::new() },
         LockError::NoVersion { name: name("clock"), range: range(), newest: Some("1.4.0".into()) },
         LockError::NoVersion { name: name("clock"), range: range(), newest: None },
@@ -240,6 +174,11 @@ fn policy(catalogue: &mut Catalogue) {
             by: home("notes/sesame.toml"),
         },
         PolicyError::Folder { name: clock(), source: FolderError::NoProc(home("notes")) },
+        PolicyError::Denied {
+            name: clock(),
+            capabilities: vec![Capability::SecretRead],
+            file: "/etc/pds/policy.toml".into(),
+        },
         PolicyError::Problems(problems()),
         PolicyError::PolicyChanged { name: name("clock") },
     ] {
@@ -289,11 +228,20 @@ fn profiles(catalogue: &mut Catalogue) {
         place: "the profile `work`".into(),
         closest: closest.map(str::to_owned),
     };
+    let other_manifest = |is_gone| ProfileError::OtherManifest {
+        profile: profile(),
+        made_by: manifest(),
+        is_gone,
+        differences: Vec::new(),
+    };
     for error in [
         no_extension(Some("clock")),
         no_extension(None),
+        ProfileError::NoProfile { profile: profile(), closest: Some("home".into()) },
+        ProfileError::NoProfile { profile: profile(), closest: None },
         ProfileError::Taken { profile: profile(), made_by: manifest() },
-        ProfileError::OtherManifest { profile: profile(), made_by: manifest(), differences: Vec::new() },
+        other_manifest(false),
+        other_manifest(true),
         ProfileError::NoGeneration { profile: profile(), number: 9, known: known(&[7, 8]) },
         ProfileError::NoGeneration { profile: profile(), number: 9, known: known(&[]) },
         ProfileError::NoEarlier { profile: profile() },
@@ -324,6 +272,12 @@ fn edit(catalogue: &mut Catalogue) {
     }
     let from = || "ghcr.io/other/clock:1.0.0".to_owned();
     for error in [
+        EditError::LosesRange {
+            name: name("clock"),
+            range: "^1".into(),
+            reference: "ghcr.io/my-org/clock:2.0.0".into(),
+        },
+        EditError::GrantForSeveral { names: vec![name("clock"), name("notes")] },
         EditError::IsRange { name: name("clock"), range: "^1".into() },
         EditError::NoName { text: "Clock".into(), source: NameError::Empty },
         EditError::Manifest { file: "sesame.toml".into(), source: ManifestEditError::Removal(clock()) },
@@ -367,6 +321,7 @@ fn bundle(catalogue: &mut Catalogue) {
             grants: vec!["config-read to `clock`".into()],
         },
         BundleError::LinkInTheWay { link: home("dotfiles/extensions"), folder: home("dotfiles") },
+        BundleError::DropIns { manifest: "work.toml".into() },
         BundleError::Declined,
     ] {
         catalogue.verb(error);

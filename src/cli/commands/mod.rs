@@ -240,7 +240,8 @@ fn version() -> String {
 const EXIT_STATUS: &str = "\
 Exit status:
     0  done
-    1  something differs (--check, diff, status, outdated, doctor), the called function returned an error, or a registry does not let us in (check)
+    1  something differs (--check, diff, status, outdated), is wrong (doctor) or was left (upgrade);
+       the called function returned an error; a registry denies access (registry check)
     2  the command line is wrong
     3  the called extension trapped or met a limit
    65  a manifest, a lock or something fetched cannot be used
@@ -251,4 +252,6 @@ Exit status:
    76  bytes that do not have their digest (verify, too), or other answers that cannot be believed
    77  access or a capability is denied, or the live set or a tag is somebody else's
    78  the configuration is wrong
-  130  interrupted";
+  130  interrupted
+
+If `sync` would be refused, `status`, `diff` and `sync --check` exit with its status.";

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use sesame::model::manifest::Limits;
 use sesame::model::name::ExtensionName;
 use sesame::model::plan::set_change::{ExtensionChange, Replacement, SetChange};
 use sesame::model::report::sync::{ExtensionReport, SetSummary, SyncReport};
@@ -56,18 +57,32 @@ fn extension_change(change: &ExtensionChange) -> Vec<String> {
             parts.push("what the lock says of it".to_owned());
         }
     }
-    if !(change.grants_added.is_empty() && change.grants_removed.is_empty()) {
+    if change.changes_grants() {
         let added = change.grants_added.iter().map(|grant| format!("+{grant}"));
         let removed = change.grants_removed.iter().map(|grant| format!("-{grant}"));
-        parts.push(format!("grants: {}", added.chain(removed).collect::<Vec<_>>().join(" ")));
+        let changed = change.grants_changed.iter().map(|Replacement { from, to }| format!("{from} → {to}"));
+        parts.push(format!("grants: {}", added.chain(removed).chain(changed).collect::<Vec<_>>().join(" ")));
     }
-    if change.limits.is_some() {
-        parts.push("limits".to_owned());
-    }
+    parts.extend(change.limits.as_ref().map(limits));
     if change.config {
         parts.push("config".to_owned());
     }
     parts
+}
+
+/// Which limits change, with the defaults where none is set.
+fn limits(Replacement { from, to }: &Replacement<Limits>) -> String {
+    let text = |value: Option<u64>| value.map_or_else(|| "off".to_owned(), |value| value.to_string());
+    let all = [
+        ("max_memory_mib", Some(from.memory_mib()), Some(to.memory_mib())),
+        ("max_fuel", from.max_fuel, to.max_fuel),
+        ("timeout_ms", Some(from.time_ms()), Some(to.time_ms())),
+    ];
+    let changed = all.into_iter().filter(|(_, from, to)| from != to);
+    let changed: Vec<String> =
+        changed.map(|(name, from, to)| format!("{name} {} → {}", text(from), text(to))).collect();
+    // One that is set to its default changes nothing.
+    if changed.is_empty() { "limits".to_owned() } else { changed.join(", ") }
 }
 
 /// What changes in the live set, but for the extensions that were told of already.

@@ -20,7 +20,7 @@ pub fn question(asks: &ConsentRequest<'_>) -> String {
         size(asks.entry.size)
     );
     if let Some(replaced) = asks.replaced.filter(|replaced| *replaced != asks.source) {
-        let _ = writeln!(text, "  in the place of {}", escape(replaced));
+        let _ = writeln!(text, "  replaces {}", escape(replaced));
     }
     let granted = format_grants(asks.granted).into_iter().zip(asks.granted);
     let granted = granted.map(|(grant, (capability, scope))| {
@@ -39,6 +39,14 @@ pub fn question(asks: &ConsentRequest<'_>) -> String {
         let wasi: Vec<String> = wasi.into_iter().collect();
         let _ = writeln!(text, "  it uses {}, which shows it nothing that is not granted", wasi.join(", "));
     }
-    let question = if asks.inherited.is_empty() { "grant what it asks for?" } else { "grant all of that to it?" };
+    if let Some(range) = asks.lost_range {
+        let _ = writeln!(text, "  version {} does not allow this one; it would replace the range", range.requirement);
+    }
+    let question = match (asks.missing, asks.inherited) {
+        _ if asks.lost_range.is_some() && asks.missing.is_empty() && asks.inherited.is_empty() => "replace the range?",
+        (_, []) if asks.lost_range.is_some() => "grant what it asks for, and replace the range?",
+        (_, []) => "grant what it asks for?",
+        _ => "grant all of that to it?",
+    };
     format!("{text}{question} [y/N] ")
 }

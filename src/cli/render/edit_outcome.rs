@@ -1,7 +1,7 @@
 //! How a change to the extensions of a manifest ended, in words.
 
 use sesame::model::name::ExtensionName;
-use sesame::model::report::extension::InstallReport;
+use sesame::model::report::extension::{InstallReport, Removed};
 use sesame::model::report::sync::{LockOutcome, LockReport, SyncReport};
 use sesame::model::text::escape;
 
@@ -12,9 +12,16 @@ use super::style::Style;
 /// What was installed or added.
 pub fn installed(report: &InstallReport, outcome: &str) -> String {
     let granted = if report.capabilities.is_empty() { "no grants".to_owned() } else { report.capabilities.join(", ") };
-    let replaced = report.replaced.iter().map(|replaced| format!("  in the place of {}\n", escape(replaced)));
+    let locked = report.kept_range.iter();
+    let locked: String = locked.map(|locked| format!("  locked to {}; the range is kept\n", escape(locked))).collect();
+    let replaced = report.replaced.iter().map(|replaced| format!("  replaces {}\n", escape(replaced)));
+    let narrowed: Vec<&str> = report.narrowed.iter().filter_map(|grant| grant.split('=').next()).collect();
+    let narrowed = match narrowed[..] {
+        [] => String::new(),
+        _ => format!("  no longer granted as a whole: {}\n", narrowed.join(", ")),
+    };
     format!(
-        "{} {}  {}  {}\n{}{} {}\n{}",
+        "{} {}  {}  {}\n{}{locked}{narrowed}{} {}\n{}",
         Style::good(outcome),
         report.name,
         escape(&report.source),
@@ -24,6 +31,12 @@ pub fn installed(report: &InstallReport, outcome: &str) -> String {
         escape(&report.file),
         closing_text(&report.lock, report.sync.as_ref(), &[&report.name])
     )
+}
+
+/// An extension that was removed.
+pub fn removed_words(Removed { name, file, kept }: &Removed) -> String {
+    let kept = kept.as_ref().map(|kept| format!("{} stays\n", escape(kept))).unwrap_or_default();
+    format!("{} {name} from {}\n{kept}", Style::good("removed"), escape(file))
 }
 
 /// How a change to some extensions ended: what else was locked, and what is live.

@@ -8,7 +8,7 @@ use crate::cli::terminal::environment::EnvironmentError;
 use sesame::model::fault::hint::Hint;
 use sesame::model::fault::{Fault, FaultKind};
 use sesame::model::plan::step::StepKind;
-use sesame::model::report::sync::{ExtensionStatus, LockOutcome, StepOutcome, StepReport, SyncReport};
+use sesame::model::report::sync::{ExtensionStatus, LockOutcome, StepOutcome, StepReport, SyncOutcome, SyncReport};
 use sesame::model::text::{SHOWN_NAMES, count, escape, list};
 use sesame::model::toml::problem::Problem;
 use sesame::ops::error::Error;
@@ -17,8 +17,10 @@ use sesame::ops::error::profile::ProfileError;
 use sesame::ops::error::project::ProjectError;
 use sesame::ops::error::run::RunError;
 
-use super::active_set::set_change;
+use super::active_set::{set_change, set_summary, summary};
+use super::edit_outcome::removed_words;
 use super::lock_changes;
+use super::plan::steps;
 use super::style::Style;
 use super::table::table;
 
@@ -118,10 +120,23 @@ impl CommandError {
 
     /// The report of a sync that failed in part.
     pub fn report(&self) -> Option<&SyncReport> {
-        match self {
-            Self::Verb(Error::Incomplete(report) | Error::PutBack(report)) => Some(report),
+        match self.refusal() {
+            Some(Error::Incomplete(report) | Error::PutBack(report)) => Some(report),
             _ => None,
         }
+    }
+
+    /// The error of a verb.
+    pub fn verb(&self) -> Option<&Error> {
+        match self {
+            Self::Verb(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The error of a verb, without what was done nevertheless.
+    pub fn refusal(&self) -> Option<&Error> {
+        self.verb().map(Error::refusal)
     }
 }
 
@@ -155,51 +170,58 @@ fn problem_words(problem: &Problem, columns: usize) -> String {
 
 /// What is said of a failure: what was wrong, why, and what to do next. Excerpts of files are no wider than so many columns.
 pub fn words(failure: &CommandError, columns: usize) -> String {
+    let CommandError::Verb(error) = failure else { return fault_words("", &failure.fault()) };
+    let removed: String = error.removed().iter().map(removed_words).collect();
+    let result = error.narrowing().map(|_| "nothing was added");
+    let narrowed = error.narrowing().map(narrowed).unwrap_or_default();
+    removed + &verb_words(error.refusal(), error.fault(), result, columns) + &narrowed
+}
+
+/// The words of a verb's error, which is this fault. `result` is what became of the command after several failures, if it is not
+/// the usual.
+fn verb_words(error: &Error, mut fault: Fault, result: Option<&str>, columns: usize) -> String {
     let mut text = String::new();
-    match failure {
-        failure if !failure.problems().is_empty() => {
-            let problems = failure.problems();
+    match error {
+        error if !error.problems().is_empty() => {
+            let problems = error.problems();
             for problem in problems.iter().take(SHOWN_NAMES) {
                 text.push_str(&format!("{}{}\n", Style::error("error: "), problem_words(problem, columns)));
             }
             text.push_str(&unshown(problems.len()));
             return text;
         }
-        CommandError::Verb(Error::Lock(LockError::Extensions { faults, changes })) => {
+        Error::Lock(LockError::Extensions { faults, changes }) => {
             text.extend(changes.iter().take(SHOWN_NAMES).map(lock_changes::lock_change));
             for (name, fault) in faults.iter().take(SHOWN_NAMES) {
                 text.push_str(&fault_words(&prefix(&[name.as_str()], fault), fault));
             }
             text.push_str(&unshown(faults.len()));
             if faults.len() > 1 {
-                text.push_str(&format!("{}; nothing was changed\n", failure.fault().message));
+                text.push_str(&format!("{}; {}\n", fault.message, result.unwrap_or("nothing was changed")));
             }
             return text;
         }
-        CommandError::Verb(Error::Incomplete(report) | Error::PutBack(report)) => {
-            return incomplete(report, &failure.fault());
+        Error::Incomplete(report) | Error::PutBack(report) => {
+            return incomplete(report, &fault, result);
         }
         _ => {}
     }
-    let mut fault = failure.fault();
     let hints = std::mem::take(&mut fault.hints);
     text.push_str(&fault_words("", &fault));
-    match failure {
-        CommandError::Verb(Error::Project(ProjectError::NoManifest { searched })) => {
+    match error {
+        Error::Project(ProjectError::NoManifest { searched }) => {
             text.push_str("  looked at:\n");
             for path in searched {
                 text.push_str(&format!("    {}\n", escape(&path.display().to_string())));
             }
         }
-        CommandError::Verb(Error::Run(RunError::Stopped { stop, .. })) if !stop.backtrace.is_empty() => {
+        Error::Run(RunError::Stopped { stop, .. }) if !stop.backtrace.is_empty() => {
             text.push_str("  it was in:\n");
             for frame in &stop.backtrace {
                 text.push_str(&format!("    {frame}\n"));
             }
         }
-        CommandError::Verb(Error::Profile(ProfileError::OtherManifest { differences, .. }))
-            if !differences.is_empty() =>
-        {
+        Error::Profile(ProfileError::OtherManifest { differences, .. }) if !differences.is_empty() => {
             text.push_str("  syncing this manifest into it would change:\n");
             text.extend(differences.iter().map(|change| format!("    {}", set_change(change))));
         }
@@ -209,7 +231,16 @@ pub fn words(failure: &CommandError, columns: usize) -> String {
     text
 }
 
-fn incomplete(report: &SyncReport, whole: &Fault) -> String {
+/// What was removed from the active set although a sync was refused, or would be.
+fn narrowed(report: &SyncReport) -> String {
+    if report.outcome == SyncOutcome::Done {
+        let changes: String = report.changes.iter().map(set_change).collect();
+        return summary(&set_summary(report), "narrowed:") + &changes;
+    }
+    format!("it would narrow the active set:\n{}", steps(report))
+}
+
+fn incomplete(report: &SyncReport, whole: &Fault, result: Option<&str>) -> String {
     let locked = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
     let mut text = locked.map(lock_changes::locked_words).unwrap_or_default();
     if report.steps.iter().any(|step| step.outcome == StepOutcome::Interrupted)
@@ -254,7 +285,8 @@ fn incomplete(report: &SyncReport, whole: &Fault) -> String {
         vec![extension.name.to_string(), status.to_owned(), escape(&extension.source).into_owned()]
     });
     text.push_str(&table(rows));
-    text.push_str(&format!("{}{}; nothing was activated\n", Style::error("error: "), whole.message));
+    let result = result.unwrap_or("nothing was activated");
+    text.push_str(&format!("{}{}; {result}\n", Style::error("error: "), whole.message));
     text.extend(whole.hints.iter().map(hint_words));
     text
 }

@@ -8,7 +8,9 @@ use sesame::model::lock::LockChange;
 use sesame::model::name::ExtensionName;
 use sesame::model::plan::set_change::SetChange;
 use sesame::model::report::bundle::{ExportReport, ImportReport};
-use sesame::model::report::extension::{CallReport, InfoReport, InstallReport, ListReport, LogReport, RemoveReport};
+use sesame::model::report::extension::{
+    CallReport, InfoReport, InstallReport, ListReport, LogReport, RemoveReport, Removed, UpgradeReport,
+};
 use sesame::model::report::maintain::gc::GcReport;
 use sesame::model::report::maintain::verify::VerifyReport;
 use sesame::model::report::query::doctor::DoctorReport;
@@ -72,6 +74,7 @@ pub enum Data<'a> {
     Install(&'a InstallReport),
     List(&'a ListReport),
     Info(&'a InfoReport),
+    Upgrade(&'a UpgradeReport),
     Remove(&'a RemoveReport),
     Log(&'a LogReport),
     Call(&'a CallReport),
@@ -120,6 +123,12 @@ pub struct ErrorDocument<'a> {
     /// What a sync that failed in part has done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<&'a SyncReport>,
+    /// How the active set was narrowed after a sync was refused, or would be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub narrowing: Option<&'a SyncReport>,
+    /// The extensions that `remove` has removed before the sync after it was refused.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub removed: &'a [Removed],
 }
 
 /// An extension that cannot be used, and why.
@@ -138,8 +147,8 @@ impl<'a> WarningDocument<'a> {
 
 impl<'a> ErrorDocument<'a> {
     pub fn new(failure: &'a CommandError) -> Self {
-        let extensions = match failure {
-            CommandError::Verb(Error::Lock(LockError::Extensions { faults, .. })) => {
+        let extensions = match failure.refusal() {
+            Some(Error::Lock(LockError::Extensions { faults, .. })) => {
                 faults.iter().map(|(name, fault)| ExtensionFault { name, fault }).collect()
             }
             _ => Vec::new(),
@@ -149,27 +158,27 @@ impl<'a> ErrorDocument<'a> {
             fault: failure.fault(),
             problems: failure.problems(),
             extensions,
-            changes: match failure {
-                CommandError::Verb(Error::Lock(LockError::Extensions { changes, .. })) => changes.clone(),
+            changes: match failure.refusal() {
+                Some(Error::Lock(LockError::Extensions { changes, .. })) => changes.clone(),
                 _ => Vec::new(),
             },
-            backtrace: match failure {
-                CommandError::Verb(Error::Run(RunError::Stopped { stop, .. })) => stop.backtrace.clone(),
+            backtrace: match failure.refusal() {
+                Some(Error::Run(RunError::Stopped { stop, .. })) => stop.backtrace.clone(),
                 _ => Vec::new(),
             },
-            differences: match failure {
-                CommandError::Verb(Error::Profile(ProfileError::OtherManifest { differences, .. })) => {
-                    differences.clone()
-                }
+            differences: match failure.refusal() {
+                Some(Error::Profile(ProfileError::OtherManifest { differences, .. })) => differences.clone(),
                 _ => Vec::new(),
             },
-            searched: match failure {
-                CommandError::Verb(Error::Project(ProjectError::NoManifest { searched })) => {
+            searched: match failure.refusal() {
+                Some(Error::Project(ProjectError::NoManifest { searched })) => {
                     searched.iter().map(|path| path.display().to_string()).collect()
                 }
                 _ => Vec::new(),
             },
             report: failure.report(),
+            narrowing: failure.verb().and_then(Error::narrowing),
+            removed: failure.verb().map(Error::removed).unwrap_or_default(),
         }
     }
 }

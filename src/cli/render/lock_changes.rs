@@ -24,7 +24,12 @@ pub fn lock_change(change: &LockChange) -> String {
         (Some(from), None) => format!("{} {name}  {}\n", Style::removed("-"), version(from)),
         (Some(from), Some(to)) => {
             let source = escape(&source_change(&from.source, &to.source)).into_owned();
-            format!("~ {name}  {source}\n    {} → {}\n", from.digest.short(), to.digest.short())
+            let digests = match (from.digest == to.digest, from.source == to.source) {
+                (false, _) => format!("    {} → {}\n", from.digest.short(), to.digest.short()),
+                (true, false) => String::new(),
+                (true, true) => "    what the lock records of it\n".to_owned(),
+            };
+            format!("~ {name}  {source}\n{digests}")
         }
         (None, None) => String::new(),
     };

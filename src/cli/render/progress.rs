@@ -198,9 +198,11 @@ fn bar_for(step: &Step) -> Option<(&'static str, Option<u64>)> {
             BlobRole::Index | BlobRole::Manifest => None,
         },
         StepKind::Compile { .. } => Some(("compiling", None)),
-        StepKind::Verify { .. } | StepKind::Activate { .. } | StepKind::Rollback { .. } | StepKind::Prune { .. } => {
-            None
-        }
+        StepKind::Verify { .. }
+        | StepKind::Activate { .. }
+        | StepKind::Narrow { .. }
+        | StepKind::Rollback { .. }
+        | StepKind::Prune { .. } => None,
     }
 }
 
@@ -217,7 +219,9 @@ fn done(step: &Step, elapsed: Duration) -> (Verbosity, String) {
             (Verbosity::Verbose, format!("  verified   {names}  {} {}", blob.role, blob.digest))
         }
         StepKind::Compile { .. } => (Verbosity::Normal, format!("  compiled   {names}  {}", duration(elapsed))),
-        StepKind::Activate { profile, generation } | StepKind::Rollback { profile, generation } => {
+        StepKind::Activate { profile, generation }
+        | StepKind::Narrow { profile, generation }
+        | StepKind::Rollback { profile, generation } => {
             (Verbosity::Verbose, format!("  activated  generation {generation} of profile `{profile}`"))
         }
         StepKind::Prune { generations, .. } => {
@@ -230,9 +234,11 @@ fn done(step: &Step, elapsed: Duration) -> (Verbosity, String) {
 fn attempt(step: &Step) -> String {
     match &step.kind {
         StepKind::Fetch { blob, .. } | StepKind::Verify { blob } => format!("{} {}", step.kind.verb(), blob.role),
-        StepKind::Compile { .. } | StepKind::Activate { .. } | StepKind::Rollback { .. } | StepKind::Prune { .. } => {
-            step.kind.verb().to_owned()
-        }
+        StepKind::Compile { .. }
+        | StepKind::Activate { .. }
+        | StepKind::Narrow { .. }
+        | StepKind::Rollback { .. }
+        | StepKind::Prune { .. } => step.kind.verb().to_owned(),
     }
 }
 

@@ -3,8 +3,8 @@
 use sesame::model::capability::Capability;
 use sesame::model::fault::Fault;
 use sesame::model::name::ExtensionName;
-use sesame::model::report::warning::{CredentialsProblem, Warning};
-use sesame::model::text::{list, size};
+use sesame::model::report::warning::{CredentialsProblem, KeptGrants, Warning};
+use sesame::model::text::{list, list_by, size};
 
 /// A warning in one line, without control characters escaped.
 pub fn warning(warning: &Warning) -> String {
@@ -16,12 +16,31 @@ pub fn warning(warning: &Warning) -> String {
             let unused: Vec<&str> = capabilities.iter().map(|capability: &Capability| capability.as_str()).collect();
             format!("`{extension}` is granted what its component does not import: {}", unused.join(", "))
         }
+        Warning::GrantsNotNeeded { capabilities } => {
+            format!(
+                "no newer version asks for {}, so it was not granted",
+                list(capabilities.iter().map(|one| one.as_str()))
+            )
+        }
         Warning::UnusableFolder { extension, fault } => {
             fault.hints.iter().fold(unusable_folder(extension, fault), |text, hint| format!("{text}; {hint}"))
+        }
+        Warning::NotNarrowed { profile, extensions, fault } => {
+            let kept = extensions.iter().map(|KeptGrants { name, grants }| format!("`{name}`: {}", grants.join(", ")));
+            let kept = list_by("; ", kept);
+            format!(
+                "the active set of profile `{profile}` was not narrowed: {}; these grants may be stale: {kept}",
+                fault.line()
+            )
         }
         Warning::DamageReplaced { extensions, reason } => {
             let names = list(extensions.iter().map(ExtensionName::as_str));
             format!("what is kept of {names} is made again: {reason}")
+        }
+        Warning::EarlierLock { earlier, lock } => {
+            format!(
+                "{earlier} is not used: rename it to {lock} if it was made for this manifest, and what it pins is kept"
+            )
         }
         Warning::LeftOver { fault } | Warning::NotPruned { fault } => fault.line(),
         Warning::FolderMadePrivate { folder } => format!("others could write to {folder}; now only you can"),

@@ -17,6 +17,7 @@ impl StepKind {
             Self::Verify { .. } => "verify",
             Self::Compile { .. } => "compile",
             Self::Activate { .. } => "activate",
+            Self::Narrow { .. } => "narrow",
             Self::Rollback { .. } => "rollback",
             Self::Prune { .. } => "prune",
         }
@@ -40,10 +41,12 @@ impl fmt::Display for StepReason {
             Self::Damaged { problem } => write!(f, "damaged in the store: {problem}"),
             Self::NotCompiled => f.write_str("not compiled yet"),
             Self::EngineChanged => f.write_str("the engine changed"),
+            Self::MeteringChanged => f.write_str("a limit of fuel was set or removed"),
             Self::CodeDamaged { problem } => write!(f, "the compiled code cannot be trusted: {problem}"),
             Self::FirstGeneration => f.write_str("nothing is live yet"),
             Self::SetChanged => f.write_str("the set changed"),
             Self::Requested => f.write_str("asked for"),
+            Self::Undeclared => f.write_str("the manifest declares less"),
             Self::Superseded => write!(f, "past the last {KEPT_GENERATIONS}"),
         }
     }
@@ -66,7 +69,9 @@ impl fmt::Display for Step {
                     f.write_str("  with fuel")?;
                 }
             }
-            StepKind::Activate { profile, generation } | StepKind::Rollback { profile, generation } => {
+            StepKind::Activate { profile, generation }
+            | StepKind::Narrow { profile, generation }
+            | StepKind::Rollback { profile, generation } => {
                 let extensions = text::count(self.extensions.len(), "extension");
                 write!(f, "generation {generation} of profile {profile}  {extensions}")?;
             }

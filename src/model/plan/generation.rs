@@ -156,8 +156,9 @@ impl Generation {
     /// activated, and in whatever version they are written.
     pub fn same_set(&self, other: &Self) -> bool {
         let Self { version: _, number: _, profile, manifest, activated: _, held: _, trust, config, extensions } = self;
-        (profile, manifest, trust, config, extensions)
-            == (&other.profile, &other.manifest, &other.trust, &other.config, &other.extensions)
+        (profile, manifest, trust, config) == (&other.profile, &other.manifest, &other.trust, &other.config)
+            && extensions.len() == other.extensions.len()
+            && extensions.iter().zip(&other.extensions).all(|(one, other)| one.is_same(other))
     }
 }
 
@@ -169,6 +170,24 @@ impl ActiveExtension {
             (None, Some(path)) => path.clone(),
             (None, None) => self.component.to_string(),
         }
+    }
+
+    /// Whether both are the same, with the same grants, limits and settings, whatever was withdrawn before.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let Self { name, reference, provenance, path, component, size, imports, .. } = self;
+        let Self { capabilities, withdrawn: _, signer, signature, limits, config, .. } = self;
+        (name, reference, provenance, path, component, size, imports)
+            == (
+                &other.name,
+                &other.reference,
+                &other.provenance,
+                &other.path,
+                &other.component,
+                &other.size,
+                &other.imports,
+            )
+            && (capabilities, signer, signature, limits, config)
+                == (&other.capabilities, &other.signer, &other.signature, &other.limits, &other.config)
     }
 
     /// How its code is compiled: with fuel only where its calls have a limit of it.
@@ -201,16 +220,20 @@ mod tests {
     }
 
     #[test]
-    fn a_set_that_is_trusted_or_narrowed_for_another_reason_is_another() {
+    fn what_was_withdrawn_before_makes_no_other_set() {
+        let withdrawn = parse(3, "number = 7", "withdrawn.config-read = true").unwrap();
+        assert!(withdrawn.same_set(&parse(3, "number = 7", "").unwrap()));
+        assert!(!withdrawn.same_set(&parse(3, "number = 7", "capabilities.config-read = true").unwrap()));
+    }
+
+    #[test]
+    fn a_set_that_is_trusted_for_another_reason_is_another() {
         let plain = parse(3, "number = 7", "").unwrap();
         let trust = format!("trust = \"{DIGEST}\"");
         let signature = format!("signature = \"{DIGEST}\"");
-        for (top, extension) in [
-            (trust.as_str(), ""),
-            ("", "signer = \"https://github.com/my-org/*\""),
-            ("", signature.as_str()),
-            ("", "withdrawn.config-read = true"),
-        ] {
+        for (top, extension) in
+            [(trust.as_str(), ""), ("", "signer = \"https://github.com/my-org/*\""), ("", signature.as_str())]
+        {
             let other = parse(3, &format!("number = 7\n{top}"), extension).unwrap();
             assert!(!other.same_set(&plain), "{top}{extension}");
             let written = toml::to_string(&other).unwrap();

@@ -1,12 +1,13 @@
 //! The plan: everything that a run will do, as a graph, decided before anything is done.
 //!
-//! `Fetch → Verify → Compile → Activate → Prune`, or `Compile → Rollback`. Nodes are keyed by digest, so two names of one component share
+//! `Fetch → Verify → Compile → Activate → Prune`, or `Compile → Rollback`, or `Narrow → Prune`. Nodes are keyed by digest, so two names of one component share
 //! them, and each carries its reason. `--dry-run` prints the very plan that `ops::sync::apply` runs; apply makes no choices.
 
 pub(crate) mod display;
 pub mod generation;
 pub mod generation_problem;
 pub mod inventory;
+pub mod narrowing;
 pub mod schedule;
 pub mod set_change;
 pub mod step;
@@ -135,6 +136,18 @@ impl Plan {
         builder.plan
     }
 
+    /// What a refused sync does: makes `target`, a part of what is active, the active generation.
+    pub fn for_narrowing(target: &Generation, inventory: &Inventory) -> Self {
+        let mut builder = Builder::new(inventory);
+        let generation = builder.next_generation();
+        builder.replace_active(
+            StepKind::Narrow { profile: target.profile.clone(), generation },
+            StepReason::Undeclared,
+            target,
+        );
+        builder.plan
+    }
+
     /// What gets what extensions need: fetch it by its digest, and compile what is live.
     pub fn for_needs(needs: &[ExtensionNeeds], inventory: &Inventory) -> Self {
         let mut builder = Builder::new(inventory);
@@ -224,6 +237,7 @@ impl<'a> Builder<'a> {
         let reason = match self.inventory.code.get(&key) {
             Some(StoredState::Good) => return None,
             Some(StoredState::Damaged(problem)) => StepReason::CodeDamaged { problem: problem.clone() },
+            None if self.is_otherwise_metered(component, metering) => StepReason::MeteringChanged,
             None if self.inventory.other_code.contains(&component) => StepReason::EngineChanged,
             None => StepReason::NotCompiled,
         };
@@ -239,29 +253,44 @@ impl<'a> Builder<'a> {
         Some(id)
     }
 
+    /// Whether a component is active with fuel where none is to be counted, or the reverse.
+    fn is_otherwise_metered(&self, component: Digest, metering: Metering) -> bool {
+        let active = self.inventory.active.iter().flat_map(|(_, active)| &active.extensions);
+        let mut same = active.filter(|extension| extension.component == component).peekable();
+        same.peek().is_some() && same.all(|extension| extension.metering() != metering)
+    }
+
     fn activate(&mut self, target: &Generation, after: &BTreeSet<StepId>) {
         let reason = match &self.inventory.active {
             Some((_, live)) if live.same_set(target) => return,
             Some(_) => StepReason::SetChanged,
             None => StepReason::FirstGeneration,
         };
-        let generation = self.inventory.generations.last().map_or(1, |last| last + 1);
-        let profile = target.profile.clone();
-        let names = target.extensions.iter().map(|extension| extension.name.clone()).collect();
-        let kind = StepKind::Activate { profile: profile.clone(), generation };
-        let activate = self.plan.graph.add_node(Step { kind, extensions: names, reason });
+        let kind = StepKind::Activate { profile: target.profile.clone(), generation: self.next_generation() };
+        let activate = self.replace_active(kind, reason, target);
         for id in after {
             self.plan.graph.add_edge(*id, activate, ());
         }
+    }
+
+    fn next_generation(&self) -> u64 {
+        self.inventory.generations.last().map_or(1, |last| last + 1)
+    }
+
+    /// The step that makes a new generation active, and the one that removes those that are too old then.
+    fn replace_active(&mut self, kind: StepKind, reason: StepReason, target: &Generation) -> StepId {
+        let names = target.extensions.iter().map(|extension| extension.name.clone()).collect();
+        let activate = self.plan.graph.add_node(Step { kind, extensions: names, reason });
         let live = self.inventory.active.as_ref().map(|(number, _)| *number);
         let surplus = (self.inventory.generations.len() + 1).saturating_sub(KEPT_GENERATIONS);
         let old: Vec<u64> =
             self.inventory.generations.iter().copied().filter(|number| Some(*number) != live).take(surplus).collect();
         if !old.is_empty() {
-            let kind = StepKind::Prune { profile, generations: old };
+            let kind = StepKind::Prune { profile: target.profile.clone(), generations: old };
             let prune = self.plan.graph.add_node(Step { kind, extensions: Vec::new(), reason: StepReason::Superseded });
             self.plan.graph.add_edge(activate, prune, ());
         }
+        activate
     }
 
     fn add(&mut self, kind: StepKind, name: &ExtensionName, reason: StepReason) -> StepId {

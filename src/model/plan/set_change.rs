@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::capability::{Grants, format_grants};
+use crate::model::capability::{Capability, Grant, Grants, Scope, format_grants};
 use crate::model::digest::Digest;
 use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::manifest::{Config, Extension, Limits};
@@ -62,6 +62,9 @@ pub struct ExtensionChange {
     pub grants_added: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub grants_removed: Vec<String>,
+    /// Capabilities that are granted for other items.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grants_changed: Vec<Replacement<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<Replacement<Limits>>,
     /// Whether its own settings change.
@@ -69,6 +72,13 @@ pub struct ExtensionChange {
     pub config: bool,
     /// Whether the lock has it, so that its component is known.
     pub locked: bool,
+}
+
+impl ExtensionChange {
+    /// Whether it is granted anything else than before.
+    pub fn changes_grants(&self) -> bool {
+        !(self.grants_added.is_empty() && self.grants_removed.is_empty() && self.grants_changed.is_empty())
+    }
 }
 
 /// A value, and what takes its place.
@@ -95,7 +105,7 @@ pub fn set_changes<'a>(
         removed.map(|old| SetChange::Removed { name: old.name.clone(), source: old.source() }).collect();
     changes.extend(after.iter().filter_map(|(name, proposed)| match (before.get(name), proposed) {
         (None, _) => Some(proposed.added(name)),
-        (Some(old), ProposedExtension::Locked(new)) if old == new => None,
+        (Some(old), ProposedExtension::Locked(new)) if old.is_same(new) => None,
         (Some(old), _) => Some(SetChange::Changed(Box::new(proposed.changes_from(old)))),
     }));
     if old.config != new.config {
@@ -121,7 +131,7 @@ impl SetChange {
     pub fn changes_grants(&self) -> bool {
         match self {
             Self::Added { grants, .. } => !grants.is_empty(),
-            Self::Changed(change) => !(change.grants_added.is_empty() && change.grants_removed.is_empty()),
+            Self::Changed(change) => change.changes_grants(),
             Self::Removed { .. } | Self::SharedConfig | Self::Manifest { .. } => false,
         }
     }
@@ -169,8 +179,17 @@ impl ProposedExtension<'_> {
 
     fn changes_from(&self, old: &ActiveExtension) -> ExtensionChange {
         let (grants, limits, config) = self.settings();
-        let (before, after) = (format_grants(&old.capabilities), format_grants(grants));
-        let without = |of: &[String], other: &[String]| of.iter().filter(|one| !other.contains(one)).cloned().collect();
+        let grant = |(capability, scope): (&Capability, &Scope)| {
+            Grant { capability: *capability, scope: scope.clone() }.to_string()
+        };
+        let without = |of: &Grants, other: &Grants| {
+            of.iter().filter(|(capability, _)| !other.contains_key(*capability)).map(grant).collect()
+        };
+        let before = &old.capabilities;
+        let in_both = grants.iter().filter_map(|(capability, to)| Some((capability, before.get(capability)?, to)));
+        let changed = in_both
+            .filter(|(_, from, to)| from != to)
+            .map(|(capability, from, to)| Replacement { from: grant((capability, from)), to: grant((capability, to)) });
         let component = self.locked().and_then(|new| replacement(&old.component, &new.component));
         let same_component = self.locked().filter(|_| component.is_none());
         ExtensionChange {
@@ -179,8 +198,9 @@ impl ProposedExtension<'_> {
             component,
             provenance: same_component.and_then(|new| replacement(&old.provenance, &new.provenance)),
             lock_record: same_component.is_some_and(|new| (old.size, &old.imports) != (new.size, &new.imports)),
-            grants_added: without(&after, &before),
-            grants_removed: without(&before, &after),
+            grants_added: without(grants, before),
+            grants_removed: without(before, grants),
+            grants_changed: changed.collect(),
             limits: replacement(&old.limits, &limits),
             config: old.config != *config,
             locked: self.locked().is_some(),

@@ -49,6 +49,8 @@ pub enum StepKind {
     },
     /// Make the target generation the live one.
     Activate { profile: ProfileName, generation: u64 },
+    /// Make what is left of the active set, after a sync was refused, the active generation.
+    Narrow { profile: ProfileName, generation: u64 },
     /// Make a generation of before the live one again.
     Rollback { profile: ProfileName, generation: u64 },
     /// Remove the records of old generations.
@@ -94,6 +96,8 @@ pub enum StepReason {
     },
     NotCompiled,
     EngineChanged,
+    /// `max_fuel` was set, or is not set any more: code that counts fuel is other code.
+    MeteringChanged,
     /// The compiled code is not what this machine made.
     CodeDamaged {
         problem: FileProblem,
@@ -101,6 +105,8 @@ pub enum StepReason {
     FirstGeneration,
     SetChanged,
     Requested,
+    /// The manifest no longer declares or grants a part of the active set.
+    Undeclared,
     Superseded,
 }
 
@@ -126,7 +132,7 @@ impl StepKind {
                 BlobRole::Index | BlobRole::Manifest => 0,
             },
             Self::Compile { size, .. } => *size,
-            Self::Activate { .. } | Self::Rollback { .. } | Self::Prune { .. } => 0,
+            Self::Activate { .. } | Self::Narrow { .. } | Self::Rollback { .. } | Self::Prune { .. } => 0,
         }
     }
 }

@@ -25,8 +25,10 @@ pub enum DestinationError {
     Home,
     #[error("a digest is what publishing gives; remove `@{0}`")]
     Pinned(String),
+    #[error("`{0}` has no tag; add one, as in `{0}:0.1.0`")]
+    NoTag(String),
     #[error(transparent)]
-    Reference(#[from] ReferenceError),
+    Reference(ReferenceError),
 }
 
 impl FromStr for Destination {
@@ -42,7 +44,11 @@ impl FromStr for Destination {
             None if is_skopeos(text) => return Err(DestinationError::Layout),
             None => (None, text),
         };
-        let reference: OciReference = reference.parse()?;
+        let reference: OciReference = reference.parse().map_err(|error| match error {
+            // What a reference may do instead in a manifest is of no use here.
+            ReferenceError::NoRevision(text) => DestinationError::NoTag(text),
+            error => DestinationError::Reference(error),
+        })?;
         match reference.provenance() {
             Some(digest) => Err(DestinationError::Pinned(digest.to_string())),
             None => Ok(Self { reference, layout }),
@@ -76,6 +82,8 @@ mod tests {
         }
         let pinned = format!("ghcr.io/my-org/clock:1@sha256:{}", "0".repeat(64));
         assert!(matches!(pinned.parse::<Destination>(), Err(DestinationError::Pinned(_))));
+        let untagged = "ghcr.io/my-org/clock".parse::<Destination>();
+        assert_eq!(untagged, Err(DestinationError::NoTag("ghcr.io/my-org/clock".into())));
         assert!(matches!("clock:1".parse::<Destination>(), Err(DestinationError::Reference(_))));
     }
 }

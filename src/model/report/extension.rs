@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::model::capability::Capability;
 use crate::model::digest::Digest;
 use crate::model::manifest::Config;
 use crate::model::manifest::manifest_path::ManifestPath;
@@ -49,6 +50,8 @@ pub enum CodeState {
     Ready,
     /// The next sync compiles it.
     NotCompiled,
+    /// The policy of this machine forbids it, or it needs what it is not granted.
+    Denied,
 }
 
 /// Everything about one live extension.
@@ -127,10 +130,41 @@ pub struct InstallReport {
     pub file: String,
     /// What it is granted now, each as it is written after `--grant`.
     pub capabilities: Vec<String>,
+    /// The reference that is locked, if a range of versions stays declared that allows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_range: Option<String>,
+    /// Those among them that were grants of the whole capability before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub narrowed: Vec<String>,
     pub lock: LockReport,
     /// Absent if nothing was to be made live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync: Option<SyncReport>,
+}
+
+/// What `upgrade` did.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct UpgradeReport {
+    pub sync: SyncReport,
+    /// What was left as it is, because its newer version asks for more than is granted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<LeftExtension>,
+}
+
+/// An extension that was not upgraded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct LeftExtension {
+    pub name: ExtensionName,
+    /// The locked reference or path.
+    pub locked: String,
+    /// The one that it was not upgraded to.
+    pub newer: String,
+    /// What that one asks for and is not granted.
+    pub capabilities: Vec<Capability>,
+    /// The policy that denies it, if one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denied_by: Option<String>,
 }
 
 /// What `remove` did.

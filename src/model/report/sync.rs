@@ -99,6 +99,22 @@ pub enum SyncOutcome {
     Planned,
 }
 
+/// What the next `sync` would do, as far as that is known without a request and without writing anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Forecast {
+    UpToDate,
+    /// It would change something, or first has to resolve what is not locked.
+    Changes,
+    /// It would be refused.
+    Refused {
+        fault: Fault,
+        /// What it would remove from the active set nevertheless.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        narrowing: Vec<SetChange>,
+    },
+}
+
 /// One step of a plan and how it ended.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct StepReport {
@@ -182,7 +198,9 @@ impl StepReport {
     /// The generation that it makes the active one.
     pub fn activates(&self) -> Option<u64> {
         match self.step.kind {
-            StepKind::Activate { generation, .. } | StepKind::Rollback { generation, .. } => Some(generation),
+            StepKind::Activate { generation, .. }
+            | StepKind::Narrow { generation, .. }
+            | StepKind::Rollback { generation, .. } => Some(generation),
             _ => None,
         }
     }

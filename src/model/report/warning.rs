@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::model::capability::Capability;
 use crate::model::fault::Fault;
-use crate::model::name::ExtensionName;
+use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::step::StepReason;
 
 /// Something that the person should know and that stops nothing.
@@ -21,13 +21,29 @@ pub enum Warning {
     },
     /// The component does not import what these grants are for.
     UnusedGrants { extension: ExtensionName, capabilities: Vec<Capability> },
+    /// No newer version asks for these, so they were not granted.
+    GrantsNotNeeded { capabilities: Vec<Capability> },
     /// A granted folder cannot be used on this machine, so calls of the extension fail.
     UnusableFolder { extension: ExtensionName, fault: Fault },
+    /// A sync was refused, and what the manifest may no longer grant was not removed from the active set.
+    NotNarrowed {
+        profile: ProfileName,
+        /// What the extensions of the active set are granted.
+        extensions: Vec<KeptGrants>,
+        /// Why it was not narrowed.
+        fault: Fault,
+    },
     /// Blobs or compiled code were damaged, and are made again.
     DamageReplaced {
         extensions: Vec<ExtensionName>,
         /// Of the first that was found.
         reason: StepReason,
+    },
+    /// A lock with the usual name stands beside a manifest with another one, which has a lock of its own.
+    EarlierLock {
+        /// The lock with the usual name.
+        earlier: String,
+        lock: String,
     },
     /// A file of an earlier state of the project could not be removed.
     LeftOver { fault: Fault },
@@ -65,6 +81,14 @@ pub enum Warning {
     },
     /// The compiler could not be confined.
     CompilerUnconfined { why: String },
+}
+
+/// The grants of an extension of the active set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct KeptGrants {
+    pub name: ExtensionName,
+    /// Each as it is written after `--grant`.
+    pub grants: Vec<String>,
 }
 
 /// Why no credentials are taken from a place.

@@ -97,6 +97,10 @@ impl BundledSet {
         existing: ExistingFiles,
         there: &BTreeMap<String, Vec<u8>>,
     ) -> Result<(), Error> {
+        let has_drop_ins = self.texts.keys().any(|name| ![MANIFEST, LOCK].contains(&name.as_str()));
+        if has_drop_ins && !context.project.has_usual_name() {
+            return Err(BundleError::DropIns { manifest: context.project.shown_manifest() }.into());
+        }
         for name in self.texts.keys().map(String::as_str).chain(self.components().map(|(name, _)| name)) {
             check_links(context, &context.project.committed_path(name))?;
         }

@@ -43,10 +43,10 @@ pub fn export(context: &Context, to: &Path) -> Result<ExportReport, Error> {
     let _guard = context.lock_store()?;
     let committed = context.project.read_committed()?;
     let manifest = context.project.read_manifest()?;
-    let lock = context.project.read_lock()?.ok_or(Error::Lock(LockError::NoLock))?;
+    let lock = context.project.read_lock()?.ok_or_else(|| context.project.no_lock())?;
     let stale = stale_entries(context, &manifest, &lock)?;
     if !stale.is_empty() {
-        return Err(LockError::Stale { stale: stale.into_iter().collect() }.into());
+        return Err(LockError::Stale { lock: context.project.shown_lock(), stale: stale.into_iter().collect() }.into());
     }
     check_files(&lock)?;
     fetch(context, &manifest, &lock)?;
@@ -165,7 +165,7 @@ fn fetch(context: &Context, manifest: &Manifest, lock: &Lock) -> Result<(), Erro
     }
     let registry = registries::source_selector(context, &manifest.registries)?;
     fail_on_faults(apply_collecting_faults(
-        &ApplyContext::new(context, &registry, &Blobs::new(&context.paths), None),
+        &ApplyContext::new(context, Some(&registry), &Blobs::new(&context.paths), None),
         &plan,
     )?)
 }

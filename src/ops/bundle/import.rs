@@ -19,7 +19,7 @@ use crate::ops::error::bundle::{BundleError, BundleFault};
 use crate::ops::error::edit::EditError;
 use crate::ops::error::profile::ProfileError;
 use crate::ops::error::project::ProjectError;
-use crate::ops::policy::checks::{check_sources, read_policy};
+use crate::ops::policy::checks::{check_manifest, read_policy};
 use crate::ops::project::LOCK;
 use crate::registry::Error as Registry;
 use crate::registry::layout::bundle::Bundle;
@@ -77,7 +77,7 @@ pub fn import(context: &Context, import: &ImportOptions<'_>) -> Result<ImportRep
     }
     let bundle = Bundle::open(&import.bundle)?;
     let set = BundledSet::read(context, &import.bundle, &bundle)?;
-    check_sources(&read_policy(&context.user)?.sources, &set.manifest, Some(&set.lock))?;
+    check_manifest(&read_policy(&context.user)?, &set.manifest, Some(&set.lock))?;
     check_profile_manifest(context, import.profile.as_ref(), &set.manifest).map_err(|error| match error {
         // There is no manifest yet that could take it over.
         Error::Profile(ProfileError::OtherManifest { profile, made_by, .. }) => {

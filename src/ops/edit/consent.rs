@@ -4,7 +4,7 @@
 use crate::host::grants::capabilities;
 use crate::model::capability::{Capability, Grants, Scope};
 use crate::model::lock::LockEntry;
-use crate::model::manifest::Extension;
+use crate::model::manifest::{Extension, OciRange};
 use crate::model::name::ExtensionName;
 use crate::ops::error::Error;
 use crate::ops::error::edit::EditError;
@@ -23,6 +23,8 @@ pub struct ConsentRequest<'a> {
     pub inherited: &'a [Capability],
     /// What the command grants.
     pub granted: &'a Grants,
+    /// The range of versions that a single one would take the place of.
+    pub lost_range: Option<&'a OciRange>,
 }
 
 /// What the person says.
@@ -52,14 +54,16 @@ pub(crate) struct NewComponent<'a> {
     pub source: &'a str,
     pub entry: &'a LockEntry,
     pub previous: Previous<'a>,
+    /// The range of versions that the name has, if this version is not in it.
+    pub lost_range: Option<&'a OciRange>,
 }
 
 /// Adds to what the command grants what the person agrees to, where more is needed.
 ///
 /// # Errors
-/// [`EditError::NoConsent`] and [`EditError::Inherits`] if there is nobody to ask, [`EditError::Declined`] if they say no.
+/// [`EditError::NoConsent`], [`EditError::Inherits`] and [`EditError::LosesRange`] if there is nobody to ask, [`EditError::Declined`] if they say no.
 pub(crate) fn request_consent(
-    &NewComponent { name, source, entry, previous }: &NewComponent<'_>,
+    &NewComponent { name, source, entry, previous, lost_range }: &NewComponent<'_>,
     mut granted: Grants,
     consent: &dyn Fn(&ConsentRequest<'_>) -> Consent,
 ) -> Result<Grants, Error> {
@@ -74,7 +78,7 @@ pub(crate) fn request_consent(
             (Some(other), missing, inherited)
         }
     };
-    if missing.is_empty() && inherited.is_empty() {
+    if missing.is_empty() && inherited.is_empty() && lost_range.is_none() {
         return Ok(granted);
     }
     let replaced = existing.map(|existing| existing.source.to_string());
@@ -86,6 +90,7 @@ pub(crate) fn request_consent(
         missing: &missing,
         inherited: &inherited,
         granted: &granted,
+        lost_range,
     };
     let name = name.clone();
     match consent(&asks) {
@@ -97,6 +102,10 @@ pub(crate) fn request_consent(
             Ok(granted)
         }
         Consent::Refused => Err(EditError::Declined { name }.into()),
+        Consent::NoPrompt if let Some(range) = lost_range => {
+            Err(EditError::LosesRange { name, range: range.requirement.to_string(), reference: source.to_owned() }
+                .into())
+        }
         Consent::NoPrompt if missing.is_empty() => {
             Err(EditError::Inherits { name, from: replaced.unwrap_or_default(), capabilities: inherited }.into())
         }
@@ -106,7 +115,7 @@ pub(crate) fn request_consent(
 }
 
 /// What the component needs and none of these grants.
-fn missing(entry: &LockEntry, grants: &[&Grants]) -> Vec<Capability> {
+pub(super) fn missing(entry: &LockEntry, grants: &[&Grants]) -> Vec<Capability> {
     let has = |capability: &Capability| grants.iter().any(|grants| grants.contains_key(capability));
     capabilities(&entry.imports).into_iter().filter(|capability| !has(capability)).collect()
 }

@@ -1,23 +1,20 @@
-//! `install` and `remove`: one extension more or less, in the manifest, the lock and the live set, or in none of them.
+//! `install` and `add`: add an extension to the manifest, the lock and the active set, or to none of them.
 //!
 //! The order is that of any change by hand: the manifest is written, then the lock, then the set is activated. If a
 //! step fails, the files are put back; if the process is killed, the next `sync` completes what the manifest says by
 //! then.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::model::capability::{Grant, Grants, add, format_grants};
+use crate::model::capability::{Capability, Grant, Grants, Scope, add, format_grants};
 use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
-use crate::model::manifest::edit::drop_in::{edit_drop_in, new_drop_in};
-use crate::model::manifest::edit::entry::{add_entry, edit_entry, remove_entry};
-use crate::model::manifest::edit::{EntryChange, ManifestEditError, WrittenSource};
+use crate::model::manifest::edit::{EntryChange, WrittenSource};
 use crate::model::manifest::{ComponentSource, EntryForm, Extension, Manifest, OciRange};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::Registries;
-use crate::model::report::extension::{InstallReport, RemoveReport, Removed};
+use crate::model::report::extension::InstallReport;
 use crate::model::version::Requirement;
 use crate::ops::context::Context;
 use crate::ops::edit::consent::NewComponent;
@@ -35,6 +32,7 @@ use crate::store::blobs::Blobs;
 
 use super::consent::{Consent, ConsentRequest, Previous, request_consent};
 use super::init::TEMPLATE;
+use super::manifest_files::{EntryPlace, InstallTarget, write_entry};
 use super::transaction::{AfterEdit, activate_if_synced, all_or_nothing, check_profile_manifest};
 use super::undo::Undo;
 
@@ -48,15 +46,6 @@ pub enum InstallSource {
     InPlace(PathBuf),
     /// A component's file, which is copied beside the manifest.
     File(PathBuf),
-}
-
-/// Where an extension is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InstallTarget {
-    /// In a file of its own.
-    DropIn,
-    /// In `sesame.toml`.
-    Manifest,
 }
 
 /// What to install.
@@ -83,6 +72,8 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
         Some(name) => name.clone(),
         None => default_name(&install.origin)?,
     };
+    // A manifest with another name has no drop-ins.
+    let place = if context.project.has_usual_name() { install.target } else { InstallTarget::Manifest };
     let guard = context.lock_store()?;
     let manifest = context.project.read_manifest_or_empty()?;
     if install.then == AfterEdit::Sync {
@@ -107,81 +98,35 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
         Some(existing) if is_same(context, &name, existing, origin)? => Previous::Same(existing),
         Some(existing) => Previous::Other(existing),
     };
-    let new = NewComponent { name: &name, source: &source, entry: &entry, previous };
+    let lost_range = match origin {
+        InstallSource::Registry(reference) => range_of(existing, origin).filter(|range| !allows(range, reference)),
+        _ => None,
+    };
+    let new = NewComponent { name: &name, source: &source, entry: &entry, previous, lost_range };
     let granted = request_consent(&new, granted, install.consent)?;
-    // Somebody else may have worked on the store and the manifest while the person thought.
+    // Another run may have worked on the store and the manifest during the question.
     let _guard = context.lock_store()?;
     all_or_nothing(context, |undo| {
         let manifest = start_manifest(context, undo)?;
         check_copy(context, &name, origin, &manifest)?;
-        let new = NewEntry { name: &name, origin, place: install.target, granted: &granted, entry: &entry };
+        let new = NewEntry { name: &name, origin, place, granted: &granted, entry: &entry };
         write_manifest(context, undo, &manifest, &new)?;
         let manifest = context.project.read_manifest()?;
         let written = manifest.extensions.get(&name).ok_or(Error::Bug("what was installed is not in the manifest"))?;
-        let locked = match (&entry.source, &written.source) {
-            (LockedSource::Path(_), ComponentSource::Path(path)) => LockedSource::Path(path.clone()),
-            (locked, _) => locked.clone(),
-        };
-        let known = (name.clone(), LockEntry { source: locked, ..entry.clone() });
+        let known = (name.clone(), locked_as_written(&entry, written));
         undo.remember(&context.project.lock_path())?;
-        let (_, lock) = resolve_and_write_with(context, &manifest, &UpgradeSelection::Nothing, Some(known))?;
+        let (_, lock) = resolve_and_write_with(context, &manifest, &UpgradeSelection::Nothing, [known].into())?;
         let file = match written.form {
             EntryForm::DropIn => context.project.drop_in_path(&name).1,
             EntryForm::Short | EntryForm::Table => context.project.shown_manifest(),
         };
         let sync = activate_if_synced(context, install.then, install.profile.as_ref())?;
         let (source, capabilities) = (written.source.to_string(), format_grants(&written.capabilities));
+        let narrowed = narrowed_grants(existing, written);
+        let kept_range = matches!(written.source, ComponentSource::Range(_)).then(|| entry.source.to_string());
         let replaced = existing.map(|existing| existing.source.to_string()).filter(|replaced| *replaced != source);
-        Ok(InstallReport { name: name.clone(), source, replaced, file, capabilities, lock, sync })
+        Ok(InstallReport { name: name.clone(), source, replaced, file, capabilities, kept_range, narrowed, lock, sync })
     })
-}
-
-/// Takes extensions away, wherever they are written. A component's file stays where it is.
-///
-/// # Errors
-/// [`ProfileError::NoExtension`](crate::ops::error::profile::ProfileError::NoExtension) if one is not wanted; any of
-/// `lock` and `sync`. Then nothing is changed.
-pub fn remove(
-    context: &Context,
-    names: &[ExtensionName],
-    profile: Option<&ProfileName>,
-    then: AfterEdit,
-) -> Result<RemoveReport, Error> {
-    let _guard = context.lock_store()?;
-    all_or_nothing(context, |undo| {
-        let manifest = context.project.read_manifest()?;
-        let names: BTreeSet<&ExtensionName> = names.iter().collect();
-        let removed: Vec<Removed> =
-            names.into_iter().map(|name| remove_one(context, undo, &manifest, name)).collect::<Result<_, _>>()?;
-        undo.remember(&context.project.lock_path())?;
-        let (_, lock) =
-            resolve_and_write_with(context, &context.project.read_manifest()?, &UpgradeSelection::Nothing, None)?;
-        Ok(RemoveReport { removed, lock, sync: activate_if_synced(context, then, profile)? })
-    })
-}
-
-fn remove_one(context: &Context, undo: &mut Undo, manifest: &Manifest, name: &ExtensionName) -> Result<Removed, Error> {
-    let Some(extension) = manifest.extensions.get(name) else {
-        return Err(Error::no_extension(name, context.project.shown_manifest(), manifest.extensions.keys()));
-    };
-    let file = match extension.form {
-        EntryForm::DropIn => {
-            let (path, shown) = context.project.drop_in_path(name);
-            undo.remove(&path)?;
-            shown
-        }
-        EntryForm::Short | EntryForm::Table => {
-            let (path, shown) = (context.project.manifest(), context.project.shown_manifest());
-            let edited = remove_entry(&read_text(path)?, name).map_err(edit_failed(&shown))?;
-            undo.write(path, edited.as_bytes())?;
-            shown
-        }
-    };
-    let kept = match &extension.source {
-        ComponentSource::Path(path) => Some(path.clone()),
-        ComponentSource::Oci(_) | ComponentSource::Range(_) => None,
-    };
-    Ok(Removed { name: name.clone(), file, kept })
 }
 
 /// Whether an extension comes from the same repository, from the file that sesame copied, or from the very same file.
@@ -198,6 +143,39 @@ fn is_same(
         InstallSource::InPlace(file) => context.project.path_in_manifest(file, false)?,
     };
     Ok(existing.source == ComponentSource::Path(path))
+}
+
+/// The entry of the lock, with the path as the manifest has it.
+fn locked_as_written(entry: &LockEntry, written: &Extension) -> LockEntry {
+    let source = match (&entry.source, &written.source) {
+        (LockedSource::Path(_), ComponentSource::Path(path)) => LockedSource::Path(path.clone()),
+        (locked, _) => locked.clone(),
+    };
+    LockEntry { source, ..entry.clone() }
+}
+
+/// The grants of items that take the place of a whole capability.
+fn narrowed_grants(existing: Option<&Extension>, written: &Extension) -> Vec<String> {
+    let was_whole = |capability: &Capability| {
+        existing.and_then(|existing| existing.capabilities.get(capability)) == Some(&Scope::Whole)
+    };
+    let narrowed = written.capabilities.iter().filter(|(name, scope)| **scope != Scope::Whole && was_whole(name));
+    format_grants(&narrowed.map(|(name, scope)| (*name, scope.clone())).collect())
+}
+
+/// The range of versions that an extension is declared with, if it comes from the same repository.
+fn range_of<'a>(existing: Option<&'a Extension>, origin: &InstallSource) -> Option<&'a OciRange> {
+    match (&existing?.source, origin) {
+        (ComponentSource::Range(range), InstallSource::Registry(reference)) => {
+            (range.repository == *reference.without_revision()).then_some(range)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a range of versions can stay where a reference is locked: not if that is pinned to a digest.
+fn allows(range: &OciRange, reference: &OciReference) -> bool {
+    range.has(reference) && reference.provenance().is_none()
 }
 
 /// Refuses to copy a component over a file that is not this extension's alone.
@@ -243,25 +221,29 @@ fn write_manifest(
 ) -> Result<(), Error> {
     let NewEntry { name, origin, place, granted, entry } = *new_entry;
     let existing = manifest.extensions.get(name);
-    let has = existing.map(|existing| &existing.capabilities);
-    let new = granted
-        .iter()
-        .filter_map(|(capability, scope)| Some((*capability, scope.minus(has.and_then(|has| has.get(capability)))?)));
+    let has = |capability| existing.and_then(|existing| existing.capabilities.get(capability));
+    let new = granted.iter().filter_map(|(capability, scope)| match (scope, has(capability)) {
+        // The items that are named take the place of the whole.
+        (Scope::Only(_), Some(Scope::Whole)) => Some((*capability, scope.clone())),
+        (scope, has) => Some((*capability, scope.minus(has)?)),
+    });
     let grants: Grants = new.collect();
+    let place = EntryPlace::of(name, manifest, place);
+    let write = |undo: &mut Undo, source| {
+        let change = EntryChange { source, grants: grants.clone() };
+        if change.is_nothing() { Ok(()) } else { write_entry(context, undo, name, place, &change) }
+    };
     match origin {
         InstallSource::Newest(_) => Err(Error::Bug("no tag was chosen")),
         InstallSource::Registry(reference) => {
-            let source =
-                WrittenSource::Oci { reference: reference.to_string(), revision: reference.revision().to_owned() };
-            write_entry(context, undo, manifest, new_entry, &EntryChange { source, grants })
+            let new =
+                || WrittenSource::Oci { reference: reference.to_string(), revision: reference.revision().to_owned() };
+            let is_in_range = range_of(existing, origin).is_some_and(|range| allows(range, reference));
+            write(undo, (!is_in_range).then(new))
         }
         InstallSource::InPlace(file) => {
-            let in_drop_in = match existing.map(|existing| existing.form) {
-                Some(form) => form == EntryForm::DropIn,
-                None => place == InstallTarget::DropIn,
-            };
-            let source = WrittenSource::Path(context.project.path_in_manifest(file, in_drop_in)?);
-            write_entry(context, undo, manifest, new_entry, &EntryChange { source, grants })
+            let in_drop_in = place.target() == InstallTarget::DropIn;
+            write(undo, Some(WrittenSource::Path(context.project.path_in_manifest(file, in_drop_in)?)))
         }
         InstallSource::File(_) => {
             let bytes = Blobs::new(&context.paths).read(entry.component)?;
@@ -270,12 +252,13 @@ fn write_manifest(
             if !in_use {
                 undo.write(&copy, &bytes)?;
             }
-            let source = WrittenSource::Path(match existing.map(|existing| existing.form) {
-                Some(EntryForm::Short | EntryForm::Table) => copied(name),
-                None if place == InstallTarget::Manifest => copied(name),
-                Some(EntryForm::DropIn) | None => format!("{name}.wasm"),
-            });
-            write_entry(context, undo, manifest, new_entry, &EntryChange { source, grants })?;
+            write(
+                undo,
+                Some(WrittenSource::Path(match place.target() {
+                    InstallTarget::Manifest => copied(name),
+                    InstallTarget::DropIn => format!("{name}.wasm"),
+                })),
+            )?;
             if in_use { undo.write(&copy, &bytes) } else { Ok(()) }
         }
     }
@@ -331,43 +314,6 @@ fn start_manifest(context: &Context, undo: &mut Undo) -> Result<Manifest, Error>
 /// Where a copied component is, relative to the folder of `sesame.toml`.
 fn copied(name: &ExtensionName) -> String {
     format!("{DROP_INS}/{name}.wasm")
-}
-
-/// Writes the extension where it stands, or where a new one is to stand.
-fn write_entry(
-    context: &Context,
-    undo: &mut Undo,
-    manifest: &Manifest,
-    &NewEntry { name, place, .. }: &NewEntry<'_>,
-    change: &EntryChange,
-) -> Result<(), Error> {
-    let (drop_in, shown_drop_in) = context.project.drop_in_path(name);
-    match manifest.extensions.get(name).map(|existing| existing.form) {
-        None if place == InstallTarget::DropIn => undo.write(&drop_in, new_drop_in(name, change).as_bytes()),
-        None => {
-            let (path, shown) = (context.project.manifest(), context.project.shown_manifest());
-            let edited = add_entry(&read_text(path)?, name, change).map_err(edit_failed(&shown))?;
-            undo.write(path, edited.as_bytes())
-        }
-        Some(EntryForm::DropIn) => {
-            let edited = edit_drop_in(&read_text(&drop_in)?, change).map_err(edit_failed(&shown_drop_in))?;
-            undo.write(&drop_in, edited.as_bytes())
-        }
-        Some(EntryForm::Short | EntryForm::Table) => {
-            let (path, shown) = (context.project.manifest(), context.project.shown_manifest());
-            let edited = edit_entry(&read_text(path)?, name, change).map_err(edit_failed(&shown))?;
-            undo.write(path, edited.as_bytes())
-        }
-    }
-}
-
-fn read_text(path: &Path) -> Result<String, Error> {
-    let bytes = read_whole(path)?.unwrap_or_default();
-    String::from_utf8(bytes).map_err(|_| Error::Project(ProjectError::NotUtf8(path.to_owned())))
-}
-
-fn edit_failed(file: &str) -> impl FnOnce(ManifestEditError) -> Error {
-    move |source| Error::Edit(EditError::Manifest { file: file.to_owned(), source })
 }
 
 fn last_part(repository: &str) -> String {

@@ -3,6 +3,8 @@
 pub mod consent;
 pub mod init;
 pub mod install;
+pub mod manifest_files;
+pub mod remove;
 pub mod transaction;
 pub(crate) mod undo;
 pub mod upgrade;

@@ -1,4 +1,5 @@
-//! A change to the person's files and to what is live: both are made, or neither.
+//! A change to the person's files and to what is active: both are made, or neither. Only a removal stays where the sync after
+//! it is refused for another reason.
 
 use crate::model::manifest::Manifest;
 use crate::model::name::ProfileName;
@@ -34,11 +35,13 @@ pub(crate) fn all_or_nothing<T>(
     let mut undo = Undo::default();
     match steps(&mut undo) {
         Ok(done) => {
-            // What is left over is untidy, no more: the next change sweeps it.
-            if let Err(error) = undo.commit() {
-                context.warn(&[Warning::LeftOver { fault: error.fault() }]);
-            }
+            commit(context, undo);
             Ok(done)
+        }
+        // What was removed stays removed.
+        Err(error @ Error::Removed { .. }) => {
+            commit(context, undo);
+            Err(error)
         }
         Err(error) => match undo.put_back() {
             Ok(()) => Err(match error {
@@ -47,6 +50,13 @@ pub(crate) fn all_or_nothing<T>(
             }),
             Err(undo) => Err(Error::NotPutBack { error: Box::new(error), undo: Box::new(undo) }),
         },
+    }
+}
+
+fn commit(context: &Context, undo: Undo) {
+    // What is left over is untidy, no more: the next change sweeps it.
+    if let Err(error) = undo.commit() {
+        context.warn(&[Warning::LeftOver { fault: error.fault() }]);
     }
 }
 
@@ -81,8 +91,8 @@ pub(crate) fn check_profile_manifest(
 ) -> Result<(), Error> {
     let profile = profile.or(manifest.profile.as_ref()).cloned().unwrap_or_default();
     match generations::active_generation(&context.paths, &profile)? {
-        Some((_, live)) if live.manifest != context.project.manifest_path() => {
-            Err(ProfileError::OtherManifest { profile, made_by: live.manifest, differences: Vec::new() }.into())
+        Some((_, live)) if !context.project.manages(&live) => {
+            Err(ProfileError::other_manifest(profile, live.manifest, Vec::new()).into())
         }
         _ => Ok(()),
     }
@@ -148,8 +158,8 @@ mod tests {
     #[test]
     fn what_fails_leaves_every_file_as_it_was() {
         let machine = TestMachine::new(MACHINE);
-        let error = change(&machine, || Err(LockError::NoLock.into())).unwrap_err();
-        assert!(matches!(error, Error::Lock(LockError::NoLock)));
+        let error = change(&machine, || Err(machine.context.project.no_lock())).unwrap_err();
+        assert!(matches!(error, Error::Lock(LockError::NoLock { .. })));
         assert_as_before(&machine);
     }
 
@@ -177,10 +187,10 @@ mod tests {
         let machine = TestMachine::new(MACHINE);
         let error = change(&machine, || {
             machine.write("project/sesame.toml", "# theirs\n");
-            Err(LockError::NoLock.into())
+            Err(machine.context.project.no_lock())
         });
         let Err(Error::NotPutBack { error, undo }) = error else { panic!("{error:?}") };
-        assert!(matches!(*error, Error::Lock(LockError::NoLock)));
+        assert!(matches!(*error, Error::Lock(LockError::NoLock { .. })));
         assert!(matches!(*undo, Error::Edit(EditError::ChangedMeanwhile(_))));
         assert_eq!(machine.read("project/sesame.toml").unwrap(), "# theirs\n");
         // The others are as they were.

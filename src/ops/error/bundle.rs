@@ -30,6 +30,8 @@ pub enum BundleError {
     NoConsent { files: Vec<String>, removed: Vec<String>, grants: Vec<String> },
     #[error("{} is a link, which may lead outside of {}", link.display(), folder.display())]
     LinkInTheWay { link: PathBuf, folder: PathBuf },
+    #[error("the bundle has drop-ins, and {manifest} has none: only a sesame.toml does")]
+    DropIns { manifest: String },
     #[error("the bundle was not imported")]
     Declined,
 }
@@ -58,7 +60,7 @@ pub enum BundleFault {
 impl BundleError {
     pub fn kind(&self) -> FaultKind {
         match self {
-            Self::Path(_) => FaultKind::Usage,
+            Self::Path(_) | Self::DropIns { .. } => FaultKind::Usage,
             Self::NoConsent { .. } | Self::Declined => FaultKind::Denied,
             Self::Taken(_) | Self::LinkInTheWay { .. } | Self::ComponentExists(_) => FaultKind::Configuration,
             Self::OutsideFile { .. }
@@ -79,6 +81,7 @@ impl BundleError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<Hint> {
         Some(match self {
+            Self::DropIns { .. } => "name another folder with `--manifest FOLDER`".into(),
             Self::Declined => "nothing was changed".into(),
             Self::OutsideFile { name, .. } => {
                     format!("copy it below that folder, or publish it with `sesame extension push`, and mend the source of `{name}`").into()

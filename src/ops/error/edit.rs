@@ -7,6 +7,7 @@ use crate::model::fault::FaultKind;
 use crate::model::fault::hint::Hint;
 use crate::model::manifest::edit::ManifestEditError;
 use crate::model::name::{ExtensionName, NameError};
+use crate::model::text::list;
 use crate::ops::error::policy::grant_options;
 
 use super::policy::capability_list;
@@ -16,6 +17,10 @@ use super::policy::capability_list;
 pub enum EditError {
     #[error("`{name}` is there already, and takes what fits {range}")]
     IsRange { name: ExtensionName, range: String },
+    #[error("`{name}` is declared with version {range}, which does not allow {reference}")]
+    LosesRange { name: ExtensionName, range: String, reference: String },
+    #[error("more than one extension asks for a new capability: {}", list(names.iter().map(ExtensionName::as_str)))]
+    GrantForSeveral { names: Vec<ExtensionName> },
     #[error("`{text}` cannot be the name of an extension")]
     NoName { text: String, source: NameError },
     #[error("{file} cannot be changed")]
@@ -35,7 +40,9 @@ pub enum EditError {
 impl EditError {
     pub fn kind(&self) -> FaultKind {
         match self {
-            Self::NoName { .. } | Self::IsRange { .. } => FaultKind::Usage,
+            Self::NoName { .. } | Self::IsRange { .. } | Self::LosesRange { .. } | Self::GrantForSeveral { .. } => {
+                FaultKind::Usage
+            }
             Self::NoConsent { .. } | Self::Inherits { .. } | Self::Declined { .. } => FaultKind::Denied,
             Self::Manifest { .. } => FaultKind::Data,
             Self::ChangedMeanwhile(_) => FaultKind::Io,
@@ -47,10 +54,15 @@ impl EditError {
     pub(super) fn extension(&self) -> Option<&str> {
         match self {
             Self::IsRange { name, .. }
+            | Self::LosesRange { name, .. }
             | Self::NoConsent { name, .. }
             | Self::Inherits { name, .. }
             | Self::Declined { name } => Some(name.as_str()),
-            Self::NoName { .. } | Self::Manifest { .. } | Self::ChangedMeanwhile(_) | Self::CopyExists { .. } => None,
+            Self::NoName { .. }
+            | Self::GrantForSeveral { .. }
+            | Self::Manifest { .. }
+            | Self::ChangedMeanwhile(_)
+            | Self::CopyExists { .. } => None,
         }
     }
 
@@ -61,6 +73,14 @@ impl EditError {
                 "`sesame upgrade {name}` takes the newest that fits; with a tag behind the repository, `add` pins it"
             )
             .into(),
+            Self::LosesRange { name, .. } => {
+                format!("change its `version` in the manifest, or run `sesame remove {name}` first to pin it to a tag")
+                    .into()
+            }
+            Self::GrantForSeveral { names } => {
+                let first = names.first().map_or("NAME", ExtensionName::as_str);
+                format!("name the one that is granted it: `sesame upgrade {first} --grant CAPABILITY`").into()
+            }
             Self::NoName { .. } => "give it one with `--name NAME`: lower-case letters, digits and `-`".into(),
             Self::Manifest { file, source: ManifestEditError::NoPlace { line } } => {
                 format!("write `{line}` among the extensions in {file} by hand and run `sesame sync`").into()

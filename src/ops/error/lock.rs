@@ -16,10 +16,16 @@ use crate::registry::artifact::ArtifactRefusal;
 pub enum LockError {
     #[error("the file of `{name}` was changed since it was locked: expected {expected}, found {found}")]
     ChangedFile { name: ExtensionName, expected: Digest, found: Digest },
-    #[error("there is no sesame.lock")]
-    NoLock,
-    #[error("sesame.lock is stale: {}", stale_list(stale))]
-    Stale { stale: Vec<(ExtensionName, Staleness)> },
+    #[error("there is no {lock}")]
+    NoLock {
+        lock: String,
+        /// The lock with the usual name beside it, if there is one.
+        usual: Option<String>,
+        /// Whether that one was made for this manifest, by an earlier version.
+        is_earlier: bool,
+    },
+    #[error("{lock} is stale: {}", stale_list(stale))]
+    Stale { lock: String, stale: Vec<(ExtensionName, Staleness)> },
     #[error("{} cannot be used", count(extensions_of(faults), "extension"))]
     Extensions {
         faults: Vec<(ExtensionName, Fault)>,
@@ -73,7 +79,7 @@ impl LockError {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::NoVersion { .. } => FaultKind::Missing,
-            Self::NoLock | Self::Stale { .. } | Self::TooLarge { .. } | Self::BadSize { .. } => FaultKind::Data,
+            Self::NoLock { .. } | Self::Stale { .. } | Self::TooLarge { .. } | Self::BadSize { .. } => FaultKind::Data,
             Self::ChangedFile { .. } | Self::NotAsLocked { .. } => FaultKind::Integrity,
             Self::Extensions { faults, .. } => {
                 faults.iter().map(|(_, fault)| fault.kind).min().unwrap_or(FaultKind::Bug)
@@ -88,7 +94,7 @@ impl LockError {
             | Self::NoVersion { name, .. }
             | Self::BadSize { name, .. }
             | Self::NotAsLocked { name, .. } => Some(name.as_str()),
-            Self::NoLock | Self::Stale { .. } | Self::Extensions { .. } | Self::TooLarge { .. } => None,
+            Self::NoLock { .. } | Self::Stale { .. } | Self::Extensions { .. } | Self::TooLarge { .. } => None,
         }
     }
 
@@ -99,7 +105,14 @@ impl LockError {
                 return None;
             }
             Self::ChangedFile { .. } => "run `sesame lock` if the change is meant".into(),
-            Self::NoLock => "run `sesame lock` and commit the file".into(),
+            Self::NoLock { lock, usual: Some(usual), is_earlier: true } => {
+                format!("rename {usual} to {lock} if it was made for this manifest; `sesame lock` writes a new one")
+                    .into()
+            }
+            Self::NoLock { lock, usual: Some(usual), .. } => {
+                format!("`sesame lock` writes {lock}; {usual} is that of the sesame.toml beside it").into()
+            }
+            Self::NoLock { .. } => "run `sesame lock` and commit the file".into(),
             Self::Stale { .. } => "run `sesame lock` and commit the file".into(),
             Self::TooLarge { .. } => "leave out the extension with the many imports or exports".into(),
             Self::NotAsLocked { name, .. } => {

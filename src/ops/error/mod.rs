@@ -24,6 +24,7 @@ use crate::model::fault::{Fault, FaultKind, line};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::ActiveExtension;
 use crate::model::plan::step::StepKind;
+use crate::model::report::extension::Removed;
 use crate::model::report::sync::{ExtensionStatus, SyncReport};
 use crate::model::text::{count, nearest};
 use crate::model::toml::problem::Problem;
@@ -62,6 +63,12 @@ pub enum Error {
     /// A sync that failed in part, after which manifest and lock were put back.
     #[error("{} failed", failed_list(.0))]
     PutBack(Box<SyncReport>),
+    /// A sync that was refused, after which the active set was narrowed, or would be.
+    #[error("{refusal}")]
+    Narrowed { refusal: Box<Error>, report: Box<SyncReport> },
+    /// Extensions were removed, and the sync after that was refused.
+    #[error("{refusal}")]
+    Removed { removed: Vec<Removed>, refusal: Box<Error> },
     /// What was done before the step that failed stays.
     #[error("a step failed, and what was changed could not be put back: {}", line(undo.as_ref()))]
     NotPutBack {
@@ -107,6 +114,7 @@ impl Error {
             Self::Bundle(error) => error.kind(),
             Self::Run(error) => error.kind(),
             Self::Incomplete(report) | Self::PutBack(report) => report.worst().unwrap_or(FaultKind::Bug),
+            Self::Narrowed { refusal, .. } | Self::Removed { refusal, .. } => refusal.kind(),
             Self::NotPutBack { error, .. } => error.kind().min(FaultKind::Io),
             Self::UnreadableDependent { source, .. } => source.kind(),
             Self::Unusable(ComponentError::OtherEngine) | Self::NoCompiler(_) | Self::Engine(_) => {
@@ -139,7 +147,13 @@ impl Error {
             Self::Edit(error) => error.hint(),
             Self::Bundle(error) => error.hint(),
             Self::Run(error) => error.hint(),
-            Self::Incomplete(report) => Some(incomplete(report)),
+            // What was active before is not any more.
+            Self::Narrowed { refusal, .. } => match refusal.as_ref() {
+                Self::Incomplete(report) => Some(incomplete(report, None)),
+                refusal => return refusal.hints(),
+            },
+            Self::Removed { refusal, .. } => return refusal.hints(),
+            Self::Incomplete(report) => Some(incomplete(report, report.generation)),
             Self::PutBack(_) => {
                 Some("manifest and lock are as before; run the same command again once it is mended".into())
             }
@@ -186,7 +200,33 @@ impl Error {
             Self::Edit(error) => error.extension(),
             Self::Bundle(error) => error.extension(),
             Self::Run(error) => error.extension(),
+            Self::Narrowed { refusal, .. } | Self::Removed { refusal, .. } => refusal.extension(),
             _ => None,
+        }
+    }
+
+    /// The error without what was done nevertheless.
+    pub fn refusal(&self) -> &Self {
+        match self {
+            Self::Narrowed { refusal, .. } | Self::Removed { refusal, .. } => refusal.refusal(),
+            error => error,
+        }
+    }
+
+    /// How the active set was narrowed after a sync was refused, or would be.
+    pub fn narrowing(&self) -> Option<&SyncReport> {
+        match self {
+            Self::Narrowed { report, .. } => Some(report),
+            Self::Removed { refusal, .. } => refusal.narrowing(),
+            _ => None,
+        }
+    }
+
+    /// The extensions that were removed before a sync was refused.
+    pub fn removed(&self) -> &[Removed] {
+        match self {
+            Self::Removed { removed, .. } => removed,
+            _ => &[],
         }
     }
 
@@ -194,6 +234,7 @@ impl Error {
     pub fn problems(&self) -> &[Problem] {
         match self {
             Self::Project(ProjectError::Problems(problems)) | Self::Policy(PolicyError::Problems(problems)) => problems,
+            Self::Narrowed { refusal, .. } | Self::Removed { refusal, .. } => refusal.problems(),
             _ => &[],
         }
     }
@@ -235,6 +276,9 @@ impl Error {
 
     /// The error as data, with what to do next.
     pub fn fault(&self) -> Fault {
+        if let Self::Narrowed { refusal, .. } | Self::Removed { refusal, .. } = self {
+            return Fault { hints: self.hints(), ..refusal.fault() };
+        }
         let mut fault = Fault::new(self.kind(), self, self.hints());
         fault.extension = self.extension().map(str::to_owned);
         if let Self::UnreadableDependent { source, .. } = self
@@ -264,7 +308,7 @@ fn failed_list(report: &SyncReport) -> String {
     }
 }
 
-fn incomplete(report: &SyncReport) -> Hint {
+fn incomplete(report: &SyncReport, active: Option<u64>) -> Hint {
     let failed = report.extensions.iter().filter(|extension| extension.status == ExtensionStatus::Failed);
     // What cannot be used will not be usable the next time either.
     let hopeless = failed.filter(|extension| extension.faults.iter().any(|fault| fault.kind == FaultKind::Data));
@@ -282,7 +326,7 @@ fn incomplete(report: &SyncReport) -> Hint {
         (false, true) => "; what was compiled is kept",
         (false, false) => "",
     };
-    let live = match report.generation {
+    let live = match active {
         Some(generation) => format!("generation {generation} is still live"),
         None => "run `sesame sync` again once it is mended".to_owned(),
     };

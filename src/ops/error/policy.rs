@@ -43,6 +43,13 @@ pub enum PolicyError {
     Folder { name: String, source: FolderError },
     #[error("{} in the policy of this machine", count(.0.len(), "problem"))]
     Problems(Vec<Problem>),
+    #[error("`{name}` is granted what {file} denies: {}", capability_list(capabilities))]
+    Denied {
+        name: String,
+        capabilities: Vec<Capability>,
+        /// The policy.
+        file: String,
+    },
     #[error("the policy of this machine was changed since `{name}` was made live")]
     PolicyChanged { name: ExtensionName },
 }
@@ -80,7 +87,7 @@ impl fmt::Display for GrantPlace {
 impl PolicyError {
     pub fn kind(&self) -> FaultKind {
         match self {
-            Self::NotGranted { .. } | Self::WrittenByOther { .. } => FaultKind::Denied,
+            Self::NotGranted { .. } | Self::Denied { .. } | Self::WrittenByOther { .. } => FaultKind::Denied,
             Self::NotOffered { .. } | Self::Link { .. } => FaultKind::Data,
             Self::Folder { source, .. } => source.kind(),
             Self::Problems(_) | Self::PolicyChanged { .. } => FaultKind::Configuration,
@@ -93,6 +100,7 @@ impl PolicyError {
             Self::NotGranted { name, .. }
             | Self::NotOffered { name, .. }
             | Self::Link { name, .. }
+            | Self::Denied { name, .. }
             | Self::Folder { name, .. } => Some(name),
             Self::PolicyChanged { name } => Some(name.as_str()),
             // That one is of another profile.
@@ -111,6 +119,9 @@ impl PolicyError {
                     "in {manifest}, grant `{name}` a folder that neither holds {} nor lies in it, and run `sesame sync` there",
                     read.display()
                 ).into()
+            }
+            Self::Denied { file, .. } => {
+                format!("remove the grant, or change `denied_capabilities` in {file}").into()
             }
             Self::Folder { source, .. } => source.hint(),
             Self::Problems(_) => return None,

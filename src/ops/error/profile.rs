@@ -1,6 +1,7 @@
 //! Errors of profiles and their generations.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 
 use crate::model::fault::FaultKind;
 use crate::model::fault::hint::Hint;
@@ -14,10 +15,18 @@ use crate::model::text::list;
 pub enum ProfileError {
     #[error("there is no extension `{name}` in {place}")]
     NoExtension { name: ExtensionName, place: String, closest: Option<String> },
-    #[error("the profile `{profile}` is the work of {made_by}")]
+    #[error("there is no profile `{profile}`")]
+    NoProfile { profile: ProfileName, closest: Option<String> },
+    #[error("profile `{profile}` is managed by {made_by}")]
     Taken { profile: ProfileName, made_by: ManifestPath },
-    #[error("the profile `{profile}` is the work of {made_by}")]
-    OtherManifest { profile: ProfileName, made_by: ManifestPath, differences: Vec<SetChange> },
+    #[error("profile `{profile}` is managed by {made_by}{}", if *is_gone { ", which no longer exists" } else { "" })]
+    OtherManifest {
+        profile: ProfileName,
+        made_by: ManifestPath,
+        /// Whether there is no such file any more.
+        is_gone: bool,
+        differences: Vec<SetChange>,
+    },
     #[error("there is no generation {number} in the profile `{profile}`")]
     NoGeneration { profile: ProfileName, number: u64, known: BTreeSet<u64> },
     #[error("there is no generation before the live one in the profile `{profile}`")]
@@ -33,9 +42,16 @@ pub enum ProfileError {
 }
 
 impl ProfileError {
+    /// That another manifest made the active set, and what this one would change of it.
+    pub(crate) fn other_manifest(profile: ProfileName, made_by: ManifestPath, differences: Vec<SetChange>) -> Self {
+        let is_gone = made_by.as_path().symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        Self::OtherManifest { profile, made_by, is_gone, differences }
+    }
+
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::NoExtension { .. }
+            | Self::NoProfile { .. }
             | Self::NoGeneration { .. }
             | Self::NoEarlier { .. }
             | Self::NothingActive { .. } => FaultKind::Missing,
@@ -49,9 +65,14 @@ impl ProfileError {
     pub(crate) fn hint(&self) -> Option<Hint> {
         Some(match self {
             Self::NoExtension { closest: Some(closest), .. } => format!("did you mean `{closest}`?").into(),
+            Self::NoProfile { closest: Some(closest), .. } => format!("did you mean `{closest}`?").into(),
+            Self::NoProfile { .. } => "`sesame sync --profile NAME` makes one".into(),
             Self::NoExtension { .. } => {
                     "`sesame extension list` shows what is live; `sesame sync` makes live what the manifest wants"
                         .into()
+                }
+            Self::OtherManifest { is_gone: true, .. } => {
+                    "if this manifest takes its place, for example because it was moved, run `sesame sync --adopt`".into()
                 }
             Self::OtherManifest { .. } => {
                     "`profile = \"NAME\"` in sesame.toml, or `--profile NAME`, makes another live set; `sesame sync --adopt` replaces what is live by this manifest's set"

@@ -15,6 +15,8 @@ use crate::ops::error::component_hints::{component_hint, file_kind_hint};
 /// Why a file of a project, or one that a person names, cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
+    #[error("{} is not the name of a manifest", path.display())]
+    NotAManifest { path: PathBuf },
     #[error("there is no sesame.toml")]
     NoManifest { searched: Vec<PathBuf> },
     #[error("there is no manifest at {}", .0.display())]
@@ -55,6 +57,7 @@ impl ProjectError {
             Self::NoManifest { .. } | Self::NoSuchManifest(_) | Self::NoSuchFile(_) => FaultKind::Missing,
             Self::ForeignFile { .. } | Self::NotOurFolder(_) => FaultKind::Denied,
             Self::Exists(_) | Self::WitExists(_) => FaultKind::Configuration,
+            Self::NotAManifest { .. } => FaultKind::Usage,
             Self::Read { .. } => FaultKind::Io,
             Self::Problems(_)
             | Self::MissingFile { .. }
@@ -80,6 +83,7 @@ impl ProjectError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<Hint> {
         Some(match self {
+            Self::NotAManifest { .. } => "give it a name that ends in `.toml`".into(),
             Self::NoManifest { .. } => "`sesame init` writes one here; `--manifest PATH` names one elsewhere".into(),
             Self::NoSuchManifest(_) => "look at the path, or write one there with `sesame init --manifest PATH`".into(),
             Self::ForeignFile { manifest, .. } => {

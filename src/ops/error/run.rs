@@ -36,6 +36,8 @@ pub enum RunError {
     Call { name: String, source: CallError },
     #[error("the compiled code of `{name}` is missing")]
     NoCode { name: ExtensionName },
+    #[error("`{name}` cannot be loaded: the key of this machine is not usable")]
+    BadKey { name: ExtensionName, source: FileProblem },
     #[error("the compiled code of `{name}` is not what was compiled")]
     BadCode { name: ExtensionName, source: FileProblem },
     #[error("`{name}` is not usable")]
@@ -76,7 +78,7 @@ impl RunError {
             Self::Stopped { .. } => FaultKind::Guest,
             Self::Secrets { .. } => FaultKind::Configuration,
             Self::Result { .. } | Self::UnusableExtension { .. } => FaultKind::Data,
-            Self::BadCode { .. } => FaultKind::Integrity,
+            Self::BadKey { .. } | Self::BadCode { .. } => FaultKind::Integrity,
         }
     }
 
@@ -87,7 +89,10 @@ impl RunError {
             | Self::Stopped { name, .. }
             | Self::Call { name, .. }
             | Self::UnusableExtension { name, .. } => Some(name),
-            Self::NotMetered { name } | Self::NoCode { name } | Self::BadCode { name, .. } => Some(name.as_str()),
+            Self::NotMetered { name }
+            | Self::NoCode { name }
+            | Self::BadKey { name, .. }
+            | Self::BadCode { name, .. } => Some(name.as_str()),
             Self::Secrets { .. } | Self::Arguments { .. } | Self::Argument { .. } | Self::Result { .. } => None,
         }
     }
@@ -96,7 +101,7 @@ impl RunError {
     pub(crate) fn hint(&self) -> Option<Hint> {
         Some(match self {
             Self::UnusableExtension { source, .. } => component_hint(source),
-            Self::NoCode { .. } | Self::BadCode { .. } => "run `sesame sync`".into(),
+            Self::NoCode { .. } | Self::BadKey { .. } | Self::BadCode { .. } => "run `sesame sync`".into(),
             Self::Secrets { source: SecretsFault::OwnedByOther { .. }, .. } => "name a file of your own".into(),
             Self::Secrets { path, source: SecretsFault::ReadableByOthers { .. } } => {
                 format!("`chmod 600 {}`", path.display()).into()

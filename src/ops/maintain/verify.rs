@@ -323,7 +323,7 @@ impl StoreCheck<'_> {
             return Ok(());
         }
         let registry = registries::source_selector(&context, &registries)?;
-        let outcomes = apply(&ApplyContext::new(&context, &registry, &Blobs::new(self.paths()), None), &plan)?;
+        let outcomes = apply(&ApplyContext::new(&context, Some(&registry), &Blobs::new(self.paths()), None), &plan)?;
         for ((_, step), outcome) in plan.steps().zip(outcomes) {
             let path = match &step.kind {
                 StepKind::Fetch { blob, .. } | StepKind::Verify { blob } => self.paths().blob(&blob.digest),

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use crate::host::grants;
 use crate::model::bounds::MAX_PROJECT_FILE;
-use crate::model::capability::{Capability, all_grants};
+use crate::model::capability::{Capability, Grants, all_grants};
 use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::{ComponentSource, Extension, Manifest};
 use crate::model::name::ExtensionName;
 use crate::model::plan::generation::ActiveExtension;
-use crate::model::policy::{Policy, SourceRules};
-use crate::model::reference::OciRepository;
+use crate::model::policy::Policy;
+use crate::model::reference::{OciReference, OciRepository};
 use crate::model::report::warning::Warning;
 use crate::ops::context::UserPaths;
 use crate::ops::error::Error;
@@ -87,36 +87,87 @@ pub(crate) fn apply_policy(policy: &Policy, manifest: &mut Manifest) -> Vec<Warn
     warnings
 }
 
-/// Checks that everything comes from where this machine lets extensions come from.
-pub(crate) fn check_sources(rules: &SourceRules, manifest: &Manifest, lock: Option<&Lock>) -> Result<(), Error> {
+/// Checks that a policy allows every source and every grant.
+///
+/// # Errors
+/// [`LockError::Extensions`] with each extension that has a source or a grant that it forbids.
+pub(crate) fn check_manifest(policy: &Policy, manifest: &Manifest, lock: Option<&Lock>) -> Result<(), Error> {
     let wanted = manifest.extensions.iter();
     let wanted = wanted.filter_map(|(name, extension)| Some((name, extension.source.repository()?)));
     let locked = lock.into_iter().flat_map(|lock| &lock.entries).filter_map(|(name, entry)| match &entry.source {
         LockedSource::Oci { reference, .. } => Some((name, reference.without_revision())),
         LockedSource::Path(_) => None,
     });
-    check_repositories(rules, wanted.chain(locked))
+    let granted = manifest.extensions.iter().map(|(name, extension)| (name, &extension.capabilities));
+    check_rules(policy, wanted.chain(locked), granted)
 }
 
-/// The same for extensions that were live, or are.
-pub(crate) fn check_active_sources(rules: &SourceRules, extensions: &[ActiveExtension]) -> Result<(), Error> {
+/// The same for extensions that are active, or were.
+///
+/// # Errors
+/// As [`check_manifest`].
+pub(crate) fn check_active(policy: &Policy, extensions: &[ActiveExtension]) -> Result<(), Error> {
     let sources = extensions
         .iter()
         .filter_map(|extension| Some((&extension.name, extension.reference.as_ref()?.without_revision())));
-    check_repositories(rules, sources)
+    check_rules(policy, sources, extensions.iter().map(|extension| (&extension.name, &extension.capabilities)))
 }
 
-fn check_repositories<'a>(
-    rules: &SourceRules,
-    repositories: impl Iterator<Item = (&'a ExtensionName, &'a OciRepository)>,
+/// Checks that a policy allows one source, if it is a repository, and some grants.
+///
+/// # Errors
+/// [`registry::Error`](crate::registry::Error) if it forbids the source, [`PolicyError::Denied`] if it denies a grant.
+pub(crate) fn check_rule(
+    policy: &Policy,
+    name: &str,
+    repository: Option<&OciRepository>,
+    grants: &Grants,
 ) -> Result<(), Error> {
+    if let Some(repository) = repository {
+        check_source(policy, repository)?;
+    }
+    check_grants(policy, name, grants)
+}
+
+/// Checks that a policy allows an extension of a generation as it was activated: its source, its grants, and the way in which its code
+/// is compiled.
+///
+/// # Errors
+/// As [`check_rule`]; [`PolicyError::PolicyChanged`] if its code would have to count fuel.
+pub(crate) fn check_loadable(policy: &Policy, extension: &ActiveExtension) -> Result<(), Error> {
+    let repository = extension.reference.as_ref().map(OciReference::without_revision);
+    check_rule(policy, extension.name.as_str(), repository, &extension.capabilities)?;
+    if extension.limits.at_most(&policy.max_limits).metering() == extension.metering() {
+        Ok(())
+    } else {
+        Err(PolicyError::PolicyChanged { name: extension.name.clone() }.into())
+    }
+}
+
+fn check_rules<'a>(
+    policy: &Policy,
+    repositories: impl Iterator<Item = (&'a ExtensionName, &'a OciRepository)>,
+    granted: impl Iterator<Item = (&'a ExtensionName, &'a Grants)>,
+) -> Result<(), Error> {
+    let sources = repositories.map(|(name, repository)| (name, check_source(policy, repository)));
+    let grants = granted.map(|(name, grants)| (name, check_grants(policy, name.as_str(), grants)));
     let mut faults = BTreeMap::new();
-    for (name, repository) in repositories {
-        if let Err(refusal) = rules.check(repository.registry(), &repository.name()) {
-            faults.insert(name.clone(), Error::Registry(refusal.into()).fault());
-        }
+    for (name, error) in sources.chain(grants).filter_map(|(name, checked)| Some((name, checked.err()?))) {
+        faults.entry(name.clone()).or_insert_with(|| error.fault());
     }
     fail_on_faults(faults.into_iter().collect())
+}
+
+fn check_source(policy: &Policy, repository: &OciRepository) -> Result<(), Error> {
+    let checked = policy.sources.check(repository.registry(), &repository.name());
+    checked.map_err(|refusal| Error::Registry(refusal.into()))
+}
+
+fn check_grants(policy: &Policy, name: &str, grants: &Grants) -> Result<(), Error> {
+    let Some((_, file)) = policy.denied(grants).next() else { return Ok(()) };
+    let of_file = policy.denied(grants).filter(|(_, other)| *other == file);
+    let capabilities = of_file.map(|(capability, _)| capability).collect();
+    Err(PolicyError::Denied { name: name.to_owned(), capabilities, file: file.to_owned() }.into())
 }
 
 /// The files that [`read_policy`] reads, each of which may be absent.

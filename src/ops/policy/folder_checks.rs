@@ -44,9 +44,8 @@ pub(crate) fn check_manifest(
     let (paths, user, project) = (&context.paths, &context.user, &context.project);
     let others = active_generations(paths, Some(profile));
     let written = writable_folders(&others, user);
-    let made_elsewhere = |other: &&Result<Generation, Error>| {
-        other.as_ref().is_ok_and(|other| other.manifest != project.manifest_path())
-    };
+    let made_elsewhere =
+        |other: &&Result<Generation, Error>| other.as_ref().is_ok_and(|other| !project.has_made(other));
     // What this manifest has made active in another profile cannot go before it.
     let granted = granted_folders_by_path(others.iter().filter(made_elsewhere), user);
     if !written.is_empty() {

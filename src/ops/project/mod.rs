@@ -17,6 +17,7 @@ use crate::model::lock::merge::{LoadedLock, merge, split_conflict};
 use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::manifest::{ComponentSource, DropIn, Manifest, ManifestSource};
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::generation::Generation;
 use crate::named_files;
 use crate::ops::error::lock::LockError;
 use crate::ops::error::project::ProjectError;
@@ -29,9 +30,9 @@ use links::canonical;
 
 /// The name of the manifest.
 pub const MANIFEST: &str = "sesame.toml";
-/// The name of the lock, beside the manifest.
+/// The name of the lock, beside the manifest. That of a manifest with another name, `work.toml`, is `work.lock`.
 pub const LOCK: &str = "sesame.lock";
-/// The folder of drop-in manifests, beside the manifest.
+/// The folder of drop-in manifests, beside the manifest. Only one of the usual name has them.
 pub const DROP_INS: &str = "extensions";
 
 /// A manifest that was found, and the folder that everything is relative to.
@@ -43,6 +44,8 @@ pub struct Project {
     shown: PathBuf,
     /// Whether the manifest was named by the person, who then answers for its files.
     trusted: bool,
+    /// Whether it is in the place of the user's own, which no one else can make a link of.
+    own: bool,
 }
 
 impl Project {
@@ -61,6 +64,25 @@ impl Project {
         ManifestPath::new(&self.manifest)
     }
 
+    /// Whether a generation was made by this manifest, reached in the same way.
+    pub(crate) fn has_made(&self, generation: &Generation) -> bool {
+        generation.manifest == self.manifest_path()
+    }
+
+    /// Whether this manifest manages a generation: it made it, or the one that did is the same file, reached through a link. That
+    /// is believed of the file itself, of the user's own manifest, and of one that the person names; any other link may have
+    /// come with the files of someone else, with drop-ins beside it.
+    pub(crate) fn manages(&self, generation: &Generation) -> bool {
+        let file = |path: &Path| fs::canonicalize(path).ok();
+        let recorded = generation.manifest.as_path();
+        let is_same_file = || {
+            let target = file(recorded);
+            let is_believed = self.own || self.trusted || target.as_ref() == Some(&self.manifest);
+            is_believed && target.is_some() && target == file(&self.manifest)
+        };
+        self.has_made(generation) || recorded.file_name() == self.manifest.file_name() && is_same_file()
+    }
+
     /// The manifest's path as the person would name it.
     pub fn shown_manifest(&self) -> String {
         self.shown.join(self.manifest.file_name().unwrap_or_default()).display().to_string()
@@ -68,7 +90,38 @@ impl Project {
 
     /// The lock's path as the person would name it.
     pub fn shown_lock(&self) -> String {
-        self.shown.join(LOCK).display().to_string()
+        self.shown.join(self.lock_name()).display().to_string()
+    }
+
+    /// Whether the manifest has the usual name, and so drop-ins and the usual lock.
+    pub(crate) fn has_usual_name(&self) -> bool {
+        self.manifest.file_name() == Some(MANIFEST.as_ref())
+    }
+
+    fn lock_name(&self) -> PathBuf {
+        if self.has_usual_name() {
+            LOCK.into()
+        } else {
+            // It ends in `.toml`: no other name is taken for that of a manifest.
+            Path::new(self.manifest.file_name().unwrap_or_default()).with_extension("lock")
+        }
+    }
+
+    /// The lock of the folder that a manifest with another name does not have, if there is one.
+    pub(crate) fn usual_lock(&self) -> Option<String> {
+        let lock = self.folder.join(LOCK);
+        (!self.has_usual_name() && lock.is_file()).then(|| self.shown.join(LOCK).display().to_string())
+    }
+
+    /// The usual lock, if it can only have been made for this manifest: before, a manifest with another name had that one.
+    pub(crate) fn earlier_lock(&self) -> Option<String> {
+        self.usual_lock().filter(|_| !self.folder.join(MANIFEST).exists())
+    }
+
+    /// That there is no lock.
+    pub(crate) fn no_lock(&self) -> Error {
+        let (lock, usual) = (self.shown_lock(), self.usual_lock());
+        LockError::NoLock { lock, usual, is_earlier: self.earlier_lock().is_some() }.into()
     }
 
     /// Reads the desired state.
@@ -111,7 +164,7 @@ impl Project {
     }
 
     pub(crate) fn lock_path(&self) -> PathBuf {
-        self.folder.join(LOCK)
+        self.folder.join(self.lock_name())
     }
 
     /// Reads the lock, if there is one.
@@ -159,12 +212,20 @@ impl Project {
 
     /// Where a file is that [`read_committed`](Self::read_committed) names.
     pub(crate) fn committed_path(&self, name: &str) -> PathBuf {
-        if name == MANIFEST { self.manifest.clone() } else { self.folder.join(name) }
+        match name {
+            MANIFEST => self.manifest.clone(),
+            LOCK => self.lock_path(),
+            name => self.folder.join(name),
+        }
     }
 
     /// What a file of the project is called in messages.
     pub(crate) fn shown_file(&self, name: &str) -> String {
-        if name == MANIFEST { self.shown_manifest() } else { self.shown.join(name).display().to_string() }
+        match name {
+            MANIFEST => self.shown_manifest(),
+            LOCK => self.shown_lock(),
+            name => self.shown.join(name).display().to_string(),
+        }
     }
 
     /// The folder of the project as the person would name it.
@@ -185,6 +246,9 @@ impl Project {
     /// The folder of drop-in manifests, which may be absent, and what is in it.
     pub(crate) fn drop_in_paths(&self) -> (PathBuf, Vec<PathBuf>) {
         let folder = self.folder.join(DROP_INS);
+        if !self.has_usual_name() {
+            return (folder, Vec::new());
+        }
         let entries = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
         let mut paths: Vec<PathBuf> = entries.collect();
         paths.sort();
@@ -269,6 +333,9 @@ impl Project {
     }
 
     fn drop_ins(&self) -> Result<Vec<DropIn>, Error> {
+        if !self.has_usual_name() {
+            return Ok(Vec::new());
+        }
         let folder = self.folder.join(DROP_INS);
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,

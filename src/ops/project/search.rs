@@ -38,8 +38,9 @@ impl Project {
             // Without the `.` in the middle of it.
             let path: PathBuf = search.start.join(named).components().collect();
             let path = if path.is_dir() { path.join(MANIFEST) } else { path };
-            // Whatever else has that name is told when it is read.
+            // Whatever else has that name is reported when it is read.
             return if path.symlink_metadata().is_ok() {
+                check_name(&path)?;
                 Self::at(&path, &search.start, true)
             } else {
                 Err(ProjectError::NoSuchManifest(path).into())
@@ -64,7 +65,7 @@ impl Project {
         }
         let own = search.configuration.join(MANIFEST);
         if own.symlink_metadata().is_ok() {
-            return Self::at(&own, &search.start, false);
+            return Ok(Self { own: true, ..Self::at(&own, &search.start, false)? });
         }
         searched.push(own);
         Err(ProjectError::NoManifest { searched }.into())
@@ -92,21 +93,22 @@ impl Project {
         let folder = canonical(path.parent().unwrap_or(&path));
         let shown = named.parent().filter(|_| is_file).unwrap_or(named).to_owned();
         let manifest = folder.join(path.file_name().unwrap_or(MANIFEST.as_ref()));
-        Self { manifest, shown, folder, trusted: true }
+        Self { manifest, shown, folder, trusted: true, own: false }
     }
 
     /// The place of the user's own manifest.
     fn user_default(search: &Search) -> Self {
         // As later runs will know it, links followed.
         let folder = canonical(&search.configuration);
-        Self { manifest: folder.join(MANIFEST), shown: search.configuration.clone(), folder, trusted: false }
+        let (manifest, shown) = (folder.join(MANIFEST), search.configuration.clone());
+        Self { manifest, shown, folder, trusted: false, own: true }
     }
 
     /// The project of a manifest that made a generation, whether it is still there or not. Who made it live answered for
     /// its files.
     pub(crate) fn of_generation(manifest: &ManifestPath) -> Self {
         let folder = manifest.folder().to_owned();
-        Self { manifest: manifest.as_path().to_owned(), shown: folder.clone(), folder, trusted: true }
+        Self { manifest: manifest.as_path().to_owned(), shown: folder.clone(), folder, trusted: true, own: false }
     }
 
     fn at(path: &Path, start: &Path, trusted: bool) -> Result<Self, Error> {
@@ -115,6 +117,15 @@ impl Project {
             .map_err(|source| Error::Project(ProjectError::Read { path: folder.to_owned(), source }))?;
         let shown = folder.strip_prefix(start).unwrap_or(folder).to_owned();
         let name = path.file_name().unwrap_or(MANIFEST.as_ref());
-        Ok(Self { manifest: canonical.join(name), folder: canonical, shown, trusted })
+        Ok(Self { manifest: canonical.join(name), folder: canonical, shown, trusted, own: false })
+    }
+}
+
+/// Refuses to take a file with another ending for a manifest: its lock would be that of another manifest, or itself.
+fn check_name(path: &Path) -> Result<(), Error> {
+    if path.extension().is_some_and(|extension| extension == "toml") {
+        Ok(())
+    } else {
+        Err(ProjectError::NotAManifest { path: path.to_owned() }.into())
     }
 }

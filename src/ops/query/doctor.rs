@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use rustix::io::Errno;
+
 use crate::engine::key::{engine_keys, wasmtime_version};
 use crate::model::capability::Capability;
 use crate::model::fault::Fault;
 use crate::model::fault::hint::Remedy;
 use crate::model::manifest::Manifest;
-use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::name::ExtensionName;
 use crate::model::reference::OciRepository;
 use crate::model::registries::{Mirror, RegistryPattern};
@@ -22,6 +23,7 @@ use crate::ops::policy::folder_checks::UnusableFolder;
 use crate::ops::project::Project;
 use crate::ops::project::search::Search;
 use crate::ops::publish::login;
+use crate::ops::sync::forecast;
 use crate::ops::sync::observe::Observation;
 use crate::registry::source::selection::NetworkMode;
 use crate::store::integrity::{fsck, store_permissions};
@@ -111,6 +113,12 @@ impl CheckList<'_> {
                 Ok(_) => self.add(about, CheckState::Absent, CheckFact::CreatedLater { path: folder_text }),
             }
         }
+        for (folder, error) in store_permissions::find_unwritable(paths) {
+            let is_own = error == Errno::ACCESS && owner::is_own(&folder);
+            let (folder, why) = (folder.display().to_string(), error.kind().to_string());
+            let fact = CheckFact::NotWritable { folder, why, is_own };
+            self.add("folder", CheckState::Wrong, fact);
+        }
         for (folder, problem) in store_permissions::find_problems(paths) {
             let fact = CheckFact::Permissions { folder: folder.display().to_string(), problem };
             self.add("folder", CheckState::Wrong, fact);
@@ -157,6 +165,12 @@ impl CheckList<'_> {
             Ok(manifest) => manifest,
             Err(error) => return self.add_wrong("manifest", &error),
         };
+        self.check_declared(&project, manifest, found);
+        self.check_sync(project);
+    }
+
+    fn check_declared(&mut self, project: &Project, manifest: Manifest, found: ManifestSearch) {
+        let path = project.manifest();
         let fact =
             CheckFact::Manifest { path: path.display().to_string(), extensions: manifest.extensions.len(), found };
         self.add_good("manifest", fact);
@@ -165,26 +179,27 @@ impl CheckList<'_> {
         let observed = Observation::new(context, manifest, policy, None);
         match observed.lock() {
             Err(error) => self.add_wrong("lock", &error),
-            Ok(None) => self.add_wrong("lock", &Error::Lock(LockError::NoLock)),
+            Ok(None) => self.add_wrong("lock", &project.no_lock()),
             Ok(Some(lock)) => match observed.stale(&lock) {
-                Err(error) => self.add_wrong("lock", &error),
+                Err(error) => self.each_wrong("components", error),
                 Ok(stale) if stale.is_empty() => {
                     self.add_good("lock", CheckFact::Lock { path: project.lock_path().display().to_string() });
                 }
                 Ok(stale) => {
-                    self.add_wrong("lock", &Error::Lock(LockError::Stale { stale: stale.into_iter().collect() }))
+                    let (lock, stale) = (project.shown_lock(), stale.into_iter().collect());
+                    self.add_wrong("lock", &Error::Lock(LockError::Stale { lock, stale }))
                 }
             },
         }
-        if let Err(error) = observed.check_sources(None) {
-            self.each_wrong("sources", error);
+        if let Err(error) = observed.check_policy(None) {
+            self.each_wrong("policy", error);
         }
         self.granted_folders(&observed);
-        self.check_active(&observed, &project.manifest_path());
+        self.check_active(&observed, project);
     }
 
     /// Looks whether what is active was made by this manifest.
-    fn check_active(&mut self, observed: &Observation<'_>, manifest: &ManifestPath) {
+    fn check_active(&mut self, observed: &Observation<'_>, project: &Project) {
         let profile = &observed.profile;
         match observed.active() {
             Err(error) => self.add_wrong("active", &error),
@@ -198,12 +213,11 @@ impl CheckList<'_> {
                     extensions: live.extensions.len(),
                     made_by,
                 };
-                if live.manifest == *manifest {
+                if project.manages(&live) {
                     self.add_good("active", fact(None));
                 } else {
-                    let (made_by, differences) = (live.manifest.clone(), Vec::new());
-                    let other =
-                        Error::Profile(ProfileError::OtherManifest { profile: profile.clone(), made_by, differences });
+                    let other = ProfileError::other_manifest(profile.clone(), live.manifest.clone(), Vec::new());
+                    let other = Error::Profile(other);
                     let fact = fact(Some(live.manifest.clone()));
                     self.add_with("active", CheckState::Wrong, fact, other.fault().into_remedies().1);
                 }
@@ -239,6 +253,29 @@ impl CheckList<'_> {
                 }
             }
             error => self.add_wrong(about, &error),
+        }
+    }
+
+    /// What `sync` would be refused for, as far as that was not found before.
+    fn check_sync(&mut self, project: Project) {
+        let context = Context { project, ..self.context.clone() };
+        match forecast::is_up_to_date(&context, None) {
+            Ok(true) => self.add_good("sync", CheckFact::NextSync { is_up_to_date: true }),
+            Ok(false) => self.add("sync", CheckState::Absent, CheckFact::NextSync { is_up_to_date: false }),
+            // What manages the active set was reported with it.
+            Err(Error::Profile(ProfileError::OtherManifest { .. })) => {}
+            Err(error) => {
+                let found = self.checks.len();
+                self.each_wrong("sync", error);
+                let new = self.checks.split_off(found);
+                let is_known = |new: &Check| self.checks.iter().any(|check| check.fact == new.fact);
+                let new: Vec<Check> = new.into_iter().filter(|new| !is_known(new)).collect();
+                self.checks.extend(new);
+                let changes = forecast::narrowing(&context, None);
+                if !changes.is_empty() {
+                    self.add("sync", CheckState::Wrong, CheckFact::NextNarrowing { changes });
+                }
+            }
         }
     }
 

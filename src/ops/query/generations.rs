@@ -4,6 +4,7 @@ use crate::model::name::ProfileName;
 use crate::model::plan::generation::Generation;
 use crate::model::plan::set_change::set_changes;
 use crate::model::report::query::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
+use crate::model::text::nearest;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::profile::ProfileError;
@@ -37,6 +38,34 @@ pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsRepo
     }
     reports.reverse();
     Ok(GenerationsReport { profile: profile.clone(), active: live, generations: reports })
+}
+
+/// Checks that there is a profile, for commands that are about one that is there: the one that the manifest declares, the usual one, or
+/// any on this machine.
+///
+/// # Errors
+/// [`ProfileError::NoProfile`] with the closest name that there is, [`Error::Store`] if they cannot be read.
+pub fn check_profile(context: &Context, profile: Option<&ProfileName>) -> Result<(), Error> {
+    let Some(profile) = profile else { return Ok(()) };
+    let declared = context.project.read_profile().ok().flatten();
+    check_known_profile(&context.paths, profile, declared.as_ref())
+}
+
+/// The same with the profile that the manifest declares, if there is a manifest.
+///
+/// # Errors
+/// As [`check_profile`].
+pub fn check_known_profile(
+    paths: &StorePaths,
+    profile: &ProfileName,
+    declared: Option<&ProfileName>,
+) -> Result<(), Error> {
+    let known = generations::profiles(paths)?;
+    if known.contains(profile) || declared == Some(profile) || *profile == ProfileName::default() {
+        return Ok(());
+    }
+    let closest = nearest(profile.as_str(), known.iter().map(ProfileName::as_str)).map(str::to_owned);
+    Err(ProfileError::NoProfile { profile: profile.clone(), closest }.into())
 }
 
 /// Removes generations, all or none of them. What only they needed goes with the next `gc`.

@@ -4,14 +4,15 @@ use crate::compiler::inspection::ComponentError;
 use crate::engine::config::engine;
 use crate::engine::inspect::world_text;
 use crate::engine::key::engine_key;
-use crate::host::grants::required_capability;
+use crate::host::grants::{refused_imports, required_capability};
 use crate::model::capability::format_grants;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::ActiveExtension;
+use crate::model::policy::Policy;
 use crate::model::report::extension::{CodeState, ImportedInterface, InfoReport, ListReport, ListedExtension};
 use crate::ops::context::UserPaths;
 use crate::ops::error::Error;
-use crate::ops::policy::checks::read_policy;
+use crate::ops::policy::checks::{check_loadable, read_policy};
 use crate::store::blobs::Blobs;
 use crate::store::code::cwasm;
 use crate::store::generations;
@@ -21,11 +22,13 @@ use crate::store::paths::StorePaths;
 ///
 /// # Errors
 /// [`Error::Store`] if what is live cannot be told.
-pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<ListReport, Error> {
+pub fn list(paths: &StorePaths, user: &UserPaths, profile: &ProfileName) -> Result<ListReport, Error> {
+    let policy = read_policy(user).ok();
     let live = generations::active_generation(paths, profile)?;
     let generation = live.as_ref().map(|(number, _)| *number);
     let extensions = live.map(|(_, live)| live.extensions).unwrap_or_default();
-    let extensions = extensions.iter().map(|extension| listed(paths, extension)).collect::<Result<_, _>>()?;
+    let extensions = extensions.iter().map(|extension| listed(paths, policy.as_ref(), extension));
+    let extensions = extensions.collect::<Result<_, _>>()?;
     Ok(ListReport { profile: profile.clone(), generation, extensions })
 }
 
@@ -56,9 +59,10 @@ pub fn info(
             granted: needs.is_none_or(|capability| extension.capabilities.contains_key(&capability)),
         }
     };
-    let limits = extension.limits.at_most(&read_policy(user)?.max_limits);
+    let policy = read_policy(user)?;
+    let limits = extension.limits.at_most(&policy.max_limits);
     Ok(InfoReport {
-        extension: listed(paths, extension)?,
+        extension: listed(paths, Some(&policy), extension)?,
         profile: profile.clone(),
         generation: *number,
         manifest: generation.manifest.clone(),
@@ -71,9 +75,12 @@ pub fn info(
     })
 }
 
-fn listed(paths: &StorePaths, extension: &ActiveExtension) -> Result<ListedExtension, Error> {
+/// An extension, and whether it can be called. Without a policy that can be read, nothing can be.
+fn listed(paths: &StorePaths, policy: Option<&Policy>, extension: &ActiveExtension) -> Result<ListedExtension, Error> {
     let engine = engine_key(&engine(extension.metering())?);
     let code_size = cwasm::size(paths, &engine, &extension.component)?;
+    let is_allowed = policy.is_some_and(|policy| check_loadable(policy, extension).is_ok())
+        && refused_imports(&extension.imports, &extension.capabilities).is_empty();
     Ok(ListedExtension {
         name: extension.name.clone(),
         version: extension.reference.as_ref().map(|reference| reference.revision().to_owned()),
@@ -83,6 +90,10 @@ fn listed(paths: &StorePaths, extension: &ActiveExtension) -> Result<ListedExten
         capabilities: format_grants(&extension.capabilities),
         size: extension.size,
         code_size,
-        state: if code_size.is_some() { CodeState::Ready } else { CodeState::NotCompiled },
+        state: match code_size {
+            _ if !is_allowed => CodeState::Denied,
+            Some(_) => CodeState::Ready,
+            None => CodeState::NotCompiled,
+        },
     })
 }

@@ -1,21 +1,23 @@
-//! `outdated`: which extensions have newer versions, and what those would want. Nothing is changed; what must be looked into
+//! `outdated`: which extensions have newer versions, and what those ask for. Nothing is changed; what must be looked into
 //! goes to a temporary folder.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
 
 use crate::host::grants::capabilities;
+use crate::model::capability::{Grants, Scope};
 use crate::model::lock::{LockEntry, LockedSource};
-use crate::model::manifest::ComponentSource;
+use crate::model::manifest::{ComponentSource, Manifest};
 use crate::model::name::ExtensionName;
-use crate::model::report::query::outdated::{Outdated, OutdatedReport};
+use crate::model::report::query::outdated::{CapabilityChange, Outdated, OutdatedReport};
 use crate::model::report::warning::Warning;
 use crate::model::version::{Requirement, version};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
+use crate::ops::policy::checks::read_policy;
 use crate::ops::policy::registries;
-use crate::ops::sync::lock::resolve_all;
+use crate::ops::sync::lock::{ResolvedEntries, resolve_all};
 use crate::ops::sync::observe::Observation;
 use crate::registry::source::selection::SourceSelector;
 use crate::store::blobs::Blobs;
@@ -41,32 +43,40 @@ pub fn outdated(context: &Context) -> Result<OutdatedReport, Error> {
     for (extension, fault) in extensions.iter().filter_map(|row| Some((row.name.clone(), row.fault.clone()?))) {
         context.warn(&[Warning::VersionsUnknown { extension, fault }]);
     }
-    // What the newer ones want, they tell themselves.
-    let newer: BTreeMap<ExtensionName, ComponentSource> = extensions
-        .iter()
-        .filter_map(|row| {
-            let locked = row.locked.as_ref();
-            let mut newer = [&row.fits, &row.newest].into_iter().flatten();
-            let target = newer.find(|tag| locked.is_none_or(|locked| is_newer(Some(tag), locked)))?;
-            let repository = manifest.extensions.get(&row.name)?.source.repository()?;
-            Some((row.name.clone(), ComponentSource::Oci(repository.at(target).ok()?)))
-        })
-        .collect();
     let scratch = temporary_folder()?;
     let blobs = Blobs::overlay_on(&context.paths, scratch.path().to_owned());
-    let newer: Vec<_> = newer.iter().collect();
-    let resolved = resolve_all(context, &manifest.registries, &newer, &blobs)?;
-    let entries: BTreeMap<ExtensionName, LockEntry> = resolved.entries.into_iter().collect();
-    for row in &mut extensions {
-        if let Some(entry) = entries.get(&row.name) {
-            let before = lock.entries.get(&row.name).map(wants).unwrap_or_default();
-            let after = wants(entry);
-            row.wants = after.difference(&before).cloned().collect();
-            row.wants_no_more = before.difference(&after).cloned().collect();
+    let mut inspect = |tag_of: TagOf, set: &dyn Fn(&mut Outdated, &LockEntry)| -> Result<(), Error> {
+        let newer: BTreeMap<ExtensionName, ComponentSource> = extensions
+            .iter()
+            .filter_map(|row| Some((row.name.clone(), newer_source(manifest, row, tag_of(row)?)?)))
+            .collect();
+        let newer: Vec<_> = newer.iter().collect();
+        let ResolvedEntries { entries, faults } = resolve_all(context, &manifest.registries, &newer, &blobs)?;
+        let entries: BTreeMap<ExtensionName, LockEntry> = entries.into_iter().collect();
+        for row in &mut extensions {
+            if let Some(newer) = entries.get(&row.name) {
+                set(row, newer);
+            }
+            if let Some((_, fault)) = faults.iter().find(|(name, _)| *name == row.name) {
+                row.fault = Some(fault.clone());
+            }
         }
-        if let Some((_, fault)) = resolved.faults.iter().find(|(name, _)| *name == row.name) {
-            row.fault = Some(fault.clone());
-        }
+        Ok(())
+    };
+    let policy = read_policy(&context.user)?;
+    let locked = |row: &Outdated| lock.entries.get(&row.name);
+    inspect(|row| row.fits.as_deref(), &|row, newer| {
+        row.fits_capabilities = change(locked(row), newer);
+        let granted = manifest.extensions.get(&row.name).map(|extension| &extension.capabilities);
+        let needed = capabilities(&newer.imports).into_iter();
+        row.fits_needs = needed.filter(|needed| granted.is_none_or(|granted| !granted.contains_key(needed))).collect();
+        let needed: Grants = row.fits_needs.iter().map(|needed| (*needed, Scope::Whole)).collect();
+        row.denied_by = policy.denied(&needed).next().map(|(_, file)| file.to_owned());
+    })?;
+    let other_newest: TagOf = |row| row.newest.as_deref().filter(|newest| row.fits.as_deref() != Some(*newest));
+    inspect(other_newest, &|row, newer| row.newest_capabilities = change(locked(row), newer))?;
+    for row in extensions.iter_mut().filter(|row| row.newest == row.fits) {
+        row.newest_capabilities.clone_from(&row.fits_capabilities);
     }
     Ok(OutdatedReport { extensions, checked })
 }
@@ -90,8 +100,10 @@ async fn find_newer(
         locked,
         fits: None,
         newest: None,
-        wants: Vec::new(),
-        wants_no_more: Vec::new(),
+        fits_capabilities: None,
+        newest_capabilities: None,
+        fits_needs: Vec::new(),
+        denied_by: None,
         fault: None,
     };
     match registry.tags(repository).await {
@@ -117,7 +129,20 @@ fn is_newer(tag: Option<&str>, locked: &str) -> bool {
     tag.and_then(version).zip(version(locked)).is_some_and(|(tag, locked)| tag > locked)
 }
 
-/// The capabilities that a component wants.
-fn wants(entry: &LockEntry) -> BTreeSet<String> {
-    capabilities(&entry.imports).into_iter().map(|capability| capability.to_string()).collect()
+/// One of the tags of an extension.
+type TagOf = fn(&Outdated) -> Option<&str>;
+
+/// Where a tag leads, if it is newer than the locked one.
+fn newer_source(manifest: &Manifest, row: &Outdated, tag: &str) -> Option<ComponentSource> {
+    let is_newer = row.locked.as_deref().is_none_or(|locked| is_newer(Some(tag), locked));
+    let repository = manifest.extensions.get(&row.name)?.source.repository().filter(|_| is_newer)?;
+    Some(ComponentSource::Oci(repository.at(tag).ok()?))
+}
+
+/// How the capabilities of a component differ from those of the locked one.
+fn change(locked: Option<&LockEntry>, newer: &LockEntry) -> Option<CapabilityChange> {
+    let before = locked.map(|locked| capabilities(&locked.imports)).unwrap_or_default();
+    let after = capabilities(&newer.imports);
+    let change = CapabilityChange { added: &after - &before, removed: &before - &after };
+    (after != before).then_some(change)
 }

@@ -1,11 +1,13 @@
 //! `status`: how far apart manifest, lock, store, cache and the live set are. It is made from the plan of a sync, and changes
 //! nothing.
 
+use std::collections::BTreeMap;
+
 use futures_util::{StreamExt as _, stream};
 
 use crate::model::fault::Fault;
 use crate::model::fault::hint::Remedy;
-use crate::model::lock::{Lock, LockedSource};
+use crate::model::lock::{Lock, LockedSource, Staleness};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::Plan;
 use crate::model::plan::generation::Generation;
@@ -13,11 +15,15 @@ use crate::model::plan::set_change::set_changes;
 use crate::model::plan::step::{Step, StepKind};
 use crate::model::reference::source_name::SourceName;
 use crate::model::report::query::status::{Difference, DifferenceBetween, DifferenceFact, StatusReport};
+use crate::model::report::sync::Forecast;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::lock::LockError;
 use crate::ops::policy::registries;
-use crate::ops::sync::observe::Observation;
+use crate::ops::sync::forecast::forecast;
+use crate::ops::sync::narrow::after_refusal;
+use crate::ops::sync::observe::{Observation, fresh_entries};
+use crate::ops::sync::options::{NarrowingTarget, ProfileTakeover, WriteMode};
 use crate::registry::Error as RegistryError;
 use crate::registry::source::selection::SourceSelector;
 use crate::store;
@@ -33,17 +39,43 @@ pub enum RemoteCheck {
 /// Compares everything with everything.
 ///
 /// # Errors
-/// [`Error`] if the manifest or the lock cannot be read, or the store cannot be looked at.
+/// [`Error`] if the manifest or the lock cannot be read, or the store cannot be looked at; as [`Error::Narrowed`] if a `sync` that
+/// fails of the same would narrow the active set.
 pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteCheck) -> Result<StatusReport, Error> {
-    let observed = Observation::read(context, profile.as_ref())?;
-    let lock = observed.lock()?.unwrap_or_default();
+    let profile = profile.as_ref();
+    let (next_sync, refusal) = forecast(context, profile);
+    // Where not everything can be compared, what `sync` is refused for goes first.
+    compare(context, profile, remote, next_sync).map_err(|error| match refusal {
+        None => error,
+        Some(refusal) => {
+            let target = NarrowingTarget { profile, ownership: ProfileTakeover::Refuse };
+            after_refusal(context, target, WriteMode::Preview, refusal)
+        }
+    })
+}
+
+fn compare(
+    context: &Context,
+    profile: Option<&ProfileName>,
+    remote: RemoteCheck,
+    next_sync: Forecast,
+) -> Result<StatusReport, Error> {
+    let observed = Observation::read(context, profile)?;
+    let found = observed.lock()?;
     let mut differences = Vec::new();
+    let is_missing = found.is_none();
+    let lock = found.unwrap_or_default();
     let stale = observed.stale(&lock)?;
+    if is_missing && stale.is_empty() {
+        let (between, remedies) = (DifferenceBetween::ManifestAndLock, vec![Remedy::run("sesame lock")]);
+        differences.push(Difference { between, extension: None, what: DifferenceFact::NoLock, remedies });
+    }
+    let fresh = fresh_entries(&lock, &stale);
     // What a sync locks anew may come from elsewhere.
-    let sources = observed.check_sources(stale.is_empty().then_some(&lock));
+    let sources = observed.check_policy(stale.is_empty().then_some(&lock));
     let folders = observed.check_folders().map(drop);
     differences.extend([sources, folders].into_iter().filter_map(Result::err).flat_map(policy_differences));
-    for (name, why) in stale {
+    for (name, why) in stale.clone() {
         differences.push(difference(
             DifferenceBetween::ManifestAndLock,
             &name,
@@ -51,7 +83,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
             Remedy::run("sesame lock"),
         ));
     }
-    for (name, fault) in observed.ungranted(&lock) {
+    for (name, fault) in observed.ungranted(&fresh) {
         let (fault, remedies) = remedies(fault, "sesame lock");
         let what = DifferenceFact::NotGranted { fault };
         let extension = Some(name.clone());
@@ -78,11 +110,16 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
     };
     let (generation, extensions) =
         live.as_ref().map_or((None, 0), |(number, live)| (Some(*number), live.extensions.len()));
-    let mut planned = plan_differences(&observed, &lock, live)?;
+    let mut planned = plan_differences(&observed, &fresh, live, &stale)?;
     planned.retain(|difference| is_known || difference.between != DifferenceBetween::LockAndActive);
     differences.extend(planned);
     differences.sort_by(|a, b| (a.between, &a.extension).cmp(&(b.between, &b.extension)));
-    Ok(StatusReport { profile: observed.profile, generation, extensions, differences })
+    if matches!(next_sync, Forecast::Refused { .. }) {
+        // It would be refused as well.
+        let sync = Remedy::run("sesame sync");
+        differences.iter_mut().for_each(|difference| difference.remedies.retain(|remedy| *remedy != sync));
+    }
+    Ok(StatusReport { profile: observed.profile, generation, extensions, differences, next_sync })
 }
 
 /// What a sync would be refused for.
@@ -101,23 +138,25 @@ fn policy_differences(error: Error) -> Vec<Difference> {
     faults.into_iter().map(told).collect()
 }
 
-/// What the next sync would do with the lock as it stands.
+/// What the next sync would do with the entries of the lock that stay; what is stale is only declared.
 fn plan_differences(
     observed: &Observation<'_>,
     lock: &Lock,
     live: Option<(u64, Generation)>,
+    stale: &BTreeMap<ExtensionName, Staleness>,
 ) -> Result<Vec<Difference>, Error> {
     let target = observed.target(lock);
     let inventory = observed.inventory(&target, lock, live, CacheUpdates::Leave)?;
     let plan = Plan::for_sync(&target, lock, &inventory);
     let mut differences: Vec<Difference> = plan.steps().flat_map(|(_, step)| of_step(step)).collect();
-    let adopt = inventory.active.as_ref().is_some_and(|(_, live)| live.manifest != target.manifest);
+    let adopt = inventory.active.as_ref().is_some_and(|(_, live)| !observed.manages(live));
     let remedy = if adopt { "sesame sync --adopt" } else { "sesame sync" };
     let changes = match &inventory.active {
         Some((_, live)) => {
-            set_changes(live, &target, []).into_iter().map(|change| DifferenceFact::Set { change }).collect()
+            let unlocked = observed.manifest.extensions.iter().filter(|(name, _)| stale.contains_key(*name));
+            set_changes(live, &target, unlocked).into_iter().map(|change| DifferenceFact::Set { change }).collect()
         }
-        None if target.extensions.is_empty() => Vec::new(),
+        None if observed.manifest.extensions.is_empty() => Vec::new(),
         None => vec![DifferenceFact::NothingActive],
     };
     differences.extend(changes.into_iter().map(|what| Difference {
@@ -140,7 +179,11 @@ fn of_step(step: &Step) -> Vec<Difference> {
             (DifferenceBetween::LockAndStore, DifferenceFact::NotStored { blob: *blob, reason })
         }
         StepKind::Compile { .. } => (DifferenceBetween::StoreAndCache, DifferenceFact::NotCompiled { reason }),
-        StepKind::Verify { .. } | StepKind::Activate { .. } | StepKind::Rollback { .. } | StepKind::Prune { .. } => {
+        StepKind::Verify { .. }
+        | StepKind::Activate { .. }
+        | StepKind::Narrow { .. }
+        | StepKind::Rollback { .. }
+        | StepKind::Prune { .. } => {
             return Vec::new();
         }
     };

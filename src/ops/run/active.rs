@@ -1,6 +1,7 @@
 //! What is live on this machine, ready to be called. What `sync` did not make live is not loaded.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,13 +23,12 @@ use crate::model::file_kind::FileKind;
 use crate::model::manifest::{Config, Limits};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::{ActiveExtension, Generation};
-use crate::model::policy::Policy;
 use crate::ops::context::{Interrupt, UserPaths};
 use crate::ops::error::Error;
 use crate::ops::error::policy::{GrantPlace, PolicyError};
 use crate::ops::error::project::ProjectError;
 use crate::ops::error::run::RunError;
-use crate::ops::policy::checks::{check_offered, read_policy};
+use crate::ops::policy::checks::{check_loadable, check_offered, check_rule, read_policy};
 use crate::ops::policy::preopen_rules::{PreopenContext, PreopenRules};
 use crate::ops::policy::preopens::open_folders;
 use crate::ops::policy::protected_paths::OnUnreadable;
@@ -36,6 +36,8 @@ use crate::ops::project::Project;
 use crate::ops::project::files::read_file;
 use crate::store::code::cwasm;
 use crate::store::generations::{self, GenerationHold};
+use crate::store::integrity::fsck;
+use crate::store::memo::fingerprint::Fingerprint;
 use crate::store::paths::StorePaths;
 use crate::store::{key, logs};
 
@@ -64,9 +66,10 @@ pub struct Overrides {
 pub struct ActiveSet {
     host_environment: HostEnvironment,
     host: Arc<Host>,
-    policy: Policy,
     profile: ProfileName,
     generation: Option<(Generation, GenerationHold)>,
+    /// How the record of what is active looked before it was read; none if there was none.
+    record: Option<Fingerprint>,
     /// The project that the person is in, which what is compiled must not write to.
     project: Option<Project>,
 }
@@ -86,8 +89,9 @@ impl ActiveSet {
     /// # Errors
     /// [`Error::Store`] if what is live cannot be told, [`PolicyError::Problems`] if a policy cannot be read.
     pub fn open(host_environment: HostEnvironment, profile: &ProfileName) -> Result<Self, Error> {
+        let record = record(&host_environment.paths, profile);
         let generation = held(&host_environment.paths, profile)?;
-        Self::new(host_environment, profile.clone(), generation)
+        Ok(Self { record, ..Self::new(host_environment, profile.clone(), generation)? })
     }
 
     /// The same without a live set, for [`load_uninstalled`](Self::load_uninstalled) alone. No folder is given for
@@ -104,11 +108,11 @@ impl ActiveSet {
         profile: ProfileName,
         generation: Option<(Generation, GenerationHold)>,
     ) -> Result<Self, Error> {
-        let policy = read_policy(&host_environment.user)?;
+        read_policy(&host_environment.user)?;
         let mut backends = host_environment.backends.clone();
         backends.log.get_or_insert_with(|| Arc::new(LogFiles::new(&host_environment.paths)));
         let host = Arc::new(Host::new(backends));
-        Ok(Self { host_environment, host, policy, profile, generation, project: None })
+        Ok(Self { host_environment, host, profile, generation, record: None, project: None })
     }
 
     /// What is live by now, on the same engines. What was loaded before goes on as it was.
@@ -116,11 +120,19 @@ impl ActiveSet {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn reload(&self) -> Result<Self, Error> {
+        let record = record(&self.host_environment.paths, &self.profile);
         let generation = held(&self.host_environment.paths, &self.profile)?;
-        let policy = read_policy(&self.host_environment.user)?;
+        read_policy(&self.host_environment.user)?;
         let (host_environment, host) = (self.host_environment.clone(), self.host.clone());
         let profile = self.profile.clone();
-        Ok(Self { host_environment, host, policy, profile, generation, project: self.project.clone() })
+        Ok(Self { host_environment, host, profile, generation, record, project: self.project.clone() })
+    }
+
+    /// Whether another generation may be active by now, so that [`reload`](Self::reload) is due: also after a sync took something
+    /// away. What was loaded before goes on as it was until then. It costs one `stat`.
+    /// Policies need no reload: each load reads them.
+    pub fn changed(&self) -> bool {
+        record(&self.host_environment.paths, &self.profile) != self.record
     }
 
     /// The live extensions, by name.
@@ -132,7 +144,8 @@ impl ActiveSet {
     ///
     /// # Errors
     /// [`ProfileError::NoExtension`](crate::ops::error::profile::ProfileError::NoExtension) if it is not live;
-    /// [`RunError::NoCode`] if its code is missing, [`RunError::BadCode`] if it is not what was compiled;
+    /// [`registry::Error`](crate::registry::Error) or [`PolicyError::Denied`] if the policy of this machine forbids its source or a grant;
+    /// [`RunError::BadKey`] or [`RunError::NoCode`] if its code cannot be trusted or is missing, [`RunError::BadCode`] if it is not what was compiled;
     /// [`PolicyError::NotGranted`] if it imports what it is not granted; [`PolicyError::Folder`] if it cannot be given
     /// a folder that it is granted.
     pub fn load(&self, name: &ExtensionName) -> Result<Extension, Error> {
@@ -147,18 +160,24 @@ impl ActiveSet {
         let Some((generation, extension)) = self.find(name) else {
             return Err(Error::not_active(name, &self.profile, self.extensions()));
         };
+        // What it allows may have changed since the set was opened.
+        let policy = read_policy(&self.host_environment.user)?;
+        check_loadable(&policy, extension)?;
         let metering = extension.metering();
-        let limits = extension.limits.at_most(&self.policy.max_limits);
-        if limits.metering() != metering {
-            return Err(PolicyError::PolicyChanged { name: name.clone() }.into());
-        }
-        let limits = limits.at_most(&overrides.max_limits);
+        let limits = extension.limits.at_most(&policy.max_limits).at_most(&overrides.max_limits);
         if limits.metering() != metering {
             return Err(RunError::NotMetered { name: name.clone() }.into());
         }
         let paths = &self.host_environment.paths;
         let missing = || Error::Run(RunError::NoCode { name: name.clone() });
-        let key = key::read(paths)?.ok_or_else(missing)?;
+        let Some(key) = key::read(paths)? else {
+            return Err(match fsck::verify_key(paths)? {
+                Some(source) if source != FileProblem::Missing => {
+                    RunError::BadKey { name: name.clone(), source }.into()
+                }
+                _ => missing(),
+            });
+        };
         let engine = self.host.engine(metering)?;
         let bad = |source| Error::Run(RunError::BadCode { name: name.clone(), source });
         let code = match cwasm::open(paths, &key, &engine_key(engine), &extension.component) {
@@ -197,7 +216,9 @@ impl ActiveSet {
         interrupt: &Interrupt,
     ) -> Result<Extension, Error> {
         let name = file_name(file);
-        let limits = Limits::default().at_most(&self.policy.max_limits).at_most(&overrides.max_limits);
+        let policy = read_policy(&self.host_environment.user)?;
+        check_rule(&policy, &name, None, capabilities)?;
+        let limits = Limits::default().at_most(&policy.max_limits).at_most(&overrides.max_limits);
         let bytes = read_component(file)?;
         let component = Digest::of(&bytes);
         let compiler = Compiler::new(compiler, &self.host_environment.paths);
@@ -250,6 +271,11 @@ impl ActiveSet {
         let names = grants.get(&Capability::Env).into_iter().flat_map(|scope| scope.items());
         names.filter_map(|name| Some((name.to_owned(), self.host_environment.environment.get(name)?.clone()))).collect()
     }
+}
+
+/// How the file looks that says which generation is active.
+fn record(paths: &StorePaths, profile: &ProfileName) -> Option<Fingerprint> {
+    fs::symlink_metadata(paths.current(profile)).ok().map(|metadata| Fingerprint::from(&metadata))
 }
 
 /// The live generation, held for as long as its extensions may be called.

@@ -44,7 +44,8 @@ use super::lock_verification::SyncTarget;
 /// What the steps of a plan share.
 pub(crate) struct ApplyContext<'a> {
     pub context: &'a Context,
-    pub registry: &'a SourceSelector,
+    /// None if the plan fetches nothing.
+    pub registry: Option<&'a SourceSelector>,
     pub blobs: &'a Blobs,
     /// What an `Activate` step makes live.
     pub target: Option<&'a Arc<SyncTarget>>,
@@ -62,7 +63,7 @@ pub(crate) struct ApplyContext<'a> {
 impl<'a> ApplyContext<'a> {
     pub fn new(
         context: &'a Context,
-        registry: &'a SourceSelector,
+        registry: Option<&'a SourceSelector>,
         blobs: &'a Blobs,
         target: Option<&'a Arc<SyncTarget>>,
     ) -> Self {
@@ -150,6 +151,7 @@ async fn run(apply_context: &ApplyContext<'_>, plan: &Plan, outcomes: &mut [Step
                 StepKind::Compile { .. } => None,
                 StepKind::Verify { .. }
                 | StepKind::Activate { .. }
+                | StepKind::Narrow { .. }
                 | StepKind::Rollback { .. }
                 | StepKind::Prune { .. } => Some(&works),
             };
@@ -207,6 +209,11 @@ async fn step(apply_context: &ApplyContext<'_>, plan: &Plan, id: StepId) -> Resu
             verify_target(apply_context, target).await?;
             Ok(generations::activate(paths, *generation, &target.generation)?)
         }
+        StepKind::Narrow { generation, .. } => {
+            // A part of what is active was verified when it was activated.
+            let target = apply_context.target.ok_or(Error::Bug("a plan without a target narrows one"))?;
+            Ok(generations::activate(paths, *generation, &target.generation)?)
+        }
         StepKind::Rollback { profile, generation } => Ok(generations::switch(paths, profile, *generation)?),
         StepKind::Prune { profile, generations } => {
             for number in generations {
@@ -236,12 +243,13 @@ async fn fetch(
     if there > 0 {
         apply_context.context.observer.notice(&Event::Received { step: id, bytes: there });
     }
+    let registry = || apply_context.registry.ok_or(Error::Bug("a plan that fetches has no registries"));
     let fetched = match (origin, blob.role) {
         (FetchSource::Registry(reference), BlobRole::Component { size }) => {
-            apply_context.registry.blob(reference, blob.digest, size, &mut sink).await
+            registry()?.blob(reference, blob.digest, size, &mut sink).await
         }
         (FetchSource::Registry(reference), BlobRole::Index | BlobRole::Manifest) => {
-            let document = apply_context.registry.document(reference, blob.digest).await;
+            let document = registry()?.document(reference, blob.digest).await;
             document.and_then(|document| Ok(sink.replace(&document.bytes)?))
         }
         (FetchSource::Path(path), _) => return copy(apply_context, plan, blob, path, sink),

@@ -7,11 +7,14 @@ use crate::ops::error::Error;
 use crate::ops::sync;
 
 use super::lock;
-use super::options::{LockPolicy, ProfileTakeover, SyncOptions, UpgradeSelection, WriteMode};
+use super::options::{SyncOptions, UpgradeSelection, WriteMode};
 
 /// The lock that a `lock` would write, and the plan of the `sync` after it.
-pub fn diff(context: &Context, profile: Option<ProfileName>, ownership: ProfileTakeover) -> Result<DiffReport, Error> {
-    let options = SyncOptions { mode: WriteMode::Preview, policy: LockPolicy::Update, ownership, profile };
+///
+/// # Errors
+/// What that `sync` would be refused for, as [`Error::Narrowed`] if it would narrow the active set.
+pub fn diff(context: &Context, profile: Option<ProfileName>) -> Result<DiffReport, Error> {
+    let options = SyncOptions::preview(profile);
     let mut sync = sync::sync(context, &options)?;
     let lock = match sync.lock.take() {
         Some(lock) => lock,

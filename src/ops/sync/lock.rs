@@ -26,7 +26,7 @@ use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::lock::LockError;
 use crate::ops::error::policy::PolicyError;
-use crate::ops::policy::checks::{check_offered, fail_on_faults, ungranted};
+use crate::ops::policy::checks::{check_manifest, check_offered, fail_on_faults, read_policy, ungranted};
 use crate::ops::policy::registries;
 use crate::ops::sync::options::{UpgradeSelection, WriteMode};
 use crate::registry::source::selection::SourceSelector;
@@ -36,7 +36,7 @@ use crate::store::write::temporary_folder;
 
 use super::apply::{ApplyContext, apply_collecting_faults};
 use super::noop_check::NoopCheck;
-use super::observe::{Observation, look, stale_entries};
+use super::observe::{Observation, fresh_entries, look, stale_entries};
 
 /// How many components are inspected at a time.
 const INSPECTIONS: usize = 8;
@@ -68,7 +68,7 @@ pub(crate) fn lock_with_warnings(
         && let Some(LoadedLock { lock: old, had_conflict: false, .. }) = &old
         && observed.stale(old)?.is_empty()
     {
-        observed.check_sources(Some(old))?;
+        observed.check_policy(Some(old))?;
         fail_on_faults(observed.ungranted(old))?;
         let warnings = observed.unused_grants(old);
         let extensions = old.entries.len();
@@ -97,15 +97,15 @@ pub(crate) fn resolve_and_write(
     manifest: &Manifest,
     upgrade: &UpgradeSelection,
 ) -> Result<(Lock, LockReport), Error> {
-    resolve_and_write_with(context, manifest, upgrade, None)
+    resolve_and_write_with(context, manifest, upgrade, BTreeMap::new())
 }
 
-/// Like [`resolve_and_write`], with one entry that is known already and is not resolved again.
+/// Like [`resolve_and_write`], with entries that are known already and are not resolved again.
 pub(crate) fn resolve_and_write_with(
     context: &Context,
     manifest: &Manifest,
     upgrade: &UpgradeSelection,
-    known: Option<(ExtensionName, LockEntry)>,
+    known: BTreeMap<ExtensionName, LockEntry>,
 ) -> Result<(Lock, LockReport), Error> {
     let blobs = Blobs::new(&context.paths);
     let (lock, mut report) = build_lock(context, manifest, upgrade, known, &blobs)?;
@@ -124,7 +124,7 @@ pub(crate) fn preview(
 ) -> Result<(Lock, LockReport), Error> {
     let scratch = temporary_folder()?;
     let blobs = Blobs::overlay_on(&context.paths, scratch.path().to_owned());
-    build_lock(context, manifest, upgrade, None, &blobs)
+    build_lock(context, manifest, upgrade, BTreeMap::new(), &blobs)
 }
 
 /// Refuses to resolve again what the manifest does not name.
@@ -134,6 +134,30 @@ pub(crate) fn check_upgrade(context: &Context, manifest: &Manifest, upgrade: &Up
         None => Ok(()),
         Some(name) => Err(Error::no_extension(name, context.project.shown_manifest(), manifest.extensions.keys())),
     }
+}
+
+/// As much of the lock that [`resolve_and_write`] would write as is known without a request: the entries that stay, and those of
+/// components in the project. Nothing is written.
+///
+/// # Errors
+/// [`LockError::Extensions`] with each of them that cannot be locked.
+pub(crate) fn lock_without_requests(
+    context: &Context,
+    manifest: &Manifest,
+    lock: &Lock,
+    stale: &BTreeMap<ExtensionName, Staleness>,
+) -> Result<Lock, Error> {
+    let files = manifest.extensions.iter().map(|(name, extension)| (name, &extension.source));
+    let files: Vec<(&ExtensionName, &ComponentSource)> = files
+        .filter(|(name, source)| stale.contains_key(*name) && matches!(source, ComponentSource::Path(_)))
+        .collect();
+    let scratch = temporary_folder()?;
+    let blobs = Blobs::overlay_on(&context.paths, scratch.path().to_owned());
+    let ResolvedEntries { entries, mut faults } = resolve_all(context, &manifest.registries, &files, &blobs)?;
+    let mut known = fresh_entries(lock, stale);
+    known.entries.extend(entries);
+    faults.extend(ungranted(manifest, &known));
+    fail_on_faults(faults).map(|()| known)
 }
 
 fn satisfied(context: &Context, extensions: usize) -> LockReport {
@@ -153,11 +177,15 @@ fn build_lock(
     context: &Context,
     manifest: &Manifest,
     upgrade: &UpgradeSelection,
-    known: Option<(ExtensionName, LockEntry)>,
+    known: BTreeMap<ExtensionName, LockEntry>,
     blobs: &Blobs,
 ) -> Result<(Lock, LockReport), Error> {
+    check_manifest(&read_policy(&context.user)?, manifest, None)?;
     let old_text = context.project.lock_text()?;
     let found = context.project.read_lock_or_merge()?;
+    if let (None, Some(earlier)) = (&found, context.project.earlier_lock()) {
+        context.warn(&[Warning::EarlierLock { earlier, lock: context.project.shown_lock() }]);
+    }
     // One that is still to be merged is written anew, whatever comes out.
     let existed = found.as_ref().is_some_and(|found| !found.had_conflict);
     let LoadedLock { lock: old, choices: mut merged, .. } = found.unwrap_or_default();
@@ -166,15 +194,10 @@ fn build_lock(
     new.entries.extend(known);
     let stale = stale_entries(context, manifest, &new)?;
     new.entries.retain(|name, _| !matches!(stale.get(name), Some(Staleness::NotWanted)));
-    let again = |name: &ExtensionName| match upgrade {
-        UpgradeSelection::Nothing => false,
-        UpgradeSelection::All => true,
-        UpgradeSelection::Names(names) => names.contains(name),
-    };
     let wanted: Vec<(&ExtensionName, &ComponentSource)> = manifest
         .extensions
         .iter()
-        .filter(|(name, _)| stale.contains_key(*name) || again(name))
+        .filter(|(name, _)| stale.contains_key(*name) || upgrade.contains(name))
         .map(|(name, extension)| (name, &extension.source))
         .collect();
     let ResolvedEntries { entries, mut faults } = resolve_all(context, &manifest.registries, &wanted, blobs)?;
@@ -330,7 +353,7 @@ fn fetch(
     if plan.is_empty() {
         return Ok(Vec::new());
     }
-    apply_collecting_faults(&ApplyContext::new(context, registry, blobs, None), &plan)
+    apply_collecting_faults(&ApplyContext::new(context, Some(registry), blobs, None), &plan)
 }
 
 /// Looks into a component that is in the store, and makes its entry of the lock.

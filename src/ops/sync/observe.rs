@@ -58,6 +58,11 @@ impl<'a> Observation<'a> {
         self.context.project.read_lock()
     }
 
+    /// The lock's path as the person would name it.
+    pub fn shown_lock(&self) -> String {
+        self.context.project.shown_lock()
+    }
+
     /// Why a lock has to be made again; empty if it need not.
     ///
     /// # Errors
@@ -74,12 +79,17 @@ impl<'a> Observation<'a> {
         Ok(generations::active_generation(&self.context.paths, &self.profile)?)
     }
 
-    /// Checks that what is declared and locked comes from where the policies let it come from.
+    /// Whether this manifest manages a generation.
+    pub fn manages(&self, generation: &Generation) -> bool {
+        self.context.project.manages(generation)
+    }
+
+    /// Checks that the policies allow the sources that are declared and locked, and the grants.
     ///
     /// # Errors
-    /// [`LockError::Extensions`](crate::ops::error::lock::LockError::Extensions) with what does not.
-    pub fn check_sources(&self, lock: Option<&Lock>) -> Result<(), Error> {
-        checks::check_sources(&self.policy.sources, &self.manifest, lock)
+    /// [`LockError::Extensions`](crate::ops::error::lock::LockError::Extensions) with what they forbid.
+    pub fn check_policy(&self, lock: Option<&Lock>) -> Result<(), Error> {
+        checks::check_manifest(&self.policy, &self.manifest, lock)
     }
 
     /// Checks the folders that are granted; gives those that this machine cannot give.
@@ -121,6 +131,12 @@ impl<'a> Observation<'a> {
         let generations = generations::numbers(&self.context.paths, &target.profile)?;
         Ok(Inventory { active, generations, ..stock })
     }
+}
+
+/// The entries of a lock that stay as they are when it is made again.
+pub(crate) fn fresh_entries(lock: &Lock, stale: &BTreeMap<ExtensionName, Staleness>) -> Lock {
+    let fresh = lock.entries.iter().filter(|(name, _)| !stale.contains_key(*name));
+    Lock { entries: fresh.map(|(name, entry)| (name.clone(), entry.clone())).collect() }
 }
 
 /// Why a lock has to be made again for a manifest; empty if it need not.
@@ -192,7 +208,7 @@ mod tests {
         let lock = lock.unwrap_or_default();
         let stale = observed.stale(&lock);
         tell("stale", list(stale, |stale| stale.iter().map(|(name, why)| format!("{name} {why}")).collect()));
-        tell("sources", list(observed.check_sources(Some(&lock)), |()| Vec::new()));
+        tell("policy", list(observed.check_policy(Some(&lock)), |()| Vec::new()));
         let unusable = |folder: &UnusableFolder| format!("{} {}", folder.extension, folder.fault.line());
         tell("folders", list(observed.check_folders(), |folders| folders.iter().map(unusable).collect()));
         tell("ungranted", observed.ungranted(&lock).into_iter().map(|(_, fault)| fault.line()).collect());

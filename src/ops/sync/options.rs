@@ -34,6 +34,36 @@ pub struct SyncOptions {
     pub profile: Option<ProfileName>,
 }
 
+impl UpgradeSelection {
+    pub fn contains(&self, name: &ExtensionName) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::All => true,
+            Self::Names(names) => names.contains(name),
+        }
+    }
+}
+
+impl SyncOptions {
+    /// Those of a plain `sync` that only says what it would do.
+    pub(crate) fn preview(profile: Option<ProfileName>) -> Self {
+        Self { mode: WriteMode::Preview, policy: LockPolicy::Update, ownership: ProfileTakeover::Refuse, profile }
+    }
+
+    pub(crate) fn narrowing_target(&self) -> NarrowingTarget<'_> {
+        NarrowingTarget { profile: self.profile.as_ref(), ownership: self.ownership }
+    }
+}
+
+/// Whose active set a refused sync narrows.
+#[derive(Clone, Copy)]
+pub(crate) struct NarrowingTarget<'a> {
+    /// Instead of the manifest's profile.
+    pub profile: Option<&'a ProfileName>,
+    /// Whether the set of another manifest is narrowed to this one.
+    pub ownership: ProfileTakeover,
+}
+
 /// Whether anything may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteMode {

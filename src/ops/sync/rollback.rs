@@ -11,21 +11,20 @@ use crate::model::report::sync::SyncReport;
 use crate::model::report::warning::Warning;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::error::policy::PolicyError;
 use crate::ops::error::profile::ProfileError;
-use crate::ops::policy::checks::{check_active_sources, read_policy};
+use crate::ops::policy::checks::{check_active, check_loadable, read_policy};
 use crate::store::integrity::scan::CacheUpdates;
 use crate::store::{self, generations};
 
-use super::PlannedSync;
 use super::observe::{look, scan_request};
+use super::planned_sync::PlannedSync;
 
 /// Makes the generation of this number live, or the one before the live one.
 ///
 /// # Errors
 /// [`ProfileError::NoGeneration`], [`ProfileError::NoEarlier`] or [`ProfileError::NothingActive`] if there is none,
-/// [`ProfileError::NotWhole`] if what it needs is lost, [`PolicyError::PolicyChanged`],
-/// [`LockError::Extensions`](crate::ops::error::lock::LockError::Extensions) or [`PolicyError::WrittenByOther`] if this
+/// [`ProfileError::NotWhole`] if what it needs is lost, [`PolicyError::PolicyChanged`](crate::ops::error::policy::PolicyError::PolicyChanged),
+/// [`LockError::Extensions`](crate::ops::error::lock::LockError::Extensions) or [`WrittenByOther`](crate::ops::error::policy::PolicyError::WrittenByOther) if this
 /// machine no longer allows it; then nothing was changed.
 pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -> Result<SyncReport, Error> {
     let _guard = context.lock_store()?;
@@ -63,13 +62,8 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
 /// Holds a generation against what the machine's policy says by now.
 fn check_policy(context: &Context, target: &Generation) -> Result<(), Error> {
     let policy = read_policy(&context.user)?;
-    check_active_sources(&policy.sources, &target.extensions)?;
-    for extension in &target.extensions {
-        if extension.limits.at_most(&policy.max_limits).metering() != extension.metering() {
-            return Err(PolicyError::PolicyChanged { name: extension.name.clone() }.into());
-        }
-    }
-    Ok(())
+    check_active(&policy, &target.extensions)?;
+    target.extensions.iter().try_for_each(|extension| check_loadable(&policy, extension))
 }
 
 /// Refuses if a component is lost that has to be compiled.

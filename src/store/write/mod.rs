@@ -9,7 +9,7 @@
 pub mod user_files;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -150,11 +150,15 @@ pub fn begin(folder: &Path) -> Result<Unfinished, Error> {
 }
 
 fn begin_with_mode(folder: &Path, mode: u32) -> Result<Unfinished, Error> {
-    let file = tempfile::Builder::new()
-        .prefix(UNFINISHED)
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder)
-        .map_err(Error::io("create a file in", folder))?;
+    // The library's error names the temporary file, which the person did not ask for; the system's own is kept instead.
+    let mut failed = None;
+    let open = |path: &Path| {
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path);
+        file.inspect_err(|error| failed = error.raw_os_error())
+    };
+    let file = tempfile::Builder::new().prefix(UNFINISHED).make_in(folder, open);
+    let file = file
+        .map_err(|error| Error::io("create a file in", folder)(failed.map_or(error, io::Error::from_raw_os_error)))?;
     // Where files cannot be locked, nothing is swept either.
     let _ = file.as_file().try_lock();
     Ok(Unfinished(file))

@@ -53,7 +53,9 @@ fn kinds() -> BTreeSet<String> {
 #[test]
 fn each_warning_is_in_json_too() {
     let mut seen = BTreeSet::new();
-    for provoke in [of_the_manifest, of_the_machine, of_sources, of_credentials, of_compiled_functions] {
+    for provoke in
+        [of_the_manifest, of_refused_syncs, of_the_machine, of_sources, of_credentials, of_compiled_functions]
+    {
         seen.extend(provoke());
     }
     seen.extend(ELSEWHERE.map(str::to_owned));
@@ -67,6 +69,20 @@ fn of_the_manifest() -> BTreeSet<String> {
     let rest = "[extensions.a]\npath = \"a.wasm\"\nlimits.max_memory_mib = 64\n";
     sandbox.write("sesame.toml", format!("{rest}capabilities = {{ config-read = true, fs-read = [\"nowhere\"] }}\n"));
     warned(&sandbox, &["sync", "--dry-run"], || {})
+}
+
+fn of_refused_syncs() -> BTreeSet<String> {
+    let sandbox = Sandbox::new();
+    want(&sandbox, &[("a".to_owned(), component("a"))].into());
+    sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\", capabilities.notification = true }\n");
+    sandbox.ok(&["sync"]);
+    let mut seen = warned(&sandbox, &["upgrade", "--grant", "config-read"], || {});
+    sandbox.write("sesame.toml", "extensions.a = {\n");
+    seen.extend(warned(&sandbox, &["sync"], || {}));
+    fs::rename(sandbox.path("project/sesame.toml"), sandbox.path("project/work.toml")).unwrap();
+    sandbox.write("work.toml", "");
+    seen.extend(warned(&sandbox, &["lock", "--check", "--manifest", "work.toml"], || {}));
+    seen
 }
 
 fn of_the_machine() -> BTreeSet<String> {

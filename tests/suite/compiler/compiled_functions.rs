@@ -125,9 +125,8 @@ fn damaged(trials: u32) {
         let size = fs::metadata(&target).unwrap().len();
         let (at, is_cut) = (chance.below(size) as usize, chance.below(4) == 0);
         change(&target, |bytes| if is_cut { bytes.truncate(at) } else { bytes[at] ^= 1 << (at % 8) });
-        // Where there is no code, or no key to tell whose it is, it is missing.
-        let is_missing = !cwasm(&sandbox).exists() || (is_cut && size == 32);
-        let status = if is_missing { 66 } else { 76 };
+        // Where there is no code, it is missing.
+        let status = if cwasm(&sandbox).exists() { 76 } else { 66 };
         let file = target.strip_prefix(sandbox.path("home")).unwrap().display().to_string();
         let told = format!("seed {seed:#x}, trial {trial}: {file} of {size} bytes, at {at}, cut: {is_cut}");
         let run = call(&sandbox, "large-0", "f");

@@ -156,7 +156,7 @@ fn a_step_that_fails_leaves_everything_as_it_was() {
     sandbox.write("../other/sesame.toml", "");
     let other = sandbox.path("other").display().to_string();
     registry.take_log();
-    install(&sandbox, &[&b, "--manifest", &other]).fails(77, &["is the work of", "--profile NAME"]);
+    install(&sandbox, &[&b, "--manifest", &other]).fails(77, &["is managed by", "--profile NAME"]);
     assert_eq!(registry.take_log(), Vec::<String>::new());
     assert!(!sandbox.path("other/extensions/b.toml").exists() && !sandbox.path("other/sesame.lock").exists());
     assert_eq!(state(&sandbox), before);
@@ -196,8 +196,8 @@ fn grants_are_for_one_repository_and_folders_are_where_the_command_is() {
     assert!(grown.contains("\"../notes\"") && grown.contains("\"/usr\"]"), "{grown}");
 }
 
-/// Runs an install at a terminal, which answers the question, or is left, or sends a signal.
-fn at_a_terminal(
+/// Runs a command at a terminal, which answers the question, or is left, or sends a signal.
+pub fn at_a_terminal(
     sandbox: &Sandbox,
     arguments: &[&str],
     meanwhile: impl FnOnce(),
@@ -210,7 +210,7 @@ fn at_a_terminal(
     unlockpt(&master).unwrap();
     let name = ptsname(&master, Vec::new()).unwrap();
     let open = || fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-    let mut command = sandbox.command(&[&["extension", "install"], arguments].concat());
+    let mut command = sandbox.command(arguments);
     let mut child = command.stdin(open()).stderr(open()).stdout(Stdio::null()).spawn().unwrap();
     drop(command);
     let mut master = fs::File::from(master);
@@ -238,7 +238,7 @@ fn at_a_terminal_a_person_is_asked() {
     let sandbox = Sandbox::new();
     sandbox.write("sesame.toml", "");
     sandbox.write("../hello.wasm", guest("greeting-0.3.0"));
-    let from = ["--from-file", "../hello.wasm"];
+    let from = ["extension", "install", "--from-file", "../hello.wasm"];
     let before = state(&sandbox);
     for (answer, status) in [(&b"n\n"[..], 77), (b"\n", 77), (b"\x04", 77), (b"", 130)] {
         let (code, said) = at_a_terminal(&sandbox, &from, || {}, answer);
@@ -246,7 +246,7 @@ fn at_a_terminal_a_person_is_asked() {
         assert!(said.contains("secret-read") && said.contains("reads your secrets"), "{said}");
         assert_eq!(state(&sandbox), before, "{answer:?}");
     }
-    let scoped = ["--from-file", "../hello.wasm", "--grant", "secret-read=greeting.signature"];
+    let scoped = [&from[..], &["--grant", "secret-read=greeting.signature"]].concat();
     // What was looked at is what is installed, whatever the file holds by the time of the answer.
     let swap = || sandbox.write("../hello.wasm", guest("greeting-0.2.0"));
     let (code, said) = at_a_terminal(&sandbox, &scoped, swap, b"y\n");

@@ -1,4 +1,5 @@
 //! Changes to a project and the active set.
 
 mod add_and_remove;
-mod install;
+pub mod install;
+mod upgrade;

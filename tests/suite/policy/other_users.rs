@@ -348,3 +348,22 @@ fn without_proc_extensions_run_and_folders_are_named_as_what_needs_it() {
     let doctor = on_changed_machine(&sandbox, "umount -l /proc", &["doctor"]);
     assert!(doctor.stdout.contains("/proc: it is not mounted"), "{}{}", doctor.stdout, doctor.stderr);
 }
+
+#[test]
+#[ignore = "needs root; .ci/run runs it"]
+fn doctor_says_that_a_home_is_read_only() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    upgrade(&sandbox, &registry, "");
+    let nobody = |arguments: &[&str]| Run::of(&mut sandbox.command_of_nobody(arguments));
+    nobody(&["doctor", "--offline"]).fails(0, &[]);
+    for path in sandbox.trace(&sandbox.path("home")).into_keys().filter(|path| path.is_dir()) {
+        set_mode(&path, 0o555);
+    }
+    let run = nobody(&["doctor", "--offline"]);
+    let data = sandbox.data().display().to_string();
+    for text in [&format!("{data} is not writable: permission denied"), &format!("chmod -R u+w {data}")] {
+        assert!(run.stdout.contains(text), "no `{text}` in:\n{}", run.stdout);
+    }
+    assert_eq!((run.status, run.stdout.matches("is not writable").count()), (1, 3), "{}", run.stdout);
+    nobody(&["rollback"]).fails(74, &["Permission denied"]);
+}

@@ -1,5 +1,6 @@
 //! The commands that only report.
 
+mod agreement;
 mod doctor;
 mod graph;
 mod status;

@@ -16,12 +16,16 @@ fn manifest(sandbox: &Sandbox, registry: &Registry, entries: &str) {
 
 /// What is said of a sandbox in which something differs.
 fn differs(sandbox: &Sandbox, arguments: &[&str]) -> String {
+    ends_with(sandbox, 1, arguments)
+}
+
+fn ends_with(sandbox: &Sandbox, status: i32, arguments: &[&str]) -> String {
     let run = sandbox.run(&[&["status"], arguments].concat());
-    assert_eq!(run.status, 1, "{}{}", run.stdout, run.stderr);
+    assert_eq!(run.status, status, "{}{}", run.stdout, run.stderr);
     let json = sandbox.run(&[&["status", "--json"], arguments].concat());
     let document: Value = serde_json::from_str(&json.stdout).unwrap();
     assert!(validator("output.json").is_valid(&document), "{document}");
-    assert_eq!(json.status, 1);
+    assert_eq!(json.status, status);
     run.stdout
 }
 
@@ -79,10 +83,14 @@ fn what_the_policy_of_the_machine_refuses_is_said_before_a_sync_is() {
     sandbox.write("../home/config/pds/policy.toml", "allowed_registries = [\"ghcr.io\"]\n");
     let refused = sandbox.run(&["sync"]);
     assert_eq!(refused.status, 77, "{}", refused.stderr);
-    let said = differs(&sandbox, &[]);
+    let said = ends_with(&sandbox, 77, &[]);
     assert!(said.contains("manifest and this machine\n  a: ") && said.contains("policy.toml"), "{said}");
+    assert!(said.contains("`sesame sync` would be refused: ") && !said.contains("⇒ sesame sync"), "{said}");
+    for command in [&["diff"][..], &["sync", "--check"], &["sync", "--dry-run"]] {
+        sandbox.run(command).fails(77, &["policy.toml"]);
+    }
     let doctor = sandbox.run(&["doctor"]);
-    assert!(doctor.status == 1 && doctor.stdout.contains("wrong   sources: "), "{}", doctor.stdout);
+    assert!(doctor.status == 1 && doctor.stdout.contains("wrong   policy: "), "{}", doctor.stdout);
 }
 
 #[test]
@@ -124,4 +132,17 @@ fn registries_are_asked_only_if_they_are_meant() {
     let settings = format!("plain-http = true\nmirrors-only = true\n{}", mirror.lines().next().unwrap());
     sandbox.write("sesame.toml", text.replace("plain-http = true", &settings));
     assert!(sandbox.ok(&["status", "--remote"]).stdout.starts_with("up to date: "));
+}
+
+#[test]
+fn a_limit_of_fuel_that_was_set_is_not_called_another_engine() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wasm", component("a"));
+    sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\" }\n");
+    sandbox.ok(&["sync"]);
+    sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\", limits.max_fuel = 1_000_000 }\n");
+    let said = differs(&sandbox, &[]);
+    assert!(said.contains("a limit of fuel was set or removed") && !said.contains("engine"), "{said}");
+    sandbox.ok(&["sync"]);
+    sandbox.ok(&["status"]);
 }

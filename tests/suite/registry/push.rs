@@ -316,3 +316,14 @@ fn json_is_one_document_of_the_schema() {
         assert_eq!(data["component"], Digest::of(&guest("greeting-0.1.0")).to_string());
     }
 }
+
+#[test]
+fn a_destination_without_a_tag_is_told_to_have_one() {
+    let (sandbox, _registry, reference) = start();
+    let repository = reference.rsplit_once(':').unwrap().0;
+    for destination in [repository, LAYOUT.rsplit_once(':').unwrap().0] {
+        let run = push(&sandbox, &["greeting.wasm", destination]);
+        run.fails(2, &["has no tag; add one, as in `"]);
+        assert!(!run.stderr.contains("version"), "{}", run.stderr);
+    }
+}

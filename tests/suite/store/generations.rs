@@ -168,3 +168,22 @@ fn a_held_generation_outlives_the_last_ten() {
     sync(14);
     assert_eq!(numbers(), (5..=14).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_profile_that_is_not_there_is_an_error_with_the_closest_name() {
+    let sandbox = Sandbox::new();
+    sandbox.write("sesame.toml", "");
+    sandbox.ok(&["sync"]);
+    for command in [
+        &["generations"][..],
+        &["rollback"],
+        &["status"],
+        &["extension", "list"],
+        &["extension", "info", "a"],
+        &["extension", "call", "a", "run"],
+    ] {
+        let run = |profile: &str| sandbox.run(&[command, &["--profile", profile]].concat());
+        run("defalt").fails(66, &["there is no profile `defalt`", "did you mean `default`?"]);
+        run("nope").fails(66, &["there is no profile `nope`"]);
+    }
+}

@@ -84,7 +84,7 @@ struct Damage {
     said: &'static str,
 }
 
-const DAMAGES: [Damage; 19] = [
+const DAMAGES: [Damage; 18] = [
     Damage { what: "a component was changed", damage: |s| done(live(s), flip), said: "its bytes have the digest" },
     Damage {
         what: "a component was cut",
@@ -131,11 +131,6 @@ const DAMAGES: [Damage; 19] = [
         what: "code was cut",
         damage: |s| done(code(s), |path| change(path, |bytes| bytes.truncate(9))),
         said: "its tag does not match its bytes",
-    },
-    Damage {
-        what: "code is gone",
-        damage: |s| done(code(s), |path| fs::remove_file(path).unwrap()),
-        said: "(of greeting): it is not there",
     },
     Damage {
         what: "others can write to code",
@@ -201,6 +196,27 @@ fn is_whole(sandbox: &Sandbox, what: &str) {
     assert_eq!(greets(sandbox), SECOND, "{what}");
     assert_eq!(sandbox.ok(&["extension", "call", "b", "run"]).stdout, "7\n", "{what}");
     assert!(sandbox.ok(&["sync"]).stderr.contains("up to date"), "{what}");
+}
+
+#[test]
+fn a_deleted_cache_is_a_note_and_can_be_filled_again() {
+    let registry = Registry::start();
+    type Delete = fn(&Sandbox);
+    let deletions: [(&str, Delete); 2] = [
+        ("code", |sandbox| fs::remove_file(code(sandbox)).unwrap()),
+        ("the whole cache", |sandbox| fs::remove_dir_all(sandbox.path("home/cache")).unwrap()),
+    ];
+    for (what, delete) in deletions {
+        let sandbox = synced(&registry);
+        delete(&sandbox);
+        let run = sandbox.ok(&["verify"]);
+        run.fails(0, &["note  compiled code ", "(of greeting): it is not there", "the next sync compiles it again"]);
+        assert!(run.stderr.contains("nothing is wrong with"), "{what}: {}", run.stderr);
+        let found = document_of(&sandbox.ok(&["verify", "--json"]));
+        assert_eq!(found["data"]["findings"][0]["kind"], "code", "{found}");
+        sandbox.ok(&["verify", "--repair"]).fails(0, &["mended  "]);
+        is_whole(&sandbox, what);
+    }
 }
 
 #[test]
@@ -362,7 +378,7 @@ fn a_lost_record_of_what_is_live_is_noticed_and_can_be_made_again() {
             lose(what, &sandbox.data().join("profiles/default/current"));
             let run = sandbox.run(&["verify", "--repair"]);
             run.fails(76, &["left  generation ", "sesame rollback N", "sesame sync --adopt"]);
-            sandbox.run(&["status"]).fails(1, &[]);
+            sandbox.run(&["status"]).fails(74, &[]);
             // Nobody else's set takes its place.
             let other = Sandbox::new();
             other.write("sesame.toml", "[extensions]\n");

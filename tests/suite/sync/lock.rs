@@ -166,3 +166,31 @@ fn a_lock_through_a_link_leaves_the_link() {
     assert!(fs::symlink_metadata(sandbox.path("project/sesame.lock")).unwrap().is_symlink());
     assert!(fs::read_to_string(sandbox.path("dotfiles/real.lock")).unwrap().contains("org/a:1"));
 }
+
+#[test]
+fn where_only_the_tag_changes_only_the_tag_is_shown() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let artifact = Artifact::wkg(&component("same"));
+    let references = ["1.0.0", "1.1.0"].map(|tag| registry.push("org/a", tag, &artifact));
+    sandbox.want(&registry, &[("a", &references[0])]);
+    sandbox.ok(&["lock"]);
+    sandbox.want(&registry, &[("a", &references[1])]);
+    let run = sandbox.run(&["lock", "--check"]);
+    assert_eq!(run.status, 1);
+    assert!(run.stdout.contains(&format!("~ a  {} → 1.1.0\n--- sesame.lock\n", references[0])), "{}", run.stdout);
+}
+
+#[test]
+fn a_check_of_a_lock_with_a_conflict_shows_the_merge() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let a = registry.push("org/a", "1.0.0", &Artifact::wkg(&component("a")));
+    sandbox.want(&registry, &[("a", &a)]);
+    sandbox.ok(&["lock"]);
+    let lock = sandbox.read("sesame.lock");
+    let empty = lock.split("\n[[extension]]").next().unwrap();
+    sandbox.write("sesame.lock", format!("<<<<<<< HEAD\n{lock}=======\n{empty}>>>>>>> theirs\n"));
+    let run = sandbox.run(&["lock", "--check"]);
+    assert_eq!(run.status, 1);
+    assert!(run.stdout.contains("merged a: only our side has it\n"), "{}", run.stdout);
+    assert!(!run.stdout.contains("not locked"), "{}", run.stdout);
+}

@@ -2,7 +2,9 @@
 
 mod dry_run;
 mod lock;
+mod narrowing;
 mod noop_check;
+mod other_names;
 mod ownership;
 mod plans;
 mod sync_command;

@@ -22,7 +22,7 @@ fn a_clone_of_somebody_elses_dotfiles_is_refused_and_shows_what_it_would_change(
     sandbox.write("../theirs/sesame.toml", "extensions.a = { path = \"a.wasm\", capabilities.secret-read = true }\n");
 
     let texts = [
-        "the profile `default` is the work of",
+        "profile `default` is managed by",
         "project/sesame.toml",
         "- b  a.wasm",
         "~ a  not locked yet, grants: +secret-read",
@@ -72,7 +72,56 @@ fn who_waited_for_the_store_looks_again_at_whose_set_is_live() {
     registry.misbehave(&Digest::of(&bytes).to_string(), Fault::Delay(Duration::from_secs(2)));
     let mut mine = sandbox.command(&["sync", "-q"]).env_remove("SESAME_TEST_PACE").spawn().unwrap();
     registry.wait_for(&Digest::of(&bytes).to_string());
-    in_folder(&sandbox, "theirs", &["sync"]).fails(77, &["waiting for `sesame sync`", "is the work of", "+ b"]);
+    in_folder(&sandbox, "theirs", &["sync"]).fails(77, &["waiting for `sesame sync`", "is managed by", "+ b"]);
     assert!(mine.wait().unwrap().success());
     sandbox.run(&["sync"]).fails(0, &["up to date"]);
+}
+
+#[test]
+fn a_linked_manifest_is_the_same_wherever_it_is_reached() {
+    let (sandbox, registry) = (Sandbox::new(), Registry::start());
+    let a = registry.push("org/a", "1", &Artifact::wkg(&component("a")));
+    sandbox.want(&registry, &[("a", &a)]);
+    std::fs::create_dir_all(sandbox.path("home/config/pds")).unwrap();
+    std::fs::create_dir(sandbox.path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(sandbox.path("project/sesame.toml"), sandbox.path("home/config/pds/sesame.toml"))
+        .unwrap();
+    in_folder(&sandbox, "elsewhere", &["sync"]).fails(0, &["generation 1"]);
+    // Lock and drop-ins stay with the folder that it is reached through.
+    assert!(sandbox.path("home/config/pds/sesame.lock").exists() && !sandbox.path("project/sesame.lock").exists());
+    assert_eq!(in_folder(&sandbox, "project", &["status"]).status, 1);
+    in_folder(&sandbox, "project", &["sync"]).fails(0, &["~ the set passes from", "generation 2"]);
+    assert!(sandbox.path("project/sesame.lock").exists());
+    in_folder(&sandbox, "project", &["upgrade"]).fails(0, &[]);
+    in_folder(&sandbox, "elsewhere", &["sync"]).fails(0, &["generation 3"]);
+    // A copy is another manifest.
+    sandbox.write("../copy/sesame.toml", sandbox.read("sesame.toml"));
+    in_folder(&sandbox, "copy", &["sync"]).fails(77, &["is managed by"]);
+}
+
+#[test]
+fn of_a_manifest_that_was_moved_it_is_said_that_the_old_one_is_gone() {
+    let sandbox = Sandbox::new();
+    sandbox.write("sesame.toml", "[extensions]\n");
+    sandbox.ok(&["sync"]);
+    std::fs::rename(sandbox.path("project"), sandbox.path("moved")).unwrap();
+    std::fs::create_dir(sandbox.path("project")).unwrap();
+    let gone = "project/sesame.toml, which no longer exists";
+    in_folder(&sandbox, "moved", &["sync"]).fails(77, &[gone, "run `sesame sync --adopt`"]);
+    let doctor = in_folder(&sandbox, "moved", &["doctor", "--offline"]);
+    assert!(doctor.status == 1 && doctor.stdout.contains("`sesame sync --adopt`"), "{}", doctor.stdout);
+    in_folder(&sandbox, "moved", &["sync", "--adopt"]).fails(0, &[]);
+}
+
+#[test]
+fn a_link_that_came_with_a_clone_is_not_the_users_manifest() {
+    let sandbox = Sandbox::new();
+    sandbox.write("../home/config/pds/sesame.toml", "[extensions]\n");
+    std::fs::create_dir(sandbox.path("elsewhere")).unwrap();
+    in_folder(&sandbox, "elsewhere", &["sync"]).fails(0, &[]);
+    sandbox.write("../clone/extensions/evil.toml", "[extension]\nname = \"evil\"\npath = \"../evil.wasm\"\n");
+    sandbox.write("../clone/evil.wasm", component("evil"));
+    let own = sandbox.path("home/config/pds/sesame.toml");
+    std::os::unix::fs::symlink(own, sandbox.path("clone/sesame.toml")).unwrap();
+    in_folder(&sandbox, "clone", &["sync"]).fails(77, &["is managed by", "+ evil"]);
 }

@@ -21,7 +21,8 @@ pub struct ListCommand {
 impl ListCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let environment = Environment::read()?;
-        let report = list(&environment.paths, &invocation.profile(&environment, &self.profile)?)?;
+        let profile = invocation.profile(&environment, &self.profile)?;
+        let report = list(&environment.paths, &environment.user(), &profile)?;
         invocation.print_answer(Data::List(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
@@ -50,5 +51,6 @@ fn code_state(state: CodeState) -> &'static str {
     match state {
         CodeState::Ready => "ready",
         CodeState::NotCompiled => "not compiled",
+        CodeState::Denied => "denied",
     }
 }

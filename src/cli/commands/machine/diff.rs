@@ -12,7 +12,6 @@ use sesame::model::name::ProfileName;
 use sesame::model::report::sync::DiffReport;
 use sesame::model::text::count;
 use sesame::ops::sync::diff::diff;
-use sesame::ops::sync::options::ProfileTakeover;
 
 #[derive(Debug, Clone, Args)]
 pub struct DiffCommand {
@@ -26,7 +25,7 @@ pub struct DiffCommand {
 impl DiffCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let context = invocation.context(&self.resources)?;
-        let report = diff(&context, self.profile.clone(), ProfileTakeover::Adopt)?;
+        let report = diff(&context, self.profile.clone())?;
         invocation.print_result(Data::Diff(&report), || words(&report));
         Ok(if report.is_empty() { CommandOutcome::Done } else { CommandOutcome::Differs })
     }

@@ -1,18 +1,21 @@
 //! `sesame doctor`.
 
+use anstream::adapter::strip_str;
 use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
+use crate::cli::render::active_set::set_change;
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::warning::{unusable_folder, warning};
 use crate::cli::terminal::environment::Environment;
 use sesame::model::fault::hint::Remedy;
+use sesame::model::plan::set_change::SetChange;
 use sesame::model::report::query::doctor::{Check, CheckFact, CheckState, DoctorReport, ManifestSearch};
 use sesame::model::report::registry::CredentialStatus;
-use sesame::model::text::{count, escape, size};
+use sesame::model::text::{count, escape, list_by, size};
 use sesame::ops::query::doctor::doctor;
 
 #[derive(Debug, Clone, Args)]
@@ -80,6 +83,14 @@ pub fn fact(fact: &CheckFact) -> String {
         }
         CheckFact::GrantedFolders => "they are there, and can be given".to_owned(),
         CheckFact::UnusableFolder { extension, fault } => unusable_folder(extension, fault),
+        CheckFact::NextSync { is_up_to_date: true } => "everything is up to date".to_owned(),
+        CheckFact::NextSync { is_up_to_date: false } => "the next one changes something".to_owned(),
+        CheckFact::NextNarrowing { changes } => {
+            let change = |change: &SetChange| strip_str(set_change(change).trim_end()).to_string();
+            let changes: Vec<String> = changes.iter().map(change).collect();
+            format!("the next one is refused and narrows the active set: {}", list_by("; ", changes))
+        }
+        CheckFact::NotWritable { folder, why, .. } => format!("{folder} is not writable: {why}"),
         CheckFact::NoProxies => "none".to_owned(),
         CheckFact::Proxies { schemes, none_for } => {
             let none_for = none_for.as_ref().map(|hosts| format!(", but not for {hosts}")).unwrap_or_default();

@@ -9,10 +9,13 @@ use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::fits;
+use sesame::model::fault::Fault;
+use sesame::model::plan::set_change::SetChange;
 use sesame::model::plan::step::StepReason;
 use sesame::model::report::query::status::{Difference, DifferenceBetween, DifferenceFact, StatusReport};
-use sesame::model::report::sync::SetSummary;
+use sesame::model::report::sync::{Forecast, SetSummary};
 use sesame::model::text::escape;
+use sesame::ops::query::generations::check_profile;
 use sesame::ops::query::status::{RemoteCheck, status};
 
 #[derive(Debug, Clone, Args)]
@@ -30,9 +33,14 @@ impl StatusCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let context = invocation.context(&self.resources)?;
         let remote = if self.remote { RemoteCheck::Ask } else { RemoteCheck::Leave };
+        check_profile(&context, self.profile.profile.as_ref())?;
         let report = status(&context, self.profile.profile.clone(), remote)?;
         invocation.print_result(Data::Status(&report), || words(&report));
-        Ok(if report.differences.is_empty() { CommandOutcome::Done } else { CommandOutcome::Differs })
+        Ok(match &report.next_sync {
+            Forecast::Refused { fault, .. } => CommandOutcome::Failed(fault.kind),
+            Forecast::UpToDate if report.differences.is_empty() => CommandOutcome::Done,
+            Forecast::UpToDate | Forecast::Changes => CommandOutcome::Differs,
+        })
     }
 }
 
@@ -48,7 +56,25 @@ fn words(report: &StatusReport) -> String {
     }
     let live =
         SetSummary { profile: report.profile.clone(), generation: report.generation, extensions: report.extensions };
-    text.push_str(&summary(&live, if report.differences.is_empty() { "up to date:" } else { "differs:" }));
+    match &report.next_sync {
+        Forecast::Refused { fault, narrowing } => {
+            text.push_str(&summary(&live, "differs:"));
+            text.push_str(&refused(fault, narrowing));
+        }
+        Forecast::UpToDate if report.differences.is_empty() => text.push_str(&summary(&live, "up to date:")),
+        Forecast::UpToDate | Forecast::Changes => text.push_str(&summary(&live, "differs:")),
+    }
+    text
+}
+
+/// What `sync` would be refused for, and what it would remove nevertheless.
+fn refused(fault: &Fault, narrowing: &[SetChange]) -> String {
+    let mut text = format!("{} `sesame sync` would be refused: {}\n", Style::error("refused:"), escape(&fault.line()));
+    text.extend(fault.hints.iter().map(|hint| format!("  {}{}\n", Style::hint("hint: "), escape(&hint.to_string()))));
+    if !narrowing.is_empty() {
+        text.push_str("  it would narrow the active set:\n");
+        text.extend(narrowing.iter().map(|change| format!("    {}", set_change(change))));
+    }
     text
 }
 
@@ -69,6 +95,9 @@ fn line(difference: &Difference) -> String {
     let name = named.map(|name| format!("{name}: ")).unwrap_or_default();
     let what = format!("  {name}{}", fact(&difference.what).trim_end());
     let remedies: Vec<String> = difference.remedies.iter().map(ToString::to_string).collect();
+    if remedies.is_empty() {
+        return format!("{what}\n");
+    }
     let remedy = format!("{} {}", Style::hint("⇒"), escape(&remedies.join(", or ")));
     let line = format!("{what}  {remedy}\n");
     if fits(&line) { line } else { format!("{what}\n      {remedy}\n") }
@@ -77,6 +106,7 @@ fn line(difference: &Difference) -> String {
 pub fn fact(fact: &DifferenceFact) -> String {
     let text = match fact {
         DifferenceFact::Refused { fault } => fault.line(),
+        DifferenceFact::NoLock => "there is no lock".to_owned(),
         DifferenceFact::Stale { why } => format!("it {why}"),
         DifferenceFact::NotGranted { fault } | DifferenceFact::UnknownActive { fault } => fault.line(),
         DifferenceFact::Gone { fault } => format!("what is locked: {}", fault.line()),

@@ -12,6 +12,7 @@ use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::{capability_changes, lock_change, lock_text, merged, to_be_committed};
 use crate::cli::render::plan::steps;
+use crate::cli::terminal::environment::Environment;
 use crate::cli::terminal::output::Verbosity;
 use sesame::model::function_cache::FunctionCounts;
 use sesame::model::lock::LockChange;
@@ -20,7 +21,10 @@ use sesame::model::plan::set_change::SetChange;
 use sesame::model::report::maintain::gc::CacheSizes;
 use sesame::model::report::sync::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::model::text::{count, size};
+use sesame::ops::context::Context;
 use sesame::ops::maintain::gc;
+use sesame::ops::project::Project;
+use sesame::ops::sync::narrow::warn_without_manifest;
 use sesame::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions, WriteMode};
 use sesame::ops::sync::{self, noop_check};
 
@@ -50,7 +54,7 @@ pub struct SyncCommand {
 
 impl SyncCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
-        let context = invocation.context(&self.resources)?;
+        let context = self.context(invocation)?;
         let (options, output) = (self.options(), invocation.output);
         // The report of JSON, and of those who want to hear more, names every extension; the usual words do not.
         if options.mode == WriteMode::Write
@@ -74,6 +78,24 @@ impl SyncCommand {
         }
         let differs = self.check && report.outcome == SyncOutcome::Planned;
         Ok(if differs { CommandOutcome::Differs } else { CommandOutcome::Done })
+    }
+
+    /// Without a manifest nothing can be revoked, so it says what is still granted.
+    fn context(&self, invocation: &Invocation<'_>) -> Result<Context, CommandError> {
+        let environment = Environment::read()?;
+        let search = environment.search(invocation.globals.manifest.clone());
+        let (project, missing) = match Project::find(&search) {
+            Ok(project) => (project, None),
+            Err(error) => (Project::named_or_default(&search), Some(error)),
+        };
+        let context = invocation.context_of(environment, project, &self.resources)?;
+        match missing {
+            None => Ok(context),
+            Some(error) => {
+                warn_without_manifest(&context, &self.profile.clone().unwrap_or_default(), &error);
+                Err(error.into())
+            }
+        }
     }
 
     fn options(&self) -> SyncOptions {

@@ -42,8 +42,8 @@ fn words(report: &VerifyReport, repair: bool) -> String {
     let what = [(looked.blobs, "blob"), (looked.code, "compiled component"), (looked.generations, "generation")];
     let what = what.into_iter().chain([(looked.locks, "lock")]).map(|(number, noun)| count(number as usize, noun));
     let looked = format!("{} ({})", what.collect::<Vec<_>>().join(", "), size(looked.bytes));
-    let wrong = report.findings.iter().filter(|finding| !finding.outcome.is_repaired()).count();
-    let mended = report.findings.len() - wrong;
+    let wrong = report.findings.iter().filter(|finding| finding.is_wrong()).count();
+    let mended = report.findings.iter().filter(|finding| finding.outcome.is_repaired()).count();
     text.push_str(&match (wrong, mended) {
         (0, 0) => format!("{} nothing is wrong with {looked}\n", Style::good("done:")),
         (0, mended) => format!("{} mended {} of {looked}\n", Style::good("done:"), count(mended, "fault")),
@@ -60,7 +60,8 @@ fn words(report: &VerifyReport, repair: bool) -> String {
 
 fn finding(finding: &Finding) -> String {
     let outcome = match finding.outcome {
-        RepairOutcome::Found => Style::warning("wrong"),
+        RepairOutcome::Found if finding.is_wrong() => Style::warning("wrong"),
+        RepairOutcome::Found => "note".to_owned(),
         RepairOutcome::Repaired { .. } => Style::good("mended"),
         RepairOutcome::Left { .. } => Style::error("left"),
     };
@@ -69,7 +70,10 @@ fn finding(finding: &Finding) -> String {
         names => format!(" (of {})", names.iter().map(ExtensionName::as_str).collect::<Vec<_>>().join(", ")),
     };
     let what = format!("{} {}{whose}: {}", kind(finding.kind), escape(&finding.path), escape(&fact(&finding.what)));
-    let note = note(&finding.outcome).map(|note| format!("\n        {}", escape(&note))).unwrap_or_default();
+    let deleted = (finding.outcome == RepairOutcome::Found && !finding.is_wrong())
+        .then(|| "the next sync compiles it again".to_owned());
+    let note =
+        note(&finding.outcome).or(deleted).map(|note| format!("\n        {}", escape(&note))).unwrap_or_default();
     format!("{outcome}  {what}{note}\n")
 }
 

@@ -78,8 +78,10 @@ fn preview(report: &LockReport) -> String {
     if report.outcome != LockOutcome::WouldChange {
         return words(report);
     }
-    let stale = report.stale.iter().map(|(name, why)| format!("{name} {}\n", escape(&why.to_string())));
+    // Of what the sides of a merge say, the merge tells.
+    let stale = report.stale.iter().filter(|(name, _)| !report.merged.contains_key(*name));
+    let stale = stale.map(|(name, why)| format!("{name} {}\n", escape(&why.to_string())));
     let file = escape(&report.file);
     let words = format!("{} {file}; the same without `--check` writes it\n", Style::warning("would change:"));
-    format!("{}{}{words}", stale.collect::<String>(), lock_text(report))
+    format!("{}{}{}{words}", merged(report), stale.collect::<String>(), lock_text(report))
 }

@@ -17,7 +17,8 @@ use sesame::model::reference::reference_or_repository::ReferenceOrRepository;
 use sesame::model::report::extension::InstallReport;
 use sesame::ops::context::Interrupt;
 use sesame::ops::edit::consent::{Consent, ConsentRequest};
-use sesame::ops::edit::install::{InstallOptions, InstallSource, InstallTarget, install};
+use sesame::ops::edit::install::{InstallOptions, InstallSource, install};
+use sesame::ops::edit::manifest_files::InstallTarget;
 use sesame::ops::edit::transaction::AfterEdit;
 use sesame::ops::project::Project;
 
@@ -75,9 +76,11 @@ pub fn after_edit(no_sync: bool) -> AfterEdit {
 
 /// Asks the person, if there is one and it was not said already.
 fn consent(asked: &ConsentRequest<'_>, grant_all: bool, output: &Output, interrupt: &Interrupt) -> Consent {
-    if grant_all {
-        return Consent::Granted;
-    }
+    if grant_all && asked.lost_range.is_none() { Consent::Granted } else { ask(asked, output, interrupt) }
+}
+
+/// Asks the person, if there is one.
+pub fn ask(asked: &ConsentRequest<'_>, output: &Output, interrupt: &Interrupt) -> Consent {
     if !output.is_interactive() {
         return Consent::NoPrompt;
     }

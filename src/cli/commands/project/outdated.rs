@@ -8,7 +8,7 @@ use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::headed_table;
-use sesame::model::report::query::outdated::{Outdated, OutdatedReport};
+use sesame::model::report::query::outdated::{CapabilityChange, Outdated, OutdatedReport};
 use sesame::model::text::{count, escape};
 use sesame::ops::query::outdated::outdated;
 
@@ -23,7 +23,7 @@ impl OutdatedCommand {
         let report = outdated(&invocation.context(&self.resources)?)?;
         invocation.print_result(Data::Outdated(&report), || words(&report));
         Ok(match report.unknown() {
-            Some(kind) => CommandOutcome::Unknown(kind),
+            Some(kind) => CommandOutcome::Failed(kind),
             None if report.extensions.is_empty() => CommandOutcome::Done,
             None => CommandOutcome::Differs,
         })
@@ -36,25 +36,49 @@ fn words(report: &OutdatedReport) -> String {
         let looked_at = count(report.checked, "extension");
         return format!("{} of {looked_at} none has a newer version\n", Style::good("up to date:"));
     }
-    let head = ["name", "locked", "fits", "newest", "capabilities"];
+    let head = ["name", "locked", "fits", "newest"];
     let rows = report.extensions.iter().map(row);
+    format!("{}{}", headed_table(&head, rows), hints(report))
+}
+
+/// Which command takes what.
+fn hints(report: &OutdatedReport) -> String {
     let fits = |row: &&Outdated| row.fits.is_some() && row.fits != row.locked;
-    let fitting: Vec<&str> = report.extensions.iter().filter(fits).map(|row| row.name.as_str()).collect();
-    let hint = match fitting[..] {
-        [] if report.extensions.iter().any(|row| row.newest.is_some()) => {
-            let words = "the manifest does not allow them: change `version` there, or take a tag with `sesame add REPOSITORY:TAG`";
-            format!("  {}{words}\n", Style::hint("hint: "))
-        }
-        [] => String::new(),
-        _ => format!("  {}`sesame upgrade {}` takes what fits\n", Style::hint("hint: "), fitting.join(" ")),
-    };
-    format!("{}{hint}", headed_table(&head, rows))
+    let (asking, free): (Vec<&Outdated>, Vec<&Outdated>) =
+        report.extensions.iter().filter(fits).partition(|row| !row.fits_needs.is_empty());
+    let free: Vec<&str> = free.iter().map(|row| row.name.as_str()).collect();
+    let mut hints = Vec::new();
+    if !free.is_empty() {
+        hints.push(format!("`sesame upgrade {}` takes what fits", free.join(" ")));
+    }
+    for row in &asking {
+        let needs: Vec<&str> = row.fits_needs.iter().map(|capability| capability.as_str()).collect();
+        hints.push(match &row.denied_by {
+            Some(file) => {
+                format!("the newest of {} that fits requires {}, which {file} denies", row.name, needs.join(", "))
+            }
+            None => {
+                let grants: String = needs.iter().map(|capability| format!(" --grant {capability}")).collect();
+                format!("`sesame upgrade {}{grants}` takes what fits, and grants what it requires", row.name)
+            }
+        });
+    }
+    if hints.is_empty() && report.extensions.iter().any(|row| row.newest.is_some()) {
+        let words =
+            "the manifest does not allow them: change `version` there, or take a tag with `sesame add REPOSITORY:TAG`";
+        hints.push(words.to_owned());
+    }
+    hints.iter().map(|hint| format!("  {}{hint}\n", Style::hint("hint: "))).collect()
 }
 
 fn row(row: &Outdated) -> Vec<String> {
-    let tag = |tag: &Option<String>| tag.as_ref().map_or("-".to_owned(), |tag| escape(tag).into_owned());
-    let added = row.wants.iter().map(|capability| Style::strong(&format!("+{capability}")));
-    let removed = row.wants_no_more.iter().map(|capability| format!("-{capability}"));
-    let capabilities: Vec<String> = added.chain(removed).collect();
-    vec![row.name.to_string(), tag(&row.locked), tag(&row.fits), tag(&row.newest), capabilities.join(" ")]
+    let tag = |tag: &Option<String>, change: Option<&CapabilityChange>| {
+        let tag = tag.as_ref().map_or("-".to_owned(), |tag| escape(tag).into_owned());
+        let added = change.into_iter().flat_map(|change| &change.added);
+        let added = added.map(|capability| Style::strong(&format!("+{capability}")));
+        let removed = change.into_iter().flat_map(|change| &change.removed).map(|capability| format!("-{capability}"));
+        [tag].into_iter().chain(added).chain(removed).collect::<Vec<_>>().join(" ")
+    };
+    let (fits, newest) = (row.fits_capabilities.as_ref(), row.newest_capabilities.as_ref());
+    vec![row.name.to_string(), tag(&row.locked, None), tag(&row.fits, fits), tag(&row.newest, newest)]
 }

@@ -6,14 +6,12 @@ use clap_complete::ArgValueCandidates;
 use crate::cli::completion_candidates::active_names;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ProfileOption, ResourceOptions};
-use crate::cli::render::edit_outcome::closing_text;
+use crate::cli::render::edit_outcome::{closing_text, removed_words};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
-use crate::cli::render::style::Style;
 use sesame::model::name::ExtensionName;
-use sesame::model::report::extension::{RemoveReport, Removed};
-use sesame::model::text::escape;
-use sesame::ops::edit::install::remove;
+use sesame::model::report::extension::RemoveReport;
+use sesame::ops::edit::remove::remove;
 
 use super::new_extension::after_edit;
 
@@ -40,12 +38,9 @@ impl RemoveCommand {
     }
 }
 
-/// What was taken away.
+/// What was removed.
 fn words(report: &RemoveReport) -> String {
-    let removed = report.removed.iter().map(|Removed { name, file, kept }| {
-        let kept = kept.as_ref().map(|kept| format!("{} stays\n", escape(kept))).unwrap_or_default();
-        format!("{} {name} from {}\n{kept}", Style::good("removed"), escape(file))
-    });
+    let removed: String = report.removed.iter().map(removed_words).collect();
     let names: Vec<&ExtensionName> = report.removed.iter().map(|removed| &removed.name).collect();
-    format!("{}{}", removed.collect::<String>(), closing_text(&report.lock, report.sync.as_ref(), &names))
+    format!("{removed}{}", closing_text(&report.lock, report.sync.as_ref(), &names))
 }

@@ -3,24 +3,33 @@
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 
-use crate::cli::completion_candidates::active_names;
+use crate::cli::completion_candidates::{active_names, capabilities};
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ProfileOption, ResourceOptions};
 use crate::cli::render::active_set::{other_changes, set_summary, summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
-use crate::cli::render::lock_changes::{lock_change, merged, to_be_committed};
+use crate::cli::render::lock_changes::{lock_change, merged, source_change, to_be_committed};
 use crate::cli::render::style::Style;
+use sesame::model::capability::Grant;
 use sesame::model::name::ExtensionName;
+use sesame::model::report::extension::{LeftExtension, UpgradeReport};
 use sesame::model::report::sync::{LockOutcome, SyncOutcome, SyncReport};
-use sesame::ops::edit::upgrade::upgrade;
+use sesame::model::text::escape;
+use sesame::ops::edit::consent::ConsentRequest;
+use sesame::ops::edit::upgrade::{UpgradeOptions, upgrade};
 use sesame::ops::sync::options::UpgradeSelection;
+
+use super::new_extension::ask;
 
 #[derive(Debug, Clone, Args)]
 pub struct UpgradeCommand {
     /// Names of extensions [default: all]
     #[arg(value_name = "NAME", add = ArgValueCandidates::new(active_names))]
     pub names: Vec<ExtensionName>,
+    /// Grant a capability that a newer version asks for; may be given several times
+    #[arg(long = "grant", value_name = "CAPABILITY", add = ArgValueCandidates::new(capabilities))]
+    pub grants: Vec<Grant>,
     #[command(flatten)]
     pub profile: ProfileOption,
     #[command(flatten)]
@@ -30,19 +39,41 @@ pub struct UpgradeCommand {
 impl UpgradeCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let context = invocation.context(&self.resources)?;
-        let names = if self.names.is_empty() {
+        let selection = if self.names.is_empty() {
             UpgradeSelection::All
         } else {
             UpgradeSelection::Names(self.names.iter().cloned().collect())
         };
-        let report = upgrade(&context, &names, self.profile.profile.as_ref())?;
-        invocation.print_report(Data::Sync(&report), || words(&report));
-        Ok(CommandOutcome::Done)
+        let consent = |asked: &ConsentRequest<'_>| ask(asked, invocation.output, &context.interrupt);
+        let profile = self.profile.profile.as_ref();
+        let options = UpgradeOptions { selection: &selection, grants: &self.grants, consent: &consent, profile };
+        let report = upgrade(&context, &options)?;
+        invocation.print_report(Data::Upgrade(&report), || words(&report));
+        Ok(if report.left.is_empty() { CommandOutcome::Done } else { CommandOutcome::Differs })
     }
 }
 
-/// What was upgraded.
-fn words(report: &SyncReport) -> String {
+/// What was upgraded, and what was not.
+fn words(report: &UpgradeReport) -> String {
+    upgraded(&report.sync, report.left.is_empty()) + &report.left.iter().map(left).collect::<String>()
+}
+
+/// An extension that was left as it is, and how to upgrade it.
+fn left(left: &LeftExtension) -> String {
+    let LeftExtension { name, locked, newer, capabilities, denied_by } = left;
+    let change = escape(&source_change(locked, newer)).into_owned();
+    let asked: Vec<&str> = capabilities.iter().map(|capability| capability.as_str()).collect();
+    let line = format!("{} {name}  {change}  requires {}", Style::strong("not upgraded:"), asked.join(", "));
+    match denied_by {
+        Some(file) => format!("{line}, which {} denies\n", escape(file)),
+        None => {
+            let grants: String = asked.iter().map(|capability| format!(" --grant {capability}")).collect();
+            format!("{line}\n  {}`sesame upgrade {name}{grants}` grants it\n", Style::hint("hint: "))
+        }
+    }
+}
+
+fn upgraded(report: &SyncReport, is_complete: bool) -> String {
     let lock = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
     let locked_changes = || lock.iter().flat_map(|lock| &lock.changes);
     // What is granted is said of the live set alone.
@@ -55,10 +86,13 @@ fn words(report: &SyncReport) -> String {
     let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
     let merged = lock.map(merged).unwrap_or_default();
     let hint = match lock {
-        Some(_) => String::new(),
-        None => {
-            format!("  {}`sesame outdated` tells of versions that the manifest does not allow\n", Style::hint("hint: "))
+        None if is_complete => {
+            format!(
+                "  {}`sesame outdated` lists newer versions that the manifest does not allow\n",
+                Style::hint("hint: ")
+            )
         }
+        _ => String::new(),
     };
     format!("{merged}{changes}{}{}{hint}", locked.unwrap_or_default(), summary(&set_summary(report), outcome))
 }
@@ -104,7 +138,7 @@ mod tests {
             extensions: Vec::new(),
             functions: None,
         };
-        let words = words(&report);
+        let words = upgraded(&report, true);
         assert!(words.contains("1.0.0 → 1.1.0") && words.contains("config-read"), "{words}");
     }
 }

@@ -14,7 +14,7 @@ use super::entry::keeps_comments;
 pub fn new_drop_in(name: &ExtensionName, change: &EntryChange) -> String {
     let mut head = Table::new();
     head["name"] = Item::Value(name.as_str().into());
-    set_source(&mut head, &change.source);
+    set_source(&mut head, change);
     let mut document = DocumentMut::new();
     document["extension"] = Item::Table(head);
     let mut grants = Table::new();
@@ -33,7 +33,7 @@ pub fn edit_drop_in(text: &str, change: &EntryChange) -> Result<String, Manifest
     let root = document.as_table_mut();
     let head = root.get_mut("extension").and_then(Item::as_table_like_mut);
     let form = || ManifestEditError::Form { name: "extension".to_owned(), line: None };
-    set_source(head.ok_or_else(form)?, &change.source);
+    set_source(head.ok_or_else(form)?, change);
     grant(root, &change.grants, Comments::Yes)?;
     let edited = written_like(text, &document);
     keeps_comments(text, &edited, change)?;

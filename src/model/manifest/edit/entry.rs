@@ -59,11 +59,11 @@ pub(crate) fn entry_line(name: &ExtensionName, change: &EntryChange) -> Result<S
 
 /// A reference alone, or an inline table.
 pub(crate) fn entry_value(change: &EntryChange) -> Result<Value, ManifestEditError> {
-    if let (WrittenSource::Oci { reference, .. }, true) = (&change.source, change.grants.is_empty()) {
+    if let (Some(WrittenSource::Oci { reference, .. }), true) = (&change.source, change.grants.is_empty()) {
         return Ok(Value::from(reference.as_str()));
     }
     let mut table = InlineTable::new();
-    set_source(&mut table, &change.source);
+    set_source(&mut table, change);
     grant(&mut table, &change.grants, Comments::No)?;
     Ok(Value::InlineTable(table))
 }
@@ -71,7 +71,7 @@ pub(crate) fn entry_value(change: &EntryChange) -> Result<Value, ManifestEditErr
 /// The same as the lines of a table of its own.
 pub(crate) fn table_lines(change: &EntryChange) -> Result<Vec<String>, ManifestEditError> {
     let mut table = Table::new();
-    set_source(&mut table, &change.source);
+    set_source(&mut table, change);
     grant(&mut table, &change.grants, Comments::No)?;
     Ok(table.to_string().lines().map(str::to_owned).collect())
 }
@@ -87,12 +87,15 @@ pub fn edit_entry(text: &str, name: &ExtensionName, change: &EntryChange) -> Res
     let entry = extensions(&mut document).and_then(|table| table.get_mut(name.as_str())).ok_or_else(form)?;
     if let Some(short) = entry.as_value_mut().filter(|value| value.is_str()) {
         let decor = short.decor().clone();
-        let mut value = entry_value(change)?;
+        let reference = short.as_str().unwrap_or_default().to_owned();
+        let own = || WrittenSource::Oci { reference, revision: String::new() };
+        let source = Some(change.source.clone().unwrap_or_else(own));
+        let mut value = entry_value(&EntryChange { source, grants: change.grants.clone() })?;
         *value.decor_mut() = decor;
         *short = value;
     } else {
         let table = entry.as_table_like_mut().ok_or_else(form)?;
-        set_source(table, &change.source);
+        set_source(table, change);
         grant(table, &change.grants, Comments::No)?;
     }
     let edited = written_like(text, &document);
@@ -108,12 +111,12 @@ pub fn edit_entry(text: &str, name: &ExtensionName, change: &EntryChange) -> Res
 
 /// What an entry is to say, key by key, for a person who writes it.
 pub(crate) fn keys(change: &EntryChange) -> String {
-    let source = match &change.source {
+    let source = change.source.as_ref().map(|source| match source {
         WrittenSource::Oci { reference, .. } => format!("oci = {}", Value::from(reference.as_str())),
         WrittenSource::Path(path) => format!("path = {}", Value::from(path.as_str())),
-    };
+    });
     let grants = change.grants.iter().map(|(capability, scope)| format!("{capability} = {}", written(scope)));
-    [source].into_iter().chain(grants).collect::<Vec<_>>().join("`, `")
+    source.into_iter().chain(grants).collect::<Vec<_>>().join("`, `")
 }
 
 /// Refuses an edit that loses a comment.

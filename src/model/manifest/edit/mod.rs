@@ -23,9 +23,18 @@ pub enum WrittenSource {
 /// What an entry is changed to. Limits and config stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryChange {
-    pub source: WrittenSource,
-    /// Grants that are added to those that are there: whole capabilities, and further items of lists.
+    /// Where it comes from; none if that stays.
+    pub source: Option<WrittenSource>,
+    /// Grants that are added to those that are there: whole capabilities, and further items of lists. Items take the place of
+    /// a whole capability.
     pub grants: Grants,
+}
+
+impl EntryChange {
+    /// Whether it changes nothing.
+    pub fn is_nothing(&self) -> bool {
+        self.source.is_none() && self.grants.is_empty()
+    }
 }
 
 /// Why a text cannot be edited.
@@ -60,8 +69,9 @@ fn written_like(text: &str, document: &DocumentMut) -> String {
     if text.contains("\r\n") { new.replace("\r\n", "\n").replace('\n', "\r\n") } else { new }
 }
 
-/// Writes the source; a `version` follows the tag.
-fn set_source(table: &mut dyn TableLike, source: &WrittenSource) {
+/// Writes the source, if it changes; a `version` follows the tag.
+fn set_source(table: &mut dyn TableLike, change: &EntryChange) {
+    let Some(source) = &change.source else { return };
     let (key, other, text) = match source {
         WrittenSource::Oci { reference, .. } => ("oci", "path", reference),
         WrittenSource::Path(path) => ("path", "oci", path),
@@ -168,7 +178,7 @@ mod tests {
         };
         let revision = reference.rsplit(':').next().unwrap().to_owned();
         EntryChange {
-            source: WrittenSource::Oci { reference: reference.to_owned(), revision },
+            source: Some(WrittenSource::Oci { reference: reference.to_owned(), revision }),
             grants: grants.iter().map(grant).collect(),
         }
     }
@@ -205,6 +215,23 @@ mod tests {
             edit_entry(table, &name(), &change("r.io/o/clock:2", &["env=A"])).unwrap(),
             "[extensions.clock]\noci = \"r.io/o/clock:2\" # pin\ncapabilities.config-read = true\ncapabilities.env = [\"A\"]\n\n[config]\nx = 1\n"
         );
+    }
+
+    #[test]
+    fn a_source_that_stays_is_not_written() {
+        let change = EntryChange { source: None, ..change("r.io/o/clock:2", &["secret-read=pin"]) };
+        for (text, expected) in [
+            (
+                "[extensions]\nclock = \"r.io/o/clock:1\" # mine\n",
+                "[extensions]\nclock = { oci = \"r.io/o/clock:1\", capabilities = { secret-read = [\"pin\"] } } # mine\n",
+            ),
+            (
+                "[extensions.clock]\noci = \"r.io/o/clock\"\nversion = \"^1\"\ncapabilities.secret-read = true # all\n",
+                "[extensions.clock]\noci = \"r.io/o/clock\"\nversion = \"^1\"\ncapabilities.secret-read = [\"pin\"] # all\n",
+            ),
+        ] {
+            assert_eq!(edit_entry(text, &name(), &change).unwrap(), expected);
+        }
     }
 
     #[test]

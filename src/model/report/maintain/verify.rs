@@ -137,7 +137,20 @@ pub enum LeftReason {
 impl VerifyReport {
     /// Whether something is still wrong.
     pub fn is_wrong(&self) -> bool {
-        self.findings.iter().any(|finding| !finding.outcome.is_repaired())
+        self.findings.iter().any(Finding::is_wrong)
+    }
+}
+
+impl Finding {
+    /// Whether something is still wrong. A cache may always be deleted: what was compiled is compiled again.
+    pub fn is_wrong(&self) -> bool {
+        let is_missing = self.what == FindingFact::File { problem: FileProblem::Missing };
+        let is_deleted = matches!(self.kind, FindingKind::Code | FindingKind::Functions) && is_missing;
+        match self.outcome {
+            RepairOutcome::Repaired { .. } => false,
+            RepairOutcome::Found => !is_deleted,
+            RepairOutcome::Left { .. } => true,
+        }
     }
 }
 

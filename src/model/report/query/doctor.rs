@@ -7,6 +7,7 @@ use crate::model::fault::file_problem::FileProblem;
 use crate::model::fault::hint::Remedy;
 use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::set_change::SetChange;
 use crate::model::report::registry::CredentialStatus;
 use crate::model::report::warning::Warning;
 use crate::model::toml::problem::Problem;
@@ -116,6 +117,22 @@ pub enum CheckFact {
         extension: ExtensionName,
         fault: Fault,
     },
+    /// What the next `sync` would do: nothing, or something that `status` lists.
+    NextSync {
+        is_up_to_date: bool,
+    },
+    /// What the next `sync`, which would be refused, would remove from the active set.
+    NextNarrowing {
+        changes: Vec<SetChange>,
+    },
+    /// This user cannot write to a folder of sesame.
+    NotWritable {
+        folder: String,
+        /// In the words of the system.
+        why: String,
+        /// Whether the user can change that.
+        is_own: bool,
+    },
     NoProxies,
     Proxies {
         /// The schemes that they are for.
@@ -195,6 +212,11 @@ impl CheckFact {
             Self::LittleSpace { .. } => vec![Remedy::hint("make room on that disk")],
             Self::Permissions { .. } | Self::KeyUnusable { .. } => vec![Remedy::run("sesame verify --repair")],
             Self::NothingActive { .. } => vec![Remedy::run("sesame sync")],
+            Self::NotWritable { folder, is_own: true, .. } => vec![Remedy::run(format!("chmod -R u+w {folder}"))],
+            Self::NotWritable { is_own: false, .. } => {
+                vec![Remedy::hint("move the folders of sesame elsewhere: see `sesame help store`")]
+            }
+            Self::NextSync { is_up_to_date: false } => vec![Remedy::run("sesame status")],
             Self::NoLayout { .. } => {
                 vec![Remedy::hint("bring the folder here, or change `mirrors` in the manifest")]
             }

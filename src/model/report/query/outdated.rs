@@ -1,7 +1,10 @@
 //! Which extensions have newer versions, as data.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
+use crate::model::capability::Capability;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::name::ExtensionName;
 
@@ -28,15 +31,30 @@ pub struct Outdated {
     /// The tag of the newest release.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest: Option<String>,
-    /// The capabilities that the newest that fits wants, or the newest of all where that is locked, and the locked one does not.
+    /// How the capabilities of the newest that fits differ from those of the locked one; none if they do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fits_capabilities: Option<CapabilityChange>,
+    /// The same of the newest release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest_capabilities: Option<CapabilityChange>,
+    /// What the newest that fits needs and the manifest does not grant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub wants: Vec<String>,
-    /// Those that it wants no more.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub wants_no_more: Vec<String>,
+    pub fits_needs: Vec<Capability>,
+    /// The policy that denies some of it, if one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denied_by: Option<String>,
     /// Why something cannot be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
+}
+
+/// How the capabilities that a version asks for differ from those of the locked one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct CapabilityChange {
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub added: BTreeSet<Capability>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub removed: BTreeSet<Capability>,
 }
 
 impl OutdatedReport {

@@ -9,6 +9,7 @@ use crate::model::lock::Staleness;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::set_change::SetChange;
 use crate::model::plan::step::{BlobDescriptor, StepReason};
+use crate::model::report::sync::Forecast;
 
 /// What `status` found.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
@@ -22,6 +23,8 @@ pub struct StatusReport {
     pub extensions: usize,
     /// Nothing, if everything agrees.
     pub differences: Vec<Difference>,
+    /// What `sync` would do.
+    pub next_sync: Forecast,
 }
 
 /// One thing that does not agree with another.
@@ -44,6 +47,8 @@ pub enum DifferenceFact {
     Refused {
         fault: Fault,
     },
+    /// There is no lock.
+    NoLock,
     /// The lock does not satisfy the manifest.
     Stale {
         why: Staleness,

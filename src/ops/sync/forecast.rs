@@ -1,0 +1,55 @@
+//! What the next sync would do, for commands that only report: `sync` itself decides, up to where it would make a request or
+//! write something. Of a lock that has to be made again, what is known without a request is decided in the same way.
+
+use std::sync::Arc;
+
+use crate::model::name::ProfileName;
+use crate::model::plan::set_change::SetChange;
+use crate::model::report::event::NoObserver;
+use crate::model::report::sync::Forecast;
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+
+use super::lock::lock_without_requests;
+use super::options::{NarrowingTarget, ProfileTakeover, SyncOptions, WriteMode};
+use super::planned_sync::PlannedSync;
+use super::{Preparation, narrow, prepare};
+
+/// What the next `sync` of the project would do. The refusal comes with it as an error.
+pub(crate) fn forecast(context: &Context, profile: Option<&ProfileName>) -> (Forecast, Option<Error>) {
+    match is_up_to_date(context, profile) {
+        Ok(true) => (Forecast::UpToDate, None),
+        Ok(false) => (Forecast::Changes, None),
+        Err(refusal) => {
+            (Forecast::Refused { fault: refusal.fault(), narrowing: narrowing(context, profile) }, Some(refusal))
+        }
+    }
+}
+
+/// What a refused sync would remove from the active set.
+pub(crate) fn narrowing(context: &Context, profile: Option<&ProfileName>) -> Vec<SetChange> {
+    let target = NarrowingTarget { profile, ownership: ProfileTakeover::Refuse };
+    narrow::preview(context, target).ok().flatten().map(|report| report.changes).unwrap_or_default()
+}
+
+/// Whether the next `sync` would change nothing.
+///
+/// # Errors
+/// What it would be refused for.
+pub(crate) fn is_up_to_date(context: &Context, profile: Option<&ProfileName>) -> Result<bool, Error> {
+    // Only a report is made, so no step of it is shown.
+    let context = &Context { observer: Arc::new(NoObserver), ..context.clone() };
+    match prepare(context, &SyncOptions::preview(profile.cloned()))? {
+        Preparation::Planned(planned) => {
+            planned.check_held(context)?;
+            Ok(planned.is_empty())
+        }
+        Preparation::Stale(desired) => {
+            let observed = &desired.observed;
+            let lock = observed.lock()?.unwrap_or_default();
+            let known = lock_without_requests(context, &observed.manifest, &lock, &observed.stale(&lock)?)?;
+            PlannedSync::new(*desired, known, WriteMode::Preview)?.check_held(context)?;
+            Ok(false)
+        }
+    }
+}
