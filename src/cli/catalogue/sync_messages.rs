@@ -10,7 +10,9 @@ use sesame::model::fault::file_problem::FileProblem;
 use sesame::model::plan::set_change::SetChange;
 use sesame::model::plan::step::{BlobDescriptor, BlobRole, FetchSource, Step, StepKind, StepReason};
 use sesame::model::report::extension::Removed;
-use sesame::model::report::sync::{ExtensionReport, ExtensionStatus, StepOutcome, StepReport, SyncOutcome, SyncReport};
+use sesame::model::report::sync::{
+    ExtensionReport, ExtensionStatus, LockOutcome, LockReport, StepOutcome, StepReport, SyncOutcome, SyncReport,
+};
 use sesame::ops::error::Error;
 use sesame::ops::error::project::ProjectError;
 use sesame::store;
@@ -35,6 +37,15 @@ pub(super) fn render(catalogue: &mut Catalogue) {
         narrowed(SyncOutcome::Done, Error::Incomplete(Box::new(report(Some(8), false, false)))),
         Error::Removed {
             removed: vec![Removed { name: name("notes"), file: "sesame.toml".into(), kept: Some("notes.wasm".into()) }],
+            lock: Box::new(LockReport {
+                file: "sesame.lock".into(),
+                outcome: LockOutcome::Written,
+                stale: Default::default(),
+                changes: Vec::new(),
+                merged: Default::default(),
+                extensions: 1,
+                texts: None,
+            }),
             refusal: Box::new(narrowed(SyncOutcome::Done, no_lock().into())),
         },
         Error::NotPutBack { error: Box::new(no_lock().into()), undo: Box::new(damaged().into()) },

@@ -255,6 +255,12 @@ fn profiles(catalogue: &mut Catalogue) {
 }
 
 fn edit(catalogue: &mut Catalogue) {
+    let loses_range = |is_pin| EditError::LosesRange {
+        name: name("clock"),
+        range: "^1".into(),
+        reference: "ghcr.io/my-org/clock:2.0.0".into(),
+        is_pin,
+    };
     let line = || "clock = \"ghcr.io/my-org/clock:1.0.0\"".to_owned();
     let clock = || "clock".to_owned();
     let capabilities = || vec![Capability::ConfigRead, Capability::SecretRead];
@@ -272,11 +278,8 @@ fn edit(catalogue: &mut Catalogue) {
     }
     let from = || "ghcr.io/other/clock:1.0.0".to_owned();
     for error in [
-        EditError::LosesRange {
-            name: name("clock"),
-            range: "^1".into(),
-            reference: "ghcr.io/my-org/clock:2.0.0".into(),
-        },
+        loses_range(false),
+        loses_range(true),
         EditError::GrantForSeveral { names: vec![name("clock"), name("notes")] },
         EditError::IsRange { name: name("clock"), range: "^1".into() },
         EditError::NoName { text: "Clock".into(), source: NameError::Empty },

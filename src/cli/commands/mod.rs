@@ -254,4 +254,5 @@ Exit status:
    78  the configuration is wrong
   130  interrupted
 
-If `sync` would be refused, `status`, `diff` and `sync --check` exit with its status.";
+If `sync` would be refused, `diff` and `sync --check` exit with its status, and so does `status`
+as far as it is known without a request.";

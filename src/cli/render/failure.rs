@@ -174,7 +174,9 @@ pub fn words(failure: &CommandError, columns: usize) -> String {
     let removed: String = error.removed().iter().map(removed_words).collect();
     let result = error.narrowing().map(|_| "nothing was added");
     let narrowed = error.narrowing().map(narrowed).unwrap_or_default();
-    removed + &verb_words(error.refusal(), error.fault(), result, columns) + &narrowed
+    let written = error.removed_from_lock().filter(|lock| lock.outcome == LockOutcome::Written);
+    let locked = written.map(lock_changes::to_be_committed).unwrap_or_default();
+    removed + &locked + &verb_words(error.refusal(), error.fault(), result, columns) + &narrowed
 }
 
 /// The words of a verb's error, which is this fault. `result` is what became of the command after several failures, if it is not

@@ -129,6 +129,9 @@ pub struct ErrorDocument<'a> {
     /// The extensions that `remove` has removed before the sync after it was refused.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub removed: &'a [Removed],
+    /// What that changed in the lock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock: Option<&'a LockReport>,
 }
 
 /// An extension that cannot be used, and why.
@@ -179,6 +182,7 @@ impl<'a> ErrorDocument<'a> {
             report: failure.report(),
             narrowing: failure.verb().and_then(Error::narrowing),
             removed: failure.verb().map(Error::removed).unwrap_or_default(),
+            lock: failure.verb().and_then(Error::removed_from_lock),
         }
     }
 }

@@ -18,7 +18,7 @@ pub fn warning(warning: &Warning) -> String {
         }
         Warning::GrantsNotNeeded { capabilities } => {
             format!(
-                "no newer version asks for {}, so it was not granted",
+                "no newer version has to be granted {}; it was not granted",
                 list(capabilities.iter().map(|one| one.as_str()))
             )
         }

@@ -103,8 +103,8 @@ pub(crate) fn request_consent(
         }
         Consent::Refused => Err(EditError::Declined { name }.into()),
         Consent::NoPrompt if let Some(range) = lost_range => {
-            Err(EditError::LosesRange { name, range: range.requirement.to_string(), reference: source.to_owned() }
-                .into())
+            let (range, reference) = (range.requirement.to_string(), source.to_owned());
+            Err(EditError::LosesRange { name, range, is_pin: source.contains('@'), reference }.into())
         }
         Consent::NoPrompt if missing.is_empty() => {
             Err(EditError::Inherits { name, from: replaced.unwrap_or_default(), capabilities: inherited }.into())

@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use crate::host::grants::capabilities;
 use crate::model::capability::{Capability, Grant, Grants, Scope, add, format_grants};
 use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
@@ -21,7 +22,7 @@ use crate::ops::edit::consent::NewComponent;
 use crate::ops::error::Error;
 use crate::ops::error::edit::EditError;
 use crate::ops::error::project::ProjectError;
-use crate::ops::policy::checks::fail_on_faults;
+use crate::ops::policy::checks::{check_rule, fail_on_faults, read_policy, whole};
 use crate::ops::policy::registries;
 use crate::ops::project::DROP_INS;
 use crate::ops::project::files::{read_file, read_whole};
@@ -286,6 +287,8 @@ fn resolve_and_inspect(
     let ResolvedEntries { mut entries, faults } = resolve_all(context, registries, &[(name, &source)], &blobs)?;
     fail_on_faults(faults)?;
     let (_, entry) = entries.pop().ok_or(Error::Bug("an extension was neither resolved nor refused"))?;
+    let needed: Vec<Capability> = capabilities(&entry.imports).into_iter().collect();
+    check_rule(&read_policy(&context.user)?, name.as_str(), None, &whole(&needed))?;
     Ok((shown, entry))
 }
 

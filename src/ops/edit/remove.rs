@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::lock::Lock;
 use crate::model::manifest::edit::entry::remove_entry;
 use crate::model::manifest::{ComponentSource, EntryForm, Manifest};
 use crate::model::name::{ExtensionName, ProfileName};
@@ -41,7 +42,12 @@ pub fn remove(
         let removed: Vec<Removed> =
             names.iter().map(|name| remove_one(context, undo, &manifest, name)).collect::<Result<_, _>>()?;
         undo.remember(&context.project.lock_path())?;
-        let lock = remove_from_lock(context, &names)?;
+        let old = match (context.project.read_lock(), then) {
+            // The sync after it says what is wrong with it.
+            (Err(_), AfterEdit::Sync) => None,
+            (read, _) => read?,
+        };
+        let lock = remove_from_lock(context, &names, old.unwrap_or_default())?;
         if then == AfterEdit::Leave {
             return Ok(RemoveReport { removed, lock, sync: None });
         }
@@ -55,15 +61,14 @@ pub fn remove(
             Ok(mut sync) => Ok(RemoveReport { removed, lock: with_changes(lock, sync.lock.take()), sync: Some(sync) }),
             Err(refusal) => {
                 let refusal = after_refusal_guarded(context, options.narrowing_target(), refusal);
-                Err(Error::Removed { removed, refusal: Box::new(refusal) })
+                Err(Error::Removed { removed, lock: Box::new(lock), refusal: Box::new(refusal) })
             }
         }
     })
 }
 
-/// Takes the entries out of the lock. A lock that cannot be read is left as it is, for the sync to report.
-fn remove_from_lock(context: &Context, names: &BTreeSet<&ExtensionName>) -> Result<LockReport, Error> {
-    let old = context.project.read_lock().ok().flatten().unwrap_or_default();
+/// Removes the entries from the lock.
+fn remove_from_lock(context: &Context, names: &BTreeSet<&ExtensionName>, old: Lock) -> Result<LockReport, Error> {
     let mut new = old.clone();
     new.entries.retain(|name, _| !names.contains(name));
     let changes = old.changes(&new);

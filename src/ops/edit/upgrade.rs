@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::capability::{Capability, Grant, Grants, Scope, add};
+use crate::model::capability::{Capability, Grant, Grants, add};
 use crate::model::lock::{Lock, LockEntry, Staleness};
 use crate::model::manifest::Manifest;
 use crate::model::manifest::edit::EntryChange;
@@ -16,7 +16,7 @@ use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::edit::EditError;
 use crate::ops::error::policy::PolicyError;
-use crate::ops::policy::checks::{check_rule, fail_on_faults, read_policy};
+use crate::ops::policy::checks::{check_rule, fail_on_faults, read_policy, whole};
 use crate::ops::query::generations::check_profile;
 use crate::ops::sync::lock::{ResolvedEntries, check_upgrade, resolve_all, resolve_and_write_with};
 use crate::ops::sync::observe::Observation;
@@ -178,12 +178,11 @@ fn consented(
     needed: Vec<Capability>,
 ) -> Result<Agreement, Error> {
     let (locked, source) = (before.locked(name), entry.source.to_string());
-    let all: Grants = needed.iter().map(|capability| (*capability, Scope::Whole)).collect();
     let left = |capabilities, denied_by: Option<String>| {
         let (locked, newer) = (locked.clone().unwrap_or_default(), source.clone());
         Agreement::Left(LeftExtension { name: name.clone(), locked, newer, capabilities, denied_by })
     };
-    if let Err(denied) = check_rule(&before.policy, name.as_str(), None, &all) {
+    if let Err(denied) = check_rule(&before.policy, name.as_str(), None, &whole(&needed)) {
         let Error::Policy(PolicyError::Denied { capabilities, file, .. }) = denied else { return Err(denied) };
         return match locked {
             Some(_) => Ok(left(capabilities, Some(file))),
@@ -210,14 +209,12 @@ fn consented(
     };
     match (options.consent)(&request) {
         Consent::Granted => {
-            granted.extend(missing.into_iter().map(|capability| (capability, Scope::Whole)));
+            granted.extend(whole(&missing));
             Ok(Agreement::Granted(granted))
         }
         Consent::Interrupted => Err(Error::Interrupted),
-        // Without a version to stay at, it is the sync that would be refused.
-        Consent::Refused | Consent::NoPrompt if locked.is_none() => {
-            Err(EditError::NoConsent { name: name.clone(), capabilities: missing }.into())
-        }
+        // Without a version to stay at, it is refused with what has to be granted.
+        Consent::Refused | Consent::NoPrompt if locked.is_none() => Ok(Agreement::Granted(Grants::new())),
         Consent::Refused | Consent::NoPrompt => Ok(left(missing, None)),
     }
 }

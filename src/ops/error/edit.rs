@@ -17,8 +17,14 @@ use super::policy::capability_list;
 pub enum EditError {
     #[error("`{name}` is there already, and takes what fits {range}")]
     IsRange { name: ExtensionName, range: String },
-    #[error("`{name}` is declared with version {range}, which does not allow {reference}")]
-    LosesRange { name: ExtensionName, range: String, reference: String },
+    #[error("`{name}` is declared with version {range}, which {} {reference}", if *is_pin { "cannot be pinned to" } else { "does not allow" })]
+    LosesRange {
+        name: ExtensionName,
+        range: String,
+        reference: String,
+        /// Whether it is pinned to a digest, which a range is not.
+        is_pin: bool,
+    },
     #[error("more than one extension asks for a new capability: {}", list(names.iter().map(ExtensionName::as_str)))]
     GrantForSeveral { names: Vec<ExtensionName> },
     #[error("`{text}` cannot be the name of an extension")]
@@ -73,6 +79,9 @@ impl EditError {
                 "`sesame upgrade {name}` takes the newest that fits; with a tag behind the repository, `add` pins it"
             )
             .into(),
+            Self::LosesRange { name, is_pin: true, .. } => {
+                format!("leave the digest out, or run `sesame remove {name}` first to pin it").into()
+            }
             Self::LosesRange { name, .. } => {
                 format!("change its `version` in the manifest, or run `sesame remove {name}` first to pin it to a tag")
                     .into()

@@ -25,7 +25,7 @@ use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::ActiveExtension;
 use crate::model::plan::step::StepKind;
 use crate::model::report::extension::Removed;
-use crate::model::report::sync::{ExtensionStatus, SyncReport};
+use crate::model::report::sync::{ExtensionStatus, LockReport, SyncReport};
 use crate::model::text::{count, nearest};
 use crate::model::toml::problem::Problem;
 use crate::ops::error::component_hints::component_hint;
@@ -68,7 +68,7 @@ pub enum Error {
     Narrowed { refusal: Box<Error>, report: Box<SyncReport> },
     /// Extensions were removed, and the sync after that was refused.
     #[error("{refusal}")]
-    Removed { removed: Vec<Removed>, refusal: Box<Error> },
+    Removed { removed: Vec<Removed>, lock: Box<LockReport>, refusal: Box<Error> },
     /// What was done before the step that failed stays.
     #[error("a step failed, and what was changed could not be put back: {}", line(undo.as_ref()))]
     NotPutBack {
@@ -227,6 +227,14 @@ impl Error {
         match self {
             Self::Removed { removed, .. } => removed,
             _ => &[],
+        }
+    }
+
+    /// What that changed in the lock.
+    pub fn removed_from_lock(&self) -> Option<&LockReport> {
+        match self {
+            Self::Removed { lock, .. } => Some(lock),
+            _ => None,
         }
     }
 

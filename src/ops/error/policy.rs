@@ -43,7 +43,7 @@ pub enum PolicyError {
     Folder { name: String, source: FolderError },
     #[error("{} in the policy of this machine", count(.0.len(), "problem"))]
     Problems(Vec<Problem>),
-    #[error("`{name}` is granted what {file} denies: {}", capability_list(capabilities))]
+    #[error("`{name}` cannot have {}: {file} denies it", capability_list(capabilities))]
     Denied {
         name: String,
         capabilities: Vec<Capability>,
@@ -121,7 +121,7 @@ impl PolicyError {
                 ).into()
             }
             Self::Denied { file, .. } => {
-                format!("remove the grant, or change `denied_capabilities` in {file}").into()
+                format!("use a version that does not need it, or change `denied_capabilities` in {file}").into()
             }
             Self::Folder { source, .. } => source.hint(),
             Self::Problems(_) => return None,

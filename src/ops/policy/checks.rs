@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::host::grants;
 use crate::model::bounds::MAX_PROJECT_FILE;
-use crate::model::capability::{Capability, Grants, all_grants};
+use crate::model::capability::{Capability, Grants, Scope, all_grants};
 use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockedSource};
 use crate::model::manifest::{ComponentSource, Extension, Manifest};
@@ -21,8 +21,8 @@ use crate::ops::error::lock::LockError;
 use crate::ops::error::policy::{GrantPlace, PolicyError};
 use crate::ops::project::files::read_file;
 
-/// The extensions whose imports are not granted, or not there.
-pub(crate) fn ungranted(manifest: &Manifest, lock: &Lock) -> Vec<(ExtensionName, Fault)> {
+/// The extensions whose imports are not granted, not there, or denied by a policy.
+pub(crate) fn ungranted(policy: &Policy, manifest: &Manifest, lock: &Lock) -> Vec<(ExtensionName, Fault)> {
     let checked = lock.entries.iter().map(|(name, entry)| -> Result<(), Error> {
         check_offered(name.as_str(), &entry.imports)?;
         let wanted = manifest.extensions.get(name);
@@ -33,6 +33,7 @@ pub(crate) fn ungranted(manifest: &Manifest, lock: &Lock) -> Vec<(ExtensionName,
         if missing.is_empty() {
             return Ok(());
         }
+        check_grants(policy, name.as_str(), &whole(&missing))?;
         let place = grant_place(wanted);
         Err(PolicyError::NotGranted { name: name.to_string(), place, capabilities: missing }.into())
     });
@@ -142,6 +143,11 @@ pub(crate) fn check_loadable(policy: &Policy, extension: &ActiveExtension) -> Re
     } else {
         Err(PolicyError::PolicyChanged { name: extension.name.clone() }.into())
     }
+}
+
+/// These capabilities, each as a whole.
+pub(crate) fn whole(capabilities: &[Capability]) -> Grants {
+    capabilities.iter().map(|capability| (*capability, Scope::Whole)).collect()
 }
 
 fn check_rules<'a>(

@@ -57,8 +57,9 @@ pub fn outdated(context: &Context) -> Result<OutdatedReport, Error> {
             if let Some(newer) = entries.get(&row.name) {
                 set(row, newer);
             }
-            if let Some((_, fault)) = faults.iter().find(|(name, _)| *name == row.name) {
+            if let Some((extension, fault)) = faults.iter().find(|(name, _)| *name == row.name).cloned() {
                 row.fault = Some(fault.clone());
+                context.warn(&[Warning::VersionsUnknown { extension, fault }]);
             }
         }
         Ok(())
@@ -71,7 +72,7 @@ pub fn outdated(context: &Context) -> Result<OutdatedReport, Error> {
         let needed = capabilities(&newer.imports).into_iter();
         row.fits_needs = needed.filter(|needed| granted.is_none_or(|granted| !granted.contains_key(needed))).collect();
         let needed: Grants = row.fits_needs.iter().map(|needed| (*needed, Scope::Whole)).collect();
-        row.denied_by = policy.denied(&needed).next().map(|(_, file)| file.to_owned());
+        row.fits_denied = policy.denied(&needed).map(|(capability, _)| capability).collect();
     })?;
     let other_newest: TagOf = |row| row.newest.as_deref().filter(|newest| row.fits.as_deref() != Some(*newest));
     inspect(other_newest, &|row, newer| row.newest_capabilities = change(locked(row), newer))?;
@@ -103,7 +104,7 @@ async fn find_newer(
         fits_capabilities: None,
         newest_capabilities: None,
         fits_needs: Vec::new(),
-        denied_by: None,
+        fits_denied: Vec::new(),
         fault: None,
     };
     match registry.tags(repository).await {

@@ -45,7 +45,7 @@ pub fn status(context: &Context, profile: Option<ProfileName>, remote: RemoteChe
     let profile = profile.as_ref();
     let (next_sync, refusal) = forecast(context, profile);
     // Where not everything can be compared, what `sync` is refused for goes first.
-    compare(context, profile, remote, next_sync).map_err(|error| match refusal {
+    compare(context, profile, remote, (next_sync, refusal.as_ref())).map_err(|error| match refusal {
         None => error,
         Some(refusal) => {
             let target = NarrowingTarget { profile, ownership: ProfileTakeover::Refuse };
@@ -58,7 +58,7 @@ fn compare(
     context: &Context,
     profile: Option<&ProfileName>,
     remote: RemoteCheck,
-    next_sync: Forecast,
+    (next_sync, refusal): (Forecast, Option<&Error>),
 ) -> Result<StatusReport, Error> {
     let observed = Observation::read(context, profile)?;
     let found = observed.lock()?;
@@ -66,10 +66,7 @@ fn compare(
     let is_missing = found.is_none();
     let lock = found.unwrap_or_default();
     let stale = observed.stale(&lock)?;
-    if is_missing && stale.is_empty() {
-        let (between, remedies) = (DifferenceBetween::ManifestAndLock, vec![Remedy::run("sesame lock")]);
-        differences.push(Difference { between, extension: None, what: DifferenceFact::NoLock, remedies });
-    }
+    differences.extend((is_missing && stale.is_empty()).then(missing_lock));
     let fresh = fresh_entries(&lock, &stale);
     // What a sync locks anew may come from elsewhere.
     let sources = observed.check_policy(stale.is_empty().then_some(&lock));
@@ -113,13 +110,35 @@ fn compare(
     let mut planned = plan_differences(&observed, &fresh, live, &stale)?;
     planned.retain(|difference| is_known || difference.between != DifferenceBetween::LockAndActive);
     differences.extend(planned);
+    if let Some(Error::Lock(LockError::Extensions { faults, .. })) = refusal {
+        differences.extend(unlisted(faults, &differences));
+    }
     differences.sort_by(|a, b| (a.between, &a.extension).cmp(&(b.between, &b.extension)));
     if matches!(next_sync, Forecast::Refused { .. }) {
         // It would be refused as well.
-        let sync = Remedy::run("sesame sync");
-        differences.iter_mut().for_each(|difference| difference.remedies.retain(|remedy| *remedy != sync));
+        let refused = [Remedy::run("sesame sync"), Remedy::run("sesame lock")];
+        differences.iter_mut().for_each(|difference| difference.remedies.retain(|remedy| !refused.contains(remedy)));
     }
     Ok(StatusReport { profile: observed.profile, generation, extensions, differences, next_sync })
+}
+
+/// Without extensions, nothing else shows that there is no lock.
+fn missing_lock() -> Difference {
+    let (between, remedies) = (DifferenceBetween::ManifestAndLock, vec![Remedy::run("sesame lock")]);
+    Difference { between, extension: None, what: DifferenceFact::NoLock, remedies }
+}
+
+/// What a sync would be refused for, of the extensions that no other difference says it of.
+fn unlisted(faults: &[(ExtensionName, Fault)], listed: &[Difference]) -> Vec<Difference> {
+    let line = |what: &DifferenceFact| match what {
+        DifferenceFact::Refused { fault } | DifferenceFact::NotGranted { fault } => Some(fault.line()),
+        _ => None,
+    };
+    let is_listed = |name: &ExtensionName, fault: &Fault| {
+        listed.iter().any(|one| one.extension.as_ref() == Some(name) && line(&one.what) == Some(fault.line()))
+    };
+    let unlisted = faults.iter().filter(|(name, fault)| !is_listed(name, fault));
+    unlisted.map(|(name, fault)| refused(Some(name.clone()), fault.clone())).collect()
 }
 
 /// What a sync would be refused for.
@@ -130,12 +149,13 @@ fn policy_differences(error: Error) -> Vec<Difference> {
         }
         error => vec![(None, error.fault())],
     };
-    let told = |(extension, fault): (Option<ExtensionName>, Fault)| {
-        let (fault, remedies) = remedies(fault, "sesame sync");
-        let what = DifferenceFact::Refused { fault };
-        Difference { between: DifferenceBetween::ManifestAndMachine, extension, what, remedies }
-    };
-    faults.into_iter().map(told).collect()
+    faults.into_iter().map(|(extension, fault)| refused(extension, fault)).collect()
+}
+
+fn refused(extension: Option<ExtensionName>, fault: Fault) -> Difference {
+    let (fault, remedies) = remedies(fault, "sesame sync");
+    let what = DifferenceFact::Refused { fault };
+    Difference { between: DifferenceBetween::ManifestAndMachine, extension, what, remedies }
 }
 
 /// What the next sync would do with the entries of the lock that stay; what is stale is only declared.

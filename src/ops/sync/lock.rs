@@ -156,7 +156,7 @@ pub(crate) fn lock_without_requests(
     let ResolvedEntries { entries, mut faults } = resolve_all(context, &manifest.registries, &files, &blobs)?;
     let mut known = fresh_entries(lock, stale);
     known.entries.extend(entries);
-    faults.extend(ungranted(manifest, &known));
+    faults.extend(ungranted(&read_policy(&context.user)?, manifest, &known));
     fail_on_faults(faults).map(|()| known)
 }
 
@@ -180,7 +180,8 @@ fn build_lock(
     known: BTreeMap<ExtensionName, LockEntry>,
     blobs: &Blobs,
 ) -> Result<(Lock, LockReport), Error> {
-    check_manifest(&read_policy(&context.user)?, manifest, None)?;
+    let policy = read_policy(&context.user)?;
+    check_manifest(&policy, manifest, None)?;
     let old_text = context.project.lock_text()?;
     let found = context.project.read_lock_or_merge()?;
     if let (None, Some(earlier)) = (&found, context.project.earlier_lock()) {
@@ -203,7 +204,7 @@ fn build_lock(
     let ResolvedEntries { entries, mut faults } = resolve_all(context, &manifest.registries, &wanted, blobs)?;
     new.entries.extend(entries);
     let failed: BTreeSet<ExtensionName> = faults.iter().map(|(name, _)| name.clone()).collect();
-    faults.extend(ungranted(manifest, &new).into_iter().filter(|(name, _)| !failed.contains(name)));
+    faults.extend(ungranted(&policy, manifest, &new).into_iter().filter(|(name, _)| !failed.contains(name)));
     if !faults.is_empty() {
         let faulty: BTreeSet<&ExtensionName> = faults.iter().map(|(name, _)| name).collect();
         let is_faulty = |change: &LockChange| faulty.contains(&change.name);

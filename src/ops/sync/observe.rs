@@ -102,7 +102,7 @@ impl<'a> Observation<'a> {
 
     /// The extensions that import what is not granted, or not there.
     pub fn ungranted(&self, lock: &Lock) -> Vec<(ExtensionName, Fault)> {
-        checks::ungranted(&self.manifest, lock)
+        checks::ungranted(&self.policy, &self.manifest, lock)
     }
 
     /// Grants that no import can use.

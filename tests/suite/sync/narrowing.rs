@@ -220,7 +220,30 @@ fn a_lock_that_cannot_be_read_does_not_keep_a_grant_in_force() {
         sandbox.write("sesame.lock", lock);
         sandbox.run(&["sync"]).fails(65, &["sesame.lock:1:", "narrowed: 2 extensions", "~ g  grants: -secret-read"]);
         assert_eq!(grants(&sandbox), ["g [\"config-read\"]", "other []"], "{what}");
+        let manifest = sandbox.read("sesame.toml");
+        sandbox.run(&["remove", "other", "--no-sync"]).fails(65, &["sesame.lock:1:"]);
+        assert_eq!((sandbox.read("sesame.lock").as_str(), sandbox.read("sesame.toml")), (lock, manifest));
+        sandbox.run(&["remove", "other"]).fails(65, &["removed other from sesame.toml", "narrowed: 1 extension"]);
         assert_eq!(sandbox.read("sesame.lock"), lock);
+    }
+}
+
+#[test]
+fn what_the_policy_denies_is_not_offered_as_a_grant() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wasm", importing("a", &["open-sesame:host/secret-read@0.1.0"]));
+    sandbox.write("../home/config/pds/policy.toml", "denied_capabilities = [\"secret-read\"]\n");
+    sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\" }\n");
+    let commands =
+        [&["sync"][..], &["sync", "--check"], &["status"], &["lock"], &["add", "--path", "a.wasm", "--grant-all"]];
+    for command in commands {
+        let run = sandbox.run(command);
+        let said = run.stdout + &run.stderr;
+        assert!(
+            said.contains("`a` cannot have secret-read: ") && !said.contains("if you trust"),
+            "{command:?}: {said}"
+        );
+        assert_eq!(run.status, 77, "{command:?}: {said}");
     }
 }
 
@@ -302,9 +325,16 @@ fn remove_stays_done_if_the_sync_after_it_is_refused() {
     let sandbox = synced();
     declare(&sandbox, WIDE, BROKEN);
     sandbox.run(&["sync"]).fails(65, &[]);
-    sandbox
-        .run(&["remove", "g"])
-        .fails(65, &["removed g from sesame.toml", "nowhere.wasm", "narrowed: 1 extension", "- g  g.wasm"]);
+    sandbox.run(&["remove", "g"]).fails(
+        65,
+        &[
+            "removed g from sesame.toml",
+            "locked: sesame.lock, to be committed",
+            "nowhere.wasm",
+            "narrowed: 1 extension",
+            "- g  g.wasm",
+        ],
+    );
     assert!(!sandbox.read("sesame.toml").contains("g.wasm"), "{}", sandbox.read("sesame.toml"));
     assert_eq!((grants(&sandbox), greets(&sandbox)), (vec!["other []".into()], 66));
     assert!(!sandbox.read("sesame.lock").contains("name = \"g\""), "{}", sandbox.read("sesame.lock"));
@@ -338,7 +368,7 @@ fn a_policy_holds_at_every_load() {
     for (text, said, of_file) in [
         ("blocked_namespaces = [\"org\"]\n", "`org` is among the `blocked_namespaces` of", 0),
         ("allowed_registries = [\"ghcr.io\"]\n", "is not among the `allowed_registries` of", 0),
-        ("denied_capabilities = [\"config-read\"]\n", "denies: config-read", 77),
+        ("denied_capabilities = [\"config-read\"]\n", "cannot have config-read: ", 77),
     ] {
         policy(text);
         for command in [&call[..], &["sync"], &["sync", "--check"], &["status"], &["lock"]] {

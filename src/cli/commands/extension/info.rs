@@ -14,7 +14,7 @@ use crate::cli::render::style::Style;
 use crate::cli::render::table::table;
 use crate::cli::terminal::environment::Environment;
 use sesame::model::name::ExtensionName;
-use sesame::model::report::extension::InfoReport;
+use sesame::model::report::extension::{CodeState, InfoReport};
 use sesame::model::text::{escape, size};
 use sesame::ops::query::list::info;
 
@@ -45,8 +45,15 @@ fn words(report: &InfoReport) -> String {
     rows.extend(extension.provenance.map(|provenance| row("provenance", provenance.to_string())));
     rows.push(row("component", extension.component.to_string()));
     rows.push(row("size", size(extension.size)));
-    let code = extension.code_size.map(|bytes| format!("ready, {}", size(bytes)));
-    rows.push(row("code", code.unwrap_or_else(|| "not compiled; run `sesame sync`".to_owned())));
+    let bytes = extension.code_size.map(size).unwrap_or_default();
+    rows.push(row(
+        "code",
+        match extension.state {
+            CodeState::Ready => format!("ready, {bytes}"),
+            CodeState::NotCompiled => "not compiled; run `sesame sync`".to_owned(),
+            CodeState::Denied => "denied; `sesame status` has the reason".to_owned(),
+        },
+    ));
     rows.push(row("live", format!("generation {} of profile `{}`", report.generation, report.profile)));
     rows.push(row("manifest", report.manifest.to_string()));
     rows.push(row("memory", format!("at most {} MiB", report.memory_mib)));

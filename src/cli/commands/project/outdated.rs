@@ -8,6 +8,7 @@ use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::headed_table;
+use sesame::model::capability::Capability;
 use sesame::model::report::query::outdated::{CapabilityChange, Outdated, OutdatedReport};
 use sesame::model::text::{count, escape};
 use sesame::ops::query::outdated::outdated;
@@ -43,7 +44,7 @@ fn words(report: &OutdatedReport) -> String {
 
 /// Which command takes what.
 fn hints(report: &OutdatedReport) -> String {
-    let fits = |row: &&Outdated| row.fits.is_some() && row.fits != row.locked;
+    let fits = |row: &&Outdated| row.fits.is_some() && row.fits != row.locked && row.fault.is_none();
     let (asking, free): (Vec<&Outdated>, Vec<&Outdated>) =
         report.extensions.iter().filter(fits).partition(|row| !row.fits_needs.is_empty());
     let free: Vec<&str> = free.iter().map(|row| row.name.as_str()).collect();
@@ -52,15 +53,15 @@ fn hints(report: &OutdatedReport) -> String {
         hints.push(format!("`sesame upgrade {}` takes what fits", free.join(" ")));
     }
     for row in &asking {
-        let needs: Vec<&str> = row.fits_needs.iter().map(|capability| capability.as_str()).collect();
-        hints.push(match &row.denied_by {
-            Some(file) => {
-                format!("the newest of {} that fits requires {}, which {file} denies", row.name, needs.join(", "))
-            }
-            None => {
-                let grants: String = needs.iter().map(|capability| format!(" --grant {capability}")).collect();
-                format!("`sesame upgrade {}{grants}` takes what fits, and grants what it requires", row.name)
-            }
+        let words = |capabilities: &[Capability], prefix: &str| -> Vec<String> {
+            capabilities.iter().map(|capability| format!("{prefix}{capability}")).collect()
+        };
+        let grants = words(&row.fits_needs, "--grant ").join(" ");
+        hints.push(if row.fits_denied.is_empty() {
+            format!("`sesame upgrade {} {grants}` takes what fits, and grants what it requires", row.name)
+        } else {
+            let denied = words(&row.fits_denied, "").join(", ");
+            format!("the newest of {} that fits requires {denied}, which the policy of this machine denies", row.name)
         });
     }
     if hints.is_empty() && report.extensions.iter().any(|row| row.newest.is_some()) {

@@ -40,9 +40,9 @@ pub struct Outdated {
     /// What the newest that fits needs and the manifest does not grant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fits_needs: Vec<Capability>,
-    /// The policy that denies some of it, if one does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub denied_by: Option<String>,
+    /// What of that a policy denies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fits_denied: Vec<Capability>,
     /// Why something cannot be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
