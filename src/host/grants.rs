@@ -72,6 +72,12 @@ pub fn unused_grants(imports: &BTreeSet<String>, grants: &Grants) -> Vec<Capabil
     grants.keys().copied().filter(|capability| !used(*capability)).collect()
 }
 
+/// What a set of imports needs and none of these grants has.
+pub fn missing(imports: &BTreeSet<String>, grants: &[&Grants]) -> Vec<Capability> {
+    let has = |capability: &Capability| grants.iter().any(|grants| grants.contains_key(capability));
+    capabilities(imports).into_iter().filter(|capability| !has(capability)).collect()
+}
+
 /// The capabilities that a set of imports needs.
 pub fn capabilities<'a>(imports: impl IntoIterator<Item = &'a String>) -> BTreeSet<Capability> {
     imports.into_iter().filter_map(|import| required_capability(import).flatten()).collect()

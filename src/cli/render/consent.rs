@@ -42,10 +42,10 @@ pub fn question(asks: &ConsentRequest<'_>) -> String {
     if let Some(range) = asks.lost_range {
         let _ = writeln!(text, "  version {} does not allow this one; it would replace the range", range.requirement);
     }
-    let question = match (asks.missing, asks.inherited) {
-        _ if asks.lost_range.is_some() && asks.missing.is_empty() && asks.inherited.is_empty() => "replace the range?",
-        (_, []) if asks.lost_range.is_some() => "grant what it asks for, and replace the range?",
-        (_, []) => "grant what it asks for?",
+    let question = match (asks.lost_range, asks.missing, asks.inherited) {
+        (Some(_), [], []) => "replace the range?",
+        (Some(_), _, []) => "grant what it asks for, and replace the range?",
+        (None, _, []) => "grant what it asks for?",
         _ => "grant all of that to it?",
     };
     format!("{text}{question} [y/N] ")

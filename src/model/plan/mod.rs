@@ -253,7 +253,7 @@ impl<'a> Builder<'a> {
         Some(id)
     }
 
-    /// Whether a component is active with fuel where none is to be counted, or the reverse.
+    /// Whether a component is active with fuel metering and declared without, or the reverse.
     fn is_otherwise_metered(&self, component: Digest, metering: Metering) -> bool {
         let active = self.inventory.active.iter().flat_map(|(_, active)| &active.extensions);
         let mut same = active.filter(|extension| extension.component == component).peekable();

@@ -1,7 +1,7 @@
 //! What a component is granted when it is installed: what the command says, what its own earlier revision was granted, and
 //! what the person agrees to. Nothing here writes.
 
-use crate::host::grants::capabilities;
+use crate::host::grants::missing;
 use crate::model::capability::{Capability, Grants, Scope};
 use crate::model::lock::LockEntry;
 use crate::model::manifest::{Extension, OciRange};
@@ -61,17 +61,17 @@ pub(crate) struct NewComponent<'a> {
 /// Adds to what the command grants what the person agrees to, where more is needed.
 ///
 /// # Errors
-/// [`EditError::NoConsent`], [`EditError::Inherits`] and [`EditError::LosesRange`] if there is nobody to ask, [`EditError::Declined`] if they say no.
+/// [`EditError::NoConsent`], [`EditError::Inherits`] and [`EditError::LosesRange`] if there is no one to ask, [`EditError::Declined`] if they say no.
 pub(crate) fn request_consent(
     &NewComponent { name, source, entry, previous, lost_range }: &NewComponent<'_>,
     mut granted: Grants,
     consent: &dyn Fn(&ConsentRequest<'_>) -> Consent,
 ) -> Result<Grants, Error> {
     let (existing, missing, inherited) = match previous {
-        Previous::Nothing => (None, missing(entry, &[&granted]), Vec::new()),
-        Previous::Same(same) => (Some(same), missing(entry, &[&granted, &same.capabilities]), Vec::new()),
+        Previous::Nothing => (None, missing(&entry.imports, &[&granted]), Vec::new()),
+        Previous::Same(same) => (Some(same), missing(&entry.imports, &[&granted, &same.capabilities]), Vec::new()),
         Previous::Other(other) => {
-            let missing = missing(entry, &[&granted]);
+            let missing = missing(&entry.imports, &[&granted]);
             let had = other.capabilities.keys().copied();
             let inherited =
                 had.filter(|capability| !missing.contains(capability) && !granted.contains_key(capability)).collect();
@@ -112,10 +112,4 @@ pub(crate) fn request_consent(
         Consent::NoPrompt => Err(EditError::NoConsent { name, capabilities: missing }.into()),
         Consent::Interrupted => Err(Error::Interrupted),
     }
-}
-
-/// What the component needs and none of these grants.
-pub(super) fn missing(entry: &LockEntry, grants: &[&Grants]) -> Vec<Capability> {
-    let has = |capability: &Capability| grants.iter().any(|grants| grants.contains_key(capability));
-    capabilities(&entry.imports).into_iter().filter(|capability| !has(capability)).collect()
 }

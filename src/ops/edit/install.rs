@@ -100,7 +100,7 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
         Some(existing) => Previous::Other(existing),
     };
     let lost_range = match origin {
-        InstallSource::Registry(reference) => range_of(existing, origin).filter(|range| !allows(range, reference)),
+        InstallSource::Registry(reference) => range_of(existing, reference).filter(|range| !allows(range, reference)),
         _ => None,
     };
     let new = NewComponent { name: &name, source: &source, entry: &entry, previous, lost_range };
@@ -165,11 +165,9 @@ fn narrowed_grants(existing: Option<&Extension>, written: &Extension) -> Vec<Str
 }
 
 /// The range of versions that an extension is declared with, if it comes from the same repository.
-fn range_of<'a>(existing: Option<&'a Extension>, origin: &InstallSource) -> Option<&'a OciRange> {
-    match (&existing?.source, origin) {
-        (ComponentSource::Range(range), InstallSource::Registry(reference)) => {
-            (range.repository == *reference.without_revision()).then_some(range)
-        }
+fn range_of<'a>(existing: Option<&'a Extension>, reference: &OciReference) -> Option<&'a OciRange> {
+    match &existing?.source {
+        ComponentSource::Range(range) => (range.repository == *reference.without_revision()).then_some(range),
         _ => None,
     }
 }
@@ -239,7 +237,7 @@ fn write_manifest(
         InstallSource::Registry(reference) => {
             let new =
                 || WrittenSource::Oci { reference: reference.to_string(), revision: reference.revision().to_owned() };
-            let is_in_range = range_of(existing, origin).is_some_and(|range| allows(range, reference));
+            let is_in_range = range_of(existing, reference).is_some_and(|range| allows(range, reference));
             write(undo, (!is_in_range).then(new))
         }
         InstallSource::InPlace(file) => {

@@ -13,7 +13,7 @@ use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::query::generations::check_profile;
 use crate::ops::sync::narrow::after_refusal_guarded;
-use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions, WriteMode};
+use crate::ops::sync::options::{LockPolicy, SyncOptions, WriteMode};
 use crate::ops::sync::sync_guarded;
 
 use super::manifest_files::{edit_failed, read_text};
@@ -51,12 +51,7 @@ pub fn remove(
         if then == AfterEdit::Leave {
             return Ok(RemoveReport { removed, lock, sync: None });
         }
-        let options = SyncOptions {
-            mode: WriteMode::Write,
-            policy: LockPolicy::Update,
-            ownership: ProfileTakeover::Refuse,
-            profile: profile.cloned(),
-        };
+        let options = SyncOptions::own(WriteMode::Write, LockPolicy::Update, profile);
         match sync_guarded(context, &options) {
             Ok(mut sync) => Ok(RemoveReport { removed, lock: with_changes(lock, sync.lock.take()), sync: Some(sync) }),
             Err(refusal) => {

@@ -8,7 +8,7 @@ use crate::model::report::warning::Warning;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::profile::ProfileError;
-use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions, WriteMode};
+use crate::ops::sync::options::{LockPolicy, SyncOptions, WriteMode};
 use crate::ops::sync::sync_guarded;
 use crate::store::{generations, write};
 
@@ -62,13 +62,7 @@ fn commit(context: &Context, undo: Undo) {
 
 /// Makes live what manifest and lock say by now.
 pub(crate) fn activate(context: &Context, profile: Option<&ProfileName>) -> Result<SyncReport, Error> {
-    let options = SyncOptions {
-        mode: WriteMode::Write,
-        policy: LockPolicy::Locked,
-        ownership: ProfileTakeover::Refuse,
-        profile: profile.cloned(),
-    };
-    sync_guarded(context, &options)
+    sync_guarded(context, &SyncOptions::own(WriteMode::Write, LockPolicy::Locked, profile))
 }
 
 /// The same, if that is what comes then.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::host::grants::missing;
 use crate::model::capability::{Capability, Grant, Grants, add};
 use crate::model::lock::{Lock, LockEntry, Staleness};
 use crate::model::manifest::Manifest;
@@ -23,7 +24,7 @@ use crate::ops::sync::observe::Observation;
 use crate::ops::sync::options::UpgradeSelection;
 use crate::store::blobs::Blobs;
 
-use super::consent::{Consent, ConsentRequest, missing};
+use super::consent::{Consent, ConsentRequest};
 use super::manifest_files::{EntryPlace, InstallTarget, write_entry};
 use super::transaction::{activate, all_or_nothing, check_profile_manifest};
 
@@ -118,7 +119,9 @@ impl Before<'_> {
     /// What a newer version needs and is not granted. Nothing if it is the locked one.
     fn missing(&self, name: &ExtensionName, entry: &LockEntry) -> Vec<Capability> {
         match self.manifest.extensions.get(name) {
-            Some(declared) if self.lock.entries.get(name) != Some(entry) => missing(entry, &[&declared.capabilities]),
+            Some(declared) if self.lock.entries.get(name) != Some(entry) => {
+                missing(&entry.imports, &[&declared.capabilities])
+            }
             _ => Vec::new(),
         }
     }

@@ -158,7 +158,8 @@ impl GrantPlace {
     }
 }
 
-pub(super) fn capability_list(capabilities: &[Capability]) -> String {
+/// Capabilities by their names, for a sentence.
+pub fn capability_list(capabilities: &[Capability]) -> String {
     capabilities.iter().map(|capability| capability.as_str()).collect::<Vec<_>>().join(", ")
 }
 
@@ -174,6 +175,6 @@ fn imports(refusals: &[ImportRefusal]) -> String {
 }
 
 /// The options that grant capabilities on the command line.
-pub(crate) fn grant_options(capabilities: &[Capability]) -> String {
+pub fn grant_options(capabilities: &[Capability]) -> String {
     capabilities.iter().map(|capability| format!("--grant {capability}")).collect::<Vec<_>>().join(" ")
 }

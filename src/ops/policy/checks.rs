@@ -26,10 +26,8 @@ pub(crate) fn ungranted(policy: &Policy, manifest: &Manifest, lock: &Lock) -> Ve
     let checked = lock.entries.iter().map(|(name, entry)| -> Result<(), Error> {
         check_offered(name.as_str(), &entry.imports)?;
         let wanted = manifest.extensions.get(name);
-        let granted = wanted.map(|extension| extension.capabilities.clone()).unwrap_or_default();
-        let capabilities = grants::capabilities(&entry.imports);
-        let missing: Vec<Capability> =
-            capabilities.into_iter().filter(|capability| !granted.contains_key(capability)).collect();
+        let granted: Vec<&Grants> = wanted.iter().map(|extension| &extension.capabilities).collect();
+        let missing = grants::missing(&entry.imports, &granted);
         if missing.is_empty() {
             return Ok(());
         }
@@ -134,10 +132,18 @@ pub(crate) fn check_rule(
 /// is compiled.
 ///
 /// # Errors
-/// As [`check_rule`]; [`PolicyError::PolicyChanged`] if its code would have to count fuel.
+/// As [`check_rule`] and [`check_metering`].
 pub(crate) fn check_loadable(policy: &Policy, extension: &ActiveExtension) -> Result<(), Error> {
     let repository = extension.reference.as_ref().map(OciReference::without_revision);
     check_rule(policy, extension.name.as_str(), repository, &extension.capabilities)?;
+    check_metering(policy, extension)
+}
+
+/// Checks that the code of an extension of a generation counts fuel if a policy limits it.
+///
+/// # Errors
+/// [`PolicyError::PolicyChanged`] if it does not.
+pub(crate) fn check_metering(policy: &Policy, extension: &ActiveExtension) -> Result<(), Error> {
     if extension.limits.at_most(&policy.max_limits).metering() == extension.metering() {
         Ok(())
     } else {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
 
-use crate::host::grants::capabilities;
-use crate::model::capability::{Grants, Scope};
+use crate::host::grants::{capabilities, missing};
+use crate::model::capability::Grants;
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::{ComponentSource, Manifest};
 use crate::model::name::ExtensionName;
@@ -15,7 +15,7 @@ use crate::model::report::warning::Warning;
 use crate::model::version::{Requirement, version};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::policy::checks::read_policy;
+use crate::ops::policy::checks::{read_policy, whole};
 use crate::ops::policy::registries;
 use crate::ops::sync::lock::{ResolvedEntries, resolve_all};
 use crate::ops::sync::observe::Observation;
@@ -68,11 +68,10 @@ pub fn outdated(context: &Context) -> Result<OutdatedReport, Error> {
     let locked = |row: &Outdated| lock.entries.get(&row.name);
     inspect(|row| row.fits.as_deref(), &|row, newer| {
         row.fits_capabilities = change(locked(row), newer);
-        let granted = manifest.extensions.get(&row.name).map(|extension| &extension.capabilities);
-        let needed = capabilities(&newer.imports).into_iter();
-        row.fits_needs = needed.filter(|needed| granted.is_none_or(|granted| !granted.contains_key(needed))).collect();
-        let needed: Grants = row.fits_needs.iter().map(|needed| (*needed, Scope::Whole)).collect();
-        row.fits_denied = policy.denied(&needed).map(|(capability, _)| capability).collect();
+        let granted: Vec<&Grants> =
+            manifest.extensions.get(&row.name).iter().map(|extension| &extension.capabilities).collect();
+        row.fits_needs = missing(&newer.imports, &granted);
+        row.fits_denied = policy.denied(&whole(&row.fits_needs)).map(|(capability, _)| capability).collect();
     })?;
     let other_newest: TagOf = |row| row.newest.as_deref().filter(|newest| row.fits.as_deref() != Some(*newest));
     inspect(other_newest, &|row, newer| row.newest_capabilities = change(locked(row), newer))?;

@@ -14,7 +14,7 @@ use super::options::{SyncOptions, UpgradeSelection, WriteMode};
 /// # Errors
 /// What that `sync` would be refused for, as [`Error::Narrowed`] if it would narrow the active set.
 pub fn diff(context: &Context, profile: Option<ProfileName>) -> Result<DiffReport, Error> {
-    let options = SyncOptions::preview(profile);
+    let options = SyncOptions::preview(profile.as_ref());
     let mut sync = sync::sync(context, &options)?;
     let lock = match sync.lock.take() {
         Some(lock) => lock,

@@ -39,7 +39,7 @@ pub(crate) fn narrowing(context: &Context, profile: Option<&ProfileName>) -> Vec
 pub(crate) fn is_up_to_date(context: &Context, profile: Option<&ProfileName>) -> Result<bool, Error> {
     // Only a report is made, so no step of it is shown.
     let context = &Context { observer: Arc::new(NoObserver), ..context.clone() };
-    match prepare(context, &SyncOptions::preview(profile.cloned()))? {
+    match prepare(context, &SyncOptions::preview(profile))? {
         Preparation::Planned(planned) => {
             planned.check_held(context)?;
             Ok(planned.is_empty())

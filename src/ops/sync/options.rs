@@ -45,9 +45,14 @@ impl UpgradeSelection {
 }
 
 impl SyncOptions {
+    /// Those of a sync that leaves the sets of other manifests alone.
+    pub(crate) fn own(mode: WriteMode, policy: LockPolicy, profile: Option<&ProfileName>) -> Self {
+        Self { mode, policy, ownership: ProfileTakeover::Refuse, profile: profile.cloned() }
+    }
+
     /// Those of a plain `sync` that only says what it would do.
-    pub(crate) fn preview(profile: Option<ProfileName>) -> Self {
-        Self { mode: WriteMode::Preview, policy: LockPolicy::Update, ownership: ProfileTakeover::Refuse, profile }
+    pub(crate) fn preview(profile: Option<&ProfileName>) -> Self {
+        Self::own(WriteMode::Preview, LockPolicy::Update, profile)
     }
 
     pub(crate) fn narrowing_target(&self) -> NarrowingTarget<'_> {

@@ -47,7 +47,7 @@ pub(crate) struct PlannedSync {
     inventory: Inventory,
     plan: Plan,
     manifest: Manifest,
-    /// For the person, once it is clear that this plan is to be run.
+    /// Reported when this plan is run or shown.
     warnings: Vec<Warning>,
 }
 

@@ -12,7 +12,7 @@ use crate::model::report::warning::Warning;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::profile::ProfileError;
-use crate::ops::policy::checks::{check_active, check_loadable, read_policy};
+use crate::ops::policy::checks::{check_active, check_metering, read_policy};
 use crate::store::integrity::scan::CacheUpdates;
 use crate::store::{self, generations};
 
@@ -63,7 +63,7 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
 fn check_policy(context: &Context, target: &Generation) -> Result<(), Error> {
     let policy = read_policy(&context.user)?;
     check_active(&policy, &target.extensions)?;
-    target.extensions.iter().try_for_each(|extension| check_loadable(&policy, extension))
+    target.extensions.iter().try_for_each(|extension| check_metering(&policy, extension))
 }
 
 /// Refuses if a component is lost that has to be compiled.

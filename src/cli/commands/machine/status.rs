@@ -38,8 +38,8 @@ impl StatusCommand {
         invocation.print_result(Data::Status(&report), || words(&report));
         Ok(match &report.next_sync {
             Forecast::Refused { fault, .. } => CommandOutcome::Failed(fault.kind),
-            Forecast::UpToDate if report.differences.is_empty() => CommandOutcome::Done,
-            Forecast::UpToDate | Forecast::Changes => CommandOutcome::Differs,
+            _ if report.is_up_to_date() => CommandOutcome::Done,
+            _ => CommandOutcome::Differs,
         })
     }
 }
@@ -56,13 +56,9 @@ fn words(report: &StatusReport) -> String {
     }
     let live =
         SetSummary { profile: report.profile.clone(), generation: report.generation, extensions: report.extensions };
-    match &report.next_sync {
-        Forecast::Refused { fault, narrowing } => {
-            text.push_str(&summary(&live, "differs:"));
-            text.push_str(&refused(fault, narrowing));
-        }
-        Forecast::UpToDate if report.differences.is_empty() => text.push_str(&summary(&live, "up to date:")),
-        Forecast::UpToDate | Forecast::Changes => text.push_str(&summary(&live, "differs:")),
+    text.push_str(&summary(&live, if report.is_up_to_date() { "up to date:" } else { "differs:" }));
+    if let Forecast::Refused { fault, narrowing } = &report.next_sync {
+        text.push_str(&refused(fault, narrowing));
     }
     text
 }

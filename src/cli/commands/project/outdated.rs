@@ -8,9 +8,9 @@ use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::headed_table;
-use sesame::model::capability::Capability;
 use sesame::model::report::query::outdated::{CapabilityChange, Outdated, OutdatedReport};
 use sesame::model::text::{count, escape};
+use sesame::ops::error::policy::{capability_list, grant_options};
 use sesame::ops::query::outdated::outdated;
 
 #[derive(Debug, Clone, Args)]
@@ -53,15 +53,13 @@ fn hints(report: &OutdatedReport) -> String {
         hints.push(format!("`sesame upgrade {}` takes what fits", free.join(" ")));
     }
     for row in &asking {
-        let words = |capabilities: &[Capability], prefix: &str| -> Vec<String> {
-            capabilities.iter().map(|capability| format!("{prefix}{capability}")).collect()
-        };
-        let grants = words(&row.fits_needs, "--grant ").join(" ");
+        let name = &row.name;
         hints.push(if row.fits_denied.is_empty() {
-            format!("`sesame upgrade {} {grants}` takes what fits, and grants what it requires", row.name)
+            let grants = grant_options(&row.fits_needs);
+            format!("`sesame upgrade {name} {grants}` takes what fits, and grants what it requires")
         } else {
-            let denied = words(&row.fits_denied, "").join(", ");
-            format!("the newest of {} that fits requires {denied}, which the policy of this machine denies", row.name)
+            let denied = capability_list(&row.fits_denied);
+            format!("the newest of {name} that fits requires {denied}, which the policy of this machine denies")
         });
     }
     if hints.is_empty() && report.extensions.iter().any(|row| row.newest.is_some()) {

@@ -18,6 +18,7 @@ use sesame::model::report::sync::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::model::text::escape;
 use sesame::ops::edit::consent::ConsentRequest;
 use sesame::ops::edit::upgrade::{UpgradeOptions, upgrade};
+use sesame::ops::error::policy::{capability_list, grant_options};
 use sesame::ops::sync::options::UpgradeSelection;
 
 use super::new_extension::ask;
@@ -62,13 +63,13 @@ fn words(report: &UpgradeReport) -> String {
 fn left(left: &LeftExtension) -> String {
     let LeftExtension { name, locked, newer, capabilities, denied_by } = left;
     let change = escape(&source_change(locked, newer)).into_owned();
-    let asked: Vec<&str> = capabilities.iter().map(|capability| capability.as_str()).collect();
-    let line = format!("{} {name}  {change}  requires {}", Style::strong("not upgraded:"), asked.join(", "));
+    let required = capability_list(capabilities);
+    let line = format!("{} {name}  {change}  requires {required}", Style::strong("not upgraded:"));
     match denied_by {
         Some(file) => format!("{line}, which {} denies\n", escape(file)),
         None => {
-            let grants: String = asked.iter().map(|capability| format!(" --grant {capability}")).collect();
-            format!("{line}\n  {}`sesame upgrade {name}{grants}` grants it\n", Style::hint("hint: "))
+            let grants = grant_options(capabilities);
+            format!("{line}\n  {}`sesame upgrade {name} {grants}` grants it\n", Style::hint("hint: "))
         }
     }
 }

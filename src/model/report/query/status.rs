@@ -27,6 +27,13 @@ pub struct StatusReport {
     pub next_sync: Forecast,
 }
 
+impl StatusReport {
+    /// Whether everything agrees, and `sync` would change nothing.
+    pub fn is_up_to_date(&self) -> bool {
+        self.next_sync == Forecast::UpToDate && self.differences.is_empty()
+    }
+}
+
 /// One thing that does not agree with another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Difference {
