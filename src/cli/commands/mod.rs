@@ -8,6 +8,8 @@ pub mod machine;
 pub mod project;
 pub mod registry;
 
+use std::ops::Deref;
+
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand};
 use clap_complete::{ArgValueCandidates, CompletionCandidate};
 
@@ -65,7 +67,7 @@ pub struct Arguments {
 pub enum Command {
     #[command(flatten)]
     Verb(SharedCommand),
-    /// Single extensions: install, list, call, push; and the commands above, for use beside other programs of Open Sesame
+    /// Install an extension into a file of its own; and all commands above, for use beside other programs of Open Sesame
     Extension(LazySubcommand<ExtensionSubcommand>),
     /// Registries: log in and out, and look how one can be reached
     Registry(LazySubcommand<RegistrySubcommand>),
@@ -77,42 +79,54 @@ pub enum Command {
 #[derive(Debug, Clone, Subcommand)]
 pub enum SharedCommand {
     /// Write a commented sesame.toml to start from
-    Init(InitCommand),
+    Init(Lazy<InitCommand>),
     /// Add an extension to sesame.toml, lock it and make it live
-    Add(AddCommand),
+    Add(Lazy<AddCommand>),
     /// Take extensions away: from the manifest, the lock and the live set
-    Remove(RemoveCommand),
+    Remove(Lazy<RemoveCommand>),
     /// Resolve what sesame.lock does not satisfy, and write it
-    Lock(LockCommand),
+    Lock(Lazy<LockCommand>),
     /// Make the locked extensions live on this machine
-    Sync(SyncCommand),
+    Sync(Lazy<SyncCommand>),
     /// Show what `lock` and `sync` would change; exits with 1 if anything
-    Diff(DiffCommand),
+    Diff(Lazy<DiffCommand>),
     /// Show where manifest, lock, store, cache and live set differ, and what mends it; exits with 1 if anything does
-    Status(StatusCommand),
+    Status(Lazy<StatusCommand>),
+    /// List the active extensions
+    #[command(alias = "ls")]
+    List(Lazy<ListCommand>),
+    /// Show one extension: its source, grants, limits, digests and world
+    Info(Lazy<InfoCommand>),
+    /// Call a function of an extension, or of a component that is not installed
+    #[command(after_long_help = CALL_HELP)]
+    Call(Lazy<CallCommand>),
+    /// Show what an extension has printed and logged
+    Log(Lazy<LogCommand>),
     /// List the generations of a live set with what each changed, or delete some
-    Generations(GenerationsCommand),
+    Generations(Lazy<GenerationsCommand>),
     /// Look at what sesame stands on: folders, manifest, lock, policies, proxies, registries; exits with 1 if anything is wrong
-    Doctor(DoctorCommand),
+    Doctor(Lazy<DoctorCommand>),
     /// Draw what the extensions of the manifest import and export, and what is granted to them
     #[command(alias = "tree")]
-    Graph(GraphCommand),
+    Graph(Lazy<GraphCommand>),
     /// List extensions that have newer versions, and what those would want; exits with 1 if any
-    Outdated(OutdatedCommand),
+    Outdated(Lazy<OutdatedCommand>),
     /// Take the newest versions that the manifest allows, and make them live
-    Upgrade(UpgradeCommand),
+    Upgrade(Lazy<UpgradeCommand>),
     /// Make another generation live again, without a network
-    Rollback(RollbackCommand),
+    Rollback(Lazy<RollbackCommand>),
+    /// Publish a component's file, to a registry or into a folder in the OCI image layout
+    Push(Lazy<PushCommand>),
     /// Carry a whole set to a machine without a network, in one archive or folder
     Bundle(LazySubcommand<BundleSubcommand>),
     /// Look whether everything on the disk is what its name says; exits with 76 if not
-    Verify(VerifyCommand),
+    Verify(Lazy<VerifyCommand>),
     /// Throw away what no generation and no lock needs, and what is of no more use in the cache
-    Gc(GcCommand),
+    Gc(Lazy<GcCommand>),
     /// Print what a shell reads to complete commands, options and the names of extensions
-    Completions(CompletionsCommand),
+    Completions(Lazy<CompletionsCommand>),
     /// Write manual pages into a folder, for example ~/.local/share/man/man1
-    Man(ManCommand),
+    Man(Lazy<ManCommand>),
     /// Explain a command, or a topic: the formats of files, capabilities, registries, the store
     Help {
         /// A command or a topic [default: a list of both]
@@ -120,29 +134,17 @@ pub enum SharedCommand {
         names: Vec<String>,
     },
     /// Print the JSON Schema of a file format
-    Schema(SchemaCommand),
+    Schema(Lazy<SchemaCommand>),
     /// Print the WIT interfaces of the host, or write them into a folder
-    Wit(WitCommand),
+    Wit(Lazy<WitCommand>),
 }
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum ExtensionSubcommand {
     #[command(flatten)]
     Verb(SharedCommand),
-    /// Install an extension, or another revision of it: manifest, lock and live set
-    Install(InstallCommand),
-    /// List what is live
-    #[command(alias = "ls")]
-    List(ListCommand),
-    /// Show one extension: its world, grants, limits, digests
-    Info(InfoCommand),
-    /// Show what an extension has printed and logged
-    Log(LogCommand),
-    /// Call a function of an extension, or of a component that is not installed
-    #[command(after_long_help = CALL_HELP)]
-    Call(CallCommand),
-    /// Publish a component's file, to a registry or into a folder in the OCI image layout
-    Push(PushCommand),
+    /// Install an extension into a manifest of its own, `extensions/NAME.toml`
+    Install(Lazy<InstallCommand>),
 }
 
 impl Command {
@@ -169,12 +171,17 @@ impl SharedCommand {
             Self::Sync(command) => command.run(invocation),
             Self::Diff(command) => command.run(invocation),
             Self::Status(command) => command.run(invocation),
+            Self::List(command) => command.run(invocation),
+            Self::Info(command) => command.run(invocation),
+            Self::Call(command) => command.run(invocation),
+            Self::Log(command) => command.run(invocation),
             Self::Generations(command) => command.run(invocation),
             Self::Doctor(command) => command.run(invocation),
             Self::Graph(command) => command.run(invocation),
             Self::Outdated(command) => command.run(invocation),
             Self::Upgrade(command) => command.run(invocation),
             Self::Rollback(command) => command.run(invocation),
+            Self::Push(command) => command.run(invocation),
             Self::Bundle(LazySubcommand(command)) => command.run(invocation),
             Self::Verify(command) => command.run(invocation),
             Self::Gc(command) => command.run(invocation),
@@ -193,11 +200,6 @@ impl ExtensionSubcommand {
             Self::Verb(SharedCommand::Help { names }) => invocation.help_below("extension", names),
             Self::Verb(verb) => verb.run(invocation),
             Self::Install(command) => command.run(invocation),
-            Self::List(command) => command.run(invocation),
-            Self::Info(command) => command.run(invocation),
-            Self::Log(command) => command.run(invocation),
-            Self::Call(command) => command.run(invocation),
-            Self::Push(command) => command.run(invocation),
         }
     }
 }
@@ -221,6 +223,38 @@ impl<T: Subcommand> Args for LazySubcommand<T> {
     fn augment_args(command: clap::Command) -> clap::Command {
         let command = command.subcommand_required(true).arg_required_else_help(true);
         command.defer(T::augment_subcommands)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+/// The arguments of a command, which are only built where it is called, for the same reason.
+#[derive(Debug, Clone)]
+pub struct Lazy<T>(T);
+
+impl<T> Deref for Lazy<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: FromArgMatches> FromArgMatches for Lazy<T> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        T::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
+impl<T: Args> Args for Lazy<T> {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command.defer(T::augment_args)
     }
 
     fn augment_args_for_update(command: clap::Command) -> clap::Command {

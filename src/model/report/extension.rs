@@ -100,7 +100,7 @@ pub struct CallReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result_type: Option<String>,
     pub outcome: CallOutcome,
-    /// The result; what JSON each WIT type is, `sesame extension call --help` says.
+    /// The result; what JSON each WIT type is, `sesame call --help` says.
     pub value: serde_json::Value,
     /// The result for people: a string as it is, anything else as WAVE; what a `result` holds, without it.
     #[serde(skip)]

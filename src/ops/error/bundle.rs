@@ -84,7 +84,7 @@ impl BundleError {
             Self::DropIns { .. } => "name another folder with `--manifest FOLDER`".into(),
             Self::Declined => "nothing was changed".into(),
             Self::OutsideFile { name, .. } => {
-                    format!("copy it below that folder, or publish it with `sesame extension push`, and mend the source of `{name}`").into()
+                    format!("copy it below that folder, or publish it with `sesame push`, and mend the source of `{name}`").into()
                 }
             Self::UncarriedFile { name, .. } => format!("give the file another name, and change the source of `{name}`").into(),
             Self::Path(_) => "name an archive, FILE.tar, or a folder; bundles are not compressed".into(),

@@ -106,8 +106,7 @@ impl EditError {
                 format!("if you trust it with that, add `{}`, or `--grant-all`", grant_options(capabilities)).into()
             }
             Self::Inherits { name, .. } => {
-                format!("grant them to it with `--grant` or `--grant-all`, or first `sesame extension remove {name}`")
-                    .into()
+                format!("grant them to it with `--grant` or `--grant-all`, or first `sesame remove {name}`").into()
             }
             Self::Declined { .. } => "nothing was changed".into(),
             Self::ChangedMeanwhile(_) => "run the command again".into(),

@@ -68,7 +68,7 @@ impl ProfileError {
             Self::NoProfile { closest: Some(closest), .. } => format!("did you mean `{closest}`?").into(),
             Self::NoProfile { .. } => "`sesame sync --profile NAME` makes one".into(),
             Self::NoExtension { .. } => {
-                    "`sesame extension list` shows what is live; `sesame sync` makes live what the manifest wants"
+                    "`sesame list` shows what is live; `sesame sync` makes live what the manifest wants"
                         .into()
                 }
             Self::OtherManifest { is_gone: true, .. } => {

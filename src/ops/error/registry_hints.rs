@@ -94,7 +94,7 @@ pub(super) fn registry_hint(error: &Error) -> Option<Hint> {
         }
         Error::Refused { refusal, .. } => artifact_hint(refusal),
         Error::NotALayout { .. } | Error::LayoutDigest { .. } => {
-            "`sesame extension push` and `skopeo copy … oci:FOLDER:REFERENCE` make one of an empty folder; or mend `mirrors`".into()
+            "`sesame push` and `skopeo copy … oci:FOLDER:REFERENCE` make one of an empty folder; or mend `mirrors`".into()
         }
         Error::DamagedBundle { .. } => "nothing of it was kept; copy it again".into(),
         Error::NotABundle { .. } => "make it again with `sesame bundle export`, and copy it whole".into(),
@@ -144,13 +144,13 @@ fn artifact_hint(refusal: &ArtifactRefusal) -> Hint {
         | ArtifactRefusal::NoEntry(_)
         | ArtifactRefusal::OtherLayers(_)
         | ArtifactRefusal::NoLayers => {
-            "look whether this is a container image; an extension is pushed with `sesame extension push`"
+            "look whether this is a container image; an extension is pushed with `sesame push`"
         }
         ArtifactRefusal::Entries(_) | ArtifactRefusal::Nested => {
             "name the digest of the manifest that is meant, with `@sha256:…`"
         }
         ArtifactRefusal::WasmLayers(_) => "publish each component under a reference of its own",
-        ArtifactRefusal::Spin => "publish the component itself with `sesame extension push`",
+        ArtifactRefusal::Spin => "publish the component itself with `sesame push`",
         ArtifactRefusal::Signature => "name the tag of the extension itself",
     };
     text.into()

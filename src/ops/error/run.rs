@@ -168,7 +168,7 @@ fn stopped(name: &str, cause: &TerminationCause) -> Option<Hint> {
         | TerminationCause::Trap(_)
         | TerminationCause::Exit(_)
         | TerminationCause::Other(_) => {
-            return Some(format!("`sesame extension log {name}` shows what it has printed").into());
+            return Some(format!("`sesame log {name}` shows what it has printed").into());
         }
     };
     Some(

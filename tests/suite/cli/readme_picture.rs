@@ -15,7 +15,7 @@ const LINES: &str = "44";
 const TYPED: [&str; 7] = [
     "cat sesame.toml",
     "sesame sync",
-    "sesame extension call greeting greet World",
+    "sesame call greeting greet World",
     "sesame outdated",
     "sesame upgrade",
     "sesame rollback",

@@ -183,10 +183,8 @@ fn grants_are_for_one_repository_and_folders_are_where_the_command_is() {
     let drop_in = sandbox.read("extensions/greeting.toml");
     assert!(drop_in.contains("fs-read = [\"~/project/notes\"]"), "{drop_in}");
     install(&sandbox, &[&theirs]).fails(77, &["needs what is not granted: config-read"]);
-    install(&sandbox, &[&theirs, "--grant", "config-read"]).fails(
-        77,
-        &["would inherit grants from", &mine, "something else: fs-read", "sesame extension remove greeting"],
-    );
+    install(&sandbox, &[&theirs, "--grant", "config-read"])
+        .fails(77, &["would inherit grants from", &mine, "something else: fs-read", "sesame remove greeting"]);
     assert_eq!(sandbox.read("extensions/greeting.toml"), drop_in);
     // A list that stands there grows, and means what it meant.
     let text = drop_in.replace("fs-read = [", "fs-read = [\"../notes\", ");

@@ -1,4 +1,4 @@
-//! `sesame extension call`.
+//! `sesame call`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

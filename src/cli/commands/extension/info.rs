@@ -1,4 +1,4 @@
-//! `sesame extension info`.
+//! `sesame info`.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! `sesame extension list`.
+//! `sesame list`.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `sesame extension log`.
+//! `sesame log`.
 
 use clap::Args;
 use clap_complete::ArgValueCandidates;

@@ -1,4 +1,4 @@
-//! `sesame extension push`.
+//! `sesame push`.
 
 use std::path::PathBuf;
 
