@@ -49,6 +49,14 @@ pub struct ProfileOption {
     pub profile: Option<ProfileName>,
 }
 
+/// The answer to the question that a command asks before it changes anything.
+#[derive(Debug, Clone, Args)]
+pub struct ConfirmOption {
+    /// Do it without asking
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+}
+
 /// How many fetches go on at once, where nothing else is said.
 const JOBS: usize = 16;
 

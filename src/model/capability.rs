@@ -229,6 +229,15 @@ pub fn add(grants: &mut Grants, capability: Capability, scope: Scope) {
     }
 }
 
+/// What has to be written so that `granted` holds beside `existing`. Items take the place of a whole capability.
+pub fn additions(granted: &Grants, existing: &Grants) -> Grants {
+    let new = granted.iter().filter_map(|(capability, scope)| match (scope, existing.get(capability)) {
+        (Scope::Only(_), Some(Scope::Whole)) => Some((*capability, scope.clone())),
+        (scope, existing) => Some((*capability, scope.minus(existing)?)),
+    });
+    new.collect()
+}
+
 /// Each grant as it is written after `--grant`: `config-read`, `secret-read=api-token,pin`.
 pub fn format_grants(grants: &Grants) -> Vec<String> {
     grants
@@ -255,14 +264,29 @@ impl fmt::Display for Grant {
     }
 }
 
+/// What is no longer granted: `NAME` for all of a capability, or `NAME=ITEM,ITEM`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation(pub Grant);
+
 impl FromStr for Grant {
+    type Err = GrantError;
+
+    fn from_str(text: &str) -> Result<Self, GrantError> {
+        let Revocation(grant) = text.parse()?;
+        match (&grant.scope, grant.capability.form()) {
+            (Scope::Whole, ScopeForm::List) => Err(GrantError::List(grant.capability)),
+            _ => Ok(grant),
+        }
+    }
+}
+
+impl FromStr for Revocation {
     type Err = GrantError;
 
     fn from_str(text: &str) -> Result<Self, GrantError> {
         let (name, items) = text.split_once('=').map_or((text, None), |(name, items)| (name, Some(items)));
         let capability: Capability = name.parse()?;
         let scope = match (items, capability.form()) {
-            (None, ScopeForm::List) => return Err(GrantError::List(capability)),
             (None, _) => Scope::Whole,
             (Some(_), ScopeForm::Whole) => return Err(GrantError::Whole(capability)),
             (Some(items), _) => Scope::Only(items.split(',').map(str::to_owned).collect()),
@@ -270,7 +294,7 @@ impl FromStr for Grant {
         if let Some(why) = scope.items().find_map(|item| capability.invalid_item_reason(item)) {
             return Err(GrantError::Item(capability, why));
         }
-        Ok(Self { capability, scope })
+        Ok(Self(Grant { capability, scope }))
     }
 }
 

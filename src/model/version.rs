@@ -3,10 +3,13 @@
 //! <https://semver.org>). `1.2.3` and `v1.2.3` are the same version, and the tag `1.2.3_4` is the version `1.2.3+4`.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
 use semver::{Version, VersionReq};
+
+use super::text::nearest;
 
 /// Which versions are wanted: `^1.2`, `~1.2.3`, `>=1, <3`, `*`. Pre-releases only where the requirement names one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,6 +29,12 @@ impl Requirement {
         Self(VersionReq::STAR)
     }
 
+    /// The versions that are compatible with the one that a tag is: `^1.2.3`. None if it is no version.
+    pub fn compatible_with(tag: &str) -> Option<Self> {
+        let Version { major, minor, patch, .. } = version(tag)?;
+        format!("^{major}.{minor}.{patch}").parse().ok()
+    }
+
     /// Whether a tag is a version that fits.
     pub fn fits(&self, tag: &str) -> bool {
         version(tag).is_some_and(|version| self.0.matches(&version))
@@ -43,6 +52,38 @@ impl Requirement {
 /// and others write it.
 pub fn version(tag: &str) -> Option<Version> {
     Version::parse(&tag.strip_prefix('v').unwrap_or(tag).replacen('_', "+", 1)).ok()
+}
+
+/// The tags that are most likely meant by one that is not there, at most three. Of a version: the same one written otherwise, and
+/// those close to it, the newest first. Of anything else: the newest version that begins so, and what is spelt alike.
+pub fn closest_tags<'a>(missing: &str, tags: impl IntoIterator<Item = &'a String>) -> Vec<String> {
+    let tags: Vec<&String> = tags.into_iter().collect();
+    let mut closest: Vec<String> = match version(missing) {
+        Some(wanted) => {
+            let mut versions: Vec<_> = tags.iter().filter_map(|tag| Some((version(tag)?, *tag))).collect();
+            versions.sort_by_key(|(version, _)| {
+                let differs = [
+                    version.cmp_precedence(&wanted).is_ne(),
+                    (version.major, version.minor) != (wanted.major, wanted.minor),
+                    version.major != wanted.major,
+                    version.pre.is_empty() != wanted.pre.is_empty(),
+                ];
+                (differs, Reverse(version.clone()))
+            });
+            versions.into_iter().map(|(_, tag)| tag.clone()).collect()
+        }
+        None => {
+            let begins = missing.parse::<Requirement>().ok();
+            let begins = begins.and_then(|range| range.highest(tags.iter().copied()));
+            let alike = nearest(missing, tags.iter().map(|tag| tag.as_str()));
+            let newest = Requirement::any().highest(tags.iter().copied());
+            begins.into_iter().chain(alike).chain(newest).map(str::to_owned).collect()
+        }
+    };
+    let mut seen = HashSet::new();
+    closest.retain(|tag| seen.insert(tag.clone()));
+    closest.truncate(3);
+    closest
 }
 
 /// The tags that are no versions, and so are passed over where a range is resolved.
@@ -109,6 +150,23 @@ mod tests {
     fn of_two_tags_of_one_version_the_plain_one_is_taken() {
         assert_eq!(highest("1", &["v1.0.0", "1.0.0"]).unwrap(), "1.0.0");
         assert_eq!(highest("1", &["1.0.0", "v1.0.0"]).unwrap(), "1.0.0");
+    }
+
+    #[test]
+    fn the_closest_tags_are_the_ones_most_likely_meant() {
+        let tags = ["latest", "v0.1.0", "0.1.1", "0.2.0", "1.0.0", "1.1.0", "1.2.0-rc.1", "nightly"].map(str::to_owned);
+        for (missing, closest) in [
+            ("0.1.0", &["v0.1.0", "0.1.1", "0.2.0"][..]),
+            ("1.0.5", &["1.0.0", "1.1.0", "1.2.0-rc.1"]),
+            ("1.2.0", &["1.2.0-rc.1", "1.1.0", "1.0.0"]),
+            ("3.0.0", &["1.1.0", "1.0.0", "0.2.0"]),
+            ("1", &["1.1.0"]),
+            ("v0.1", &["0.1.1", "1.1.0"]),
+            ("lastest", &["latest", "1.1.0"]),
+        ] {
+            assert_eq!(closest_tags(missing, &tags), closest, "{missing}");
+        }
+        assert_eq!(closest_tags("1.0.0", &[]), Vec::<String>::new());
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub enum Error {
         what: String,
         /// Whether it was asked for by its tag, of a layout.
         by_tag: bool,
+        /// The tags of the repository that are closest to the one that was asked for.
+        closest: Vec<String>,
         /// The registry's own words; empty if it has none.
         message: String,
     },
@@ -262,6 +264,31 @@ impl Error {
             | Self::DockerFile(_) => FaultKind::Configuration,
             Self::Io { .. } | Self::Stopped => FaultKind::Io,
             Self::All { tried, .. } => tried.iter().map(Self::kind).min().unwrap_or(FaultKind::Unavailable),
+        }
+    }
+}
+
+impl Error {
+    /// Whether every source that could have it was asked, and does not have it.
+    pub fn is_not_found(&self) -> bool {
+        match self {
+            Self::NotFound { .. } => true,
+            Self::All { tried, .. } => tried.iter().all(Self::is_not_found),
+            _ => false,
+        }
+    }
+
+    /// The same error, with the tags that may have been meant.
+    #[must_use]
+    pub(crate) fn with_closest(self, tags: &[String]) -> Self {
+        match self {
+            Self::NotFound { source_name, what, by_tag, message, .. } => {
+                Self::NotFound { source_name, what, by_tag, closest: tags.to_vec(), message }
+            }
+            Self::All { what, tried } => {
+                Self::All { what, tried: tried.into_iter().map(|error| error.with_closest(tags)).collect() }
+            }
+            error => error,
         }
     }
 }

@@ -280,7 +280,7 @@ fn only_what_was_shown_is_written_and_removed() {
     let consent = |_: &BundleConsentRequest<'_>| {
         fs::create_dir_all(mine.parent().unwrap()).unwrap();
         fs::write(&mine, "[extension]\nname = \"mine\"\npath = \"../mine.wasm\"\n").unwrap();
-        Consent::Granted
+        Consent::Granted(())
     };
     let bundle = one.path("set.tar");
     let wanted = ImportOptions { bundle, existing: ExistingFiles::Replace, consent: &consent, profile: None };
@@ -290,7 +290,7 @@ fn only_what_was_shown_is_written_and_removed() {
     // The same for what is in a file that was shown.
     let edit = |_: &BundleConsentRequest<'_>| {
         other.write("sesame.toml", "# mine\n");
-        Consent::Granted
+        Consent::Granted(())
     };
     let refused = import_set(&library_host::context(&other), &ImportOptions { consent: &edit, ..wanted }).unwrap_err();
     assert!(matches!(refused, Error::Edit(EditError::ChangedMeanwhile(_))), "{refused:?}");

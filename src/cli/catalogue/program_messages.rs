@@ -27,6 +27,7 @@ pub(super) fn render(catalogue: &mut Catalogue) {
         CommandError::NoTopic { name: "manifests".into(), closest: Some("manifest".into()) },
         CommandError::NoTopic { name: "zebra".into(), closest: None },
         CommandError::GrantToActive,
+        CommandError::VersionOfTag,
         CommandError::NobodyToAsk,
         CommandError::NoLogin,
         CommandError::Worker(Error::from(ErrorKind::BrokenPipe)),

@@ -9,7 +9,7 @@ use sesame::model::lock::Staleness;
 use sesame::model::manifest::Limits;
 use sesame::model::manifest::manifest_path::ManifestPath;
 use sesame::model::plan::generation_problem::GenerationProblem;
-use sesame::model::plan::set_change::{ExtensionChange, Replacement, SetChange};
+use sesame::model::plan::set_change::{ExtensionChange, GrantChanges, Replacement, SetChange};
 use sesame::model::plan::step::{BlobDescriptor, BlobRole, StepReason};
 use sesame::model::report::maintain::verify::{FindingFact, LeftReason, Repair, RepairOutcome};
 use sesame::model::report::query::doctor::{CheckFact, ManifestSearch};
@@ -83,9 +83,11 @@ fn changes(catalogue: &mut Catalogue) {
         component: Some(Replacement { from: digest(1), to: digest(2) }),
         provenance: None,
         lock_record: false,
-        grants_added: vec!["config-read".into()],
-        grants_removed: vec!["notification".into()],
-        grants_changed: vec![Replacement { from: "secret-read=pin,token".into(), to: "secret-read=pin".into() }],
+        grants: GrantChanges {
+            added: vec!["config-read".into()],
+            removed: vec!["notification".into()],
+            changed: vec![Replacement { from: "secret-read=pin,token".into(), to: "secret-read=pin".into() }],
+        },
         limits: Some(Replacement {
             from: Limits::default(),
             to: Limits { timeout_ms: Some(500), max_fuel: Some(1_000_000), ..Limits::default() },

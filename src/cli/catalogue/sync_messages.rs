@@ -7,14 +7,14 @@ use sesame::engine::config::EngineError;
 use sesame::engine::error::InspectError;
 use sesame::model::engine_key::{EngineKey, Metering};
 use sesame::model::fault::file_problem::FileProblem;
-use sesame::model::plan::set_change::SetChange;
+use sesame::model::plan::set_change::{GrantChanges, SetChange};
 use sesame::model::plan::step::{BlobDescriptor, BlobRole, FetchSource, Step, StepKind, StepReason};
-use sesame::model::report::extension::Removed;
+use sesame::model::report::extension::{GrantsReport, RemoveReport, Removed};
 use sesame::model::report::sync::{
     ExtensionReport, ExtensionStatus, LockOutcome, LockReport, StepOutcome, StepReport, SyncOutcome, SyncReport,
 };
-use sesame::ops::error::Error;
 use sesame::ops::error::project::ProjectError;
+use sesame::ops::error::{Error, KeptEdit};
 use sesame::store;
 
 use super::verb_messages::{manifest, no_lock, problems};
@@ -35,18 +35,35 @@ pub(super) fn render(catalogue: &mut Catalogue) {
         Error::PutBack(Box::new(report(Some(7), true, true))),
         narrowed(SyncOutcome::Planned, no_lock().into()),
         narrowed(SyncOutcome::Done, Error::Incomplete(Box::new(report(Some(8), false, false)))),
-        Error::Removed {
-            removed: vec![Removed { name: name("notes"), file: "sesame.toml".into(), kept: Some("notes.wasm".into()) }],
-            lock: Box::new(LockReport {
-                file: "sesame.lock".into(),
-                outcome: LockOutcome::Written,
-                stale: Default::default(),
-                changes: Vec::new(),
-                merged: Default::default(),
-                extensions: 1,
-                texts: None,
-            }),
+        Error::Kept {
+            edit: Box::new(KeptEdit::Removed(RemoveReport {
+                removed: vec![Removed {
+                    name: name("notes"),
+                    file: "sesame.toml".into(),
+                    kept: Some("notes.wasm".into()),
+                }],
+                lock: LockReport {
+                    file: "sesame.lock".into(),
+                    outcome: LockOutcome::Written,
+                    stale: Default::default(),
+                    changes: Vec::new(),
+                    merged: Default::default(),
+                    extensions: 1,
+                    texts: None,
+                },
+                sync: None,
+            })),
             refusal: Box::new(narrowed(SyncOutcome::Done, no_lock().into())),
+        },
+        Error::Kept {
+            edit: Box::new(KeptEdit::Grants(GrantsReport {
+                name: name("clock"),
+                file: "sesame.toml".into(),
+                changes: GrantChanges { removed: vec!["config-read".into()], ..GrantChanges::default() },
+                capabilities: Vec::new(),
+                sync: None,
+            })),
+            refusal: Box::new(no_lock().into()),
         },
         Error::NotPutBack { error: Box::new(no_lock().into()), undo: Box::new(damaged().into()) },
         unreadable(damaged().into()),

@@ -11,7 +11,7 @@ use sesame::model::file_kind::FileKind;
 use sesame::model::lock::Staleness;
 use sesame::model::manifest::edit::ManifestEditError;
 use sesame::model::manifest::manifest_path::ManifestPath;
-use sesame::model::manifest::{EntryForm, Manifest, ManifestSource};
+use sesame::model::manifest::{Manifest, ManifestSource};
 use sesame::model::name::NameError;
 use sesame::model::toml::problem::Problem;
 use sesame::ops::error::Error;
@@ -25,7 +25,7 @@ use sesame::ops::error::project::{ProjectError, UntrustedOwnership};
 use sesame::registry::artifact::ArtifactRefusal;
 use sesame::store;
 
-use super::{Catalogue, digest, fault, home, name, no_space, profile, registry_messages};
+use super::{Catalogue, digest, fault, home, name, no_space, profile};
 
 pub(super) fn render(catalogue: &mut Catalogue) {
     project(catalogue);
@@ -69,6 +69,7 @@ fn project(catalogue: &mut Catalogue) {
         ProjectError::MissingFile { name: name("clock"), place: place(), path: path() },
         ProjectError::NotAComponentFile { name: name("clock"), path: path(), kind: FileKind::CoreModule },
         ProjectError::ComponentTooLarge { name: name("clock"), path: path(), size: 300_000_000 },
+        ProjectError::NotFromRegistry { name: name("clock"), path: "extensions/clock.wasm".into() },
         ProjectError::NotUtf8(path()),
         ProjectError::WitExists(home("wit/world.wit")),
         ProjectError::NoSuchFile(path()),
@@ -132,22 +133,11 @@ fn lock(catalogue: &mut Catalogue) {
 
 fn policy(catalogue: &mut Catalogue) {
     let clock = || "clock".to_owned();
-    let entry = |form, reference, grants_others| GrantPlace::Entry {
-        declared_at: "sesame.toml:3:1".into(),
-        form,
-        reference,
-        grants_others,
-    };
-    let reference = registry_messages::reference;
     for place in [
         GrantPlace::Nowhere,
         GrantPlace::CommandLine,
         GrantPlace::Generation,
-        entry(EntryForm::Short, Some(reference()), false),
-        entry(EntryForm::DropIn, Some(reference()), false),
-        entry(EntryForm::DropIn, Some(reference()), true),
-        entry(EntryForm::Table, Some(reference()), false),
-        entry(EntryForm::Table, Some(reference()), true),
+        GrantPlace::Entry { declared_at: "sesame.toml:3:1".into() },
     ] {
         let capabilities = vec![Capability::ConfigRead, Capability::SecretRead];
         catalogue.verb(PolicyError::NotGranted { name: clock(), place, capabilities });
@@ -269,6 +259,7 @@ fn edit(catalogue: &mut Catalogue) {
         ManifestEditError::Form { name: clock(), line: Some(line()) },
         ManifestEditError::Form { name: clock(), line: None },
         ManifestEditError::Removal(clock()),
+        ManifestEditError::Revocation(clock()),
         ManifestEditError::Comment { comment: "# pinned: 1.1 breaks alarms".into(), line: line() },
         ManifestEditError::NoPlace { line: line() },
     ];
@@ -277,6 +268,13 @@ fn edit(catalogue: &mut Catalogue) {
         catalogue.verb_under(key, EditError::Manifest { file: "sesame.toml".into(), source });
     }
     let from = || "ghcr.io/other/clock:1.0.0".to_owned();
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let not_granted = |items: &[&str], granted: &[&str]| EditError::NotGranted {
+        name: name("clock"),
+        capability: Capability::SecretRead,
+        items: texts(items),
+        granted: texts(granted),
+    };
     for error in [
         loses_range(false),
         loses_range(true),
@@ -287,6 +285,11 @@ fn edit(catalogue: &mut Catalogue) {
         EditError::NoConsent { name: name("clock"), capabilities: capabilities() },
         EditError::Inherits { name: name("clock"), from: from(), capabilities: capabilities() },
         EditError::Declined { name: name("clock") },
+        EditError::Unconfirmed { what: "the grants of `clock`".into() },
+        EditError::ChangeDeclined { what: "the grants of `clock`".into() },
+        not_granted(&["pin"], &["secret-read=token"]),
+        not_granted(&[], &[]),
+        EditError::GrantedAsWhole { name: name("clock"), capability: Capability::SecretRead },
         EditError::ChangedMeanwhile(home("dotfiles/sesame.toml")),
         EditError::CopyExists { path: home("dotfiles/extensions/clock.wasm") },
     ] {

@@ -41,11 +41,14 @@ use machine::status::StatusCommand;
 use machine::sync::SyncCommand;
 use machine::verify::VerifyCommand;
 use project::add::AddCommand;
+use project::grant::GrantCommand;
 use project::graph::GraphCommand;
 use project::init::InitCommand;
 use project::lock::LockCommand;
 use project::outdated::OutdatedCommand;
 use project::remove::RemoveCommand;
+use project::revoke::RevokeCommand;
+use project::tags::TagsCommand;
 use project::upgrade::UpgradeCommand;
 use registry::RegistrySubcommand;
 
@@ -84,6 +87,10 @@ pub enum SharedCommand {
     Add(Lazy<AddCommand>),
     /// Take extensions away: from the manifest, the lock and the live set
     Remove(Lazy<RemoveCommand>),
+    /// Grant capabilities to an extension: in its manifest, and in the active set
+    Grant(Lazy<GrantCommand>),
+    /// Revoke capabilities of an extension, which always works
+    Revoke(Lazy<RevokeCommand>),
     /// Resolve what sesame.lock does not satisfy, and write it
     Lock(Lazy<LockCommand>),
     /// Make the locked extensions live on this machine
@@ -109,6 +116,8 @@ pub enum SharedCommand {
     /// Draw what the extensions of the manifest import and export, and what is granted to them
     #[command(alias = "tree")]
     Graph(Lazy<GraphCommand>),
+    /// List the tags of a repository, the newest version first, with what the manifest allows and what is locked
+    Tags(Lazy<TagsCommand>),
     /// List extensions that have newer versions, and what those would want; exits with 1 if any
     Outdated(Lazy<OutdatedCommand>),
     /// Take the newest versions that the manifest allows, and make them live
@@ -167,6 +176,8 @@ impl SharedCommand {
             Self::Init(command) => command.run(invocation),
             Self::Add(command) => command.run(invocation),
             Self::Remove(command) => command.run(invocation),
+            Self::Grant(command) => command.run(invocation),
+            Self::Revoke(command) => command.run(invocation),
             Self::Lock(command) => command.run(invocation),
             Self::Sync(command) => command.run(invocation),
             Self::Diff(command) => command.run(invocation),
@@ -178,6 +189,7 @@ impl SharedCommand {
             Self::Generations(command) => command.run(invocation),
             Self::Doctor(command) => command.run(invocation),
             Self::Graph(command) => command.run(invocation),
+            Self::Tags(command) => command.run(invocation),
             Self::Outdated(command) => command.run(invocation),
             Self::Upgrade(command) => command.run(invocation),
             Self::Rollback(command) => command.run(invocation),

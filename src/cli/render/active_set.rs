@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sesame::model::manifest::Limits;
 use sesame::model::name::ExtensionName;
-use sesame::model::plan::set_change::{ExtensionChange, Replacement, SetChange};
+use sesame::model::plan::set_change::{ExtensionChange, GrantChanges, Replacement, SetChange};
 use sesame::model::report::sync::{ExtensionReport, SetSummary, SyncReport};
 use sesame::model::text::{count, escape};
 
@@ -57,17 +57,22 @@ fn extension_change(change: &ExtensionChange) -> Vec<String> {
             parts.push("what the lock says of it".to_owned());
         }
     }
-    if change.changes_grants() {
-        let added = change.grants_added.iter().map(|grant| format!("+{grant}"));
-        let removed = change.grants_removed.iter().map(|grant| format!("-{grant}"));
-        let changed = change.grants_changed.iter().map(|Replacement { from, to }| format!("{from} → {to}"));
-        parts.push(format!("grants: {}", added.chain(removed).chain(changed).collect::<Vec<_>>().join(" ")));
+    if !change.grants.is_empty() {
+        parts.push(format!("grants: {}", grant_changes(&change.grants)));
     }
     parts.extend(change.limits.as_ref().map(limits));
     if change.config {
         parts.push("config".to_owned());
     }
     parts
+}
+
+/// `+config-read -env=TZ secret-read → secret-read=pin`
+pub fn grant_changes(changes: &GrantChanges) -> String {
+    let added = changes.added.iter().map(|grant| format!("+{grant}"));
+    let removed = changes.removed.iter().map(|grant| format!("-{grant}"));
+    let changed = changes.changed.iter().map(|Replacement { from, to }| format!("{from} → {to}"));
+    added.chain(removed).chain(changed).collect::<Vec<_>>().join(" ")
 }
 
 /// Which limits change, with the defaults where none is set.

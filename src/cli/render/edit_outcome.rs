@@ -1,19 +1,20 @@
 //! How a change to the extensions of a manifest ended, in words.
 
 use sesame::model::name::ExtensionName;
-use sesame::model::report::extension::{InstallReport, Removed};
+use sesame::model::report::extension::{GrantsReport, InstallReport, Removed};
 use sesame::model::report::sync::{LockOutcome, LockReport, SyncReport};
 use sesame::model::text::escape;
 
-use super::active_set::{other_changes, set_summary, summary};
+use super::active_set::{grant_changes, other_changes, set_summary, summary};
 use super::lock_changes::{lock_change, merged, to_be_committed};
 use super::style::Style;
 
 /// What was installed or added.
 pub fn installed(report: &InstallReport, outcome: &str) -> String {
     let granted = if report.capabilities.is_empty() { "no grants".to_owned() } else { report.capabilities.join(", ") };
-    let locked = report.kept_range.iter();
-    let locked: String = locked.map(|locked| format!("  locked to {}; the range is kept\n", escape(locked))).collect();
+    let kept = if report.kept_range.is_some() { "; the range is kept" } else { "" };
+    let locked = report.locked.iter().map(|locked| format!("  locked to {}{kept}\n", escape(locked)));
+    let locked: String = locked.collect();
     let replaced = report.replaced.iter().map(|replaced| format!("  replaces {}\n", escape(replaced)));
     let narrowed: Vec<&str> = report.narrowed.iter().filter_map(|grant| grant.split('=').next()).collect();
     let narrowed = match narrowed[..] {
@@ -37,6 +38,17 @@ pub fn installed(report: &InstallReport, outcome: &str) -> String {
 pub fn removed_words(Removed { name, file, kept }: &Removed) -> String {
     let kept = kept.as_ref().map(|kept| format!("{} stays\n", escape(kept))).unwrap_or_default();
     format!("{} {name} from {}\n{kept}", Style::good("removed"), escape(file))
+}
+
+/// How the grants of an extension were changed, before any sync.
+pub fn grants_changed(report: &GrantsReport) -> String {
+    let GrantsReport { name, file, changes, capabilities, .. } = report;
+    if changes.is_empty() {
+        let granted = if capabilities.is_empty() { "nothing".to_owned() } else { capabilities.join(", ") };
+        return format!("{} `{name}` is granted {}\n", Style::good("nothing to change:"), escape(&granted));
+    }
+    let (changes, changed, wrote) = (grant_changes(changes), Style::good("changed"), Style::good("wrote"));
+    format!("{changed} the grants of {name}: {}\n{wrote} {}\n", escape(&changes), escape(file))
 }
 
 /// How a change to some extensions ended: what else was locked, and what is live.

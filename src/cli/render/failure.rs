@@ -8,17 +8,18 @@ use crate::cli::terminal::environment::EnvironmentError;
 use sesame::model::fault::hint::Hint;
 use sesame::model::fault::{Fault, FaultKind};
 use sesame::model::plan::step::StepKind;
+use sesame::model::report::extension::RemoveReport;
 use sesame::model::report::sync::{ExtensionStatus, LockOutcome, StepOutcome, StepReport, SyncOutcome, SyncReport};
 use sesame::model::text::{SHOWN_NAMES, count, escape, list};
 use sesame::model::toml::problem::Problem;
-use sesame::ops::error::Error;
 use sesame::ops::error::lock::LockError;
 use sesame::ops::error::profile::ProfileError;
 use sesame::ops::error::project::ProjectError;
 use sesame::ops::error::run::RunError;
+use sesame::ops::error::{Error, KeptEdit};
 
 use super::active_set::{set_change, set_summary, summary};
-use super::edit_outcome::removed_words;
+use super::edit_outcome::{grants_changed, removed_words};
 use super::lock_changes;
 use super::plan::steps;
 use super::style::Style;
@@ -47,6 +48,8 @@ pub enum CommandError {
     },
     #[error("`--grant` is for a component's file; what is live has the grants of its manifest")]
     GrantToActive,
+    #[error("`--version` chooses among the versions of a repository, and this names one of them or a file")]
+    VersionOfTag,
     #[error("there is nobody to ask for a name and a password")]
     NobodyToAsk,
     #[error("a login needs a name without `:`, and a password that is not empty")]
@@ -65,6 +68,7 @@ impl CommandError {
             Self::Environment(EnvironmentError::NoHome) => FaultKind::Configuration,
             Self::Usage { .. }
             | Self::GrantToActive
+            | Self::VersionOfTag
             | Self::NoTarget(_)
             | Self::NoTopic { .. }
             | Self::NobodyToAsk
@@ -99,14 +103,13 @@ impl CommandError {
             Self::NobodyToAsk => {
                 "say `--username NAME --password-stdin` and hand over the password on standard input".into()
             }
+            Self::VersionOfTag => "leave out the tag, or `--version`".into(),
             Self::NoTarget(name) => format!("write `./{name}` if it is a component's file").into(),
             Self::NoTopic { closest, .. } => {
                 let guess = closest.iter().map(|closest| format!("did you mean `{closest}`?").into());
                 return guess.chain(["`sesame help` lists all".into()]).collect();
             }
-            Self::GrantToActive => {
-                "grant it in the manifest and run `sesame sync`, or install it again with `--grant`".into()
-            }
+            Self::GrantToActive => "`sesame grant NAME CAPABILITY` grants it".into(),
         };
         vec![hint]
     }
@@ -171,12 +174,21 @@ fn problem_words(problem: &Problem, columns: usize) -> String {
 /// What is said of a failure: what was wrong, why, and what to do next. Excerpts of files are no wider than so many columns.
 pub fn words(failure: &CommandError, columns: usize) -> String {
     let CommandError::Verb(error) = failure else { return fault_words("", &failure.fault()) };
-    let removed: String = error.removed().iter().map(removed_words).collect();
+    let kept = error.kept_edit().map(kept_edit).unwrap_or_default();
     let result = error.narrowing().map(|_| "nothing was added");
     let narrowed = error.narrowing().map(narrowed).unwrap_or_default();
-    let written = error.removed_from_lock().filter(|lock| lock.outcome == LockOutcome::Written);
-    let locked = written.map(lock_changes::to_be_committed).unwrap_or_default();
-    removed + &locked + &verb_words(error.refusal(), error.fault(), result, columns) + &narrowed
+    kept + &verb_words(error.refusal(), error.fault(), result, columns) + &narrowed
+}
+
+/// A change to the project that stays.
+fn kept_edit(edit: &KeptEdit) -> String {
+    match edit {
+        KeptEdit::Grants(report) => grants_changed(report),
+        KeptEdit::Removed(RemoveReport { removed, lock, .. }) => {
+            let written = (lock.outcome == LockOutcome::Written).then(|| lock_changes::to_be_committed(lock));
+            removed.iter().map(removed_words).chain(written).collect()
+        }
+    }
 }
 
 /// The words of a verb's error, which is this fault. `result` is what became of the command after several failures, if it is not

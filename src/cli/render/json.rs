@@ -9,7 +9,7 @@ use sesame::model::name::ExtensionName;
 use sesame::model::plan::set_change::SetChange;
 use sesame::model::report::bundle::{ExportReport, ImportReport};
 use sesame::model::report::extension::{
-    CallReport, InfoReport, InstallReport, ListReport, LogReport, RemoveReport, Removed, UpgradeReport,
+    CallReport, GrantsReport, InfoReport, InstallReport, ListReport, LogReport, RemoveReport, Removed, UpgradeReport,
 };
 use sesame::model::report::maintain::gc::GcReport;
 use sesame::model::report::maintain::verify::VerifyReport;
@@ -18,16 +18,17 @@ use sesame::model::report::query::generations::{GenerationsReport, RemovedGenera
 use sesame::model::report::query::graph::GraphReport;
 use sesame::model::report::query::outdated::OutdatedReport;
 use sesame::model::report::query::status::StatusReport;
+use sesame::model::report::query::tags::TagsReport;
 use sesame::model::report::registry::{LoginReport, LogoutReport, PushReport, RegistryReport};
 use sesame::model::report::sync::{DiffReport, LockReport, SyncReport};
 use sesame::model::report::warning::Warning;
 use sesame::model::report::{InitReport, WitReport};
 use sesame::model::toml::problem::Problem;
-use sesame::ops::error::Error;
 use sesame::ops::error::lock::LockError;
 use sesame::ops::error::profile::ProfileError;
 use sesame::ops::error::project::ProjectError;
 use sesame::ops::error::run::RunError;
+use sesame::ops::error::{Error, KeptEdit};
 
 use super::failure::{self, CommandError};
 use super::warning::warning as words;
@@ -76,6 +77,7 @@ pub enum Data<'a> {
     Info(&'a InfoReport),
     Upgrade(&'a UpgradeReport),
     Remove(&'a RemoveReport),
+    Grants(&'a GrantsReport),
     Log(&'a LogReport),
     Call(&'a CallReport),
     Wit(&'a WitReport),
@@ -90,6 +92,7 @@ pub enum Data<'a> {
     Doctor(&'a DoctorReport),
     Graph(&'a GraphReport),
     Outdated(&'a OutdatedReport),
+    Tags(&'a TagsReport),
     Verify(&'a VerifyReport),
     Status(&'a StatusReport),
     RemovedGenerations(&'a RemovedGenerationsReport),
@@ -132,6 +135,9 @@ pub struct ErrorDocument<'a> {
     /// What that changed in the lock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lock: Option<&'a LockReport>,
+    /// The change to an extension's grants that stays although the sync after it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grants: Option<&'a GrantsReport>,
 }
 
 /// An extension that cannot be used, and why.
@@ -155,6 +161,11 @@ impl<'a> ErrorDocument<'a> {
                 faults.iter().map(|(name, fault)| ExtensionFault { name, fault }).collect()
             }
             _ => Vec::new(),
+        };
+        let kept = failure.verb().and_then(Error::kept_edit);
+        let kept_removal = match kept {
+            Some(KeptEdit::Removed(report)) => Some(report),
+            _ => None,
         };
         Self {
             exit: failure::status(failure.kind()),
@@ -181,8 +192,12 @@ impl<'a> ErrorDocument<'a> {
             },
             report: failure.report(),
             narrowing: failure.verb().and_then(Error::narrowing),
-            removed: failure.verb().map(Error::removed).unwrap_or_default(),
-            lock: failure.verb().and_then(Error::removed_from_lock),
+            removed: kept_removal.map(|report| report.removed.as_slice()).unwrap_or_default(),
+            lock: kept_removal.map(|report| &report.lock),
+            grants: match kept {
+                Some(KeptEdit::Grants(report)) => Some(report),
+                _ => None,
+            },
         }
     }
 }

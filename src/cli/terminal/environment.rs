@@ -29,6 +29,7 @@ pub enum EnvironmentError {
 /// The name of our folder in each of the user's.
 const FOLDER: &str = "pds";
 
+#[derive(Clone)]
 pub struct Environment {
     pub start: PathBuf,
     pub paths: StorePaths,

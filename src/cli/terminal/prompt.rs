@@ -20,7 +20,7 @@ pub fn line(output: &Output, interrupt: &Interrupt) -> Option<String> {
 pub fn confirm(output: &Output, interrupt: &Interrupt) -> Consent {
     match line(output, interrupt).unwrap_or_default().trim().to_lowercase().as_str() {
         _ if interrupt.is_set() => Consent::Interrupted,
-        "y" | "yes" => Consent::Granted,
+        "y" | "yes" => Consent::Granted(()),
         _ => Consent::Refused,
     }
 }

@@ -62,9 +62,14 @@ fn read_item(
         problems.push(item.problem(why));
         return None;
     }
+    Some(granted_item(form, capability, item.value))
+}
+
+/// What an item of a list means: a folder relative to the folder of `sesame.toml`, anything else as it is written.
+pub(super) fn granted_item(form: EntryForm, capability: Capability, text: &str) -> String {
     match capability {
-        Capability::FsRead | Capability::FsWrite => Some(folder(form, item.value)),
-        _ => Some(item.value.to_owned()),
+        Capability::FsRead | Capability::FsWrite => folder(form, text),
+        _ => text.to_owned(),
     }
 }
 

@@ -57,14 +57,8 @@ pub struct ExtensionChange {
     /// Whether the size or the imports that the lock records change, of the same component.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub lock_record: bool,
-    /// Each as it is written after `--grant`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub grants_added: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub grants_removed: Vec<String>,
-    /// Capabilities that are granted for other items.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub grants_changed: Vec<Replacement<String>>,
+    #[serde(flatten)]
+    pub grants: GrantChanges,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<Replacement<Limits>>,
     /// Whether its own settings change.
@@ -74,10 +68,37 @@ pub struct ExtensionChange {
     pub locked: bool,
 }
 
-impl ExtensionChange {
-    /// Whether it is granted anything else than before.
-    pub fn changes_grants(&self) -> bool {
-        !(self.grants_added.is_empty() && self.grants_removed.is_empty() && self.grants_changed.is_empty())
+/// How grants differ from those before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct GrantChanges {
+    /// Each as it is written after `--grant`.
+    #[serde(rename = "grants_added", skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<String>,
+    #[serde(rename = "grants_removed", skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
+    /// Capabilities that are granted for other items.
+    #[serde(rename = "grants_changed", skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<Replacement<String>>,
+}
+
+impl GrantChanges {
+    pub fn new(before: &Grants, after: &Grants) -> Self {
+        let grant = |(capability, scope): (&Capability, &Scope)| {
+            Grant { capability: *capability, scope: scope.clone() }.to_string()
+        };
+        let without = |of: &Grants, other: &Grants| {
+            of.iter().filter(|(capability, _)| !other.contains_key(*capability)).map(grant).collect()
+        };
+        let in_both = after.iter().filter_map(|(capability, to)| Some((capability, before.get(capability)?, to)));
+        let changed = in_both
+            .filter(|(_, from, to)| from != to)
+            .map(|(capability, from, to)| Replacement { from: grant((capability, from)), to: grant((capability, to)) });
+        Self { added: without(after, before), removed: without(before, after), changed: changed.collect() }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
     }
 }
 
@@ -131,7 +152,7 @@ impl SetChange {
     pub fn changes_grants(&self) -> bool {
         match self {
             Self::Added { grants, .. } => !grants.is_empty(),
-            Self::Changed(change) => change.changes_grants(),
+            Self::Changed(change) => !change.grants.is_empty(),
             Self::Removed { .. } | Self::SharedConfig | Self::Manifest { .. } => false,
         }
     }
@@ -179,17 +200,6 @@ impl ProposedExtension<'_> {
 
     fn changes_from(&self, old: &ActiveExtension) -> ExtensionChange {
         let (grants, limits, config) = self.settings();
-        let grant = |(capability, scope): (&Capability, &Scope)| {
-            Grant { capability: *capability, scope: scope.clone() }.to_string()
-        };
-        let without = |of: &Grants, other: &Grants| {
-            of.iter().filter(|(capability, _)| !other.contains_key(*capability)).map(grant).collect()
-        };
-        let before = &old.capabilities;
-        let in_both = grants.iter().filter_map(|(capability, to)| Some((capability, before.get(capability)?, to)));
-        let changed = in_both
-            .filter(|(_, from, to)| from != to)
-            .map(|(capability, from, to)| Replacement { from: grant((capability, from)), to: grant((capability, to)) });
         let component = self.locked().and_then(|new| replacement(&old.component, &new.component));
         let same_component = self.locked().filter(|_| component.is_none());
         ExtensionChange {
@@ -198,9 +208,7 @@ impl ProposedExtension<'_> {
             component,
             provenance: same_component.and_then(|new| replacement(&old.provenance, &new.provenance)),
             lock_record: same_component.is_some_and(|new| (old.size, &old.imports) != (new.size, &new.imports)),
-            grants_added: without(grants, before),
-            grants_removed: without(before, grants),
-            grants_changed: changed.collect(),
+            grants: GrantChanges::new(&old.capabilities, grants),
             limits: replacement(&old.limits, &limits),
             config: old.config != *config,
             locked: self.locked().is_some(),

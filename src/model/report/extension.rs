@@ -7,6 +7,7 @@ use crate::model::digest::Digest;
 use crate::model::manifest::Config;
 use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::set_change::GrantChanges;
 use crate::model::report::sync::{LockReport, SyncReport};
 
 /// What is live in a profile.
@@ -130,7 +131,10 @@ pub struct InstallReport {
     pub file: String,
     /// What it is granted now, each as it is written after `--grant`.
     pub capabilities: Vec<String>,
-    /// The reference that is locked, if a range of versions stays declared that allows it.
+    /// The reference that is locked, if a range of versions is declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locked: Option<String>,
+    /// The same, if that range was declared before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_range: Option<String>,
     /// Those among them that were grants of the whole capability before.
@@ -187,6 +191,23 @@ pub struct Removed {
     /// The component's file, which stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
+}
+
+/// What `grant` or `revoke` did.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct GrantsReport {
+    pub name: ExtensionName,
+    /// The manifest that has its grants.
+    pub file: String,
+    /// Empty if it was granted the same before.
+    #[serde(flatten)]
+    pub changes: GrantChanges,
+    /// What it is granted now, each as it is written after `--grant`.
+    pub capabilities: Vec<String>,
+    /// Absent if no sync was to follow, or nothing was changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync: Option<SyncReport>,
 }
 
 /// What an extension has printed.

@@ -143,7 +143,7 @@ fn request_import_consent(
         return Ok(());
     }
     match (import.consent)(&asks) {
-        Consent::Granted => Ok(()),
+        Consent::Granted(()) => Ok(()),
         Consent::Refused => Err(BundleError::Declined.into()),
         Consent::NoPrompt => {
             let granted = asks.extensions.iter().filter(|extension| !extension.grants.is_empty());

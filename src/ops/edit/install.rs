@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use crate::host::grants::capabilities;
-use crate::model::capability::{Capability, Grant, Grants, Scope, add, format_grants};
+use crate::model::capability::{Capability, Grant, Grants, Scope, add, additions, format_grants};
 use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::edit::{EntryChange, WrittenSource};
@@ -31,9 +31,9 @@ use crate::ops::sync::lock::{ResolvedEntries, newest_tag, resolve_all, resolve_a
 use crate::ops::sync::options::UpgradeSelection;
 use crate::store::blobs::Blobs;
 
-use super::consent::{Consent, ConsentRequest, Previous, request_consent};
+use super::consent::{Agreement, Consent, ConsentRequest, Previous, request_consent};
 use super::init::TEMPLATE;
-use super::manifest_files::{EntryPlace, InstallTarget, write_entry};
+use super::manifest_files::{EntryPlace, InstallTarget, revoke, write_entry};
 use super::transaction::{AfterEdit, activate_if_synced, all_or_nothing, check_profile_manifest};
 use super::undo::Undo;
 
@@ -49,9 +49,22 @@ pub enum InstallSource {
     File(PathBuf),
 }
 
+/// Which versions are declared, of a component of a registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeclaredVersions {
+    /// The tag that is named. Without one, those that are compatible with the newest release; or its tag, if there is a tag
+    /// already.
+    Usual,
+    /// Those that fit, of which the newest is locked.
+    Requirement(Requirement),
+    /// One tag, even if a range of versions is declared that allows it.
+    Exact,
+}
+
 /// What to install.
 pub struct InstallOptions<'a> {
     pub origin: InstallSource,
+    pub versions: DeclaredVersions,
     /// Instead of the last part of the repository, or the stem of the file.
     pub name: Option<ExtensionName>,
     pub grants: Vec<Grant>,
@@ -59,7 +72,7 @@ pub struct InstallOptions<'a> {
     pub target: InstallTarget,
     pub then: AfterEdit,
     /// Asked when the component needs more than is granted.
-    pub consent: &'a dyn Fn(&ConsentRequest<'_>) -> Consent,
+    pub consent: &'a dyn Fn(&ConsentRequest<'_>) -> Consent<Grants>,
     pub profile: Option<ProfileName>,
 }
 
@@ -81,12 +94,7 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
         check_profile_manifest(context, install.profile.as_ref(), &manifest)?;
     }
     let existing = manifest.extensions.get(&name);
-    if let (InstallSource::Newest(_), Some(ComponentSource::Range(range))) =
-        (&install.origin, existing.map(|existing| &existing.source))
-    {
-        return Err(EditError::IsRange { name, range: range.to_string() }.into());
-    }
-    let origin = &resolve_latest(context, &name, &install.origin, &manifest.registries)?;
+    let NamedSource { origin, range } = &name_source(context, &name, install, &manifest)?;
     check_copy(context, &name, origin, &manifest)?;
     let (source, entry) = resolve_and_inspect(context, &name, origin, &manifest.registries)?;
     drop(guard);
@@ -99,18 +107,21 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
         Some(existing) if is_same(context, &name, existing, origin)? => Previous::Same(existing),
         Some(existing) => Previous::Other(existing),
     };
-    let lost_range = match origin {
-        InstallSource::Registry(reference) => range_of(existing, reference).filter(|range| !allows(range, reference)),
+    let lost_range = match (origin, &install.versions) {
+        (InstallSource::Registry(reference), DeclaredVersions::Usual) => {
+            range_of(existing, reference).filter(|range| !allows(range, reference))
+        }
         _ => None,
     };
     let new = NewComponent { name: &name, source: &source, entry: &entry, previous, lost_range };
-    let granted = request_consent(&new, granted, install.consent)?;
+    let agreement = request_consent(&new, granted, install.consent)?;
     // Another run may have worked on the store and the manifest during the question.
     let _guard = context.lock_store()?;
     all_or_nothing(context, |undo| {
         let manifest = start_manifest(context, undo)?;
         check_copy(context, &name, origin, &manifest)?;
-        let new = NewEntry { name: &name, origin, place, granted: &granted, entry: &entry };
+        let source = written_source(existing, origin, range.as_ref(), &install.versions);
+        let new = NewEntry { name: &name, origin, source, place, agreement: &agreement, entry: &entry };
         write_manifest(context, undo, &manifest, &new)?;
         let manifest = context.project.read_manifest()?;
         let written = manifest.extensions.get(&name).ok_or(Error::Bug("what was installed is not in the manifest"))?;
@@ -124,9 +135,11 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
         let sync = activate_if_synced(context, install.then, install.profile.as_ref())?;
         let (source, capabilities) = (written.source.to_string(), format_grants(&written.capabilities));
         let narrowed = narrowed_grants(existing, written);
-        let kept_range = matches!(written.source, ComponentSource::Range(_)).then(|| entry.source.to_string());
+        let locked = matches!(written.source, ComponentSource::Range(_)).then(|| entry.source.to_string());
+        let kept_range = locked.clone().filter(|_| existing.is_some_and(|existing| existing.source == written.source));
         let replaced = existing.map(|existing| existing.source.to_string()).filter(|replaced| *replaced != source);
-        Ok(InstallReport { name: name.clone(), source, replaced, file, capabilities, kept_range, narrowed, lock, sync })
+        let name = name.clone();
+        Ok(InstallReport { name, source, replaced, file, capabilities, locked, kept_range, narrowed, lock, sync })
     })
 }
 
@@ -205,8 +218,10 @@ fn check_copy(
 struct NewEntry<'a> {
     name: &'a ExtensionName,
     origin: &'a InstallSource,
+    /// Where it is from a registry; none if what is declared stays.
+    source: Option<WrittenSource>,
     place: InstallTarget,
-    granted: &'a Grants,
+    agreement: &'a Agreement,
     entry: &'a LockEntry,
 }
 
@@ -218,28 +233,21 @@ fn write_manifest(
     manifest: &Manifest,
     new_entry: &NewEntry<'_>,
 ) -> Result<(), Error> {
-    let NewEntry { name, origin, place, granted, entry } = *new_entry;
+    let NewEntry { name, origin, ref source, place, agreement, entry } = *new_entry;
     let existing = manifest.extensions.get(name);
-    let has = |capability| existing.and_then(|existing| existing.capabilities.get(capability));
-    let new = granted.iter().filter_map(|(capability, scope)| match (scope, has(capability)) {
-        // The items that are named take the place of the whole.
-        (Scope::Only(_), Some(Scope::Whole)) => Some((*capability, scope.clone())),
-        (scope, has) => Some((*capability, scope.minus(has)?)),
-    });
-    let grants: Grants = new.collect();
+    let none = Grants::new();
+    let grants = additions(&agreement.granted, existing.map_or(&none, |existing| &existing.capabilities));
     let place = EntryPlace::of(name, manifest, place);
     let write = |undo: &mut Undo, source| {
         let change = EntryChange { source, grants: grants.clone() };
-        if change.is_nothing() { Ok(()) } else { write_entry(context, undo, name, place, &change) }
+        if !change.is_nothing() {
+            write_entry(context, undo, name, place, &change)?;
+        }
+        if agreement.revoked.is_empty() { Ok(()) } else { revoke(context, undo, name, place, &agreement.revoked) }
     };
     match origin {
         InstallSource::Newest(_) => Err(Error::Bug("no tag was chosen")),
-        InstallSource::Registry(reference) => {
-            let new =
-                || WrittenSource::Oci { reference: reference.to_string(), revision: reference.revision().to_owned() };
-            let is_in_range = range_of(existing, reference).is_some_and(|range| allows(range, reference));
-            write(undo, (!is_in_range).then(new))
-        }
+        InstallSource::Registry(_) => write(undo, source.clone()),
         InstallSource::InPlace(file) => {
             let in_drop_in = place.target() == InstallTarget::DropIn;
             write(undo, Some(WrittenSource::Path(context.project.path_in_manifest(file, in_drop_in)?)))
@@ -290,17 +298,59 @@ fn resolve_and_inspect(
     Ok((shown, entry))
 }
 
-/// The origin with its tag, which is the newest release where none is named.
-fn resolve_latest(
+/// Where a component comes from: of a registry with its tag.
+struct NamedSource {
+    origin: InstallSource,
+    /// The range of versions to declare instead of the tag.
+    range: Option<OciRange>,
+}
+
+/// Finds the tag that is meant, where none is named.
+fn name_source(
     context: &Context,
     name: &ExtensionName,
+    install: &InstallOptions<'_>,
+    manifest: &Manifest,
+) -> Result<NamedSource, Error> {
+    let InstallSource::Newest(repository) = &install.origin else {
+        return Ok(NamedSource { origin: install.origin.clone(), range: None });
+    };
+    let declared = manifest.extensions.get(name).map(|existing| &existing.source);
+    let same = declared.filter(|declared| declared.repository() == Some(repository));
+    if let (DeclaredVersions::Usual, Some(ComponentSource::Range(range))) = (&install.versions, same) {
+        return Err(EditError::IsRange { name: name.clone(), range: range.to_string() }.into());
+    }
+    let requirement = match &install.versions {
+        DeclaredVersions::Requirement(requirement) => requirement.clone(),
+        DeclaredVersions::Usual | DeclaredVersions::Exact => Requirement::any(),
+    };
+    let registry = registries::source_selector(context, &manifest.registries)?;
+    let wanted = OciRange { repository: repository.clone(), requirement };
+    let reference = context.block_on(newest_tag(context, &registry, name, &wanted))?;
+    let range = match &install.versions {
+        DeclaredVersions::Requirement(_) => Some(wanted),
+        DeclaredVersions::Usual if same.is_none() => Requirement::compatible_with(reference.revision())
+            .map(|requirement| OciRange { repository: repository.clone(), requirement }),
+        DeclaredVersions::Usual | DeclaredVersions::Exact => None,
+    };
+    Ok(NamedSource { origin: InstallSource::Registry(reference), range })
+}
+
+/// What is written of a component of a registry; none if what is declared stays.
+fn written_source(
+    existing: Option<&Extension>,
     origin: &InstallSource,
-    registries: &Registries,
-) -> Result<InstallSource, Error> {
-    let InstallSource::Newest(repository) = origin else { return Ok(origin.clone()) };
-    let registry = registries::source_selector(context, registries)?;
-    let any = OciRange { repository: repository.clone(), requirement: Requirement::any() };
-    Ok(InstallSource::Registry(context.block_on(newest_tag(context, &registry, name, &any))?))
+    range: Option<&OciRange>,
+    versions: &DeclaredVersions,
+) -> Option<WrittenSource> {
+    let InstallSource::Registry(reference) = origin else { return None };
+    if let Some(OciRange { repository, requirement }) = range {
+        let (repository, requirement) = (repository.to_string(), requirement.to_string());
+        return Some(WrittenSource::Range { repository, requirement });
+    }
+    let is_allowed = || range_of(existing, reference).is_some_and(|range| allows(range, reference));
+    let stays = *versions == DeclaredVersions::Usual && is_allowed();
+    (!stays).then(|| WrittenSource::Oci { reference: reference.to_string(), revision: reference.revision().to_owned() })
 }
 
 /// The manifest, which is begun where there is none.

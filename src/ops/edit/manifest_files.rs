@@ -1,9 +1,11 @@
 //! Writes the entries of extensions where they stand: in `sesame.toml`, or in a drop-in manifest.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::model::capability::Grants;
 use crate::model::manifest::edit::drop_in::{edit_drop_in, new_drop_in};
 use crate::model::manifest::edit::entry::{add_entry, edit_entry};
+use crate::model::manifest::edit::revoke::{revoke_in_drop_in, revoke_in_entry};
 use crate::model::manifest::edit::{EntryChange, ManifestEditError};
 use crate::model::manifest::{EntryForm, Manifest};
 use crate::model::name::ExtensionName;
@@ -56,10 +58,7 @@ pub(super) fn write_entry(
     place: EntryPlace,
     change: &EntryChange,
 ) -> Result<(), Error> {
-    let (path, shown) = match place.target() {
-        InstallTarget::DropIn => context.project.drop_in_path(name),
-        InstallTarget::Manifest => (context.project.manifest().to_owned(), context.project.shown_manifest()),
-    };
+    let (path, shown) = entry_file(context, name, place);
     let edited = match place {
         EntryPlace::New(InstallTarget::DropIn) => Ok(new_drop_in(name, change)),
         EntryPlace::New(InstallTarget::Manifest) => add_entry(&read_text(&path)?, name, change),
@@ -67,6 +66,31 @@ pub(super) fn write_entry(
         EntryPlace::Existing(InstallTarget::Manifest) => edit_entry(&read_text(&path)?, name, change),
     };
     undo.write(&path, edited.map_err(edit_failed(&shown))?.as_bytes())
+}
+
+/// Removes grants from an entry that is there.
+pub(super) fn revoke(
+    context: &Context,
+    undo: &mut Undo,
+    name: &ExtensionName,
+    place: EntryPlace,
+    revoked: &Grants,
+) -> Result<(), Error> {
+    let (path, shown) = entry_file(context, name, place);
+    let text = read_text(&path)?;
+    let edited = match place.target() {
+        InstallTarget::DropIn => revoke_in_drop_in(&text, name, revoked),
+        InstallTarget::Manifest => revoke_in_entry(&text, name, revoked),
+    };
+    undo.write(&path, edited.map_err(edit_failed(&shown))?.as_bytes())
+}
+
+/// The file that an entry stands in, and what it is called in messages.
+pub(super) fn entry_file(context: &Context, name: &ExtensionName, place: EntryPlace) -> (PathBuf, String) {
+    match place.target() {
+        InstallTarget::DropIn => context.project.drop_in_path(name),
+        InstallTarget::Manifest => (context.project.manifest().to_owned(), context.project.shown_manifest()),
+    }
 }
 
 pub(super) fn read_text(path: &Path) -> Result<String, Error> {

@@ -1,6 +1,7 @@
 //! Changes to the files of a project and, with them, to the active set: both are made, or neither.
 
 pub mod consent;
+pub mod grants;
 pub mod init;
 pub mod install;
 pub mod manifest_files;

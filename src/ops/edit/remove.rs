@@ -10,7 +10,7 @@ use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::report::extension::{RemoveReport, Removed};
 use crate::model::report::sync::{LockOutcome, LockReport};
 use crate::ops::context::Context;
-use crate::ops::error::Error;
+use crate::ops::error::{Error, KeptEdit};
 use crate::ops::query::generations::check_profile;
 use crate::ops::sync::narrow::after_refusal_guarded;
 use crate::ops::sync::options::{LockPolicy, SyncOptions, WriteMode};
@@ -24,7 +24,7 @@ use super::undo::Undo;
 ///
 /// # Errors
 /// [`ProfileError::NoExtension`](crate::ops::error::profile::ProfileError::NoExtension) if one is not declared, and those of files that
-/// cannot be changed; then nothing is changed. [`Error::Removed`] if the sync after it was refused.
+/// cannot be changed; then nothing is changed. [`Error::Kept`] if the sync after it was refused.
 pub fn remove(
     context: &Context,
     names: &[ExtensionName],
@@ -56,7 +56,8 @@ pub fn remove(
             Ok(mut sync) => Ok(RemoveReport { removed, lock: with_changes(lock, sync.lock.take()), sync: Some(sync) }),
             Err(refusal) => {
                 let refusal = after_refusal_guarded(context, options.narrowing_target(), refusal);
-                Err(Error::Removed { removed, lock: Box::new(lock), refusal: Box::new(refusal) })
+                let edit = KeptEdit::Removed(RemoveReport { removed, lock, sync: None });
+                Err(Error::Kept { edit: Box::new(edit), refusal: Box::new(refusal) })
             }
         }
     })

@@ -1,5 +1,5 @@
-//! A change to the person's files and to what is active: both are made, or neither. Only a removal stays where the sync after
-//! it is refused for another reason.
+//! A change to the person's files and to what is active: both are made, or neither. Only an [`Error::Kept`] leaves the files
+//! changed: of a removal or a revocation, for example, when the sync after it is refused.
 
 use crate::model::manifest::Manifest;
 use crate::model::name::ProfileName;
@@ -38,8 +38,7 @@ pub(crate) fn all_or_nothing<T>(
             commit(context, undo);
             Ok(done)
         }
-        // What was removed stays removed.
-        Err(error @ Error::Removed { .. }) => {
+        Err(error @ Error::Kept { .. }) => {
             commit(context, undo);
             Err(error)
         }

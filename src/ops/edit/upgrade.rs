@@ -19,10 +19,12 @@ use crate::ops::error::edit::EditError;
 use crate::ops::error::policy::PolicyError;
 use crate::ops::policy::checks::{check_rule, fail_on_faults, read_policy, whole};
 use crate::ops::query::generations::check_profile;
-use crate::ops::sync::lock::{ResolvedEntries, check_upgrade, resolve_all, resolve_and_write_with};
+use crate::ops::sync::lock::{ResolvedEntries, check_upgrade, preview_with, resolve_all, resolve_and_write_with};
 use crate::ops::sync::observe::Observation;
-use crate::ops::sync::options::UpgradeSelection;
+use crate::ops::sync::options::{UpgradeSelection, WriteMode};
+use crate::ops::sync::preview_of;
 use crate::store::blobs::Blobs;
+use crate::store::write::temporary_folder;
 
 use super::consent::{Consent, ConsentRequest};
 use super::manifest_files::{EntryPlace, InstallTarget, write_entry};
@@ -30,32 +32,77 @@ use super::transaction::{activate, all_or_nothing, check_profile_manifest};
 
 /// What to upgrade.
 pub struct UpgradeOptions<'a> {
+    pub mode: WriteMode,
     pub selection: &'a UpgradeSelection,
     /// Granted to the selected extensions as far as their newer versions ask for it.
     pub grants: &'a [Grant],
     /// Asked when a newer version needs more than is granted.
-    pub consent: &'a dyn Fn(&ConsentRequest<'_>) -> Consent,
+    pub consent: &'a dyn Fn(&ConsentRequest<'_>) -> Consent<Grants>,
     pub profile: Option<&'a ProfileName>,
 }
 
-/// Takes the newest revisions that the manifest allows, and that need no more than is granted or agreed to.
+/// Takes the newest revisions that the manifest allows, and that need no more than is granted or agreed to; or reports which it
+/// would take.
 ///
 /// # Errors
 /// Any of `lock` and `sync`; [`EditError::GrantForSeveral`] if it is not clear for which extension a grant is. Then manifest,
 /// lock and active set are as before.
 pub fn upgrade(context: &Context, options: &UpgradeOptions<'_>) -> Result<UpgradeReport, Error> {
-    let guard = context.lock_store()?;
+    match options.mode {
+        WriteMode::Preview => {
+            let scratch = temporary_folder()?;
+            let blobs = Blobs::overlay_on(&context.paths, scratch.path().to_owned());
+            preview(context, options, decide_all(context, options, &blobs)?, &blobs)
+        }
+        WriteMode::Write => {
+            let guard = context.lock_store()?;
+            let decided = decide_all(context, options, &Blobs::new(&context.paths))?;
+            drop(guard);
+            write(context, options, decided)
+        }
+    }
+}
+
+/// What the manifest was when it was decided what to take of it.
+struct Decided {
+    manifest: Manifest,
+    decisions: Decisions,
+}
+
+fn decide_all(context: &Context, options: &UpgradeOptions<'_>, blobs: &Blobs) -> Result<Decided, Error> {
     let observed = Observation::read(context, options.profile)?;
     check_upgrade(context, &observed.manifest, options.selection)?;
     check_profile(context, options.profile)?;
     check_profile_manifest(context, options.profile, &observed.manifest)?;
     let lock = context.project.read_lock_or_merge()?.unwrap_or_default().lock;
     let stale = observed.stale(&lock)?;
-    let newer = resolve_selected(context, &observed.manifest, options.selection)?;
-    drop(guard);
-    let machine =
+    let newer = resolve_selected(context, &observed.manifest, options.selection, blobs)?;
+    let before =
         Before { manifest: &observed.manifest, lock: &lock, stale: &stale, policy: read_policy(&context.user)? };
-    let Decisions { accepted, granted, left } = decide(context, options, &machine, newer)?;
+    let decisions = decide(context, options, &before, newer)?;
+    Ok(Decided { manifest: observed.manifest, decisions })
+}
+
+fn preview(
+    context: &Context,
+    options: &UpgradeOptions<'_>,
+    Decided { mut manifest, decisions: Decisions { accepted, granted, left } }: Decided,
+    blobs: &Blobs,
+) -> Result<UpgradeReport, Error> {
+    for (name, grants) in &granted {
+        if let Some(extension) = manifest.extensions.get_mut(name) {
+            extension.capabilities.extend(grants.clone());
+        }
+    }
+    let (lock, report) = preview_with(context, &manifest, accepted, blobs)?;
+    Ok(UpgradeReport { sync: preview_of(context, options.profile, manifest, (lock, report))?, left })
+}
+
+fn write(
+    context: &Context,
+    options: &UpgradeOptions<'_>,
+    Decided { manifest: observed, decisions: Decisions { accepted, granted, left } }: Decided,
+) -> Result<UpgradeReport, Error> {
     // Another run may have worked on the store and the manifest during the question.
     let _guard = context.lock_store()?;
     all_or_nothing(context, |undo| {
@@ -63,7 +110,7 @@ pub fn upgrade(context: &Context, options: &UpgradeOptions<'_>) -> Result<Upgrad
         let asked_for = |manifest: &Manifest, name| {
             manifest.extensions.get(name).map(|extension| (extension.source.clone(), extension.capabilities.clone()))
         };
-        if accepted.keys().any(|name| asked_for(&manifest, name) != asked_for(&observed.manifest, name)) {
+        if accepted.keys().any(|name| asked_for(&manifest, name) != asked_for(&observed, name)) {
             return Err(EditError::ChangedMeanwhile(context.project.manifest().to_owned()).into());
         }
         for (name, grants) in &granted {
@@ -85,6 +132,7 @@ fn resolve_selected(
     context: &Context,
     manifest: &Manifest,
     selection: &UpgradeSelection,
+    blobs: &Blobs,
 ) -> Result<BTreeMap<ExtensionName, LockEntry>, Error> {
     let selected: Vec<_> = manifest
         .extensions
@@ -92,8 +140,7 @@ fn resolve_selected(
         .filter(|(name, _)| selection.contains(name))
         .map(|(name, extension)| (name, &extension.source))
         .collect();
-    let blobs = Blobs::new(&context.paths);
-    let ResolvedEntries { entries, faults } = resolve_all(context, &manifest.registries, &selected, &blobs)?;
+    let ResolvedEntries { entries, faults } = resolve_all(context, &manifest.registries, &selected, blobs)?;
     fail_on_faults(faults)?;
     Ok(entries.into_iter().collect())
 }
@@ -200,24 +247,25 @@ fn consented(
     if missing.is_empty() {
         return Ok(Agreement::Granted(granted));
     }
+    let asked = whole(&missing);
     let request = ConsentRequest {
         name,
         source: &source,
         replaced: locked.as_deref(),
         entry,
-        missing: &missing,
-        inherited: &[],
+        missing: &asked,
+        inherited: &Grants::new(),
         granted: &granted,
         lost_range: None,
     };
     match (options.consent)(&request) {
-        Consent::Granted => {
-            granted.extend(whole(&missing));
+        Consent::Granted(agreed) if missing.iter().all(|capability| agreed.contains_key(capability)) => {
+            granted.extend(agreed);
             Ok(Agreement::Granted(granted))
         }
         Consent::Interrupted => Err(Error::Interrupted),
         // Without a version to stay at, it is refused with what has to be granted.
-        Consent::Refused | Consent::NoPrompt if locked.is_none() => Ok(Agreement::Granted(Grants::new())),
-        Consent::Refused | Consent::NoPrompt => Ok(left(missing, None)),
+        _ if locked.is_none() => Ok(Agreement::Granted(Grants::new())),
+        _ => Ok(left(missing, None)),
     }
 }

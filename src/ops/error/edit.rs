@@ -37,6 +37,21 @@ pub enum EditError {
     Inherits { name: ExtensionName, from: String, capabilities: Vec<Capability> },
     #[error("`{name}` was not installed")]
     Declined { name: ExtensionName },
+    #[error("{what} cannot be changed without your consent")]
+    Unconfirmed { what: String },
+    #[error("the change to {what} was declined")]
+    ChangeDeclined { what: String },
+    #[error("`{name}` is not granted `{capability}`{}", for_items(items))]
+    NotGranted {
+        name: ExtensionName,
+        capability: Capability,
+        /// The items that it is not granted, if items were named.
+        items: Vec<String>,
+        /// What it is granted, each as it is written after `--grant`.
+        granted: Vec<String>,
+    },
+    #[error("`{name}` is granted `{capability}` as a whole, so no items can be revoked")]
+    GrantedAsWhole { name: ExtensionName, capability: Capability },
     #[error("{} was changed by somebody else meanwhile", .0.display())]
     ChangedMeanwhile(PathBuf),
     #[error("{} is there already, and is not this extension's alone to replace", path.display())]
@@ -46,10 +61,17 @@ pub enum EditError {
 impl EditError {
     pub fn kind(&self) -> FaultKind {
         match self {
-            Self::NoName { .. } | Self::IsRange { .. } | Self::LosesRange { .. } | Self::GrantForSeveral { .. } => {
-                FaultKind::Usage
-            }
-            Self::NoConsent { .. } | Self::Inherits { .. } | Self::Declined { .. } => FaultKind::Denied,
+            Self::NoName { .. }
+            | Self::IsRange { .. }
+            | Self::LosesRange { .. }
+            | Self::GrantForSeveral { .. }
+            | Self::GrantedAsWhole { .. } => FaultKind::Usage,
+            Self::NoConsent { .. }
+            | Self::Inherits { .. }
+            | Self::Declined { .. }
+            | Self::Unconfirmed { .. }
+            | Self::ChangeDeclined { .. } => FaultKind::Denied,
+            Self::NotGranted { .. } => FaultKind::Missing,
             Self::Manifest { .. } => FaultKind::Data,
             Self::ChangedMeanwhile(_) => FaultKind::Io,
             Self::CopyExists { .. } => FaultKind::Configuration,
@@ -63,10 +85,14 @@ impl EditError {
             | Self::LosesRange { name, .. }
             | Self::NoConsent { name, .. }
             | Self::Inherits { name, .. }
+            | Self::NotGranted { name, .. }
+            | Self::GrantedAsWhole { name, .. }
             | Self::Declined { name } => Some(name.as_str()),
             Self::NoName { .. }
             | Self::GrantForSeveral { .. }
             | Self::Manifest { .. }
+            | Self::Unconfirmed { .. }
+            | Self::ChangeDeclined { .. }
             | Self::ChangedMeanwhile(_)
             | Self::CopyExists { .. } => None,
         }
@@ -76,15 +102,14 @@ impl EditError {
     pub(crate) fn hint(&self) -> Option<Hint> {
         Some(match self {
             Self::IsRange { name, .. } => format!(
-                "`sesame upgrade {name}` takes the newest that fits; with a tag behind the repository, `add` pins it"
+                "`sesame upgrade {name}` takes the newest that fits; `--version` with `sesame add` declares another range, and `--exact` a tag"
             )
             .into(),
             Self::LosesRange { name, is_pin: true, .. } => {
                 format!("leave the digest out, or run `sesame remove {name}` first to pin it").into()
             }
-            Self::LosesRange { name, .. } => {
-                format!("change its `version` in the manifest, or run `sesame remove {name}` first to pin it to a tag")
-                    .into()
+            Self::LosesRange { name: _, .. } => {
+                "add `--exact` to declare the one tag, or give the repository without a tag and `--version REQUIREMENT`".into()
             }
             Self::GrantForSeveral { names } => {
                 let first = names.first().map_or("NAME", ExtensionName::as_str);
@@ -101,6 +126,9 @@ impl EditError {
             Self::Manifest { file, source: ManifestEditError::Removal(name) } => {
                 format!("take `{name}` out of {file} by hand and run `sesame sync`").into()
             }
+            Self::Manifest { file, source: ManifestEditError::Revocation(_) } => {
+                format!("remove the grant from its entry in {file} by hand and run `sesame sync`").into()
+            }
             Self::Manifest { file, .. } => format!("change {file} by hand and run `sesame sync`").into(),
             Self::NoConsent { capabilities, .. } => {
                 format!("if you trust it with that, add `{}`, or `--grant-all`", grant_options(capabilities)).into()
@@ -108,11 +136,22 @@ impl EditError {
             Self::Inherits { name, .. } => {
                 format!("grant them to it with `--grant` or `--grant-all`, or first `sesame remove {name}`").into()
             }
-            Self::Declined { .. } => "nothing was changed".into(),
+            Self::Declined { .. } | Self::ChangeDeclined { .. } => "nothing was changed".into(),
+            Self::Unconfirmed { .. } => "add `--yes` to give it, or run the command at a terminal".into(),
+            Self::NotGranted { granted, .. } if granted.is_empty() => "it is granted nothing".into(),
+            Self::NotGranted { granted, .. } => format!("it is granted {}", list(granted)).into(),
+            Self::GrantedAsWhole { name, capability } => format!(
+                "`sesame grant {name} {capability}=ITEM,ITEM` narrows it to items; `sesame revoke {name} {capability}` revokes all of it"
+            )
+            .into(),
             Self::ChangedMeanwhile(_) => "run the command again".into(),
             Self::CopyExists { .. } => {
                 "move the file away, or give the extension another name with `--name NAME`".into()
             }
         })
     }
+}
+
+fn for_items(items: &[String]) -> String {
+    if items.is_empty() { String::new() } else { format!(" for {}", list(items)) }
 }

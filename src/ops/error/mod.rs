@@ -24,8 +24,8 @@ use crate::model::fault::{Fault, FaultKind, line};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::ActiveExtension;
 use crate::model::plan::step::StepKind;
-use crate::model::report::extension::Removed;
-use crate::model::report::sync::{ExtensionStatus, LockReport, SyncReport};
+use crate::model::report::extension::{GrantsReport, RemoveReport};
+use crate::model::report::sync::{ExtensionStatus, SyncReport};
 use crate::model::text::{count, nearest};
 use crate::model::toml::problem::Problem;
 use crate::ops::error::component_hints::component_hint;
@@ -66,9 +66,9 @@ pub enum Error {
     /// A sync that was refused, after which the active set was narrowed, or would be.
     #[error("{refusal}")]
     Narrowed { refusal: Box<Error>, report: Box<SyncReport> },
-    /// Extensions were removed, and the sync after that was refused.
+    /// The project was changed and stays so, and the sync after that was refused.
     #[error("{refusal}")]
-    Removed { removed: Vec<Removed>, lock: Box<LockReport>, refusal: Box<Error> },
+    Kept { edit: Box<KeptEdit>, refusal: Box<Error> },
     /// What was done before the step that failed stays.
     #[error("a step failed, and what was changed could not be put back: {}", line(undo.as_ref()))]
     NotPutBack {
@@ -102,6 +102,13 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
+/// A change to a project that stays, although the sync after it was refused.
+#[derive(Debug)]
+pub enum KeptEdit {
+    Removed(RemoveReport),
+    Grants(GrantsReport),
+}
+
 impl Error {
     /// The kind that decides the exit status.
     pub fn kind(&self) -> FaultKind {
@@ -114,7 +121,7 @@ impl Error {
             Self::Bundle(error) => error.kind(),
             Self::Run(error) => error.kind(),
             Self::Incomplete(report) | Self::PutBack(report) => report.worst().unwrap_or(FaultKind::Bug),
-            Self::Narrowed { refusal, .. } | Self::Removed { refusal, .. } => refusal.kind(),
+            Self::Narrowed { refusal, .. } | Self::Kept { refusal, .. } => refusal.kind(),
             Self::NotPutBack { error, .. } => error.kind().min(FaultKind::Io),
             Self::UnreadableDependent { source, .. } => source.kind(),
             Self::Unusable(ComponentError::OtherEngine) | Self::NoCompiler(_) | Self::Engine(_) => {
@@ -152,7 +159,7 @@ impl Error {
                 Self::Incomplete(report) => Some(incomplete(report, None)),
                 refusal => return refusal.hints(),
             },
-            Self::Removed { refusal, .. } => return refusal.hints(),
+            Self::Kept { refusal, .. } => return refusal.hints(),
             Self::Incomplete(report) => Some(incomplete(report, report.generation)),
             Self::PutBack(_) => {
                 Some("manifest and lock are as before; run the same command again once it is mended".into())
@@ -200,7 +207,7 @@ impl Error {
             Self::Edit(error) => error.extension(),
             Self::Bundle(error) => error.extension(),
             Self::Run(error) => error.extension(),
-            Self::Narrowed { refusal, .. } | Self::Removed { refusal, .. } => refusal.extension(),
+            Self::Narrowed { refusal, .. } | Self::Kept { refusal, .. } => refusal.extension(),
             _ => None,
         }
     }
@@ -208,7 +215,7 @@ impl Error {
     /// The error without what was done nevertheless.
     pub fn refusal(&self) -> &Self {
         match self {
-            Self::Narrowed { refusal, .. } | Self::Removed { refusal, .. } => refusal.refusal(),
+            Self::Narrowed { refusal, .. } | Self::Kept { refusal, .. } => refusal.refusal(),
             error => error,
         }
     }
@@ -217,23 +224,15 @@ impl Error {
     pub fn narrowing(&self) -> Option<&SyncReport> {
         match self {
             Self::Narrowed { report, .. } => Some(report),
-            Self::Removed { refusal, .. } => refusal.narrowing(),
+            Self::Kept { refusal, .. } => refusal.narrowing(),
             _ => None,
         }
     }
 
-    /// The extensions that were removed before a sync was refused.
-    pub fn removed(&self) -> &[Removed] {
+    /// The change to the project that stays, although the sync after it was refused.
+    pub fn kept_edit(&self) -> Option<&KeptEdit> {
         match self {
-            Self::Removed { removed, .. } => removed,
-            _ => &[],
-        }
-    }
-
-    /// What that changed in the lock.
-    pub fn removed_from_lock(&self) -> Option<&LockReport> {
-        match self {
-            Self::Removed { lock, .. } => Some(lock),
+            Self::Kept { edit, .. } => Some(edit),
             _ => None,
         }
     }
@@ -242,7 +241,7 @@ impl Error {
     pub fn problems(&self) -> &[Problem] {
         match self {
             Self::Project(ProjectError::Problems(problems)) | Self::Policy(PolicyError::Problems(problems)) => problems,
-            Self::Narrowed { refusal, .. } | Self::Removed { refusal, .. } => refusal.problems(),
+            Self::Narrowed { refusal, .. } | Self::Kept { refusal, .. } => refusal.problems(),
             _ => &[],
         }
     }
@@ -284,7 +283,7 @@ impl Error {
 
     /// The error as data, with what to do next.
     pub fn fault(&self) -> Fault {
-        if let Self::Narrowed { refusal, .. } | Self::Removed { refusal, .. } = self {
+        if let Self::Narrowed { refusal, .. } | Self::Kept { refusal, .. } = self {
             return Fault { hints: self.hints(), ..refusal.fault() };
         }
         let mut fault = Fault::new(self.kind(), self, self.hints());

@@ -8,10 +8,8 @@ use crate::host::linker::LinkError;
 use crate::model::capability::Capability;
 use crate::model::fault::FaultKind;
 use crate::model::fault::hint::Hint;
-use crate::model::manifest::EntryForm;
 use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::reference::OciReference;
 use crate::model::text::{count, list, shorten};
 use crate::model::toml::problem::Problem;
 use crate::ops::error::folder::ReadAs;
@@ -61,10 +59,6 @@ pub enum GrantPlace {
     Entry {
         /// `FILE:LINE:COLUMN`
         declared_at: String,
-        form: EntryForm,
-        reference: Option<OciReference>,
-        /// Whether other capabilities are granted there.
-        grants_others: bool,
     },
     /// The manifest, which does not name the extension.
     Nowhere,
@@ -76,7 +70,7 @@ pub enum GrantPlace {
 impl fmt::Display for GrantPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Entry { declared_at, .. } => declared_at,
+            Self::Entry { declared_at } => declared_at,
             Self::Nowhere => "the manifest",
             Self::CommandLine => "the command line",
             Self::Generation => "the live generation",
@@ -134,26 +128,19 @@ impl PolicyError {
 }
 
 impl GrantPlace {
-    /// What to do so that capabilities are granted there, in the form that the extension is written in.
+    /// What to do so that capabilities are granted there.
     fn how_to_grant(&self, name: &str, capabilities: &[Capability]) -> String {
-        let grants: Vec<String> = capabilities.iter().map(|capability| format!("{capability} = true")).collect();
-        let lines = grants.join("`, `");
-        let grants = grants.join(", ");
         match self {
-            Self::Nowhere => format!("name it in sesame.toml, with `capabilities = {{ {grants} }}`"),
-            Self::Entry { form: EntryForm::DropIn, grants_others: true, .. } => {
-                format!("add `{lines}` to its capabilities")
+            Self::Nowhere => {
+                let grants = capabilities.iter().map(|capability| format!("{capability} = true"));
+                let grants = grants.collect::<Vec<_>>().join(", ");
+                format!("name it in sesame.toml, with `capabilities = {{ {grants} }}`")
             }
-            Self::Entry { grants_others: true, .. } => format!("add `{grants}` to its capabilities"),
-            Self::Entry { form: EntryForm::Short, reference: Some(reference), .. } => {
-                format!("write `{name} = {{ oci = \"{reference}\", capabilities = {{ {grants} }} }}`")
+            Self::Entry { .. } | Self::Generation => {
+                let names: Vec<&str> = capabilities.iter().map(|capability| capability.as_str()).collect();
+                format!("run `sesame grant {name} {}`", names.join(" "))
             }
-            Self::Entry { form: EntryForm::DropIn, .. } => {
-                format!("add the table `[capabilities]` with `{lines}`")
-            }
-            Self::Entry { .. } => format!("add `capabilities = {{ {grants} }}` to it"),
             Self::CommandLine => format!("add `{}`", grant_options(capabilities)),
-            Self::Generation => "grant it in its manifest and run `sesame sync`".to_owned(),
         }
     }
 }

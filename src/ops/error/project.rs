@@ -35,6 +35,8 @@ pub enum ProjectError {
     NotAComponentFile { name: ExtensionName, path: PathBuf, kind: FileKind },
     #[error("`{name}` is made from {}, which has {size} bytes; at most {MAX_COMPONENT} are allowed", path.display())]
     ComponentTooLarge { name: ExtensionName, path: PathBuf, size: u64 },
+    #[error("`{name}` is made from {path}, and a file has no tags")]
+    NotFromRegistry { name: ExtensionName, path: String },
     #[error("{} is not UTF-8", .0.display())]
     NotUtf8(PathBuf),
     #[error("{} is there already, and is another text", .0.display())]
@@ -57,7 +59,7 @@ impl ProjectError {
             Self::NoManifest { .. } | Self::NoSuchManifest(_) | Self::NoSuchFile(_) => FaultKind::Missing,
             Self::ForeignFile { .. } | Self::NotOurFolder(_) => FaultKind::Denied,
             Self::Exists(_) | Self::WitExists(_) => FaultKind::Configuration,
-            Self::NotAManifest { .. } => FaultKind::Usage,
+            Self::NotAManifest { .. } | Self::NotFromRegistry { .. } => FaultKind::Usage,
             Self::Read { .. } => FaultKind::Io,
             Self::Problems(_)
             | Self::MissingFile { .. }
@@ -75,6 +77,7 @@ impl ProjectError {
         match self {
             Self::MissingFile { name, .. }
             | Self::NotAComponentFile { name, .. }
+            | Self::NotFromRegistry { name, .. }
             | Self::ComponentTooLarge { name, .. } => Some(name.as_str()),
             _ => None,
         }
@@ -89,6 +92,7 @@ impl ProjectError {
             Self::ForeignFile { manifest, .. } => {
                 format!("if you trust it, name the manifest yourself: `--manifest {}`", manifest.display()).into()
             }
+            Self::NotFromRegistry { .. } => "name a repository: `sesame tags registry/principal/scope`".into(),
             Self::WitExists(_) => "remove it if it is an older one, or name another folder".into(),
             Self::Exists(_) => "edit it, or name another place with `--manifest PATH`".into(),
             Self::Problems(_) | Self::Read { .. } => {

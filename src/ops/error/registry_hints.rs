@@ -2,6 +2,7 @@
 
 use crate::model::fault::hint::Hint;
 use crate::model::registries::is_loopback;
+use crate::model::text::list;
 use crate::registry::Error;
 use crate::registry::artifact::ArtifactRefusal;
 use crate::registry::auth::credentials::CredentialLocation;
@@ -25,6 +26,9 @@ pub(super) fn registry_hint(error: &Error) -> Option<Hint> {
             format!(
                 "look at the network and the name `{host}`; a mirror can stand in (for tags only with `mirrors-only = true`)"
             ).into()
+        }
+        Error::NotFound { closest, .. } if !closest.is_empty() => {
+            format!("the closest tags that it has: {}; `sesame tags` lists all", list(closest)).into()
         }
         Error::NotFound { by_tag: true, .. } => {
             "name its entries by the full reference, or use a `[registries]` key that names this one repository".into()

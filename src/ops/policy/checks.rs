@@ -9,7 +9,7 @@ use crate::model::bounds::MAX_PROJECT_FILE;
 use crate::model::capability::{Capability, Grants, Scope, all_grants};
 use crate::model::fault::Fault;
 use crate::model::lock::{Lock, LockedSource};
-use crate::model::manifest::{ComponentSource, Extension, Manifest};
+use crate::model::manifest::{Extension, Manifest};
 use crate::model::name::ExtensionName;
 use crate::model::plan::generation::ActiveExtension;
 use crate::model::policy::Policy;
@@ -224,14 +224,5 @@ pub(crate) fn read_policies(user: &UserPaths) -> Result<Vec<(PathBuf, Policy)>, 
 
 /// Where an extension is granted what it is granted.
 fn grant_place(extension: Option<&Extension>) -> GrantPlace {
-    let Some(extension) = extension else { return GrantPlace::Nowhere };
-    GrantPlace::Entry {
-        declared_at: extension.declared_at.clone(),
-        form: extension.form,
-        reference: match &extension.source {
-            ComponentSource::Oci(reference) => Some(reference.clone()),
-            _ => None,
-        },
-        grants_others: !extension.capabilities.is_empty(),
-    }
+    extension.map_or(GrantPlace::Nowhere, |extension| GrantPlace::Entry { declared_at: extension.declared_at.clone() })
 }

@@ -7,3 +7,4 @@ pub mod list;
 pub(crate) mod machine_checks;
 pub mod outdated;
 pub mod status;
+pub mod tags;

@@ -7,6 +7,7 @@ use futures_util::{StreamExt as _, stream};
 
 use crate::host::grants::{capabilities, missing};
 use crate::model::capability::Grants;
+use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::{ComponentSource, Manifest};
 use crate::model::name::ExtensionName;
@@ -17,22 +18,26 @@ use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::policy::checks::{read_policy, whole};
 use crate::ops::policy::registries;
-use crate::ops::sync::lock::{ResolvedEntries, resolve_all};
+use crate::ops::sync::lock::{ResolvedEntries, check_upgrade, resolve_all};
 use crate::ops::sync::observe::Observation;
+use crate::ops::sync::options::UpgradeSelection;
+use crate::registry;
 use crate::registry::source::selection::SourceSelector;
 use crate::store::blobs::Blobs;
 use crate::store::write::temporary_folder;
 
-/// Asks for the tags of every repository, and looks into what is newer.
+/// Asks for the tags of the repositories of some extensions, and for what their locked tags name now, and looks into what is newer.
 ///
 /// # Errors
-/// [`Error`] if manifest or lock cannot be read. What a registry does not tell is in the report.
-pub fn outdated(context: &Context) -> Result<OutdatedReport, Error> {
+/// [`Error`] if manifest or lock cannot be read, or do not name one of the extensions. What a registry does not tell is in the report.
+pub fn outdated(context: &Context, selection: &UpgradeSelection) -> Result<OutdatedReport, Error> {
     let observed = Observation::read(context, None)?;
+    check_upgrade(context, &observed.manifest, selection)?;
     let lock = observed.lock()?.unwrap_or_default();
     let manifest = &observed.manifest;
     let registry = registries::source_selector(context, &manifest.registries)?;
     let wanted = manifest.extensions.iter().filter(|(_, extension)| extension.source.repository().is_some());
+    let wanted = wanted.filter(|(name, _)| selection.contains(name));
     let wanted: Vec<_> = wanted.map(|(name, extension)| (name, &extension.source, lock.entries.get(name))).collect();
     let checked = wanted.len();
     let rows = context.block_on(async {
@@ -98,6 +103,7 @@ async fn find_newer(
     let mut row = Outdated {
         name: name.clone(),
         locked,
+        moved: None,
         fits: None,
         newest: None,
         fits_capabilities: None,
@@ -116,12 +122,38 @@ async fn find_newer(
                 ComponentSource::Path(_) => None,
             };
             let Some(locked) = &row.locked else { return Some(row) };
-            if !is_newer(row.fits.as_deref(), locked) && !is_newer(row.newest.as_deref(), locked) {
+            let is_outdated = is_newer(row.fits.as_deref(), locked) || is_newer(row.newest.as_deref(), locked);
+            match moved(registry, source, entry).await {
+                Ok(moved) => row.moved = moved,
+                Err(error) => row.fault = Some(Error::from(error).fault()),
+            }
+            if !is_outdated && row.moved.is_none() && row.fault.is_none() {
                 return None;
             }
         }
     }
     Some(row)
+}
+
+/// What a locked tag names now, if that is something else. A pinned reference is not asked for its tag, and a mirror need not have
+/// the tag that is locked.
+async fn moved(
+    registry: &SourceSelector,
+    source: &ComponentSource,
+    entry: Option<&LockEntry>,
+) -> Result<Option<Digest>, registry::Error> {
+    let is_pinned = matches!(source, ComponentSource::Oci(reference) if reference.provenance().is_some());
+    let Some(LockedSource::Oci { reference, provenance, .. }) = entry.map(|entry| &entry.source) else {
+        return Ok(None);
+    };
+    if is_pinned {
+        return Ok(None);
+    }
+    match registry.resolve(reference).await {
+        Ok(found) => Ok(Some(found.provenance).filter(|found| found != provenance)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether a tag is a newer version than another; of a tag that is none, no version is newer.
@@ -132,9 +164,10 @@ fn is_newer(tag: Option<&str>, locked: &str) -> bool {
 /// One of the tags of an extension.
 type TagOf = fn(&Outdated) -> Option<&str>;
 
-/// Where a tag leads, if it is newer than the locked one.
+/// Where a tag leads, if it is newer than the locked one, or is that one and was moved.
 fn newer_source(manifest: &Manifest, row: &Outdated, tag: &str) -> Option<ComponentSource> {
-    let is_newer = row.locked.as_deref().is_none_or(|locked| is_newer(Some(tag), locked));
+    let is_moved = |locked: &str| row.moved.is_some() && tag == locked;
+    let is_newer = row.locked.as_deref().is_none_or(|locked| is_newer(Some(tag), locked) || is_moved(locked));
     let repository = manifest.extensions.get(&row.name)?.source.repository().filter(|_| is_newer)?;
     Some(ComponentSource::Oci(repository.at(tag).ok()?))
 }

@@ -220,7 +220,7 @@ async fn registry_differences(context: &Context, registry: &SourceSelector, lock
         let what = match registry.resolve(reference).await {
             Ok(found) if found.provenance == provenance => return None,
             moved => match (registry.document(reference, provenance).await, moved) {
-                (Err(error), _) if is_gone(&error) => DifferenceFact::Gone { fault: Error::from(error).fault() },
+                (Err(error), _) if error.is_not_found() => DifferenceFact::Gone { fault: Error::from(error).fault() },
                 (Err(error), _) => {
                     let check = Remedy::run(format!("sesame registry check {}", reference.registry()));
                     let what = DifferenceFact::Unreachable { fault: Error::from(error).fault() };
@@ -248,15 +248,6 @@ fn is_gone_from_layouts(error: &RegistryError) -> bool {
     match error {
         RegistryError::NotFound { source_name, .. } => matches!(source_name, SourceName::Layout(_)),
         RegistryError::All { tried, .. } => tried.iter().all(is_gone_from_layouts),
-        _ => false,
-    }
-}
-
-/// Whether everybody who could have it was asked, and has it not.
-fn is_gone(error: &RegistryError) -> bool {
-    match error {
-        RegistryError::NotFound { .. } => true,
-        RegistryError::All { tried, .. } => tried.iter().all(is_gone),
         _ => false,
     }
 }

@@ -127,6 +127,16 @@ pub(crate) fn preview(
     build_lock(context, manifest, upgrade, BTreeMap::new(), &blobs)
 }
 
+/// Makes the lock that [`resolve_and_write_with`] would write, with what it has to fetch in `blobs`.
+pub(crate) fn preview_with(
+    context: &Context,
+    manifest: &Manifest,
+    known: BTreeMap<ExtensionName, LockEntry>,
+    blobs: &Blobs,
+) -> Result<(Lock, LockReport), Error> {
+    build_lock(context, manifest, &UpgradeSelection::Nothing, known, blobs)
+}
+
 /// Refuses to resolve again what the manifest does not name.
 pub(crate) fn check_upgrade(context: &Context, manifest: &Manifest, upgrade: &UpgradeSelection) -> Result<(), Error> {
     let UpgradeSelection::Names(names) = upgrade else { return Ok(()) };

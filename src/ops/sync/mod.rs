@@ -17,10 +17,13 @@ pub mod rollback;
 use crate::model::lock::{Lock, Staleness};
 use crate::model::plan::generation::Generation;
 use crate::model::plan::set_change::set_changes;
-use crate::model::report::sync::SyncReport;
+use crate::model::manifest::Manifest;
+use crate::model::name::ProfileName;
+use crate::model::report::sync::{LockReport, SyncReport};
 use crate::model::report::warning::Warning;
 use crate::ops::error::lock::LockError;
 use crate::ops::error::profile::ProfileError;
+use crate::ops::policy::checks::read_policy;
 use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions};
 use crate::store::{self, owner};
 
@@ -77,6 +80,21 @@ pub(crate) fn sync_guarded(context: &Context, options: &SyncOptions) -> Result<S
         }
     };
     work.run(context, lock_report)
+}
+
+/// What a sync would do with a manifest and the lock that would be written for it.
+pub(crate) fn preview_of(
+    context: &Context,
+    profile: Option<&ProfileName>,
+    manifest: Manifest,
+    (lock, report): (Lock, LockReport),
+) -> Result<SyncReport, Error> {
+    let observed = Observation::new(context, manifest, read_policy(&context.user)?, profile);
+    let mut warnings = observed.lowered_limits.clone();
+    warnings.extend(observed.check_folders()?.into_iter().map(Warning::from));
+    observed.check_policy(Some(&lock))?;
+    let desired = DesiredState { active: observed.active()?, observed, warnings };
+    Ok(PlannedSync::new(desired, lock, WriteMode::Preview)?.report_only(context, Some(report)))
 }
 
 /// How far a sync comes without changing anything.

@@ -35,6 +35,11 @@ pub struct SyncOptions {
 }
 
 impl UpgradeSelection {
+    /// These extensions; all of them if none is named.
+    pub fn of_names(names: &[ExtensionName]) -> Self {
+        if names.is_empty() { Self::All } else { Self::Names(names.iter().cloned().collect()) }
+    }
+
     pub fn contains(&self, name: &ExtensionName) -> bool {
         match self {
             Self::Nothing => false,

@@ -142,7 +142,7 @@ impl Client {
         let reads = matches!(request.method, Method::GET | Method::HEAD);
         let error = match status {
             StatusCode::NOT_FOUND if reads => {
-                Error::NotFound { source_name: SourceName::Registry(host), what, by_tag: false, message }
+                Error::NotFound { source_name: SourceName::Registry(host), what, by_tag: false, closest: Vec::new(), message }
             }
             StatusCode::NOT_FOUND => Error::NoRepository { host, what, message },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match self.endpoint.connection.withheld {

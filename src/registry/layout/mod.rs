@@ -144,7 +144,7 @@ impl LayoutSource {
 
 /// A folder has no words of its own.
 fn not_found(source_name: SourceName, what: String, by_tag: bool) -> Error {
-    Error::NotFound { source_name, what, by_tag, message: String::new() }
+    Error::NotFound { source_name, what, by_tag, closest: Vec::new(), message: String::new() }
 }
 
 #[derive(Deserialize)]

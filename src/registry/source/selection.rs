@@ -4,6 +4,7 @@
 //! Mirrors serve digests, so they go first for blobs; for tags only the registry itself answers, unless
 //! `mirrors-only` says that there is nobody else (invariant 6: the lock decides).
 
+use crate::model::version::closest_tags;
 use std::collections::{HashMap, HashSet};
 use std::mem::{Discriminant, discriminant};
 use std::path::PathBuf;
@@ -157,8 +158,13 @@ impl SourceSelector {
             Some(pin) => self.document(reference, pin).await?,
             None => {
                 let lookup = Lookup::Tag(reference);
-                self.first_answer(reference.without_revision(), lookup, async |source| source.tagged(reference).await)
-                    .await?
+                let answer = self
+                    .first_answer(reference.without_revision(), lookup, async |source| source.tagged(reference).await)
+                    .await;
+                match answer {
+                    Err(missing) if missing.is_not_found() => return Err(self.with_closest(reference, missing).await),
+                    answer => answer?,
+                }
             }
         };
         let refused = |refusal| Error::Refused { reference: reference.clone(), refusal };
@@ -179,6 +185,14 @@ impl SourceSelector {
                 let documents = vec![(index, first.bytes), (named, second.bytes)];
                 Ok(Resolution { provenance, manifest: Some(manifest), component: digest, size, documents })
             }
+        }
+    }
+
+    /// The error of a tag that is missing, with the closest that there are. That they cannot be listed adds nothing to it.
+    async fn with_closest(&self, reference: &OciReference, missing: Error) -> Error {
+        match self.tags(reference.without_revision()).await {
+            Ok(tags) => missing.with_closest(&closest_tags(reference.revision(), tags.iter())),
+            Err(_) => missing,
         }
     }
 

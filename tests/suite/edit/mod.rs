@@ -2,4 +2,5 @@
 
 mod add_and_remove;
 pub mod install;
+mod grants;
 mod upgrade;

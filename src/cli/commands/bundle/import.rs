@@ -61,7 +61,7 @@ impl ImportCommand {
         match (self.grant_all, output.is_interactive()) {
             (true, _) => {
                 output.say(Verbosity::Normal, &contents(asked));
-                Consent::Granted
+                Consent::Granted(())
             }
             (false, false) => Consent::NoPrompt,
             (false, true) => {

@@ -17,7 +17,7 @@ use sesame::ops::edit::transaction::AfterEdit;
 
 #[derive(Debug, Clone, Args)]
 pub struct InstallCommand {
-    /// registry/principal/scope[:revision[@provenance]]; without a revision, the newest release
+    /// registry/principal/scope[:revision[@provenance]]; without a revision, versions compatible with the newest release
     #[arg(required_unless_present = "from_file", conflicts_with = "from_file")]
     pub reference: Option<ReferenceOrRepository>,
     /// Copy a component's file beside the manifest and install that

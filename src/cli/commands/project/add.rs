@@ -17,7 +17,7 @@ use super::new_extension::{NewExtensionOptions, after_edit, origin};
 
 #[derive(Debug, Clone, Args)]
 pub struct AddCommand {
-    /// registry/principal/scope[:revision[@provenance]]; without a revision, the newest release
+    /// registry/principal/scope[:revision[@provenance]]; without a revision, versions compatible with the newest release
     #[arg(required_unless_present = "path", conflicts_with = "path")]
     pub reference: Option<ReferenceOrRepository>,
     /// A component's file, which stays where it is

@@ -6,18 +6,16 @@ use clap_complete::ArgValueCandidates;
 use crate::cli::completion_candidates::capabilities;
 use crate::cli::invocation::Invocation;
 use crate::cli::options::{ProfileOption, ResourceOptions};
-use crate::cli::render::consent::question;
 use crate::cli::render::failure::CommandError;
+use crate::cli::terminal::consent::ask_for_grants;
 use crate::cli::terminal::environment::Environment;
-use crate::cli::terminal::output::{Output, Verbosity};
-use crate::cli::terminal::prompt::confirm;
 use sesame::model::capability::Grant;
 use sesame::model::name::ExtensionName;
 use sesame::model::reference::reference_or_repository::ReferenceOrRepository;
 use sesame::model::report::extension::InstallReport;
-use sesame::ops::context::Interrupt;
+use sesame::model::version::Requirement;
 use sesame::ops::edit::consent::{Consent, ConsentRequest};
-use sesame::ops::edit::install::{InstallOptions, InstallSource, install};
+use sesame::ops::edit::install::{DeclaredVersions, InstallOptions, InstallSource, install};
 use sesame::ops::edit::manifest_files::InstallTarget;
 use sesame::ops::edit::transaction::AfterEdit;
 use sesame::ops::project::Project;
@@ -28,6 +26,12 @@ pub struct NewExtensionOptions {
     /// What to call it [default: the last part of the reference, or the file's stem]
     #[arg(long, value_name = "NAME")]
     pub name: Option<ExtensionName>,
+    /// Which versions to allow: `^1.2`, `~1.2.3`, `*` [default: those compatible with the newest release]
+    #[arg(long, value_name = "REQUIREMENT", conflicts_with = "exact")]
+    pub version: Option<Requirement>,
+    /// Declare one tag, and not a range of versions
+    #[arg(long)]
+    pub exact: bool,
     /// Grant a capability, `config-read`, or a part of one, `secret-read=api-token`; may be given several times
     #[arg(long = "grant", value_name = "CAPABILITY", add = ArgValueCandidates::new(capabilities))]
     pub grants: Vec<Grant>,
@@ -51,12 +55,21 @@ impl NewExtensionOptions {
     ) -> Result<InstallReport, CommandError> {
         let project = Project::find_or_default(&environment.search(invocation.globals.manifest.clone()))?;
         let grants = self.grants.iter().map(|grant| environment.absolute(grant)).collect();
-        let context = invocation.context_of(environment, project, &self.resources)?;
-        let consent = |asks: &ConsentRequest<'_>| consent(asks, self.grant_all, invocation.output, &context.interrupt);
+        let context = invocation.context_of(environment.clone(), project, &self.resources)?;
+        let consent = |request: &ConsentRequest<'_>| match self.grant_all && request.lost_range.is_none() {
+            true => Consent::Granted(request.asked()),
+            false => ask_for_grants(request, &environment, invocation.output, &context.interrupt),
+        };
         let (name, profile) = (self.name.clone(), self.profile.profile.clone());
+        let versions = match (&self.version, self.exact) {
+            (Some(_), _) if !matches!(origin, InstallSource::Newest(_)) => return Err(CommandError::VersionOfTag),
+            (Some(requirement), _) => DeclaredVersions::Requirement(requirement.clone()),
+            (None, true) => DeclaredVersions::Exact,
+            (None, false) => DeclaredVersions::Usual,
+        };
         Ok(install(
             &context,
-            &InstallOptions { origin, name, grants, target: place, then, consent: &consent, profile },
+            &InstallOptions { origin, versions, name, grants, target: place, then, consent: &consent, profile },
         )?)
     }
 }
@@ -72,18 +85,4 @@ pub fn origin(named: &ReferenceOrRepository) -> InstallSource {
 /// What comes after the edit.
 pub fn after_edit(no_sync: bool) -> AfterEdit {
     if no_sync { AfterEdit::Leave } else { AfterEdit::Sync }
-}
-
-/// Asks the person, if there is one and it was not said already.
-fn consent(asked: &ConsentRequest<'_>, grant_all: bool, output: &Output, interrupt: &Interrupt) -> Consent {
-    if grant_all && asked.lost_range.is_none() { Consent::Granted } else { ask(asked, output, interrupt) }
-}
-
-/// Asks the person, if there is one.
-pub fn ask(asked: &ConsentRequest<'_>, output: &Output, interrupt: &Interrupt) -> Consent {
-    if !output.is_interactive() {
-        return Consent::NoPrompt;
-    }
-    output.say(Verbosity::Quiet, &question(asked));
-    confirm(output, interrupt)
 }

@@ -1,7 +1,9 @@
 //! `sesame outdated`.
 
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 
+use crate::cli::completion_candidates::active_names;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
 use crate::cli::render::failure::CommandError;
@@ -12,16 +14,22 @@ use sesame::model::report::query::outdated::{CapabilityChange, Outdated, Outdate
 use sesame::model::text::{count, escape};
 use sesame::ops::error::policy::{capability_list, grant_options};
 use sesame::ops::query::outdated::outdated;
+use sesame::ops::sync::options::UpgradeSelection;
+use sesame::model::name::ExtensionName;
 
 #[derive(Debug, Clone, Args)]
 pub struct OutdatedCommand {
+    /// Names of extensions [default: all]
+    #[arg(value_name = "NAME", add = ArgValueCandidates::new(active_names))]
+    pub names: Vec<ExtensionName>,
     #[command(flatten)]
     pub resources: ResourceOptions,
 }
 
 impl OutdatedCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
-        let report = outdated(&invocation.context(&self.resources)?)?;
+        let selection = UpgradeSelection::of_names(&self.names);
+        let report = outdated(&invocation.context(&self.resources)?, &selection)?;
         invocation.print_result(Data::Outdated(&report), || words(&report));
         Ok(match report.unknown() {
             Some(kind) => CommandOutcome::Failed(kind),
@@ -35,7 +43,7 @@ impl OutdatedCommand {
 fn words(report: &OutdatedReport) -> String {
     if report.extensions.is_empty() {
         let looked_at = count(report.checked, "extension");
-        return format!("{} of {looked_at} none has a newer version\n", Style::good("up to date:"));
+        return format!("{} of {looked_at} none has a newer version, and no locked tag was moved\n", Style::good("up to date:"));
     }
     let head = ["name", "locked", "fits", "newest"];
     let rows = report.extensions.iter().map(row);
@@ -44,7 +52,8 @@ fn words(report: &OutdatedReport) -> String {
 
 /// Which command takes what.
 fn hints(report: &OutdatedReport) -> String {
-    let fits = |row: &&Outdated| row.fits.is_some() && row.fits != row.locked && row.fault.is_none();
+    let is_newer = |row: &Outdated| row.fits != row.locked || row.moved.is_some();
+    let fits = |row: &&Outdated| row.fits.is_some() && is_newer(row) && row.fault.is_none();
     let (asking, free): (Vec<&Outdated>, Vec<&Outdated>) =
         report.extensions.iter().filter(fits).partition(|row| !row.fits_needs.is_empty());
     let free: Vec<&str> = free.iter().map(|row| row.name.as_str()).collect();
@@ -79,5 +88,7 @@ fn row(row: &Outdated) -> Vec<String> {
         [tag].into_iter().chain(added).chain(removed).collect::<Vec<_>>().join(" ")
     };
     let (fits, newest) = (row.fits_capabilities.as_ref(), row.newest_capabilities.as_ref());
-    vec![row.name.to_string(), tag(&row.locked, None), tag(&row.fits, fits), tag(&row.newest, newest)]
+    let moved = if row.moved.is_some() { " (moved)" } else { "" };
+    let locked = format!("{}{moved}", tag(&row.locked, None));
+    vec![row.name.to_string(), locked, tag(&row.fits, fits), tag(&row.newest, newest)]
 }

@@ -10,24 +10,28 @@ use crate::cli::render::active_set::{other_changes, set_summary, summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::{lock_change, merged, source_change, to_be_committed};
+use crate::cli::render::plan::steps;
 use crate::cli::render::style::Style;
+use crate::cli::terminal::consent::ask_for_grants;
+use crate::cli::terminal::environment::Environment;
 use sesame::model::capability::Grant;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::extension::{LeftExtension, UpgradeReport};
 use sesame::model::report::sync::{LockOutcome, SyncOutcome, SyncReport};
 use sesame::model::text::escape;
-use sesame::ops::edit::consent::ConsentRequest;
+use sesame::ops::edit::consent::{Consent, ConsentRequest};
 use sesame::ops::edit::upgrade::{UpgradeOptions, upgrade};
 use sesame::ops::error::policy::{capability_list, grant_options};
-use sesame::ops::sync::options::UpgradeSelection;
-
-use super::new_extension::ask;
+use sesame::ops::sync::options::{UpgradeSelection, WriteMode};
 
 #[derive(Debug, Clone, Args)]
 pub struct UpgradeCommand {
     /// Names of extensions [default: all]
     #[arg(value_name = "NAME", add = ArgValueCandidates::new(active_names))]
     pub names: Vec<ExtensionName>,
+    /// Change nothing, and print what would be upgraded
+    #[arg(long)]
+    pub dry_run: bool,
     /// Grant a capability that a newer version asks for; may be given several times
     #[arg(long = "grant", value_name = "CAPABILITY", add = ArgValueCandidates::new(capabilities))]
     pub grants: Vec<Grant>,
@@ -40,15 +44,20 @@ pub struct UpgradeCommand {
 impl UpgradeCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let context = invocation.context(&self.resources)?;
-        let selection = if self.names.is_empty() {
-            UpgradeSelection::All
-        } else {
-            UpgradeSelection::Names(self.names.iter().cloned().collect())
+        let selection = UpgradeSelection::of_names(&self.names);
+        let environment = Environment::read()?;
+        let consent = |request: &ConsentRequest<'_>| match self.dry_run {
+            true => Consent::NoPrompt,
+            false => ask_for_grants(request, &environment, invocation.output, &context.interrupt),
         };
-        let consent = |asked: &ConsentRequest<'_>| ask(asked, invocation.output, &context.interrupt);
-        let profile = self.profile.profile.as_ref();
-        let options = UpgradeOptions { selection: &selection, grants: &self.grants, consent: &consent, profile };
+        let mode = if self.dry_run { WriteMode::Preview } else { WriteMode::Write };
+        let (grants, profile) = (self.grants.as_slice(), self.profile.profile.as_ref());
+        let options = UpgradeOptions { mode, selection: &selection, grants, consent: &consent, profile };
         let report = upgrade(&context, &options)?;
+        if self.dry_run {
+            invocation.print_result(Data::Upgrade(&report), || preview(&report));
+            return Ok(CommandOutcome::Done);
+        }
         invocation.print_report(Data::Upgrade(&report), || words(&report));
         Ok(if report.left.is_empty() { CommandOutcome::Done } else { CommandOutcome::Differs })
     }
@@ -57,6 +66,19 @@ impl UpgradeCommand {
 /// What was upgraded, and what was not.
 fn words(report: &UpgradeReport) -> String {
     upgraded(&report.sync, report.left.is_empty()) + &report.left.iter().map(left).collect::<String>()
+}
+
+/// What would be upgraded, and what would not.
+fn preview(report: &UpgradeReport) -> String {
+    let changes = report.sync.lock.iter().flat_map(|lock| &lock.changes);
+    let mut text: String = changes.map(lock_change).collect();
+    text.push_str(&steps(&report.sync));
+    text.extend(report.left.iter().map(left));
+    if text.is_empty() {
+        let upgraded = Style::good("up to date:");
+        text = format!("{upgraded} there is nothing to upgrade in profile `{}`\n", report.sync.profile);
+    }
+    text
 }
 
 /// An extension that was left as it is, and how to upgrade it.

@@ -113,6 +113,9 @@ pub fn edit_entry(text: &str, name: &ExtensionName, change: &EntryChange) -> Res
 pub(crate) fn keys(change: &EntryChange) -> String {
     let source = change.source.as_ref().map(|source| match source {
         WrittenSource::Oci { reference, .. } => format!("oci = {}", Value::from(reference.as_str())),
+        WrittenSource::Range { repository, requirement } => {
+            format!("oci = {}`, `version = {}", Value::from(repository.as_str()), Value::from(requirement.as_str()))
+        }
         WrittenSource::Path(path) => format!("path = {}", Value::from(path.as_str())),
     });
     let grants = change.grants.iter().map(|(capability, scope)| format!("{capability} = {}", written(scope)));

@@ -4,6 +4,7 @@
 
 pub mod drop_in;
 pub mod entry;
+pub mod revoke;
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
@@ -16,6 +17,11 @@ pub enum WrittenSource {
         reference: String,
         /// Its tag, for a `version` that stands beside it.
         revision: String,
+    },
+    /// The versions of a repository that fit.
+    Range {
+        repository: String,
+        requirement: String,
     },
     Path(String),
 }
@@ -50,6 +56,8 @@ pub enum ManifestEditError {
     },
     #[error("`{0}` stands where it cannot be taken away")]
     Removal(String),
+    #[error("what `{0}` is granted is written in a way that cannot be edited")]
+    Revocation(String),
     #[error("the comment `{comment}` would be lost")]
     Comment { comment: String, line: String },
     #[error("its extensions are written in a way that none can be added to")]
@@ -74,6 +82,7 @@ fn set_source(table: &mut dyn TableLike, change: &EntryChange) {
     let Some(source) = &change.source else { return };
     let (key, other, text) = match source {
         WrittenSource::Oci { reference, .. } => ("oci", "path", reference),
+        WrittenSource::Range { repository, .. } => ("oci", "path", repository),
         WrittenSource::Path(path) => ("path", "oci", path),
     };
     table.remove(other);
@@ -81,6 +90,9 @@ fn set_source(table: &mut dyn TableLike, change: &EntryChange) {
         set(table, "version", revision.strip_prefix('v').unwrap_or(revision).into());
     }
     set(table, key, text.as_str().into());
+    if let WrittenSource::Range { requirement, .. } = source {
+        set(table, "version", requirement.as_str().into());
+    }
 }
 
 /// Sets a value, and keeps the space and the comment that stand around the old one.

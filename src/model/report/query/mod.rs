@@ -5,3 +5,4 @@ pub mod generations;
 pub mod graph;
 pub mod outdated;
 pub mod status;
+pub mod tags;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::model::capability::Capability;
+use crate::model::digest::Digest;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::name::ExtensionName;
 
@@ -25,6 +26,9 @@ pub struct Outdated {
     /// The locked tag, if it is locked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locked: Option<String>,
+    /// What the locked tag names now, if that is not what is locked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Digest>,
     /// The newest tag that the manifest allows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fits: Option<String>,

@@ -1,0 +1,185 @@
+//! `grant` and `revoke`: what would change is shown, and nothing is written without consent. A revocation always works.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::install::at_a_terminal;
+use crate::formats::schemas::validator;
+use crate::support::artifact::{component, importing};
+use crate::support::guest;
+use crate::support::sandbox::Sandbox;
+
+const CONFIG: &str = "open-sesame:host/config-read@0.1.0";
+const NOTIFY: &str = "open-sesame:host/notification@0.1.0";
+
+/// A greeting that is granted what it imports, active.
+fn synced() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("g.wasm", guest("greeting-0.1.0"));
+    sandbox.write("sesame.toml", "[extensions]\ng = { path = \"g.wasm\", capabilities.config-read = true } # mine\n");
+    sandbox.ok(&["sync"]);
+    sandbox
+}
+
+/// What is granted to an active extension.
+fn granted(sandbox: &Sandbox, name: &str) -> Vec<String> {
+    let list: Value = serde_json::from_str(&sandbox.ok(&["list", "--json"]).stdout).unwrap();
+    let extensions = list["data"]["extensions"].as_array().unwrap().clone();
+    let extension = extensions.iter().find(|extension| extension["name"] == name).unwrap();
+    extension["capabilities"].as_array().unwrap().iter().map(|grant| grant.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_effect_is_shown_and_nothing_is_written_without_consent() {
+    let sandbox = synced();
+    let before = sandbox.read("sesame.toml");
+    let change = ["grant", "g", "secret-read=pin,token", "config-read=ui"];
+    sandbox.run(&change).fails(77, &["the grants of `g` cannot be changed without your consent", "add `--yes`"]);
+    let shown = [
+        "~ config-read → config-read=ui",
+        "+ secret-read=pin,token",
+        "reads these secrets of yours",
+        "its component does not import secret-read",
+        "write this to sesame.toml and sync? [y/N]",
+    ];
+    for (answer, status) in [(&b"n\n"[..], 77), (b"\n", 77), (b"", 130)] {
+        let (code, said) = at_a_terminal(&sandbox, &change, || {}, answer);
+        assert_eq!(code, Some(status), "{answer:?}: {said}");
+        assert!(shown.iter().all(|text| said.contains(text)), "{said}");
+        assert_eq!(sandbox.read("sesame.toml"), before, "{answer:?}");
+    }
+    let (code, said) = at_a_terminal(&sandbox, &change, || {}, b"y\n");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("changed the grants of g: +secret-read=pin,token config-read → config-read=ui"), "{said}");
+    let after = sandbox.read("sesame.toml");
+    assert!(after.contains("secret-read = [\"pin\", \"token\"]") && after.contains("config-read = [\"ui\"]"), "{after}");
+    assert!(after.contains("# mine"), "{after}");
+    assert_eq!(granted(&sandbox, "g"), ["config-read=ui", "secret-read=pin,token"]);
+    sandbox.ok(&["grant", "g", "secret-read=pin"]).fails(0, &["nothing to change: `g` is granted config-read=ui"]);
+}
+
+#[test]
+fn a_manifest_that_is_changed_during_the_question_stays() {
+    let sandbox = synced();
+    let other = sandbox.read("sesame.toml").replace("config-read = true", "config-read = [\"a\"]");
+    let swap = || sandbox.write("sesame.toml", &other);
+    let (code, said) = at_a_terminal(&sandbox, &["grant", "g", "secret-read"], swap, b"y\n");
+    assert!(code == Some(74) && said.contains("sesame.toml was changed"), "{code:?}: {said}");
+    assert_eq!(sandbox.read("sesame.toml"), other);
+}
+
+#[test]
+fn a_revocation_takes_items_or_the_whole_wherever_they_are_written() {
+    let sandbox = synced();
+    sandbox.write("notes/x", "");
+    sandbox.write("other/x", "");
+    sandbox.ok(&["grant", "g", "--yes", "secret-read=pin,token", "fs-read=notes,~/project/other", "env=LANG"]);
+    assert_eq!(granted(&sandbox, "g").len(), 4);
+    let report = sandbox.ok(&["--json", "revoke", "g", "secret-read=pin", "fs-read=other", "env", "-y"]).stdout;
+    let document: Value = serde_json::from_str(&report).unwrap();
+    assert!(validator("output.json").is_valid(&document), "{report}");
+    assert_eq!(document["data"]["grants_removed"], serde_json::json!(["env=LANG"]));
+    assert_eq!(document["data"]["grants_changed"][1]["to"], "secret-read=token");
+    assert_eq!(granted(&sandbox, "g"), ["config-read", "fs-read=~/project/notes", "secret-read=token"]);
+    for (arguments, status, texts) in [
+        (&["g", "env"][..], 66, &["`g` is not granted `env`", "it is granted config-read, fs-read="][..]),
+        (&["g", "secret-read=pni"], 66, &["`g` is not granted `secret-read` for pni"]),
+        (&["g", "config-read=ui"], 2, &["as a whole", "`sesame grant g config-read=ITEM,ITEM` narrows it"]),
+        (&["h", "config-read"], 66, &["there is no extension `h` in sesame.toml"]),
+        (&["g", "notification=x"], 2, &["granted as a whole; write it without `=`"]),
+    ] {
+        sandbox.run(&[&["revoke", "--yes"], arguments].concat()).fails(status, texts);
+    }
+    // In a file of its own, with the comments that are not about it.
+    sandbox.write("hello.wasm", component("hello"));
+    sandbox.ok(&["extension", "install", "--from-file", "hello.wasm", "--grant", "env=A,B", "--grant", "notification"]);
+    sandbox.ok(&["revoke", "hello", "env=A", "notification", "--yes"]).fails(0, &["wrote extensions/hello.toml"]);
+    let drop_in = sandbox.read("extensions/hello.toml");
+    assert!(drop_in.contains("env = [\"B\"]  # sees") && !drop_in.contains("notification"), "{drop_in}");
+    assert!(drop_in.contains("# Everything that is not granted is denied."), "{drop_in}");
+}
+
+#[test]
+fn what_the_component_needs_can_be_revoked_and_granted_again() {
+    let sandbox = synced();
+    let (_, said) = at_a_terminal(&sandbox, &["revoke", "g", "config-read"], || {}, b"n\n");
+    assert!(said.contains("imports config-read: without that it cannot be called"), "{said}");
+    let run = sandbox.run(&["revoke", "g", "config-read", "--yes"]);
+    run.fails(77, &["changed the grants of g: -config-read", "wrote sesame.toml", "`sesame grant g config-read`"]);
+    assert!(!sandbox.read("sesame.toml").contains("config-read"));
+    assert_eq!(granted(&sandbox, "g"), Vec::<String>::new());
+    let document: Value =
+        serde_json::from_str(&sandbox.run(&["--json", "revoke", "g", "config-read", "-y"]).stdout).unwrap();
+    assert_eq!(document["error"]["exit"], 66);
+    sandbox.ok(&["grant", "g", "config-read", "--yes"]).fails(0, &["done: 1 extension is live"]);
+    assert_eq!(sandbox.ok(&["call", "g", "greet", "you"]).stdout, "Hello, you!\n");
+    let document: Value =
+        serde_json::from_str(&sandbox.run(&["--json", "revoke", "g", "config-read", "-y"]).stdout).unwrap();
+    assert!(validator("output.json").is_valid(&document), "{document}");
+    assert_eq!(document["error"]["grants"]["grants_removed"][0], "config-read");
+}
+
+#[test]
+fn grants_that_are_needed_together_are_given_one_by_one() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wasm", importing("a", &[CONFIG]));
+    sandbox.write("b.wasm", importing("b", &[NOTIFY]));
+    sandbox.write("sesame.toml", "[extensions]\na = { path = \"a.wasm\" }\nb = { path = \"b.wasm\" }\n");
+    sandbox.run(&["sync"]).fails(77, &["run `sesame grant a config-read`", "run `sesame grant b notification`"]);
+    sandbox.run(&["grant", "a", "config-read", "--yes"]).fails(77, &["changed the grants of a", "`b` needs what"]);
+    assert!(sandbox.read("sesame.toml").contains("config-read"));
+    sandbox.ok(&["grant", "b", "notification", "--yes"]).fails(0, &["2 extensions are live"]);
+}
+
+#[test]
+fn a_grant_that_sync_refuses_is_taken_back() {
+    let sandbox = synced();
+    let before = sandbox.read("sesame.toml");
+    sandbox.run(&["grant", "g", "fs-write=~", "--yes"]).fails(65, &["a folder that `g` is granted"]);
+    assert_eq!(sandbox.read("sesame.toml"), before);
+    let policy = sandbox.path("home/config/pds/policy.toml");
+    fs::create_dir_all(policy.parent().unwrap()).unwrap();
+    fs::write(&policy, "denied_capabilities = [\"secret-read\"]\n").unwrap();
+    sandbox.run(&["grant", "g", "secret-read", "--yes"]).fails(77, &["`g` cannot have secret-read"]);
+    assert_eq!(sandbox.read("sesame.toml"), before);
+    // Whatever is wrong with a policy, a grant can be revoked.
+    fs::write(&policy, "nonsense").unwrap();
+    let run = sandbox.run(&["revoke", "g", "config-read", "--yes"]);
+    assert!(run.status != 0 && run.stderr.contains("-config-read"), "{}", run.stderr);
+    assert!(!sandbox.read("sesame.toml").contains("config-read"));
+}
+
+#[test]
+fn at_a_terminal_each_capability_can_be_chosen_and_narrowed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("sesame.toml", "");
+    sandbox.write("../hello.wasm", guest("greeting-0.3.0"));
+    let install = ["extension", "install", "--from-file", "../hello.wasm"];
+    let (code, said) = at_a_terminal(&sandbox, &install, || {}, b"c\ny\n\n");
+    assert_eq!(code, Some(77), "{said}");
+    assert!(said.contains("`hello` imports secret-read, so it cannot be activated without it"), "{said}");
+    assert!(!sandbox.path("project/extensions").exists());
+    let (code, said) = at_a_terminal(&sandbox, &install, || {}, b"c\nui, greeting\na,,b\ngreeting.signature\n");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("in `secret-read`, an item is empty"), "{said}");
+    assert_eq!(granted(&sandbox, "hello"), ["config-read=greeting,ui", "secret-read=greeting.signature"]);
+}
+
+#[test]
+fn what_something_else_was_granted_and_is_declined_is_revoked() {
+    let sandbox = Sandbox::new();
+    sandbox.write("sesame.toml", "");
+    sandbox.write("../a/hello.wasm", importing("a", &[CONFIG]));
+    sandbox.write("../b/hello.wasm", importing("b", &[CONFIG, NOTIFY]));
+    let add = ["add", "--path", "../a/hello.wasm", "--grant", "config-read=a,b", "--grant", "env=LANG"];
+    sandbox.ok(&add);
+    let (code, said) =
+        at_a_terminal(&sandbox, &["add", "--path", "../b/hello.wasm"], || {}, b"choose\nb\ny\nn\n");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("grant config-read=a,b (") && said.contains("grant env=LANG ("), "{said}");
+    assert_eq!(granted(&sandbox, "hello"), ["config-read=b", "notification"]);
+    // Items that the command grants take the place of those that something else had.
+    sandbox.ok(&["add", "--path", "../a/hello.wasm", "--grant", "config-read=c", "--grant", "notification"]);
+    assert_eq!(granted(&sandbox, "hello"), ["config-read=c", "notification"]);
+}
