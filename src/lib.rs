@@ -66,6 +66,7 @@
 //!     edit/                  changes to a manifest's text
 //!       entry.rs             entries of `sesame.toml`
 //!       drop_in.rs           drop-in manifests
+//!       revoke.rs            removing grants from both
 //!   lock/                    `sesame.lock`: entries, writing, staleness, differences
 //!     reader.rs              reads it
 //!     merge.rs               merges what git could not
@@ -86,7 +87,7 @@
 //!     event.rs               what happens during a run
 //!     warning.rs             what a person should know and what stops nothing
 //!     query/
-//!       status.rs doctor.rs graph.rs outdated.rs generations.rs
+//!       status.rs doctor.rs graph.rs outdated.rs generations.rs tags.rs
 //!     maintain/
 //!       verify.rs gc.rs
 //!   toml/                    TOML that people write
@@ -224,6 +225,7 @@
 //!     install.rs             `install`, `add`
 //!     remove.rs              `remove`
 //!     upgrade.rs             `upgrade`
+//!     grants.rs              `grant`, `revoke`
 //!     manifest_files.rs      writes entries where they stand
 //!     consent.rs             which grants a person agrees to
 //!     transaction.rs         all of a change or nothing
@@ -238,6 +240,7 @@
 //!     machine_checks.rs      what the host needs of this machine
 //!     list.rs                `list` and `info`
 //!     outdated.rs            `outdated`
+//!     tags.rs                `tags`
 //!     graph.rs               `graph`
 //!     generations.rs         `generations`
 //!   maintain/                the store
@@ -271,7 +274,7 @@
 //!   completion_candidates.rs what shells offer
 //!   commands/                one file for each command
 //!     project/               the manifest and the lock
-//!       init.rs add.rs remove.rs lock.rs upgrade.rs outdated.rs graph.rs
+//!       init.rs add.rs remove.rs grant.rs revoke.rs lock.rs tags.rs outdated.rs upgrade.rs graph.rs
 //!       new_extension.rs     what `add` and `install` share
 //!     machine/               what is active, and the store
 //!       sync.rs diff.rs status.rs doctor.rs generations.rs rollback.rs verify.rs gc.rs
@@ -299,6 +302,7 @@
 //!   terminal/                the terminal and the environment
 //!     environment.rs         reads the environment
 //!     output.rs              standard output and standard error
+//!     consent.rs             asks what an extension is granted
 //!     prompt.rs              asks the person
 //!     guest_output.rs        what a called extension prints
 //!   catalogue/               a test: renders every message for `fixtures/snapshots/messages.txt`

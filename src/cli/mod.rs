@@ -80,7 +80,7 @@ fn failed(invocation: &Invocation<'_>, failure: &CommandError) -> u8 {
 
 /// Says what is wrong with the command line, or what was asked for of it. With `--json` it is a JSON document.
 fn usage(mut error: clap::Error) -> ExitCode {
-    // `sesame list` is a good guess.
+    // `sesame install` is a good guess.
     let guess = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
     if let Some(guess) = guess.filter(|name| help::is_command(Arguments::command(), &["extension", name])) {
         error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![format!("extension {guess}")]));

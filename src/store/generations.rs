@@ -86,11 +86,32 @@ pub fn hold_active(
     }
 }
 
+/// Whether a sync may activate another generation of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProfileHold {
+    /// Not before it is released.
+    Held,
+    Free,
+}
+
 /// The number of the live generation, whether there is one of that number or not.
 ///
 /// # Errors
 /// [`Error::UnknownActive`] if it cannot be told.
 pub fn current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<u64>, Error> {
+    Ok(read_current(paths, profile)?.map(|(number, _)| number))
+}
+
+/// Whether a profile is held at its active generation.
+///
+/// # Errors
+/// As [`current`].
+pub fn hold_of(paths: &StorePaths, profile: &ProfileName) -> Result<ProfileHold, Error> {
+    Ok(read_current(paths, profile)?.map_or(ProfileHold::Free, |(_, hold)| hold))
+}
+
+/// The file `current` has one line: the number, and ` held` behind it if the profile is held.
+fn read_current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<(u64, ProfileHold)>, Error> {
     let path = paths.current(profile);
     let opened = open_trusted(&path).map_err(|error| match owner::check_store_owner(paths) {
         // Where the whole store is another user's, that says more than what is wrong with one file.
@@ -103,8 +124,13 @@ pub fn current(paths: &StorePaths, profile: &ProfileName) -> Result<Option<u64>,
     let Some((file, _)) = opened? else { return Ok(None) };
     let mut bytes = Vec::new();
     file.take(32).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
-    let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok());
-    number.map(Some).ok_or(Error::UnknownActive { path, source: GenerationProblem::NotANumber })
+    let text = std::str::from_utf8(&bytes).unwrap_or_default().trim_end();
+    let (number, hold) = match text.strip_suffix(" held") {
+        Some(number) => (number, ProfileHold::Held),
+        None => (text, ProfileHold::Free),
+    };
+    let number = number.parse().map_err(|_| Error::UnknownActive { path, source: GenerationProblem::NotANumber })?;
+    Ok(Some((number, hold)))
 }
 
 /// Reads one generation.
@@ -146,7 +172,7 @@ fn parse(mut file: &File, path: PathBuf, profile: &ProfileName, number: u64) -> 
     Generation::parse(bytes, profile, number).map_err(|source| Error::BadGeneration { path, source })
 }
 
-/// Writes a generation and then makes it the live one, in one step each.
+/// Writes a generation and then makes it the live one, in one step each. A profile that is held stays so.
 ///
 /// # Errors
 /// [`Error::Io`]; then the one that was live still is.
@@ -158,15 +184,20 @@ pub fn activate(paths: &StorePaths, number: u64, generation: &Generation) -> Res
         source: GenerationProblem::Toml { message: error.to_string() },
     })?;
     write::replace(&path, &[text.as_bytes()], Durability::Synced)?;
-    switch(paths, &generation.profile, number)
+    let hold = hold_of(paths, &generation.profile).unwrap_or(ProfileHold::Free);
+    switch(paths, &generation.profile, number, hold)
 }
 
-/// Makes a generation that is there the live one, in one step.
+/// Makes a generation that is there the live one, held or not, in one step.
 ///
 /// # Errors
 /// [`Error::Io`]; then the one that was live still is.
-pub fn switch(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(), Error> {
-    write::replace(&paths.current(profile), &[format!("{number}\n").as_bytes()], Durability::Synced)
+pub fn switch(paths: &StorePaths, profile: &ProfileName, number: u64, hold: ProfileHold) -> Result<(), Error> {
+    let held = match hold {
+        ProfileHold::Held => " held",
+        ProfileHold::Free => "",
+    };
+    write::replace(&paths.current(profile), &[format!("{number}{held}\n").as_bytes()], Durability::Synced)
 }
 
 /// Removes the record of a generation, unless it is held; says whether it is gone.

@@ -32,7 +32,13 @@ pub(super) fn reference() -> OciReference {
 }
 
 pub(super) fn not_found() -> Error {
-    Error::NotFound { source_name: registry(), what: WHAT.into(), by_tag: false, closest: Vec::new(), message: "MANIFEST_UNKNOWN".into() }
+    Error::NotFound {
+        source_name: registry(),
+        what: WHAT.into(),
+        by_tag: false,
+        closest: Vec::new(),
+        message: "MANIFEST_UNKNOWN".into(),
+    }
 }
 
 fn registry() -> SourceName {
@@ -148,7 +154,20 @@ fn refused(catalogue: &mut Catalogue) {
     let docker = || CredentialLocation::File(home(".docker/config.json"));
     for error in [
         not_found(),
-        Error::NotFound { source_name: layout(), what: what(), by_tag: true, closest: Vec::new(), message: String::new() },
+        Error::NotFound {
+            source_name: registry(),
+            what: what(),
+            by_tag: false,
+            closest: vec!["1.0.1".into(), "v1.0.0".into()],
+            message: String::new(),
+        },
+        Error::NotFound {
+            source_name: layout(),
+            what: what(),
+            by_tag: true,
+            closest: Vec::new(),
+            message: String::new(),
+        },
         Error::NoRepository { host: host(), what: what(), message: "NAME_UNKNOWN".into() },
         Error::NoCredentials { host: host(), what: what() },
         Error::Withheld { host: host(), setting: "insecure" },

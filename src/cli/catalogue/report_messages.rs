@@ -173,6 +173,7 @@ fn checks(catalogue: &mut Catalogue) {
         active(Some(ManifestPath::new(&home("work/sesame.toml")))),
         CheckFact::GrantedFolders,
         CheckFact::UnusableFolder { extension: name("clock"), fault: fault() },
+        CheckFact::ProfileHeld { generation: 7 },
         CheckFact::NextSync { is_up_to_date: true },
         CheckFact::NextSync { is_up_to_date: false },
         CheckFact::NextNarrowing { changes: vec![SetChange::SharedConfig] },

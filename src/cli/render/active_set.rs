@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sesame::model::manifest::Limits;
 use sesame::model::name::ExtensionName;
 use sesame::model::plan::set_change::{ExtensionChange, GrantChanges, Replacement, SetChange};
-use sesame::model::report::sync::{ExtensionReport, SetSummary, SyncReport};
+use sesame::model::report::sync::{ExtensionReport, SetSummary, SyncOutcome, SyncReport};
 use sesame::model::text::{count, escape};
 
 use super::lock_changes::source_change;
@@ -18,6 +18,21 @@ pub fn summary(live: &SetSummary, outcome: &str) -> String {
     let are = if live.extensions == 1 { "is" } else { "are" };
     let (extensions, profile) = (count(live.extensions, "extension"), &live.profile);
     format!("{} {extensions} {are} live in profile `{profile}`{generation}\n", Style::good(outcome))
+}
+
+/// That a profile is held, and how to go on.
+pub fn held_summary(active: &SetSummary) -> String {
+    let hint = Style::hint("hint: ");
+    format!("{}  {hint}`sesame rollback --release` lets `sesame sync` change it again\n", summary(active, "held:"))
+}
+
+/// What is active after a sync; `outcome` is how it ended, unless the profile is held.
+pub fn sync_summary(report: &SyncReport, outcome: &str) -> String {
+    match report.outcome {
+        SyncOutcome::Held => held_summary(&set_summary(report)),
+        SyncOutcome::UpToDate => summary(&set_summary(report), "up to date:"),
+        _ => summary(&set_summary(report), outcome),
+    }
 }
 
 pub fn set_summary(report: &SyncReport) -> SetSummary {

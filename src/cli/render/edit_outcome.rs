@@ -5,7 +5,7 @@ use sesame::model::report::extension::{GrantsReport, InstallReport, Removed};
 use sesame::model::report::sync::{LockOutcome, LockReport, SyncReport};
 use sesame::model::text::escape;
 
-use super::active_set::{grant_changes, other_changes, set_summary, summary};
+use super::active_set::{grant_changes, other_changes, sync_summary};
 use super::lock_changes::{lock_change, merged, to_be_committed};
 use super::style::Style;
 
@@ -59,6 +59,6 @@ pub fn closing_text(lock: &LockReport, sync: Option<&SyncReport>, names: &[&Exte
     });
     let told = names.iter().copied().collect();
     let changes = sync.map(|sync| other_changes(sync, &told)).unwrap_or_default();
-    let live = sync.map(|sync| summary(&set_summary(sync), "done:"));
+    let live = sync.map(|sync| sync_summary(sync, "done:"));
     format!("{}{changes}{}{}", merged(lock), locked.unwrap_or_default(), live.unwrap_or_default())
 }

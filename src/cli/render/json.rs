@@ -9,7 +9,7 @@ use sesame::model::name::ExtensionName;
 use sesame::model::plan::set_change::SetChange;
 use sesame::model::report::bundle::{ExportReport, ImportReport};
 use sesame::model::report::extension::{
-    CallReport, GrantsReport, InfoReport, InstallReport, ListReport, LogReport, RemoveReport, Removed, UpgradeReport,
+    CallReport, FunctionsReport, GrantsReport, InfoReport, InstallReport, ListReport, LogReport, RemoveReport, Removed, UpgradeReport,
 };
 use sesame::model::report::maintain::gc::GcReport;
 use sesame::model::report::maintain::verify::VerifyReport;
@@ -20,7 +20,7 @@ use sesame::model::report::query::outdated::OutdatedReport;
 use sesame::model::report::query::status::StatusReport;
 use sesame::model::report::query::tags::TagsReport;
 use sesame::model::report::registry::{LoginReport, LogoutReport, PushReport, RegistryReport};
-use sesame::model::report::sync::{DiffReport, LockReport, SyncReport};
+use sesame::model::report::sync::{DiffReport, LockReport, ReleaseReport, SyncReport};
 use sesame::model::report::warning::Warning;
 use sesame::model::report::{InitReport, WitReport};
 use sesame::model::toml::problem::Problem;
@@ -70,6 +70,7 @@ pub struct WarningDocument<'a> {
 pub enum Data<'a> {
     Diff(&'a DiffReport),
     Sync(&'a SyncReport),
+    Release(&'a ReleaseReport),
     Lock(&'a LockReport),
     Init(&'a InitReport),
     Install(&'a InstallReport),
@@ -80,6 +81,7 @@ pub enum Data<'a> {
     Grants(&'a GrantsReport),
     Log(&'a LogReport),
     Call(&'a CallReport),
+    Functions(&'a FunctionsReport),
     Wit(&'a WitReport),
     Push(&'a PushReport),
     Login(&'a LoginReport),

@@ -221,7 +221,7 @@ fn done(step: &Step, elapsed: Duration) -> (Verbosity, String) {
         StepKind::Compile { .. } => (Verbosity::Normal, format!("  compiled   {names}  {}", duration(elapsed))),
         StepKind::Activate { profile, generation }
         | StepKind::Narrow { profile, generation }
-        | StepKind::Rollback { profile, generation } => {
+        | StepKind::Rollback { profile, generation, .. } => {
             (Verbosity::Verbose, format!("  activated  generation {generation} of profile `{profile}`"))
         }
         StepKind::Prune { generations, .. } => {

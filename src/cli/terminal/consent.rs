@@ -50,12 +50,12 @@ fn choose(
     interrupt: &Interrupt,
 ) -> Consent<Grants> {
     let mut chosen = Grants::new();
-    for (capability, proposed) in request.asked() {
-        match choose_scope(capability, &proposed, environment, output, interrupt) {
+    for (capability, proposed) in request.missing.iter().chain(request.inherited) {
+        match choose_scope(*capability, proposed, environment, output, interrupt) {
             _ if interrupt.is_set() => return Consent::Interrupted,
-            Some(scope) => drop(chosen.insert(capability, scope)),
-            None if request.missing.contains_key(&capability) => {
-                output.say(Verbosity::Quiet, &needed(request.name, capability));
+            Some(scope) => drop(chosen.insert(*capability, scope)),
+            None if request.missing.contains_key(capability) => {
+                output.say(Verbosity::Quiet, &needed(request.name, *capability));
                 return Consent::Refused;
             }
             None => {}

@@ -71,7 +71,7 @@ impl fmt::Display for Step {
             }
             StepKind::Activate { profile, generation }
             | StepKind::Narrow { profile, generation }
-            | StepKind::Rollback { profile, generation } => {
+            | StepKind::Rollback { profile, generation, .. } => {
                 let extensions = text::count(self.extensions.len(), "extension");
                 write!(f, "generation {generation} of profile {profile}  {extensions}")?;
             }

@@ -19,7 +19,7 @@ use super::generation_problem::GenerationProblem;
 /// The version of the file format that is written.
 pub const VERSION: u32 = 3;
 
-/// The oldest version that is read. Version 2 says neither its number nor a hold, and nothing of trust.
+/// The oldest version that is read. Version 2 says neither its number nor anything of trust.
 pub const OLDEST_VERSION: u32 = 2;
 
 /// What is, or was, live in a profile.
@@ -35,9 +35,6 @@ pub struct Generation {
     pub manifest: ManifestPath,
     /// When it was activated, in seconds since 1970-01-01 UTC.
     pub activated: u64,
-    /// Whether a sync leaves it active until it is released.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub held: bool,
     /// The digest of the trust settings that its signatures were checked with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<Digest>,
@@ -113,7 +110,6 @@ impl Generation {
             profile: profile.clone(),
             manifest: path.clone(),
             activated: 0,
-            held: false,
             trust: None,
             config: manifest.config.clone(),
             extensions: extensions.collect(),
@@ -155,7 +151,7 @@ impl Generation {
     /// Whether both describe the same set, made by the same manifest and trusted for the same reasons, whenever they were
     /// activated, and in whatever version they are written.
     pub fn same_set(&self, other: &Self) -> bool {
-        let Self { version: _, number: _, profile, manifest, activated: _, held: _, trust, config, extensions } = self;
+        let Self { version: _, number: _, profile, manifest, activated: _, trust, config, extensions } = self;
         (profile, manifest, trust, config) == (&other.profile, &other.manifest, &other.trust, &other.config)
             && extensions.len() == other.extensions.len()
             && extensions.iter().zip(&other.extensions).all(|(one, other)| one.is_same(other))
@@ -216,7 +212,6 @@ mod tests {
     fn the_set_is_the_same_in_both_versions() {
         let (old, new) = (parse(2, "", "").unwrap(), parse(3, "number = 7", "").unwrap());
         assert!(old.same_set(&new) && new.same_set(&old));
-        assert!(parse(3, "number = 7\nheld = true", "").unwrap().same_set(&old));
     }
 
     #[test]

@@ -71,6 +71,16 @@ impl ExtensionNeeds {
     }
 }
 
+/// What a rollback changes besides the code cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RollbackChange {
+    /// The generation is active already, and held or not as it should be.
+    Nothing,
+    Activate {
+        held: bool,
+    },
+}
+
 impl Plan {
     /// What `lock` does: fetch and verify the candidates that the store lacks.
     pub fn for_lock(candidates: &[ResolvedComponent], inventory: &Inventory) -> Self {
@@ -117,18 +127,19 @@ impl Plan {
     }
 
     /// What `rollback` does to make a generation of before live again, which needs no network.
-    pub fn for_rollback(number: u64, is_live: bool, target: &Generation, inventory: &Inventory) -> Self {
+    pub fn for_rollback(number: u64, change: RollbackChange, target: &Generation, inventory: &Inventory) -> Self {
         let mut builder = Builder::new(inventory);
         let mut compiled = BTreeSet::new();
         for extension in &target.extensions {
             let ActiveExtension { name, component, size, .. } = extension;
             compiled.extend(builder.compile(*component, *size, extension.metering(), None, name));
         }
-        if is_live {
-            return builder.plan;
-        }
+        let held = match change {
+            RollbackChange::Nothing => return builder.plan,
+            RollbackChange::Activate { held } => held,
+        };
         let extensions = target.extensions.iter().map(|extension| extension.name.clone()).collect();
-        let kind = StepKind::Rollback { profile: target.profile.clone(), generation: number };
+        let kind = StepKind::Rollback { profile: target.profile.clone(), generation: number, held };
         let rollback = builder.plan.graph.add_node(Step { kind, extensions, reason: StepReason::Requested });
         for id in compiled {
             builder.plan.graph.add_edge(id, rollback, ());

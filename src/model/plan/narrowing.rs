@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::model::capability::{Capability, Grants, Scope, add};
 use crate::model::manifest::{ComponentSource, Extension, Limits, Manifest};
+use crate::model::name::ExtensionName;
 
 use super::generation::{ActiveExtension, Generation, VERSION};
 
@@ -14,8 +15,11 @@ use super::generation::{ActiveExtension, Generation, VERSION};
 /// An extension is the same if it has the same name and comes from the same repository, of whatever version, or from a file as
 /// before. Code cannot start to count fuel without being compiled again, so a declared `max_fuel`
 /// lowers one that is active, and does not make one.
-pub fn narrowed(active: &Generation, declared: &Manifest) -> Option<Generation> {
+pub fn narrowed(active: &Generation, declared: &Manifest, part: NarrowedPart<'_>) -> Option<Generation> {
     let still_declared = |extension: &ActiveExtension| {
+        if !part.has(&extension.name) {
+            return Some(extension.clone());
+        }
         let declared = declared.extensions.get(&extension.name).filter(|declared| is_same(extension, declared))?;
         Some(narrowed_extension(extension, declared))
     };
@@ -26,6 +30,22 @@ pub fn narrowed(active: &Generation, declared: &Manifest) -> Option<Generation> 
         extensions,
         ..active.clone()
     })
+}
+
+/// Which extensions of an active set are narrowed.
+#[derive(Debug, Clone, Copy)]
+pub enum NarrowedPart<'a> {
+    All,
+    Only(&'a BTreeSet<ExtensionName>),
+}
+
+impl NarrowedPart<'_> {
+    fn has(self, name: &ExtensionName) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.contains(name),
+        }
+    }
 }
 
 fn is_same(active: &ActiveExtension, declared: &Extension) -> bool {

@@ -52,7 +52,13 @@ pub enum StepKind {
     /// Make what is left of the active set, after a sync was refused, the active generation.
     Narrow { profile: ProfileName, generation: u64 },
     /// Make a generation of before the live one again.
-    Rollback { profile: ProfileName, generation: u64 },
+    Rollback {
+        profile: ProfileName,
+        generation: u64,
+        /// Whether a sync leaves it active until it is released.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        held: bool,
+    },
     /// Remove the records of old generations.
     Prune { profile: ProfileName, generations: Vec<u64> },
 }

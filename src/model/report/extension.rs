@@ -108,6 +108,23 @@ pub struct CallReport {
     pub text: Option<String>,
 }
 
+/// What `call` lists if no function is named.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct FunctionsReport {
+    pub extension: String,
+    pub functions: Vec<ListedFunction>,
+}
+
+/// A function that can be called.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct ListedFunction {
+    /// What `call` names it by.
+    pub name: String,
+    /// With the name, as WIT: `greet: func(name: string) -> string`.
+    pub signature: String,
+}
+
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]

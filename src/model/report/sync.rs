@@ -75,6 +75,17 @@ pub struct SyncReport {
     pub functions: Option<FunctionCounts>,
 }
 
+/// What `rollback --release` did.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ReleaseReport {
+    pub profile: ProfileName,
+    /// The active generation, which stays active until the next sync.
+    pub generation: u64,
+    /// Whether the profile was held.
+    pub was_held: bool,
+}
+
 /// That there was nothing to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetSummary {
@@ -97,6 +108,8 @@ pub enum SyncOutcome {
     Failed,
     /// Nothing was done; the plan is what would be.
     Planned,
+    /// The profile is held at its active generation, which stays active.
+    Held,
 }
 
 /// What the next `sync` would do, as far as that is known without a request and without writing anything.
@@ -106,6 +119,10 @@ pub enum Forecast {
     UpToDate,
     /// It would change something, or first has to resolve what is not locked.
     Changes,
+    /// The profile is held at its active generation, so it would change nothing.
+    Held {
+        generation: u64,
+    },
     /// It would be refused.
     Refused {
         fault: Fault,
@@ -221,6 +238,7 @@ pub struct DiffReport {
 impl DiffReport {
     /// Whether nothing differs.
     pub fn is_empty(&self) -> bool {
-        matches!(self.lock.outcome, LockOutcome::Satisfied | LockOutcome::Unchanged) && self.sync.steps.is_empty()
+        matches!(self.lock.outcome, LockOutcome::Satisfied | LockOutcome::Unchanged)
+            && self.sync.outcome == SyncOutcome::UpToDate
     }
 }

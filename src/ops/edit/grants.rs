@@ -1,6 +1,7 @@
 //! `grant` and `revoke`: change what the manifest grants to an extension, and sync. A revocation stays although the sync after it
 //! is refused, and so does a grant if the sync would have been refused without it, too: several may be needed until it is not.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::host::grants::{missing, unused_grants};
@@ -17,7 +18,7 @@ use crate::ops::error::{Error, KeptEdit};
 use crate::ops::policy::checks::{check_rule, read_policy};
 use crate::ops::query::generations::check_profile;
 use crate::ops::sync::forecast::forecast;
-use crate::ops::sync::narrow::after_refusal_guarded;
+use crate::ops::sync::narrow::{after_held_sync, after_refusal_guarded};
 use crate::ops::sync::observe::{fresh_entries, stale_entries};
 use crate::ops::sync::options::{LockPolicy, SyncOptions, WriteMode};
 use crate::ops::sync::sync_guarded;
@@ -125,7 +126,10 @@ fn finish(
     }
     let sync = SyncOptions::own(WriteMode::Write, LockPolicy::Update, options.profile);
     match sync_guarded(context, &sync) {
-        Ok(done) => report.sync = Some(done),
+        Ok(done) => {
+            let changed = BTreeSet::from([options.name.clone()]);
+            report.sync = Some(after_held_sync(context, sync.narrowing_target(), &changed, done)?);
+        }
         Err(refusal) if matches!(options.edit, GrantEdit::Revoke(_)) || matches!(before, Forecast::Refused { .. }) => {
             let refusal = Box::new(after_refusal_guarded(context, sync.narrowing_target(), refusal));
             return Err(Error::Kept { edit: Box::new(KeptEdit::Grants(report)), refusal });

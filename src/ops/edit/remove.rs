@@ -12,7 +12,7 @@ use crate::model::report::sync::{LockOutcome, LockReport};
 use crate::ops::context::Context;
 use crate::ops::error::{Error, KeptEdit};
 use crate::ops::query::generations::check_profile;
-use crate::ops::sync::narrow::after_refusal_guarded;
+use crate::ops::sync::narrow::{after_held_sync, after_refusal_guarded};
 use crate::ops::sync::options::{LockPolicy, SyncOptions, WriteMode};
 use crate::ops::sync::sync_guarded;
 
@@ -53,7 +53,11 @@ pub fn remove(
         }
         let options = SyncOptions::own(WriteMode::Write, LockPolicy::Update, profile);
         match sync_guarded(context, &options) {
-            Ok(mut sync) => Ok(RemoveReport { removed, lock: with_changes(lock, sync.lock.take()), sync: Some(sync) }),
+            Ok(sync) => {
+                let names = names.into_iter().cloned().collect();
+                let mut sync = after_held_sync(context, options.narrowing_target(), &names, sync)?;
+                Ok(RemoveReport { removed, lock: with_changes(lock, sync.lock.take()), sync: Some(sync) })
+            }
             Err(refusal) => {
                 let refusal = after_refusal_guarded(context, options.narrowing_target(), refusal);
                 let edit = KeptEdit::Removed(RemoveReport { removed, lock, sync: None });

@@ -14,6 +14,7 @@ use crate::model::reference::OciRepository;
 use crate::model::registries::{Mirror, RegistryPattern};
 use crate::model::report::query::doctor::{Check, CheckFact, CheckState, DoctorReport, ManifestSearch};
 use crate::model::report::registry::RegistryAccess;
+use crate::model::report::sync::Forecast;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::lock::LockError;
@@ -259,9 +260,12 @@ impl CheckList<'_> {
     /// What `sync` would be refused for, as far as that was not found before.
     fn check_sync(&mut self, project: Project) {
         let context = Context { project, ..self.context.clone() };
-        match forecast::is_up_to_date(&context, None) {
-            Ok(true) => self.add_good("sync", CheckFact::NextSync { is_up_to_date: true }),
-            Ok(false) => self.add("sync", CheckState::Absent, CheckFact::NextSync { is_up_to_date: false }),
+        match forecast::next_sync(&context, None) {
+            Ok(Forecast::UpToDate) => self.add_good("sync", CheckFact::NextSync { is_up_to_date: true }),
+            Ok(Forecast::Held { generation }) => {
+                self.add("sync", CheckState::Absent, CheckFact::ProfileHeld { generation });
+            }
+            Ok(_) => self.add("sync", CheckState::Absent, CheckFact::NextSync { is_up_to_date: false }),
             // What manages the active set was reported with it.
             Err(Error::Profile(ProfileError::OtherManifest { .. })) => {}
             Err(error) => {

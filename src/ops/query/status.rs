@@ -114,8 +114,8 @@ fn compare(
         differences.extend(unlisted(faults, &differences));
     }
     differences.sort_by(|a, b| (a.between, &a.extension).cmp(&(b.between, &b.extension)));
-    if matches!(next_sync, Forecast::Refused { .. }) {
-        // It would be refused as well.
+    if matches!(next_sync, Forecast::Refused { .. } | Forecast::Held { .. }) {
+        // It would be refused as well, or change nothing.
         let refused = [Remedy::run("sesame sync"), Remedy::run("sesame lock")];
         differences.iter_mut().for_each(|difference| difference.remedies.retain(|remedy| !refused.contains(remedy)));
     }

@@ -51,9 +51,8 @@ fn declared(context: &Context, manifest: &Manifest, name: &ExtensionName) -> Res
         return Err(Error::no_extension(name, context.project.shown_manifest(), manifest.extensions.keys()));
     };
     let repository = extension.source.repository().cloned();
-    repository.ok_or_else(|| {
-        ProjectError::NotFromRegistry { name: name.clone(), path: extension.source.to_string() }.into()
-    })
+    repository
+        .ok_or_else(|| ProjectError::NotFromRegistry { name: name.clone(), path: extension.source.to_string() }.into())
 }
 
 /// The extensions whose declaration allows a tag.

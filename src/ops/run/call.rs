@@ -6,7 +6,7 @@ use wasmtime::component::Val;
 use crate::host::extension::{CallError, Extension};
 use crate::host::functions::Function;
 use crate::host::values::{Syntax, format_type, parse, to_json, to_wave};
-use crate::model::report::extension::{CallOutcome, CallReport};
+use crate::model::report::extension::{CallOutcome, CallReport, FunctionsReport, ListedFunction};
 use crate::ops::context::Interrupt;
 use crate::ops::error::Error;
 use crate::ops::error::run::RunError;
@@ -37,6 +37,16 @@ pub fn call(extension: &Extension, name: &str, call: &CallOptions, interrupt: &I
         error => Error::Run(RunError::Call { name: name.to_owned(), source: error }),
     })?;
     report(name, function, result)
+}
+
+/// The functions of an extension that can be called.
+pub fn functions(extension: &Extension, name: &str) -> FunctionsReport {
+    let functions = extension.functions().iter();
+    let listed = |function: &Function| ListedFunction {
+        name: function.call_name.clone(),
+        signature: function.to_string(),
+    };
+    FunctionsReport { extension: name.to_owned(), functions: functions.map(listed).collect() }
 }
 
 fn arguments(function: &Function, call: &CallOptions) -> Result<Vec<Val>, Error> {

@@ -37,7 +37,8 @@ use crate::registry::source::selection::SourceSelector;
 use crate::registry::source::{Sink, SinkClosed};
 use crate::store::blobs::{Blobs, Staging};
 use crate::store::code::cwasm;
-use crate::store::{self, generations, key};
+use crate::store::generations::{self, ProfileHold};
+use crate::store::{self, key};
 
 use super::lock_verification::SyncTarget;
 
@@ -214,7 +215,10 @@ async fn step(apply_context: &ApplyContext<'_>, plan: &Plan, id: StepId) -> Resu
             let target = apply_context.target.ok_or(Error::Bug("a plan without a target narrows one"))?;
             Ok(generations::activate(paths, *generation, &target.generation)?)
         }
-        StepKind::Rollback { profile, generation } => Ok(generations::switch(paths, profile, *generation)?),
+        StepKind::Rollback { profile, generation, held } => {
+            let hold = if *held { ProfileHold::Held } else { ProfileHold::Free };
+            Ok(generations::switch(paths, profile, *generation, hold)?)
+        }
         StepKind::Prune { profile, generations } => {
             for number in generations {
                 // One that is held stays until a later run.

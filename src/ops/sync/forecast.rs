@@ -17,9 +17,8 @@ use super::{Preparation, narrow, prepare};
 
 /// What the next `sync` of the project would do. The refusal comes with it as an error.
 pub(crate) fn forecast(context: &Context, profile: Option<&ProfileName>) -> (Forecast, Option<Error>) {
-    match is_up_to_date(context, profile) {
-        Ok(true) => (Forecast::UpToDate, None),
-        Ok(false) => (Forecast::Changes, None),
+    match next_sync(context, profile) {
+        Ok(forecast) => (forecast, None),
         Err(refusal) => {
             (Forecast::Refused { fault: refusal.fault(), narrowing: narrowing(context, profile) }, Some(refusal))
         }
@@ -32,24 +31,25 @@ pub(crate) fn narrowing(context: &Context, profile: Option<&ProfileName>) -> Vec
     narrow::preview(context, target).ok().flatten().map(|report| report.changes).unwrap_or_default()
 }
 
-/// Whether the next `sync` would change nothing.
+/// The same for callers that report a refusal in their own way.
 ///
 /// # Errors
 /// What it would be refused for.
-pub(crate) fn is_up_to_date(context: &Context, profile: Option<&ProfileName>) -> Result<bool, Error> {
+pub(crate) fn next_sync(context: &Context, profile: Option<&ProfileName>) -> Result<Forecast, Error> {
     // Only a report is made, so no step of it is shown.
     let context = &Context { observer: Arc::new(NoObserver), ..context.clone() };
     match prepare(context, &SyncOptions::preview(profile))? {
         Preparation::Planned(planned) => {
             planned.check_held(context)?;
-            Ok(planned.is_empty())
+            Ok(if planned.is_empty() { Forecast::UpToDate } else { Forecast::Changes })
         }
+        Preparation::Held(held) => Ok(Forecast::Held { generation: held.generation.unwrap_or_default() }),
         Preparation::Stale(desired) => {
             let observed = &desired.observed;
             let lock = observed.lock()?.unwrap_or_default();
             let known = lock_without_requests(context, &observed.manifest, &lock, &observed.stale(&lock)?)?;
             PlannedSync::new(*desired, known, WriteMode::Preview)?.check_held(context)?;
-            Ok(false)
+            Ok(Forecast::Changes)
         }
     }
 }

@@ -15,16 +15,17 @@ mod planned_sync;
 pub mod rollback;
 
 use crate::model::lock::{Lock, Staleness};
-use crate::model::plan::generation::Generation;
-use crate::model::plan::set_change::set_changes;
 use crate::model::manifest::Manifest;
 use crate::model::name::ProfileName;
+use crate::model::plan::generation::Generation;
+use crate::model::plan::set_change::set_changes;
 use crate::model::report::sync::{LockReport, SyncReport};
 use crate::model::report::warning::Warning;
 use crate::ops::error::lock::LockError;
 use crate::ops::error::profile::ProfileError;
 use crate::ops::policy::checks::read_policy;
 use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions};
+use crate::store::generations::{self, ProfileHold};
 use crate::store::{self, owner};
 
 use super::context::Context;
@@ -56,6 +57,7 @@ fn sync_or_refuse(context: &Context, options: &SyncOptions) -> Result<SyncReport
             }
             return Ok(planned.report_only(context, None));
         }
+        (Preparation::Held(held), _) => return Ok(*held),
         (Preparation::Stale(desired), WriteMode::Preview) => {
             let (lock, report) = lock::preview(context, &desired.observed.manifest, &UpgradeSelection::Nothing)?;
             let planned = PlannedSync::new(*desired, lock, WriteMode::Preview)?;
@@ -73,6 +75,7 @@ fn sync_or_refuse(context: &Context, options: &SyncOptions) -> Result<SyncReport
 pub(crate) fn sync_guarded(context: &Context, options: &SyncOptions) -> Result<SyncReport, Error> {
     let (work, lock_report) = match prepare(context, options)? {
         Preparation::Planned(planned) => (*planned, None),
+        Preparation::Held(held) => return Ok(*held),
         Preparation::Stale(desired) => {
             let (lock, report) =
                 lock::resolve_and_write(context, &desired.observed.manifest, &UpgradeSelection::Nothing)?;
@@ -100,6 +103,8 @@ pub(crate) fn preview_of(
 /// How far a sync comes without changing anything.
 enum Preparation<'a> {
     Planned(Box<PlannedSync>),
+    /// The profile is held at its active generation.
+    Held(Box<SyncReport>),
     /// The lock has to be made again first, and may be.
     Stale(Box<DesiredState<'a>>),
 }
@@ -108,6 +113,9 @@ enum Preparation<'a> {
 fn prepare<'a>(context: &'a Context, options: &SyncOptions) -> Result<Preparation<'a>, Error> {
     owner::check_store_owner(&context.paths)?;
     let observed = Observation::read(context, options.profile.as_ref())?;
+    if let Some((number, active)) = held(context, options, &observed) {
+        return Ok(Preparation::Held(Box::new(PlannedSync::held(context, number, active))));
+    }
     let mut warnings = observed.lowered_limits.clone();
     warnings.extend(observed.check_folders()?.into_iter().map(Warning::from));
     let found = observed.lock()?;
@@ -129,6 +137,14 @@ fn prepare<'a>(context: &'a Context, options: &SyncOptions) -> Result<Preparatio
         Some(lock) => Ok(Preparation::Planned(Box::new(PlannedSync::new(desired, lock, options.mode)?))),
         None => Ok(Preparation::Stale(Box::new(desired))),
     }
+}
+
+/// The active generation, if the profile is held at it and this manifest may change it.
+fn held(context: &Context, options: &SyncOptions, observed: &Observation<'_>) -> Option<(u64, Generation)> {
+    let hold = generations::hold_of(&context.paths, &observed.profile).ok()?;
+    let (number, active) = observed.active().ok().flatten().filter(|_| hold == ProfileHold::Held)?;
+    let is_own = context.project.manages(&active) || options.ownership == ProfileTakeover::Adopt;
+    is_own.then_some((number, active))
 }
 
 /// The lock, if it can be used as it is. `None` if it has to be made first, and may be.

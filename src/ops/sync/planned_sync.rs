@@ -57,6 +57,13 @@ impl PlannedSync {
         Self { generation, lock: Lock::default(), inventory, plan, manifest: Manifest::default(), warnings }
     }
 
+    /// The report of a profile that is held at a generation.
+    pub fn held(context: &Context, number: u64, generation: Generation) -> SyncReport {
+        let inventory = Inventory { active: Some((number, generation.clone())), ..Inventory::default() };
+        let planned = Self::of_generation(generation, inventory, Plan::default(), Vec::new());
+        planned.report(context, None, SyncOutcome::Held, Vec::new())
+    }
+
     /// Takes stock and plans.
     pub fn new(desired: DesiredState<'_>, lock: Lock, mode: WriteMode) -> Result<Self, Error> {
         let DesiredState { observed, active, mut warnings } = desired;
@@ -202,7 +209,7 @@ impl PlannedSync {
     fn extension(&self, extension: &ActiveExtension, outcome: SyncOutcome, own: &[&StepReport]) -> ExtensionReport {
         let faults: Vec<Fault> = own.iter().filter_map(|step| step.fault()).cloned().collect();
         let status = match outcome {
-            SyncOutcome::UpToDate | SyncOutcome::Done => ExtensionStatus::Active,
+            SyncOutcome::UpToDate | SyncOutcome::Done | SyncOutcome::Held => ExtensionStatus::Active,
             _ if !faults.is_empty() => ExtensionStatus::Failed,
             _ if own.iter().all(|step| step.is_done()) => self.unactivated(extension),
             _ => ExtensionStatus::Pending,

@@ -3,18 +3,19 @@
 
 use crate::model::lock::Lock;
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::Plan;
 use crate::model::plan::generation::Generation;
 use crate::model::plan::inventory::{Inventory, StoredState};
 use crate::model::plan::step::StepKind;
-use crate::model::report::sync::SyncReport;
+use crate::model::plan::{Plan, RollbackChange};
+use crate::model::report::sync::{ReleaseReport, SyncReport};
 use crate::model::report::warning::Warning;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::profile::ProfileError;
 use crate::ops::policy::checks::{check_active, check_metering, read_policy};
+use crate::store::generations::{self, ProfileHold};
 use crate::store::integrity::scan::CacheUpdates;
-use crate::store::{self, generations};
+use crate::store::{self};
 
 use super::observe::{look, scan_request};
 use super::planned_sync::PlannedSync;
@@ -26,7 +27,14 @@ use super::planned_sync::PlannedSync;
 /// [`ProfileError::NotWhole`] if what it needs is lost, [`PolicyError::PolicyChanged`](crate::ops::error::policy::PolicyError::PolicyChanged),
 /// [`LockError::Extensions`](crate::ops::error::lock::LockError::Extensions) or [`WrittenByOther`](crate::ops::error::policy::PolicyError::WrittenByOther) if this
 /// machine no longer allows it; then nothing was changed.
-pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -> Result<SyncReport, Error> {
+///
+/// With `hold`, syncs leave it active until it is [released](release); a profile that is held stays so without it, too.
+pub fn rollback(
+    context: &Context,
+    profile: &ProfileName,
+    number: Option<u64>,
+    hold: ProfileHold,
+) -> Result<SyncReport, Error> {
     let _guard = context.lock_store()?;
     let paths = &context.paths;
     let live = match generations::active_generation(paths, profile) {
@@ -51,12 +59,34 @@ pub fn rollback(context: &Context, profile: &ProfileName, number: Option<u64>) -
     check_policy(context, &target)?;
     let unusable = crate::ops::policy::folder_checks::check_generation(context, &target)?;
     let warnings = unusable.into_iter().map(Warning::from).collect();
+    let before = generations::hold_of(paths, profile).unwrap_or(ProfileHold::Free);
+    let held = before == ProfileHold::Held || hold == ProfileHold::Held;
     let is_live = live.as_ref().is_some_and(|(live, _)| *live == number);
+    let change = match is_live && held == (before == ProfileHold::Held) {
+        true => RollbackChange::Nothing,
+        false => RollbackChange::Activate { held },
+    };
     let stock = look(context, scan_request(&target, &Lock::default())?, CacheUpdates::Write)?;
     let inventory = Inventory { active: live, generations: known, ..stock };
-    let plan = Plan::for_rollback(number, is_live, &target, &inventory);
+    let plan = Plan::for_rollback(number, change, &target, &inventory);
     check_whole(number, &plan, &target, &inventory)?;
     PlannedSync::of_generation(target, inventory, plan, warnings).run(context, None)
+}
+
+/// Ends a hold: the next sync activates what the manifest declares.
+///
+/// # Errors
+/// [`ProfileError::NothingActive`] if there is nothing to release, [`Error::Store`] if that is not known or cannot be written.
+pub fn release(context: &Context, profile: &ProfileName) -> Result<ReleaseReport, Error> {
+    let _guard = context.lock_store()?;
+    let paths = &context.paths;
+    let number = generations::current(paths, profile)?;
+    let generation = number.ok_or_else(|| Error::Profile(ProfileError::NothingActive { profile: profile.clone() }))?;
+    let was_held = generations::hold_of(paths, profile)? == ProfileHold::Held;
+    if was_held {
+        generations::switch(paths, profile, generation, ProfileHold::Free)?;
+    }
+    Ok(ReleaseReport { profile: profile.clone(), generation, was_held })
 }
 
 /// Holds a generation against what the machine's policy says by now.

@@ -141,9 +141,13 @@ impl Client {
         let (host, what, number) = (name.clone(), request.what.clone(), status.as_u16());
         let reads = matches!(request.method, Method::GET | Method::HEAD);
         let error = match status {
-            StatusCode::NOT_FOUND if reads => {
-                Error::NotFound { source_name: SourceName::Registry(host), what, by_tag: false, closest: Vec::new(), message }
-            }
+            StatusCode::NOT_FOUND if reads => Error::NotFound {
+                source_name: SourceName::Registry(host),
+                what,
+                by_tag: false,
+                closest: Vec::new(),
+                message,
+            },
             StatusCode::NOT_FOUND => Error::NoRepository { host, what, message },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match self.endpoint.connection.withheld {
                 Some(setting) => Error::Withheld { host, setting },

@@ -59,7 +59,13 @@ impl RemoteSource {
                 Some(next) => request.url = next,
                 None if tags.is_empty() => {
                     let (source_name, what) = (self.client.endpoint.source_name(), what.to_owned());
-                    return Err(Error::NotFound { source_name, what, by_tag: false, closest: Vec::new(), message: String::new() });
+                    return Err(Error::NotFound {
+                        source_name,
+                        what,
+                        by_tag: false,
+                        closest: Vec::new(),
+                        message: String::new(),
+                    });
                 }
                 None => return Ok(tags),
             }

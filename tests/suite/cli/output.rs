@@ -162,7 +162,7 @@ fn help_is_there_for_commands_and_topics() {
         let told = sandbox.ok(&[below[0], "help", below[1]]).stdout;
         assert!(told.contains(&format!("{} [OPTIONS]", below[1])), "{told}");
     }
-    sandbox.run(&["list"]).fails(2, &["a similar subcommand exists: 'extension list'"]);
+    sandbox.run(&["install"]).fails(2, &["a similar subcommand exists: 'extension install'"]);
     sandbox.run(&["help", "bundle", "x"]).fails(2, &["no command or topic `bundle x`"]);
 }
 

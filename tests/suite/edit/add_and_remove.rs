@@ -38,11 +38,11 @@ const EDITS: [(&str, &[&str], &[&str]); 13] = [
     (
         "[extensions]\n\"a\" = { oci = \"HOST/org/a:1.0.0\", capabilities = { env = [\n  \"A\", # one\n] } }\n# after it\n\n[config]\nx = 1\n",
         &["HOST/org/new"],
-        &["new = \"HOST/org/new:1.0.0\"\n"],
+        &["new = { oci = \"HOST/org/new\", version = \"^1.0.0\" }\n"],
     ),
     (
         "[extensions]\na.oci = \"HOST/org/a:1.0.0\"\n\n[extensions.a.limits]\nmax_fuel = 5\n\n[[extensions.a.config.rule]]\nx = 1\n",
-        &["HOST/org/new"],
+        &["HOST/org/new", "--exact"],
         &["new = \"HOST/org/new:1.0.0\"\n"],
     ),
     (
@@ -50,46 +50,53 @@ const EDITS: [(&str, &[&str], &[&str]); 13] = [
         &["HOST/org/new:0.9.0"],
         &["new = \"HOST/org/new:0.9.0\"\n"],
     ),
-    ("[extensions]\n# none yet\n\n[config]\nx = 1\n", &["HOST/org/new"], &["new = \"HOST/org/new:1.0.0\"\n"]),
+    (
+        "[extensions]\n# none yet\n\n[config]\nx = 1\n",
+        &["HOST/org/new", "--exact"],
+        &["new = \"HOST/org/new:1.0.0\"\n"],
+    ),
     (
         "[config]\r\nx   =   1\r\n\r\n[extensions]\r\na = \"HOST/org/a:1.0.0\"\r\n",
         &["HOST/org/new"],
-        &["new = \"HOST/org/new:1.0.0\"\r\n"],
+        &["new = { oci = \"HOST/org/new\", version = \"^1.0.0\" }\r\n"],
     ),
     (
         "[extensions]\na = { oci = \"HOST/org/a:1.0.0\", limits = { max_fuel = 5 } }",
         &["HOST/org/new"],
-        &["a = { oci = \"HOST/org/a:1.0.0\", limits = { max_fuel = 5 } }\n", "new = \"HOST/org/new:1.0.0\"\n"],
+        &[
+            "a = { oci = \"HOST/org/a:1.0.0\", limits = { max_fuel = 5 } }\n",
+            "new = { oci = \"HOST/org/new\", version = \"^1.0.0\" }\n",
+        ],
     ),
     (
         "[extensions.a]\noci = \"HOST/org/a:1.0.0\"\n# last\n",
-        &["HOST/org/new"],
+        &["HOST/org/new", "--exact"],
         &["\n", "[extensions.new]\n", "oci = \"HOST/org/new:1.0.0\"\n"],
     ),
     (
         "[extensions]\n# How they are named:\n# name = \"reference\"\n\n# more\n",
         &["HOST/org/new"],
-        &["new = \"HOST/org/new:1.0.0\"\n"],
+        &["new = { oci = \"HOST/org/new\", version = \"^1.0.0\" }\n"],
     ),
-    ("# nothing\n", &["HOST/org/new"], &["\n", "[extensions]\n", "new = \"HOST/org/new:1.0.0\"\n"]),
+    ("# nothing\n", &["HOST/org/new", "--exact"], &["\n", "[extensions]\n", "new = \"HOST/org/new:1.0.0\"\n"]),
     (
         "extensions.a = \"HOST/org/a:1.0.0\" # dotted\nprofile = \"default\"\n",
-        &["HOST/org/new"],
+        &["HOST/org/new", "--exact"],
         &["extensions.new = \"HOST/org/new:1.0.0\"\n"],
     ),
     (
         "[extensions]\na = \"HOST/org/a:1.0.0\"\n[extensions.b]\noci = \"HOST/org/a:1.0.0\"\n",
-        &["HOST/org/new"],
+        &["HOST/org/new", "--exact"],
         &["new = \"HOST/org/new:1.0.0\"\n"],
     ),
     (
         "[extensions]\n  a = \"HOST/org/a:1.0.0\"\n",
-        &["HOST/org/granted", "--grant", "config-read=x"],
+        &["HOST/org/granted", "--exact", "--grant", "config-read=x"],
         &["granted = { oci = \"HOST/org/granted:1.0.0\", capabilities = { config-read = [\"x\"] } }\n"],
     ),
     (
         "[extensions]\na = { oci = \"HOST/org/a:1.0.0\", limits.max_fuel = 5 }\nz.oci = \"HOST/org/a:1.0.0\"\n\n[extensions.y]\noci = \"HOST/org/a:1.0.0\"\n",
-        &["HOST/org/new", "--name", "other"],
+        &["HOST/org/new", "--exact", "--name", "other"],
         &["other = \"HOST/org/new:1.0.0\"\n"],
     ),
 ];
@@ -129,13 +136,18 @@ const REFUSED: [(&str, &str, &[&str], &[&str]); 12] = [
         "sesame.toml",
         "extensions = { a = \"HOST/org/a:1.0.0\" }\n",
         &["add", "HOST/org/new"],
-        &["write `new = \"HOST/org/new:1.0.0\"` among the extensions in sesame.toml by hand"],
+        &["write `new = { oci = \"HOST/org/new\", version = \"^1.0.0\" }` among the extensions in sesame.toml by hand"],
     ),
-    ("sesame.toml", "extensions = {}\n", &["add", "HOST/org/new"], &["write `new = \"HOST/org/new:1.0.0\"`"]),
+    (
+        "sesame.toml",
+        "extensions = {}\n",
+        &["add", "HOST/org/new", "--exact"],
+        &["write `new = \"HOST/org/new:1.0.0\"`"],
+    ),
     (
         "sesame.toml",
         "extensions = { a.oci = \"HOST/org/a:1.0.0\" } # all\r\n",
-        &["add", "HOST/org/new", "--grant", "config-read"],
+        &["add", "HOST/org/new:1.0.0", "--grant", "config-read"],
         &["write `new = { oci = \"HOST/org/new:1.0.0\", capabilities = { config-read = true } }`"],
     ),
     (
@@ -156,7 +168,7 @@ const REFUSED: [(&str, &str, &[&str], &[&str]); 12] = [
         &["add", "HOST/org/new", "--grant-all"],
         &[
             "the comment `# built here` would be lost",
-            "write `oci = \"HOST/org/new:1.0.0\"` into its entry in sesame.toml by hand",
+            "write `oci = \"HOST/org/new\"`, `version = \"^1.0.0\"` into its entry in sesame.toml by hand",
         ],
     ),
     (
@@ -192,7 +204,7 @@ const REFUSED: [(&str, &str, &[&str], &[&str]); 12] = [
         &["add", "HOST/org/new", "--grant-all"],
         &[
             "the comment `# built here` would be lost",
-            "write `oci = \"HOST/org/new:1.0.0\"` into its entry in extensions/new.toml by hand",
+            "write `oci = \"HOST/org/new\"`, `version = \"^1.0.0\"` into its entry in extensions/new.toml by hand",
         ],
     ),
     (
@@ -232,7 +244,12 @@ fn what_is_added_is_live_and_what_is_removed_is_not() {
     let host = registry.host();
     sandbox.write("built/tool.wasm", component("tool"));
     let said = sandbox.ok(&["add", &format!("{host}/org/new")]).stderr;
-    assert!(said.contains(&format!("added new  {host}/org/new:1.0.0  no grants\nwrote ")), "{said}");
+    assert!(
+        said.contains(&format!(
+            "added new  {host}/org/new ^1.0.0  no grants\n  locked to {host}/org/new:1.0.0\nwrote "
+        )),
+        "{said}"
+    );
     assert!(said.contains("1 extension is live"), "{said}");
     // Where there was no manifest, the user's own was begun; here it is named.
     let own = sandbox.path("home/config/pds");
@@ -266,7 +283,7 @@ fn a_manifest_that_is_a_link_stays_one() {
     sandbox.ok(&["add", &format!("{}/org/new", registry.host())]);
     for file in ["sesame.toml", "sesame.lock"] {
         assert!(sandbox.path("project").join(file).is_symlink(), "{file}");
-        assert!(std::fs::read_to_string(sandbox.path("dotfiles").join(file)).unwrap().contains("org/new:1.0.0"));
+        assert!(std::fs::read_to_string(sandbox.path("dotfiles").join(file)).unwrap().contains("org/new"));
     }
 }
 
@@ -298,4 +315,47 @@ fn an_edit_that_would_touch_other_lines_is_refused() {
     let run = sandbox.run(&["add", "--no-sync", &format!("{}/org/new:1.0.0", registry.host())]);
     let after = sandbox.read("sesame.toml");
     assert!(run.status == 0 && after == text.replace("0.9.0", "1.0.0") || run.status == 65 && after == text, "{after}");
+}
+
+/// The entry of `new`.
+fn entry(sandbox: &Sandbox) -> String {
+    sandbox.read("sesame.toml").lines().find(|line| line.starts_with("new = ")).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn without_a_tag_a_range_of_versions_is_declared() {
+    let (sandbox, registry) = (Sandbox::new(), registry());
+    let host = registry.host();
+    registry.push("org/new", "0.8.5", &Artifact::wkg(&component("0.8.5")));
+    sandbox.write("sesame.toml", "[extensions]\n");
+    let repository = format!("{host}/org/new");
+    let range = |requirement: &str| format!("new = {{ oci = \"{repository}\", version = \"{requirement}\" }}");
+    let run = sandbox.ok(&["add", &repository]);
+    assert!(run.stderr.contains(&format!("  locked to {repository}:1.0.0\n")), "{}", run.stderr);
+    assert_eq!(entry(&sandbox), range("^1.0.0"));
+    sandbox.ok(&["sync", "--locked"]).fails(0, &["up to date"]);
+    sandbox.run(&["add", &repository]).fails(2, &["`new` is there already", "`--version`", "`--exact`"]);
+    // Another range, of which the newest is locked.
+    sandbox.ok(&["add", &repository, "--version", "~0.8"]).fails(0, &["locked to", ":0.8.5\n", "replaces"]);
+    assert_eq!(entry(&sandbox), range("~0.8"));
+    sandbox.ok(&["add", &repository, "--version", "^0.9"]);
+    assert!(sandbox.read("sesame.lock").contains(":0.9.0\""));
+    sandbox.run(&["add", &repository, "--version", "^7"]).fails(66, &["no tag fits `new`", "newest release is 1.0.0"]);
+    sandbox
+        .run(&["add", &format!("{repository}:1.0.0"), "--version", "^1"])
+        .fails(2, &["`--version` chooses among the versions of a repository", "leave out the tag"]);
+    assert_eq!(entry(&sandbox), range("^0.9"));
+    // One tag, whatever range was declared.
+    sandbox.ok(&["add", &format!("{repository}:0.9.0"), "--exact"]);
+    assert!(entry(&sandbox).contains(&format!("oci = \"{repository}:0.9.0\"")), "{}", entry(&sandbox));
+    // What is declared with a tag stays so.
+    sandbox.ok(&["add", &repository]);
+    assert!(entry(&sandbox).contains(&format!("oci = \"{repository}:1.0.0\"")), "{}", entry(&sandbox));
+    sandbox.ok(&["remove", "new"]);
+    sandbox.ok(&["add", &repository, "--exact"]);
+    assert_eq!(entry(&sandbox), format!("new = \"{repository}:1.0.0\""));
+    // In a file of its own it is the same.
+    sandbox.ok(&["extension", "install", &repository, "--name", "own"]);
+    let own = sandbox.read("extensions/own.toml");
+    assert!(own.contains(&format!("oci = \"{repository}\"\nversion = \"^1.0.0\"\n")), "{own}");
 }

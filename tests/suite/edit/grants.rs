@@ -4,11 +4,12 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::install::at_a_terminal;
 use crate::formats::schemas::validator;
 use crate::support::artifact::{component, importing};
 use crate::support::guest;
 use crate::support::sandbox::Sandbox;
+
+use super::install::at_a_terminal;
 
 const CONFIG: &str = "open-sesame:host/config-read@0.1.0";
 const NOTIFY: &str = "open-sesame:host/notification@0.1.0";
@@ -53,7 +54,10 @@ fn the_effect_is_shown_and_nothing_is_written_without_consent() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("changed the grants of g: +secret-read=pin,token config-read → config-read=ui"), "{said}");
     let after = sandbox.read("sesame.toml");
-    assert!(after.contains("secret-read = [\"pin\", \"token\"]") && after.contains("config-read = [\"ui\"]"), "{after}");
+    assert!(
+        after.contains("secret-read = [\"pin\", \"token\"]") && after.contains("config-read = [\"ui\"]"),
+        "{after}"
+    );
     assert!(after.contains("# mine"), "{after}");
     assert_eq!(granted(&sandbox, "g"), ["config-read=ui", "secret-read=pin,token"]);
     sandbox.ok(&["grant", "g", "secret-read=pin"]).fails(0, &["nothing to change: `g` is granted config-read=ui"]);
@@ -136,7 +140,7 @@ fn grants_that_are_needed_together_are_given_one_by_one() {
 fn a_grant_that_sync_refuses_is_taken_back() {
     let sandbox = synced();
     let before = sandbox.read("sesame.toml");
-    sandbox.run(&["grant", "g", "fs-write=~", "--yes"]).fails(65, &["a folder that `g` is granted"]);
+    sandbox.run(&["grant", "g", "fs-write=~", "--yes"]).fails(77, &["a folder that `g` is granted"]);
     assert_eq!(sandbox.read("sesame.toml"), before);
     let policy = sandbox.path("home/config/pds/policy.toml");
     fs::create_dir_all(policy.parent().unwrap()).unwrap();
@@ -174,8 +178,7 @@ fn what_something_else_was_granted_and_is_declined_is_revoked() {
     sandbox.write("../b/hello.wasm", importing("b", &[CONFIG, NOTIFY]));
     let add = ["add", "--path", "../a/hello.wasm", "--grant", "config-read=a,b", "--grant", "env=LANG"];
     sandbox.ok(&add);
-    let (code, said) =
-        at_a_terminal(&sandbox, &["add", "--path", "../b/hello.wasm"], || {}, b"choose\nb\ny\nn\n");
+    let (code, said) = at_a_terminal(&sandbox, &["add", "--path", "../b/hello.wasm"], || {}, b"choose\nb\ny\nn\n");
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("grant config-read=a,b (") && said.contains("grant env=LANG ("), "{said}");
     assert_eq!(granted(&sandbox, "hello"), ["config-read=b", "notification"]);

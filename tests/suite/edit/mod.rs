@@ -1,6 +1,6 @@
 //! Changes to a project and the active set.
 
 mod add_and_remove;
-pub mod install;
 mod grants;
+pub mod install;
 mod upgrade;

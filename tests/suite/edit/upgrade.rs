@@ -181,7 +181,7 @@ fn add_with_a_tag_keeps_a_range_that_has_it_and_asks_before_it_replaces_another(
     for more in [&[][..], &["--grant-all"]] {
         let reference = format!("{host}/org/plain:2.0.0");
         let run = sandbox.run(&[&["add", &reference], more].concat());
-        run.fails(2, &["`plain` is declared with version ^1, which does not allow ", "`sesame remove plain`"]);
+        run.fails(2, &["`plain` is declared with version ^1, which does not allow ", "add `--exact`"]);
         assert_eq!(sandbox.read("sesame.toml"), manifest);
     }
 }
@@ -228,4 +228,48 @@ fn a_manifest_that_is_changed_during_the_question_gets_no_grant() {
     let (status, said) = at_a_terminal(&sandbox, &["upgrade"], || sandbox.write("sesame.toml", &other), b"y\n");
     assert!(status == Some(74) && said.contains("sesame.toml was changed"), "{status:?}: {said}");
     assert_eq!(sandbox.read("sesame.toml"), other);
+}
+
+#[test]
+fn a_dry_run_shows_what_would_be_upgraded_and_changes_nothing() {
+    let registry = Registry::start();
+    let sandbox = synced(&registry);
+    let state = |sandbox: &Sandbox| {
+        [sandbox.trace(&sandbox.data()), sandbox.trace(&sandbox.cache()), sandbox.trace(&sandbox.path("project"))]
+    };
+    let before = state(&sandbox);
+    let run = sandbox.ok(&["upgrade", "--dry-run"]);
+    for text in ["~ plain", "1.0.0 → 1.1.0", "not upgraded: asks", "requires notification", "activate"] {
+        assert!(run.stdout.contains(text), "no `{text}` in:\n{}", run.stdout);
+    }
+    let json = sandbox.ok(&["upgrade", "asks", "--grant", "notification", "--dry-run", "--json"]).stdout;
+    let document: Value = serde_json::from_str(&json).unwrap();
+    assert!(validator("output.json").is_valid(&document), "{document}");
+    assert_eq!(document["data"]["sync"]["outcome"], "planned");
+    assert_eq!(document["data"]["sync"]["lock"]["changes"][0]["name"], "asks");
+    assert_eq!(document["data"]["left"], Value::Null);
+    assert_eq!(state(&sandbox), before);
+    sandbox.ok(&["upgrade", "--grant", "notification"]);
+    let run = sandbox.ok(&["upgrade", "--dry-run"]);
+    assert!(run.stdout.contains("up to date: there is nothing to upgrade"), "{}", run.stdout);
+}
+
+#[test]
+fn outdated_is_asked_of_some_and_shows_tags_that_were_moved() {
+    let registry = Registry::start();
+    let sandbox = synced(&registry);
+    let run = sandbox.run(&["outdated", "plain"]);
+    assert!(run.status == 1 && run.stdout.contains("plain") && !run.stdout.contains("asks"), "{}", run.stdout);
+    sandbox.run(&["outdated", "plian"]).fails(66, &["there is no extension `plian`", "did you mean `plain`?"]);
+    sandbox.ok(&["upgrade", "--grant", "notification"]);
+    assert_eq!(sandbox.run(&["outdated", "plain"]).status, 0);
+    registry.push("org/plain", "1.1.0", &Artifact::wkg(&importing("plain moved", &[NOTIFY])));
+    let run = sandbox.run(&["outdated", "plain"]);
+    assert!(run.status == 1 && run.stdout.contains("1.1.0 (moved)"), "{}", run.stdout);
+    assert!(run.stdout.contains("`sesame upgrade plain --grant notification`"), "{}", run.stdout);
+    let document: Value = serde_json::from_str(&sandbox.run(&["outdated", "plain", "--json"]).stdout).unwrap();
+    assert!(validator("output.json").is_valid(&document), "{document}");
+    assert!(document["data"]["extensions"][0]["moved"].as_str().unwrap().starts_with("sha256:"), "{document}");
+    sandbox.ok(&["upgrade", "plain", "--grant", "notification"]);
+    assert_eq!(sandbox.run(&["outdated", "plain"]).status, 0);
 }

@@ -167,9 +167,10 @@ fn what_was_live_stays_callable_when_an_upgrade_needs_more() {
     sandbox.sync(Some(&registry), &[]);
     let lock = sandbox.read("sesame.lock");
     registry.push("my-org/greeting", "latest", &Artifact::wkg(&guest("greeting-0.3.0")));
-    sandbox
-        .run(&["lock", "--upgrade"])
-        .fails(77, &["capabilities: +secret-read", "does not grant: secret-read", "add `secret-read = true`"]);
+    sandbox.run(&["lock", "--upgrade"]).fails(
+        77,
+        &["capabilities: +secret-read", "does not grant: secret-read", "run `sesame grant greeting secret-read`"],
+    );
     assert_eq!(sandbox.read("sesame.lock"), lock);
     assert_eq!(call(&sandbox, &["greeting", "greet", "World"]).stdout, "Hello, World!\n");
     sandbox.write("sesame.toml", manifest + "capabilities.secret-read = [\"greeting.signature\"]\n");
@@ -211,4 +212,18 @@ fn types_of_the_world_are_no_imports_and_interfaces_of_one_name_are_told_apart()
     assert_eq!(call(&sandbox, &["people", "c:d/counts.n"]).stdout, "2\n");
     call(&sandbox, &["people", "counts.n"])
         .fails(2, &["several functions of the name `counts.n`", "`a:b/counts.n: func() -> u32`"]);
+}
+
+#[test]
+fn without_a_function_all_are_listed_with_their_types() {
+    let sandbox = Sandbox::new();
+    sandbox.write("g.wasm", guest("greeting-0.1.0"));
+    let listed = sandbox.ok(&["call", "./g.wasm", "--grant", "config-read"]).stdout;
+    assert!(listed.lines().any(|line| line.starts_with("greet: func(name: string) -> string")), "{listed}");
+    sandbox.write("sesame.toml", "extensions.g = { path = \"g.wasm\", capabilities.config-read = true }\n");
+    sandbox.ok(&["sync"]);
+    assert_eq!(sandbox.ok(&["call", "g"]).stdout, listed);
+    let json: serde_json::Value = serde_json::from_str(&sandbox.ok(&["call", "g", "--json"]).stdout).unwrap();
+    assert!(crate::formats::schemas::validator("output.json").is_valid(&json), "{json}");
+    assert_eq!(json["data"]["functions"][0]["name"], "greet");
 }

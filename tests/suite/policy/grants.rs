@@ -96,7 +96,7 @@ fn granted_works_and_ungranted_is_refused_at_lock_at_sync_and_at_load() {
         let call = ["extension", "call", "a", "run", "--secrets", "secrets.toml"];
         let refused = format!("does not grant: {capability}");
         sandbox.write("sesame.toml", manifest(""));
-        sandbox.run(&["lock"]).fails(77, &[&refused, &format!("{capability} = true")]);
+        sandbox.run(&["lock"]).fails(77, &[&refused, &format!("run `sesame grant a {capability}`")]);
         sandbox.write("sesame.toml", manifest(&format!("capabilities.{capability} = true")));
         sandbox.sync(None, &[]);
         let run = sandbox.run(&call);

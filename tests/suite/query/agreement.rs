@@ -37,6 +37,8 @@ const SECRETS: &str = "open-sesame:host/secret-read@0.1.0";
 enum Effect {
     Nothing,
     Changed,
+    /// Nothing, because the profile is held.
+    Held,
     Narrowed(FaultKind),
     Refused(FaultKind),
 }
@@ -255,7 +257,7 @@ const ALLOWED: [Change; 7] = [
     change("the policy blocks a namespace that is not used", |m| m.policy("blocked_namespaces = [\"evil\"]\n")),
 ];
 
-const STORED: [Change; 14] = [
+const STORED: [Change; 16] = [
     change("a component is gone", |m| fs::remove_file(m.blob(&component("b 1"))).unwrap()),
     change("a component was changed", |m| flip(&m.blob(&component("b 1")))),
     change("a document is gone", |m| fs::remove_file(m.blob(&Artifact::wkg(&component("b 1")).manifest)).unwrap()),
@@ -269,6 +271,8 @@ const STORED: [Change; 14] = [
         overwrite(&m.profile("current"), |bytes| *bytes = b"x".to_vec())
     }),
     change("another generation is active", |m| overwrite(&m.profile("current"), |bytes| *bytes = b"1\n".to_vec())),
+    change("the set is held", |m| overwrite(&m.profile("current"), |bytes| *bytes = b"2 held\n".to_vec())),
+    change("another set is held", |m| overwrite(&m.profile("current"), |bytes| *bytes = b"1 held\n".to_vec())),
     change("the active generation was changed", |m| {
         overwrite(&m.profile("generations/2.toml"), |bytes| bytes.truncate(40))
     }),
@@ -322,6 +326,7 @@ struct DoctorAnswer {
     is_wrong: bool,
     /// What it says of the next sync, if that is not refused.
     up_to_date: Option<bool>,
+    is_held: bool,
     narrows: bool,
 }
 
@@ -331,6 +336,7 @@ fn options(mode: WriteMode) -> SyncOptions {
 
 fn effect(result: Result<SyncReport, Error>) -> Effect {
     match result {
+        Ok(report) if report.outcome == SyncOutcome::Held => Effect::Held,
         Ok(report) => {
             let written = |lock: &&_| matches!(lock, LockOutcome::Written | LockOutcome::WouldChange);
             let lock = report.lock.as_ref().map(|lock| &lock.outcome).filter(written);
@@ -351,6 +357,7 @@ fn forecast(next: &Forecast) -> Effect {
     match next {
         Forecast::UpToDate => Effect::Nothing,
         Forecast::Changes => Effect::Changed,
+        Forecast::Held { .. } => Effect::Held,
         Forecast::Refused { fault, narrowing } if narrowing.is_empty() => Effect::Refused(fault.kind),
         Forecast::Refused { fault, .. } => Effect::Narrowed(fault.kind),
     }
@@ -363,13 +370,18 @@ fn doctor_answer(report: &DoctorReport) -> DoctorAnswer {
     });
     let narrows = report.checks.iter().any(|check| matches!(check.fact, CheckFact::NextNarrowing { .. }));
     let is_wrong = report.checks.iter().any(|check| check.state == CheckState::Wrong);
-    DoctorAnswer { is_wrong, up_to_date: next, narrows }
+    let is_held = report.checks.iter().any(|check| matches!(check.fact, CheckFact::ProfileHeld { .. }));
+    DoctorAnswer { is_wrong, up_to_date: next, is_held, narrows }
 }
 
 fn ask(machine: &Machine) -> Answers {
     let context = &machine.context;
     let search = Search { named: Some(context.project.manifest().to_owned()), ..Search::default() };
-    let diff = diff(context, None).map(|report| if report.is_empty() { Effect::Nothing } else { Effect::Changed });
+    let diff = diff(context, None).map(|report| match report.sync.outcome {
+        SyncOutcome::Held => Effect::Held,
+        _ if report.is_empty() => Effect::Nothing,
+        _ => Effect::Changed,
+    });
     Answers {
         check: effect(sync(context, &options(WriteMode::Preview))),
         diff: diff.unwrap_or_else(|error| refused(&error)),
@@ -411,6 +423,7 @@ fn disagreement(changes: &[&Change], answers: &Answers, effect: Effect) -> Optio
     let doctor = match effect {
         Effect::Nothing => answers.doctor.up_to_date == Some(true),
         Effect::Changed => answers.doctor.up_to_date == Some(false),
+        Effect::Held => answers.doctor.is_held && answers.doctor.up_to_date.is_none(),
         Effect::Refused(_) | Effect::Narrowed(_) if resolving && answers.doctor.up_to_date == Some(false) => true,
         Effect::Refused(_) => answers.doctor.is_wrong && answers.doctor.up_to_date.is_none() && !answers.doctor.narrows,
         Effect::Narrowed(_) => answers.doctor.is_wrong && answers.doctor.up_to_date.is_none() && answers.doctor.narrows,
@@ -495,6 +508,7 @@ fn agree(states: usize, seed: u64) {
         let name = match effect {
             Effect::Nothing => "nothing",
             Effect::Changed => "changed",
+            Effect::Held => "held",
             Effect::Narrowed(_) => "narrowed",
             Effect::Refused(_) => "refused",
         };

@@ -4,3 +4,4 @@ mod agreement;
 mod doctor;
 mod graph;
 mod status;
+mod tags;

@@ -258,7 +258,9 @@ fn a_proxy_of_the_environment_is_gone_through_and_no_proxy_obeyed() {
     let mut command = sandbox.command(&["lock"]);
     command.env("http_proxy", format!("http://{}", proxy.host()));
     Run::of(&mut command).fails(69, &["registry.test does not have registry.test/org/a:1"]);
-    assert_eq!(proxy.take_log(), ["GET http://registry.test/v2/org/a/manifests/1"]);
+    // What is not there is followed by the question for what is.
+    let asked = ["manifests/1", "tags/list?n=1000"].map(|path| format!("GET http://registry.test/v2/org/a/{path}"));
+    assert_eq!(proxy.take_log(), asked);
     command.env("NO_PROXY", "registry.test");
     Run::of(&mut command).fails(69, &["registry.test cannot be reached"]);
     assert_eq!(proxy.take_log(), Vec::<String>::new());

@@ -3,6 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use serde_json::Value;
+
+use crate::formats::schemas::validator;
 use crate::support::artifact::component;
 use crate::support::greeting::{FIRST, SECOND, greets, upgrade};
 use crate::support::library_host::{context, live, request};
@@ -186,4 +189,86 @@ fn a_profile_that_is_not_there_is_an_error_with_the_closest_name() {
         run("defalt").fails(66, &["there is no profile `defalt`", "did you mean `default`?"]);
         run("nope").fails(66, &["there is no profile `nope`"]);
     }
+}
+
+#[test]
+fn a_held_rollback_stays_until_it_is_released() {
+    let sandbox = Sandbox::new();
+    let add = |name: &str| {
+        sandbox.write(&format!("{name}.wasm"), component(name));
+        sandbox.ok(&["add", "--path", &format!("{name}.wasm")]);
+    };
+    sandbox.write("sesame.toml", "[extensions]\n");
+    add("a");
+    add("b");
+    let plain = sandbox.ok(&["rollback"]).stderr;
+    assert!(
+        plain.contains("the next `sesame sync` goes forward again; `sesame rollback --hold 1` keeps this one"),
+        "{plain}"
+    );
+    sandbox
+        .ok(&["rollback", "--hold", "1"])
+        .fails(0, &["held: 1 extension is live in profile `default` (generation 1)"]);
+    let state = || (sandbox.trace(&sandbox.data().join("profiles")), sandbox.trace(&sandbox.path("project")));
+    let before = state();
+    let held = ["held: 1 extension is live", "`sesame rollback --release` lets `sesame sync` change it again"];
+    for command in [&["sync"][..], &["sync", "--locked"], &["sync", "--adopt"]] {
+        sandbox.ok(command).fails(0, &held);
+    }
+    for command in [&["sync", "--check"][..], &["status"], &["diff"]] {
+        let run = sandbox.run(command);
+        assert!(run.status == 1 && held.iter().all(|text| run.stdout.contains(text)), "{command:?}: {}", run.stdout);
+    }
+    let doctor = sandbox.run(&["doctor"]).stdout;
+    assert!(doctor.contains("the profile is held at generation 1"), "{doctor}");
+    assert_eq!(state(), before);
+    let json: Value = serde_json::from_str(&sandbox.ok(&["sync", "--json"]).stdout).unwrap();
+    assert!(validator("output.json").is_valid(&json) && json["data"]["outcome"] == "held", "{json}");
+    // Another generation can be chosen, and stays held; what is added is written and not activated.
+    sandbox.ok(&["rollback", "2"]).fails(0, &["held: 2 extensions are live"]);
+    add("c");
+    let list = sandbox.ok(&["list"]).stdout;
+    assert!(
+        sandbox.read("sesame.lock").contains("c.wasm") && !list.lines().any(|line| line.starts_with("  c ")),
+        "{list}"
+    );
+    sandbox.ok(&["verify"]);
+    sandbox.ok(&["gc"]);
+    let json: Value = serde_json::from_str(&sandbox.ok(&["rollback", "--release", "--json"]).stdout).unwrap();
+    assert!(validator("output.json").is_valid(&json) && json["data"]["was_held"] == true, "{json}");
+    sandbox.ok(&["rollback", "--release"]).fails(0, &["nothing to release: profile `default` is not held"]);
+    sandbox.ok(&["sync"]).fails(0, &["done: 3 extensions are live"]);
+}
+
+#[test]
+fn of_a_held_set_what_is_removed_or_revoked_goes_and_nothing_else() {
+    let sandbox = Sandbox::new();
+    for name in ["a", "b", "c"] {
+        sandbox.write(&format!("{name}.wasm"), component(name));
+    }
+    let entry =
+        |name: &str| format!("{name} = {{ path = \"{name}.wasm\", capabilities = {{ env = [\"A\", \"B\"] }} }}\n");
+    sandbox.write("sesame.toml", format!("[extensions]\n{}{}{}", entry("a"), entry("b"), entry("c")));
+    sandbox.ok(&["sync"]);
+    // The manifest goes on without an extension and a grant that the held set has.
+    sandbox.write("sesame.toml", format!("[extensions]\n{}{}", entry("a"), entry("b").replace(", \"B\"", "")));
+    sandbox.ok(&["sync"]);
+    sandbox.ok(&["rollback", "--hold"]);
+    sandbox.ok(&["revoke", "a", "env=A", "--yes"]).fails(0, &["held: 3 extensions are live"]);
+    let granted = |name: &str| {
+        let list: Value = serde_json::from_str(&sandbox.ok(&["list", "--json"]).stdout).unwrap();
+        let extensions = list["data"]["extensions"].as_array().unwrap().clone();
+        extensions.iter().find(|one| one["name"] == name).map(|one| one["capabilities"][0].to_string())
+    };
+    let all = Some("\"env=A,B\"".to_owned());
+    assert_eq!((granted("a"), granted("b"), granted("c")), (Some("\"env=B\"".to_owned()), all.clone(), all.clone()));
+    sandbox.ok(&["remove", "a"]).fails(0, &["held: 2 extensions are live"]);
+    assert_eq!((granted("a"), granted("b"), granted("c")), (None, all.clone(), all.clone()));
+    // A sync that is refused narrows nothing of it.
+    let manifest = sandbox.read("sesame.toml");
+    sandbox.write("sesame.toml", format!("{manifest}nonsense = 1\n"));
+    sandbox.run(&["sync"]).fails(65, &["nonsense"]);
+    sandbox.write("sesame.toml", "[extensions]\n");
+    sandbox.ok(&["sync"]).fails(0, &["held: 2 extensions"]);
+    assert_eq!((granted("b"), granted("c")), (all.clone(), all));
 }

@@ -54,7 +54,10 @@ fn the_newest_that_fits_is_locked_and_stays_until_an_upgrade() {
     want(&sandbox, &registry, "org/a", "*", "");
     sandbox.run(&["sync", "--locked"]).fails(0, &["up to date"]);
     sandbox.ok(&["upgrade", "a"]);
-    assert_eq!(sandbox.ok(&["outdated"]).stdout, "up to date: of 1 extension none has a newer version\n");
+    assert_eq!(
+        sandbox.ok(&["outdated"]).stdout,
+        "up to date: of 1 extension none has a newer version, and no locked tag was moved\n"
+    );
     // What does not fit any more is resolved again.
     want(&sandbox, &registry, "org/a", "~1.9", "");
     sandbox.run(&["sync", "--locked"]).fails(65, &["sesame.lock is stale", "org/a ~1.9"]);

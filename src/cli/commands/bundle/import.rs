@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{CompileOptions, ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::{extension_table, set_change, set_summary, summary};
+use crate::cli::render::active_set::{extension_table, set_change, sync_summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
@@ -105,10 +105,10 @@ fn words(report: &ImportReport) -> String {
     for change in &report.sync.changes {
         text.push_str(&set_change(change));
     }
-    let is_new = report.sync.outcome != SyncOutcome::UpToDate;
+    let is_new = !matches!(report.sync.outcome, SyncOutcome::UpToDate | SyncOutcome::Held);
     if is_new && report.sync.changes.is_empty() {
         text.push_str(&extension_table(&report.sync.extensions));
     }
-    text.push_str(&summary(&set_summary(&report.sync), if is_new { "done:" } else { "up to date:" }));
+    text.push_str(&sync_summary(&report.sync, "done:"));
     text
 }

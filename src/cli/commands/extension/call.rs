@@ -19,13 +19,14 @@ use sesame::host::values::Syntax;
 use sesame::model::capability::{Capability, Grant, Grants, add};
 use sesame::model::manifest::Limits;
 use sesame::model::name::ExtensionName;
-use sesame::model::report::extension::CallOutcome;
+use sesame::model::report::extension::{CallOutcome, FunctionsReport};
+use sesame::model::text::escape;
 use sesame::ops::context::Interrupt;
 use sesame::ops::error::Error;
 use sesame::ops::error::project::ProjectError;
 use sesame::ops::project::Project;
 use sesame::ops::run::active::{ActiveSet, HostEnvironment, LogFiles, Overrides, UninstalledComponent, file_name};
-use sesame::ops::run::call::{CallOptions, call};
+use sesame::ops::run::call::{CallOptions, call, functions};
 use sesame::ops::run::secrets::SecretsFile;
 
 #[derive(Debug, Clone, Args)]
@@ -33,8 +34,8 @@ pub struct CallCommand {
     /// A live extension's name, or a component's file (anything with a `/` or a `.` in it)
     #[arg(value_name = "NAME|FILE.wasm", add = ArgValueCompleter::new(active_names_and_files))]
     pub target: PathBuf,
-    /// The function: `greet`, `counts.count` or `my-org:wordcount/counts.count`
-    pub function: String,
+    /// The function: `greet`, `counts.count` or `my-org:wordcount/counts.count` [default: none, and all are listed with their types]
+    pub function: Option<String>,
     /// Its arguments in WAVE, strings also bare; in JSON with --json. Write `--` before one that begins with `-`
     #[arg(value_name = "ARG", allow_negative_numbers = true)]
     pub arguments: Vec<String>,
@@ -76,9 +77,14 @@ impl CallCommand {
             let extension = self.load_active(&name, host, &environment, invocation)?;
             (name, extension)
         };
+        let Some(function) = self.function.clone() else {
+            let report = functions(&extension, &name);
+            invocation.print_answer(Data::Functions(&report), || function_list(&report));
+            return Ok(CommandOutcome::Done);
+        };
         let syntax = if invocation.globals.json { Syntax::Json } else { Syntax::Wave };
-        let (function, arguments) = (self.function.clone(), self.arguments.clone());
-        let report = call(&extension, &name, &CallOptions { function, arguments, syntax }, &interrupt)?;
+        let options = CallOptions { function, arguments: self.arguments.clone(), syntax };
+        let report = call(&extension, &name, &options, &interrupt)?;
         let (data, text) = (Data::Call(&report), report.text.as_deref());
         Ok(match report.outcome {
             CallOutcome::Ok => {
@@ -175,6 +181,14 @@ impl CallCommand {
         let active = ActiveSet::open(host, &invocation.profile(environment, &self.profile)?)?;
         Ok(active.load_with(&name, &self.overrides())?)
     }
+}
+
+/// The functions that can be called, one in a line.
+fn function_list(report: &FunctionsReport) -> String {
+    if report.functions.is_empty() {
+        return format!("{} exports no function that can be called\n", escape(&report.extension));
+    }
+    report.functions.iter().map(|function| format!("{}\n", escape(&function.signature))).collect()
 }
 
 /// What `--help` says besides.

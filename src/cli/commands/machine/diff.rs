@@ -4,12 +4,13 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
+use crate::cli::render::active_set::{held_summary, set_summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::lock_text;
 use crate::cli::render::plan::steps;
 use sesame::model::name::ProfileName;
-use sesame::model::report::sync::DiffReport;
+use sesame::model::report::sync::{DiffReport, SyncOutcome};
 use sesame::model::text::count;
 use sesame::ops::sync::diff::diff;
 
@@ -41,5 +42,8 @@ fn words(report: &DiffReport) -> String {
     }
     let mut text = lock_text(&report.lock);
     text.push_str(&steps(&report.sync));
+    if report.sync.outcome == SyncOutcome::Held {
+        text.push_str(&held_summary(&set_summary(&report.sync)));
+    }
     text
 }

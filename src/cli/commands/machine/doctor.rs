@@ -84,6 +84,7 @@ pub fn fact(fact: &CheckFact) -> String {
         CheckFact::GrantedFolders => "they are there, and can be given".to_owned(),
         CheckFact::UnusableFolder { extension, fault } => unusable_folder(extension, fault),
         CheckFact::NextSync { is_up_to_date: true } => "everything is up to date".to_owned(),
+        CheckFact::ProfileHeld { generation } => format!("the profile is held at generation {generation}"),
         CheckFact::NextSync { is_up_to_date: false } => "the next one changes something".to_owned(),
         CheckFact::NextNarrowing { changes } => {
             let change = |change: &SetChange| strip_str(set_change(change).trim_end()).to_string();

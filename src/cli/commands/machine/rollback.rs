@@ -4,18 +4,26 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{CompileOptions, ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::{set_change, set_summary, summary};
+use crate::cli::render::active_set::{held_summary, set_change, set_summary, summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
+use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::report::sync::{SyncOutcome, SyncReport};
-use sesame::ops::sync::rollback::rollback;
+use sesame::model::report::sync::{ReleaseReport, SyncOutcome, SyncReport};
+use sesame::ops::sync::rollback::{release, rollback};
+use sesame::store::generations::{self, ProfileHold};
 
 #[derive(Debug, Clone, Args)]
 pub struct RollbackCommand {
-    /// Its number [default: the next one below the live one's]
+    /// Its number [default: the next one below the active one's]
     #[arg(value_name = "N")]
     pub generation: Option<u64>,
+    /// Keep it active: `sync` changes nothing until `rollback --release`
+    #[arg(long, conflicts_with = "release")]
+    pub hold: bool,
+    /// End a hold, so that the next `sync` activates what the manifest declares
+    #[arg(long, conflicts_with = "generation")]
+    pub release: bool,
     #[command(flatten)]
     pub profile: ProfileOption,
     #[command(flatten)]
@@ -28,15 +36,40 @@ impl RollbackCommand {
         let context =
             invocation.context_or_default(&ResourceOptions { offline: true, compile, ..ResourceOptions::default() })?;
         let profile = invocation.profile(&Environment::read()?, &self.profile)?;
-        let report = rollback(&context, &profile, self.generation)?;
-        invocation.print_report(Data::Sync(&report), || words(&report));
+        if self.release {
+            let report = release(&context, &profile)?;
+            invocation.print_report(Data::Release(&report), || released(&report));
+            return Ok(CommandOutcome::Done);
+        }
+        let hold = if self.hold { ProfileHold::Held } else { ProfileHold::Free };
+        let report = rollback(&context, &profile, self.generation, hold)?;
+        let is_held = generations::hold_of(&context.paths, &profile).is_ok_and(|hold| hold == ProfileHold::Held);
+        invocation.print_report(Data::Sync(&report), || words(&report, is_held));
         Ok(CommandOutcome::Done)
     }
 }
 
-/// What a rollback did.
-fn words(report: &SyncReport) -> String {
+/// What a rollback did, and what the next sync does with that.
+fn words(report: &SyncReport, is_held: bool) -> String {
     let changes: String = report.changes.iter().map(set_change).collect();
+    let active = set_summary(report);
+    if is_held {
+        return format!("{changes}{}", held_summary(&active));
+    }
     let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
-    format!("{changes}{}", summary(&set_summary(report), outcome))
+    let number = report.generation.unwrap_or_default();
+    let hint = format!("the next `sesame sync` goes forward again; `sesame rollback --hold {number}` keeps this one");
+    format!("{changes}{}  {}{hint}\n", summary(&active, outcome), Style::hint("hint: "))
+}
+
+fn released(report: &ReleaseReport) -> String {
+    let ReleaseReport { profile, generation, was_held } = report;
+    if *was_held {
+        let released = Style::good("released:");
+        format!(
+            "{released} profile `{profile}`, at generation {generation}; `sesame sync` activates what the manifest declares\n"
+        )
+    } else {
+        format!("{} profile `{profile}` is not held\n", Style::good("nothing to release:"))
+    }
 }

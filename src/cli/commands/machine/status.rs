@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::{set_change, summary};
+use crate::cli::render::active_set::{held_summary, set_change, summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
@@ -56,7 +56,11 @@ fn words(report: &StatusReport) -> String {
     }
     let live =
         SetSummary { profile: report.profile.clone(), generation: report.generation, extensions: report.extensions };
-    text.push_str(&summary(&live, if report.is_up_to_date() { "up to date:" } else { "differs:" }));
+    text.push_str(&match &report.next_sync {
+        Forecast::Held { .. } => held_summary(&live),
+        _ if report.is_up_to_date() => summary(&live, "up to date:"),
+        _ => summary(&live, "differs:"),
+    });
     if let Forecast::Refused { fault, narrowing } = &report.next_sync {
         text.push_str(&refused(fault, narrowing));
     }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
-use crate::cli::render::active_set::{extension_table, set_change, set_summary, summary};
+use crate::cli::render::active_set::{extension_table, held_summary, set_change, set_summary, summary, sync_summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::{capability_changes, lock_change, lock_text, merged, to_be_committed};
@@ -76,7 +76,7 @@ impl SyncCommand {
                 output.say(Verbosity::Verbose, &caches(&sizes, report.functions));
             }
         }
-        let differs = self.check && report.outcome == SyncOutcome::Planned;
+        let differs = self.check && matches!(report.outcome, SyncOutcome::Planned | SyncOutcome::Held);
         Ok(if differs { CommandOutcome::Differs } else { CommandOutcome::Done })
     }
 
@@ -128,12 +128,12 @@ fn words(report: &SyncReport) -> String {
         text.push_str(&set_change(change));
         text.extend(change.extension().and_then(|name| by_name.get(name)).map(|change| capability_changes(change)));
     }
-    let is_done = report.outcome != SyncOutcome::UpToDate;
+    let is_done = !matches!(report.outcome, SyncOutcome::UpToDate | SyncOutcome::Held);
     if is_done && text.is_empty() {
         text.push_str(&extension_table(&report.extensions));
     }
     text.extend(lock.map(to_be_committed));
-    text.push_str(&summary(&set_summary(report), if is_done { "done:" } else { "up to date:" }));
+    text.push_str(&sync_summary(report, "done:"));
     text
 }
 
@@ -148,6 +148,9 @@ fn plan(report: &SyncReport) -> String {
         let _ = writeln!(text, "nothing to do: {extensions} in profile `{}`", report.profile);
     }
     text.push_str(&steps(report));
+    if report.outcome == SyncOutcome::Held {
+        text.push_str(&held_summary(&set_summary(report)));
+    }
     text
 }
 

@@ -6,7 +6,7 @@ use clap_complete::ArgValueCandidates;
 use crate::cli::completion_candidates::{active_names, capabilities};
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ConfirmOption, ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::{set_summary, summary};
+use crate::cli::render::active_set::sync_summary;
 use crate::cli::render::consent::grants_question;
 use crate::cli::render::edit_outcome::grants_changed;
 use crate::cli::render::failure::CommandError;
@@ -16,7 +16,6 @@ use crate::cli::terminal::environment::Environment;
 use sesame::model::capability::Grant;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::extension::GrantsReport;
-use sesame::model::report::sync::SyncReport;
 use sesame::ops::edit::grants::{GrantEdit, GrantOptions, GrantPreview, change_grants};
 
 use super::new_extension::after_edit;
@@ -75,6 +74,6 @@ impl GrantsOptions {
 }
 
 fn words(report: &GrantsReport) -> String {
-    let active = |sync: &SyncReport| summary(&set_summary(sync), "done:");
-    format!("{}{}", grants_changed(report), report.sync.as_ref().map(active).unwrap_or_default())
+    let active = report.sync.as_ref().map(|sync| sync_summary(sync, "done:"));
+    format!("{}{}", grants_changed(report), active.unwrap_or_default())
 }

@@ -10,12 +10,12 @@ use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::headed_table;
+use sesame::model::name::ExtensionName;
 use sesame::model::report::query::outdated::{CapabilityChange, Outdated, OutdatedReport};
 use sesame::model::text::{count, escape};
 use sesame::ops::error::policy::{capability_list, grant_options};
 use sesame::ops::query::outdated::outdated;
 use sesame::ops::sync::options::UpgradeSelection;
-use sesame::model::name::ExtensionName;
 
 #[derive(Debug, Clone, Args)]
 pub struct OutdatedCommand {
@@ -43,7 +43,10 @@ impl OutdatedCommand {
 fn words(report: &OutdatedReport) -> String {
     if report.extensions.is_empty() {
         let looked_at = count(report.checked, "extension");
-        return format!("{} of {looked_at} none has a newer version, and no locked tag was moved\n", Style::good("up to date:"));
+        return format!(
+            "{} of {looked_at} none has a newer version, and no locked tag was moved\n",
+            Style::good("up to date:")
+        );
     }
     let head = ["name", "locked", "fits", "newest"];
     let rows = report.extensions.iter().map(row);

@@ -6,7 +6,7 @@ use clap_complete::ArgValueCandidates;
 use crate::cli::completion_candidates::{active_names, capabilities};
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::{other_changes, set_summary, summary};
+use crate::cli::render::active_set::{other_changes, sync_summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::{lock_change, merged, source_change, to_be_committed};
@@ -17,7 +17,7 @@ use crate::cli::terminal::environment::Environment;
 use sesame::model::capability::Grant;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::extension::{LeftExtension, UpgradeReport};
-use sesame::model::report::sync::{LockOutcome, SyncOutcome, SyncReport};
+use sesame::model::report::sync::{LockOutcome, SyncReport};
 use sesame::model::text::escape;
 use sesame::ops::edit::consent::{Consent, ConsentRequest};
 use sesame::ops::edit::upgrade::{UpgradeOptions, upgrade};
@@ -106,7 +106,6 @@ fn upgraded(report: &SyncReport, is_complete: bool) -> String {
     let told = locked_changes().map(|change| &change.name).filter(|name| !changes_grants(name)).collect();
     let changes = locked_changes().map(lock_change).collect::<String>() + &other_changes(report, &told);
     let locked = lock.map(to_be_committed);
-    let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
     let merged = lock.map(merged).unwrap_or_default();
     let hint = match lock {
         None if is_complete => {
@@ -117,7 +116,7 @@ fn upgraded(report: &SyncReport, is_complete: bool) -> String {
         }
         _ => String::new(),
     };
-    format!("{merged}{changes}{}{}{hint}", locked.unwrap_or_default(), summary(&set_summary(report), outcome))
+    format!("{merged}{changes}{}{}{hint}", locked.unwrap_or_default(), sync_summary(report, "done:"))
 }
 
 #[cfg(test)]
@@ -127,7 +126,7 @@ mod tests {
     use sesame::model::lock::{LockChange, LockedVersion};
     use sesame::model::name::ProfileName;
     use sesame::model::plan::set_change::SetChange;
-    use sesame::model::report::sync::LockReport;
+    use sesame::model::report::sync::{LockReport, SyncOutcome};
 
     #[test]
     fn what_an_upgrade_makes_active_shows_its_grants() {

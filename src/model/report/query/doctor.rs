@@ -121,6 +121,10 @@ pub enum CheckFact {
     NextSync {
         is_up_to_date: bool,
     },
+    /// The profile is held at its active generation, so the next `sync` leaves it active.
+    ProfileHeld {
+        generation: u64,
+    },
     /// What the next `sync`, which would be refused, would remove from the active set.
     NextNarrowing {
         changes: Vec<SetChange>,
@@ -217,6 +221,7 @@ impl CheckFact {
                 vec![Remedy::hint("move the folders of sesame elsewhere: see `sesame help store`")]
             }
             Self::NextSync { is_up_to_date: false } => vec![Remedy::run("sesame status")],
+            Self::ProfileHeld { .. } => vec![Remedy::run("sesame rollback --release")],
             Self::NoLayout { .. } => {
                 vec![Remedy::hint("bring the folder here, or change `mirrors` in the manifest")]
             }
