@@ -67,6 +67,7 @@
 //!       entry.rs             entries of `sesame.toml`
 //!       drop_in.rs           drop-in manifests
 //!       revoke.rs            removing grants from both
+//!       profile.rs           the profile
 //!   lock/                    `sesame.lock`: entries, writing, staleness, differences
 //!     reader.rs              reads it
 //!     merge.rs               merges what git could not
@@ -87,7 +88,7 @@
 //!     event.rs               what happens during a run
 //!     warning.rs             what a person should know and what stops nothing
 //!     query/
-//!       status.rs doctor.rs graph.rs outdated.rs generations.rs tags.rs
+//!       status.rs doctor.rs graph.rs outdated.rs generations.rs tags.rs profiles.rs
 //!     maintain/
 //!       verify.rs gc.rs
 //!   toml/                    TOML that people write
@@ -226,6 +227,7 @@
 //!     remove.rs              `remove`
 //!     upgrade.rs             `upgrade`
 //!     grants.rs              `grant`, `revoke`
+//!     profiles.rs            `profile delete`, `profile rename`
 //!     manifest_files.rs      writes entries where they stand
 //!     consent.rs             which grants a person agrees to
 //!     transaction.rs         all of a change or nothing
@@ -241,6 +243,7 @@
 //!     list.rs                `list` and `info`
 //!     outdated.rs            `outdated`
 //!     tags.rs                `tags`
+//!     profiles.rs            `profile list`
 //!     graph.rs               `graph`
 //!     generations.rs         `generations`
 //!   maintain/                the store
@@ -277,7 +280,7 @@
 //!       init.rs add.rs remove.rs grant.rs revoke.rs lock.rs tags.rs outdated.rs upgrade.rs graph.rs
 //!       new_extension.rs     what `add` and `install` share
 //!     machine/               what is active, and the store
-//!       sync.rs diff.rs status.rs doctor.rs generations.rs rollback.rs verify.rs gc.rs
+//!       sync.rs diff.rs status.rs doctor.rs generations.rs rollback.rs profile.rs verify.rs gc.rs
 //!     bundle/
 //!       export.rs import.rs
 //!     extension/

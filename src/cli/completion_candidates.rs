@@ -8,6 +8,7 @@ use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter a
 use sesame::model::capability::Capability;
 use sesame::ops::project::Project;
 use sesame::ops::query::list::list;
+use sesame::store::generations;
 
 use super::terminal::environment::Environment;
 
@@ -21,6 +22,12 @@ pub fn active_names() -> Vec<CompletionCandidate> {
     };
     let live = names().map(|report| report.extensions).unwrap_or_default();
     live.into_iter().map(|extension| CompletionCandidate::new(extension.name.to_string())).collect()
+}
+
+/// The profiles of this machine.
+pub fn profiles() -> Vec<CompletionCandidate> {
+    let known = Environment::read().ok().and_then(|environment| generations::profiles(&environment.paths).ok());
+    known.into_iter().flatten().map(|profile| CompletionCandidate::new(profile.to_string())).collect()
 }
 
 /// The capabilities that can be granted.

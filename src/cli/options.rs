@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCandidates;
 
+use super::completion_candidates::profiles;
 use sesame::compiler::settings::CompilerSettings;
 use sesame::model::name::ProfileName;
 
@@ -45,7 +47,7 @@ pub enum Color {
 #[derive(Debug, Clone, Args)]
 pub struct ProfileOption {
     /// Which live set [default: the manifest's, or `default`]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(profiles))]
     pub profile: Option<ProfileName>,
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::fault::file_problem::FileProblem;
 use crate::model::name::ProfileName;
-use crate::model::plan::generation::Generation;
+use crate::model::plan::generation::{Generation, VERSION};
 use crate::model::plan::generation_problem::GenerationProblem;
 use crate::store::owner;
 
@@ -92,6 +92,12 @@ pub enum ProfileHold {
     /// Not before it is released.
     Held,
     Free,
+}
+
+impl ProfileHold {
+    pub fn of(is_held: bool) -> Self {
+        if is_held { Self::Held } else { Self::Free }
+    }
 }
 
 /// The number of the live generation, whether there is one of that number or not.
@@ -178,11 +184,7 @@ fn parse(mut file: &File, path: PathBuf, profile: &ProfileName, number: u64) -> 
 /// [`Error::Io`]; then the one that was live still is.
 pub fn activate(paths: &StorePaths, number: u64, generation: &Generation) -> Result<(), Error> {
     let path = paths.generation(&generation.profile, number);
-    let numbered = Generation { number: Some(number), ..generation.clone() };
-    let text = toml::to_string(&numbered).map_err(|error| Error::BadGeneration {
-        path: path.clone(),
-        source: GenerationProblem::Toml { message: error.to_string() },
-    })?;
+    let text = render(&path, generation, number)?;
     write::replace(&path, &[text.as_bytes()], Durability::Synced)?;
     let hold = hold_of(paths, &generation.profile).unwrap_or(ProfileHold::Free);
     switch(paths, &generation.profile, number, hold)
@@ -193,11 +195,23 @@ pub fn activate(paths: &StorePaths, number: u64, generation: &Generation) -> Res
 /// # Errors
 /// [`Error::Io`]; then the one that was live still is.
 pub fn switch(paths: &StorePaths, profile: &ProfileName, number: u64, hold: ProfileHold) -> Result<(), Error> {
-    let held = match hold {
-        ProfileHold::Held => " held",
-        ProfileHold::Free => "",
-    };
-    write::replace(&paths.current(profile), &[format!("{number}{held}\n").as_bytes()], Durability::Synced)
+    write::replace(&paths.current(profile), &[current_line(number, hold).as_bytes()], Durability::Synced)
+}
+
+fn current_line(number: u64, hold: ProfileHold) -> String {
+    match hold {
+        ProfileHold::Held => format!("{number} held\n"),
+        ProfileHold::Free => format!("{number}\n"),
+    }
+}
+
+/// The text of a generation's file.
+fn render(path: &Path, generation: &Generation, number: u64) -> Result<String, Error> {
+    let numbered = Generation { version: VERSION, number: Some(number), ..generation.clone() };
+    toml::to_string(&numbered).map_err(|error| Error::BadGeneration {
+        path: path.to_owned(),
+        source: GenerationProblem::Toml { message: error.to_string() },
+    })
 }
 
 /// Removes the record of a generation, unless it is held; says whether it is gone.
@@ -211,6 +225,41 @@ pub fn remove(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<
     }
     write::remove(&path)?;
     Ok(true)
+}
+
+/// Removes a profile with all its generations. Until the last is removed, what is left is a profile.
+///
+/// # Errors
+/// [`Error::Io`] if something cannot be removed.
+pub fn delete_profile(paths: &StorePaths, profile: &ProfileName) -> Result<(), Error> {
+    let active = current(paths, profile).ok().flatten();
+    // Several generations without a record of which is active would be damage.
+    for number in numbers(paths, profile)?.into_iter().filter(|number| Some(*number) != active) {
+        write::remove(&paths.generation(profile, number))?;
+    }
+    write::remove(&paths.current(profile))?;
+    write::remove_folder(&paths.profile(profile))
+}
+
+/// Gives a profile another name, which is not taken. Both are there for a moment, each whole.
+///
+/// # Errors
+/// [`Error::BadGeneration`] if a generation cannot be read, [`Error::UnknownActive`] if it is not known which is active,
+/// [`Error::Io`]; then it has its old name still.
+pub fn rename_profile(paths: &StorePaths, from: &ProfileName, to: &ProfileName) -> Result<(), Error> {
+    let new = paths.renamed_profile(to);
+    // One that was interrupted left it behind.
+    write::remove_folder(&new)?;
+    for number in numbers(paths, from)? {
+        let renamed = Generation { profile: to.clone(), ..read(paths, from, number)? };
+        let path = new.join("generations").join(format!("{number}.toml"));
+        write::replace(&path, &[render(&path, &renamed, number)?.as_bytes()], Durability::Synced)?;
+    }
+    if let Some((number, hold)) = read_current(paths, from)? {
+        write::replace(&new.join("current"), &[current_line(number, hold).as_bytes()], Durability::Synced)?;
+    }
+    write::rename_stored(&new, &paths.profile(to))?;
+    delete_profile(paths, from)
 }
 
 /// Whether somebody holds the generation in a file, or that cannot be told just now. Of one that is not live nobody can begin

@@ -117,6 +117,11 @@ impl StorePaths {
         self.data.join("profiles")
     }
 
+    /// A profile while it is renamed, under what is the name of none.
+    pub fn renamed_profile(&self, profile: &ProfileName) -> PathBuf {
+        self.profiles().join(format!(".{profile}"))
+    }
+
     pub fn profile(&self, profile: &ProfileName) -> PathBuf {
         self.profiles().join(profile.as_str())
     }

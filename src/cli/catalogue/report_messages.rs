@@ -67,6 +67,7 @@ fn warnings(catalogue: &mut Catalogue) {
         Warning::VersionsUnknown { extension: name("clock"), fault: fault() },
         Warning::FunctionsDamaged,
         Warning::FunctionsNotKept { why: why() },
+        Warning::OtherProfileActive { declared: profile(), active: "home".parse().unwrap(), extensions: 3 },
         Warning::FunctionCacheFull { limit: 1 << 30 },
         Warning::CompilerUnconfined { why: "Function not implemented".into() },
     ] {

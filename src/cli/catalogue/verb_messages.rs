@@ -229,6 +229,7 @@ fn profiles(catalogue: &mut Catalogue) {
         no_extension(None),
         ProfileError::NoProfile { profile: profile(), closest: Some("home".into()) },
         ProfileError::NoProfile { profile: profile(), closest: None },
+        ProfileError::ProfileExists { profile: profile() },
         ProfileError::Taken { profile: profile(), made_by: manifest() },
         other_manifest(false),
         other_manifest(true),

@@ -36,6 +36,7 @@ use machine::diff::DiffCommand;
 use machine::doctor::DoctorCommand;
 use machine::gc::GcCommand;
 use machine::generations::GenerationsCommand;
+use machine::profile::ProfileSubcommand;
 use machine::rollback::RollbackCommand;
 use machine::status::StatusCommand;
 use machine::sync::SyncCommand;
@@ -126,6 +127,8 @@ pub enum SharedCommand {
     Rollback(Lazy<RollbackCommand>),
     /// Publish a component's file, to a registry or into a folder in the OCI image layout
     Push(Lazy<PushCommand>),
+    /// List, delete or rename the profiles of this machine
+    Profile(LazySubcommand<ProfileSubcommand>),
     /// Carry a whole set to a machine without a network, in one archive or folder
     Bundle(LazySubcommand<BundleSubcommand>),
     /// Look whether everything on the disk is what its name says; exits with 76 if not
@@ -193,6 +196,7 @@ impl SharedCommand {
             Self::Outdated(command) => command.run(invocation),
             Self::Upgrade(command) => command.run(invocation),
             Self::Rollback(command) => command.run(invocation),
+            Self::Profile(LazySubcommand(command)) => command.run(invocation),
             Self::Push(command) => command.run(invocation),
             Self::Bundle(LazySubcommand(command)) => command.run(invocation),
             Self::Verify(command) => command.run(invocation),

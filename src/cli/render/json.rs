@@ -17,6 +17,7 @@ use sesame::model::report::query::doctor::DoctorReport;
 use sesame::model::report::query::generations::{GenerationsReport, RemovedGenerationsReport};
 use sesame::model::report::query::graph::GraphReport;
 use sesame::model::report::query::outdated::OutdatedReport;
+use sesame::model::report::query::profiles::{DeletedProfilesReport, ProfilesReport, RenamedProfileReport};
 use sesame::model::report::query::status::StatusReport;
 use sesame::model::report::query::tags::TagsReport;
 use sesame::model::report::registry::{LoginReport, LogoutReport, PushReport, RegistryReport};
@@ -89,6 +90,9 @@ pub enum Data<'a> {
     Check(&'a RegistryReport),
     Gc(&'a GcReport),
     Generations(&'a GenerationsReport),
+    Profiles(&'a ProfilesReport),
+    DeletedProfiles(&'a DeletedProfilesReport),
+    RenamedProfile(&'a RenamedProfileReport),
     Export(&'a ExportReport),
     Import(&'a ImportReport),
     Doctor(&'a DoctorReport),

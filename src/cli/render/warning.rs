@@ -4,7 +4,7 @@ use sesame::model::capability::Capability;
 use sesame::model::fault::Fault;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::warning::{CredentialsProblem, KeptGrants, Warning};
-use sesame::model::text::{list, list_by, size};
+use sesame::model::text::{count, list, list_by, size};
 
 /// A warning in one line, without control characters escaped.
 pub fn warning(warning: &Warning) -> String {
@@ -31,6 +31,13 @@ pub fn warning(warning: &Warning) -> String {
             format!(
                 "the active set of profile `{profile}` was not narrowed: {}; these grants may be stale: {kept}",
                 fault.line()
+            )
+        }
+        Warning::OtherProfileActive { declared, active, extensions } => {
+            let (extensions, are) = (count(*extensions, "extension"), if *extensions == 1 { "is" } else { "are" });
+            format!(
+                "this manifest declares profile `{declared}` now, and {extensions} of profile `{active}`, which it made before, {are} \
+                 still active; `sesame profile delete {active}` removes them"
             )
         }
         Warning::DamageReplaced { extensions, reason } => {

@@ -33,6 +33,13 @@ pub enum Warning {
         /// Why it was not narrowed.
         fault: Fault,
     },
+    /// A set that this manifest has made before, in another profile than it declares now, is still active.
+    OtherProfileActive {
+        declared: ProfileName,
+        active: ProfileName,
+        /// How many extensions it has.
+        extensions: usize,
+    },
     /// Blobs or compiled code were damaged, and are made again.
     DamageReplaced {
         extensions: Vec<ExtensionName>,

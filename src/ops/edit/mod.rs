@@ -5,6 +5,7 @@ pub mod grants;
 pub mod init;
 pub mod install;
 pub mod manifest_files;
+pub mod profiles;
 pub mod remove;
 pub mod transaction;
 pub(crate) mod undo;

@@ -17,6 +17,8 @@ pub enum ProfileError {
     NoExtension { name: ExtensionName, place: String, closest: Option<String> },
     #[error("there is no profile `{profile}`")]
     NoProfile { profile: ProfileName, closest: Option<String> },
+    #[error("profile `{profile}` already exists")]
+    ProfileExists { profile: ProfileName },
     #[error("profile `{profile}` is managed by {made_by}")]
     Taken { profile: ProfileName, made_by: ManifestPath },
     #[error("profile `{profile}` is managed by {made_by}{}", if *is_gone { ", which no longer exists" } else { "" })]
@@ -56,7 +58,7 @@ impl ProfileError {
             | Self::NoEarlier { .. }
             | Self::NothingActive { .. } => FaultKind::Missing,
             Self::Taken { .. } | Self::OtherManifest { .. } | Self::InUse { .. } => FaultKind::Denied,
-            Self::IsActive { .. } => FaultKind::Usage,
+            Self::IsActive { .. } | Self::ProfileExists { .. } => FaultKind::Usage,
             Self::NotWhole { .. } => FaultKind::Integrity,
         }
     }
@@ -66,6 +68,9 @@ impl ProfileError {
         Some(match self {
             Self::NoExtension { closest: Some(closest), .. } => format!("did you mean `{closest}`?").into(),
             Self::NoProfile { closest: Some(closest), .. } => format!("did you mean `{closest}`?").into(),
+            Self::ProfileExists { profile } => {
+                format!("choose another name, or run `sesame profile delete {profile}` first").into()
+            }
             Self::NoProfile { .. } => "`sesame sync --profile NAME` makes one".into(),
             Self::NoExtension { .. } => {
                     "`sesame list` shows what is live; `sesame sync` makes live what the manifest wants"

@@ -6,5 +6,6 @@ pub mod graph;
 pub mod list;
 pub(crate) mod machine_checks;
 pub mod outdated;
+pub mod profiles;
 pub mod status;
 pub mod tags;

@@ -20,6 +20,7 @@ use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::lock::LockError;
 use crate::ops::policy::registries;
+use crate::ops::query::profiles::left_active;
 use crate::ops::sync::forecast::forecast;
 use crate::ops::sync::narrow::after_refusal;
 use crate::ops::sync::observe::{Observation, fresh_entries};
@@ -105,6 +106,9 @@ fn compare(
         }
         Err(error) => return Err(error),
     };
+    if live.is_none() && profile.is_none() {
+        context.warn(&left_active(context, &observed.profile));
+    }
     let (generation, extensions) =
         live.as_ref().map_or((None, 0), |(number, live)| (Some(*number), live.extensions.len()));
     let mut planned = plan_differences(&observed, &fresh, live, &stale)?;

@@ -216,8 +216,7 @@ async fn step(apply_context: &ApplyContext<'_>, plan: &Plan, id: StepId) -> Resu
             Ok(generations::activate(paths, *generation, &target.generation)?)
         }
         StepKind::Rollback { profile, generation, held } => {
-            let hold = if *held { ProfileHold::Held } else { ProfileHold::Free };
-            Ok(generations::switch(paths, profile, *generation, hold)?)
+            Ok(generations::switch(paths, profile, *generation, ProfileHold::of(*held))?)
         }
         StepKind::Prune { profile, generations } => {
             for number in generations {

@@ -24,6 +24,7 @@ use crate::model::report::warning::Warning;
 use crate::ops::error::lock::LockError;
 use crate::ops::error::profile::ProfileError;
 use crate::ops::policy::checks::read_policy;
+use crate::ops::query::profiles::left_active;
 use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions};
 use crate::store::generations::{self, ProfileHold};
 use crate::store::{self, owner};
@@ -129,6 +130,9 @@ fn prepare<'a>(context: &'a Context, options: &SyncOptions) -> Result<Preparatio
     };
     if let Some((_, active)) = &active {
         check_takeover(context, options, active, &observed, found.as_ref())?;
+    }
+    if active.is_none() && options.profile.is_none() {
+        warnings.extend(left_active(context, &observed.profile));
     }
     let lock = accept_lock(options, &observed, found)?;
     observed.check_policy(lock.as_ref())?;

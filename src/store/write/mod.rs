@@ -297,6 +297,14 @@ pub fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Removes a folder of the store with all that is in it; that it is gone already is fine.
+pub fn remove_folder(path: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
 /// `mode` is that of an ordinary new file, after the umask, where none is given.
 fn replace_with_mode(target: &Path, bytes: &[&[u8]], mode: Option<u32>, durability: Durability) -> Result<(), Error> {
     let mut file = begin_with_mode(&parent(target), if mode.is_some() { 0o600 } else { 0o666 })?;

@@ -77,6 +77,9 @@ fn of_refused_syncs() -> BTreeSet<String> {
     sandbox.write("sesame.toml", "extensions.a = { path = \"a.wasm\", capabilities.notification = true }\n");
     sandbox.ok(&["sync"]);
     let mut seen = warned(&sandbox, &["upgrade", "--grant", "config-read"], || {});
+    let other = "profile = \"other\"\nextensions.a = { path = \"a.wasm\" }\n";
+    sandbox.write("sesame.toml", other);
+    seen.extend(warned(&sandbox, &["sync", "--dry-run"], || {}));
     sandbox.write("sesame.toml", "extensions.a = {\n");
     seen.extend(warned(&sandbox, &["sync"], || {}));
     fs::rename(sandbox.path("project/sesame.toml"), sandbox.path("project/work.toml")).unwrap();

@@ -6,5 +6,6 @@ mod gc;
 mod generations;
 pub mod integrity;
 mod power_loss;
+mod profiles;
 pub mod unusable_locations;
 mod verify;

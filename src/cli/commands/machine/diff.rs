@@ -1,7 +1,9 @@
 //! `sesame diff`.
 
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 
+use crate::cli::completion_candidates::profiles;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
 use crate::cli::render::active_set::{held_summary, set_summary};
@@ -17,7 +19,7 @@ use sesame::ops::sync::diff::diff;
 #[derive(Debug, Clone, Args)]
 pub struct DiffCommand {
     /// The live set to compare with [default: the manifest's, or `default`]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(profiles))]
     pub profile: Option<ProfileName>,
     #[command(flatten)]
     pub resources: ResourceOptions,

@@ -4,6 +4,7 @@ pub mod diff;
 pub mod doctor;
 pub mod gc;
 pub mod generations;
+pub mod profile;
 pub mod rollback;
 pub mod status;
 pub mod sync;

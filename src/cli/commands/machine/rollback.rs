@@ -4,12 +4,12 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{CompileOptions, ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::{held_summary, set_change, set_summary, summary};
+use crate::cli::render::active_set::{held_summary, set_change, set_summary, sync_summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::report::sync::{ReleaseReport, SyncOutcome, SyncReport};
+use sesame::model::report::sync::{ReleaseReport, SyncReport};
 use sesame::ops::sync::rollback::{release, rollback};
 use sesame::store::generations::{self, ProfileHold};
 
@@ -41,25 +41,28 @@ impl RollbackCommand {
             invocation.print_report(Data::Release(&report), || released(&report));
             return Ok(CommandOutcome::Done);
         }
-        let hold = if self.hold { ProfileHold::Held } else { ProfileHold::Free };
-        let report = rollback(&context, &profile, self.generation, hold)?;
-        let is_held = generations::hold_of(&context.paths, &profile).is_ok_and(|hold| hold == ProfileHold::Held);
-        invocation.print_report(Data::Sync(&report), || words(&report, is_held));
+        let report = rollback(&context, &profile, self.generation, ProfileHold::of(self.hold))?;
+        let paths = &context.paths;
+        let is_held = generations::hold_of(paths, &profile).is_ok_and(|hold| hold == ProfileHold::Held);
+        let newest = generations::numbers(paths, &profile).ok().and_then(|numbers| numbers.last().copied());
+        invocation.print_report(Data::Sync(&report), || words(&report, is_held, newest));
         Ok(CommandOutcome::Done)
     }
 }
 
 /// What a rollback did, and what the next sync does with that.
-fn words(report: &SyncReport, is_held: bool) -> String {
+fn words(report: &SyncReport, is_held: bool, newest: Option<u64>) -> String {
     let changes: String = report.changes.iter().map(set_change).collect();
     let active = set_summary(report);
     if is_held {
         return format!("{changes}{}", held_summary(&active));
     }
-    let outcome = if report.outcome == SyncOutcome::UpToDate { "up to date:" } else { "done:" };
-    let number = report.generation.unwrap_or_default();
-    let hint = format!("the next `sesame sync` goes forward again; `sesame rollback --hold {number}` keeps this one");
-    format!("{changes}{}  {}{hint}\n", summary(&active, outcome), Style::hint("hint: "))
+    let hint = report.generation.filter(|_| report.generation < newest).map(|number| {
+        let words =
+            format!("the next `sesame sync` goes forward again; `sesame rollback --hold {number}` keeps this one");
+        format!("  {}{words}\n", Style::hint("hint: "))
+    });
+    format!("{changes}{}{}", sync_summary(report, "done:"), hint.unwrap_or_default())
 }
 
 fn released(report: &ReleaseReport) -> String {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 
+use crate::cli::completion_candidates::profiles;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
 use crate::cli::render::active_set::{extension_table, held_summary, set_change, set_summary, summary, sync_summary};
@@ -46,7 +48,7 @@ pub struct SyncCommand {
     #[arg(long)]
     pub adopt: bool,
     /// The live set to change [default: the manifest's, or `default`]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(profiles))]
     pub profile: Option<ProfileName>,
     #[command(flatten)]
     pub resources: ResourceOptions,

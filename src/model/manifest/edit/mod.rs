@@ -4,6 +4,7 @@
 
 pub mod drop_in;
 pub mod entry;
+pub mod profile;
 pub mod revoke;
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};

@@ -4,5 +4,6 @@ pub mod doctor;
 pub mod generations;
 pub mod graph;
 pub mod outdated;
+pub mod profiles;
 pub mod status;
 pub mod tags;

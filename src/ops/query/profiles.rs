@@ -1,0 +1,76 @@
+//! `profile list`: the profiles of this machine, what is active in each, and which manifest made it.
+
+use std::path::Path;
+
+use crate::model::name::ProfileName;
+use crate::model::plan::generation::Generation;
+use crate::model::report::query::profiles::{ActiveProfile, DeclaredProfile, ListedProfile, ProfilesReport};
+use crate::model::report::warning::Warning;
+use crate::ops::context::Context;
+use crate::ops::error::Error;
+use crate::ops::project::Project;
+use crate::ops::project::search::Search;
+use crate::store::generations::{self, ProfileHold};
+use crate::store::owner;
+use crate::store::paths::StorePaths;
+
+/// Lists the profiles of this machine.
+///
+/// # Errors
+/// [`Error::Store`] if it is not known which there are. One whose active set cannot be read is listed as such.
+pub fn profiles(paths: &StorePaths) -> Result<ProfilesReport, Error> {
+    owner::check_store_owner(paths)?;
+    let profiles = generations::profiles(paths)?.into_iter().map(|name| listed(paths, name));
+    Ok(ProfilesReport { profiles: profiles.collect::<Result<_, _>>()? })
+}
+
+fn listed(paths: &StorePaths, name: ProfileName) -> Result<ListedProfile, Error> {
+    let generations = generations::numbers(paths, &name)?.len();
+    let (active, fault) = match generations::active_generation(paths, &name) {
+        Ok(active) => (active, None),
+        Err(error) => (None, Some(Error::from(error).fault())),
+    };
+    let hold = generations::hold_of(paths, &name).unwrap_or(ProfileHold::Free);
+    let active = active.map(|(generation, set)| ActiveProfile {
+        generation,
+        extensions: set.extensions.len(),
+        is_held: hold == ProfileHold::Held,
+        declares: declared(&set),
+        manifest: set.manifest,
+    });
+    Ok(ListedProfile { name, generations, active, fault })
+}
+
+/// Which profile the manifest of a set declares by now.
+pub(crate) fn declared(set: &Generation) -> DeclaredProfile {
+    let path: &Path = set.manifest.as_path();
+    if path.symlink_metadata().is_err() {
+        return DeclaredProfile::NoManifest;
+    }
+    let named = Search { named: Some(path.to_owned()), ..Search::default() };
+    match Project::find(&named).and_then(|project| project.read_profile()) {
+        Err(_) => DeclaredProfile::Unknown,
+        Ok(declared) => match declared.unwrap_or_default() {
+            profile if profile == set.profile => DeclaredProfile::This,
+            profile => DeclaredProfile::Other { profile },
+        },
+    }
+}
+
+/// The sets of other profiles that the manifest has made and that stay active although it declares another profile by now: for a
+/// profile in which nothing is active yet.
+pub(crate) fn left_active(context: &Context, profile: &ProfileName) -> Vec<Warning> {
+    let profiles = generations::profiles(&context.paths).unwrap_or_default();
+    let others = profiles.into_iter().filter(|other| other != profile);
+    let active = others.filter_map(|other| {
+        let (_, set) = generations::active_generation(&context.paths, &other).ok().flatten()?;
+        (context.project.has_made(&set) && !set.extensions.is_empty()).then_some(set)
+    });
+    active
+        .map(|set| Warning::OtherProfileActive {
+            extensions: set.extensions.len(),
+            active: set.profile,
+            declared: profile.clone(),
+        })
+        .collect()
+}
