@@ -43,6 +43,7 @@
 //!   file_kind.rs             component, core module, archive, …: by the first bytes
 //!   policy.rs                `policy.toml`: the most that this machine allows
 //!   bounds.rs                how large what is read may be
+//!   annotations.rs           what an artifact says of itself
 //!   engine_key.rs            what compiled code depends on
 //!   authenticated_code.rs    compiled code with its MAC
 //!   function_cache.rs        what the compiler asks a function cache
@@ -63,6 +64,7 @@
 //!     grants_reader.rs       reads `capabilities`
 //!     file_path.rs           paths in a manifest, as text
 //!     manifest_path.rs       the path of a manifest
+//!     places.rs              where grants stand
 //!     edit/                  changes to a manifest's text
 //!       entry.rs             entries of `sesame.toml`
 //!       drop_in.rs           drop-in manifests
@@ -88,7 +90,7 @@
 //!     event.rs               what happens during a run
 //!     warning.rs             what a person should know and what stops nothing
 //!     query/
-//!       status.rs doctor.rs graph.rs outdated.rs generations.rs tags.rs profiles.rs
+//!       status.rs doctor.rs graph.rs outdated.rs generations.rs tags.rs profiles.rs why.rs
 //!     maintain/
 //!       verify.rs gc.rs
 //!   toml/                    TOML that people write
@@ -243,6 +245,8 @@
 //!     list.rs                `list` and `info`
 //!     outdated.rs            `outdated`
 //!     tags.rs                `tags`
+//!     why.rs                 `why`
+//!     annotations.rs         what an extension says of itself
 //!     profiles.rs            `profile list`
 //!     graph.rs               `graph`
 //!     generations.rs         `generations`
@@ -277,7 +281,7 @@
 //!   completion_candidates.rs what shells offer
 //!   commands/                one file for each command
 //!     project/               the manifest and the lock
-//!       init.rs add.rs remove.rs grant.rs revoke.rs lock.rs tags.rs outdated.rs upgrade.rs graph.rs
+//!       init.rs add.rs remove.rs grant.rs revoke.rs lock.rs why.rs tags.rs outdated.rs upgrade.rs graph.rs
 //!       new_extension.rs     what `add` and `install` share
 //!     machine/               what is active, and the store
 //!       sync.rs diff.rs status.rs doctor.rs generations.rs rollback.rs profile.rs verify.rs gc.rs

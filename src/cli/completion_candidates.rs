@@ -6,6 +6,7 @@ use std::path::Path;
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
 
 use sesame::model::capability::Capability;
+use sesame::model::name::ProfileName;
 use sesame::ops::project::Project;
 use sesame::ops::query::list::list;
 use sesame::store::generations;
@@ -16,9 +17,7 @@ use super::terminal::environment::Environment;
 pub fn active_names() -> Vec<CompletionCandidate> {
     let names = || {
         let environment = Environment::read().ok()?;
-        let project = Project::find(&environment.search(None)).ok();
-        let profile = project.and_then(|project| project.read_profile().ok().flatten()).unwrap_or_default();
-        list(&environment.paths, &environment.user(), &profile).ok()
+        list(&environment.paths, &environment.user(), &declared_profile(&environment)).ok()
     };
     let live = names().map(|report| report.extensions).unwrap_or_default();
     live.into_iter().map(|extension| CompletionCandidate::new(extension.name.to_string())).collect()
@@ -30,9 +29,28 @@ pub fn profiles() -> Vec<CompletionCandidate> {
     known.into_iter().flatten().map(|profile| CompletionCandidate::new(profile.to_string())).collect()
 }
 
+/// The numbers of the generations of the profile that the manifest declares.
+pub fn generation_numbers() -> Vec<CompletionCandidate> {
+    let numbers = || {
+        let environment = Environment::read().ok()?;
+        generations::numbers(&environment.paths, &declared_profile(&environment)).ok()
+    };
+    numbers().into_iter().flatten().map(|number| CompletionCandidate::new(number.to_string())).collect()
+}
+
+fn declared_profile(environment: &Environment) -> ProfileName {
+    let project = Project::find(&environment.search(None)).ok();
+    project.and_then(|project| project.read_profile().ok().flatten()).unwrap_or_default()
+}
+
 /// The capabilities that can be granted.
 pub fn capabilities() -> Vec<CompletionCandidate> {
     Capability::ALL.into_iter().map(|capability| CompletionCandidate::new(capability.as_str())).collect()
+}
+
+/// The names of what is active, and capabilities.
+pub fn names_and_capabilities() -> Vec<CompletionCandidate> {
+    active_names().into_iter().chain(capabilities()).collect()
 }
 
 /// The names of what is active, and components' files.

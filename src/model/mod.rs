@@ -7,6 +7,7 @@
 //! [`lock`] what that was resolved to, [`plan::inventory`] what this machine holds; [`plan`] is made from the three and
 //! [`plan::schedule`] hands out its steps; [`report`] is what a run did, and [`report::event`] what it does.
 
+pub mod annotations;
 pub mod authenticated_code;
 pub mod bounds;
 pub mod capability;

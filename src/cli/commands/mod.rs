@@ -51,6 +51,7 @@ use project::remove::RemoveCommand;
 use project::revoke::RevokeCommand;
 use project::tags::TagsCommand;
 use project::upgrade::UpgradeCommand;
+use project::why::WhyCommand;
 use registry::RegistrySubcommand;
 
 /// Provisions WebAssembly-component extensions for the Open Sesame desktop host.
@@ -117,6 +118,8 @@ pub enum SharedCommand {
     /// Draw what the extensions of the manifest import and export, and what is granted to them
     #[command(alias = "tree")]
     Graph(Lazy<GraphCommand>),
+    /// Show why an extension or a capability is there: the line of the manifest, the lock entry, the generation that brought it
+    Why(Lazy<WhyCommand>),
     /// List the tags of a repository, the newest version first, with what the manifest allows and what is locked
     Tags(Lazy<TagsCommand>),
     /// List extensions that have newer versions, and what those would want; exits with 1 if any
@@ -192,6 +195,7 @@ impl SharedCommand {
             Self::Generations(command) => command.run(invocation),
             Self::Doctor(command) => command.run(invocation),
             Self::Graph(command) => command.run(invocation),
+            Self::Why(command) => command.run(invocation),
             Self::Tags(command) => command.run(invocation),
             Self::Outdated(command) => command.run(invocation),
             Self::Upgrade(command) => command.run(invocation),

@@ -9,17 +9,19 @@ use sesame::model::name::ExtensionName;
 use sesame::model::plan::set_change::SetChange;
 use sesame::model::report::bundle::{ExportReport, ImportReport};
 use sesame::model::report::extension::{
-    CallReport, FunctionsReport, GrantsReport, InfoReport, InstallReport, ListReport, LogReport, RemoveReport, Removed, UpgradeReport,
+    CallReport, FunctionsReport, GrantsReport, InfoReport, InstallReport, ListReport, LogReport, RemoveReport, Removed,
+    UpgradeReport,
 };
 use sesame::model::report::maintain::gc::GcReport;
 use sesame::model::report::maintain::verify::VerifyReport;
 use sesame::model::report::query::doctor::DoctorReport;
-use sesame::model::report::query::generations::{GenerationsReport, RemovedGenerationsReport};
+use sesame::model::report::query::generations::{GenerationsDiffReport, GenerationsReport, RemovedGenerationsReport};
 use sesame::model::report::query::graph::GraphReport;
 use sesame::model::report::query::outdated::OutdatedReport;
 use sesame::model::report::query::profiles::{DeletedProfilesReport, ProfilesReport, RenamedProfileReport};
 use sesame::model::report::query::status::StatusReport;
 use sesame::model::report::query::tags::TagsReport;
+use sesame::model::report::query::why::WhyReport;
 use sesame::model::report::registry::{LoginReport, LogoutReport, PushReport, RegistryReport};
 use sesame::model::report::sync::{DiffReport, LockReport, ReleaseReport, SyncReport};
 use sesame::model::report::warning::Warning;
@@ -99,6 +101,8 @@ pub enum Data<'a> {
     Graph(&'a GraphReport),
     Outdated(&'a OutdatedReport),
     Tags(&'a TagsReport),
+    Why(&'a WhyReport),
+    GenerationsDiff(&'a GenerationsDiffReport),
     Verify(&'a VerifyReport),
     Status(&'a StatusReport),
     RemovedGenerations(&'a RemovedGenerationsReport),

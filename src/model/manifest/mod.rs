@@ -7,6 +7,7 @@ pub mod edit;
 pub mod file_path;
 pub(crate) mod grants_reader;
 pub mod manifest_path;
+pub(crate) mod places;
 pub(crate) mod reader;
 
 use std::collections::BTreeMap;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::model::annotations::Annotations;
 use crate::model::capability::Capability;
 use crate::model::digest::Digest;
 use crate::model::manifest::Config;
@@ -65,6 +66,9 @@ pub struct InfoReport {
     pub generation: u64,
     /// The manifest that made it live.
     pub manifest: ManifestPath,
+    /// What its author says of it.
+    #[serde(skip_serializing_if = "Annotations::is_empty")]
+    pub annotations: Annotations,
     pub imports: Vec<ImportedInterface>,
     /// The memory that an instance gets at most, in MiB.
     pub memory_mib: u64,

@@ -3,7 +3,9 @@
 use crate::model::name::ProfileName;
 use crate::model::plan::generation::Generation;
 use crate::model::plan::set_change::set_changes;
-use crate::model::report::query::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
+use crate::model::report::query::generations::{
+    GenerationReport, GenerationsDiffReport, GenerationsReport, RemovedGenerationsReport,
+};
 use crate::model::text::nearest;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
@@ -38,6 +40,34 @@ pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsRepo
     }
     reports.reverse();
     Ok(GenerationsReport { profile: profile.clone(), active: live, generations: reports })
+}
+
+/// What changes from one generation of a profile to another, or else to the active one.
+///
+/// # Errors
+/// [`ProfileError::NoGeneration`] for one that is not there, [`ProfileError::NothingActive`] if no generation is active,
+/// [`Error::Store`] if one cannot be read.
+pub fn diff(
+    paths: &StorePaths,
+    profile: &ProfileName,
+    from: u64,
+    to: Option<u64>,
+) -> Result<GenerationsDiffReport, Error> {
+    owner::check_store_owner(paths)?;
+    let known = generations::numbers(paths, profile)?;
+    let nothing_active = || Error::Profile(ProfileError::NothingActive { profile: profile.clone() });
+    let to = match to {
+        Some(to) => to,
+        None => generations::current(paths, profile)?.ok_or_else(nothing_active)?,
+    };
+    let read = |number| match known.contains(&number) {
+        true => Ok(generations::read(paths, profile, number)?),
+        false => {
+            Err(Error::Profile(ProfileError::NoGeneration { profile: profile.clone(), number, known: known.clone() }))
+        }
+    };
+    let changes = set_changes(&read(from)?, &read(to)?, []);
+    Ok(GenerationsDiffReport { profile: profile.clone(), from, to, changes })
 }
 
 /// Checks that there is a profile, for commands that are about one that is there: the one that the manifest declares, the usual one, or

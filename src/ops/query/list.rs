@@ -18,6 +18,8 @@ use crate::store::code::cwasm;
 use crate::store::generations;
 use crate::store::paths::StorePaths;
 
+use super::annotations::annotations;
+
 /// Lists the live set of a profile.
 ///
 /// # Errors
@@ -66,6 +68,7 @@ pub fn info(
         profile: profile.clone(),
         generation: *number,
         manifest: generation.manifest.clone(),
+        annotations: annotations(&Blobs::new(paths), extension.provenance, extension.component),
         imports: extension.imports.iter().map(import).collect(),
         memory_mib: limits.memory_mib(),
         fuel: limits.max_fuel,

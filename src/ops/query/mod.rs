@@ -1,5 +1,6 @@
 //! Reports about what is declared, locked, stored and active. Nothing here changes anything but `generations delete`.
 
+pub(crate) mod annotations;
 pub mod doctor;
 pub mod generations;
 pub mod graph;
@@ -9,3 +10,4 @@ pub mod outdated;
 pub mod profiles;
 pub mod status;
 pub mod tags;
+pub mod why;

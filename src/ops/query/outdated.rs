@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, stream};
 
 use crate::host::grants::{capabilities, missing};
+use crate::model::annotations::Annotations;
 use crate::model::capability::Grants;
 use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
@@ -25,6 +26,8 @@ use crate::registry;
 use crate::registry::source::selection::SourceSelector;
 use crate::store::blobs::Blobs;
 use crate::store::write::temporary_folder;
+
+use super::annotations::annotations;
 
 /// Asks for the tags of the repositories of some extensions, and for what their locked tags name now, and looks into what is newer.
 ///
@@ -73,15 +76,20 @@ pub fn outdated(context: &Context, selection: &UpgradeSelection) -> Result<Outda
     let locked = |row: &Outdated| lock.entries.get(&row.name);
     inspect(|row| row.fits.as_deref(), &|row, newer| {
         row.fits_capabilities = change(locked(row), newer);
+        row.fits_annotations = annotations(&blobs, newer.source.manifest_digests().next(), newer.component);
         let granted: Vec<&Grants> =
             manifest.extensions.get(&row.name).iter().map(|extension| &extension.capabilities).collect();
         row.fits_needs = missing(&newer.imports, &granted);
         row.fits_denied = policy.denied(&whole(&row.fits_needs)).map(|(capability, _)| capability).collect();
     })?;
     let other_newest: TagOf = |row| row.newest.as_deref().filter(|newest| row.fits.as_deref() != Some(*newest));
-    inspect(other_newest, &|row, newer| row.newest_capabilities = change(locked(row), newer))?;
+    inspect(other_newest, &|row, newer| {
+        row.newest_capabilities = change(locked(row), newer);
+        row.newest_annotations = annotations(&blobs, newer.source.manifest_digests().next(), newer.component);
+    })?;
     for row in extensions.iter_mut().filter(|row| row.newest == row.fits) {
         row.newest_capabilities.clone_from(&row.fits_capabilities);
+        row.newest_annotations.clone_from(&row.fits_annotations);
     }
     Ok(OutdatedReport { extensions, checked })
 }
@@ -108,6 +116,8 @@ async fn find_newer(
         newest: None,
         fits_capabilities: None,
         newest_capabilities: None,
+        fits_annotations: Annotations::default(),
+        newest_annotations: Annotations::default(),
         fits_needs: Vec::new(),
         fits_denied: Vec::new(),
         fault: None,

@@ -42,10 +42,8 @@ pub fn call(extension: &Extension, name: &str, call: &CallOptions, interrupt: &I
 /// The functions of an extension that can be called.
 pub fn functions(extension: &Extension, name: &str) -> FunctionsReport {
     let functions = extension.functions().iter();
-    let listed = |function: &Function| ListedFunction {
-        name: function.call_name.clone(),
-        signature: function.to_string(),
-    };
+    let listed =
+        |function: &Function| ListedFunction { name: function.call_name.clone(), signature: function.to_string() };
     FunctionsReport { extension: name.to_owned(), functions: functions.map(listed).collect() }
 }
 

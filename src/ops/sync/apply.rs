@@ -191,7 +191,8 @@ async fn run(apply_context: &ApplyContext<'_>, plan: &Plan, outcomes: &mut [Step
 
 async fn step(apply_context: &ApplyContext<'_>, plan: &Plan, id: StepId) -> Result<(), Error> {
     let paths = &apply_context.context.paths;
-    match &plan.step(id).kind {
+    let kind = &plan.step(id).kind;
+    match kind {
         StepKind::Fetch { blob, origin } => fetch(apply_context, plan, id, blob, origin).await,
         StepKind::Verify { blob } => {
             let (blobs, blob, turn) = (apply_context.blobs.clone(), *blob, apply_context.writing.clone());
@@ -205,24 +206,20 @@ async fn step(apply_context: &ApplyContext<'_>, plan: &Plan, id: StepId) -> Resu
         StepKind::Compile { component, engine, metering, .. } => {
             compile(apply_context, *component, engine, *metering).await
         }
-        StepKind::Activate { generation, .. } => {
+        StepKind::Activate { generation, .. } | StepKind::Narrow { generation, .. } => {
             let target = apply_context.target.ok_or(Error::Bug("a plan without a target activates one"))?;
-            verify_target(apply_context, target).await?;
-            Ok(generations::activate(paths, *generation, &target.generation)?)
-        }
-        StepKind::Narrow { generation, .. } => {
             // A part of what is active was verified when it was activated.
-            let target = apply_context.target.ok_or(Error::Bug("a plan without a target narrows one"))?;
+            if matches!(kind, StepKind::Activate { .. }) {
+                verify_target(apply_context, target).await?;
+            }
             Ok(generations::activate(paths, *generation, &target.generation)?)
         }
         StepKind::Rollback { profile, generation, held } => {
             Ok(generations::switch(paths, profile, *generation, ProfileHold::of(*held))?)
         }
         StepKind::Prune { profile, generations } => {
-            for number in generations {
-                // One that is held stays until a later run.
-                generations::remove(paths, profile, *number)?;
-            }
+            // One that is in use stays until a later run.
+            generations.iter().try_for_each(|number| generations::remove(paths, profile, *number).map(drop))?;
             Ok(())
         }
     }

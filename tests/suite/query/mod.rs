@@ -5,3 +5,4 @@ mod doctor;
 mod graph;
 mod status;
 mod tags;
+mod why;

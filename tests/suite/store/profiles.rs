@@ -58,7 +58,9 @@ fn a_deleted_profile_takes_all_its_generations_with_it() {
     let sandbox = synced();
     let delete = ["profile", "delete", "work"];
     sandbox.run(&delete).fails(77, &["profile `work` cannot be changed without your consent", "add `--yes`"]);
-    sandbox.run(&["profile", "delete", "wrok", "-y"]).fails(66, &["there is no profile `wrok`", "did you mean `work`?"]);
+    sandbox
+        .run(&["profile", "delete", "wrok", "-y"])
+        .fails(66, &["there is no profile `wrok`", "did you mean `work`?"]);
     sandbox.run(&["profile", "delete", "default", "-y"]).fails(66, &["there is no profile `default`"]);
     let (code, said) = at_a_terminal(&sandbox, &delete, || {}, b"n\n");
     assert!(code == Some(77) && said.contains("work  1 extension active  2 generations"), "{code:?}: {said}");
@@ -81,7 +83,9 @@ fn a_deleted_profile_takes_all_its_generations_with_it() {
 fn a_renamed_profile_keeps_its_generations_and_its_manifest_declares_it() {
     let sandbox = synced();
     sandbox.ok(&["rollback", "--hold", "1"]);
-    sandbox.ok(&["profile", "rename", "work", "play"]).fails(0, &["renamed profile `work` to `play`", "wrote sesame.toml"]);
+    sandbox
+        .ok(&["profile", "rename", "work", "play"])
+        .fails(0, &["renamed profile `work` to `play`", "wrote sesame.toml"]);
     assert_eq!(sandbox.read("sesame.toml"), MANIFEST.replace("work", "play"));
     let list = document(&sandbox, &["profile", "list"]);
     let profile = &list["data"]["profiles"][0];
@@ -116,7 +120,7 @@ fn a_rename_that_fails_changes_nothing() {
     fs::remove_file(profile.join("generations/1.toml")).unwrap();
     fs::write(profile.join("generations/1.toml"), "damaged").unwrap();
     let before = (sandbox.read("sesame.toml"), sandbox.trace(&profile));
-    sandbox.run(&["profile", "rename", "work", "play"]).fails(76, &["generations/1.toml"]);
+    sandbox.run(&["profile", "rename", "work", "play"]).fails(74, &["generations/1.toml"]);
     assert_eq!((sandbox.read("sesame.toml"), sandbox.trace(&profile)), before);
     assert!(!sandbox.data().join("profiles/play").exists());
     // What such a try leaves behind is in the way of none.

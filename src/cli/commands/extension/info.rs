@@ -13,6 +13,7 @@ use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::table;
 use crate::cli::terminal::environment::Environment;
+use sesame::model::annotations::Annotations;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::extension::{CodeState, InfoReport};
 use sesame::model::text::{escape, size};
@@ -43,6 +44,7 @@ fn words(report: &InfoReport) -> String {
     let row = |name: &str, value: String| vec![name.to_owned(), escape(&value).into_owned()];
     let mut rows = vec![row("source", extension.source.clone())];
     rows.extend(extension.provenance.map(|provenance| row("provenance", provenance.to_string())));
+    rows.extend(annotation_rows(&report.annotations).map(|(name, value)| row(name, value.clone())));
     rows.push(row("component", extension.component.to_string()));
     rows.push(row("size", size(extension.size)));
     let bytes = extension.code_size.map(size).unwrap_or_default();
@@ -82,6 +84,19 @@ fn words(report: &InfoReport) -> String {
         let _ = writeln!(text, "{}", if line.is_empty() { String::new() } else { format!("  {}", escape(line)) });
     }
     text
+}
+
+/// What its author says of an extension.
+pub fn annotation_rows(annotations: &Annotations) -> impl Iterator<Item = (&'static str, &String)> {
+    let Annotations { version, description, licenses, source, documentation } = annotations;
+    let all = [
+        ("version", version),
+        ("description", description),
+        ("licence", licenses),
+        ("source code", source),
+        ("documentation", documentation),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)))
 }
 
 /// A limit of time, not rounded.

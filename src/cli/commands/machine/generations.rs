@@ -1,7 +1,9 @@
 //! `sesame generations`, and `generations delete`.
 
 use clap::{Args, Subcommand};
+use clap_complete::ArgValueCandidates;
 
+use crate::cli::completion_candidates::generation_numbers;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ProfileOption, ResourceOptions};
 use crate::cli::render::active_set::set_change;
@@ -10,7 +12,10 @@ use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
 use sesame::model::fault::line;
-use sesame::model::report::query::generations::{GenerationReport, GenerationsReport, RemovedGenerationsReport};
+use sesame::model::name::ProfileName;
+use sesame::model::report::query::generations::{
+    GenerationReport, GenerationsDiffReport, GenerationsReport, RemovedGenerationsReport,
+};
 use sesame::model::text::{count, escape, time};
 use sesame::ops::query::generations;
 
@@ -24,10 +29,21 @@ pub struct GenerationsCommand {
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum GenerationsSubcommand {
+    /// Show what changes from one generation to another
+    Diff {
+        /// The number of the earlier one
+        #[arg(value_name = "A", add = ArgValueCandidates::new(generation_numbers))]
+        from: u64,
+        /// The number of the later one [default: the active one]
+        #[arg(value_name = "B", add = ArgValueCandidates::new(generation_numbers))]
+        to: Option<u64>,
+        #[command(flatten)]
+        profile: ProfileOption,
+    },
     /// Delete generations, but never the live one
     Delete {
         /// Their numbers
-        #[arg(value_name = "N", required = true)]
+        #[arg(value_name = "N", required = true, add = ArgValueCandidates::new(generation_numbers))]
         generations: Vec<u64>,
         #[command(flatten)]
         profile: ProfileOption,
@@ -43,9 +59,13 @@ impl GenerationsCommand {
                 let report = generations::list(&environment.paths, &profile)?;
                 invocation.print_answer(Data::Generations(&report), || words(&report));
             }
+            Some(GenerationsSubcommand::Diff { from, to, profile: own }) => {
+                let profile = self.profile(invocation, &environment, own)?;
+                let report = generations::diff(&environment.paths, &profile, *from, *to)?;
+                invocation.print_answer(Data::GenerationsDiff(&report), || diff(&report));
+            }
             Some(GenerationsSubcommand::Delete { generations, profile: own }) => {
-                let profile = own.profile.clone().or_else(|| self.profile.profile.clone());
-                let profile = invocation.profile(&environment, &ProfileOption { profile })?;
+                let profile = self.profile(invocation, &environment, own)?;
                 let context = invocation.context_or_default(&ResourceOptions::default())?;
                 let report = generations::delete(&context, &profile, generations)?;
                 invocation.print_report(Data::RemovedGenerations(&report), || removed(&report));
@@ -53,6 +73,24 @@ impl GenerationsCommand {
         }
         Ok(CommandOutcome::Done)
     }
+
+    /// The profile that is named behind the command below, or before it.
+    fn profile(
+        &self,
+        invocation: &Invocation<'_>,
+        environment: &Environment,
+        own: &ProfileOption,
+    ) -> Result<ProfileName, CommandError> {
+        let profile = own.profile.clone().or_else(|| self.profile.profile.clone());
+        invocation.profile(environment, &ProfileOption { profile })
+    }
+}
+
+fn diff(report: &GenerationsDiffReport) -> String {
+    if report.changes.is_empty() {
+        return format!("generations {} and {} are the same set\n", report.from, report.to);
+    }
+    report.changes.iter().map(set_change).collect()
 }
 
 /// The generations of a profile, each with what it changed.

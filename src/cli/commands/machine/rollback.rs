@@ -1,7 +1,9 @@
 //! `sesame rollback`.
 
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 
+use crate::cli::completion_candidates::generation_numbers;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{CompileOptions, ProfileOption, ResourceOptions};
 use crate::cli::render::active_set::{held_summary, set_change, set_summary, sync_summary};
@@ -16,7 +18,7 @@ use sesame::store::generations::{self, ProfileHold};
 #[derive(Debug, Clone, Args)]
 pub struct RollbackCommand {
     /// Its number [default: the next one below the active one's]
-    #[arg(value_name = "N")]
+    #[arg(value_name = "N", add = ArgValueCandidates::new(generation_numbers))]
     pub generation: Option<u64>,
     /// Keep it active: `sync` changes nothing until `rollback --release`
     #[arg(long, conflicts_with = "release")]

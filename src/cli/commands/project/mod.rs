@@ -11,5 +11,6 @@ pub mod remove;
 pub mod revoke;
 pub mod tags;
 pub mod upgrade;
+pub mod why;
 
 pub use new_extension::{NewExtensionOptions, origin};

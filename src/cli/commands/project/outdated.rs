@@ -3,13 +3,14 @@
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 
+use crate::cli::commands::extension::info::annotation_rows;
 use crate::cli::completion_candidates::active_names;
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::ResourceOptions;
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
-use crate::cli::render::table::headed_table;
+use crate::cli::render::table::{headed_table, table};
 use sesame::model::name::ExtensionName;
 use sesame::model::report::query::outdated::{CapabilityChange, Outdated, OutdatedReport};
 use sesame::model::text::{count, escape};
@@ -50,7 +51,20 @@ fn words(report: &OutdatedReport) -> String {
     }
     let head = ["name", "locked", "fits", "newest"];
     let rows = report.extensions.iter().map(row);
-    format!("{}{}", headed_table(&head, rows), hints(report))
+    let said: String = report.extensions.iter().map(said).collect();
+    format!("{}{said}{}", headed_table(&head, rows), hints(report))
+}
+
+/// What the author says of the newest that there is.
+fn said(row: &Outdated) -> String {
+    let (tag, annotations) = match row.fits.is_some() && row.fits != row.locked {
+        true => (&row.fits, &row.fits_annotations),
+        false => (&row.newest, &row.newest_annotations),
+    };
+    let (Some(tag), false) = (tag, annotations.is_empty()) else { return String::new() };
+    let rows = annotation_rows(annotations).filter(|(name, _)| *name != "version");
+    let rows = rows.map(|(name, value)| vec![name.to_owned(), escape(value).into_owned()]);
+    format!("{} {}\n{}", Style::strong(row.name.as_str()), escape(tag), table(rows))
 }
 
 /// Which command takes what.

@@ -50,6 +50,16 @@ pub struct GenerationExtension {
     pub component: crate::model::digest::Digest,
 }
 
+/// What `generations diff` found.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct GenerationsDiffReport {
+    pub profile: ProfileName,
+    pub from: u64,
+    pub to: u64,
+    pub changes: Vec<SetChange>,
+}
+
 /// What `generations delete` did.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]

@@ -7,3 +7,4 @@ pub mod outdated;
 pub mod profiles;
 pub mod status;
 pub mod tags;
+pub mod why;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::model::annotations::Annotations;
 use crate::model::capability::Capability;
 use crate::model::digest::Digest;
 use crate::model::fault::{Fault, FaultKind};
@@ -41,6 +42,12 @@ pub struct Outdated {
     /// The same of the newest release.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest_capabilities: Option<CapabilityChange>,
+    /// What the author says of the newest that fits.
+    #[serde(skip_serializing_if = "Annotations::is_empty")]
+    pub fits_annotations: Annotations,
+    /// The same of the newest release.
+    #[serde(skip_serializing_if = "Annotations::is_empty")]
+    pub newest_annotations: Annotations,
     /// What the newest that fits needs and the manifest does not grant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fits_needs: Vec<Capability>,

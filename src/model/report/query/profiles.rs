@@ -46,7 +46,9 @@ pub struct ActiveProfile {
 pub enum DeclaredProfile {
     This,
     /// Another one: this was made with `--profile`, or before the manifest was changed.
-    Other { profile: ProfileName },
+    Other {
+        profile: ProfileName,
+    },
     /// The manifest does not exist any more.
     NoManifest,
     /// It cannot be read.
