@@ -21,7 +21,7 @@ use sesame::ops::error::{Error, KeptEdit};
 use super::active_set::{set_change, set_summary, summary};
 use super::edit_outcome::{grants_changed, removed_words};
 use super::lock_changes;
-use super::plan::steps;
+use super::plan::changes_and_steps;
 use super::style::Style;
 use super::table::table;
 
@@ -251,7 +251,7 @@ fn narrowed(report: &SyncReport) -> String {
         let changes: String = report.changes.iter().map(set_change).collect();
         return summary(&set_summary(report), "narrowed:") + &changes;
     }
-    format!("it would narrow the active set:\n{}", steps(report))
+    format!("it would narrow the active set:\n{}", changes_and_steps(report))
 }
 
 fn incomplete(report: &SyncReport, whole: &Fault, result: Option<&str>) -> String {

@@ -6,7 +6,11 @@ use sesame::model::text::escape;
 use super::active_set::set_change;
 
 /// What changes in the live set, and the plan that gets there.
+pub fn changes_and_steps(report: &SyncReport) -> String {
+    report.changes.iter().map(set_change).collect::<String>() + &steps(report)
+}
+
+/// The plan alone.
 pub fn steps(report: &SyncReport) -> String {
-    let changes = report.changes.iter().map(set_change);
-    changes.chain(report.steps.iter().map(|step| format!("{}\n", escape(&step.step.to_string())))).collect()
+    report.steps.iter().map(|step| format!("{}\n", escape(&step.step.to_string()))).collect()
 }

@@ -46,7 +46,7 @@ mod tests {
             (
                 "[extensions]\nclock = { oci = \"x\", capabilities = { env = [], config-read = true } }\n",
                 EntryForm::Table,
-                "f:2:52",
+                "f:2:49",
             ),
             ("[extensions.clock]\noci = \"x\"\ncapabilities.config-read = true\n", EntryForm::Table, "f:3:14"),
             ("[extension]\n\n[capabilities]\nconfig-read = true\n", EntryForm::DropIn, "f:4:1"),

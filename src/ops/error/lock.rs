@@ -118,8 +118,12 @@ impl LockError {
             Self::NotAsLocked { name, .. } => {
                 format!("restore sesame.lock from git, or resolve it again: `sesame lock -P {name}`").into()
             }
-            Self::NoVersion { newest: Some(newest), .. } => {
-                format!("write `version = \"{newest}\"`, or a range that has it").into()
+            Self::NoVersion { name, range, newest: Some(newest) } => {
+                let repository = range.split(' ').next().unwrap_or(range);
+                let newest = newest.strip_prefix('v').unwrap_or(newest);
+                format!(
+                    "declare a range that has it: `sesame add {repository} --name {name} --version '^{newest}'`"
+                ).into()
             }
             Self::NoVersion { .. } => {
                 "pre-releases are taken only where `version` names one; other tags stand in `oci`".into()

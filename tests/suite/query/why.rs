@@ -30,7 +30,7 @@ fn an_extension_is_explained_with_all_its_grants() {
     let sandbox = synced();
     let told = why(&sandbox, "a");
     let row = |start: &str| told.lines().find(|line| line.trim().starts_with(start)).unwrap_or_else(|| panic!("no {start} in {told}"));
-    assert!(row("declared").contains("at sesame.toml:4:2: a.wasm") || row("declared").contains("at sesame.toml:4:13: a.wasm"), "{told}");
+    assert!(row("declared").contains("at sesame.toml:4:13: a.wasm"), "{told}");
     assert!(row("locked").contains("in sesame.lock: a.wasm ("), "{told}");
     assert!(row("active").contains("since generation 3 ("), "{told}");
     assert!(row("config-read=ui").contains("granted at sesame.toml:6:18; imported by its component; active since generation 1 ("));
@@ -58,7 +58,9 @@ fn a_capability_is_explained_for_each_extension_that_has_to_do_with_it() {
     assert_eq!(json["data"]["extensions"][0]["grants"][0]["is_imported"], true);
     // What no longer exists anywhere but in the active set is explained, too.
     sandbox.write("sesame.toml", "[extensions]\n");
-    assert!(why(&sandbox, "a").contains("declared     nowhere"), "{}", why(&sandbox, "a"));
+    let told = why(&sandbox, "a");
+    let declared = told.lines().find(|line| line.starts_with("  declared ")).unwrap();
+    assert!(declared.ends_with(" nowhere"), "{told}");
 }
 
 #[test]

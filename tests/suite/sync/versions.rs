@@ -98,7 +98,7 @@ fn what_cannot_be_resolved_says_what_there_is() {
     let (sandbox, registry) = (Sandbox::new(), Registry::start());
     push(&registry, &["2.0.0", "3.0.0-rc.1", "latest"]);
     want(&sandbox, &registry, "org/a", "^1", "");
-    let texts = ["no tag fits `a`", "org/a ^1; the newest release is 2.0.0", "write `version = \"2.0.0\"`"];
+    let texts = ["no tag fits `a`", "org/a ^1; the newest release is 2.0.0", "--name a --version '^2.0.0'`"];
     sandbox.run(&["lock"]).fails(66, &texts);
     want(&sandbox, &registry, "org/a", "newest", "");
     sandbox.run(&["lock"]).fails(65, &["sesame.toml:3:11", "`newest` is no version requirement"]);

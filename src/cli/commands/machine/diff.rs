@@ -10,7 +10,7 @@ use crate::cli::render::active_set::{held_summary, set_summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::lock_text;
-use crate::cli::render::plan::steps;
+use crate::cli::render::plan::changes_and_steps;
 use sesame::model::name::ProfileName;
 use sesame::model::report::sync::{DiffReport, SyncOutcome};
 use sesame::model::text::count;
@@ -43,7 +43,7 @@ fn words(report: &DiffReport) -> String {
         );
     }
     let mut text = lock_text(&report.lock);
-    text.push_str(&steps(&report.sync));
+    text.push_str(&changes_and_steps(&report.sync));
     if report.sync.outcome == SyncOutcome::Held {
         text.push_str(&held_summary(&set_summary(&report.sync)));
     }

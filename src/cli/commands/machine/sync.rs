@@ -13,7 +13,7 @@ use crate::cli::render::active_set::{extension_table, held_summary, set_change, 
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::{capability_changes, lock_change, lock_text, merged, to_be_committed};
-use crate::cli::render::plan::steps;
+use crate::cli::render::plan::changes_and_steps;
 use crate::cli::terminal::environment::Environment;
 use crate::cli::terminal::output::Verbosity;
 use sesame::model::function_cache::FunctionCounts;
@@ -149,7 +149,7 @@ fn plan(report: &SyncReport) -> String {
         let extensions = count(report.extensions.len(), "extension");
         let _ = writeln!(text, "nothing to do: {extensions} in profile `{}`", report.profile);
     }
-    text.push_str(&steps(report));
+    text.push_str(&changes_and_steps(report));
     if report.outcome == SyncOutcome::Held {
         text.push_str(&held_summary(&set_summary(report)));
     }

@@ -70,8 +70,10 @@ fn words(report: &UpgradeReport) -> String {
 
 /// What would be upgraded, and what would not.
 fn preview(report: &UpgradeReport) -> String {
-    let changes = report.sync.lock.iter().flat_map(|lock| &lock.changes);
-    let mut text: String = changes.map(lock_change).collect();
+    let changes = || report.sync.lock.iter().flat_map(|lock| &lock.changes);
+    let reported = changes().map(|change| &change.name).filter(|name| !changes_grants(&report.sync, name)).collect();
+    let mut text: String = changes().map(lock_change).collect();
+    text.push_str(&other_changes(&report.sync, &reported));
     text.push_str(&steps(&report.sync));
     text.extend(report.left.iter().map(left));
     if text.is_empty() {
@@ -96,14 +98,15 @@ fn left(left: &LeftExtension) -> String {
     }
 }
 
+/// What is granted is reported with the active set alone.
+fn changes_grants(report: &SyncReport, name: &ExtensionName) -> bool {
+    report.changes.iter().any(|change| change.extension() == Some(name) && change.changes_grants())
+}
+
 fn upgraded(report: &SyncReport, is_complete: bool) -> String {
     let lock = report.lock.as_ref().filter(|lock| lock.outcome == LockOutcome::Written);
     let locked_changes = || lock.iter().flat_map(|lock| &lock.changes);
-    // What is granted is said of the live set alone.
-    let changes_grants = |name: &ExtensionName| {
-        report.changes.iter().any(|change| change.extension() == Some(name) && change.changes_grants())
-    };
-    let told = locked_changes().map(|change| &change.name).filter(|name| !changes_grants(name)).collect();
+    let told = locked_changes().map(|change| &change.name).filter(|name| !changes_grants(report, name)).collect();
     let changes = locked_changes().map(lock_change).collect::<String>() + &other_changes(report, &told);
     let locked = lock.map(to_be_committed);
     let merged = lock.map(merged).unwrap_or_default();
