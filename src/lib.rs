@@ -92,7 +92,7 @@
 //!     query/
 //!       status.rs doctor.rs graph.rs outdated.rs generations.rs tags.rs profiles.rs why.rs
 //!     maintain/
-//!       verify.rs gc.rs
+//!       verify.rs gc.rs purge.rs
 //!   toml/                    TOML that people write
 //!     document.rs            reading it with the position of everything
 //!     problem.rs             one fault in a file, with its excerpt
@@ -253,6 +253,7 @@
 //!   maintain/                the store
 //!     verify.rs              `verify`
 //!     gc.rs                  `gc`
+//!     purge.rs               `purge`
 //!     gc_roots.rs            what is needed
 //!   bundle/                  sets without a network
 //!     export.rs              `bundle export`
@@ -284,7 +285,7 @@
 //!       init.rs add.rs remove.rs grant.rs revoke.rs lock.rs why.rs tags.rs outdated.rs upgrade.rs graph.rs
 //!       new_extension.rs     what `add` and `install` share
 //!     machine/               what is active, and the store
-//!       sync.rs diff.rs status.rs doctor.rs generations.rs rollback.rs profile.rs verify.rs gc.rs
+//!       sync.rs diff.rs status.rs doctor.rs generations.rs rollback.rs profile.rs verify.rs gc.rs purge.rs
 //!     bundle/
 //!       export.rs import.rs
 //!     extension/

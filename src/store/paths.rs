@@ -19,8 +19,13 @@ pub struct StorePaths {
 }
 
 impl StorePaths {
+    /// The folder of all blobs, of whichever algorithm.
+    pub fn blobs_folder(&self) -> PathBuf {
+        self.data.join("blobs")
+    }
+
     pub fn blobs(&self) -> PathBuf {
-        self.data.join("blobs").join("sha256")
+        self.blobs_folder().join("sha256")
     }
 
     pub fn blob(&self, digest: &Digest) -> PathBuf {

@@ -37,6 +37,7 @@ use machine::doctor::DoctorCommand;
 use machine::gc::GcCommand;
 use machine::generations::GenerationsCommand;
 use machine::profile::ProfileSubcommand;
+use machine::purge::PurgeCommand;
 use machine::rollback::RollbackCommand;
 use machine::status::StatusCommand;
 use machine::sync::SyncCommand;
@@ -138,6 +139,8 @@ pub enum SharedCommand {
     Verify(Lazy<VerifyCommand>),
     /// Throw away what no generation and no lock needs, and what is of no more use in the cache
     Gc(Lazy<GcCommand>),
+    /// Remove every file of sesame's from this machine, but not your manifests, locks and policies
+    Purge(Lazy<PurgeCommand>),
     /// Print what a shell reads to complete commands, options and the names of extensions
     Completions(Lazy<CompletionsCommand>),
     /// Write manual pages into a folder, for example ~/.local/share/man/man1
@@ -205,6 +208,7 @@ impl SharedCommand {
             Self::Bundle(LazySubcommand(command)) => command.run(invocation),
             Self::Verify(command) => command.run(invocation),
             Self::Gc(command) => command.run(invocation),
+            Self::Purge(command) => command.run(invocation),
             Self::Completions(command) => command.run(invocation),
             Self::Man(command) => command.run(invocation),
             Self::Help { names } => help::run(invocation, names),

@@ -13,6 +13,7 @@ use sesame::model::report::extension::{
     UpgradeReport,
 };
 use sesame::model::report::maintain::gc::GcReport;
+use sesame::model::report::maintain::purge::PurgeReport;
 use sesame::model::report::maintain::verify::VerifyReport;
 use sesame::model::report::query::doctor::DoctorReport;
 use sesame::model::report::query::generations::{GenerationsDiffReport, GenerationsReport, RemovedGenerationsReport};
@@ -91,6 +92,7 @@ pub enum Data<'a> {
     Logout(&'a LogoutReport),
     Check(&'a RegistryReport),
     Gc(&'a GcReport),
+    Purge(&'a PurgeReport),
     Generations(&'a GenerationsReport),
     Profiles(&'a ProfilesReport),
     DeletedProfiles(&'a DeletedProfilesReport),

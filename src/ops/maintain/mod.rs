@@ -2,4 +2,5 @@
 
 pub mod gc;
 pub(crate) mod gc_roots;
+pub mod purge;
 pub mod verify;

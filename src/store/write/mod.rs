@@ -305,6 +305,24 @@ pub fn remove_folder(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Removes a file, or a folder with all that is in it, following no links; that it is gone already is fine.
+pub fn remove_tree(path: &Path) -> Result<(), Error> {
+    match path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        true => remove_folder(path),
+        false => remove(path),
+    }
+}
+
+/// Removes a folder in which nothing is left; one that others use stays.
+pub fn remove_empty_folder(path: &Path) -> Result<(), Error> {
+    match fs::remove_dir(path) {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
+            Err(Error::io("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// `mode` is that of an ordinary new file, after the umask, where none is given.
 fn replace_with_mode(target: &Path, bytes: &[&[u8]], mode: Option<u32>, durability: Durability) -> Result<(), Error> {
     let mut file = begin_with_mode(&parent(target), if mode.is_some() { 0o600 } else { 0o666 })?;

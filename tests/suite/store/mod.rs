@@ -7,5 +7,6 @@ mod generations;
 pub mod integrity;
 mod power_loss;
 mod profiles;
+mod purge;
 pub mod unusable_locations;
 mod verify;

@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod gc;
 pub mod generations;
 pub mod profile;
+pub mod purge;
 pub mod rollback;
 pub mod status;
 pub mod sync;

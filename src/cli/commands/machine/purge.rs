@@ -1,0 +1,101 @@
+//! `sesame purge`.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::options::{ConfirmOption, ResourceOptions};
+use crate::cli::render::failure::CommandError;
+use crate::cli::render::json::Data;
+use crate::cli::render::style::Style;
+use crate::cli::render::table::table;
+use crate::cli::terminal::consent::ask;
+use sesame::model::report::maintain::purge::{PurgeReport, PurgedKind};
+use sesame::model::text::{count, escape, size};
+use sesame::ops::maintain::purge::{PurgeOptions, purge};
+use sesame::ops::sync::options::WriteMode;
+
+#[derive(Debug, Clone, Args)]
+pub struct PurgeCommand {
+    /// Remove nothing, and list every file that would be removed
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub confirm: ConfirmOption,
+}
+
+impl PurgeCommand {
+    pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
+        let context = invocation.context_or_default(&ResourceOptions::default())?;
+        let consent =
+            |report: &PurgeReport| ask(&question(report), self.confirm.yes, invocation.output, &context.interrupt);
+        let mode = if self.dry_run { WriteMode::Preview } else { WriteMode::Write };
+        let report = purge(&context, &PurgeOptions { mode, others: Vec::new(), consent: &consent })?;
+        if self.dry_run {
+            invocation.print_result(Data::Purge(&report), || preview(&report));
+        } else {
+            invocation.print_report(Data::Purge(&report), || words(&report));
+        }
+        Ok(CommandOutcome::Done)
+    }
+}
+
+fn what(kind: PurgedKind) -> &'static str {
+    match kind {
+        PurgedKind::Profiles => "profiles and their generations",
+        PurgedKind::Blobs => "manifests and components",
+        PurgedKind::Staging => "unfinished downloads",
+        PurgedKind::Quarantine => "quarantine",
+        PurgedKind::StoreLock => "the lock of the store",
+        PurgedKind::CompiledCode => "compiled code",
+        PurgedKind::CompiledFunctions => "compiled functions",
+        PurgedKind::Records => "records of what was checked",
+        PurgedKind::Key => "the key of this machine",
+        PurgedKind::Logs => "what extensions printed",
+        PurgedKind::Completions => "completions of a shell",
+    }
+}
+
+fn parts(report: &PurgeReport) -> String {
+    table(report.parts.iter().map(|part| {
+        let files = format!("{}, {}", count(part.size.files as usize, "file"), size(part.size.bytes));
+        vec![escape(&part.path).into_owned(), files, what(part.what).to_owned()]
+    }))
+}
+
+fn kept(report: &PurgeReport) -> String {
+    let mut text = String::new();
+    for path in &report.kept {
+        let _ = writeln!(text, "  stays: {}", escape(path));
+    }
+    text
+}
+
+fn question(report: &PurgeReport) -> String {
+    format!("{}{}remove all of that? [y/N] ", parts(report), kept(report))
+}
+
+const NOTHING: &str = "there is nothing of sesame on this machine\n";
+
+/// Every file, and what they are for.
+fn preview(report: &PurgeReport) -> String {
+    if report.parts.is_empty() {
+        return NOTHING.to_owned();
+    }
+    let mut text = String::new();
+    for file in report.parts.iter().flat_map(|part| &part.files) {
+        let _ = writeln!(text, "{}", escape(file));
+    }
+    let outcome = Style::warning("would remove:");
+    format!("{text}{outcome}\n{}{}", parts(report), kept(report))
+}
+
+fn words(report: &PurgeReport) -> String {
+    if report.parts.is_empty() {
+        return NOTHING.to_owned();
+    }
+    let files: u64 = report.parts.iter().map(|part| part.size.files).sum();
+    let bytes: u64 = report.parts.iter().map(|part| part.size.bytes).sum();
+    format!("{} {}, {}\n{}", Style::good("removed"), count(files as usize, "file"), size(bytes), kept(report))
+}
