@@ -302,7 +302,8 @@
 //!     plan.rs                a plan
 //!     edit_outcome.rs        how a change ended
 //!     consent.rs             what is asked for
-//!     graph.rs               the graph as text, DOT, Mermaid, SVG
+//!     graph/                 the graph as text, DOT and Mermaid
+//!       picture.rs           the same as SVG
 //!     progress.rs            a run as it goes on
 //!     failure.rs             errors and exit statuses
 //!     warning.rs             warnings

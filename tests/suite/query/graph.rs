@@ -1,6 +1,7 @@
 //! `graph`: the same set as a tree, as DOT, as Mermaid and as a picture.
 
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::formats::schemas::validator;
 use crate::support::sandbox::Sandbox;
@@ -100,6 +101,77 @@ fn any_number_of_extensions_is_drawn() {
         let text = sandbox.ok(&["graph"]).stdout;
         assert_eq!(text.matches("not granted").count(), 2 * number, "{text}");
     }
+}
+
+/// A number of an attribute of an element.
+fn number(element: &str, attribute: &str) -> f64 {
+    let (_, rest) = element.split_once(&format!(" {attribute}=\"")).unwrap_or_else(|| panic!("no {attribute}: {element}"));
+    rest.split('"').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn in_the_picture_no_text_leaves_its_box_or_its_column() {
+    let sandbox = Sandbox::new();
+    let long = "l".repeat(58);
+    sandbox.write("sesame.toml", format!("{MANIFEST}{long} = \"ghcr.io/{long}/{long}:1.0.0\"\nwide = {{ path = \"日本語日本語.wasm\" }}\n"));
+    sandbox.write("sesame.lock", LOCK);
+    let svg = sandbox.ok(&["graph", "--format", "svg"]).stdout;
+    let width = number(svg.lines().find(|line| line.starts_with("<svg")).unwrap(), "width");
+    let boxes: Vec<&str> = svg.lines().filter(|line| line.starts_with("<rect class=\"box\"")).collect();
+    assert_eq!(boxes.len(), 5, "{svg}");
+    let (left, right) = (number(boxes[0], "x"), number(boxes[0], "x") + number(boxes[0], "width"));
+    for line in svg.lines().filter(|line| line.starts_with("<text") && !line.contains("class=\"head\"")) {
+        let words = line.split('>').nth(1).unwrap().split('<').next().unwrap();
+        let words = words.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+        // As wide as the letters of DejaVu Sans Mono, which are the widest of the fonts that are named.
+        let font = if line.contains("small") { 11.0 } else { 13.0 };
+        let wide = words.width() as f64 * font * 0.602;
+        let (start, end) = match (number(line, "x"), line.contains("text-anchor=\"end\"")) {
+            (x, true) => (x - wide, x),
+            (x, false) => (x, x + wide),
+        };
+        let is_inside = line.contains("small") || line.contains("class=\"name\"");
+        let (least, most) = match (is_inside, line.contains("text-anchor")) {
+            (true, _) => (left, right),
+            (false, true) => (0.0, left),
+            (false, false) => (0.0, width),
+        };
+        assert!(least < start && end < most, "{line} ends at {end}, not within {least} to {most}");
+    }
+}
+
+#[test]
+fn the_picture_tells_grants_from_refusals_by_shape_and_in_both_colour_schemes() {
+    let svg = sandbox().ok(&["graph", "--format", "svg"]).stdout;
+    assert!(svg.contains("@media (prefers-color-scheme: dark)"), "{svg}");
+    // Of the clock, and in the legend.
+    for (shape, times) in [
+        ("<circle class=\"granted\"", 3),
+        ("<path class=\"refused\"", 4),
+        ("<circle class=\"free\"", 3),
+        ("<path class=\"unused\"", 2),
+    ] {
+        assert_eq!(svg.matches(shape).count(), times, "{shape}: {svg}");
+    }
+    for words in ["config-read: granted for clock, ui", "clipboard-write: not granted", "not offered by the host", "not locked"] {
+        assert!(svg.contains(words), "no `{words}` in {svg}");
+    }
+}
+
+#[test]
+fn it_is_written_into_a_file_whose_name_says_the_format() {
+    let sandbox = sandbox();
+    for (file, format) in [("g.svg", "svg"), ("g.dot", "dot"), ("g.gv", "dot"), ("g.mmd", "mermaid"), ("g.txt", "text")] {
+        let printed = sandbox.ok(&["graph", "--format", format]).stdout;
+        let run = sandbox.ok(&["graph", "-o", file]);
+        assert_eq!((run.stdout.as_str(), run.stderr), ("", format!("wrote {file}\n")));
+        assert_eq!(sandbox.read(file), printed, "{file}");
+    }
+    sandbox.ok(&["graph", "--format", "svg", "--output", "picture"]);
+    assert!(sandbox.read("picture").starts_with("<?xml"));
+    sandbox.ok(&["graph", "-o", "g.txt", "--color", "always"]);
+    assert!(!sandbox.read("g.txt").contains('\u{1b}'));
+    sandbox.run(&["graph", "-o", "nowhere/g.svg"]).fails(74, &["nowhere"]);
 }
 
 #[test]

@@ -1,27 +1,44 @@
 //! `sesame graph`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::graph::{GraphFormat, render_graph};
 use crate::cli::render::json::Data;
+use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
+use sesame::model::text::escape;
 use sesame::ops::project::Project;
-use sesame::ops::query::graph::graph;
+use sesame::ops::query::graph::{graph, write_drawing};
 
 #[derive(Debug, Clone, Args)]
 pub struct GraphCommand {
-    /// In which format
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: GraphFormat,
+    /// In which format [default: by the name of the file, and else text]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<GraphFormat>,
+    /// Write it into a file, without colours
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 impl GraphCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
-        let project = Project::find(&Environment::read()?.search(invocation.globals.manifest.clone()))?;
+        let environment = Environment::read()?;
+        let project = Project::find(&environment.search(invocation.globals.manifest.clone()))?;
         let report = graph(&project)?;
-        invocation.print_answer(Data::Graph(&report), || render_graph(&report, self.format));
+        let named = self.output.as_deref().map_or(GraphFormat::Text, GraphFormat::of_file);
+        let format = self.format.unwrap_or(named);
+        let Some(file) = &self.output else {
+            invocation.print_answer(Data::Graph(&report), || render_graph(&report, format));
+            return Ok(CommandOutcome::Done);
+        };
+        let drawn = anstream::adapter::strip_str(&render_graph(&report, format)).to_string();
+        write_drawing(&environment.start.join(file), &drawn)?;
+        let shown = escape(&file.display().to_string()).into_owned();
+        invocation.print_report(Data::Graph(&report), || format!("{} {shown}\n", Style::good("wrote")));
         Ok(CommandOutcome::Done)
     }
 }

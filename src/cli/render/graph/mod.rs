@@ -1,19 +1,16 @@
-//! What extensions are tied to, drawn: as a tree of text, as DOT and Mermaid for other programs, as SVG. Everything that others
-//! wrote is escaped here.
+//! What extensions are tied to, drawn: as a tree of text, as DOT and Mermaid for other programs, as a picture. Everything that
+//! others wrote is escaped here.
 //!
 //! WASI is one node: it has many interfaces, and needs no grant but for folders and variables.
 
+mod picture;
+
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
+use std::path::Path;
 
 use clap::ValueEnum;
-use layout::backends::svg::SVGWriter;
-use layout::core::base::Orientation;
-use layout::core::color::Color;
-use layout::core::style::{LineStyleKind, StyleAttr};
-use layout::std_shapes::render::get_shape_size;
-use layout::std_shapes::shapes::{Arrow, Element, LineEndKind, ShapeKind};
-use layout::topo::layout::VisualGraph;
 use petgraph::dot::{Config, Dot, RankDir};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{EdgeRef as _, IntoNodeReferences as _};
@@ -37,13 +34,25 @@ pub enum GraphFormat {
     Svg,
 }
 
+impl GraphFormat {
+    /// The format that the name of a file says, and else text.
+    pub fn of_file(path: &Path) -> Self {
+        match path.extension().and_then(OsStr::to_str) {
+            Some("svg") => Self::Svg,
+            Some("dot" | "gv") => Self::Dot,
+            Some("mmd" | "mermaid") => Self::Mermaid,
+            _ => Self::Text,
+        }
+    }
+}
+
 /// The graph in a format.
 pub fn render_graph(report: &GraphReport, format: GraphFormat) -> String {
     match format {
         GraphFormat::Text => tree(report),
         GraphFormat::Dot => dot(&build_graph(report)),
         GraphFormat::Mermaid => mermaid(&build_graph(report)),
-        GraphFormat::Svg => svg(&build_graph(report)),
+        GraphFormat::Svg => picture::svg(report),
     }
 }
 
@@ -81,13 +90,6 @@ impl fmt::Display for Edge {
 fn is_wasi(import: &GraphImport) -> bool {
     import.access == ImportAccess::Free && import.interface.starts_with("wasi:")
 }
-
-/// The size of letters in pictures, in pixels.
-const FONT: usize = 14;
-
-/// How many nodes a picture may have for its lines to be untangled. That took 0.6 s for 255 nodes and 3.4 s for 477 (debug build on
-/// two cores), and grows with more than the square.
-const MAX_TIDY: usize = 300;
 
 /// The graph: what is exported, the extensions, what is imported; edges go to what is used.
 fn build_graph(report: &GraphReport) -> DependencyGraph {
@@ -222,46 +224,4 @@ fn mermaid(ties: &DependencyGraph) -> String {
         let _ = writeln!(text, "    n{} {arrow}{words} n{}", edge.source().index(), edge.target().index());
     }
     text
-}
-
-/// What an edge says is a node of its own here, because text along a line cannot be read.
-fn svg(ties: &DependencyGraph) -> String {
-    let mut graph = VisualGraph::new(Orientation::LeftToRight);
-    let nodes: Vec<_> = ties
-        .node_weights()
-        .map(|node| match node {
-            Node::Extension { .. } => graph.add_node(text_box(&node.to_string(), "black", 2, 0)),
-            Node::Interface(_) | Node::Export(_) => graph.add_node(text_box(&node.to_string(), "black", 1, 8)),
-        })
-        .collect();
-    for edge in ties.edge_references() {
-        let Edge { words, is_refused } = edge.weight();
-        let (from, to) = (nodes[edge.source().index()], nodes[edge.target().index()]);
-        let line = if *is_refused { LineStyleKind::Dashed } else { LineStyleKind::Normal };
-        let look = style(if *is_refused { "red" } else { "black" }, 1);
-        let arrow = |end| Arrow::new(LineEndKind::None, end, line, "", &look, &None, &None);
-        if words.is_empty() {
-            graph.add_edge(arrow(LineEndKind::Arrow), from, to);
-        } else {
-            let words = graph.add_node(text_box(words, "white", 0, 0));
-            graph.add_edge(arrow(LineEndKind::None), from, words);
-            graph.add_edge(arrow(LineEndKind::Arrow), words, to);
-        }
-    }
-    let mut writer = SVGWriter::new();
-    if ties.node_count() > 0 {
-        let is_large = graph.num_nodes() > MAX_TIDY;
-        graph.do_it(false, is_large, false, &mut writer);
-    }
-    format!("{}\n", writer.finalize())
-}
-
-fn text_box(text: &str, colour: &str, line: usize, rounded: usize) -> Element {
-    let (orientation, shape) = (Orientation::LeftToRight, ShapeKind::new_box(text));
-    let size = get_shape_size(orientation, &shape, FONT, false);
-    Element::create(shape, StyleAttr { rounded, ..style(colour, line) }, orientation, size)
-}
-
-fn style(colour: &str, line: usize) -> StyleAttr {
-    StyleAttr::new(Color::fast(colour), line, Some(Color::fast("white")), 0, FONT)
 }
