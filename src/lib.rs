@@ -264,6 +264,7 @@
 //!     login.rs               `login`, `logout`, `registry check`
 //!     wit.rs                 `wit`
 //!     man_pages.rs           `man`
+//!     completions.rs         `completions --install`
 //!   test_machine.rs          a machine in a temporary folder, for unit tests
 //!   error/                   the error of every verb
 //!     project.rs lock.rs profile.rs edit.rs bundle.rs run.rs  of one domain: what, of which kind, what to do
@@ -304,6 +305,7 @@
 //!     consent.rs             what is asked for
 //!     graph/                 the graph as text, DOT and Mermaid
 //!       picture.rs           the same as SVG
+//!       imports.rs           how an import is served, in words
 //!     progress.rs            a run as it goes on
 //!     failure.rs             errors and exit statuses
 //!     warning.rs             warnings
@@ -320,6 +322,7 @@
 //!   help/                    `sesame help`
 //!     markdown.rs            chapters of the README at a terminal
 //!     completions.rs         completion scripts and manual pages
+//!     nushell.rs             completions for Nushell
 //!     schema.rs              JSON Schemas
 //! ```
 //!

@@ -1,14 +1,18 @@
 //! What shells offer for the arguments of commands: names of what is active, capabilities, files. Imports no command.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::Path;
 
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
 
+use sesame::host::backends::Backends;
 use sesame::model::capability::Capability;
 use sesame::model::name::ProfileName;
 use sesame::ops::project::Project;
 use sesame::ops::query::list::list;
+use sesame::ops::run::active::{ActiveSet, HostEnvironment};
+use sesame::ops::run::call::functions;
 use sesame::store::generations;
 
 use super::terminal::environment::Environment;
@@ -41,6 +45,26 @@ pub fn generation_numbers() -> Vec<CompletionCandidate> {
 fn declared_profile(environment: &Environment) -> ProfileName {
     let project = Project::find(&environment.search(None)).ok();
     project.and_then(|project| project.read_profile().ok().flatten()).unwrap_or_default()
+}
+
+/// The functions of the extension that `call` on the line under way names, each with its signature.
+pub fn called_functions() -> Vec<CompletionCandidate> {
+    let found = || {
+        let words = std::env::args_os().skip_while(|word| word != "call").skip(1);
+        let name = words.filter_map(|word| word.into_string().ok()).find(|word| !word.starts_with('-'))?;
+        let environment = Environment::read().ok()?;
+        let profile = declared_profile(&environment);
+        let host = HostEnvironment {
+            user: environment.user(),
+            paths: environment.paths,
+            environment: BTreeMap::new(),
+            backends: Backends::default(),
+        };
+        let extension = ActiveSet::open(host, &profile).ok()?.load(&name.parse().ok()?).ok()?;
+        Some(functions(&extension, &name).functions)
+    };
+    let listed = found().into_iter().flatten();
+    listed.map(|function| CompletionCandidate::new(function.name).help(Some(function.signature.into()))).collect()
 }
 
 /// The capabilities that can be granted.

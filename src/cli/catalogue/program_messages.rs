@@ -28,6 +28,7 @@ pub(super) fn render(catalogue: &mut Catalogue) {
         CommandError::NoTopic { name: "zebra".into(), closest: None },
         CommandError::GrantToActive,
         CommandError::VersionOfTag,
+        CommandError::UnknownShell,
         CommandError::NobodyToAsk,
         CommandError::NoLogin,
         CommandError::Worker(Error::from(ErrorKind::BrokenPipe)),

@@ -72,6 +72,7 @@ fn project(catalogue: &mut Catalogue) {
         ProjectError::NotFromRegistry { name: name("clock"), path: "extensions/clock.wasm".into() },
         ProjectError::NotUtf8(path()),
         ProjectError::WitExists(home("wit/world.wit")),
+        ProjectError::CompletionsExist(home(".local/share/bash-completion/completions/sesame")),
         ProjectError::NoSuchFile(path()),
         ProjectError::NotAComponent { path: path(), kind: FileKind::CoreModule },
         ProjectError::NotAComponent { path: path(), kind: FileKind::Text },

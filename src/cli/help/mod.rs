@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod markdown;
+pub mod nushell;
 pub mod schema;
 
 use sesame::model::text::nearest;

@@ -50,6 +50,8 @@ pub enum CommandError {
     GrantToActive,
     #[error("`--version` chooses among the versions of a repository, and this names one of them or a file")]
     VersionOfTag,
+    #[error("it is not known which shell completes")]
+    UnknownShell,
     #[error("there is nobody to ask for a name and a password")]
     NobodyToAsk,
     #[error("a login needs a name without `:`, and a password that is not empty")]
@@ -69,6 +71,7 @@ impl CommandError {
             Self::Usage { .. }
             | Self::GrantToActive
             | Self::VersionOfTag
+            | Self::UnknownShell
             | Self::NoTarget(_)
             | Self::NoTopic { .. }
             | Self::NobodyToAsk
@@ -103,6 +106,7 @@ impl CommandError {
             Self::NobodyToAsk => {
                 "say `--username NAME --password-stdin` and hand over the password on standard input".into()
             }
+            Self::UnknownShell => "name it: `sesame completions bash`, `zsh`, `fish` or `nushell`".into(),
             Self::VersionOfTag => "leave out the tag, or `--version`".into(),
             Self::NoTarget(name) => format!("write `./{name}` if it is a component's file").into(),
             Self::NoTopic { closest, .. } => {

@@ -40,6 +40,8 @@ pub struct Environment {
     home: PathBuf,
     configuration: PathBuf,
     manifest: Option<PathBuf>,
+    /// The program of the user's shell, as `$SHELL` says.
+    pub shell: Option<PathBuf>,
 }
 
 impl Environment {
@@ -62,7 +64,18 @@ impl Environment {
             home: xdg.home_dir().to_owned(),
             configuration: xdg.config_dir().join(FOLDER),
             manifest: env::var_os("SESAME_MANIFEST").filter(|path| !path.is_empty()).map(PathBuf::from),
+            shell: env::var_os("SHELL").map(PathBuf::from),
         })
+    }
+
+    /// `$XDG_DATA_HOME`
+    pub fn data_home(&self) -> PathBuf {
+        self.paths.data.parent().map(Path::to_owned).unwrap_or_default()
+    }
+
+    /// `$XDG_CONFIG_HOME`
+    pub fn configuration_home(&self) -> PathBuf {
+        self.configuration.parent().map(Path::to_owned).unwrap_or_default()
     }
 
     /// What is this user's besides the store.

@@ -121,9 +121,8 @@ impl LockError {
             Self::NoVersion { name, range, newest: Some(newest) } => {
                 let repository = range.split(' ').next().unwrap_or(range);
                 let newest = newest.strip_prefix('v').unwrap_or(newest);
-                format!(
-                    "declare a range that has it: `sesame add {repository} --name {name} --version '^{newest}'`"
-                ).into()
+                format!("declare a range that has it: `sesame add {repository} --name {name} --version '^{newest}'`")
+                    .into()
             }
             Self::NoVersion { .. } => {
                 "pre-releases are taken only where `version` names one; other tags stand in `oci`".into()

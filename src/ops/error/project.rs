@@ -41,6 +41,8 @@ pub enum ProjectError {
     NotUtf8(PathBuf),
     #[error("{} is there already, and is another text", .0.display())]
     WitExists(PathBuf),
+    #[error("{} already exists, and sesame did not write it", .0.display())]
+    CompletionsExist(PathBuf),
     #[error("there is no file {}", .0.display())]
     NoSuchFile(PathBuf),
     #[error("{} is {kind}", path.display())]
@@ -58,7 +60,7 @@ impl ProjectError {
         match self {
             Self::NoManifest { .. } | Self::NoSuchManifest(_) | Self::NoSuchFile(_) => FaultKind::Missing,
             Self::ForeignFile { .. } | Self::NotOurFolder(_) => FaultKind::Denied,
-            Self::Exists(_) | Self::WitExists(_) => FaultKind::Configuration,
+            Self::Exists(_) | Self::WitExists(_) | Self::CompletionsExist(_) => FaultKind::Configuration,
             Self::NotAManifest { .. } | Self::NotFromRegistry { .. } => FaultKind::Usage,
             Self::Read { .. } => FaultKind::Io,
             Self::Problems(_)
@@ -94,6 +96,7 @@ impl ProjectError {
             }
             Self::NotFromRegistry { .. } => "name a repository: `sesame tags registry/principal/scope`".into(),
             Self::WitExists(_) => "remove it if it is an older one, or name another folder".into(),
+            Self::CompletionsExist(_) => "move the file away, and run the command again".into(),
             Self::Exists(_) => "edit it, or name another place with `--manifest PATH`".into(),
             Self::Problems(_) | Self::Read { .. } => {
                 return None;

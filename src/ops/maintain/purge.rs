@@ -18,7 +18,7 @@ use crate::store::{self, generations, owner, trusted_files, write};
 /// What to do.
 pub struct PurgeOptions<'a> {
     pub mode: WriteMode,
-    /// Files outside of the store that the program has written, such as completions.
+    /// Files outside of the store that the program may have written: completions and manual pages.
     pub others: Vec<PathBuf>,
     /// Asked before anything is removed.
     pub consent: &'a dyn Fn(&PurgeReport) -> Consent,
@@ -80,7 +80,7 @@ fn parts(paths: &StorePaths) -> Vec<(PathBuf, PurgedKind)> {
 
 fn find(context: &Context, options: &PurgeOptions<'_>) -> Result<PurgeReport, Error> {
     let own = parts(&context.paths);
-    let others = options.others.iter().map(|path| (path.clone(), PurgedKind::Completions));
+    let others = options.others.iter().map(|path| (path.clone(), PurgedKind::Documentation));
     let mut found = Vec::new();
     for (path, what) in own.into_iter().chain(others) {
         if path.symlink_metadata().is_err() {

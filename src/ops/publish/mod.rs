@@ -1,5 +1,6 @@
 //! For authors of extensions: publishing, logging in, the interfaces of the host; and manual pages for packagers.
 
+pub mod completions;
 pub mod login;
 pub mod man_pages;
 pub mod push;

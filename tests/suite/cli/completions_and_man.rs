@@ -1,6 +1,7 @@
 //! What shells complete, typed at a terminal, and what `man` and `mandoc` say of the manual pages. Needs bash, zsh, man and
 //! mandoc; CI installs them and runs the ignored tests.
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -67,6 +68,56 @@ fn the_name_of_a_live_extension_is_completed() {
     types(&sandbox, "bash --norc --noprofile -i", "source <(sesame completions bash)", "sesame gen\t", "generations");
 }
 
+/// A set with `unmistakable`, and its scripts where the shells look for them.
+fn installed() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wasm", component("a"));
+    sandbox.write("sesame.toml", "extensions.unmistakable = { path = \"a.wasm\" }\n");
+    sandbox.ok(&["sync"]);
+    for shell in ["bash", "zsh", "fish", "nushell"] {
+        sandbox.ok(&["completions", shell, "--install"]).fails(0, &["wrote ", "hint: "]);
+    }
+    sandbox
+}
+
+#[test]
+#[ignore = "needs bash, zsh, fish and util-linux; .ci/run runs it"]
+fn what_is_installed_is_read_by_each_shell() {
+    let sandbox = installed();
+    let data = sandbox.path("home/data");
+    // Where the package bash-completion looks, when it first completes the command.
+    let start = format!("source {}", data.join("bash-completion/completions/sesame").display());
+    types(&sandbox, "bash --norc --noprofile -i", &start, "sesame remove unm\t", "unmistakable");
+    let start = format!("fpath=({} $fpath); autoload -U compinit; compinit -u", data.join("zsh/site-functions").display());
+    types(&sandbox, "zsh -f -i", &start, "sesame call unm\t", "unmistakable");
+    types(&sandbox, "zsh -f -i", &start, "sesame call unmistakable ru\t", "unmistakable run");
+    types(&sandbox, "fish -i", "true", "sesame remove unm\t", "unmistakable");
+}
+
+#[test]
+#[ignore = "needs nushell; .ci/run runs it"]
+fn nushell_completes_names_options_and_functions() {
+    let sandbox = installed();
+    let script = fs::read_to_string(sandbox.path("home/data/nushell/vendor/autoload/sesame.nu")).unwrap();
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_sesame")).parent().unwrap();
+    for (typed, offered) in [
+        ("sesame remove unm", "unmistakable"),
+        ("sesame call unmistakable r", "run"),
+        ("sesame sync --pro", "--profile"),
+        ("sesame roll", "rollback"),
+    ] {
+        sandbox.write("typed.nu", format!("{script}\n{typed}"));
+        let end = (script.len() + 1 + typed.len()).to_string();
+        let plain = sandbox.command(&[]);
+        let mut command = Command::new("nu");
+        command.args(["--no-config-file", "--ide-complete", &end, "typed.nu"]).current_dir(sandbox.path("project"));
+        command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let own = std::env::var("PATH").unwrap();
+        let run = Run::of(command.env("PATH", format!("{}:{own}", program.display())));
+        assert!(run.stdout.contains(&format!("\"{offered}\"")), "{typed}: {}{}", run.stdout, run.stderr);
+    }
+}
+
 #[test]
 #[ignore = "needs man and mandoc; .ci/run runs it"]
 fn the_manual_pages_are_right() {
@@ -86,7 +137,7 @@ fn the_manual_pages_are_right() {
 #[test]
 fn completions_are_made_for_each_shell() {
     let sandbox = Sandbox::new();
-    for shell in ["bash", "zsh", "fish"] {
+    for shell in ["bash", "zsh", "fish", "nushell"] {
         let script = sandbox.ok(&["completions", shell]).stdout;
         assert!(script.contains("sesame") && script.contains("COMPLETE"), "{shell}: {script}");
     }
@@ -97,20 +148,79 @@ fn completions_are_made_for_each_shell() {
     assert!(output.status.success() && output.stderr.is_empty());
 }
 
+/// What bash is offered for the last of these words.
+fn offered(sandbox: &Sandbox, words: &[&str]) -> Vec<String> {
+    let line = [&["--", "sesame"], words].concat();
+    let index = (line.len() - 2).to_string();
+    let mut command = sandbox.command(&line);
+    command.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", index).env("_CLAP_IFS", "\n");
+    Run::of(&mut command).stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn names_of_what_there_is_are_completed() {
+    let sandbox = installed();
+    sandbox.ok(&["sync", "--profile", "other"]);
+    for (words, expected) in [
+        (&["revoke", "u"][..], &["unmistakable"][..]),
+        (&["why", "un"], &["unmistakable"]),
+        (&["why", "conf"], &["config-read"]),
+        (&["grant", "unmistakable", "clip"], &["clipboard-write"]),
+        (&["call", "unmistakable", ""], &["run"]),
+        (&["sync", "--profile", ""], &["default", "other"]),
+        (&["profile", "delete", "o"], &["other"]),
+        (&["rollback", ""], &["1"]),
+        (&["generations", "diff", ""], &["1"]),
+    ] {
+        let offered = offered(&sandbox, words);
+        let names: Vec<&String> = offered.iter().filter(|word| !word.starts_with('-')).collect();
+        for name in expected {
+            assert!(names.iter().any(|offered| offered.as_str() == *name), "{words:?}: {offered:?}");
+        }
+    }
+}
+
+#[test]
+fn nushell_is_answered_with_json() {
+    let sandbox = installed();
+    let mut command = sandbox.command(&["--", "sesame", "call", "unmistakable", ""]);
+    let answer = Run::of(command.env("COMPLETE", "nushell")).stdout;
+    let offered: Vec<serde_json::Value> = serde_json::from_str(&answer).unwrap();
+    let function = offered.iter().find(|one| one["value"] == "run").unwrap();
+    assert_eq!(function["description"], "run: func() -> u32");
+}
+
+#[test]
+fn scripts_are_written_where_shells_look_and_over_nothing_else() {
+    let sandbox = installed();
+    let bash = sandbox.path("home/data/bash-completion/completions/sesame");
+    let text = fs::read_to_string(&bash).unwrap();
+    // It asks for the script anew, so it stays right after an update.
+    assert!(text.contains("source <(sesame completions bash)"), "{text}");
+    sandbox.ok(&["completions", "bash", "--install"]);
+    fs::write(&bash, "# mine\n").unwrap();
+    sandbox.run(&["completions", "bash", "--install"]).fails(78, &["already exists, and sesame did not write it"]);
+    assert_eq!(fs::read_to_string(&bash).unwrap(), "# mine\n");
+    assert!(sandbox.path("home/config/fish/completions/sesame.fish").exists());
+    // Without a name it is the shell of the user.
+    let mut command = sandbox.command(&["completions"]);
+    Run::of(&mut command).fails(2, &["it is not known which shell completes", "`sesame completions bash`"]);
+    assert_eq!(Run::of(command.env("SHELL", "/usr/bin/nu")).stdout, sandbox.ok(&["completions", "nushell"]).stdout);
+    // `purge` lists them, and the manual pages.
+    sandbox.ok(&["man", "../data/man/man1"]);
+    let listed = sandbox.ok(&["purge", "--dry-run"]).stdout;
+    for file in ["fish/completions/sesame.fish", "zsh/site-functions/_sesame", "autoload/sesame.nu", "man1/sesame-sync.1"] {
+        assert!(listed.contains(file), "no {file} in {listed}");
+    }
+    assert!(!listed.contains("bash-completion"), "{listed}");
+    sandbox.ok(&["purge", "--yes"]);
+    assert!(bash.exists() && !sandbox.path("home/config/fish/completions/sesame.fish").exists());
+}
+
 #[test]
 fn help_completes_the_same_wherever_it_stands() {
     let sandbox = Sandbox::new();
-    let offered = |words: &[&str]| {
-        let line = [&["--", "sesame"], words, &[""]].concat();
-        let index = (line.len() - 2).to_string();
-        let mut command = sandbox.command(&line);
-        command.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", index).env("_CLAP_IFS", "\n");
-        Run::of(&mut command).stdout
-    };
-    let topics = offered(&["help"]);
-    assert!(
-        ["sync", "extension", "capabilities"].iter().all(|name| topics.lines().any(|line| line == *name)),
-        "{topics}"
-    );
-    assert_eq!(offered(&["extension", "help"]), topics);
+    let topics = offered(&sandbox, &["help", ""]);
+    assert!(["sync", "extension", "capabilities"].iter().all(|name| topics.iter().any(|line| line == name)), "{topics:?}");
+    assert_eq!(offered(&sandbox, &["extension", "help", ""]), topics);
 }

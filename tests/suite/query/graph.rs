@@ -105,7 +105,8 @@ fn any_number_of_extensions_is_drawn() {
 
 /// A number of an attribute of an element.
 fn number(element: &str, attribute: &str) -> f64 {
-    let (_, rest) = element.split_once(&format!(" {attribute}=\"")).unwrap_or_else(|| panic!("no {attribute}: {element}"));
+    let (_, rest) =
+        element.split_once(&format!(" {attribute}=\"")).unwrap_or_else(|| panic!("no {attribute}: {element}"));
     rest.split('"').next().unwrap().parse().unwrap()
 }
 
@@ -113,7 +114,10 @@ fn number(element: &str, attribute: &str) -> f64 {
 fn in_the_picture_no_text_leaves_its_box_or_its_column() {
     let sandbox = Sandbox::new();
     let long = "l".repeat(58);
-    sandbox.write("sesame.toml", format!("{MANIFEST}{long} = \"ghcr.io/{long}/{long}:1.0.0\"\nwide = {{ path = \"日本語日本語.wasm\" }}\n"));
+    sandbox.write(
+        "sesame.toml",
+        format!("{MANIFEST}{long} = \"ghcr.io/{long}/{long}:1.0.0\"\nwide = {{ path = \"日本語日本語.wasm\" }}\n"),
+    );
     sandbox.write("sesame.lock", LOCK);
     let svg = sandbox.ok(&["graph", "--format", "svg"]).stdout;
     let width = number(svg.lines().find(|line| line.starts_with("<svg")).unwrap(), "width");
@@ -147,13 +151,15 @@ fn the_picture_tells_grants_from_refusals_by_shape_and_in_both_colour_schemes() 
     // Of the clock, and in the legend.
     for (shape, times) in [
         ("<circle class=\"granted\"", 3),
-        ("<path class=\"refused\"", 4),
+        ("<path class=\"refused\"", 5),
         ("<circle class=\"free\"", 3),
         ("<path class=\"unused\"", 2),
     ] {
         assert_eq!(svg.matches(shape).count(), times, "{shape}: {svg}");
     }
-    for words in ["config-read: granted for clock, ui", "clipboard-write: not granted", "not offered by the host", "not locked"] {
+    for words in
+        ["config-read: granted for clock, ui", "clipboard-write: not granted", "not offered by the host", "not locked"]
+    {
         assert!(svg.contains(words), "no `{words}` in {svg}");
     }
 }
@@ -161,7 +167,8 @@ fn the_picture_tells_grants_from_refusals_by_shape_and_in_both_colour_schemes() 
 #[test]
 fn it_is_written_into_a_file_whose_name_says_the_format() {
     let sandbox = sandbox();
-    for (file, format) in [("g.svg", "svg"), ("g.dot", "dot"), ("g.gv", "dot"), ("g.mmd", "mermaid"), ("g.txt", "text")] {
+    for (file, format) in [("g.svg", "svg"), ("g.dot", "dot"), ("g.gv", "dot"), ("g.mmd", "mermaid"), ("g.txt", "text")]
+    {
         let printed = sandbox.ok(&["graph", "--format", format]).stdout;
         let run = sandbox.ok(&["graph", "-o", file]);
         assert_eq!((run.stdout.as_str(), run.stderr), ("", format!("wrote {file}\n")));

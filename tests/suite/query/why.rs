@@ -29,12 +29,20 @@ fn why(sandbox: &Sandbox, question: &str) -> String {
 fn an_extension_is_explained_with_all_its_grants() {
     let sandbox = synced();
     let told = why(&sandbox, "a");
-    let row = |start: &str| told.lines().find(|line| line.trim().starts_with(start)).unwrap_or_else(|| panic!("no {start} in {told}"));
+    let row = |start: &str| {
+        told.lines().find(|line| line.trim().starts_with(start)).unwrap_or_else(|| panic!("no {start} in {told}"))
+    };
     assert!(row("declared").contains("at sesame.toml:4:13: a.wasm"), "{told}");
     assert!(row("locked").contains("in sesame.lock: a.wasm ("), "{told}");
     assert!(row("active").contains("since generation 3 ("), "{told}");
-    assert!(row("config-read=ui").contains("granted at sesame.toml:6:18; imported by its component; active since generation 1 ("));
-    assert!(row("env=LANG").contains("granted at sesame.toml:6:") && row("env=LANG").contains("; active since generation 2 ("));
+    assert!(
+        row("config-read=ui")
+            .contains("granted at sesame.toml:6:18; imported by its component; active since generation 1 (")
+    );
+    assert!(
+        row("env=LANG").contains("granted at sesame.toml:6:")
+            && row("env=LANG").contains("; active since generation 2 (")
+    );
     assert!(row("notification").contains("not imported by its component; active since generation 2"), "{told}");
     sandbox.run(&["why", "c"]).fails(66, &["there is no extension `c` in sesame.toml"]);
     sandbox.run(&["why", "Wrong"]).fails(2, &["invalid value 'Wrong'"]);
@@ -49,10 +57,16 @@ fn a_capability_is_explained_for_each_extension_that_has_to_do_with_it() {
     // What differs between manifest and machine is told of each.
     sandbox.ok(&["grant", "a", "env=LANG,TZ", "--yes", "--no-sync"]);
     let told = why(&sandbox, "env");
-    assert!(told.contains("env=LANG,TZ  granted at") && told.contains("active as env=LANG since generation 2"), "{told}");
+    assert!(
+        told.contains("env=LANG,TZ  granted at") && told.contains("active as env=LANG since generation 2"),
+        "{told}"
+    );
     sandbox.write("sesame.toml", "[extensions]\na = { path = \"a.wasm\" }\n");
     let told = why(&sandbox, "config-read");
-    assert!(told.contains("config-read  not granted; imported by its component; active as config-read=ui since"), "{told}");
+    assert!(
+        told.contains("config-read  not granted; imported by its component; active as config-read=ui since"),
+        "{told}"
+    );
     let json: Value = serde_json::from_str(&sandbox.ok(&["why", "config-read", "--json"]).stdout).unwrap();
     assert!(validator("output.json").is_valid(&json), "{json}");
     assert_eq!(json["data"]["extensions"][0]["grants"][0]["is_imported"], true);
@@ -108,10 +122,15 @@ fn what_an_author_says_is_in_info_and_outdated() {
     let documentation = key("documentation", "https://example.org/clock");
     push("1", "1.0.0", &[&description, &key("licenses", "MIT"), &documentation]);
     let registry = "[registries.\"ghcr.io\"]\nmirrors = [\"oci-layout:registry\"]\nmirrors-only = true\n";
-    sandbox.write("sesame.toml", format!("{registry}[extensions]\nclock = {{ oci = \"ghcr.io/my-org/clock\", version = \"^1\" }}\n"));
+    sandbox.write(
+        "sesame.toml",
+        format!("{registry}[extensions]\nclock = {{ oci = \"ghcr.io/my-org/clock\", version = \"^1\" }}\n"),
+    );
     sandbox.ok(&["sync"]);
     let info = sandbox.ok(&["info", "clock"]).stdout;
-    for row in ["description    Tells \\u{202e}the time", "licence        MIT", "documentation  https://example.org/clock"] {
+    for row in
+        ["description    Tells \\u{202e}the time", "licence        MIT", "documentation  https://example.org/clock"]
+    {
         assert!(info.contains(row), "no `{row}` in {info}");
     }
     push("2", "1.1.0", &[&key("source", "https://example.org/src")]);

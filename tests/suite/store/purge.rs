@@ -29,21 +29,29 @@ fn every_file_is_listed_and_removed_and_those_of_others_stay() {
     let sandbox = used();
     let own = ["home/data/pds", "home/cache/pds", "home/state/pds"].map(|folder| sandbox.path(folder));
     let before = sandbox.trace(&sandbox.path("home"));
-    let all: Vec<String> = own.iter().flat_map(|folder| sandbox.files(folder)).map(|file| file.display().to_string()).collect();
+    let all: Vec<String> =
+        own.iter().flat_map(|folder| sandbox.files(folder)).map(|file| file.display().to_string()).collect();
     let listed = sandbox.ok(&["purge", "--dry-run"]).stdout;
     for file in &all {
         assert_eq!(listed.lines().any(|line| line == file), !file.ends_with("desktop.db"), "{file}: {listed}");
     }
-    assert!(listed.contains("stays: ") && listed.contains("policy.toml") && listed.contains("project/sesame.toml"), "{listed}");
+    assert!(
+        listed.contains("stays: ") && listed.contains("policy.toml") && listed.contains("project/sesame.toml"),
+        "{listed}"
+    );
     assert_eq!(sandbox.trace(&sandbox.path("home")), before, "a dry run removes nothing");
     let json: Value = serde_json::from_str(&sandbox.ok(&["purge", "--dry-run", "--json"]).stdout).unwrap();
     assert!(validator("output.json").is_valid(&json) && json["data"]["dry_run"] == true, "{json}");
-    let counted: u64 = json["data"]["parts"].as_array().unwrap().iter().map(|part| part["size"]["files"].as_u64().unwrap()).sum();
+    let counted: u64 =
+        json["data"]["parts"].as_array().unwrap().iter().map(|part| part["size"]["files"].as_u64().unwrap()).sum();
     assert_eq!(counted, all.len() as u64 - 1);
 
     sandbox.run(&["purge"]).fails(77, &["without your consent", "add `--yes`"]);
     let (code, said) = at_a_terminal(&sandbox, &["purge"], || {}, b"n\n");
-    assert!(code == Some(77) && said.contains("remove all of that? [y/N]") && said.contains("the key of this machine"), "{said}");
+    assert!(
+        code == Some(77) && said.contains("remove all of that? [y/N]") && said.contains("the key of this machine"),
+        "{said}"
+    );
     let running = live(&sandbox);
     sandbox.run(&["purge", "--yes"]).fails(77, &["are running"]);
     drop(running);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 
-use crate::cli::completion_candidates::{active_names_and_files, capabilities};
+use crate::cli::completion_candidates::{active_names_and_files, called_functions, capabilities};
 use crate::cli::invocation::{CommandOutcome, Invocation, interrupt};
 use crate::cli::options::{CompileOptions, ProfileOption, number, setting};
 use crate::cli::render::failure::CommandError;
@@ -35,6 +35,7 @@ pub struct CallCommand {
     #[arg(value_name = "NAME|FILE.wasm", add = ArgValueCompleter::new(active_names_and_files))]
     pub target: PathBuf,
     /// The function: `greet`, `counts.count` or `my-org:wordcount/counts.count` [default: none, and all are listed with their types]
+    #[arg(add = ArgValueCandidates::new(called_functions))]
     pub function: Option<String>,
     /// Its arguments in WAVE, strings also bare; in JSON with --json. Write `--` before one that begins with `-`
     #[arg(value_name = "ARG", allow_negative_numbers = true)]

@@ -1,9 +1,11 @@
 //! `sesame purge`.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::help::completions::{Shell, pages};
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ConfirmOption, ResourceOptions};
 use crate::cli::render::failure::CommandError;
@@ -11,9 +13,11 @@ use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::table;
 use crate::cli::terminal::consent::ask;
+use crate::cli::terminal::environment::Environment;
 use sesame::model::report::maintain::purge::{PurgeReport, PurgedKind};
 use sesame::model::text::{count, escape, size};
 use sesame::ops::maintain::purge::{PurgeOptions, purge};
+use sesame::ops::publish::completions::is_installed;
 use sesame::ops::sync::options::WriteMode;
 
 #[derive(Debug, Clone, Args)]
@@ -31,7 +35,8 @@ impl PurgeCommand {
         let consent =
             |report: &PurgeReport| ask(&question(report), self.confirm.yes, invocation.output, &context.interrupt);
         let mode = if self.dry_run { WriteMode::Preview } else { WriteMode::Write };
-        let report = purge(&context, &PurgeOptions { mode, others: Vec::new(), consent: &consent })?;
+        let others = written(&Environment::read()?, (invocation.program)());
+        let report = purge(&context, &PurgeOptions { mode, others, consent: &consent })?;
         if self.dry_run {
             invocation.print_result(Data::Purge(&report), || preview(&report));
         } else {
@@ -39,6 +44,15 @@ impl PurgeCommand {
         }
         Ok(CommandOutcome::Done)
     }
+}
+
+/// What `completions --install` has written, and manual pages in the user's usual folder.
+fn written(environment: &Environment, program: clap::Command) -> Vec<PathBuf> {
+    let (data, configuration) = (environment.data_home(), environment.configuration_home());
+    let scripts = Shell::ALL.map(|shell| shell.installed_path(&data, &configuration));
+    let scripts = scripts.into_iter().filter(|path| is_installed(path));
+    let pages = pages(program).into_iter().map(|(name, _)| data.join("man/man1").join(name));
+    scripts.chain(pages).collect()
 }
 
 fn what(kind: PurgedKind) -> &'static str {
@@ -53,7 +67,7 @@ fn what(kind: PurgedKind) -> &'static str {
         PurgedKind::Records => "records of what was checked",
         PurgedKind::Key => "the key of this machine",
         PurgedKind::Logs => "what extensions printed",
-        PurgedKind::Completions => "completions of a shell",
+        PurgedKind::Documentation => "completions and manual pages",
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! WASI is one node: it has many interfaces, and needs no grant but for folders and variables.
 
+mod imports;
 mod picture;
 
 use std::collections::BTreeMap;
@@ -15,11 +16,12 @@ use petgraph::dot::{Config, Dot, RankDir};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{EdgeRef as _, IntoNodeReferences as _};
 
-use sesame::model::report::query::graph::{GraphExtension, GraphImport, GraphReport, ImportAccess};
+use sesame::model::report::query::graph::{GraphExtension, GraphReport, ImportAccess};
 use sesame::model::text::{count, escape};
 
 use super::lock_changes::wit_packages;
 use super::style::Style;
+use imports::{import_words, is_wasi};
 
 /// How the graph is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -86,11 +88,6 @@ impl fmt::Display for Edge {
     }
 }
 
-/// Whether an import is of the WASI that the host has.
-fn is_wasi(import: &GraphImport) -> bool {
-    import.access == ImportAccess::Free && import.interface.starts_with("wasi:")
-}
-
 /// The graph: what is exported, the extensions, what is imported; edges go to what is used.
 fn build_graph(report: &GraphReport) -> DependencyGraph {
     let mut ties = DependencyGraph::new();
@@ -126,17 +123,6 @@ fn build_graph(report: &GraphReport) -> DependencyGraph {
         }
     }
     ties
-}
-
-/// How an import is served; empty where it needs nothing.
-fn import_words(import: &GraphImport) -> String {
-    match import.access {
-        ImportAccess::Free => String::new(),
-        ImportAccess::Granted if import.items.is_empty() => "granted".to_owned(),
-        ImportAccess::Granted => format!("granted for {}", escape(&import.items.join(", "))),
-        ImportAccess::NotGranted => "not granted".to_owned(),
-        ImportAccess::NotOffered => "not offered by the host".to_owned(),
-    }
 }
 
 fn tree(report: &GraphReport) -> String {

@@ -11,7 +11,7 @@ use unicode_width::UnicodeWidthStr as _;
 use sesame::model::report::query::graph::{GraphExtension, GraphImport, GraphReport, ImportAccess};
 use sesame::model::text::{count, escape};
 
-use super::{import_words, is_wasi};
+use super::imports::{import_words, is_wasi};
 
 /// The size of letters, in pixels.
 const FONT: usize = 13;

@@ -43,6 +43,6 @@ pub enum PurgedKind {
     Records,
     Key,
     Logs,
-    /// A script that a shell reads.
-    Completions,
+    /// A script that a shell reads to complete, or a manual page.
+    Documentation,
 }
