@@ -88,7 +88,8 @@ fn what_is_installed_is_read_by_each_shell() {
     // Where the package bash-completion looks, when it first completes the command.
     let start = format!("source {}", data.join("bash-completion/completions/sesame").display());
     types(&sandbox, "bash --norc --noprofile -i", &start, "sesame remove unm\t", "unmistakable");
-    let start = format!("fpath=({} $fpath); autoload -U compinit; compinit -u", data.join("zsh/site-functions").display());
+    let start =
+        format!("fpath=({} $fpath); autoload -U compinit; compinit -u", data.join("zsh/site-functions").display());
     types(&sandbox, "zsh -f -i", &start, "sesame call unm\t", "unmistakable");
     types(&sandbox, "zsh -f -i", &start, "sesame call unmistakable ru\t", "unmistakable run");
     types(&sandbox, "fish -i", "true", "sesame remove unm\t", "unmistakable");
@@ -209,7 +210,9 @@ fn scripts_are_written_where_shells_look_and_over_nothing_else() {
     // `purge` lists them, and the manual pages.
     sandbox.ok(&["man", "../data/man/man1"]);
     let listed = sandbox.ok(&["purge", "--dry-run"]).stdout;
-    for file in ["fish/completions/sesame.fish", "zsh/site-functions/_sesame", "autoload/sesame.nu", "man1/sesame-sync.1"] {
+    for file in
+        ["fish/completions/sesame.fish", "zsh/site-functions/_sesame", "autoload/sesame.nu", "man1/sesame-sync.1"]
+    {
         assert!(listed.contains(file), "no {file} in {listed}");
     }
     assert!(!listed.contains("bash-completion"), "{listed}");
@@ -221,6 +224,9 @@ fn scripts_are_written_where_shells_look_and_over_nothing_else() {
 fn help_completes_the_same_wherever_it_stands() {
     let sandbox = Sandbox::new();
     let topics = offered(&sandbox, &["help", ""]);
-    assert!(["sync", "extension", "capabilities"].iter().all(|name| topics.iter().any(|line| line == name)), "{topics:?}");
+    assert!(
+        ["sync", "extension", "capabilities"].iter().all(|name| topics.iter().any(|line| line == name)),
+        "{topics:?}"
+    );
     assert_eq!(offered(&sandbox, &["extension", "help", ""]), topics);
 }

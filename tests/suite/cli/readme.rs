@@ -181,7 +181,8 @@ fn what_needs_nothing_but_the_clone() {
                 assert_eq!(greetings, ["Hello,  World !", "Hello, World!", "Hello,  World !"], "{}", run.stdout);
                 assert!(run.stdout.contains("1.1.0"), "{}", run.stdout);
                 // As it says below the tour.
-                let gone = person.does("rm -r ~/tour ~/.local/share/pds/profiles/tour && sesame gc && sesame gc");
+                let gone =
+                    person.does("sesame profile delete tour --yes && cd && rm -r ~/tour && sesame gc && sesame gc");
                 assert!(
                     gone.stderr.contains("removed ") && gone.stderr.ends_with("nothing to remove\n"),
                     "{}",
@@ -190,7 +191,8 @@ fn what_needs_nothing_but_the_clone() {
             }
             "calling" => assert!(run.stdout.starts_with("Hello, World!\n"), "{}", run.stdout),
             _ => {
-                assert!(fs::read_to_string(person.home().join(".bashrc")).unwrap().contains("completions bash"));
+                let script = person.home().join(".local/share/bash-completion/completions/sesame");
+                assert!(fs::read_to_string(script).unwrap().contains("completions bash"));
                 assert!(person.home().join(".local/share/man/man1/sesame-sync.1").is_file());
             }
         }
