@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::text::nearest;
+use super::text::{list, nearest};
 
 /// A permission: to use one interface of the package `open-sesame:host`, or to see something through WASI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -144,7 +144,7 @@ impl fmt::Display for Capability {
 /// A text that names no capability.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GrantError {
-    #[error("there is no capability `{name}`{}", meant(closest.as_ref()))]
+    #[error("there is no capability `{name}`{}", meant(closest.as_ref(), name))]
     Unknown { name: String, closest: Option<String> },
     #[error("`{0}` is granted as a whole; write it without `=`")]
     Whole(Capability),
@@ -152,10 +152,35 @@ pub enum GrantError {
     List(Capability),
     #[error("in `{0}`, {1}")]
     Item(Capability, &'static str),
+    #[error("`{0}={1}` grants an item that is called `{1}`; write `{0}` for all of it, or the items")]
+    NotAnItem(Capability, String),
+    #[error("`{0}` is named as a whole and for items; name one of the two")]
+    WholeAndItems(Capability),
 }
 
-fn meant(closest: Option<&String>) -> String {
-    closest.map_or_else(String::new, |closest| format!("; did you mean `{closest}`?"))
+fn meant(closest: Option<&String>, name: &str) -> String {
+    match closest {
+        Some(closest) => format!("; did you mean `{closest}`?"),
+        None if name.contains(',') => "; separate capabilities by spaces".to_owned(),
+        None => format!("; there are {}", list(Capability::ALL.map(Capability::as_str))),
+    }
+}
+
+/// What several grants, or revocations, mean together.
+///
+/// # Errors
+/// [`GrantError::WholeAndItems`] if one is named as a whole and for items, too: which of the two is meant is not known.
+pub fn collect<'a>(grants: impl IntoIterator<Item = &'a Grant>) -> Result<Grants, GrantError> {
+    let mut all = Grants::new();
+    for Grant { capability, scope } in grants {
+        match (all.get(capability), scope) {
+            (Some(Scope::Whole), Scope::Only(_)) | (Some(Scope::Only(_)), Scope::Whole) => {
+                return Err(GrantError::WholeAndItems(*capability));
+            }
+            _ => add(&mut all, *capability, scope.clone()),
+        }
+    }
+    Ok(all)
 }
 
 impl FromStr for Capability {
@@ -289,8 +314,13 @@ impl FromStr for Revocation {
         let scope = match (items, capability.form()) {
             (None, _) => Scope::Whole,
             (Some(_), ScopeForm::Whole) => return Err(GrantError::Whole(capability)),
-            (Some(items), _) => Scope::Only(items.split(',').map(str::to_owned).collect()),
+            (Some(items), _) => Scope::Only(items.split(',').map(|item| item.trim().to_owned()).collect()),
         };
+        // As a whole it is granted without `=`.
+        let is_mistaken = |item: &&str| matches!(*item, "true" | "false" | "*");
+        if let Some(item) = scope.items().find(is_mistaken) {
+            return Err(GrantError::NotAnItem(capability, item.to_owned()));
+        }
         if let Some(why) = scope.items().find_map(|item| capability.invalid_item_reason(item)) {
             return Err(GrantError::Item(capability, why));
         }

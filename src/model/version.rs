@@ -17,7 +17,7 @@ pub struct Requirement(VersionReq);
 
 /// Why a text is no requirement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no version requirement: {why}")]
+#[error("`{text}` is not a version requirement: {why}")]
 pub struct RequirementError {
     text: String,
     why: String,
@@ -73,11 +73,13 @@ pub fn closest_tags<'a>(missing: &str, tags: impl IntoIterator<Item = &'a String
             versions.into_iter().map(|(_, tag)| tag.clone()).collect()
         }
         None => {
-            let begins = missing.parse::<Requirement>().ok();
-            let begins = begins.and_then(|range| range.highest(tags.iter().copied()));
+            // `1.0` means one of 1.0 more than any other of 1.
+            let range = |sign: &str| format!("{sign}{}", missing.strip_prefix('v').unwrap_or(missing)).parse().ok();
+            let highest = |range: Requirement| range.highest(tags.iter().copied());
+            let begins = ["~", "^"].into_iter().filter_map(range).filter_map(highest);
             let alike = nearest(missing, tags.iter().map(|tag| tag.as_str()));
             let newest = Requirement::any().highest(tags.iter().copied());
-            begins.into_iter().chain(alike).chain(newest).map(str::to_owned).collect()
+            begins.chain(alike).chain(newest).map(str::to_owned).collect()
         }
     };
     let mut seen = HashSet::new();
@@ -162,6 +164,7 @@ mod tests {
             ("3.0.0", &["1.1.0", "1.0.0", "0.2.0"]),
             ("1", &["1.1.0"]),
             ("v0.1", &["0.1.1", "1.1.0"]),
+            ("1.0", &["1.0.0", "1.1.0"]),
             ("lastest", &["latest", "1.1.0"]),
         ] {
             assert_eq!(closest_tags(missing, &tags), closest, "{missing}");
@@ -172,6 +175,6 @@ mod tests {
     #[test]
     fn what_is_no_requirement_is_told() {
         let error = "latest".parse::<Requirement>().unwrap_err().to_string();
-        assert!(error.starts_with("`latest` is no version requirement: "), "{error}");
+        assert!(error.starts_with("`latest` is not a version requirement: "), "{error}");
     }
 }

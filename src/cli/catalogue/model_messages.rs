@@ -34,7 +34,10 @@ pub(super) fn render(catalogue: &mut Catalogue) {
         GrantError::Unknown { name: "gpu".into(), closest: None },
         GrantError::Whole(Capability::Notification),
         GrantError::List(Capability::FsRead),
+        GrantError::Unknown { name: "config-read,env".into(), closest: None },
         GrantError::Item(Capability::Env, "an item is empty"),
+        GrantError::NotAnItem(Capability::ConfigRead, "true".into()),
+        GrantError::WholeAndItems(Capability::ConfigRead),
     ] {
         catalogue.source(error);
     }

@@ -67,12 +67,17 @@ fn warnings(catalogue: &mut Catalogue) {
         Warning::VersionsUnknown { extension: name("clock"), fault: fault() },
         Warning::FunctionsDamaged,
         Warning::FunctionsNotKept { why: why() },
-        Warning::OtherProfileActive { declared: profile(), active: "home".parse().unwrap(), extensions: 3 },
+        other_profile_active(true),
+        other_profile_active(false),
         Warning::FunctionCacheFull { limit: 1 << 30 },
         Warning::CompilerUnconfined { why: "Function not implemented".into() },
     ] {
         catalogue.words(&told, &warning(&told), &[]);
     }
+}
+
+fn other_profile_active(is_name_free: bool) -> Warning {
+    Warning::OtherProfileActive { declared: profile(), active: "home".parse().unwrap(), extensions: 3, is_name_free }
 }
 
 fn changes(catalogue: &mut Catalogue) {

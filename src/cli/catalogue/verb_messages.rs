@@ -5,7 +5,7 @@ use std::io;
 use sesame::engine::error::InspectError;
 use sesame::host::grants::ImportRefusal;
 use sesame::host::linker::LinkError;
-use sesame::model::capability::Capability;
+use sesame::model::capability::{Capability, GrantError};
 use sesame::model::digest::Digest;
 use sesame::model::file_kind::FileKind;
 use sesame::model::lock::Staleness;
@@ -214,10 +214,11 @@ fn folders(catalogue: &mut Catalogue) {
 fn profiles(catalogue: &mut Catalogue) {
     let profile = || super::profile();
     let known = |numbers: &[u64]| numbers.iter().copied().collect();
-    let no_extension = |closest: Option<&str>| ProfileError::NoExtension {
+    let no_extension = |closest: Option<&str>, known: &[&str]| ProfileError::NoExtension {
         name: name("clok"),
         place: "the profile `work`".into(),
         closest: closest.map(str::to_owned),
+        known: known.iter().map(|&name| name.to_owned()).collect(),
     };
     let other_manifest = |is_gone| ProfileError::OtherManifest {
         profile: profile(),
@@ -226,8 +227,10 @@ fn profiles(catalogue: &mut Catalogue) {
         differences: Vec::new(),
     };
     for error in [
-        no_extension(Some("clock")),
-        no_extension(None),
+        no_extension(Some("clock"), &["clock"]),
+        no_extension(None, &["notes", "greeting"]),
+        no_extension(None, &[]),
+        ProfileError::SameName { profile: profile() },
         ProfileError::NoProfile { profile: profile(), closest: Some("home".into()) },
         ProfileError::NoProfile { profile: profile(), closest: None },
         ProfileError::ProfileExists { profile: profile() },
@@ -287,8 +290,9 @@ fn edit(catalogue: &mut Catalogue) {
         EditError::NoConsent { name: name("clock"), capabilities: capabilities() },
         EditError::Inherits { name: name("clock"), from: from(), capabilities: capabilities() },
         EditError::Declined { name: name("clock") },
-        EditError::Unconfirmed { what: "the grants of `clock`".into() },
-        EditError::ChangeDeclined { what: "the grants of `clock`".into() },
+        EditError::Unconfirmed { action: "changing the grants of `clock`".into() },
+        EditError::ActionDeclined { action: "changing the grants of `clock`".into() },
+        EditError::Grants(GrantError::WholeAndItems(Capability::SecretRead)),
         not_granted(&["pin"], &["secret-read=token"]),
         not_granted(&[], &[]),
         EditError::GrantedAsWhole { name: name("clock"), capability: Capability::SecretRead },

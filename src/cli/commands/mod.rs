@@ -278,7 +278,12 @@ impl<T: FromArgMatches> FromArgMatches for Lazy<T> {
 
 impl<T: Args> Args for Lazy<T> {
     fn augment_args(command: clap::Command) -> clap::Command {
-        command.defer(T::augment_args)
+        // What flattened arguments are documented with is not what the command does.
+        command.defer(|command| {
+            let about = command.get_about().cloned().unwrap_or_default();
+            let long_about = command.get_long_about().cloned().unwrap_or_else(|| about.clone());
+            T::augment_args(command).about(about).long_about(long_about)
+        })
     }
 
     fn augment_args_for_update(command: clap::Command) -> clap::Command {

@@ -82,12 +82,12 @@ fn extension_change(change: &ExtensionChange) -> Vec<String> {
     parts
 }
 
-/// `+config-read -env=TZ secret-read → secret-read=pin`
+/// `+config-read; -env=TZ; secret-read → secret-read=pin`
 pub fn grant_changes(changes: &GrantChanges) -> String {
     let added = changes.added.iter().map(|grant| format!("+{grant}"));
     let removed = changes.removed.iter().map(|grant| format!("-{grant}"));
     let changed = changes.changed.iter().map(|Replacement { from, to }| format!("{from} → {to}"));
-    added.chain(removed).chain(changed).collect::<Vec<_>>().join(" ")
+    added.chain(removed).chain(changed).collect::<Vec<_>>().join("; ")
 }
 
 /// Which limits change, with the defaults where none is set.

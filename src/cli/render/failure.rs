@@ -178,7 +178,7 @@ fn problem_words(problem: &Problem, columns: usize) -> String {
 /// What is said of a failure: what was wrong, why, and what to do next. Excerpts of files are no wider than so many columns.
 pub fn words(failure: &CommandError, columns: usize) -> String {
     let CommandError::Verb(error) = failure else { return fault_words("", &failure.fault()) };
-    let kept = error.kept_edit().map(kept_edit).unwrap_or_default();
+    let kept = error.kept_edit().map(|edit| kept_edit(edit) + "the sync after it was refused:\n").unwrap_or_default();
     let result = error.narrowing().map(|_| "nothing was added");
     let narrowed = error.narrowing().map(narrowed).unwrap_or_default();
     kept + &verb_words(error.refusal(), error.fault(), result, columns) + &narrowed

@@ -2,7 +2,7 @@
 
 use sesame::model::capability::Capability;
 use sesame::model::fault::Fault;
-use sesame::model::name::ExtensionName;
+use sesame::model::name::{ExtensionName, ProfileName};
 use sesame::model::report::warning::{CredentialsProblem, KeptGrants, Warning};
 use sesame::model::text::{count, list, list_by, size};
 
@@ -18,7 +18,7 @@ pub fn warning(warning: &Warning) -> String {
         }
         Warning::GrantsNotNeeded { capabilities } => {
             format!(
-                "no newer version has to be granted {}; it was not granted",
+                "no newer version asks for {}, so it was not granted",
                 list(capabilities.iter().map(|one| one.as_str()))
             )
         }
@@ -33,12 +33,8 @@ pub fn warning(warning: &Warning) -> String {
                 fault.line()
             )
         }
-        Warning::OtherProfileActive { declared, active, extensions } => {
-            let (extensions, are) = (count(*extensions, "extension"), if *extensions == 1 { "is" } else { "are" });
-            format!(
-                "this manifest declares profile `{declared}` now, and {extensions} of profile `{active}`, which it made before, {are} \
-                 still active; `sesame profile delete {active}` removes them"
-            )
+        Warning::OtherProfileActive { declared, active, extensions, is_name_free } => {
+            other_profile((declared, active), *extensions, *is_name_free)
         }
         Warning::DamageReplaced { extensions, reason } => {
             let names = list(extensions.iter().map(ExtensionName::as_str));
@@ -72,6 +68,19 @@ pub fn warning(warning: &Warning) -> String {
             format!("the compiler runs without seccomp, which would keep it from the network and other programs: {why}")
         }
     }
+}
+
+/// That a set stays active in another profile than the manifest declares by now.
+fn other_profile((declared, active): (&ProfileName, &ProfileName), extensions: usize, is_name_free: bool) -> String {
+    let (extensions, are) = (count(extensions, "extension"), if extensions == 1 { "is" } else { "are" });
+    let rename = match is_name_free {
+        true => format!(", and `sesame profile rename {active} {declared}` keeps them as that profile"),
+        false => String::new(),
+    };
+    format!(
+        "this manifest declares profile `{declared}` now, and {extensions} of profile `{active}`, which it made before, {are} \
+         still active; `sesame profile delete {active}` removes them{rename}"
+    )
 }
 
 /// That an extension cannot be called, because of a folder.

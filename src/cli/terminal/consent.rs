@@ -75,13 +75,12 @@ fn choose_scope(
     loop {
         output.say(Verbosity::Quiet, &capability_question(capability, proposed));
         let answer = line(output, interrupt)?;
-        let items: Vec<&str> = answer.split(',').map(str::trim).collect();
-        match items[..] {
-            ["y" | "Y" | "yes"] => return Some(proposed.clone()),
-            ["" | "n" | "N" | "no"] => return None,
+        match answer.trim().to_lowercase().as_str() {
+            "y" | "yes" | "all" => return Some(proposed.clone()),
+            "" | "n" | "no" | "none" => return None,
             _ => {}
         }
-        match format!("{capability}={}", items.join(",")).parse::<Grant>() {
+        match format!("{capability}={answer}").parse::<Grant>() {
             Ok(grant) => return Some(environment.absolute(&grant).scope),
             Err(error) => output.say(Verbosity::Quiet, &format!("{}{error}\n", Style::error("error: "))),
         }

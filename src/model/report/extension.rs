@@ -172,6 +172,9 @@ pub struct InstallReport {
 #[schemars(deny_unknown_fields)]
 pub struct UpgradeReport {
     pub sync: SyncReport,
+    /// The manifests that were changed, for what was granted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
     /// What was left as it is, because its newer version asks for more than is granted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<LeftExtension>,

@@ -39,6 +39,8 @@ pub enum Warning {
         active: ProfileName,
         /// How many extensions it has.
         extensions: usize,
+        /// Whether it can still be renamed to what is declared.
+        is_name_free: bool,
     },
     /// Blobs or compiled code were damaged, and are made again.
     DamageReplaced {

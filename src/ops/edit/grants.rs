@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::host::grants::{missing, unused_grants};
-use crate::model::capability::{Capability, Grant, Grants, Scope, add, additions, format_grants};
+use crate::model::capability::{Capability, Grant, Grants, Scope, add, additions, collect, format_grants};
 use crate::model::manifest::edit::EntryChange;
 use crate::model::manifest::{Extension, Manifest};
 use crate::model::name::{ExtensionName, ProfileName};
@@ -95,8 +95,8 @@ pub fn change_grants(context: &Context, options: &GrantOptions<'_>) -> Result<Gr
     drop(guard);
     match (options.consent)(&preview) {
         Consent::Granted(()) => {}
-        Consent::Refused => return Err(EditError::ChangeDeclined { what: what(options.name) }.into()),
-        Consent::NoPrompt => return Err(EditError::Unconfirmed { what: what(options.name) }.into()),
+        Consent::Refused => return Err(EditError::ActionDeclined { action: action(options.name) }.into()),
+        Consent::NoPrompt => return Err(EditError::Unconfirmed { action: action(options.name) }.into()),
         Consent::Interrupted => return Err(Error::Interrupted),
     }
     // Another run may have worked on the store and the manifest during the question.
@@ -145,8 +145,8 @@ fn declared<'a>(context: &Context, manifest: &'a Manifest, name: &ExtensionName)
     manifest.extensions.get(name).ok_or_else(missing)
 }
 
-fn what(name: &ExtensionName) -> String {
-    format!("the grants of `{name}`")
+fn action(name: &ExtensionName) -> String {
+    format!("changing the grants of `{name}`")
 }
 
 /// A change, as it is written.
@@ -162,8 +162,7 @@ impl Change {
         let before = &extension.capabilities;
         match &options.edit {
             GrantEdit::Grant(grants) => {
-                let mut granted = Grants::new();
-                grants.iter().for_each(|grant| add(&mut granted, grant.capability, grant.scope.clone()));
+                let granted = collect(grants).map_err(EditError::Grants)?;
                 let added = additions(&granted, before);
                 let mut after = before.clone();
                 for (capability, scope) in &added {
@@ -175,6 +174,7 @@ impl Change {
                 Ok(Self { added, revoked: Grants::new(), after })
             }
             GrantEdit::Revoke(grants) => {
+                collect(grants).map_err(EditError::Grants)?;
                 let mut revoked = Grants::new();
                 for grant in grants {
                     add(&mut revoked, grant.capability, held(context, options.name, grant, before)?);

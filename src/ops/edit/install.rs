@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use crate::host::grants::capabilities;
-use crate::model::capability::{Capability, Grant, Grants, Scope, add, additions, format_grants};
+use crate::model::capability::{Capability, Grant, Grants, Scope, additions, collect, format_grants};
 use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::edit::{EntryChange, WrittenSource};
@@ -98,10 +98,7 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
     check_copy(context, &name, origin, &manifest)?;
     let (source, entry) = resolve_and_inspect(context, &name, origin, &manifest.registries)?;
     drop(guard);
-    let mut granted = Grants::new();
-    for Grant { capability, scope } in &install.grants {
-        add(&mut granted, *capability, scope.clone());
-    }
+    let granted = collect(&install.grants).map_err(EditError::Grants)?;
     let previous = match existing {
         None => Previous::Nothing,
         Some(existing) if is_same(context, &name, existing, origin)? => Previous::Same(existing),

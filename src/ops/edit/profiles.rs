@@ -35,11 +35,11 @@ pub fn delete(
         }
     }
     listed.retain(|profile| names.contains(&profile.name));
-    let what = || format!("profile {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "));
+    let action = || format!("deleting profile {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "));
     match consent(&listed) {
         Consent::Granted(()) => {}
-        Consent::Refused => return Err(EditError::ChangeDeclined { what: what() }.into()),
-        Consent::NoPrompt => return Err(EditError::Unconfirmed { what: what() }.into()),
+        Consent::Refused => return Err(EditError::ActionDeclined { action: action() }.into()),
+        Consent::NoPrompt => return Err(EditError::Unconfirmed { action: action() }.into()),
         Consent::Interrupted => return Err(Error::Interrupted),
     }
     let _guard = context.lock_store()?;
@@ -59,6 +59,9 @@ pub fn delete(
 /// [`Error::Store`] if a generation cannot be read. Then both are as before.
 pub fn rename(context: &Context, from: &ProfileName, to: &ProfileName) -> Result<RenamedProfileReport, Error> {
     let _guard = context.lock_store()?;
+    if from == to {
+        return Err(ProfileError::SameName { profile: to.clone() }.into());
+    }
     let known = generations::profiles(&context.paths)?;
     if !known.contains(from) {
         return Err(no_profile(context, from));

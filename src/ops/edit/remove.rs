@@ -113,7 +113,7 @@ fn remove_one(context: &Context, undo: &mut Undo, manifest: &Manifest, name: &Ex
         }
     };
     let kept = match &extension.source {
-        ComponentSource::Path(path) => Some(path.clone()),
+        ComponentSource::Path(path) => Some(path.clone()).filter(|path| context.project.component_path(path).exists()),
         ComponentSource::Oci(_) | ComponentSource::Range(_) => None,
     };
     Ok(Removed { name: name.clone(), file, kept })

@@ -27,7 +27,7 @@ use crate::store::blobs::Blobs;
 use crate::store::write::temporary_folder;
 
 use super::consent::{Consent, ConsentRequest};
-use super::manifest_files::{EntryPlace, InstallTarget, write_entry};
+use super::manifest_files::{EntryPlace, InstallTarget, entry_file, write_entry};
 use super::transaction::{activate, all_or_nothing, check_profile_manifest};
 
 /// What to upgrade.
@@ -95,7 +95,8 @@ fn preview(
         }
     }
     let (lock, report) = preview_with(context, &manifest, accepted, blobs)?;
-    Ok(UpgradeReport { sync: preview_of(context, options.profile, manifest, (lock, report))?, left })
+    let files = Vec::new();
+    Ok(UpgradeReport { sync: preview_of(context, options.profile, manifest, (lock, report))?, files, left })
 }
 
 fn write(
@@ -113,8 +114,10 @@ fn write(
         if accepted.keys().any(|name| asked_for(&manifest, name) != asked_for(&observed, name)) {
             return Err(EditError::ChangedMeanwhile(context.project.manifest().to_owned()).into());
         }
+        let mut files = Vec::new();
         for (name, grants) in &granted {
             let place = EntryPlace::of(name, &manifest, InstallTarget::Manifest);
+            files.push(entry_file(context, name, place).1);
             write_entry(context, undo, name, place, &EntryChange { source: None, grants: grants.clone() })?;
         }
         undo.remember(&context.project.lock_path())?;
@@ -124,7 +127,8 @@ fn write(
             lock.outcome = LockOutcome::Unchanged;
         }
         let sync = SyncReport { lock: Some(lock), ..activate(context, options.profile)? };
-        Ok(UpgradeReport { sync, left })
+        files.dedup();
+        Ok(UpgradeReport { sync, files, left })
     })
 }
 

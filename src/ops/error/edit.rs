@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::capability::Capability;
+use crate::model::capability::{Capability, GrantError};
 use crate::model::fault::FaultKind;
 use crate::model::fault::hint::Hint;
 use crate::model::manifest::edit::ManifestEditError;
@@ -35,12 +35,14 @@ pub enum EditError {
     NoConsent { name: ExtensionName, capabilities: Vec<Capability> },
     #[error("`{name}` would inherit grants from {from}, which is something else: {}", capability_list(capabilities))]
     Inherits { name: ExtensionName, from: String, capabilities: Vec<Capability> },
-    #[error("`{name}` was not installed")]
+    #[error("`{name}` was not granted what it asks for")]
     Declined { name: ExtensionName },
-    #[error("{what} cannot be changed without your consent")]
-    Unconfirmed { what: String },
-    #[error("the change to {what} was declined")]
-    ChangeDeclined { what: String },
+    #[error("{action} needs your consent")]
+    Unconfirmed { action: String },
+    #[error("{action} was declined")]
+    ActionDeclined { action: String },
+    #[error(transparent)]
+    Grants(GrantError),
     #[error("`{name}` is not granted `{capability}`{}", for_items(items))]
     NotGranted {
         name: ExtensionName,
@@ -52,7 +54,7 @@ pub enum EditError {
     },
     #[error("`{name}` is granted `{capability}` as a whole, so no items can be revoked")]
     GrantedAsWhole { name: ExtensionName, capability: Capability },
-    #[error("{} was changed by somebody else meanwhile", .0.display())]
+    #[error("{} was changed while the command ran", .0.display())]
     ChangedMeanwhile(PathBuf),
     #[error("{} is there already, and is not this extension's alone to replace", path.display())]
     CopyExists { path: PathBuf },
@@ -65,12 +67,13 @@ impl EditError {
             | Self::IsRange { .. }
             | Self::LosesRange { .. }
             | Self::GrantForSeveral { .. }
+            | Self::Grants(_)
             | Self::GrantedAsWhole { .. } => FaultKind::Usage,
             Self::NoConsent { .. }
             | Self::Inherits { .. }
             | Self::Declined { .. }
             | Self::Unconfirmed { .. }
-            | Self::ChangeDeclined { .. } => FaultKind::Denied,
+            | Self::ActionDeclined { .. } => FaultKind::Denied,
             Self::NotGranted { .. } => FaultKind::Missing,
             Self::Manifest { .. } => FaultKind::Data,
             Self::ChangedMeanwhile(_) => FaultKind::Io,
@@ -92,7 +95,8 @@ impl EditError {
             | Self::GrantForSeveral { .. }
             | Self::Manifest { .. }
             | Self::Unconfirmed { .. }
-            | Self::ChangeDeclined { .. }
+            | Self::ActionDeclined { .. }
+            | Self::Grants(_)
             | Self::ChangedMeanwhile(_)
             | Self::CopyExists { .. } => None,
         }
@@ -136,8 +140,9 @@ impl EditError {
             Self::Inherits { name, .. } => {
                 format!("grant them to it with `--grant` or `--grant-all`, or first `sesame remove {name}`").into()
             }
-            Self::Declined { .. } | Self::ChangeDeclined { .. } => "nothing was changed".into(),
-            Self::Unconfirmed { .. } => "add `--yes` to give it, or run the command at a terminal".into(),
+            Self::Declined { .. } | Self::ActionDeclined { .. } => "nothing was changed".into(),
+            Self::Unconfirmed { .. } => "at a terminal, the command asks for it; `--yes` gives it".into(),
+            Self::Grants(_) => "`sesame help capabilities` has how each is granted".into(),
             Self::NotGranted { granted, .. } if granted.is_empty() => "it is granted nothing".into(),
             Self::NotGranted { granted, .. } => format!("it is granted {}", list(granted)).into(),
             Self::GrantedAsWhole { name, capability } => format!(

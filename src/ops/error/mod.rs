@@ -273,7 +273,8 @@ impl Error {
         let known: Vec<&str> = known.into_iter().map(ExtensionName::as_str).collect();
         let begins = || known.iter().copied().find(|known| known.starts_with(name.as_str()));
         let closest = nearest(name.as_str(), known.iter().copied()).or_else(begins).map(str::to_owned);
-        Self::Profile(ProfileError::NoExtension { name: name.clone(), place, closest })
+        let known = known.into_iter().map(str::to_owned).collect();
+        Self::Profile(ProfileError::NoExtension { name: name.clone(), place, closest, known })
     }
 
     /// There is no extension of this name among the live ones of a profile.

@@ -14,9 +14,17 @@ use crate::model::text::list;
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     #[error("there is no extension `{name}` in {place}")]
-    NoExtension { name: ExtensionName, place: String, closest: Option<String> },
+    NoExtension {
+        name: ExtensionName,
+        place: String,
+        closest: Option<String>,
+        /// Those that there are.
+        known: Vec<String>,
+    },
     #[error("there is no profile `{profile}`")]
     NoProfile { profile: ProfileName, closest: Option<String> },
+    #[error("profile `{profile}` has that name already")]
+    SameName { profile: ProfileName },
     #[error("profile `{profile}` already exists")]
     ProfileExists { profile: ProfileName },
     #[error("profile `{profile}` is managed by {made_by}")]
@@ -58,7 +66,7 @@ impl ProfileError {
             | Self::NoEarlier { .. }
             | Self::NothingActive { .. } => FaultKind::Missing,
             Self::Taken { .. } | Self::OtherManifest { .. } | Self::InUse { .. } => FaultKind::Denied,
-            Self::IsActive { .. } | Self::ProfileExists { .. } => FaultKind::Usage,
+            Self::IsActive { .. } | Self::ProfileExists { .. } | Self::SameName { .. } => FaultKind::Usage,
             Self::NotWhole { .. } => FaultKind::Integrity,
         }
     }
@@ -68,10 +76,12 @@ impl ProfileError {
         Some(match self {
             Self::NoExtension { closest: Some(closest), .. } => format!("did you mean `{closest}`?").into(),
             Self::NoProfile { closest: Some(closest), .. } => format!("did you mean `{closest}`?").into(),
+            Self::SameName { .. } => "name another".into(),
             Self::ProfileExists { profile } => {
                 format!("choose another name, or run `sesame profile delete {profile}` first").into()
             }
-            Self::NoProfile { .. } => "`sesame sync --profile NAME` makes one".into(),
+            Self::NoProfile { .. } => "`sesame profile list` lists them; `sesame sync --profile NAME` creates one".into(),
+            Self::NoExtension { known, .. } if !known.is_empty() => format!("there are {}", list(known)).into(),
             Self::NoExtension { .. } => {
                     "`sesame list` shows what is live; `sesame sync` makes live what the manifest wants"
                         .into()

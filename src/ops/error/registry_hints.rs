@@ -27,8 +27,9 @@ pub(super) fn registry_hint(error: &Error) -> Option<Hint> {
                 "look at the network and the name `{host}`; a mirror can stand in (for tags only with `mirrors-only = true`)"
             ).into()
         }
-        Error::NotFound { closest, .. } if !closest.is_empty() => {
-            format!("the closest tags that it has: {}; `sesame tags` lists all", list(closest)).into()
+        Error::NotFound { what, closest, .. } if !closest.is_empty() => {
+            let repository = what.rsplit_once(':').map_or(what.as_str(), |(repository, _)| repository);
+            format!("the closest tags that it has: {}; `sesame tags {repository}` lists all", list(closest)).into()
         }
         Error::NotFound { by_tag: true, .. } => {
             "name its entries by the full reference, or use a `[registries]` key that names this one repository".into()

@@ -36,11 +36,11 @@ pub fn purge(context: &Context, options: &PurgeOptions<'_>) -> Result<PurgeRepor
     if options.mode == WriteMode::Preview || report.parts.is_empty() {
         return Ok(report);
     }
-    let what = || "what sesame has on this machine".to_owned();
+    let action = || "removing every file of sesame's".to_owned();
     match (options.consent)(&report) {
         Consent::Granted(()) => {}
-        Consent::Refused => return Err(EditError::ChangeDeclined { what: what() }.into()),
-        Consent::NoPrompt => return Err(EditError::Unconfirmed { what: what() }.into()),
+        Consent::Refused => return Err(EditError::ActionDeclined { action: action() }.into()),
+        Consent::NoPrompt => return Err(EditError::Unconfirmed { action: action() }.into()),
         Consent::Interrupted => return Err(Error::Interrupted),
     }
     let _guard = context.lock_store()?;

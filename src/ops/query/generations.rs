@@ -11,7 +11,8 @@ use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::profile::ProfileError;
 use crate::store::paths::StorePaths;
-use crate::store::{self, generations, owner};
+use crate::store::generations::{self, ProfileHold};
+use crate::store::{self, owner};
 
 /// Lists the generations of a profile, the newest first, each with what it changed.
 ///
@@ -39,7 +40,8 @@ pub fn list(paths: &StorePaths, profile: &ProfileName) -> Result<GenerationsRepo
         }
     }
     reports.reverse();
-    Ok(GenerationsReport { profile: profile.clone(), active: live, generations: reports })
+    let is_held = generations::hold_of(paths, profile).is_ok_and(|hold| hold == ProfileHold::Held);
+    Ok(GenerationsReport { profile: profile.clone(), active: live, is_held, generations: reports })
 }
 
 /// What changes from one generation of a profile to another, or else to the active one.

@@ -110,6 +110,7 @@ async fn find_newer(
     };
     let mut row = Outdated {
         name: name.clone(),
+        repository: repository.to_string(),
         locked,
         moved: None,
         fits: None,

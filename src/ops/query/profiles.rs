@@ -10,6 +10,7 @@ use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::project::Project;
 use crate::ops::project::search::Search;
+use crate::ops::sync::options::WriteMode;
 use crate::store::generations::{self, ProfileHold};
 use crate::store::owner;
 use crate::store::paths::StorePaths;
@@ -59,8 +60,10 @@ pub(crate) fn declared(set: &Generation) -> DeclaredProfile {
 
 /// The sets of other profiles that the manifest has made and that stay active although it declares another profile by now: for a
 /// profile in which nothing is active yet.
-pub(crate) fn left_active(context: &Context, profile: &ProfileName) -> Vec<Warning> {
+pub(crate) fn left_active(context: &Context, profile: &ProfileName, mode: WriteMode) -> Vec<Warning> {
     let profiles = generations::profiles(&context.paths).unwrap_or_default();
+    // A sync that writes takes the name.
+    let is_name_free = mode == WriteMode::Preview && !profiles.contains(profile);
     let others = profiles.into_iter().filter(|other| other != profile);
     let active = others.filter_map(|other| {
         let (_, set) = generations::active_generation(&context.paths, &other).ok().flatten()?;
@@ -71,6 +74,7 @@ pub(crate) fn left_active(context: &Context, profile: &ProfileName) -> Vec<Warni
             extensions: set.extensions.len(),
             active: set.profile,
             declared: profile.clone(),
+            is_name_free,
         })
         .collect()
 }

@@ -16,6 +16,7 @@ use crate::model::plan::step::{Step, StepKind};
 use crate::model::reference::source_name::SourceName;
 use crate::model::report::query::status::{Difference, DifferenceBetween, DifferenceFact, StatusReport};
 use crate::model::report::sync::Forecast;
+use crate::model::report::warning::Warning;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::lock::LockError;
@@ -106,9 +107,7 @@ fn compare(
         }
         Err(error) => return Err(error),
     };
-    if live.is_none() && profile.is_none() {
-        context.warn(&left_active(context, &observed.profile));
-    }
+    context.warn(&others_left_active(context, &observed, live.is_none() && profile.is_none()));
     let (generation, extensions) =
         live.as_ref().map_or((None, 0), |(number, live)| (Some(*number), live.extensions.len()));
     let mut planned = plan_differences(&observed, &fresh, live, &stale)?;
@@ -124,6 +123,11 @@ fn compare(
         differences.iter_mut().for_each(|difference| difference.remedies.retain(|remedy| !refused.contains(remedy)));
     }
     Ok(StatusReport { profile: observed.profile, generation, extensions, differences, next_sync })
+}
+
+/// The sets that this manifest leaves active in other profiles, before the first sync into the one that it declares.
+fn others_left_active(context: &Context, observed: &Observation<'_>, is_first: bool) -> Vec<Warning> {
+    if is_first { left_active(context, &observed.profile, WriteMode::Preview) } else { Vec::new() }
 }
 
 /// Without extensions, nothing else shows that there is no lock.

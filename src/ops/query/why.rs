@@ -13,6 +13,7 @@ use crate::model::plan::generation::{ActiveExtension, Generation};
 use crate::model::report::query::why::{
     ActiveReason, DeclaredReason, ExtensionReasons, GrantReasons, LockedReason, WhyReport,
 };
+use crate::model::text::nearest;
 use crate::ops::error::Error;
 use crate::ops::project::Project;
 use crate::store::generations;
@@ -45,6 +46,10 @@ pub fn why(
     let extensions = match question {
         WhyQuestion::Extension(name) if known.contains(name) => vec![sources.reasons(name, None)],
         WhyQuestion::Extension(name) => {
+            let capability = nearest(name.as_str(), Capability::ALL.map(Capability::as_str));
+            let capability: Option<ExtensionName> = capability.and_then(|capability| capability.parse().ok());
+            // A capability that is mistyped is taken for a name.
+            let known = known.into_iter().chain(&capability);
             return Err(Error::no_extension(name, project.shown_manifest(), known));
         }
         WhyQuestion::Capability(capability) => {

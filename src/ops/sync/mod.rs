@@ -132,7 +132,7 @@ fn prepare<'a>(context: &'a Context, options: &SyncOptions) -> Result<Preparatio
         check_takeover(context, options, active, &observed, found.as_ref())?;
     }
     if active.is_none() && options.profile.is_none() {
-        warnings.extend(left_active(context, &observed.profile));
+        warnings.extend(left_active(context, &observed.profile, options.mode));
     }
     let lock = accept_lock(options, &observed, found)?;
     observed.check_policy(lock.as_ref())?;

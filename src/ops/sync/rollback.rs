@@ -28,7 +28,7 @@ use super::planned_sync::PlannedSync;
 /// [`LockError::Extensions`](crate::ops::error::lock::LockError::Extensions) or [`WrittenByOther`](crate::ops::error::policy::PolicyError::WrittenByOther) if this
 /// machine no longer allows it; then nothing was changed.
 ///
-/// With `hold`, syncs leave it active until it is [released](release); a profile that is held stays so without it, too.
+/// With `hold`, and without a number where an earlier generation than the newest is active already, that is held. Syncs leave it active until it is [released](release); a profile that is held stays so without it, too.
 pub fn rollback(
     context: &Context,
     profile: &ProfileName,
@@ -48,6 +48,8 @@ pub fn rollback(
         (Some(number), _) => {
             return Err(ProfileError::NoGeneration { profile: profile.clone(), number, known }.into());
         }
+        // Of a profile that was rolled back, that is what is to be held.
+        (None, Some((live, _))) if hold == ProfileHold::Held && known.last() > Some(live) => *live,
         (None, Some((live, _))) => known
             .range(..live)
             .next_back()

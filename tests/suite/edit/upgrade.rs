@@ -192,7 +192,7 @@ fn a_grant_that_nothing_asks_for_is_a_warning_and_one_that_is_denied_is_not_offe
     let sandbox = synced(&registry);
     let run = sandbox.ok(&["upgrade", "plain", "--grant", "env=TZ"]);
     assert!(
-        run.stderr.contains("warning: no newer version has to be granted env; it was not granted"),
+        run.stderr.contains("warning: no newer version asks for env, so it was not granted"),
         "{}",
         run.stderr
     );

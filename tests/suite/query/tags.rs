@@ -61,7 +61,7 @@ fn an_error_about_a_missing_tag_names_the_closest() {
     let (sandbox, registry) = (Sandbox::new(), registry());
     let host = registry.host();
     for (tag, closest) in [
-        ("v1.0.0", "the closest tags that it has: 1.0.0, v1.10.0, 1.9.0; `sesame tags` lists all"),
+        ("v1.0.0", "the closest tags that it has: 1.0.0, v1.10.0, 1.9.0; `sesame tags 127.0.0.1:"),
         ("1", "the closest tags that it has: v1.10.0, 2.0.0;"),
         ("lates", "the closest tags that it has: latest, 2.0.0;"),
     ] {

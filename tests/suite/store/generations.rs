@@ -203,7 +203,7 @@ fn a_held_rollback_stays_until_it_is_released() {
     add("b");
     let plain = sandbox.ok(&["rollback"]).stderr;
     assert!(
-        plain.contains("the next `sesame sync` goes forward again; `sesame rollback --hold 1` keeps this one"),
+        plain.contains("the next `sesame sync` goes forward again; `sesame rollback --hold` keeps this one"),
         "{plain}"
     );
     sandbox

@@ -56,7 +56,7 @@ fn the_newest_that_fits_is_locked_and_stays_until_an_upgrade() {
     sandbox.ok(&["upgrade", "a"]);
     assert_eq!(
         sandbox.ok(&["outdated"]).stdout,
-        "up to date: of 1 extension none has a newer version, and no locked tag was moved\n"
+        "up to date: none of 1 extension has a newer version, and no locked tag was moved\n"
     );
     // What does not fit any more is resolved again.
     want(&sandbox, &registry, "org/a", "~1.9", "");
@@ -101,7 +101,7 @@ fn what_cannot_be_resolved_says_what_there_is() {
     let texts = ["no tag fits `a`", "org/a ^1; the newest release is 2.0.0", "--name a --version '^2.0.0'`"];
     sandbox.run(&["lock"]).fails(66, &texts);
     want(&sandbox, &registry, "org/a", "newest", "");
-    sandbox.run(&["lock"]).fails(65, &["sesame.toml:3:11", "`newest` is no version requirement"]);
+    sandbox.run(&["lock"]).fails(65, &["sesame.toml:3:11", "`newest` is not a version requirement"]);
     want(&sandbox, &registry, "org/nothing", "1", "");
     registry.misbehave("/v2/org/nothing/tags/list", Fault::Status(404));
     sandbox.run(&["lock"]).fails(69, &["the tag list of ", "org/nothing"]);

@@ -98,11 +98,15 @@ fn words(report: &GenerationsReport) -> String {
     if report.generations.is_empty() {
         return format!("there are no generations in profile `{}`\n", report.profile);
     }
-    report.generations.iter().map(generation).collect()
+    report.generations.iter().map(|one| generation(one, report.is_held)).collect()
 }
 
-fn generation(generation: &GenerationReport) -> String {
-    let live = if generation.active { format!("  {}", Style::good("live")) } else { String::new() };
+fn generation(generation: &GenerationReport, is_held: bool) -> String {
+    let live = match (generation.active, is_held) {
+        (true, true) => format!("  {}", Style::good("live, held")),
+        (true, false) => format!("  {}", Style::good("live")),
+        (false, _) => String::new(),
+    };
     let number = Style::strong(&generation.number.to_string());
     if let Some(problem) = &generation.problem {
         let label = if problem.is_other_version() { "not readable:" } else { "damaged:" };

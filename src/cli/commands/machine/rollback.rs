@@ -20,7 +20,7 @@ pub struct RollbackCommand {
     /// Its number [default: the next one below the active one's]
     #[arg(value_name = "N", add = ArgValueCandidates::new(generation_numbers))]
     pub generation: Option<u64>,
-    /// Keep it active: `sync` changes nothing until `rollback --release`
+    /// Keep it active: `sync` changes nothing until `rollback --release`. Without N, what was rolled back to already
     #[arg(long, conflicts_with = "release")]
     pub hold: bool,
     /// End a hold, so that the next `sync` activates what the manifest declares
@@ -59,9 +59,8 @@ fn words(report: &SyncReport, is_held: bool, newest: Option<u64>) -> String {
     if is_held {
         return format!("{changes}{}", held_summary(&active));
     }
-    let hint = report.generation.filter(|_| report.generation < newest).map(|number| {
-        let words =
-            format!("the next `sesame sync` goes forward again; `sesame rollback --hold {number}` keeps this one");
+    let hint = (report.generation < newest).then(|| {
+        let words = "the next `sesame sync` goes forward again; `sesame rollback --hold` keeps this one";
         format!("  {}{words}\n", Style::hint("hint: "))
     });
     format!("{changes}{}{}", sync_summary(report, "done:"), hint.unwrap_or_default())

@@ -6,7 +6,7 @@ use clap_complete::ArgValueCandidates;
 use crate::cli::completion_candidates::{active_names, capabilities};
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ConfirmOption, ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::sync_summary;
+use crate::cli::render::active_set::{set_change, sync_summary};
 use crate::cli::render::consent::grants_question;
 use crate::cli::render::edit_outcome::grants_changed;
 use crate::cli::render::failure::CommandError;
@@ -16,6 +16,7 @@ use crate::cli::terminal::environment::Environment;
 use sesame::model::capability::Grant;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::extension::GrantsReport;
+use sesame::model::report::sync::{SyncOutcome, SyncReport};
 use sesame::ops::edit::grants::{GrantEdit, GrantOptions, GrantPreview, change_grants};
 
 use super::new_extension::after_edit;
@@ -25,7 +26,8 @@ pub struct GrantCommand {
     /// The extension's name
     #[arg(add = ArgValueCandidates::new(active_names))]
     pub name: ExtensionName,
-    /// A capability, `config-read`, or a part of one, `secret-read=api-token,pin`, which takes the place of the whole
+    /// A capability, `config-read`, or items of one, `secret-read=api-token,pin`: they are added to those that are granted, or
+    /// narrow a grant of the whole
     #[arg(value_name = "CAPABILITY", required = true, add = ArgValueCandidates::new(capabilities))]
     pub grants: Vec<Grant>,
     #[command(flatten)]
@@ -74,6 +76,15 @@ impl GrantsOptions {
 }
 
 fn words(report: &GrantsReport) -> String {
-    let active = report.sync.as_ref().map(|sync| sync_summary(sync, "done:"));
+    let active = report.sync.as_ref().map(|sync| format!("{}{}", held_changes(sync), sync_summary(sync, "done:")));
     format!("{}{}", grants_changed(report), active.unwrap_or_default())
+}
+
+/// What a change means for a profile that is held.
+fn held_changes(sync: &SyncReport) -> String {
+    match (sync.outcome, sync.changes.is_empty()) {
+        (SyncOutcome::Held, true) => "the profile is held, so this is not active yet\n".to_owned(),
+        (SyncOutcome::Held, false) => sync.changes.iter().map(set_change).collect(),
+        _ => String::new(),
+    }
 }

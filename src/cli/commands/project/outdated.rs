@@ -45,7 +45,7 @@ fn words(report: &OutdatedReport) -> String {
     if report.extensions.is_empty() {
         let looked_at = count(report.checked, "extension");
         return format!(
-            "{} of {looked_at} none has a newer version, and no locked tag was moved\n",
+            "{} none of {looked_at} has a newer version, and no locked tag was moved\n",
             Style::good("up to date:")
         );
     }
@@ -88,11 +88,15 @@ fn hints(report: &OutdatedReport) -> String {
             format!("the newest of {name} that fits requires {denied}, which the policy of this machine denies")
         });
     }
-    if hints.is_empty() && report.extensions.iter().any(|row| row.newest.is_some()) {
-        let words =
-            "the manifest does not allow them: change `version` there, or take a tag with `sesame add REPOSITORY:TAG`";
-        hints.push(words.to_owned());
-    }
+    let beyond = report.extensions.iter().filter(|row| row.newest.is_some() && row.newest != row.fits);
+    hints.extend(beyond.filter_map(|row| {
+        let Outdated { name, repository, newest, .. } = row;
+        let newest = newest.as_deref()?;
+        let version = newest.strip_prefix('v').unwrap_or(newest);
+        Some(format!(
+            "`sesame add {repository} --name {name} --version '^{version}'` declares a range that has the newest of {name}"
+        ))
+    }));
     hints.iter().map(|hint| format!("  {}{hint}\n", Style::hint("hint: "))).collect()
 }
 

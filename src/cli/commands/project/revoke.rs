@@ -18,7 +18,8 @@ pub struct RevokeCommand {
     /// The extension's name
     #[arg(add = ArgValueCandidates::new(active_names))]
     pub name: ExtensionName,
-    /// A capability, `secret-read`, or items of one, `secret-read=pin`
+    /// A capability, `secret-read`, or items of one, `secret-read=pin`. It stays revoked even if the sync after it is refused,
+    /// whose status is then the exit status
     #[arg(value_name = "CAPABILITY", required = true, add = ArgValueCandidates::new(capabilities))]
     pub grants: Vec<Revocation>,
     #[command(flatten)]

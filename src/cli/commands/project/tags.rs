@@ -27,7 +27,10 @@ pub struct TagsCommand {
 
 impl TagsCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
-        let context = invocation.context_or_default(&self.resources)?;
+        let context = match &self.source {
+            TaggedSource::Repository(_) => invocation.context_or_default(&self.resources)?,
+            TaggedSource::Extension(_) => invocation.context(&self.resources)?,
+        };
         let report = tags(&context, &self.source)?;
         invocation.print_answer(Data::Tags(&report), || words(&report));
         Ok(CommandOutcome::Done)

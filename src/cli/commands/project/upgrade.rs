@@ -65,7 +65,9 @@ impl UpgradeCommand {
 
 /// What was upgraded, and what was not.
 fn words(report: &UpgradeReport) -> String {
-    upgraded(&report.sync, report.left.is_empty()) + &report.left.iter().map(left).collect::<String>()
+    let wrote = report.files.iter().map(|file| format!("{} {}\n", Style::good("wrote"), escape(file)));
+    let upgraded = upgraded(&report.sync, report.left.is_empty());
+    wrote.chain([upgraded]).chain(report.left.iter().map(left)).collect()
 }
 
 /// What would be upgraded, and what would not.
@@ -113,7 +115,7 @@ fn upgraded(report: &SyncReport, is_complete: bool) -> String {
     let hint = match lock {
         None if is_complete => {
             format!(
-                "  {}`sesame outdated` lists newer versions that the manifest does not allow\n",
+                "  {}`sesame outdated` looks for newer versions that the manifest does not allow\n",
                 Style::hint("hint: ")
             )
         }

@@ -29,8 +29,8 @@ pub struct WhyCommand {
 impl WhyCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let environment = Environment::read()?;
+        let project = Project::find(&environment.search(invocation.globals.manifest.clone()))?;
         let profile = invocation.profile(&environment, &self.profile)?;
-        let project = Project::find_or_default(&environment.search(invocation.globals.manifest.clone()))?;
         let report = why(&environment.paths, &project, &profile, &self.question)?;
         invocation.print_answer(Data::Why(&report), || words(&report, &self.question));
         Ok(CommandOutcome::Done)

@@ -7,7 +7,7 @@ pub mod entry;
 pub mod profile;
 pub mod revoke;
 
-use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
+use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use crate::model::capability::{Grants, Scope};
 
@@ -103,7 +103,20 @@ fn set(table: &mut dyn TableLike, key: &str, mut value: Value) {
             *value.decor_mut() = old.decor().clone();
             *old = value;
         }
-        None => drop(table.insert(key, Item::Value(value))),
+        None => insert(table, key, Item::Value(value)),
+    }
+}
+
+/// Adds a key behind the last one. The space before the `}` of an inline table, which is of its last value, stays there.
+fn insert(table: &mut dyn TableLike, key: &str, item: Item) {
+    let last = table.iter_mut().last().and_then(|(_, item)| item.as_value_mut()).map(Value::decor_mut);
+    let is_space = |decor: &&mut Decor| {
+        decor.suffix().and_then(|raw| raw.as_str()).is_some_and(|text| !text.is_empty() && text.trim_matches(' ').is_empty())
+    };
+    let space = last.filter(is_space).map(|decor| decor.set_suffix(""));
+    table.insert(key, item);
+    if let (Some(()), Some(value)) = (space, table.get_mut(key).and_then(Item::as_value_mut)) {
+        value.decor_mut().set_suffix(" ");
     }
 }
 
@@ -117,7 +130,7 @@ fn grant(table: &mut dyn TableLike, grants: &Grants, comments: Comments) -> Resu
             Comments::Yes => Item::Table(Table::new()),
             Comments::No => Item::Value(Value::InlineTable(InlineTable::new())),
         };
-        table.insert("capabilities", new);
+        insert(table, "capabilities", new);
     }
     let capabilities = table.get_mut("capabilities");
     let comments = match &capabilities {
@@ -142,14 +155,7 @@ fn add_grants(table: &mut dyn TableLike, grants: &Grants, comments: Comments) {
             continue;
         }
         let is_new = !table.contains_key(key);
-        // The space before the `}` of an inline table is of its last value.
-        let last = table.iter_mut().last().and_then(|(_, item)| item.as_value_mut()).map(Value::decor_mut);
-        let space = last.filter(|decor| is_new && decor.suffix().and_then(|raw| raw.as_str()) == Some(" "));
-        let space = space.map(|decor| decor.set_suffix(""));
         set(table, key, written(scope));
-        if let (Some(()), Some(value)) = (space, table.get_mut(key).and_then(Item::as_value_mut)) {
-            value.decor_mut().set_suffix(" ");
-        }
         let value = table.get_mut(key).and_then(Item::as_value_mut);
         if let Some(value) = value.filter(|_| is_new && comments == Comments::Yes) {
             value.decor_mut().set_suffix(format!("  # {}", capability.describe(scope)));
@@ -211,7 +217,7 @@ mod tests {
         let inline = "# top\n[extensions]\nclock = { oci = \"r.io/o/clock:1\", version = \"1\", limits.max_fuel = 5 } # mine\nb = \"r.io/o/b:1\"\n";
         assert_eq!(
             edit_entry(inline, &name(), &change("r.io/o/clock:2", &["notification"])).unwrap(),
-            "# top\n[extensions]\nclock = { oci = \"r.io/o/clock:2\", version = \"2\", limits.max_fuel = 5 , capabilities = { notification = true } } # mine\nb = \"r.io/o/b:1\"\n"
+            "# top\n[extensions]\nclock = { oci = \"r.io/o/clock:2\", version = \"2\", limits.max_fuel = 5, capabilities = { notification = true } } # mine\nb = \"r.io/o/b:1\"\n"
         );
         let short = "extensions.clock   = \"r.io/o/clock:1\"   # why\n";
         assert_eq!(

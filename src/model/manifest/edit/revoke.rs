@@ -44,6 +44,9 @@ fn revoke(
             edited.replace_range(span, "");
         }
     }
+    if let Some(span) = empty_table(&edited, path) {
+        edited.replace_range(span, "");
+    }
     let is_right = parsed(text).map(|mut before| {
         take_from_value(&mut before, path, (form, revoked));
         parsed(&edited).is_some_and(|after| without_empty(after, path) == without_empty(before, path))
@@ -76,6 +79,19 @@ fn next_cut(
         }
         _ => pair(key, item).map(|span| widened(text, with_dotted_key(text, span, table.is_dotted()))),
     }
+}
+
+/// Where an inline table stands that grants nothing any more.
+fn empty_table(text: &str, path: &[&str]) -> Option<Range<usize>> {
+    let document = Document::parse(text).ok()?;
+    let (last, above) = path.split_last()?;
+    let mut table: &dyn TableLike = document.as_table();
+    for key in above {
+        table = table.get(key)?.as_table_like()?;
+    }
+    let (key, item) = table.get_key_value(last)?;
+    item.as_inline_table().filter(|granted| granted.is_empty())?;
+    Some(widened(text, with_dotted_key(text, pair(key, item)?, table.is_dotted())))
 }
 
 /// The spans of the items of a list that are revoked.
@@ -119,7 +135,7 @@ fn widened(text: &str, span: Range<usize>) -> Range<usize> {
     // The last of several takes the comma before it.
     let before = text[..span.start].trim_end_matches([' ', '\t']);
     match before.strip_suffix(',') {
-        Some(before) => before.len()..span.end,
+        Some(before) => before.trim_end_matches([' ', '\t']).len()..span.end,
         None => span.start..text.len() - rest.trim_start_matches([' ', '\t']).len(),
     }
 }
@@ -165,6 +181,8 @@ fn take_from_value(file: &mut toml::Table, path: &[&str], (form, revoked): (Entr
 mod tests {
     use super::*;
     use crate::model::capability::{Revocation, add};
+    use crate::model::manifest::edit::EntryChange;
+    use crate::model::manifest::edit::entry::edit_entry;
 
     fn grants(texts: &[&str]) -> Grants {
         let mut grants = Grants::new();
@@ -190,8 +208,8 @@ mod tests {
             (&["env=A,B"], "env = [\"A\", \"B\"], ", ""),
             (
                 &["config-read", "env=A,B", "notification"],
-                "{ config-read = true, env = [\"A\", \"B\"], notification = true }",
-                "{ }",
+                ", capabilities = { config-read = true, env = [\"A\", \"B\"], notification = true }",
+                "",
             ),
         ] {
             assert_eq!(in_entry(inline, revoked), inline.replace(from, to), "{revoked:?}");
@@ -220,6 +238,24 @@ mod tests {
             in_entry(inline, &["env"]),
             "extensions.clock = { oci = \"r.io/o/clock:1\", limits.max_fuel = 1 }\n"
         );
+    }
+
+    #[test]
+    fn what_is_granted_and_revoked_over_and_over_leaves_no_space_behind() {
+        let name = "clock".parse().unwrap();
+        let text = "[extensions]\nclock = { oci = \"r.io/o/clock\", version = \"^1\" }\n";
+        let mut edited = text.to_owned();
+        for round in 0..3 {
+            let added = EntryChange { source: None, grants: grants(&["config-read", "notification", "env=A"]) };
+            edited = edit_entry(&edited, &name, &added).unwrap();
+            let granted = "capabilities = { config-read = true, env = [\"A\"], notification = true } }";
+            assert_eq!(edited, text.replace(" }", &format!(", {granted}")), "{round}");
+            edited = in_entry(&edited, &["notification", "env"]);
+            edited = edit_entry(&edited, &name, &EntryChange { source: None, grants: grants(&["env=B"]) }).unwrap();
+            assert_eq!(edited, text.replace(" }", ", capabilities = { config-read = true, env = [\"B\"] } }"), "{round}");
+            edited = in_entry(&edited, &["config-read", "env=B"]);
+            assert_eq!(edited, text, "{round}");
+        }
     }
 
     #[test]

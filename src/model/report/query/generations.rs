@@ -16,6 +16,9 @@ pub struct GenerationsReport {
     /// The number of the active one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active: Option<u64>,
+    /// Whether syncs leave that one active until it is released.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_held: bool,
     /// The newest first.
     pub generations: Vec<GenerationReport>,
 }

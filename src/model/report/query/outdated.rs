@@ -24,6 +24,7 @@ pub struct OutdatedReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Outdated {
     pub name: ExtensionName,
+    pub repository: String,
     /// The locked tag, if it is locked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locked: Option<String>,
