@@ -39,7 +39,8 @@
 //!   name.rs                  names of extensions and profiles
 //!   digest.rs                `sha256:…`
 //!   version.rs               versions in tags, and requirements of them
-//!   capability.rs            the capabilities, and what a manifest grants of them
+//!   capability/              the capabilities, and what a manifest grants of them
+//!     grant.rs               grants and revocations as people write them
 //!   file_kind.rs             component, core module, archive, …: by the first bytes
 //!   policy.rs                `policy.toml`: the most that this machine allows
 //!   bounds.rs                how large what is read may be

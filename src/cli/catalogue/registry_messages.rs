@@ -41,6 +41,11 @@ pub(super) fn not_found() -> Error {
     }
 }
 
+fn no_tag() -> Error {
+    let closest = vec!["1.0.1".into(), "v1.0.0".into()];
+    Error::NotFound { source_name: registry(), what: WHAT.into(), by_tag: false, closest, message: String::new() }
+}
+
 fn registry() -> SourceName {
     SourceName::Registry(HOST.into())
 }
@@ -154,13 +159,7 @@ fn refused(catalogue: &mut Catalogue) {
     let docker = || CredentialLocation::File(home(".docker/config.json"));
     for error in [
         not_found(),
-        Error::NotFound {
-            source_name: registry(),
-            what: what(),
-            by_tag: false,
-            closest: vec!["1.0.1".into(), "v1.0.0".into()],
-            message: String::new(),
-        },
+        no_tag(),
         Error::NotFound {
             source_name: layout(),
             what: what(),

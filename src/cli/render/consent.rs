@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use sesame::model::capability::{Capability, Grant, Scope, ScopeForm, format_grants};
+use sesame::model::capability::{Capability, Scope, ScopeForm};
+use sesame::model::capability::grant::{Grant, format_grants};
 use sesame::model::name::ExtensionName;
 use sesame::model::text::{escape, size};
 use sesame::ops::edit::consent::ConsentRequest;

@@ -2,7 +2,8 @@
 
 use crate::cli::render::consent::{capability_question, needed, question};
 use crate::cli::render::style::Style;
-use sesame::model::capability::{Capability, Grant, Grants, Scope};
+use sesame::model::capability::{Capability, Grants, Scope};
+use sesame::model::capability::grant::{Grant};
 use sesame::ops::context::Interrupt;
 use sesame::ops::edit::consent::{Consent, ConsentRequest};
 

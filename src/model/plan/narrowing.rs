@@ -120,7 +120,7 @@ fn lower_limits(active: Limits, declared: Limits) -> Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::capability::{Grant, format_grants};
+    use crate::model::capability::grant::{Grant, format_grants};
 
     fn grants(texts: &[&str]) -> Grants {
         let mut grants = Grants::new();

@@ -129,7 +129,7 @@ fn request_import_consent(
     let extensions = set.manifest.extensions.iter().map(|(name, extension)| BundledExtension {
         name: name.clone(),
         source: extension.source.to_string(),
-        grants: capability::format_grants(&extension.capabilities),
+        grants: capability::grant::format_grants(&extension.capabilities),
     });
     let asks = BundleConsentRequest {
         bundle: &import.bundle,

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::host::grants::{missing, unused_grants};
-use crate::model::capability::{Capability, Grant, Grants, Scope, add, additions, collect, format_grants};
+use crate::model::capability::{Capability, Grants, Scope, add, additions};
+use crate::model::capability::grant::{Grant, collect, format_grants};
 use crate::model::manifest::edit::EntryChange;
 use crate::model::manifest::{Extension, Manifest};
 use crate::model::name::{ExtensionName, ProfileName};

@@ -7,7 +7,8 @@
 use std::path::PathBuf;
 
 use crate::host::grants::capabilities;
-use crate::model::capability::{Capability, Grant, Grants, Scope, additions, collect, format_grants};
+use crate::model::capability::{Capability, Grants, Scope, additions};
+use crate::model::capability::grant::{Grant, collect, format_grants};
 use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::edit::{EntryChange, WrittenSource};

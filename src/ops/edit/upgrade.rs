@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::host::grants::missing;
-use crate::model::capability::{Capability, Grant, Grants, add};
+use crate::model::capability::{Capability, Grants, add};
+use crate::model::capability::grant::{Grant};
 use crate::model::lock::{Lock, LockEntry, Staleness};
 use crate::model::manifest::Manifest;
 use crate::model::manifest::edit::EntryChange;

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::model::capability::{Capability, GrantError};
+use crate::model::capability::{Capability};
+use crate::model::capability::grant::{GrantError};
 use crate::model::fault::FaultKind;
 use crate::model::fault::hint::Hint;
 use crate::model::manifest::edit::ManifestEditError;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::host::grants::{required_capability, unused_grants};
-use crate::model::capability::{Grants, format_grants};
+use crate::model::capability::{Grants};
+use crate::model::capability::grant::{format_grants};
 use crate::model::lock::LockEntry;
 use crate::model::manifest::Extension;
 use crate::model::name::ExtensionName;

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use crate::host::grants::capabilities;
-use crate::model::capability::{Capability, Grant, Scope};
+use crate::model::capability::{Capability, Scope};
+use crate::model::capability::grant::{Grant};
 use crate::model::lock::{Lock, LockEntry};
 use crate::model::manifest::places::grant_place;
 use crate::model::manifest::{EntryForm, Extension, Manifest};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::capability::format_grants;
+use crate::model::capability::grant::{format_grants};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::Plan;

@@ -36,7 +36,7 @@ fn the_effect_is_shown_and_nothing_is_written_without_consent() {
     let sandbox = synced();
     let before = sandbox.read("sesame.toml");
     let change = ["grant", "g", "secret-read=pin,token", "config-read=ui"];
-    sandbox.run(&change).fails(77, &["the grants of `g` cannot be changed without your consent", "add `--yes`"]);
+    sandbox.run(&change).fails(77, &["changing the grants of `g` needs your consent", "`--yes` gives it"]);
     let shown = [
         "~ config-read → config-read=ui",
         "+ secret-read=pin,token",
@@ -52,7 +52,7 @@ fn the_effect_is_shown_and_nothing_is_written_without_consent() {
     }
     let (code, said) = at_a_terminal(&sandbox, &change, || {}, b"y\n");
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("changed the grants of g: +secret-read=pin,token config-read → config-read=ui"), "{said}");
+    assert!(said.contains("changed the grants of g: +secret-read=pin,token; config-read → config-read=ui"), "{said}");
     let after = sandbox.read("sesame.toml");
     assert!(
         after.contains("secret-read = [\"pin\", \"token\"]") && after.contains("config-read = [\"ui\"]"),

@@ -169,7 +169,7 @@ fn add_with_a_tag_keeps_a_range_that_has_it_and_asks_before_it_replaces_another(
     sandbox.ok(&["sync"]);
     let manifest = sandbox.read("sesame.toml");
     let run = sandbox.ok(&["add", &format!("{host}/org/plain:1.1.0")]);
-    assert!(run.stderr.contains("org/plain:1.1.0; the range is kept\n"), "{}", run.stderr);
+    assert!(run.stderr.contains("org/plain:1.1.0 instead of "), "{}", run.stderr);
     assert_eq!(sandbox.read("sesame.toml"), manifest, "the range is kept");
     assert!(sandbox.read("sesame.lock").contains("org/plain:1.1.0"), "{}", sandbox.read("sesame.lock"));
     assert!(sandbox.ok(&["sync"]).stderr.contains("up to date"));

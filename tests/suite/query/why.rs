@@ -97,9 +97,9 @@ fn where_generations_were_removed_it_may_be_there_for_longer() {
 fn two_generations_are_compared() {
     let sandbox = synced();
     let all = sandbox.ok(&["generations", "diff", "1", "3"]).stdout;
-    assert!(all.contains("~ a  component ") && all.contains("grants: +env=LANG +notification"), "{all}");
+    assert!(all.contains("~ a  component ") && all.contains("grants: +env=LANG; +notification"), "{all}");
     let back = sandbox.ok(&["generations", "diff", "3", "1"]).stdout;
-    assert!(back.contains("-env=LANG -notification"), "{back}");
+    assert!(back.contains("-env=LANG; -notification"), "{back}");
     let last = sandbox.ok(&["generations", "diff", "2"]).stdout;
     assert!(last.contains("component") && !last.contains("grants"), "{last}");
     assert_eq!(sandbox.ok(&["generations", "diff", "2", "2"]).stdout, "generations 2 and 2 are the same set\n");

@@ -57,7 +57,7 @@ fn a_manifest_that_declares_another_profile_says_what_stays_active() {
 fn a_deleted_profile_takes_all_its_generations_with_it() {
     let sandbox = synced();
     let delete = ["profile", "delete", "work"];
-    sandbox.run(&delete).fails(77, &["profile `work` cannot be changed without your consent", "add `--yes`"]);
+    sandbox.run(&delete).fails(77, &["deleting profile `work` needs your consent", "`--yes` gives it"]);
     sandbox
         .run(&["profile", "delete", "wrok", "-y"])
         .fails(66, &["there is no profile `wrok`", "did you mean `work`?"]);

@@ -61,7 +61,7 @@ fn a_revoked_grant_goes_even_if_the_component_needs_it() {
     // Those that change nothing say the same, and what would go.
     for command in [&["sync", "--check"][..], &["sync", "--dry-run"], &["diff"]] {
         let narrow = "narrow   generation 2 of profile default  2 extensions  (the manifest declares less)";
-        sandbox.run(command).fails(77, &[refusal, "~ g  grants: -config-read -secret-read", narrow]);
+        sandbox.run(command).fails(77, &[refusal, "~ g  grants: -config-read; -secret-read", narrow]);
     }
     let status = sandbox.run(&["status"]);
     assert!(
@@ -80,7 +80,7 @@ fn a_revoked_grant_goes_even_if_the_component_needs_it() {
 
     let held = live(&sandbox);
     assert!(!held.changed());
-    sandbox.run(&["sync"]).fails(77, &[refusal, "narrowed: 2 extensions", "~ g  grants: -config-read -secret-read"]);
+    sandbox.run(&["sync"]).fails(77, &[refusal, "narrowed: 2 extensions", "~ g  grants: -config-read; -secret-read"]);
     assert!(held.changed() && !held.reload().unwrap().changed());
     assert_eq!((current(&sandbox).as_str(), greets(&sandbox)), ("2\n", 77));
     assert_eq!(grants(&sandbox), ["g []", "other []"]);

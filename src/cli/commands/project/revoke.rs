@@ -7,7 +7,7 @@ use crate::cli::completion_candidates::{active_names, capabilities};
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::render::failure::CommandError;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::capability::{Grant, Revocation};
+use sesame::model::capability::grant::{Grant, Revocation};
 use sesame::model::name::ExtensionName;
 use sesame::ops::edit::grants::GrantEdit;
 

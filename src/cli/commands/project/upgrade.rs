@@ -14,7 +14,7 @@ use crate::cli::render::plan::steps;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::consent::ask_for_grants;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::capability::Grant;
+use sesame::model::capability::grant::{Grant};
 use sesame::model::name::ExtensionName;
 use sesame::model::report::extension::{LeftExtension, UpgradeReport};
 use sesame::model::report::sync::{LockOutcome, SyncReport};

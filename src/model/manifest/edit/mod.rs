@@ -109,15 +109,24 @@ fn set(table: &mut dyn TableLike, key: &str, mut value: Value) {
 
 /// Adds a key behind the last one. The space before the `}` of an inline table, which is of its last value, stays there.
 fn insert(table: &mut dyn TableLike, key: &str, item: Item) {
-    let last = table.iter_mut().last().and_then(|(_, item)| item.as_value_mut()).map(Value::decor_mut);
+    let last = table.iter_mut().last().and_then(|(_, item)| last_value(item)).map(Value::decor_mut);
     let is_space = |decor: &&mut Decor| {
         decor.suffix().and_then(|raw| raw.as_str()).is_some_and(|text| !text.is_empty() && text.trim_matches(' ').is_empty())
     };
     let space = last.filter(is_space).map(|decor| decor.set_suffix(""));
     table.insert(key, item);
+    // Of a dotted key, it is that of its own last value.
     if let (Some(()), Some(value)) = (space, table.get_mut(key).and_then(Item::as_value_mut)) {
         value.decor_mut().set_suffix(" ");
     }
+}
+
+/// The last value of an item: of a dotted key, the innermost.
+fn last_value(item: &mut Item) -> Option<&mut Value> {
+    if !item.as_inline_table().is_some_and(InlineTable::is_dotted) {
+        return item.as_value_mut();
+    }
+    item.as_inline_table_mut()?.iter_mut().last().map(|(_, value)| value)
 }
 
 /// Adds grants to the `capabilities` of an extension, which are made where there are none.
@@ -180,7 +189,7 @@ pub(crate) enum Comments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::capability::Grant;
+    use crate::model::capability::grant::{Grant};
     use crate::model::name::ExtensionName;
 
     use super::drop_in::{edit_drop_in, new_drop_in};

@@ -180,7 +180,8 @@ fn take_from_value(file: &mut toml::Table, path: &[&str], (form, revoked): (Entr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::capability::{Revocation, add};
+    use crate::model::capability::{add};
+    use crate::model::capability::grant::{Revocation};
     use crate::model::manifest::edit::EntryChange;
     use crate::model::manifest::edit::entry::edit_entry;
 
