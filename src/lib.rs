@@ -266,6 +266,7 @@
 //!     wit.rs                 `wit`
 //!     man_pages.rs           `man`
 //!     completions.rs         `completions --install`
+//!     drawing.rs             `graph -o`
 //!   test_machine.rs          a machine in a temporary folder, for unit tests
 //!   error/                   the error of every verb
 //!     project.rs lock.rs profile.rs edit.rs bundle.rs run.rs  of one domain: what, of which kind, what to do

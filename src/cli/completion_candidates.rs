@@ -42,6 +42,24 @@ pub fn generation_numbers() -> Vec<CompletionCandidate> {
     numbers().into_iter().flatten().map(|number| CompletionCandidate::new(number.to_string())).collect()
 }
 
+/// The first word that is neither an option nor its value, and the profile that is named before or behind it.
+fn call_target(words: &[String]) -> Option<(String, Option<ProfileName>)> {
+    const FLAGS: [&str; 6] = ["--json", "--quiet", "-q", "--verbose", "-v", "-vv"];
+    let (mut name, mut profile) = (None, None);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match word.split_once('=') {
+            Some(("--profile", value)) => profile = value.parse().ok(),
+            None if word == "--profile" => profile = words.next()?.parse().ok(),
+            None if FLAGS.contains(&word.as_str()) => {}
+            None if word.starts_with('-') && word.len() > 1 => drop(words.next()),
+            _ if word.starts_with('-') => {}
+            _ => drop(name.get_or_insert_with(|| word.clone())),
+        }
+    }
+    Some((name?, profile))
+}
+
 fn declared_profile(environment: &Environment) -> ProfileName {
     let project = Project::find(&environment.search(None)).ok();
     project.and_then(|project| project.read_profile().ok().flatten()).unwrap_or_default()
@@ -51,9 +69,10 @@ fn declared_profile(environment: &Environment) -> ProfileName {
 pub fn called_functions() -> Vec<CompletionCandidate> {
     let found = || {
         let words = std::env::args_os().skip_while(|word| word != "call").skip(1);
-        let name = words.filter_map(|word| word.into_string().ok()).find(|word| !word.starts_with('-'))?;
+        let words: Vec<String> = words.filter_map(|word| word.into_string().ok()).collect();
+        let (name, profile) = call_target(&words)?;
         let environment = Environment::read().ok()?;
-        let profile = declared_profile(&environment);
+        let profile = profile.or_else(|| Some(declared_profile(&environment)))?;
         let host = HostEnvironment {
             user: environment.user(),
             paths: environment.paths,

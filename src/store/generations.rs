@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::fault::file_problem::FileProblem;
 use crate::model::name::ProfileName;
-use crate::model::plan::generation::{Generation, VERSION};
+use crate::model::plan::generation::{Generation, ProfileHold, VERSION};
 use crate::model::plan::generation_problem::GenerationProblem;
 use crate::store::owner;
 
@@ -83,20 +83,6 @@ pub fn hold_active(
             Ok(_) | Err(Error::BadGeneration { .. }) => before = Some(number),
             Err(error) => return Err(error),
         }
-    }
-}
-
-/// Whether a sync may activate another generation of a profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProfileHold {
-    /// Not before it is released.
-    Held,
-    Free,
-}
-
-impl ProfileHold {
-    pub fn of(is_held: bool) -> Self {
-        if is_held { Self::Held } else { Self::Free }
     }
 }
 
@@ -178,15 +164,14 @@ fn parse(mut file: &File, path: PathBuf, profile: &ProfileName, number: u64) -> 
     Generation::parse(bytes, profile, number).map_err(|source| Error::BadGeneration { path, source })
 }
 
-/// Writes a generation and then makes it the live one, in one step each. A profile that is held stays so.
+/// Writes a generation and then makes it the active one, in one step each.
 ///
 /// # Errors
-/// [`Error::Io`]; then the one that was live still is.
-pub fn activate(paths: &StorePaths, number: u64, generation: &Generation) -> Result<(), Error> {
+/// [`Error::Io`]; then the one that was active still is.
+pub fn activate(paths: &StorePaths, number: u64, generation: &Generation, hold: ProfileHold) -> Result<(), Error> {
     let path = paths.generation(&generation.profile, number);
     let text = render(&path, generation, number)?;
     write::replace(&path, &[text.as_bytes()], Durability::Synced)?;
-    let hold = hold_of(paths, &generation.profile).unwrap_or(ProfileHold::Free);
     switch(paths, &generation.profile, number, hold)
 }
 
@@ -227,46 +212,58 @@ pub fn remove(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<
     Ok(true)
 }
 
-/// Removes a profile with all its generations. Until the last is removed, what is left is a profile.
+/// Removes a profile with all its generations, unless extensions of one of them run; says whether it is gone. Until the last is
+/// removed, what is left is a profile.
 ///
 /// # Errors
 /// [`Error::Io`] if something cannot be removed.
-pub fn delete_profile(paths: &StorePaths, profile: &ProfileName) -> Result<(), Error> {
+pub fn delete_profile(paths: &StorePaths, profile: &ProfileName) -> Result<bool, Error> {
+    let numbers = numbers(paths, profile)?;
+    // While these are locked, no program begins to run what is removed.
+    let locks: Option<Vec<Option<File>>> =
+        numbers.iter().map(|number| lock_unused(&paths.generation(profile, *number))).collect();
+    let Some(_locks) = locks else { return Ok(false) };
     let active = current(paths, profile).ok().flatten();
     // Several generations without a record of which is active would be damage.
-    for number in numbers(paths, profile)?.into_iter().filter(|number| Some(*number) != active) {
+    for number in numbers.into_iter().filter(|number| Some(*number) != active) {
         write::remove(&paths.generation(profile, number))?;
     }
     write::remove(&paths.current(profile))?;
-    write::remove_folder(&paths.profile(profile))
+    write::remove_folder(&paths.profile(profile))?;
+    Ok(true)
 }
 
-/// Gives a profile another name, which is not taken. Both are there for a moment, each whole.
+/// Copies a profile, whole, to a name that is not taken.
 ///
 /// # Errors
 /// [`Error::BadGeneration`] if a generation cannot be read, [`Error::UnknownActive`] if it is not known which is active,
-/// [`Error::Io`]; then it has its old name still.
-pub fn rename_profile(paths: &StorePaths, from: &ProfileName, to: &ProfileName) -> Result<(), Error> {
-    let new = paths.renamed_profile(to);
+/// [`Error::Io`]; then there is no copy.
+pub fn copy_profile(paths: &StorePaths, from: &ProfileName, to: &ProfileName) -> Result<(), Error> {
+    let copy = paths.unfinished_profile(to);
     // One that was interrupted left it behind.
-    write::remove_folder(&new)?;
+    write::remove_folder(&copy)?;
     for number in numbers(paths, from)? {
         let renamed = Generation { profile: to.clone(), ..read(paths, from, number)? };
-        let path = new.join("generations").join(format!("{number}.toml"));
+        let path = copy.join("generations").join(format!("{number}.toml"));
         write::replace(&path, &[render(&path, &renamed, number)?.as_bytes()], Durability::Synced)?;
     }
     if let Some((number, hold)) = read_current(paths, from)? {
-        write::replace(&new.join("current"), &[current_line(number, hold).as_bytes()], Durability::Synced)?;
+        write::replace(&copy.join("current"), &[current_line(number, hold).as_bytes()], Durability::Synced)?;
     }
-    write::rename_stored(&new, &paths.profile(to))?;
-    delete_profile(paths, from)
+    write::rename_stored(&copy, &paths.profile(to))
+}
+
+/// The file of a generation, locked so that no program can begin to run its extensions: `Some(None)` if it cannot be opened, `None` if
+/// extensions run.
+fn lock_unused(path: &Path) -> Option<Option<File>> {
+    match open_any(path) {
+        Ok(file) => file.try_lock().ok().map(|()| Some(file)),
+        Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied).then_some(None),
+    }
 }
 
 /// Whether somebody holds the generation in a file, or that cannot be told just now. Of one that is not live nobody can begin
 /// to. One that somebody has made unreadable is held by nobody.
 pub fn is_in_use(path: &Path) -> bool {
-    match open_any(path) {
-        Ok(file) => file.try_lock().is_err(),
-        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied),
-    }
+    lock_unused(path).is_none()
 }

@@ -122,8 +122,8 @@ impl StorePaths {
         self.data.join("profiles")
     }
 
-    /// A profile while it is renamed, under what is the name of none.
-    pub fn renamed_profile(&self, profile: &ProfileName) -> PathBuf {
+    /// A profile that is being copied, under what is the name of none.
+    pub fn unfinished_profile(&self, profile: &ProfileName) -> PathBuf {
         self.profiles().join(format!(".{profile}"))
     }
 

@@ -2,6 +2,8 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read as _, Seek as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use super::error::Error;
@@ -33,12 +35,14 @@ pub fn acquire(
     wait: impl FnOnce(&str),
 ) -> Result<StoreLock, Error> {
     let path = paths.store_lock();
-    let file = write::open_lock_file(&path)?;
+    let mut file = write::open_lock_file(&path)?;
     let mut wait = Some(wait);
     let mut other = "another process".to_owned();
     for round in 0_u32.. {
         match file.try_lock() {
-            Ok(()) => break,
+            Ok(()) if is_at(&file, &path) => break,
+            // A `purge` has removed it meanwhile.
+            Ok(()) => file = write::open_lock_file(&path)?,
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {}
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
@@ -59,6 +63,12 @@ pub fn acquire(
     write::sign_lock_file(&file, holder);
     sweep(paths);
     Ok(StoreLock(file))
+}
+
+/// Whether a file is still the one at a path.
+fn is_at(file: &File, path: &Path) -> bool {
+    let own = file.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    own.is_some() && own == path.symlink_metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// Who has signed the lock file.

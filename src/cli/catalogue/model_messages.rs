@@ -1,7 +1,7 @@
 //! What is wrong with texts that people write: names, digests, references, grants.
 
-use sesame::model::capability::{Capability};
-use sesame::model::capability::grant::{GrantError};
+use sesame::model::capability::Capability;
+use sesame::model::capability::grant::GrantError;
 use sesame::model::digest::DigestError;
 use sesame::model::manifest::edit::ManifestEditError;
 use sesame::model::name::NameError;

@@ -5,19 +5,19 @@ use std::io;
 use sesame::engine::error::InspectError;
 use sesame::host::grants::ImportRefusal;
 use sesame::host::linker::LinkError;
-use sesame::model::capability::{Capability};
-use sesame::model::capability::grant::{GrantError};
+use sesame::model::capability::Capability;
+use sesame::model::capability::grant::GrantError;
 use sesame::model::digest::Digest;
 use sesame::model::file_kind::FileKind;
 use sesame::model::lock::Staleness;
 use sesame::model::manifest::edit::ManifestEditError;
 use sesame::model::manifest::manifest_path::ManifestPath;
-use sesame::model::manifest::{Manifest, ManifestSource};
+use sesame::model::manifest::{Manifest, ManifestSource, OciRange};
 use sesame::model::name::NameError;
 use sesame::model::toml::problem::Problem;
 use sesame::ops::error::Error;
 use sesame::ops::error::bundle::{BundleError, BundleFault};
-use sesame::ops::error::edit::EditError;
+use sesame::ops::error::edit::{ConfirmedAction, EditError};
 use sesame::ops::error::folder::{FolderError, ReadAs, Writer};
 use sesame::ops::error::lock::{Direction, LockError, LockMismatch};
 use sesame::ops::error::policy::{GrantPlace, PolicyError};
@@ -112,7 +112,13 @@ fn lock(catalogue: &mut Catalogue) {
         capabilities: vec![Capability::ConfigRead],
     };
     let faults = vec![(name("clock"), Error::from(not_granted).fault()), (name("notes"), fault())];
-    let range = || "^2".to_owned();
+    let range = || {
+        let range = OciRange {
+            repository: "ghcr.io/o/clock".parse().expect("a repository"),
+            requirement: "^2".parse().expect("a requirement"),
+        };
+        Box::new(range)
+    };
     for error in [
         LockError::ChangedFile { name: name("clock"), expected: digest(1), found: digest(2) },
         no_lock(),
@@ -232,6 +238,7 @@ fn profiles(catalogue: &mut Catalogue) {
         no_extension(None, &["notes", "greeting"]),
         no_extension(None, &[]),
         ProfileError::SameName { profile: profile() },
+        ProfileError::Running { profile: profile() },
         ProfileError::NoProfile { profile: profile(), closest: Some("home".into()) },
         ProfileError::NoProfile { profile: profile(), closest: None },
         ProfileError::ProfileExists { profile: profile() },
@@ -291,8 +298,15 @@ fn edit(catalogue: &mut Catalogue) {
         EditError::NoConsent { name: name("clock"), capabilities: capabilities() },
         EditError::Inherits { name: name("clock"), from: from(), capabilities: capabilities() },
         EditError::Declined { name: name("clock") },
-        EditError::Unconfirmed { action: "changing the grants of `clock`".into() },
-        EditError::ActionDeclined { action: "changing the grants of `clock`".into() },
+        EditError::Unconfirmed { action: ConfirmedAction::ChangeGrants(name("clock")) },
+        EditError::Unconfirmed { action: ConfirmedAction::DeleteProfiles(vec![profile()]) },
+        EditError::ActionDeclined { action: ConfirmedAction::Purge },
+        EditError::Covered {
+            name: name("clock"),
+            capability: Capability::ConfigRead,
+            item: "ui.theme".into(),
+            by: "ui".into(),
+        },
         EditError::Grants(GrantError::WholeAndItems(Capability::SecretRead)),
         not_granted(&["pin"], &["secret-read=token"]),
         not_granted(&[], &[]),

@@ -7,6 +7,7 @@ use clap_complete::CompleteEnv;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Shells, Zsh};
 
 use sesame::ops::publish::completions::MARK;
+use sesame::ops::publish::man_pages::MARK as MARK_OF_PAGES;
 
 use super::nushell::Nushell;
 
@@ -99,7 +100,7 @@ pub fn pages(mut command: clap::Command) -> Vec<(String, Vec<u8>)> {
         };
         pending.extend(command.get_subcommands().filter(is_shown).cloned());
         let page = clap_mangen::Man::new(command).source("sesame").manual("sesame");
-        let mut text = Vec::new();
+        let mut text = format!(".\\\" {MARK_OF_PAGES}\n").into_bytes();
         if page.render(&mut text).is_ok() {
             pages.push((page.get_filename(), text));
         }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use sesame::model::capability::{Capability, Scope, ScopeForm};
 use sesame::model::capability::grant::{Grant, format_grants};
+use sesame::model::capability::{Capability, Scope, ScopeForm};
+use sesame::model::manifest::OciRange;
 use sesame::model::name::ExtensionName;
 use sesame::model::text::{escape, size};
 use sesame::ops::edit::consent::ConsentRequest;
@@ -68,6 +69,11 @@ pub fn capability_question(capability: Capability, proposed: &Scope) -> String {
     };
     let (grant, allows) = (one_grant(capability, proposed), capability.describe(proposed));
     format!("grant {grant} ({allows})? [y/N{items}] ")
+}
+
+/// The question whether a range of versions is replaced.
+pub fn range_question(range: &OciRange) -> String {
+    format!("replace the range {}? [y/N] ", range.requirement)
 }
 
 /// That a capability was declined which the component cannot do without.

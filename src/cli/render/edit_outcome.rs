@@ -14,7 +14,8 @@ pub fn installed(report: &InstallReport, outcome: &str) -> String {
     let granted = if report.capabilities.is_empty() { "no grants".to_owned() } else { report.capabilities.join(", ") };
     let kept = if report.kept_range.is_some() { "; the range is kept" } else { "" };
     let change = report.lock.changes.iter().find(|change| change.name == report.name);
-    let before = change.and_then(|change| change.from.as_ref()).filter(|from| Some(&from.source) != report.locked.as_ref());
+    let before =
+        change.and_then(|change| change.from.as_ref()).filter(|from| Some(&from.source) != report.locked.as_ref());
     let before = before.map(|from| format!(" instead of {}", escape(&from.source))).unwrap_or_default();
     let locked = report.locked.iter().map(|locked| format!("  locked to {}{before}{kept}\n", escape(locked)));
     let locked: String = locked.collect();

@@ -24,9 +24,9 @@ use sesame::model::report::query::status::StatusReport;
 use sesame::model::report::query::tags::TagsReport;
 use sesame::model::report::query::why::WhyReport;
 use sesame::model::report::registry::{LoginReport, LogoutReport, PushReport, RegistryReport};
-use sesame::model::report::sync::{DiffReport, LockReport, ReleaseReport, SyncReport};
+use sesame::model::report::sync::{DiffReport, LockReport, ReleaseReport, RollbackReport, SyncReport};
 use sesame::model::report::warning::Warning;
-use sesame::model::report::{InitReport, WitReport};
+use sesame::model::report::{CompletionsReport, InitReport, WitReport};
 use sesame::model::toml::problem::Problem;
 use sesame::ops::error::lock::LockError;
 use sesame::ops::error::profile::ProfileError;
@@ -74,6 +74,7 @@ pub struct WarningDocument<'a> {
 pub enum Data<'a> {
     Diff(&'a DiffReport),
     Sync(&'a SyncReport),
+    Rollback(&'a RollbackReport),
     Release(&'a ReleaseReport),
     Lock(&'a LockReport),
     Init(&'a InitReport),
@@ -87,6 +88,7 @@ pub enum Data<'a> {
     Call(&'a CallReport),
     Functions(&'a FunctionsReport),
     Wit(&'a WitReport),
+    Completions(&'a CompletionsReport),
     Push(&'a PushReport),
     Login(&'a LoginReport),
     Logout(&'a LogoutReport),

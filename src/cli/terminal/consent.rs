@@ -1,9 +1,9 @@
 //! Asks a person what an extension is granted: all that it asks for, or each capability by itself, as a whole or for items.
 
-use crate::cli::render::consent::{capability_question, needed, question};
+use crate::cli::render::consent::{capability_question, needed, question, range_question};
 use crate::cli::render::style::Style;
+use sesame::model::capability::grant::Grant;
 use sesame::model::capability::{Capability, Grants, Scope};
-use sesame::model::capability::grant::{Grant};
 use sesame::ops::context::Interrupt;
 use sesame::ops::edit::consent::{Consent, ConsentRequest};
 
@@ -54,35 +54,49 @@ fn choose(
     for (capability, proposed) in request.missing.iter().chain(request.inherited) {
         match choose_scope(*capability, proposed, environment, output, interrupt) {
             _ if interrupt.is_set() => return Consent::Interrupted,
-            Some(scope) => drop(chosen.insert(*capability, scope)),
-            None if request.missing.contains_key(capability) => {
+            Choice::NoAnswer => return Consent::Refused,
+            Choice::Granted(scope) => drop(chosen.insert(*capability, scope)),
+            Choice::Declined if request.missing.contains_key(capability) => {
                 output.say(Verbosity::Quiet, &needed(request.name, *capability));
                 return Consent::Refused;
             }
-            None => {}
+            Choice::Declined => {}
         }
     }
-    Consent::Granted(chosen)
+    let Some(range) = request.lost_range else { return Consent::Granted(chosen) };
+    output.say(Verbosity::Quiet, &range_question(range));
+    match confirm(output, interrupt) {
+        Consent::Granted(()) => Consent::Granted(chosen),
+        Consent::Interrupted => Consent::Interrupted,
+        Consent::Refused | Consent::NoPrompt => Consent::Refused,
+    }
 }
 
-/// How much of one capability is granted; none for nothing.
+/// What is chosen of one capability.
+enum Choice {
+    Granted(Scope),
+    Declined,
+    /// The input ended.
+    NoAnswer,
+}
+
 fn choose_scope(
     capability: Capability,
     proposed: &Scope,
     environment: &Environment,
     output: &Output,
     interrupt: &Interrupt,
-) -> Option<Scope> {
+) -> Choice {
     loop {
         output.say(Verbosity::Quiet, &capability_question(capability, proposed));
-        let answer = line(output, interrupt)?;
+        let Some(answer) = line(output, interrupt) else { return Choice::NoAnswer };
         match answer.trim().to_lowercase().as_str() {
-            "y" | "yes" | "all" => return Some(proposed.clone()),
-            "" | "n" | "no" | "none" => return None,
+            "y" | "yes" | "all" => return Choice::Granted(proposed.clone()),
+            "" | "n" | "no" | "none" => return Choice::Declined,
             _ => {}
         }
         match format!("{capability}={answer}").parse::<Grant>() {
-            Ok(grant) => return Some(environment.absolute(&grant).scope),
+            Ok(grant) => return Choice::Granted(environment.absolute(&grant).scope),
             Err(error) => output.say(Verbosity::Quiet, &format!("{}{error}\n", Style::error("error: "))),
         }
     }

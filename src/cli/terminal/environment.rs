@@ -8,8 +8,8 @@ use std::{env, io};
 use etcetera::base_strategy::{BaseStrategy as _, Xdg};
 
 use sesame::clock::Clock;
+use sesame::model::capability::grant::Grant;
 use sesame::model::capability::{Capability, Scope};
-use sesame::model::capability::grant::{Grant};
 use sesame::ops::context::UserPaths;
 use sesame::ops::project::search::Search;
 use sesame::registry::auth::credentials::CredentialSources;

@@ -7,7 +7,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-
 /// A permission: to use one interface of the package `open-sesame:host`, or to see something through WASI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -185,6 +184,24 @@ impl Scope {
             Self::Only(items) => items.iter().any(|prefix| within(prefix)),
         }
     }
+}
+
+/// What is left of some grants without others.
+pub fn without_grants(grants: &Grants, others: &Grants) -> Grants {
+    let left = |(capability, scope): (&Capability, &Scope)| Some((*capability, scope.minus(others.get(capability))?));
+    grants.iter().filter_map(left).collect()
+}
+
+/// What is granted with [`additions`] to `existing`.
+pub fn with_additions(existing: &Grants, additions: &Grants) -> Grants {
+    let mut all = existing.clone();
+    for (capability, scope) in additions {
+        if all.get(capability) == Some(&Scope::Whole) {
+            all.remove(capability);
+        }
+        add(&mut all, *capability, scope.clone());
+    }
+    all
 }
 
 /// Every capability as a whole: what the host could give at most.

@@ -192,8 +192,8 @@ pub type Config = BTreeMap<String, String>;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::capability::grant::format_grants;
     use crate::model::capability::{Capability, Scope};
-    use crate::model::capability::grant::{format_grants};
     use crate::model::toml::problem::Problem;
 
     fn parse(text: &str) -> Result<Manifest, Vec<Problem>> {

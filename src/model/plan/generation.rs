@@ -45,6 +45,22 @@ pub struct Generation {
     pub extensions: Vec<ActiveExtension>,
 }
 
+/// Whether a sync may activate another generation of a profile.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProfileHold {
+    /// Not before it is released.
+    Held,
+    #[default]
+    Free,
+}
+
+impl ProfileHold {
+    pub fn is_free(&self) -> bool {
+        *self == Self::Free
+    }
+}
+
 /// One extension of a generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -12,6 +12,7 @@ pub mod schedule;
 pub mod set_change;
 pub mod step;
 
+use crate::model::plan::generation::ProfileHold;
 use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -76,9 +77,7 @@ impl ExtensionNeeds {
 pub enum RollbackChange {
     /// The generation is active already, and held or not as it should be.
     Nothing,
-    Activate {
-        held: bool,
-    },
+    Activate(ProfileHold),
 }
 
 impl Plan {
@@ -134,12 +133,12 @@ impl Plan {
             let ActiveExtension { name, component, size, .. } = extension;
             compiled.extend(builder.compile(*component, *size, extension.metering(), None, name));
         }
-        let held = match change {
+        let hold = match change {
             RollbackChange::Nothing => return builder.plan,
-            RollbackChange::Activate { held } => held,
+            RollbackChange::Activate(hold) => hold,
         };
         let extensions = target.extensions.iter().map(|extension| extension.name.clone()).collect();
-        let kind = StepKind::Rollback { profile: target.profile.clone(), generation: number, held };
+        let kind = StepKind::Rollback { profile: target.profile.clone(), generation: number, hold };
         let rollback = builder.plan.graph.add_node(Step { kind, extensions, reason: StepReason::Requested });
         for id in compiled {
             builder.plan.graph.add_edge(id, rollback, ());

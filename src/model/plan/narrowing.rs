@@ -1,7 +1,7 @@
 //! Narrowing: what stays of an active set when the set that its manifest declares by now cannot be activated. Nothing is
 //! ever added: components stay as they are, and what the manifest no longer declares or grants goes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::capability::{Capability, Grants, Scope, add};
 use crate::model::manifest::{ComponentSource, Extension, Limits, Manifest};
@@ -15,15 +15,16 @@ use super::generation::{ActiveExtension, Generation, VERSION};
 /// An extension is the same if it has the same name and comes from the same repository, of whatever version, or from a file as
 /// before. Code cannot start to count fuel without being compiled again, so a declared `max_fuel`
 /// lowers one that is active, and does not make one.
-pub fn narrowed(active: &Generation, declared: &Manifest, part: NarrowedPart<'_>) -> Option<Generation> {
+pub fn narrowed(active: &Generation, declared: &Manifest) -> Option<Generation> {
     let still_declared = |extension: &ActiveExtension| {
-        if !part.has(&extension.name) {
-            return Some(extension.clone());
-        }
         let declared = declared.extensions.get(&extension.name).filter(|declared| is_same(extension, declared))?;
         Some(narrowed_extension(extension, declared))
     };
-    let extensions: Vec<ActiveExtension> = active.extensions.iter().filter_map(still_declared).collect();
+    with_extensions(active, active.extensions.iter().filter_map(still_declared).collect())
+}
+
+/// A set with other extensions; none if they are the same.
+fn with_extensions(active: &Generation, extensions: Vec<ActiveExtension>) -> Option<Generation> {
     (extensions != active.extensions).then(|| Generation {
         version: VERSION,
         number: None,
@@ -32,18 +33,60 @@ pub fn narrowed(active: &Generation, declared: &Manifest, part: NarrowedPart<'_>
     })
 }
 
-/// Which extensions of an active set are narrowed.
-#[derive(Debug, Clone, Copy)]
-pub enum NarrowedPart<'a> {
-    All,
-    Only(&'a BTreeSet<ExtensionName>),
+/// What a command takes from an extension of a set that is held.
+#[derive(Debug, Clone)]
+pub enum HeldChange {
+    Removed,
+    Withdrawn(BTreeMap<Capability, Withdrawal>),
 }
 
-impl NarrowedPart<'_> {
-    fn has(self, name: &ExtensionName) -> bool {
-        match self {
-            Self::All => true,
-            Self::Only(names) => names.contains(name),
+/// How a grant shrinks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Withdrawal {
+    Whole,
+    /// These items go. Of a grant of the whole, which has no items, `left` stays.
+    Items {
+        items: BTreeSet<String>,
+        left: Option<Scope>,
+    },
+    /// Nothing but these items stays.
+    AllBut(BTreeSet<String>),
+}
+
+/// An active set after a command has taken something from one of its extensions, and nothing else. `None` if it has nothing of that.
+pub fn without(active: &Generation, name: &ExtensionName, change: &HeldChange) -> Option<Generation> {
+    let kept = |extension: &ActiveExtension| match change {
+        _ if extension.name != *name => Some(extension.clone()),
+        HeldChange::Removed => None,
+        HeldChange::Withdrawn(withdrawals) => {
+            let left =
+                extension.capabilities.iter().filter_map(|(capability, scope)| match withdrawals.get(capability) {
+                    None => Some((*capability, scope.clone())),
+                    Some(withdrawal) => Some((*capability, withdrawal.left_of(scope)?)),
+                });
+            Some(with_grants(extension, left.collect()))
+        }
+    };
+    with_extensions(active, active.extensions.iter().filter_map(kept).collect())
+}
+
+/// How grants shrink from some to others where a whole capability becomes items.
+pub fn narrowed_to(before: &Grants, after: &Grants) -> BTreeMap<Capability, Withdrawal> {
+    let narrowed = after.iter().filter_map(|(capability, scope)| match (before.get(capability), scope) {
+        (Some(Scope::Whole), Scope::Only(items)) => Some((*capability, Withdrawal::AllBut(items.clone()))),
+        _ => None,
+    });
+    narrowed.collect()
+}
+
+impl Withdrawal {
+    fn left_of(&self, scope: &Scope) -> Option<Scope> {
+        match (self, scope) {
+            (Self::Whole, _) => None,
+            (Self::Items { left, .. }, Scope::Whole) => left.clone(),
+            (Self::Items { items, .. }, Scope::Only(granted)) => Scope::only(granted.difference(items).cloned()),
+            (Self::AllBut(items), Scope::Whole) => Scope::only(items.iter().cloned()),
+            (Self::AllBut(items), Scope::Only(granted)) => Scope::only(granted.intersection(items).cloned()),
         }
     }
 }
@@ -57,15 +100,19 @@ fn is_same(active: &ActiveExtension, declared: &Extension) -> bool {
 }
 
 fn narrowed_extension(active: &ActiveExtension, declared: &Extension) -> ActiveExtension {
-    let capabilities = common_grants(&active.capabilities, &declared.capabilities);
+    let limits = lower_limits(active.limits, declared.limits);
+    ActiveExtension { limits, ..with_grants(active, common_grants(&active.capabilities, &declared.capabilities)) }
+}
+
+/// An extension that is granted less, with a note of what it was granted before.
+fn with_grants(active: &ActiveExtension, capabilities: Grants) -> ActiveExtension {
     let mut withdrawn = active.withdrawn.clone();
     for (capability, scope) in &active.capabilities {
         if let Some(lost) = scope.minus(capabilities.get(capability)) {
             add(&mut withdrawn, *capability, lost);
         }
     }
-    let limits = lower_limits(active.limits, declared.limits);
-    ActiveExtension { capabilities, withdrawn, limits, ..active.clone() }
+    ActiveExtension { capabilities, withdrawn, ..active.clone() }
 }
 
 /// What both grant.

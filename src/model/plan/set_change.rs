@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::capability::{Capability, Grants, Scope};
 use crate::model::capability::grant::{Grant, format_grants};
+use crate::model::capability::{Capability, Grants, Scope};
 use crate::model::digest::Digest;
 use crate::model::manifest::manifest_path::ManifestPath;
 use crate::model::manifest::{Config, Extension, Limits};

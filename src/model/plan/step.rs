@@ -7,6 +7,7 @@ use crate::model::digest::Digest;
 use crate::model::engine_key::{EngineKey, Metering};
 use crate::model::fault::file_problem::FileProblem;
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::generation::ProfileHold;
 use crate::model::reference::OciReference;
 
 /// One thing to do.
@@ -56,8 +57,8 @@ pub enum StepKind {
         profile: ProfileName,
         generation: u64,
         /// Whether a sync leaves it active until it is released.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
-        held: bool,
+        #[serde(skip_serializing_if = "ProfileHold::is_free")]
+        hold: ProfileHold,
     },
     /// Remove the records of old generations.
     Prune { profile: ProfileName, generations: Vec<u64> },

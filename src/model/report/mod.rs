@@ -29,3 +29,11 @@ pub struct InitReport {
     /// The file that was written.
     pub manifest: String,
 }
+
+/// What `completions --install` did.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct CompletionsReport {
+    /// The script that was written.
+    pub file: String,
+}

@@ -75,6 +75,19 @@ pub struct SyncReport {
     pub functions: Option<FunctionCounts>,
 }
 
+/// What `rollback` did.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct RollbackReport {
+    #[serde(flatten)]
+    pub sync: SyncReport,
+    /// Whether syncs leave the generation active until it is released.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_held: bool,
+    /// Whether it is the newest, so that no later one was left.
+    pub is_newest: bool,
+}
+
 /// What `rollback --release` did.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]

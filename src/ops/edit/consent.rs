@@ -7,7 +7,7 @@ use crate::model::lock::LockEntry;
 use crate::model::manifest::{Extension, OciRange};
 use crate::model::name::ExtensionName;
 use crate::ops::error::Error;
-use crate::ops::error::edit::EditError;
+use crate::ops::error::edit::{ConfirmedAction, EditError};
 
 /// What an extension asks for.
 #[derive(Debug)]
@@ -44,6 +44,21 @@ pub enum Consent<T = ()> {
     NoPrompt,
     /// The command was interrupted instead.
     Interrupted,
+}
+
+impl Consent {
+    /// Goes on only with a yes.
+    ///
+    /// # Errors
+    /// [`EditError::ActionDeclined`] after a no, [`EditError::Unconfirmed`] if there was no one to ask, [`Error::Interrupted`].
+    pub(crate) fn require(self, action: ConfirmedAction) -> Result<(), Error> {
+        match self {
+            Self::Granted(()) => Ok(()),
+            Self::Refused => Err(EditError::ActionDeclined { action }.into()),
+            Self::NoPrompt => Err(EditError::Unconfirmed { action }.into()),
+            Self::Interrupted => Err(Error::Interrupted),
+        }
+    }
 }
 
 /// What has the name so far.

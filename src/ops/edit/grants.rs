@@ -1,20 +1,23 @@
 //! `grant` and `revoke`: change what the manifest grants to an extension, and sync. A revocation stays although the sync after it
 //! is refused, and so does a grant if the sync would have been refused without it, too: several may be needed until it is not.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, PathBuf};
 
 use crate::host::grants::{missing, unused_grants};
-use crate::model::capability::{Capability, Grants, Scope, add, additions};
 use crate::model::capability::grant::{Grant, collect, format_grants};
+use crate::model::capability::{Capability, Grants, Scope, add, additions, with_additions, without_grants};
 use crate::model::manifest::edit::EntryChange;
 use crate::model::manifest::{Extension, Manifest};
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::generation::ActiveExtension;
+use crate::model::plan::generation::ProfileHold;
+use crate::model::plan::narrowing::{HeldChange, Withdrawal, narrowed_to};
 use crate::model::plan::set_change::GrantChanges;
 use crate::model::report::extension::GrantsReport;
 use crate::model::report::sync::Forecast;
 use crate::ops::context::Context;
-use crate::ops::error::edit::EditError;
+use crate::ops::error::edit::{ConfirmedAction, EditError};
 use crate::ops::error::{Error, KeptEdit};
 use crate::ops::policy::checks::{check_rule, read_policy};
 use crate::ops::query::generations::check_profile;
@@ -23,6 +26,7 @@ use crate::ops::sync::narrow::{after_held_sync, after_refusal_guarded};
 use crate::ops::sync::observe::{fresh_entries, stale_entries};
 use crate::ops::sync::options::{LockPolicy, SyncOptions, WriteMode};
 use crate::ops::sync::sync_guarded;
+use crate::store::generations;
 
 use super::consent::Consent;
 use super::manifest_files::{EntryPlace, InstallTarget, entry_file, revoke, write_entry};
@@ -82,24 +86,20 @@ pub fn change_grants(context: &Context, options: &GrantOptions<'_>) -> Result<Gr
         check_profile_manifest(context, options.profile, &manifest)?;
     }
     let extension = declared(context, &manifest, options.name)?;
-    let change = Change::new(context, options, extension)?;
+    let held = held_extension(context, options, &manifest);
+    let change = Change::new(context, options, extension, held.as_ref())?;
     if !change.added.is_empty() {
         check_rule(&read_policy(&context.user)?, options.name.as_str(), None, &change.added)?;
     }
     let place = EntryPlace::of(options.name, &manifest, InstallTarget::Manifest);
     let (path, file) = entry_file(context, options.name, place);
     let changes = GrantChanges::new(&extension.capabilities, &change.after);
-    if changes.is_empty() {
+    if changes.is_empty() && change.withdrawn.is_empty() {
         return Ok(report(options, file, &change, changes));
     }
     let preview = preview(context, options, &manifest, &file, &change)?;
     drop(guard);
-    match (options.consent)(&preview) {
-        Consent::Granted(()) => {}
-        Consent::Refused => return Err(EditError::ActionDeclined { action: action(options.name) }.into()),
-        Consent::NoPrompt => return Err(EditError::Unconfirmed { action: action(options.name) }.into()),
-        Consent::Interrupted => return Err(Error::Interrupted),
-    }
+    (options.consent)(&preview).require(ConfirmedAction::ChangeGrants(options.name.clone()))?;
     // Another run may have worked on the store and the manifest during the question.
     let _guard = context.lock_store()?;
     all_or_nothing(context, |undo| {
@@ -108,36 +108,42 @@ pub fn change_grants(context: &Context, options: &GrantOptions<'_>) -> Result<Gr
         if (&now.source, &now.capabilities, now.form) != (&extension.source, &extension.capabilities, extension.form) {
             return Err(EditError::ChangedMeanwhile(path).into());
         }
-        let before = forecast(context, options.profile).0;
+        let would_be_refused = matches!(options.edit, GrantEdit::Grant(_))
+            && options.then == AfterEdit::Sync
+            && matches!(forecast(context, options.profile).0, Forecast::Refused { .. });
         write(context, undo, options.name, place, &change)?;
         let report = report(options, file, &change, changes);
-        finish(context, options, report, &before)
+        finish(context, options, (report, &change), would_be_refused)
     })
 }
 
-/// Syncs, if that comes then.
+/// Syncs, unless the active set is to stay as it is.
 fn finish(
     context: &Context,
     options: &GrantOptions<'_>,
-    mut report: GrantsReport,
-    before: &Forecast,
+    (mut report, change): (GrantsReport, &Change),
+    would_be_refused: bool,
 ) -> Result<GrantsReport, Error> {
     if options.then == AfterEdit::Leave {
         return Ok(report);
     }
     let sync = SyncOptions::own(WriteMode::Write, LockPolicy::Update, options.profile);
-    match sync_guarded(context, &sync) {
+    let stays = matches!(options.edit, GrantEdit::Revoke(_)) || would_be_refused;
+    let refusal = match sync_guarded(context, &sync) {
         Ok(done) => {
-            let changed = BTreeSet::from([options.name.clone()]);
-            report.sync = Some(after_held_sync(context, sync.narrowing_target(), &changed, done)?);
+            match after_held_sync(context, options.name, HeldChange::Withdrawn(change.withdrawn.clone()), done) {
+                Ok(done) => {
+                    report.sync = Some(done);
+                    return Ok(report);
+                }
+                Err(refusal) => refusal,
+            }
         }
-        Err(refusal) if matches!(options.edit, GrantEdit::Revoke(_)) || matches!(before, Forecast::Refused { .. }) => {
-            let refusal = Box::new(after_refusal_guarded(context, sync.narrowing_target(), refusal));
-            return Err(Error::Kept { edit: Box::new(KeptEdit::Grants(report)), refusal });
-        }
-        Err(refusal) => return Err(refusal),
-    }
-    Ok(report)
+        Err(refusal) if stays => after_refusal_guarded(context, sync.narrowing_target(), refusal),
+        Err(refusal) => refusal,
+    };
+    let edit = || Box::new(KeptEdit::Grants(report));
+    Err(if stays { Error::Kept { edit: edit(), refusal: Box::new(refusal) } } else { refusal })
 }
 
 fn declared<'a>(context: &Context, manifest: &'a Manifest, name: &ExtensionName) -> Result<&'a Extension, Error> {
@@ -146,8 +152,13 @@ fn declared<'a>(context: &Context, manifest: &'a Manifest, name: &ExtensionName)
     manifest.extensions.get(name).ok_or_else(missing)
 }
 
-fn action(name: &ExtensionName) -> String {
-    format!("changing the grants of `{name}`")
+/// The extension in the active set, if that is held.
+fn held_extension(context: &Context, options: &GrantOptions<'_>, manifest: &Manifest) -> Option<ActiveExtension> {
+    let profile = options.profile.or(manifest.profile.as_ref()).cloned().unwrap_or_default();
+    let hold = generations::hold_of(&context.paths, &profile).ok()?;
+    let (_, active) = generations::active_generation(&context.paths, &profile).ok().flatten()?;
+    let is_used = hold == ProfileHold::Held && options.then == AfterEdit::Sync;
+    active.extensions.into_iter().find(|extension| is_used && extension.name == *options.name)
 }
 
 /// A change, as it is written.
@@ -156,77 +167,122 @@ struct Change {
     /// As the manifest has them.
     revoked: Grants,
     after: Grants,
+    /// The same for a set that is held.
+    withdrawn: BTreeMap<Capability, Withdrawal>,
 }
 
 impl Change {
-    fn new(context: &Context, options: &GrantOptions<'_>, extension: &Extension) -> Result<Self, Error> {
+    fn new(
+        context: &Context,
+        options: &GrantOptions<'_>,
+        extension: &Extension,
+        held: Option<&ActiveExtension>,
+    ) -> Result<Self, Error> {
         let before = &extension.capabilities;
         match &options.edit {
             GrantEdit::Grant(grants) => {
                 let granted = collect(grants).map_err(EditError::Grants)?;
                 let added = additions(&granted, before);
-                let mut after = before.clone();
-                for (capability, scope) in &added {
-                    if after.get(capability) == Some(&Scope::Whole) {
-                        after.remove(capability);
-                    }
-                    add(&mut after, *capability, scope.clone());
-                }
-                Ok(Self { added, revoked: Grants::new(), after })
+                let after = with_additions(before, &added);
+                Ok(Self { withdrawn: narrowed_to(before, &after), added, revoked: Grants::new(), after })
             }
             GrantEdit::Revoke(grants) => {
                 collect(grants).map_err(EditError::Grants)?;
                 let mut revoked = Grants::new();
                 for grant in grants {
-                    add(&mut revoked, grant.capability, held(context, options.name, grant, before)?);
+                    if let Some(scope) = revocable(context, options.name, grant, (before, held))? {
+                        add(&mut revoked, grant.capability, scope);
+                    }
                 }
-                let after = before.iter().filter_map(|(capability, scope)| match revoked.get(capability) {
-                    None => Some((*capability, scope.clone())),
-                    Some(taken) => Some((*capability, scope.minus(Some(taken))?)),
+                let after = without_grants(before, &revoked);
+                let withdrawn = grants.iter().map(|Grant { capability, scope }| {
+                    let left = after.get(capability).cloned();
+                    let withdrawal = match revoked.get(capability).unwrap_or(scope) {
+                        Scope::Whole => Withdrawal::Whole,
+                        Scope::Only(items) => Withdrawal::Items { items: items.clone(), left },
+                    };
+                    (*capability, withdrawal)
                 });
-                Ok(Self { added: Grants::new(), after: after.collect(), revoked })
+                let withdrawn = if held.is_some() { withdrawn.collect() } else { BTreeMap::new() };
+                Ok(Self { added: Grants::new(), after, revoked, withdrawn })
             }
         }
     }
 }
 
-/// What of a revocation is granted, in the words of the manifest.
+/// What of a revocation the manifest grants, in its own words; none if only a set that is held does.
 ///
 /// # Errors
-/// [`EditError::NotGranted`] if some of it is not, [`EditError::GrantedAsWhole`] if items are named and no items are granted.
-fn held(context: &Context, name: &ExtensionName, grant: &Grant, before: &Grants) -> Result<Scope, Error> {
+/// [`EditError::NotGranted`] if some of it is granted by neither, [`EditError::GrantedAsWhole`] if items are named and no items are
+/// granted, [`EditError::Covered`] if other items that stay grant it, too.
+fn revocable(
+    context: &Context,
+    name: &ExtensionName,
+    grant: &Grant,
+    (before, held): (&Grants, Option<&ActiveExtension>),
+) -> Result<Option<Scope>, Error> {
     let capability = grant.capability;
     let not_granted = |items: Vec<String>| {
-        Error::Edit(EditError::NotGranted { name: name.clone(), capability, items, granted: format_grants(before) })
+        let is_held = held.is_some_and(|held| held.capabilities.contains_key(&capability));
+        let granted = format_grants(before);
+        match is_held {
+            true => Ok(None),
+            false => Err(EditError::NotGranted { name: name.clone(), capability, items, granted }.into()),
+        }
     };
-    match (&grant.scope, before.get(&capability)) {
+    let (items, granted) = match (&grant.scope, before.get(&capability)) {
         (Scope::Only(_), Some(Scope::Whole)) => {
-            Err(EditError::GrantedAsWhole { name: name.clone(), capability }.into())
+            return Err(EditError::GrantedAsWhole { name: name.clone(), capability }.into());
         }
-        (Scope::Whole, Some(_)) => Ok(Scope::Whole),
-        (scope, None) => Err(not_granted(scope.items().map(str::to_owned).collect())),
-        (Scope::Only(items), Some(Scope::Only(granted))) => {
-            // Folders may be written in several ways.
-            let key = |item: &str| match Capability::FOLDERS.contains(&capability) {
-                true => absolute(context, item),
-                false => PathBuf::from(item),
-            };
-            let is_granted = |item: &String| granted.iter().any(|granted| key(granted) == key(item));
-            let missing: Vec<String> = items.iter().filter(|item| !is_granted(item)).cloned().collect();
-            if !missing.is_empty() {
-                return Err(not_granted(missing));
-            }
-            let is_revoked = |granted: &&String| items.iter().any(|item| key(item) == key(granted));
-            Ok(Scope::Only(granted.iter().filter(is_revoked).cloned().collect()))
-        }
+        (Scope::Whole, Some(_)) => return Ok(Some(Scope::Whole)),
+        (scope, None) => return not_granted(scope.items().map(str::to_owned).collect()),
+        (Scope::Only(items), Some(Scope::Only(granted))) => (items, granted),
+    };
+    let is_same = |one: &String, other: &String| key(context, capability, one) == key(context, capability, other);
+    let is_revoked = |granted: &&String| items.iter().any(|item| is_same(item, granted));
+    let (revoked, left): (BTreeSet<&String>, BTreeSet<&String>) = granted.iter().partition(is_revoked);
+    if let Some((item, by)) = items.iter().find_map(|item| {
+        let covers = |by: &&&String| covers(context, capability, by, item);
+        Some((item, *left.iter().find(covers)?))
+    }) {
+        let (item, by) = (item.clone(), by.clone());
+        return Err(EditError::Covered { name: name.clone(), capability, item, by }.into());
     }
+    let missing: Vec<String> =
+        items.iter().filter(|item| !granted.iter().any(|granted| is_same(item, granted))).cloned().collect();
+    if missing.is_empty() { Ok(Scope::only(revoked.into_iter().cloned())) } else { not_granted(missing) }
+}
+
+/// Whether a grant of one item grants another.
+fn covers(context: &Context, capability: Capability, by: &str, item: &str) -> bool {
+    match capability {
+        Capability::ConfigRead => Scope::only([by.to_owned()]).is_some_and(|scope| scope.contains_key(item)),
+        _ if Capability::FOLDERS.contains(&capability) => {
+            key(context, capability, item).starts_with(key(context, capability, by))
+        }
+        _ => by == item,
+    }
+}
+
+/// What an item means: folders may be written in several ways.
+fn key(context: &Context, capability: Capability, item: &str) -> PathBuf {
+    if Capability::FOLDERS.contains(&capability) { absolute(context, item) } else { PathBuf::from(item) }
 }
 
 fn absolute(context: &Context, folder: &str) -> PathBuf {
-    match (folder.strip_prefix('~'), &context.user.home) {
+    let path = match (folder.strip_prefix('~'), &context.user.home) {
         (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
         _ => context.project.manifest().with_file_name(folder),
-    }
+    };
+    // By its text, as the command line has it.
+    path.components().fold(PathBuf::new(), |mut path, part| {
+        match part {
+            Component::ParentDir => drop(path.pop()),
+            Component::CurDir => {}
+            part => path.push(part),
+        }
+        path
+    })
 }
 
 fn preview(

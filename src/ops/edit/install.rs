@@ -7,13 +7,14 @@
 use std::path::PathBuf;
 
 use crate::host::grants::capabilities;
-use crate::model::capability::{Capability, Grants, Scope, additions};
 use crate::model::capability::grant::{Grant, collect, format_grants};
+use crate::model::capability::{Capability, Grants, Scope, additions, without_grants};
 use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::edit::{EntryChange, WrittenSource};
 use crate::model::manifest::{ComponentSource, EntryForm, Extension, Manifest, OciRange};
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::narrowing::{HeldChange, narrowed_to};
 use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::Registries;
 use crate::model::report::extension::InstallReport;
@@ -29,6 +30,7 @@ use crate::ops::project::DROP_INS;
 use crate::ops::project::files::{read_file, read_whole};
 use crate::ops::run::active::read_component;
 use crate::ops::sync::lock::{ResolvedEntries, newest_tag, resolve_all, resolve_and_write_with};
+use crate::ops::sync::narrow::after_held_sync;
 use crate::ops::sync::options::UpgradeSelection;
 use crate::store::blobs::Blobs;
 
@@ -105,18 +107,18 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
         Some(existing) if is_same(context, &name, existing, origin)? => Previous::Same(existing),
         Some(existing) => Previous::Other(existing),
     };
-    let lost_range = match (origin, &install.versions) {
-        (InstallSource::Registry(reference), DeclaredVersions::Usual) => {
-            range_of(existing, reference).filter(|range| !allows(range, reference))
-        }
-        _ => None,
-    };
+    let lost_range = lost_range(existing, origin, &install.versions);
     let new = NewComponent { name: &name, source: &source, entry: &entry, previous, lost_range };
     let agreement = request_consent(&new, granted, install.consent)?;
     // Another run may have worked on the store and the manifest during the question.
     let _guard = context.lock_store()?;
     all_or_nothing(context, |undo| {
         let manifest = start_manifest(context, undo)?;
+        let asked_about =
+            |extension: &Extension| (extension.source.clone(), extension.capabilities.clone(), extension.form);
+        if manifest.extensions.get(&name).map(asked_about) != existing.map(asked_about) {
+            return Err(EditError::ChangedMeanwhile(context.project.manifest().to_owned()).into());
+        }
         check_copy(context, &name, origin, &manifest)?;
         let source = written_source(existing, origin, range.as_ref(), &install.versions);
         let new = NewEntry { name: &name, origin, source, place, agreement: &agreement, entry: &entry };
@@ -131,6 +133,9 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
             EntryForm::Short | EntryForm::Table => context.project.shown_manifest(),
         };
         let sync = activate_if_synced(context, install.then, install.profile.as_ref())?;
+        let narrowing = existing.map(|existing| narrowed_to(&existing.capabilities, &written.capabilities));
+        let change = HeldChange::Withdrawn(narrowing.unwrap_or_default());
+        let sync = sync.map(|sync| after_held_sync(context, &name, change, sync)).transpose()?;
         let (source, capabilities) = (written.source.to_string(), format_grants(&written.capabilities));
         let narrowed = narrowed_grants(existing, written);
         let locked = matches!(written.source, ComponentSource::Range(_)).then(|| entry.source.to_string());
@@ -139,6 +144,20 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
         let name = name.clone();
         Ok(InstallReport { name, source, replaced, file, capabilities, locked, kept_range, narrowed, lock, sync })
     })
+}
+
+/// The declared range that an install replaces: it does not allow the tag that was named.
+fn lost_range<'a>(
+    existing: Option<&'a Extension>,
+    origin: &InstallSource,
+    versions: &DeclaredVersions,
+) -> Option<&'a OciRange> {
+    match (origin, versions) {
+        (InstallSource::Registry(reference), DeclaredVersions::Usual) => {
+            range_of(existing, reference).filter(|range| !allows(range, reference))
+        }
+        _ => None,
+    }
 }
 
 /// Whether an extension comes from the same repository, from the file that sesame copied, or from the very same file.
@@ -234,14 +253,16 @@ fn write_manifest(
     let NewEntry { name, origin, ref source, place, agreement, entry } = *new_entry;
     let existing = manifest.extensions.get(name);
     let none = Grants::new();
-    let grants = additions(&agreement.granted, existing.map_or(&none, |existing| &existing.capabilities));
+    let kept = without_grants(existing.map_or(&none, |existing| &existing.capabilities), &agreement.revoked);
+    let grants = additions(&agreement.granted, &kept);
     let place = EntryPlace::of(name, manifest, place);
+    // First, so that there is never something else with grants that were declined.
+    if !agreement.revoked.is_empty() {
+        revoke(context, undo, name, place, &agreement.revoked)?;
+    }
     let write = |undo: &mut Undo, source| {
         let change = EntryChange { source, grants: grants.clone() };
-        if !change.is_nothing() {
-            write_entry(context, undo, name, place, &change)?;
-        }
-        if agreement.revoked.is_empty() { Ok(()) } else { revoke(context, undo, name, place, &agreement.revoked) }
+        if change.is_nothing() { Ok(()) } else { write_entry(context, undo, name, place, &change) }
     };
     match origin {
         InstallSource::Newest(_) => Err(Error::Bug("no tag was chosen")),

@@ -6,11 +6,12 @@ use crate::model::plan::generation::Generation;
 use crate::model::report::query::profiles::{
     DeclaredProfile, DeletedProfilesReport, ListedProfile, RenamedProfileReport,
 };
+use crate::model::report::warning::Warning;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
-use crate::ops::error::edit::EditError;
+use crate::ops::error::edit::ConfirmedAction;
 use crate::ops::error::profile::ProfileError;
-use crate::ops::query::generations::check_known_profile;
+use crate::ops::query::generations::{check_idle, check_known_profile};
 use crate::ops::query::profiles::{declared, profiles};
 use crate::store::generations;
 
@@ -35,24 +36,17 @@ pub fn delete(
         }
     }
     listed.retain(|profile| names.contains(&profile.name));
-    let action = || format!("deleting profile {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "));
-    match consent(&listed) {
-        Consent::Granted(()) => {}
-        Consent::Refused => return Err(EditError::ActionDeclined { action: action() }.into()),
-        Consent::NoPrompt => return Err(EditError::Unconfirmed { action: action() }.into()),
-        Consent::Interrupted => return Err(Error::Interrupted),
-    }
+    consent(&listed).require(ConfirmedAction::DeleteProfiles(names.to_vec()))?;
     let _guard = context.lock_store()?;
     for name in names {
-        check_idle(context, name)?;
+        check_idle(&context.paths, name)?;
     }
-    for name in names {
-        generations::delete_profile(&context.paths, name)?;
-    }
+    names.iter().try_for_each(|name| delete_unused(context, name))?;
     Ok(DeletedProfilesReport { deleted: listed.into_iter().map(|profile| profile.name).collect() })
 }
 
-/// Gives a profile another name, in the store and in the manifest of `context`, if that made its active set and declares it.
+/// Gives a profile another name, in the store and in the manifest of `context`, if that made its active set and declares it. If it is
+/// interrupted, both names are there, each with the whole profile.
 ///
 /// # Errors
 /// [`ProfileError::NoProfile`] and [`ProfileError::ProfileExists`], [`ProfileError::InUse`] if its extensions run,
@@ -69,25 +63,42 @@ pub fn rename(context: &Context, from: &ProfileName, to: &ProfileName) -> Result
     if known.contains(to) {
         return Err(ProfileError::ProfileExists { profile: to.clone() }.into());
     }
-    check_idle(context, from)?;
+    check_idle(&context.paths, from)?;
     let active = generations::active_generation(&context.paths, from)?.map(|(_, active)| active);
     let is_declared = |active: &&Generation| declared(active) == DeclaredProfile::This;
     let declaring = active.as_ref().filter(is_declared);
     let own = declaring.filter(|active| context.project.has_made(active));
-    all_or_nothing(context, |undo| {
+    generations::copy_profile(&context.paths, from, to)?;
+    let declared_anew = all_or_nothing(context, |undo| {
         if own.is_some() {
             let (path, shown) = (context.project.manifest(), context.project.shown_manifest());
             let edited = declare_profile(&read_text(path)?, to).map_err(edit_failed(&shown))?;
             undo.write(path, edited.as_bytes())?;
         }
-        generations::rename_profile(&context.paths, from, to)?;
-        Ok(RenamedProfileReport {
-            from: from.clone(),
-            to: to.clone(),
-            file: own.map(|_| context.project.shown_manifest()),
-            still_declared_by: declaring.filter(|_| own.is_none()).map(|active| active.manifest.clone()),
-        })
+        Ok(())
+    });
+    if let Err(error) = declared_anew {
+        generations::delete_profile(&context.paths, to)?;
+        return Err(error);
+    }
+    // Both are whole by now. That the old one stays is untidy, no more.
+    if let Err(error) = delete_unused(context, from) {
+        context.warn(&[Warning::LeftOver { fault: error.fault() }]);
+    }
+    Ok(RenamedProfileReport {
+        from: from.clone(),
+        to: to.clone(),
+        file: own.map(|_| context.project.shown_manifest()),
+        still_declared_by: declaring.filter(|_| own.is_none()).map(|active| active.manifest.clone()),
     })
+}
+
+/// Deletes a profile of which no extensions run.
+fn delete_unused(context: &Context, profile: &ProfileName) -> Result<(), Error> {
+    match generations::delete_profile(&context.paths, profile)? {
+        true => Ok(()),
+        false => Err(ProfileError::Running { profile: profile.clone() }.into()),
+    }
 }
 
 fn no_profile(context: &Context, name: &ProfileName) -> Error {
@@ -96,14 +107,4 @@ fn no_profile(context: &Context, name: &ProfileName) -> Error {
         // The usual name is known without being there.
         Ok(()) => ProfileError::NoProfile { profile: name.clone(), closest: None }.into(),
     }
-}
-
-/// Refuses if extensions of a profile run.
-fn check_idle(context: &Context, profile: &ProfileName) -> Result<(), Error> {
-    for number in generations::numbers(&context.paths, profile)? {
-        if generations::is_in_use(&context.paths.generation(profile, number)) {
-            return Err(ProfileError::InUse { profile: profile.clone(), number }.into());
-        }
-    }
-    Ok(())
 }

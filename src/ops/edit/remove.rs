@@ -7,8 +7,9 @@ use crate::model::lock::Lock;
 use crate::model::manifest::edit::entry::remove_entry;
 use crate::model::manifest::{ComponentSource, EntryForm, Manifest};
 use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::plan::narrowing::HeldChange;
 use crate::model::report::extension::{RemoveReport, Removed};
-use crate::model::report::sync::{LockOutcome, LockReport};
+use crate::model::report::sync::{LockOutcome, LockReport, SyncReport};
 use crate::ops::context::Context;
 use crate::ops::error::{Error, KeptEdit};
 use crate::ops::query::generations::check_profile;
@@ -53,18 +54,34 @@ pub fn remove(
         }
         let options = SyncOptions::own(WriteMode::Write, LockPolicy::Update, profile);
         match sync_guarded(context, &options) {
-            Ok(sync) => {
-                let names = names.into_iter().cloned().collect();
-                let mut sync = after_held_sync(context, options.narrowing_target(), &names, sync)?;
-                Ok(RemoveReport { removed, lock: with_changes(lock, sync.lock.take()), sync: Some(sync) })
-            }
+            Ok(sync) => match removed_from_held(context, &names, sync) {
+                Ok(mut sync) => {
+                    Ok(RemoveReport { removed, lock: with_changes(lock, sync.lock.take()), sync: Some(sync) })
+                }
+                Err(refusal) => Err(kept(removed, lock, refusal)),
+            },
             Err(refusal) => {
                 let refusal = after_refusal_guarded(context, options.narrowing_target(), refusal);
-                let edit = KeptEdit::Removed(RemoveReport { removed, lock, sync: None });
-                Err(Error::Kept { edit: Box::new(edit), refusal: Box::new(refusal) })
+                Err(kept(removed, lock, refusal))
             }
         }
     })
+}
+
+/// That extensions stay removed, although what came then failed.
+fn kept(removed: Vec<Removed>, lock: LockReport, refusal: Error) -> Error {
+    let edit = KeptEdit::Removed(RemoveReport { removed, lock, sync: None });
+    Error::Kept { edit: Box::new(edit), refusal: Box::new(refusal) }
+}
+
+/// Removes them from a set that is held, too.
+fn removed_from_held(
+    context: &Context,
+    names: &BTreeSet<&ExtensionName>,
+    sync: SyncReport,
+) -> Result<SyncReport, Error> {
+    let remove = |sync, name: &&ExtensionName| after_held_sync(context, name, HeldChange::Removed, sync);
+    names.iter().try_fold(sync, remove)
 }
 
 /// Removes the entries from the lock.

@@ -1,11 +1,12 @@
 //! `upgrade`: resolves extensions again and activates the set. What a newer version asks for is granted only with consent;
 //! an extension without it stays as it is, and the others are upgraded.
 
+use crate::model::capability::grant::collect;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::host::grants::missing;
-use crate::model::capability::{Capability, Grants, add};
-use crate::model::capability::grant::{Grant};
+use crate::model::capability::grant::Grant;
+use crate::model::capability::{Capability, Grants, with_additions};
 use crate::model::lock::{Lock, LockEntry, Staleness};
 use crate::model::manifest::Manifest;
 use crate::model::manifest::edit::EntryChange;
@@ -92,7 +93,7 @@ fn preview(
 ) -> Result<UpgradeReport, Error> {
     for (name, grants) in &granted {
         if let Some(extension) = manifest.extensions.get_mut(name) {
-            extension.capabilities.extend(grants.clone());
+            extension.capabilities = with_additions(&extension.capabilities, grants);
         }
     }
     let (lock, report) = preview_with(context, &manifest, accepted, blobs)?;
@@ -115,10 +116,10 @@ fn write(
         if accepted.keys().any(|name| asked_for(&manifest, name) != asked_for(&observed, name)) {
             return Err(EditError::ChangedMeanwhile(context.project.manifest().to_owned()).into());
         }
-        let mut files = Vec::new();
+        let mut files = BTreeSet::new();
         for (name, grants) in &granted {
             let place = EntryPlace::of(name, &manifest, InstallTarget::Manifest);
-            files.push(entry_file(context, name, place).1);
+            files.insert(entry_file(context, name, place).1);
             write_entry(context, undo, name, place, &EntryChange { source: None, grants: grants.clone() })?;
         }
         undo.remember(&context.project.lock_path())?;
@@ -128,8 +129,7 @@ fn write(
             lock.outcome = LockOutcome::Unchanged;
         }
         let sync = SyncReport { lock: Some(lock), ..activate(context, options.profile)? };
-        files.dedup();
-        Ok(UpgradeReport { sync, files, left })
+        Ok(UpgradeReport { sync, files: files.into_iter().collect(), left })
     })
 }
 
@@ -244,10 +244,8 @@ fn consented(
             None => Err(PolicyError::Denied { name: name.to_string(), capabilities, file }.into()),
         };
     }
-    let mut granted = Grants::new();
-    for Grant { capability, scope } in options.grants.iter().filter(|grant| needed.contains(&grant.capability)) {
-        add(&mut granted, *capability, scope.clone());
-    }
+    let answered = options.grants.iter().filter(|grant| needed.contains(&grant.capability));
+    let mut granted = collect(answered).map_err(EditError::Grants)?;
     let missing: Vec<Capability> = needed.into_iter().filter(|capability| !granted.contains_key(capability)).collect();
     if missing.is_empty() {
         return Ok(Agreement::Granted(granted));

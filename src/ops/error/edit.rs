@@ -1,13 +1,14 @@
 //! Errors of changes to a project.
 
+use std::fmt;
 use std::path::PathBuf;
 
-use crate::model::capability::{Capability};
-use crate::model::capability::grant::{GrantError};
+use crate::model::capability::Capability;
+use crate::model::capability::grant::GrantError;
 use crate::model::fault::FaultKind;
 use crate::model::fault::hint::Hint;
 use crate::model::manifest::edit::ManifestEditError;
-use crate::model::name::{ExtensionName, NameError};
+use crate::model::name::{ExtensionName, NameError, ProfileName};
 use crate::model::text::list;
 use crate::ops::error::policy::grant_options;
 
@@ -39,9 +40,9 @@ pub enum EditError {
     #[error("`{name}` was not granted what it asks for")]
     Declined { name: ExtensionName },
     #[error("{action} needs your consent")]
-    Unconfirmed { action: String },
+    Unconfirmed { action: ConfirmedAction },
     #[error("{action} was declined")]
-    ActionDeclined { action: String },
+    ActionDeclined { action: ConfirmedAction },
     #[error(transparent)]
     Grants(GrantError),
     #[error("`{name}` is not granted `{capability}`{}", for_items(items))]
@@ -53,12 +54,34 @@ pub enum EditError {
         /// What it is granted, each as it is written after `--grant`.
         granted: Vec<String>,
     },
+    #[error("`{name}` is granted `{capability}` for {item} by the wider {by}")]
+    Covered { name: ExtensionName, capability: Capability, item: String, by: String },
     #[error("`{name}` is granted `{capability}` as a whole, so no items can be revoked")]
     GrantedAsWhole { name: ExtensionName, capability: Capability },
     #[error("{} was changed while the command ran", .0.display())]
     ChangedMeanwhile(PathBuf),
     #[error("{} is there already, and is not this extension's alone to replace", path.display())]
     CopyExists { path: PathBuf },
+}
+
+/// What a command does only after a yes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfirmedAction {
+    ChangeGrants(ExtensionName),
+    DeleteProfiles(Vec<ProfileName>),
+    Purge,
+}
+
+impl fmt::Display for ConfirmedAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ChangeGrants(name) => write!(f, "a change to the grants of `{name}`"),
+            Self::DeleteProfiles(names) => {
+                write!(f, "the deletion of profile {}", list(names.iter().map(|name| format!("`{name}`"))))
+            }
+            Self::Purge => f.write_str("the removal of all files that sesame created"),
+        }
+    }
 }
 
 impl EditError {
@@ -69,6 +92,7 @@ impl EditError {
             | Self::LosesRange { .. }
             | Self::GrantForSeveral { .. }
             | Self::Grants(_)
+            | Self::Covered { .. }
             | Self::GrantedAsWhole { .. } => FaultKind::Usage,
             Self::NoConsent { .. }
             | Self::Inherits { .. }
@@ -91,12 +115,15 @@ impl EditError {
             | Self::Inherits { name, .. }
             | Self::NotGranted { name, .. }
             | Self::GrantedAsWhole { name, .. }
+            | Self::Covered { name, .. }
             | Self::Declined { name } => Some(name.as_str()),
+            Self::Unconfirmed { action } | Self::ActionDeclined { action } => match action {
+                ConfirmedAction::ChangeGrants(name) => Some(name.as_str()),
+                ConfirmedAction::DeleteProfiles(_) | ConfirmedAction::Purge => None,
+            },
             Self::NoName { .. }
             | Self::GrantForSeveral { .. }
             | Self::Manifest { .. }
-            | Self::Unconfirmed { .. }
-            | Self::ActionDeclined { .. }
             | Self::Grants(_)
             | Self::ChangedMeanwhile(_)
             | Self::CopyExists { .. } => None,
@@ -143,7 +170,10 @@ impl EditError {
             }
             Self::Declined { .. } | Self::ActionDeclined { .. } => "nothing was changed".into(),
             Self::Unconfirmed { .. } => "at a terminal, the command asks for it; `--yes` gives it".into(),
-            Self::Grants(_) => "`sesame help capabilities` has how each is granted".into(),
+            Self::Grants(_) => "see `sesame help capabilities`".into(),
+            Self::Covered { name, capability, by, .. } => {
+                format!("`sesame revoke {name} {capability}={by}` revokes that; grant what is to stay again").into()
+            }
             Self::NotGranted { granted, .. } if granted.is_empty() => "it is granted nothing".into(),
             Self::NotGranted { granted, .. } => format!("it is granted {}", list(granted)).into(),
             Self::GrantedAsWhole { name, capability } => format!(

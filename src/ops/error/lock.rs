@@ -7,8 +7,10 @@ use crate::model::digest::Digest;
 use crate::model::fault::hint::Hint;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::lock::{LockChange, Staleness};
+use crate::model::manifest::OciRange;
 use crate::model::name::ExtensionName;
 use crate::model::text::{count, list_by};
+use crate::model::version::Requirement;
 use crate::registry::artifact::ArtifactRefusal;
 
 /// Why a lock cannot be made or used.
@@ -33,7 +35,7 @@ pub enum LockError {
         changes: Vec<LockChange>,
     },
     #[error("no tag fits `{name}`, {range}{}", newest.as_ref().map_or(String::new(), |tag| format!("; the newest release is {tag}")))]
-    NoVersion { name: ExtensionName, range: String, newest: Option<String> },
+    NoVersion { name: ExtensionName, range: Box<OciRange>, newest: Option<String> },
     #[error("`{name}` contradicts itself: its manifest gives its component {stated} bytes, but it has {found}")]
     BadSize { name: ExtensionName, stated: u64, found: u64 },
     #[error("`{name}` is not what sesame.lock says")]
@@ -118,10 +120,11 @@ impl LockError {
             Self::NotAsLocked { name, .. } => {
                 format!("restore sesame.lock from git, or resolve it again: `sesame lock -P {name}`").into()
             }
-            Self::NoVersion { name, range, newest: Some(newest) } => {
-                let repository = range.split(' ').next().unwrap_or(range);
-                let newest = newest.strip_prefix('v').unwrap_or(newest);
-                format!("declare a range that has it: `sesame add {repository} --name {name} --version '^{newest}'`")
+            Self::NoVersion { name, range, newest: Some(newest) }
+                if let Some(newest) = Requirement::compatible_with(newest) =>
+            {
+                let repository = &range.repository;
+                format!("declare a range that has it: `sesame add {repository} --name {name} --version '{newest}'`")
                     .into()
             }
             Self::NoVersion { .. } => {

@@ -47,6 +47,8 @@ pub enum ProfileError {
     IsActive { profile: ProfileName, number: u64 },
     #[error("extensions of generation {number} of the profile `{profile}` are running")]
     InUse { profile: ProfileName, number: u64 },
+    #[error("extensions of profile `{profile}` were started meanwhile")]
+    Running { profile: ProfileName },
     #[error("generation {number} needs components that are lost: {}", names(lost))]
     NotWhole { number: u64, lost: Vec<ExtensionName> },
 }
@@ -65,8 +67,11 @@ impl ProfileError {
             | Self::NoGeneration { .. }
             | Self::NoEarlier { .. }
             | Self::NothingActive { .. } => FaultKind::Missing,
-            Self::Taken { .. } | Self::OtherManifest { .. } | Self::InUse { .. } => FaultKind::Denied,
-            Self::IsActive { .. } | Self::ProfileExists { .. } | Self::SameName { .. } => FaultKind::Usage,
+            Self::Taken { .. } | Self::OtherManifest { .. } | Self::InUse { .. } | Self::Running { .. } => {
+                FaultKind::Denied
+            }
+            Self::IsActive { .. } | Self::SameName { .. } => FaultKind::Usage,
+            Self::ProfileExists { .. } => FaultKind::Configuration,
             Self::NotWhole { .. } => FaultKind::Integrity,
         }
     }
@@ -76,7 +81,8 @@ impl ProfileError {
         Some(match self {
             Self::NoExtension { closest: Some(closest), .. } => format!("did you mean `{closest}`?").into(),
             Self::NoProfile { closest: Some(closest), .. } => format!("did you mean `{closest}`?").into(),
-            Self::SameName { .. } => "name another".into(),
+            Self::SameName { .. } => "choose another name".into(),
+            Self::Running { .. } => "end the programs that run them, and run the command again".into(),
             Self::ProfileExists { profile } => {
                 format!("choose another name, or run `sesame profile delete {profile}` first").into()
             }

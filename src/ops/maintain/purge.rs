@@ -8,9 +8,10 @@ use crate::model::report::maintain::purge::{PurgeReport, PurgedKind, PurgedPart}
 use crate::ops::context::Context;
 use crate::ops::edit::consent::Consent;
 use crate::ops::error::Error;
-use crate::ops::error::edit::EditError;
+use crate::ops::error::edit::ConfirmedAction;
 use crate::ops::error::profile::ProfileError;
 use crate::ops::project::{DROP_INS, LOCK, MANIFEST};
+use crate::ops::query::generations::check_idle;
 use crate::ops::sync::options::WriteMode;
 use crate::store::paths::StorePaths;
 use crate::store::{self, generations, owner, trusted_files, write};
@@ -36,18 +37,15 @@ pub fn purge(context: &Context, options: &PurgeOptions<'_>) -> Result<PurgeRepor
     if options.mode == WriteMode::Preview || report.parts.is_empty() {
         return Ok(report);
     }
-    let action = || "removing every file of sesame's".to_owned();
-    match (options.consent)(&report) {
-        Consent::Granted(()) => {}
-        Consent::Refused => return Err(EditError::ActionDeclined { action: action() }.into()),
-        Consent::NoPrompt => return Err(EditError::Unconfirmed { action: action() }.into()),
-        Consent::Interrupted => return Err(Error::Interrupted),
-    }
+    (options.consent)(&report).require(ConfirmedAction::Purge)?;
     let _guard = context.lock_store()?;
-    check_idle(paths)?;
+    let profiles = generations::profiles(paths)?;
+    profiles.iter().try_for_each(|profile| check_idle(paths, profile))?;
     // What is active goes first, so that nothing is left that names what is gone.
-    for profile in generations::profiles(paths)? {
-        generations::delete_profile(paths, &profile)?;
+    for profile in profiles {
+        if !generations::delete_profile(paths, &profile)? {
+            return Err(ProfileError::Running { profile }.into());
+        }
     }
     for (path, _) in parts(paths) {
         write::remove_tree(&path)?;
@@ -119,15 +117,4 @@ fn kept(context: &Context) -> Vec<String> {
     kept.dedup();
     let exists = |path: &&PathBuf| path.symlink_metadata().is_ok();
     kept.iter().filter(exists).map(|path: &PathBuf| Path::display(path).to_string()).collect()
-}
-
-fn check_idle(paths: &StorePaths) -> Result<(), Error> {
-    for profile in generations::profiles(paths)? {
-        for number in generations::numbers(paths, &profile)? {
-            if generations::is_in_use(&paths.generation(&profile, number)) {
-                return Err(ProfileError::InUse { profile, number }.into());
-            }
-        }
-    }
-    Ok(())
 }

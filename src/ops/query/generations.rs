@@ -2,6 +2,7 @@
 
 use crate::model::name::ProfileName;
 use crate::model::plan::generation::Generation;
+use crate::model::plan::generation::ProfileHold;
 use crate::model::plan::set_change::set_changes;
 use crate::model::report::query::generations::{
     GenerationReport, GenerationsDiffReport, GenerationsReport, RemovedGenerationsReport,
@@ -10,8 +11,8 @@ use crate::model::text::nearest;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::profile::ProfileError;
+use crate::store::generations;
 use crate::store::paths::StorePaths;
-use crate::store::generations::{self, ProfileHold};
 use crate::store::{self, owner};
 
 /// Lists the generations of a profile, the newest first, each with what it changed.
@@ -81,6 +82,18 @@ pub fn check_profile(context: &Context, profile: Option<&ProfileName>) -> Result
     let Some(profile) = profile else { return Ok(()) };
     let declared = context.project.read_profile().ok().flatten();
     check_known_profile(&context.paths, profile, declared.as_ref())
+}
+
+/// Refuses if extensions of a profile run.
+///
+/// # Errors
+/// [`ProfileError::InUse`] with the generation that they are of.
+pub(crate) fn check_idle(paths: &StorePaths, profile: &ProfileName) -> Result<(), Error> {
+    let mut numbers = generations::numbers(paths, profile)?.into_iter();
+    match numbers.find(|number| generations::is_in_use(&paths.generation(profile, *number))) {
+        Some(number) => Err(ProfileError::InUse { profile: profile.clone(), number }.into()),
+        None => Ok(()),
+    }
 }
 
 /// The same with the profile that the manifest declares, if there is a manifest.

@@ -2,18 +2,16 @@
 //! fetched or changed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use crate::host::grants::{required_capability, unused_grants};
-use crate::model::capability::{Grants};
-use crate::model::capability::grant::{format_grants};
+use crate::model::capability::Grants;
+use crate::model::capability::grant::format_grants;
 use crate::model::lock::LockEntry;
 use crate::model::manifest::Extension;
 use crate::model::name::ExtensionName;
 use crate::model::report::query::graph::{GraphExtension, GraphImport, GraphReport};
 use crate::ops::error::Error;
 use crate::ops::project::Project;
-use crate::store::write;
 
 /// Ties each extension of the manifest to what the lock says of its component.
 ///
@@ -29,14 +27,6 @@ pub fn graph(project: &Project) -> Result<GraphReport, Error> {
         .iter()
         .map(|(name, wanted)| extension(name, wanted, lock.entries.get(name).filter(|_| !stale.contains_key(name))));
     Ok(GraphReport { manifest: project.shown_manifest(), extensions: extensions.collect() })
-}
-
-/// Writes a drawing of the graph into a file of the person's, or in the place of one.
-///
-/// # Errors
-/// [`Error::Store`] if it cannot be written.
-pub fn write_drawing(path: &Path, drawing: &str) -> Result<(), Error> {
-    Ok(write::user_files::replace_user_file(path, drawing.as_bytes())?)
 }
 
 fn extension(name: &ExtensionName, wanted: &Extension, entry: Option<&LockEntry>) -> GraphExtension {

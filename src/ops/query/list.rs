@@ -5,7 +5,7 @@ use crate::engine::config::engine;
 use crate::engine::inspect::world_text;
 use crate::engine::key::engine_key;
 use crate::host::grants::{refused_imports, required_capability};
-use crate::model::capability::grant::{format_grants};
+use crate::model::capability::grant::format_grants;
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::generation::ActiveExtension;
 use crate::model::policy::Policy;

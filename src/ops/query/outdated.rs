@@ -136,7 +136,9 @@ async fn find_newer(
             let is_outdated = is_newer(row.fits.as_deref(), locked) || is_newer(row.newest.as_deref(), locked);
             match moved(registry, source, entry).await {
                 Ok(moved) => row.moved = moved,
-                Err(error) => row.fault = Some(Error::from(error).fault()),
+                // Of one that is outdated anyway, that is not needed.
+                Err(error) if !is_outdated => row.fault = Some(Error::from(error).fault()),
+                Err(_) => {}
             }
             if !is_outdated && row.moved.is_none() && row.fault.is_none() {
                 return None;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::model::name::ProfileName;
 use crate::model::plan::generation::Generation;
+use crate::model::plan::generation::ProfileHold;
 use crate::model::report::query::profiles::{ActiveProfile, DeclaredProfile, ListedProfile, ProfilesReport};
 use crate::model::report::warning::Warning;
 use crate::ops::context::Context;
@@ -11,7 +12,7 @@ use crate::ops::error::Error;
 use crate::ops::project::Project;
 use crate::ops::project::search::Search;
 use crate::ops::sync::options::WriteMode;
-use crate::store::generations::{self, ProfileHold};
+use crate::store::generations;
 use crate::store::owner;
 use crate::store::paths::StorePaths;
 

@@ -1,11 +1,11 @@
 //! `why`: who asked for an extension or a grant: the line of the manifest, the entry of the lock, and the generation that brought
 //! it. Makes no request and changes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::host::grants::capabilities;
+use crate::model::capability::grant::Grant;
 use crate::model::capability::{Capability, Scope};
-use crate::model::capability::grant::{Grant};
 use crate::model::lock::{Lock, LockEntry};
 use crate::model::manifest::places::grant_place;
 use crate::model::manifest::{EntryForm, Extension, Manifest};
@@ -16,7 +16,7 @@ use crate::model::report::query::why::{
 };
 use crate::model::text::nearest;
 use crate::ops::error::Error;
-use crate::ops::project::Project;
+use crate::ops::project::{DROP_INS, MANIFEST, Project};
 use crate::store::generations;
 use crate::store::paths::StorePaths;
 
@@ -41,7 +41,8 @@ pub fn why(
     let manifest = project.read_manifest_or_empty()?;
     let lock = project.read_lock()?.unwrap_or_default();
     let history = History::read(paths, profile)?;
-    let sources = Sources { project, manifest: &manifest, lock: &lock, history: &history };
+    let files = project.read_committed()?;
+    let sources = Sources { project, manifest: &manifest, lock: &lock, history: &history, files };
     let active = history.active().into_iter().flat_map(|set| &set.extensions).map(|extension| &extension.name);
     let known: BTreeSet<&ExtensionName> = manifest.extensions.keys().chain(lock.entries.keys()).chain(active).collect();
     let extensions = match question {
@@ -74,7 +75,8 @@ impl History {
             return Ok(Self { generations: Vec::new(), is_cut: false });
         };
         let numbers = generations::numbers(paths, profile)?;
-        let earlier = numbers.range(..active.0).rev().copied();
+        // One that was removed may not have had it.
+        let earlier = (1..active.0).rev().take_while(|number| numbers.contains(number));
         let readable = earlier.map_while(|number| Some((number, generations::read(paths, profile, number).ok()?)));
         let generations: Vec<(u64, Generation)> = std::iter::once(active.clone()).chain(readable).collect();
         let is_cut = generations.last().is_some_and(|(number, _)| *number > 1);
@@ -102,6 +104,8 @@ struct Sources<'a> {
     manifest: &'a Manifest,
     lock: &'a Lock,
     history: &'a History,
+    /// The texts of the manifest and its drop-ins.
+    files: BTreeMap<String, Vec<u8>>,
 }
 
 impl Sources<'_> {
@@ -156,12 +160,11 @@ impl Sources<'_> {
 
     /// Where a grant is written.
     fn place(&self, name: &ExtensionName, extension: &Extension, capability: Capability) -> Option<String> {
-        let files = self.project.read_committed().ok()?;
         let file = match extension.form {
-            EntryForm::DropIn => format!("extensions/{name}.toml"),
-            EntryForm::Short | EntryForm::Table => "sesame.toml".to_owned(),
+            EntryForm::DropIn => format!("{DROP_INS}/{name}.toml"),
+            EntryForm::Short | EntryForm::Table => MANIFEST.to_owned(),
         };
-        grant_place(&self.project.shown_file(&file), files.get(&file)?, extension.form, name, capability)
+        grant_place(&self.project.shown_file(&file), self.files.get(&file)?, extension.form, name, capability)
     }
 }
 

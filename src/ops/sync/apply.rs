@@ -23,6 +23,7 @@ use crate::model::engine_key::{EngineKey, Metering};
 use crate::model::fault::Fault;
 use crate::model::function_cache::FunctionCounts;
 use crate::model::name::ExtensionName;
+use crate::model::plan::generation::ProfileHold;
 use crate::model::plan::schedule::{Schedule, StepResult};
 use crate::model::plan::step::{BlobDescriptor, BlobRole, FetchSource, StepKind};
 use crate::model::plan::{Plan, StepId};
@@ -37,7 +38,7 @@ use crate::registry::source::selection::SourceSelector;
 use crate::registry::source::{Sink, SinkClosed};
 use crate::store::blobs::{Blobs, Staging};
 use crate::store::code::cwasm;
-use crate::store::generations::{self, ProfileHold};
+use crate::store::generations;
 use crate::store::{self, key};
 
 use super::lock_verification::SyncTarget;
@@ -206,16 +207,19 @@ async fn step(apply_context: &ApplyContext<'_>, plan: &Plan, id: StepId) -> Resu
         StepKind::Compile { component, engine, metering, .. } => {
             compile(apply_context, *component, engine, *metering).await
         }
-        StepKind::Activate { generation, .. } | StepKind::Narrow { generation, .. } => {
+        StepKind::Activate { profile, generation } | StepKind::Narrow { profile, generation } => {
             let target = apply_context.target.ok_or(Error::Bug("a plan without a target activates one"))?;
-            // A part of what is active was verified when it was activated.
-            if matches!(kind, StepKind::Activate { .. }) {
+            let mut hold = ProfileHold::Free;
+            if matches!(kind, StepKind::Narrow { .. }) {
+                // A part of what is active was verified when it was activated, and a held set stays held.
+                hold = generations::hold_of(paths, profile)?;
+            } else {
                 verify_target(apply_context, target).await?;
             }
-            Ok(generations::activate(paths, *generation, &target.generation)?)
+            Ok(generations::activate(paths, *generation, &target.generation, hold)?)
         }
-        StepKind::Rollback { profile, generation, held } => {
-            Ok(generations::switch(paths, profile, *generation, ProfileHold::of(*held))?)
+        StepKind::Rollback { profile, generation, hold } => {
+            Ok(generations::switch(paths, profile, *generation, *hold)?)
         }
         StepKind::Prune { profile, generations } => {
             // One that is in use stays until a later run.

@@ -1,7 +1,7 @@
 //! `diff`: what `lock` and `sync` would change, without changing it.
 
 use crate::model::name::ProfileName;
-use crate::model::report::sync::DiffReport;
+use crate::model::report::sync::{DiffReport, SyncOutcome};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::sync;
@@ -18,8 +18,14 @@ pub fn diff(context: &Context, profile: Option<ProfileName>) -> Result<DiffRepor
     let mut sync = sync::sync(context, &options)?;
     let lock = match sync.lock.take() {
         Some(lock) => lock,
-        // The sync has told the same warnings.
-        None => lock::lock_with_warnings(context, WriteMode::Preview, &UpgradeSelection::Nothing)?.0,
+        None => {
+            let (lock, warnings) = lock::lock_with_warnings(context, WriteMode::Preview, &UpgradeSelection::Nothing)?;
+            // Of a set that is not held, the sync has reported the same.
+            if sync.outcome == SyncOutcome::Held {
+                context.warn(&warnings);
+            }
+            lock
+        }
     };
     Ok(DiffReport { lock, sync })
 }

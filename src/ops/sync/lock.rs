@@ -339,7 +339,8 @@ pub(crate) async fn newest_tag(
         context.observer.notice(&Event::PassedOver { name, tags: &unversioned });
     }
     let newest = || Requirement::any().highest(tags.iter()).map(str::to_owned);
-    let none = || Error::Lock(LockError::NoVersion { name: name.clone(), range: range.to_string(), newest: newest() });
+    let none =
+        || Error::Lock(LockError::NoVersion { name: name.clone(), range: Box::new(range.clone()), newest: newest() });
     let tag = range.requirement.highest(tags.iter()).ok_or_else(none)?;
     range.repository.at(tag).map_err(|_| none())
 }

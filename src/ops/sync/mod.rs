@@ -18,6 +18,7 @@ use crate::model::lock::{Lock, Staleness};
 use crate::model::manifest::Manifest;
 use crate::model::name::ProfileName;
 use crate::model::plan::generation::Generation;
+use crate::model::plan::generation::ProfileHold;
 use crate::model::plan::set_change::set_changes;
 use crate::model::report::sync::{LockReport, SyncReport};
 use crate::model::report::warning::Warning;
@@ -26,7 +27,7 @@ use crate::ops::error::profile::ProfileError;
 use crate::ops::policy::checks::read_policy;
 use crate::ops::query::profiles::left_active;
 use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions};
-use crate::store::generations::{self, ProfileHold};
+use crate::store::generations;
 use crate::store::{self, owner};
 
 use super::context::Context;
@@ -94,11 +95,16 @@ pub(crate) fn preview_of(
     (lock, report): (Lock, LockReport),
 ) -> Result<SyncReport, Error> {
     let observed = Observation::new(context, manifest, read_policy(&context.user)?, profile);
+    if let Some((number, active)) = held(context, &SyncOptions::preview(profile), &observed) {
+        return Ok(SyncReport { lock: Some(report), ..PlannedSync::held(context, number, active) });
+    }
     let mut warnings = observed.lowered_limits.clone();
     warnings.extend(observed.check_folders()?.into_iter().map(Warning::from));
     observed.check_policy(Some(&lock))?;
     let desired = DesiredState { active: observed.active()?, observed, warnings };
-    Ok(PlannedSync::new(desired, lock, WriteMode::Preview)?.report_only(context, Some(report)))
+    let planned = PlannedSync::new(desired, lock, WriteMode::Preview)?;
+    planned.check_held(context)?;
+    Ok(planned.report_only(context, Some(report)))
 }
 
 /// How far a sync comes without changing anything.
@@ -115,6 +121,12 @@ fn prepare<'a>(context: &'a Context, options: &SyncOptions) -> Result<Preparatio
     owner::check_store_owner(&context.paths)?;
     let observed = Observation::read(context, options.profile.as_ref())?;
     if let Some((number, active)) = held(context, options, &observed) {
+        // What is promised of the lock is promised of a held profile, too.
+        let found = observed.lock()?;
+        if found.is_none() && options.policy != LockPolicy::Update {
+            return Err(context.project.no_lock());
+        }
+        accept_lock(options, &observed, found)?;
         return Ok(Preparation::Held(Box::new(PlannedSync::held(context, number, active))));
     }
     let mut warnings = observed.lowered_limits.clone();

@@ -1,20 +1,20 @@
 //! What a refused sync still does: it makes the part of the active set active that the manifest still declares, so that
 //! removing an extension or a grant always works. It adds nothing, makes no request and compiles nothing.
 
-use std::collections::BTreeSet;
-
-use crate::model::capability::grant::{format_grants};
+use crate::model::capability::grant::format_grants;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::Plan;
+use crate::model::plan::generation::Generation;
+use crate::model::plan::generation::ProfileHold;
 use crate::model::plan::inventory::Inventory;
-use crate::model::plan::narrowing::{NarrowedPart, narrowed};
+use crate::model::plan::narrowing::{HeldChange, narrowed, without};
 use crate::model::report::sync::{SyncOutcome, SyncReport};
 use crate::model::report::warning::{KeptGrants, Warning};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::profile::ProfileError;
-use crate::store::generations::{self, ProfileHold};
+use crate::store::generations;
 
 use super::options::{NarrowingTarget, ProfileTakeover, WriteMode};
 use super::planned_sync::PlannedSync;
@@ -40,7 +40,7 @@ pub(crate) fn after_refusal_guarded(context: &Context, target: NarrowingTarget<'
 /// # Errors
 /// Why it is not known: the manifest cannot be read whole, or the active set is not its own.
 pub(crate) fn preview(context: &Context, target: NarrowingTarget<'_>) -> Result<Option<SyncReport>, Error> {
-    Ok(plan(context, target, NarrowedPart::All)?.map(|planned| planned.report_only(context, None)))
+    Ok(plan(context, target)?.map(|planned| planned.report_only(context, None)))
 }
 
 /// Warns of the grants that stay in force after a sync for which there is no manifest, if that manifest made the active set or the
@@ -82,32 +82,34 @@ fn with_narrowing(
 }
 
 fn narrow(context: &Context, target: NarrowingTarget<'_>) -> Result<Option<SyncReport>, Error> {
-    plan(context, target, NarrowedPart::All)?.map(|planned| planned.run(context, None)).transpose()
+    plan(context, target)?.map(|planned| planned.run(context, None)).transpose()
 }
 
-/// Narrows the extensions that a command has removed or changed, if the sync after it left a held set as it is.
+/// Takes from a set that is held, which the sync left as it is, what a command has taken from an extension.
+///
+/// # Errors
+/// [`Error`] if that cannot be activated; then the set has it still.
 pub(crate) fn after_held_sync(
     context: &Context,
-    target: NarrowingTarget<'_>,
-    changed: &BTreeSet<ExtensionName>,
+    name: &ExtensionName,
+    change: HeldChange,
     sync: SyncReport,
 ) -> Result<SyncReport, Error> {
     if sync.outcome != SyncOutcome::Held {
         return Ok(sync);
     }
-    let narrowed = plan(context, target, NarrowedPart::Only(changed))?;
-    match narrowed.map(|planned| planned.run(context, None)).transpose()? {
-        Some(narrowed) => Ok(SyncReport { outcome: SyncOutcome::Held, ..narrowed }),
-        None => Ok(sync),
-    }
+    let Some(active) = generations::active_generation(&context.paths, &sync.profile)? else { return Ok(sync) };
+    let Some(target) = without(&active.1, name, &change) else { return Ok(sync) };
+    let narrowed = plan_of(context, target, active)?.run(context, None)?;
+    Ok(SyncReport { outcome: SyncOutcome::Held, ..narrowed })
 }
 
-/// What a narrowing would do. A set that is held is only narrowed in part.
-fn plan(context: &Context, target: NarrowingTarget<'_>, part: NarrowedPart<'_>) -> Result<Option<PlannedSync>, Error> {
+/// What a narrowing would do. A set that is held stays as it is.
+fn plan(context: &Context, target: NarrowingTarget<'_>) -> Result<Option<PlannedSync>, Error> {
     let project = &context.project;
     let manifest = project.read_manifest()?;
     let profile = target.profile.or(manifest.profile.as_ref()).cloned().unwrap_or_default();
-    if matches!(part, NarrowedPart::All) && generations::hold_of(&context.paths, &profile)? == ProfileHold::Held {
+    if generations::hold_of(&context.paths, &profile)? == ProfileHold::Held {
         return Ok(None);
     }
     let Some((number, active)) = generations::active_generation(&context.paths, &profile)? else { return Ok(None) };
@@ -115,9 +117,14 @@ fn plan(context: &Context, target: NarrowingTarget<'_>, part: NarrowedPart<'_>) 
     if !project.has_made(&active) && target.ownership == ProfileTakeover::Refuse {
         return Err(ProfileError::other_manifest(profile, active.manifest, Vec::new()).into());
     }
-    let Some(target) = narrowed(&active, &manifest, part) else { return Ok(None) };
-    let generations = generations::numbers(&context.paths, &profile)?;
-    let inventory = Inventory { active: Some((number, active)), generations, ..Inventory::default() };
+    let Some(target) = narrowed(&active, &manifest) else { return Ok(None) };
+    plan_of(context, target, (number, active)).map(Some)
+}
+
+/// The plan that activates a part of what is active.
+fn plan_of(context: &Context, target: Generation, active: (u64, Generation)) -> Result<PlannedSync, Error> {
+    let generations = generations::numbers(&context.paths, &target.profile)?;
+    let inventory = Inventory { active: Some(active), generations, ..Inventory::default() };
     let plan = Plan::for_narrowing(&target, &inventory);
-    Ok(Some(PlannedSync::of_generation(target, inventory, plan, Vec::new())))
+    Ok(PlannedSync::of_generation(target, inventory, plan, Vec::new()))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use crate::model::capability::grant::{format_grants};
+use crate::model::capability::grant::format_grants;
 use crate::model::fault::Fault;
 use crate::model::function_cache::FunctionCounts;
 use crate::model::lock::Lock;

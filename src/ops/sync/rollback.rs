@@ -3,17 +3,17 @@
 
 use crate::model::lock::Lock;
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::generation::Generation;
+use crate::model::plan::generation::{Generation, ProfileHold};
 use crate::model::plan::inventory::{Inventory, StoredState};
 use crate::model::plan::step::StepKind;
 use crate::model::plan::{Plan, RollbackChange};
-use crate::model::report::sync::{ReleaseReport, SyncReport};
+use crate::model::report::sync::{ReleaseReport, RollbackReport};
 use crate::model::report::warning::Warning;
 use crate::ops::context::Context;
 use crate::ops::error::Error;
 use crate::ops::error::profile::ProfileError;
 use crate::ops::policy::checks::{check_active, check_metering, read_policy};
-use crate::store::generations::{self, ProfileHold};
+use crate::store::generations;
 use crate::store::integrity::scan::CacheUpdates;
 use crate::store::{self};
 
@@ -34,7 +34,7 @@ pub fn rollback(
     profile: &ProfileName,
     number: Option<u64>,
     hold: ProfileHold,
-) -> Result<SyncReport, Error> {
+) -> Result<RollbackReport, Error> {
     let _guard = context.lock_store()?;
     let paths = &context.paths;
     let live = match generations::active_generation(paths, profile) {
@@ -62,17 +62,19 @@ pub fn rollback(
     let unusable = crate::ops::policy::folder_checks::check_generation(context, &target)?;
     let warnings = unusable.into_iter().map(Warning::from).collect();
     let before = generations::hold_of(paths, profile).unwrap_or(ProfileHold::Free);
-    let held = before == ProfileHold::Held || hold == ProfileHold::Held;
+    let after = if before == ProfileHold::Held { before } else { hold };
     let is_live = live.as_ref().is_some_and(|(live, _)| *live == number);
-    let change = match is_live && held == (before == ProfileHold::Held) {
+    let is_newest = known.last() == Some(&number);
+    let change = match is_live && after == before {
         true => RollbackChange::Nothing,
-        false => RollbackChange::Activate { held },
+        false => RollbackChange::Activate(after),
     };
     let stock = look(context, scan_request(&target, &Lock::default())?, CacheUpdates::Write)?;
     let inventory = Inventory { active: live, generations: known, ..stock };
     let plan = Plan::for_rollback(number, change, &target, &inventory);
     check_whole(number, &plan, &target, &inventory)?;
-    PlannedSync::of_generation(target, inventory, plan, warnings).run(context, None)
+    let sync = PlannedSync::of_generation(target, inventory, plan, warnings).run(context, None)?;
+    Ok(RollbackReport { sync, is_held: after == ProfileHold::Held, is_newest })
 }
 
 /// Ends a hold: the next sync activates what the manifest declares.

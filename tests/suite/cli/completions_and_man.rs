@@ -168,6 +168,7 @@ fn names_of_what_there_is_are_completed() {
         (&["why", "conf"], &["config-read"]),
         (&["grant", "unmistakable", "clip"], &["clipboard-write"]),
         (&["call", "unmistakable", ""], &["run"]),
+        (&["call", "-v", "--profile", "other", "unmistakable", "r"], &["run"]),
         (&["sync", "--profile", ""], &["default", "other"]),
         (&["profile", "delete", "o"], &["other"]),
         (&["rollback", ""], &["1"]),

@@ -36,7 +36,7 @@ fn the_effect_is_shown_and_nothing_is_written_without_consent() {
     let sandbox = synced();
     let before = sandbox.read("sesame.toml");
     let change = ["grant", "g", "secret-read=pin,token", "config-read=ui"];
-    sandbox.run(&change).fails(77, &["changing the grants of `g` needs your consent", "`--yes` gives it"]);
+    sandbox.run(&change).fails(77, &["a change to the grants of `g` needs your consent", "`--yes` gives it"]);
     let shown = [
         "~ config-read → config-read=ui",
         "+ secret-read=pin,token",

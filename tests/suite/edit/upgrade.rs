@@ -191,11 +191,7 @@ fn a_grant_that_nothing_asks_for_is_a_warning_and_one_that_is_denied_is_not_offe
     let registry = Registry::start();
     let sandbox = synced(&registry);
     let run = sandbox.ok(&["upgrade", "plain", "--grant", "env=TZ"]);
-    assert!(
-        run.stderr.contains("warning: no newer version asks for env, so it was not granted"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("warning: no newer version asks for env, so it was not granted"), "{}", run.stderr);
     sandbox.write("../home/config/pds/policy.toml", "denied_capabilities = [\"notification\"]\n");
     for command in [&["outdated"][..], &["upgrade"], &["upgrade", "asks", "--grant", "notification"]] {
         let run = sandbox.run(command);

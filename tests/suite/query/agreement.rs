@@ -428,11 +428,11 @@ fn disagreement(changes: &[&Change], answers: &Answers, effect: Effect) -> Optio
         Effect::Refused(_) => answers.doctor.is_wrong && answers.doctor.up_to_date.is_none() && !answers.doctor.narrows,
         Effect::Narrowed(_) => answers.doctor.is_wrong && answers.doctor.up_to_date.is_none() && answers.doctor.narrows,
     };
-    // The lock is not held: what is wrong with it is wrong for those that compare it, too.
-    let of_lock = |answer| effect == Effect::Held && matches!(answer, Effect::Refused(_));
+    // `diff` is about what `lock` does, too, and the lock is not held.
+    let of_lock = effect == Effect::Held && matches!(answers.diff, Effect::Refused(_));
     let agree = agrees(answers.check, fetching)
-        && (agrees(answers.diff, fetching) || of_lock(answers.diff))
-        && (agrees(answers.status, resolving) || of_lock(answers.status))
+        && (agrees(answers.diff, fetching) || of_lock)
+        && agrees(answers.status, resolving)
         && doctor;
     let names: Vec<&str> = changes.iter().map(|change| change.name).collect();
     (!agree).then(|| format!("{names:?}: {answers:?}, and sync: {effect:?}"))

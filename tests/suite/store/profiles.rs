@@ -57,7 +57,7 @@ fn a_manifest_that_declares_another_profile_says_what_stays_active() {
 fn a_deleted_profile_takes_all_its_generations_with_it() {
     let sandbox = synced();
     let delete = ["profile", "delete", "work"];
-    sandbox.run(&delete).fails(77, &["deleting profile `work` needs your consent", "`--yes` gives it"]);
+    sandbox.run(&delete).fails(77, &["the deletion of profile `work` needs your consent", "`--yes` gives it"]);
     sandbox
         .run(&["profile", "delete", "wrok", "-y"])
         .fails(66, &["there is no profile `wrok`", "did you mean `work`?"]);
@@ -97,7 +97,7 @@ fn a_renamed_profile_keeps_its_generations_and_its_manifest_declares_it() {
     sandbox.ok(&["sync"]).fails(0, &["up to date: 1 extension is live in profile `play` (generation 2)"]);
     sandbox.run(&["profile", "rename", "work", "x"]).fails(66, &["there is no profile `work`"]);
     sandbox.ok(&["sync", "--profile", "other"]);
-    sandbox.run(&["profile", "rename", "play", "other"]).fails(2, &["profile `other` already exists"]);
+    sandbox.run(&["profile", "rename", "play", "other"]).fails(78, &["profile `other` already exists"]);
     // Without a line for it, the usual one is declared.
     sandbox.ok(&["profile", "delete", "other", "--yes"]);
     sandbox.write("sesame.toml", "[extensions]\na = { path = \"a.wasm\" }\n");

@@ -46,7 +46,9 @@ fn every_file_is_listed_and_removed_and_those_of_others_stay() {
         json["data"]["parts"].as_array().unwrap().iter().map(|part| part["size"]["files"].as_u64().unwrap()).sum();
     assert_eq!(counted, all.len() as u64 - 1);
 
-    sandbox.run(&["purge"]).fails(77, &["removing every file of sesame's needs your consent", "`--yes` gives it"]);
+    sandbox
+        .run(&["purge"])
+        .fails(77, &["the removal of all files that sesame created needs your consent", "`--yes` gives it"]);
     let (code, said) = at_a_terminal(&sandbox, &["purge"], || {}, b"n\n");
     assert!(
         code == Some(77) && said.contains("remove all of that? [y/N]") && said.contains("the key of this machine"),

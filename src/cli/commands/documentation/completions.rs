@@ -5,9 +5,10 @@ use clap::Args;
 use crate::cli::help::completions::{Shell, installed_script, script};
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::render::failure::CommandError;
+use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
-use crate::cli::terminal::output::Verbosity;
+use sesame::model::report::CompletionsReport;
 use sesame::model::text::escape;
 use sesame::ops::publish::completions::install;
 
@@ -31,11 +32,15 @@ impl CompletionsCommand {
         }
         let path = shell.installed_path(&environment.data_home(), &environment.configuration_home());
         install(&path, &installed_script(shell))?;
-        let shown = escape(&path.display().to_string()).into_owned();
-        let words = format!("{} {shown}\n  {}{}\n", Style::good("wrote"), Style::hint("hint: "), next_step(shell));
-        invocation.output.say(Verbosity::Normal, &words);
+        let report = CompletionsReport { file: path.display().to_string() };
+        invocation.print_report(Data::Completions(&report), || words(&report, shell));
         Ok(CommandOutcome::Done)
     }
+}
+
+fn words(report: &CompletionsReport, shell: Shell) -> String {
+    let (wrote, hint) = (Style::good("wrote"), Style::hint("hint: "));
+    format!("{wrote} {}\n  {hint}{}\n", escape(&report.file), next_step(shell))
 }
 
 /// What makes the shell read the file.

@@ -18,6 +18,7 @@ use sesame::model::report::maintain::purge::{PurgeReport, PurgedKind};
 use sesame::model::text::{count, escape, size};
 use sesame::ops::maintain::purge::{PurgeOptions, purge};
 use sesame::ops::publish::completions::is_installed;
+use sesame::ops::publish::man_pages::is_written;
 use sesame::ops::sync::options::WriteMode;
 
 #[derive(Debug, Clone, Args)]
@@ -52,7 +53,7 @@ fn written(environment: &Environment, program: clap::Command) -> Vec<PathBuf> {
     let scripts = Shell::ALL.map(|shell| shell.installed_path(&data, &configuration));
     let scripts = scripts.into_iter().filter(|path| is_installed(path));
     let pages = pages(program).into_iter().map(|(name, _)| data.join("man/man1").join(name));
-    scripts.chain(pages).collect()
+    scripts.chain(pages.filter(|path| is_written(path))).collect()
 }
 
 fn what(kind: PurgedKind) -> &'static str {

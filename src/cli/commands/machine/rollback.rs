@@ -11,9 +11,9 @@ use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::report::sync::{ReleaseReport, SyncReport};
+use sesame::model::plan::generation::ProfileHold;
+use sesame::model::report::sync::{ReleaseReport, RollbackReport};
 use sesame::ops::sync::rollback::{release, rollback};
-use sesame::store::generations::{self, ProfileHold};
 
 #[derive(Debug, Clone, Args)]
 pub struct RollbackCommand {
@@ -43,27 +43,25 @@ impl RollbackCommand {
             invocation.print_report(Data::Release(&report), || released(&report));
             return Ok(CommandOutcome::Done);
         }
-        let report = rollback(&context, &profile, self.generation, ProfileHold::of(self.hold))?;
-        let paths = &context.paths;
-        let is_held = generations::hold_of(paths, &profile).is_ok_and(|hold| hold == ProfileHold::Held);
-        let newest = generations::numbers(paths, &profile).ok().and_then(|numbers| numbers.last().copied());
-        invocation.print_report(Data::Sync(&report), || words(&report, is_held, newest));
+        let hold = if self.hold { ProfileHold::Held } else { ProfileHold::Free };
+        let report = rollback(&context, &profile, self.generation, hold)?;
+        invocation.print_report(Data::Rollback(&report), || words(&report));
         Ok(CommandOutcome::Done)
     }
 }
 
 /// What a rollback did, and what the next sync does with that.
-fn words(report: &SyncReport, is_held: bool, newest: Option<u64>) -> String {
-    let changes: String = report.changes.iter().map(set_change).collect();
-    let active = set_summary(report);
-    if is_held {
-        return format!("{changes}{}", held_summary(&active));
+fn words(report: &RollbackReport) -> String {
+    let RollbackReport { sync, is_held, is_newest } = report;
+    let changes: String = sync.changes.iter().map(set_change).collect();
+    if *is_held {
+        return format!("{changes}{}", held_summary(&set_summary(sync)));
     }
-    let hint = (report.generation < newest).then(|| {
+    let hint = (!is_newest).then(|| {
         let words = "the next `sesame sync` goes forward again; `sesame rollback --hold` keeps this one";
         format!("  {}{words}\n", Style::hint("hint: "))
     });
-    format!("{changes}{}{}", sync_summary(report, "done:"), hint.unwrap_or_default())
+    format!("{changes}{}{}", sync_summary(sync, "done:"), hint.unwrap_or_default())
 }
 
 fn released(report: &ReleaseReport) -> String {

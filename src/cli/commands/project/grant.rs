@@ -13,7 +13,7 @@ use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::terminal::consent::ask;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::capability::grant::{Grant};
+use sesame::model::capability::grant::Grant;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::extension::GrantsReport;
 use sesame::model::report::sync::{SyncOutcome, SyncReport};

@@ -12,7 +12,8 @@ use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
 use sesame::model::text::escape;
 use sesame::ops::project::Project;
-use sesame::ops::query::graph::{graph, write_drawing};
+use sesame::ops::publish::drawing;
+use sesame::ops::query::graph::graph;
 
 #[derive(Debug, Clone, Args)]
 pub struct GraphCommand {
@@ -36,7 +37,7 @@ impl GraphCommand {
             return Ok(CommandOutcome::Done);
         };
         let drawn = anstream::adapter::strip_str(&render_graph(&report, format)).to_string();
-        write_drawing(&environment.start.join(file), &drawn)?;
+        drawing::write(&environment.start.join(file), &drawn)?;
         let shown = escape(&file.display().to_string()).into_owned();
         invocation.print_report(Data::Graph(&report), || format!("{} {shown}\n", Style::good("wrote")));
         Ok(CommandOutcome::Done)

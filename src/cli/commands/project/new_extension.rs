@@ -9,7 +9,7 @@ use crate::cli::options::{ProfileOption, ResourceOptions};
 use crate::cli::render::failure::CommandError;
 use crate::cli::terminal::consent::ask_for_grants;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::capability::grant::{Grant};
+use sesame::model::capability::grant::Grant;
 use sesame::model::name::ExtensionName;
 use sesame::model::reference::reference_or_repository::ReferenceOrRepository;
 use sesame::model::report::extension::InstallReport;

@@ -14,6 +14,7 @@ use crate::cli::render::table::{headed_table, table};
 use sesame::model::name::ExtensionName;
 use sesame::model::report::query::outdated::{CapabilityChange, Outdated, OutdatedReport};
 use sesame::model::text::{count, escape};
+use sesame::model::version::Requirement;
 use sesame::ops::error::policy::{capability_list, grant_options};
 use sesame::ops::query::outdated::outdated;
 use sesame::ops::sync::options::UpgradeSelection;
@@ -91,11 +92,8 @@ fn hints(report: &OutdatedReport) -> String {
     let beyond = report.extensions.iter().filter(|row| row.newest.is_some() && row.newest != row.fits);
     hints.extend(beyond.filter_map(|row| {
         let Outdated { name, repository, newest, .. } = row;
-        let newest = newest.as_deref()?;
-        let version = newest.strip_prefix('v').unwrap_or(newest);
-        Some(format!(
-            "`sesame add {repository} --name {name} --version '^{version}'` declares a range that has the newest of {name}"
-        ))
+        let range = Requirement::compatible_with(newest.as_deref()?)?;
+        Some(format!("`sesame add {repository} --name {name} --version '{range}'` allows the newest release of {name}"))
     }));
     hints.iter().map(|hint| format!("  {}{hint}\n", Style::hint("hint: "))).collect()
 }

@@ -14,7 +14,7 @@ use crate::cli::render::plan::steps;
 use crate::cli::render::style::Style;
 use crate::cli::terminal::consent::ask_for_grants;
 use crate::cli::terminal::environment::Environment;
-use sesame::model::capability::grant::{Grant};
+use sesame::model::capability::grant::Grant;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::extension::{LeftExtension, UpgradeReport};
 use sesame::model::report::sync::{LockOutcome, SyncReport};
@@ -51,8 +51,9 @@ impl UpgradeCommand {
             false => ask_for_grants(request, &environment, invocation.output, &context.interrupt),
         };
         let mode = if self.dry_run { WriteMode::Preview } else { WriteMode::Write };
-        let (grants, profile) = (self.grants.as_slice(), self.profile.profile.as_ref());
-        let options = UpgradeOptions { mode, selection: &selection, grants, consent: &consent, profile };
+        let grants: Vec<Grant> = self.grants.iter().map(|grant| environment.absolute(grant)).collect();
+        let profile = self.profile.profile.as_ref();
+        let options = UpgradeOptions { mode, selection: &selection, grants: &grants, consent: &consent, profile };
         let report = upgrade(&context, &options)?;
         if self.dry_run {
             invocation.print_result(Data::Upgrade(&report), || preview(&report));

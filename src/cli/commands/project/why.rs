@@ -56,7 +56,7 @@ fn words(report: &WhyReport, question: &WhyQuestion) -> String {
 
 fn extension(reasons: &ExtensionReasons) -> String {
     let ExtensionReasons { name, declared, locked, active, grants } = reasons;
-    let row = |what: &str, text: String| vec![what.to_owned(), escape(&text).into_owned()];
+    let row = |what: &str, text: String| vec![escape(what).into_owned(), escape(&text).into_owned()];
     let mut rows = Vec::new();
     rows.push(match declared {
         Some(declared) => row("declared", format!("at {}: {}", declared.place, declared.source)),

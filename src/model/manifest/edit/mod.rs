@@ -111,7 +111,10 @@ fn set(table: &mut dyn TableLike, key: &str, mut value: Value) {
 fn insert(table: &mut dyn TableLike, key: &str, item: Item) {
     let last = table.iter_mut().last().and_then(|(_, item)| last_value(item)).map(Value::decor_mut);
     let is_space = |decor: &&mut Decor| {
-        decor.suffix().and_then(|raw| raw.as_str()).is_some_and(|text| !text.is_empty() && text.trim_matches(' ').is_empty())
+        decor
+            .suffix()
+            .and_then(|raw| raw.as_str())
+            .is_some_and(|text| !text.is_empty() && text.trim_matches(' ').is_empty())
     };
     let space = last.filter(is_space).map(|decor| decor.set_suffix(""));
     table.insert(key, item);
@@ -189,7 +192,7 @@ pub(crate) enum Comments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::capability::grant::{Grant};
+    use crate::model::capability::grant::Grant;
     use crate::model::name::ExtensionName;
 
     use super::drop_in::{edit_drop_in, new_drop_in};

@@ -1,6 +1,6 @@
 //! Edits of the key `profile` in `sesame.toml`.
 
-use toml_edit::{DocumentMut, Item};
+use toml_edit::DocumentMut;
 
 use crate::model::name::ProfileName;
 
@@ -9,10 +9,16 @@ use super::{ManifestEditError, parse, set, written_like};
 /// Declares a profile: in the place of the one that is declared, or in a line of its own at the top.
 ///
 /// # Errors
-/// [`ManifestEditError::Syntax`] if the text is not TOML.
+/// [`ManifestEditError::Syntax`] if the text is not TOML, [`ManifestEditError::Form`] if `profile` is not a string.
 pub fn declare_profile(text: &str, profile: &ProfileName) -> Result<String, ManifestEditError> {
     let mut document: DocumentMut = parse(text)?;
-    if document.get("profile").is_some_and(Item::is_value) {
+    if let Some(declared) = document.get("profile") {
+        if !declared.is_str() {
+            return Err(ManifestEditError::Form {
+                name: "profile".to_owned(),
+                line: Some(format!("profile = \"{profile}\"")),
+            });
+        }
         set(document.as_table_mut(), "profile", profile.as_str().into());
         return Ok(written_like(text, &document));
     }
@@ -37,5 +43,6 @@ mod tests {
             assert_eq!(declare_profile(text, &name).unwrap(), expected);
         }
         assert!(matches!(declare_profile("profile = ", &name), Err(ManifestEditError::Syntax(_))));
+        assert!(matches!(declare_profile("[profile]\n", &name), Err(ManifestEditError::Form { .. })));
     }
 }
