@@ -217,6 +217,7 @@
 //!     lock.rs                `lock`
 //!     planned_sync.rs        a set to activate, and its plan
 //!     apply.rs               runs a plan
+//!     staging_sink.rs        the place on the disk for what is fetched
 //!     lock_verification.rs   whether components are what the lock says
 //!     observe.rs             what is declared, locked, held and active, and what policies say
 //!     noop_check.rs          whether there is nothing to do
@@ -227,6 +228,7 @@
 //!   edit/                    changes to a project and the active set
 //!     init.rs                `init`
 //!     install.rs             `install`, `add`
+//!     install_source.rs      where a component comes from, and which versions are declared
 //!     remove.rs              `remove`
 //!     upgrade.rs             `upgrade`
 //!     grants.rs              `grant`, `revoke`

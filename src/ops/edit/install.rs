@@ -4,65 +4,37 @@
 //! step fails, the files are put back; if the process is killed, the next `sync` completes what the manifest says by
 //! then.
 
-use std::path::PathBuf;
-
 use crate::host::grants::capabilities;
 use crate::model::capability::grant::{Grant, collect, format_grants};
 use crate::model::capability::{Capability, Grants, Scope, additions, without_grants};
 use crate::model::digest::Digest;
 use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::edit::{EntryChange, WrittenSource};
-use crate::model::manifest::{ComponentSource, EntryForm, Extension, Manifest, OciRange};
+use crate::model::manifest::{ComponentSource, EntryForm, Extension, Manifest};
 use crate::model::name::{ExtensionName, ProfileName};
 use crate::model::plan::narrowing::{HeldChange, narrowed_to};
-use crate::model::reference::{OciReference, OciRepository};
 use crate::model::registries::Registries;
 use crate::model::report::extension::InstallReport;
-use crate::model::version::Requirement;
 use crate::ops::context::Context;
 use crate::ops::edit::consent::NewComponent;
 use crate::ops::error::Error;
 use crate::ops::error::edit::EditError;
 use crate::ops::error::project::ProjectError;
 use crate::ops::policy::checks::{check_rule, fail_on_faults, read_policy, whole};
-use crate::ops::policy::registries;
 use crate::ops::project::DROP_INS;
 use crate::ops::project::files::{read_file, read_whole};
 use crate::ops::run::active::read_component;
-use crate::ops::sync::lock::{ResolvedEntries, newest_tag, resolve_all, resolve_and_write_with};
+use crate::ops::sync::lock::{ResolvedEntries, resolve_all, resolve_and_write_with};
 use crate::ops::sync::narrow::after_held_sync;
 use crate::ops::sync::options::UpgradeSelection;
 use crate::store::blobs::Blobs;
 
 use super::consent::{Agreement, Consent, ConsentRequest, Previous, request_consent};
 use super::init::TEMPLATE;
+use super::install_source::{DeclaredVersions, FoundVersion, InstallSource, find_version, lost_range, written_source};
 use super::manifest_files::{EntryPlace, InstallTarget, revoke, write_entry};
 use super::transaction::{AfterEdit, activate_if_synced, all_or_nothing, check_profile_manifest};
 use super::undo::Undo;
-
-/// Where the component comes from.
-#[derive(Debug, Clone)]
-pub enum InstallSource {
-    Registry(OciReference),
-    /// The newest release of a repository.
-    Newest(OciRepository),
-    /// A component's file, which stays where it is.
-    InPlace(PathBuf),
-    /// A component's file, which is copied beside the manifest.
-    File(PathBuf),
-}
-
-/// Which versions are declared, of a component of a registry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DeclaredVersions {
-    /// The tag that is named. Without one, those that are compatible with the newest release; or its tag, if there is a tag
-    /// already.
-    Usual,
-    /// Those that fit, of which the newest is locked.
-    Requirement(Requirement),
-    /// One tag, even if a range of versions is declared that allows it.
-    Exact,
-}
 
 /// What to install.
 pub struct InstallOptions<'a> {
@@ -97,7 +69,7 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
         check_profile_manifest(context, install.profile.as_ref(), &manifest)?;
     }
     let existing = manifest.extensions.get(&name);
-    let NamedSource { origin, range } = &name_source(context, &name, install, &manifest)?;
+    let FoundVersion { origin, range } = &find_version(context, &name, &install.origin, &install.versions, &manifest)?;
     check_copy(context, &name, origin, &manifest)?;
     let (source, entry) = resolve_and_inspect(context, &name, origin, &manifest.registries)?;
     drop(guard);
@@ -146,20 +118,6 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
     })
 }
 
-/// The declared range that an install replaces: it does not allow the tag that was named.
-fn lost_range<'a>(
-    existing: Option<&'a Extension>,
-    origin: &InstallSource,
-    versions: &DeclaredVersions,
-) -> Option<&'a OciRange> {
-    match (origin, versions) {
-        (InstallSource::Registry(reference), DeclaredVersions::Usual) => {
-            range_of(existing, reference).filter(|range| !allows(range, reference))
-        }
-        _ => None,
-    }
-}
-
 /// Whether an extension comes from the same repository, from the file that sesame copied, or from the very same file.
 fn is_same(
     context: &Context,
@@ -192,19 +150,6 @@ fn narrowed_grants(existing: Option<&Extension>, written: &Extension) -> Vec<Str
     };
     let narrowed = written.capabilities.iter().filter(|(name, scope)| **scope != Scope::Whole && was_whole(name));
     format_grants(&narrowed.map(|(name, scope)| (*name, scope.clone())).collect())
-}
-
-/// The range of versions that an extension is declared with, if it comes from the same repository.
-fn range_of<'a>(existing: Option<&'a Extension>, reference: &OciReference) -> Option<&'a OciRange> {
-    match &existing?.source {
-        ComponentSource::Range(range) => (range.repository == *reference.without_revision()).then_some(range),
-        _ => None,
-    }
-}
-
-/// Whether a range of versions can stay where a reference is locked: not if that is pinned to a digest.
-fn allows(range: &OciRange, reference: &OciReference) -> bool {
-    range.has(reference) && reference.provenance().is_none()
 }
 
 /// Refuses to copy a component over a file that is not this extension's alone.
@@ -315,61 +260,6 @@ fn resolve_and_inspect(
     let needed: Vec<Capability> = capabilities(&entry.imports).into_iter().collect();
     check_rule(&read_policy(&context.user)?, name.as_str(), None, &whole(&needed))?;
     Ok((shown, entry))
-}
-
-/// Where a component comes from: of a registry with its tag.
-struct NamedSource {
-    origin: InstallSource,
-    /// The range of versions to declare instead of the tag.
-    range: Option<OciRange>,
-}
-
-/// Finds the tag that is meant, where none is named.
-fn name_source(
-    context: &Context,
-    name: &ExtensionName,
-    install: &InstallOptions<'_>,
-    manifest: &Manifest,
-) -> Result<NamedSource, Error> {
-    let InstallSource::Newest(repository) = &install.origin else {
-        return Ok(NamedSource { origin: install.origin.clone(), range: None });
-    };
-    let declared = manifest.extensions.get(name).map(|existing| &existing.source);
-    let same = declared.filter(|declared| declared.repository() == Some(repository));
-    if let (DeclaredVersions::Usual, Some(ComponentSource::Range(range))) = (&install.versions, same) {
-        return Err(EditError::IsRange { name: name.clone(), range: range.to_string() }.into());
-    }
-    let requirement = match &install.versions {
-        DeclaredVersions::Requirement(requirement) => requirement.clone(),
-        DeclaredVersions::Usual | DeclaredVersions::Exact => Requirement::any(),
-    };
-    let registry = registries::source_selector(context, &manifest.registries)?;
-    let wanted = OciRange { repository: repository.clone(), requirement };
-    let reference = context.block_on(newest_tag(context, &registry, name, &wanted))?;
-    let range = match &install.versions {
-        DeclaredVersions::Requirement(_) => Some(wanted),
-        DeclaredVersions::Usual if same.is_none() => Requirement::compatible_with(reference.revision())
-            .map(|requirement| OciRange { repository: repository.clone(), requirement }),
-        DeclaredVersions::Usual | DeclaredVersions::Exact => None,
-    };
-    Ok(NamedSource { origin: InstallSource::Registry(reference), range })
-}
-
-/// What is written of a component of a registry; none if what is declared stays.
-fn written_source(
-    existing: Option<&Extension>,
-    origin: &InstallSource,
-    range: Option<&OciRange>,
-    versions: &DeclaredVersions,
-) -> Option<WrittenSource> {
-    let InstallSource::Registry(reference) = origin else { return None };
-    if let Some(OciRange { repository, requirement }) = range {
-        let (repository, requirement) = (repository.to_string(), requirement.to_string());
-        return Some(WrittenSource::Range { repository, requirement });
-    }
-    let is_allowed = || range_of(existing, reference).is_some_and(|range| allows(range, reference));
-    let stays = *versions == DeclaredVersions::Usual && is_allowed();
-    (!stays).then(|| WrittenSource::Oci { reference: reference.to_string(), revision: reference.revision().to_owned() })
 }
 
 /// The manifest, which is begun where there is none.

@@ -4,6 +4,7 @@ pub mod consent;
 pub mod grants;
 pub mod init;
 pub mod install;
+pub mod install_source;
 pub mod manifest_files;
 pub mod profiles;
 pub mod remove;

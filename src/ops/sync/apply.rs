@@ -36,12 +36,12 @@ use crate::ops::error::project::ProjectError;
 use crate::ops::project::files::{digest_of, read_file};
 use crate::registry::source::selection::SourceSelector;
 use crate::registry::source::{Sink, SinkClosed};
-use crate::store::blobs::{Blobs, Staging};
+use crate::store::blobs::Blobs;
 use crate::store::code::cwasm;
-use crate::store::generations;
-use crate::store::{self, key};
+use crate::store::{self, generations, key};
 
 use super::lock_verification::SyncTarget;
+use super::staging_sink::StagingSink;
 
 /// What the steps of a plan share.
 pub(crate) struct ApplyContext<'a> {
@@ -295,51 +295,6 @@ fn copy(
     match (sink.replace(&bytes), sink.fault) {
         (Err(SinkClosed), Some(fault)) => Err(fault.into()),
         _ => Ok(()),
-    }
-}
-
-/// Passes what is fetched on to its place on the disk.
-struct StagingSink<'a> {
-    staging: Staging,
-    context: &'a Context,
-    step: StepId,
-    fault: Option<store::Error>,
-}
-
-impl StagingSink<'_> {
-    /// Takes the whole of a blob, whatever is there.
-    fn replace(&mut self, bytes: &[u8]) -> Result<(), SinkClosed> {
-        if self.size() > 0 {
-            self.restart()?;
-        }
-        self.write(bytes)
-    }
-}
-
-impl Sink for StagingSink<'_> {
-    fn size(&self) -> u64 {
-        self.staging.size()
-    }
-
-    fn digest(&self) -> Digest {
-        self.staging.digest()
-    }
-
-    fn restart(&mut self) -> Result<(), SinkClosed> {
-        self.context.observer.notice(&Event::Restarted { step: self.step });
-        self.staging.restart().map_err(|fault| {
-            self.fault = Some(fault);
-            SinkClosed
-        })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), SinkClosed> {
-        self.staging.write(bytes).map_err(|fault| {
-            self.fault = Some(fault);
-            SinkClosed
-        })?;
-        self.context.observer.notice(&Event::Received { step: self.step, bytes: bytes.len() as u64 });
-        Ok(())
     }
 }
 

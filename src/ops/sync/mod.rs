@@ -13,12 +13,12 @@ pub(crate) mod observe;
 pub mod options;
 mod planned_sync;
 pub mod rollback;
+mod staging_sink;
 
 use crate::model::lock::{Lock, Staleness};
 use crate::model::manifest::Manifest;
 use crate::model::name::ProfileName;
-use crate::model::plan::generation::Generation;
-use crate::model::plan::generation::ProfileHold;
+use crate::model::plan::generation::{Generation, ProfileHold};
 use crate::model::plan::set_change::set_changes;
 use crate::model::report::sync::{LockReport, SyncReport};
 use crate::model::report::warning::Warning;
@@ -27,8 +27,7 @@ use crate::ops::error::profile::ProfileError;
 use crate::ops::policy::checks::read_policy;
 use crate::ops::query::profiles::left_active;
 use crate::ops::sync::options::{LockPolicy, ProfileTakeover, SyncOptions};
-use crate::store::generations;
-use crate::store::{self, owner};
+use crate::store::{self, generations, owner};
 
 use super::context::Context;
 use super::error::Error;

@@ -11,7 +11,7 @@ use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::terminal::environment::Environment;
 use sesame::model::reference::reference_or_repository::ReferenceOrRepository;
-use sesame::ops::edit::install::InstallSource;
+use sesame::ops::edit::install_source::InstallSource;
 use sesame::ops::edit::manifest_files::InstallTarget;
 use sesame::ops::edit::transaction::AfterEdit;
 
