@@ -9,7 +9,7 @@ use crate::store::write;
 /// What the first line of each page says, by which it is known again.
 pub const MARK: &str = "Written by `sesame man`.";
 
-/// Whether a file is one of the pages that [`write`] wrote.
+/// Whether a file is one of the pages that [`write()`] wrote.
 pub fn is_written(path: &Path) -> bool {
     let start = read_file(path, 4096).ok().flatten().unwrap_or_default();
     String::from_utf8_lossy(&start).lines().next().is_some_and(|line| line.contains(MARK))
