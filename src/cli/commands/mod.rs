@@ -92,7 +92,7 @@ pub enum SharedCommand {
     Remove(Lazy<RemoveCommand>),
     /// Grant capabilities to an extension: in its manifest, and in the active set
     Grant(Lazy<GrantCommand>),
-    /// Revoke capabilities of an extension, which always works
+    /// Revoke capabilities of an extension: in its manifest, and in the active set
     Revoke(Lazy<RevokeCommand>),
     /// Resolve what sesame.lock does not satisfy, and write it
     Lock(Lazy<LockCommand>),
@@ -139,7 +139,7 @@ pub enum SharedCommand {
     Verify(Lazy<VerifyCommand>),
     /// Throw away what no generation and no lock needs, and what is of no more use in the cache
     Gc(Lazy<GcCommand>),
-    /// Remove every file of sesame's from this machine, but not your manifests, locks and policies
+    /// Remove all files that sesame created on this machine; manifests, locks and policies are kept
     Purge(Lazy<PurgeCommand>),
     /// Print what a shell reads to complete commands, options and the names of extensions
     Completions(Lazy<CompletionsCommand>),
@@ -304,7 +304,8 @@ const EXIT_STATUS: &str = "\
 Exit status:
     0  done
     1  something differs (--check, diff, status, outdated), is wrong (doctor) or was left (upgrade);
-       the called function returned an error; a registry denies access (registry check)
+       the profile is held (sync --check); the called function returned an error;
+       a registry denies access (registry check)
     2  the command line is wrong
     3  the called extension trapped or met a limit
    65  a manifest, a lock or something fetched cannot be used

@@ -48,9 +48,9 @@ pub enum CommandError {
     },
     #[error("`--grant` is for a component's file; what is live has the grants of its manifest")]
     GrantToActive,
-    #[error("`--version` chooses among the versions of a repository, and this names one of them or a file")]
+    #[error("`--version` needs a repository without a tag")]
     VersionOfTag,
-    #[error("it is not known which shell completes")]
+    #[error("cannot determine your shell from `$SHELL`")]
     UnknownShell,
     #[error("there is nobody to ask for a name and a password")]
     NobodyToAsk,

@@ -206,7 +206,7 @@ fn scripts_are_written_where_shells_look_and_over_nothing_else() {
     assert!(sandbox.path("home/config/fish/completions/sesame.fish").exists());
     // Without a name it is the shell of the user.
     let mut command = sandbox.command(&["completions"]);
-    Run::of(&mut command).fails(2, &["it is not known which shell completes", "`sesame completions bash`"]);
+    Run::of(&mut command).fails(2, &["cannot determine your shell from `$SHELL`", "`sesame completions bash`"]);
     assert_eq!(Run::of(command.env("SHELL", "/usr/bin/nu")).stdout, sandbox.ok(&["completions", "nushell"]).stdout);
     // `purge` lists them, and the manual pages.
     sandbox.ok(&["man", "../data/man/man1"]);

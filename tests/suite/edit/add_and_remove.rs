@@ -343,7 +343,7 @@ fn without_a_tag_a_range_of_versions_is_declared() {
     sandbox.run(&["add", &repository, "--version", "^7"]).fails(66, &["no tag fits `new`", "newest release is 1.0.0"]);
     sandbox
         .run(&["add", &format!("{repository}:1.0.0"), "--version", "^1"])
-        .fails(2, &["`--version` chooses among the versions of a repository", "leave out the tag"]);
+        .fails(2, &["`--version` needs a repository without a tag", "leave out the tag"]);
     assert_eq!(entry(&sandbox), range("^0.9"));
     // One tag, whatever range was declared.
     sandbox.ok(&["add", &format!("{repository}:0.9.0"), "--exact"]);

@@ -71,6 +71,13 @@ fn a_manifest_that_is_changed_during_the_question_stays() {
     let (code, said) = at_a_terminal(&sandbox, &["grant", "g", "secret-read"], swap, b"y\n");
     assert!(code == Some(74) && said.contains("sesame.toml was changed"), "{code:?}: {said}");
     assert_eq!(sandbox.read("sesame.toml"), other);
+    // And by `add`, which would put another component in the place of this one.
+    sandbox.write("../g.wasm", importing("g", &[CONFIG, NOTIFY]));
+    let again = other.replace("[\"a\"]", "[\"b\"]");
+    let swap = || sandbox.write("sesame.toml", &again);
+    let (code, said) = at_a_terminal(&sandbox, &["add", "--path", "../g.wasm"], swap, b"y\n");
+    assert!(code == Some(74) && said.contains("sesame.toml was changed"), "{code:?}: {said}");
+    assert_eq!(sandbox.read("sesame.toml"), again);
 }
 
 #[test]
@@ -95,6 +102,14 @@ fn a_revocation_takes_items_or_the_whole_wherever_they_are_written() {
     ] {
         sandbox.run(&[&["revoke", "--yes"], arguments].concat()).fails(status, texts);
     }
+    // A folder may be written in several ways, and an item may be granted by another one, too.
+    let entry = "g = { path = \"g.wasm\", capabilities = { config-read = [\"ui\", \"ui.theme\"], fs-read = [\"notes/../other\", \"notes\"] } }";
+    sandbox.write("sesame.toml", format!("[extensions]\n{entry}\n"));
+    let run = sandbox.run(&["revoke", "g", "config-read=ui.theme", "--yes"]);
+    run.fails(2, &["ui.theme", "`sesame revoke g config-read=ui` revokes that"]);
+    assert!(sandbox.read("sesame.toml").contains(entry));
+    sandbox.ok(&["revoke", "g", "fs-read=other", "--yes"]);
+    assert!(sandbox.read("sesame.toml").contains("fs-read = [\"notes\"]"), "{}", sandbox.read("sesame.toml"));
     // In a file of its own, with the comments that are not about it.
     sandbox.write("hello.wasm", component("hello"));
     sandbox.ok(&["extension", "install", "--from-file", "hello.wasm", "--grant", "env=A,B", "--grant", "notification"]);
@@ -164,6 +179,10 @@ fn at_a_terminal_each_capability_can_be_chosen_and_narrowed() {
     assert_eq!(code, Some(77), "{said}");
     assert!(said.contains("`hello` imports secret-read, so it cannot be activated without it"), "{said}");
     assert!(!sandbox.path("project/extensions").exists());
+    // The input ends before the last question is answered.
+    let (code, said) = at_a_terminal(&sandbox, &install, || {}, b"c\ny\n\x04");
+    assert_eq!(code, Some(77), "{said}");
+    assert!(said.contains("grant secret-read (") && !sandbox.path("project/extensions").exists(), "{said}");
     let (code, said) = at_a_terminal(&sandbox, &install, || {}, b"c\nui, greeting\na,,b\ngreeting.signature\n");
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("in `secret-read`, an item is empty"), "{said}");

@@ -187,6 +187,24 @@ fn add_with_a_tag_keeps_a_range_that_has_it_and_asks_before_it_replaces_another(
 }
 
 #[test]
+fn whoever_chooses_capability_by_capability_is_asked_about_the_range_too() {
+    let registry = Registry::start();
+    let sandbox = synced(&registry);
+    let manifest = sandbox.read("sesame.toml");
+    let reference = format!("{}/org/asks:2.0.0", registry.host());
+    let add = ["add", &reference];
+    for (answers, status) in [(&b"c\npin\nn\n"[..], 77), (b"c\npin\n\x04", 77)] {
+        let (code, said) = at_a_terminal(&sandbox, &add, || {}, answers);
+        assert!(code == Some(status) && said.contains("replace the range ^1? [y/N]"), "{answers:?}: {code:?}: {said}");
+        assert_eq!(sandbox.read("sesame.toml"), manifest);
+    }
+    let (code, said) = at_a_terminal(&sandbox, &add, || {}, b"c\npin\ny\n");
+    assert_eq!(code, Some(0), "{said}");
+    let written = sandbox.read("sesame.toml");
+    assert!(written.contains("org/asks:2.0.0") && written.contains("secret-read = [\"pin\"]"), "{written}");
+}
+
+#[test]
 fn a_grant_that_nothing_asks_for_is_a_warning_and_one_that_is_denied_is_not_offered() {
     let registry = Registry::start();
     let sandbox = synced(&registry);
@@ -245,6 +263,12 @@ fn a_dry_run_shows_what_would_be_upgraded_and_changes_nothing() {
     assert_eq!(document["data"]["sync"]["lock"]["changes"][0]["name"], "asks");
     assert_eq!(document["data"]["left"], Value::Null);
     assert_eq!(state(&sandbox), before);
+    // Of a set that is held, the lock alone would change.
+    sandbox.ok(&["rollback", "--hold", "1"]);
+    let run = sandbox.ok(&["upgrade", "--dry-run", "plain"]);
+    assert!(run.stdout.contains("1.0.0 → 1.1.0") && run.stdout.contains("held: 2 extensions"), "{}", run.stdout);
+    assert!(!run.stdout.contains("activate"), "{}", run.stdout);
+    sandbox.ok(&["rollback", "--release"]);
     sandbox.ok(&["upgrade", "--grant", "notification"]);
     let run = sandbox.ok(&["upgrade", "--dry-run"]);
     assert!(run.stdout.contains("up to date: there is nothing to upgrade"), "{}", run.stdout);

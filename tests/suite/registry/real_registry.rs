@@ -72,7 +72,7 @@ fn an_index_is_followed_and_a_missing_tag_is_named() {
     want(&sandbox, host, &format!("[extensions]\nwordcount = \"{host}/my-org/wordcount:1.0.0\"\n"));
     sandbox.sync(None, &[]);
     want(&sandbox, host, &format!("[extensions]\nwordcount = \"{host}/my-org/wordcount:9\"\n"));
-    sandbox.run(&["lock"]).fails(69, &["does not have", "my-org/wordcount:9", "still published"]);
+    sandbox.run(&["lock"]).fails(69, &["does not have", "my-org/wordcount:9", "the closest tags that it has: 1.0.0"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::artifact::Artifact;
+use crate::support::artifact::{Artifact, component};
 use crate::support::guest;
 use crate::support::registry::Registry;
 use crate::support::sandbox::{Run, Sandbox};
@@ -178,4 +178,40 @@ fn an_install_that_is_killed_is_completed_by_the_next_sync() {
         }
     }
     assert!(kills > 8 && between > 0, "{kills} were killed, {between} with the manifest written and no more");
+}
+
+#[test]
+#[ignore = "needs strace; .ci/run runs it"]
+fn a_rename_of_a_profile_that_is_killed_loses_neither() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wasm", component("a"));
+    sandbox.write("sesame.toml", "profile = \"one\"\n\n[extensions]\na = { path = \"a.wasm\" }\n");
+    sandbox.ok(&["sync"]);
+    let profiles = || {
+        let document: Value = serde_json::from_str(&sandbox.ok(&["profile", "list", "--json"]).stdout).unwrap();
+        let profiles = document["data"]["profiles"].as_array().unwrap().clone();
+        // Of one that is being deleted, the active generation goes last.
+        assert!(profiles.iter().all(|profile| profile.get("fault").is_none()), "{document}");
+        assert!(profiles.iter().any(|profile| profile["active"]["declares"]["kind"] == "this"), "{document}");
+        profiles.iter().map(|profile| profile["name"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    let (mut both, mut kills) = (0, 0);
+    for call in ["rename", "renameat2", "fsync", "write", "unlink", "unlinkat", "rmdir"] {
+        for nth in 1.. {
+            let (old, new) = if profiles().contains("one") { ("one", "two") } else { ("two", "one") };
+            let Some(hit) = hit(&sandbox, &["profile", "rename", old, new], call, "signal=KILL", nth) else { break };
+            kills += usize::from(hit.run.status != 0);
+            let left = profiles();
+            both += usize::from(left.len() == 2);
+            assert_eq!(sandbox.run(&["verify"]).status, 0, "{call} {nth}");
+            let declared = if sandbox.read("sesame.toml").contains("\"one\"") { "one" } else { "two" };
+            assert!(left.contains(declared), "{call} {nth}: {declared} of {left:?}");
+            let synced = sandbox.ok(&["sync"]).stderr;
+            assert!(synced.contains("up to date: 1 extension is live"), "{call} {nth}: {synced}");
+            for other in left.iter().filter(|name| *name != declared) {
+                sandbox.ok(&["profile", "delete", other, "--yes"]);
+            }
+        }
+    }
+    assert!(kills > 5 && both > 0, "{kills} were killed, {both} with both profiles there");
 }

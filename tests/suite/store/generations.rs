@@ -64,7 +64,7 @@ fn generations_are_listed_with_what_they_changed() {
     let lines: Vec<&str> = listed.lines().collect();
     assert!(lines[0].starts_with("2  20") && lines[0].ends_with("Z  1 extension"), "{listed}");
     assert!(lines[1].starts_with("    ~ greeting  ") && lines[1].contains(":0.1.0 → "), "{listed}");
-    assert!(lines[2].starts_with("1  20") && lines[2].ends_with("Z  1 extension  live"), "{listed}");
+    assert!(lines[2].starts_with("1  20") && lines[2].ends_with("Z  1 extension  active"), "{listed}");
     assert_eq!(lines.len(), 3);
     let json = json(&sandbox);
     assert_eq!(json["data"]["active"], 1);
@@ -222,6 +222,11 @@ fn a_held_rollback_stays_until_it_is_released() {
     let doctor = sandbox.run(&["doctor"]).stdout;
     assert!(doctor.contains("the profile is held at generation 1"), "{doctor}");
     assert_eq!(state(), before);
+    // `--locked` promises that the lock is there, whatever is active.
+    let lock = sandbox.read("sesame.lock");
+    fs::remove_file(sandbox.path("project/sesame.lock")).unwrap();
+    sandbox.run(&["sync", "--locked"]).fails(65, &["sesame.lock"]);
+    sandbox.write("sesame.lock", lock);
     let json: Value = serde_json::from_str(&sandbox.ok(&["sync", "--json"]).stdout).unwrap();
     assert!(validator("output.json").is_valid(&json) && json["data"]["outcome"] == "held", "{json}");
     // Another generation can be chosen, and stays held; what is added is written and not activated.
@@ -246,29 +251,52 @@ fn of_a_held_set_what_is_removed_or_revoked_goes_and_nothing_else() {
     for name in ["a", "b", "c"] {
         sandbox.write(&format!("{name}.wasm"), component(name));
     }
-    let entry =
-        |name: &str| format!("{name} = {{ path = \"{name}.wasm\", capabilities = {{ env = [\"A\", \"B\"] }} }}\n");
+    let entry = |name: &str| {
+        let capabilities = "env = [\"A\", \"B\"], secret-read = true";
+        format!(
+            "{name} = {{ path = \"{name}.wasm\", capabilities = {{ {capabilities} }}, limits = {{ timeout_ms = 900 }} }}\n"
+        )
+    };
     sandbox.write("sesame.toml", format!("[extensions]\n{}{}{}", entry("a"), entry("b"), entry("c")));
     sandbox.ok(&["sync"]);
     // The manifest goes on without an extension and a grant that the held set has.
-    sandbox.write("sesame.toml", format!("[extensions]\n{}{}", entry("a"), entry("b").replace(", \"B\"", "")));
+    let lower = |entry: String| entry.replace(", secret-read = true", "").replace("900", "800");
+    sandbox.write("sesame.toml", format!("[extensions]\n{}{}", lower(entry("a")), entry("b").replace(", \"B\"", "")));
     sandbox.ok(&["sync"]);
     sandbox.ok(&["rollback", "--hold"]);
     sandbox.ok(&["revoke", "a", "env=A", "--yes"]).fails(0, &["held: 3 extensions are live"]);
     let granted = |name: &str| {
         let list: Value = serde_json::from_str(&sandbox.ok(&["list", "--json"]).stdout).unwrap();
         let extensions = list["data"]["extensions"].as_array().unwrap().clone();
-        extensions.iter().find(|one| one["name"] == name).map(|one| one["capabilities"][0].to_string())
+        extensions.iter().find(|one| one["name"] == name).map(|one| one["capabilities"].to_string())
     };
-    let all = Some("\"env=A,B\"".to_owned());
-    assert_eq!((granted("a"), granted("b"), granted("c")), (Some("\"env=B\"".to_owned()), all.clone(), all.clone()));
+    let all = Some("[\"env=A,B\",\"secret-read\"]".to_owned());
+    let left = Some("[\"env=B\",\"secret-read\"]".to_owned());
+    assert_eq!((granted("a"), granted("b"), granted("c")), (left, all.clone(), all.clone()));
+    let info: Value = serde_json::from_str(&sandbox.ok(&["info", "a", "--json"]).stdout).unwrap();
+    assert_eq!(info["data"]["timeout_ms"], 900, "{info}");
+    // What only the held set has can be revoked, and `add` narrows it.
+    sandbox.ok(&["revoke", "a", "secret-read", "--yes"]);
+    assert_eq!(granted("a").as_deref(), Some("[\"env=B\"]"));
+    sandbox.ok(&["add", "--path", "b.wasm", "--grant", "secret-read=pin"]).fails(0, &["held: 3 extensions are live"]);
+    let narrowed = Some("[\"env=A,B\",\"secret-read=pin\"]".to_owned());
+    assert_eq!((granted("b"), granted("c")), (narrowed.clone(), all.clone()));
     sandbox.ok(&["remove", "a"]).fails(0, &["held: 2 extensions are live"]);
-    assert_eq!((granted("a"), granted("b"), granted("c")), (None, all.clone(), all.clone()));
+    assert_eq!((granted("a"), granted("b"), granted("c")), (None, narrowed.clone(), all.clone()));
     // A sync that is refused narrows nothing of it.
     let manifest = sandbox.read("sesame.toml");
     sandbox.write("sesame.toml", format!("{manifest}nonsense = 1\n"));
     sandbox.run(&["sync"]).fails(65, &["nonsense"]);
     sandbox.write("sesame.toml", "[extensions]\n");
     sandbox.ok(&["sync"]).fails(0, &["held: 2 extensions"]);
-    assert_eq!((granted("b"), granted("c")), (all.clone(), all));
+    assert_eq!((granted("b"), granted("c")), (narrowed, all));
+    // A set that is damaged cannot be held any longer.
+    let profile = sandbox.data().join("profiles/default");
+    let number = fs::read_to_string(profile.join("current")).unwrap().split(' ').next().unwrap().to_owned();
+    let damaged = profile.join(format!("generations/{number}.toml"));
+    fs::remove_file(&damaged).unwrap();
+    fs::write(&damaged, "damaged").unwrap();
+    sandbox.run(&["sync"]).fails(74, &["sesame sync --adopt"]);
+    sandbox.ok(&["sync", "--adopt"]).fails(0, &["done: "]);
+    sandbox.ok(&["rollback", "--release"]).fails(0, &["nothing to release"]);
 }

@@ -36,7 +36,7 @@ fn every_file_is_listed_and_removed_and_those_of_others_stay() {
         assert_eq!(listed.lines().any(|line| line == file), !file.ends_with("desktop.db"), "{file}: {listed}");
     }
     assert!(
-        listed.contains("stays: ") && listed.contains("policy.toml") && listed.contains("project/sesame.toml"),
+        listed.contains("kept: ") && listed.contains("policy.toml") && listed.contains("project/sesame.toml"),
         "{listed}"
     );
     assert_eq!(sandbox.trace(&sandbox.path("home")), before, "a dry run removes nothing");
@@ -51,7 +51,7 @@ fn every_file_is_listed_and_removed_and_those_of_others_stay() {
         .fails(77, &["the removal of all files that sesame created needs your consent", "`--yes` gives it"]);
     let (code, said) = at_a_terminal(&sandbox, &["purge"], || {}, b"n\n");
     assert!(
-        code == Some(77) && said.contains("remove all of that? [y/N]") && said.contains("the key of this machine"),
+        code == Some(77) && said.contains("remove these files? [y/N]") && said.contains("the key of this machine"),
         "{said}"
     );
     let running = live(&sandbox);
@@ -64,8 +64,8 @@ fn every_file_is_listed_and_removed_and_those_of_others_stay() {
     assert_eq!(left, [sandbox.path("home/data/pds/desktop.db")]);
     assert!(!sandbox.path("home/cache/pds").exists() && !sandbox.path("home/state/pds").exists());
     assert!(sandbox.path("home/config/pds/policy.toml").exists() && !sandbox.read("sesame.lock").is_empty());
-    assert!(sandbox.ok(&["purge", "--dry-run"]).stdout.contains("there is nothing of sesame on this machine"));
-    sandbox.ok(&["purge", "--yes"]).fails(0, &["there is nothing of sesame"]);
+    assert!(sandbox.ok(&["purge", "--dry-run"]).stdout.contains("sesame has no files on this machine"));
+    sandbox.ok(&["purge", "--yes"]).fails(0, &["sesame has no files"]);
     fs::remove_file(sandbox.path("home/config/pds/policy.toml")).unwrap();
     sandbox.ok(&["sync"]).fails(0, &["done: 1 extension"]);
 }

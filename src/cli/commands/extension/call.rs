@@ -35,7 +35,7 @@ pub struct CallCommand {
     /// A live extension's name, or a component's file (anything with a `/` or a `.` in it)
     #[arg(value_name = "NAME|FILE.wasm", add = ArgValueCompleter::new(active_names_and_files))]
     pub target: PathBuf,
-    /// The function: `greet`, `counts.count` or `my-org:wordcount/counts.count` [default: none, and all are listed with their types]
+    /// The function: `greet`, `counts.count` or `my-org:wordcount/counts.count`; without one, lists all functions with their types
     #[arg(add = ArgValueCandidates::new(called_functions))]
     pub function: Option<String>,
     /// Its arguments in WAVE, strings also bare; in JSON with --json. Write `--` before one that begins with `-`

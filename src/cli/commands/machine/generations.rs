@@ -102,20 +102,20 @@ fn words(report: &GenerationsReport) -> String {
 }
 
 fn generation(generation: &GenerationReport, is_held: bool) -> String {
-    let live = match (generation.active, is_held) {
-        (true, true) => format!("  {}", Style::good("live, held")),
-        (true, false) => format!("  {}", Style::good("live")),
+    let active = match (generation.active, is_held) {
+        (true, true) => format!("  {}", Style::good("active, held")),
+        (true, false) => format!("  {}", Style::good("active")),
         (false, _) => String::new(),
     };
     let number = Style::strong(&generation.number.to_string());
     if let Some(problem) = &generation.problem {
         let label = if problem.is_other_version() { "not readable:" } else { "damaged:" };
-        return format!("{number}{live}  {} {}\n", Style::error(label), escape(&line(problem)));
+        return format!("{number}{active}  {} {}\n", Style::error(label), escape(&line(problem)));
     }
     let when = generation.activated.map(time).unwrap_or_default();
     let extensions = count(generation.extensions.len(), "extension");
     let changes = generation.changes.iter().map(|change| format!("    {}", set_change(change)));
-    format!("{number}  {when}  {extensions}{live}\n{}", changes.collect::<String>())
+    format!("{number}  {when}  {extensions}{active}\n{}", changes.collect::<String>())
 }
 
 /// What was removed.

@@ -82,16 +82,16 @@ fn parts(report: &PurgeReport) -> String {
 fn kept(report: &PurgeReport) -> String {
     let mut text = String::new();
     for path in &report.kept {
-        let _ = writeln!(text, "  stays: {}", escape(path));
+        let _ = writeln!(text, "  kept: {}", escape(path));
     }
     text
 }
 
 fn question(report: &PurgeReport) -> String {
-    format!("{}{}remove all of that? [y/N] ", parts(report), kept(report))
+    format!("{}{}remove these files? [y/N] ", parts(report), kept(report))
 }
 
-const NOTHING: &str = "there is nothing of sesame on this machine\n";
+const NOTHING: &str = "sesame has no files on this machine\n";
 
 /// Every file, and what they are for.
 fn preview(report: &PurgeReport) -> String {

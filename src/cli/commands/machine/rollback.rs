@@ -20,7 +20,8 @@ pub struct RollbackCommand {
     /// Its number [default: the next one below the active one's]
     #[arg(value_name = "N", add = ArgValueCandidates::new(generation_numbers))]
     pub generation: Option<u64>,
-    /// Keep it active: `sync` changes nothing until `rollback --release`. Without N, what was rolled back to already
+    /// Keep it active: `sync` changes nothing until `rollback --release`. Without N, holds the active generation if it is
+    /// not the newest
     #[arg(long, conflicts_with = "release")]
     pub hold: bool,
     /// End a hold, so that the next `sync` activates what the manifest declares

@@ -6,7 +6,7 @@ use clap_complete::ArgValueCandidates;
 use crate::cli::completion_candidates::{active_names, capabilities};
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::options::{ProfileOption, ResourceOptions};
-use crate::cli::render::active_set::{other_changes, sync_summary};
+use crate::cli::render::active_set::{held_summary, set_summary, other_changes, sync_summary};
 use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::lock_changes::{lock_change, merged, source_change, to_be_committed};
@@ -17,7 +17,7 @@ use crate::cli::terminal::environment::Environment;
 use sesame::model::capability::grant::Grant;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::extension::{LeftExtension, UpgradeReport};
-use sesame::model::report::sync::{LockOutcome, SyncReport};
+use sesame::model::report::sync::{SyncOutcome, LockOutcome, SyncReport};
 use sesame::model::text::escape;
 use sesame::ops::edit::consent::{Consent, ConsentRequest};
 use sesame::ops::edit::upgrade::{UpgradeOptions, upgrade};
@@ -79,7 +79,9 @@ fn preview(report: &UpgradeReport) -> String {
     text.push_str(&other_changes(&report.sync, &reported));
     text.push_str(&steps(&report.sync));
     text.extend(report.left.iter().map(left));
-    if text.is_empty() {
+    if report.sync.outcome == SyncOutcome::Held {
+        text.push_str(&held_summary(&set_summary(&report.sync)));
+    } else if text.is_empty() {
         let upgraded = Style::good("up to date:");
         text = format!("{upgraded} there is nothing to upgrade in profile `{}`\n", report.sync.profile);
     }
@@ -132,7 +134,7 @@ mod tests {
     use sesame::model::lock::{LockChange, LockedVersion};
     use sesame::model::name::ProfileName;
     use sesame::model::plan::set_change::SetChange;
-    use sesame::model::report::sync::{LockReport, SyncOutcome};
+    use sesame::model::report::sync::LockReport;
 
     #[test]
     fn what_an_upgrade_makes_active_shows_its_grants() {

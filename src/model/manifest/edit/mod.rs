@@ -57,7 +57,7 @@ pub enum ManifestEditError {
     },
     #[error("`{0}` stands where it cannot be taken away")]
     Removal(String),
-    #[error("what `{0}` is granted is written in a way that cannot be edited")]
+    #[error("the grants of `{0}` are written in a form that cannot be edited")]
     Revocation(String),
     #[error("the comment `{comment}` would be lost")]
     Comment { comment: String, line: String },

@@ -14,7 +14,7 @@ use crate::model::name::ExtensionName;
 use super::{ManifestEditError, parse};
 
 /// Removes grants from an extension that stands in `sesame.toml`: a whole capability, or items of its list. A capability
-/// without items left is removed. Grants that are not there stay away.
+/// without items left is removed. A grant that is not in the text is ignored.
 ///
 /// # Errors
 /// [`ManifestEditError`] if the entry is written in a form that cannot be changed.
