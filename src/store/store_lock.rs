@@ -88,3 +88,28 @@ fn sweep(paths: &StorePaths) {
         let _ = write::sweep(&folder);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_has_waited_signs_with_its_own_name_alone() {
+        let top = tempfile::tempdir().unwrap();
+        let folder = || top.path().to_owned();
+        let paths = StorePaths { data: folder(), cache: folder(), state: folder() };
+        let first = acquire(&paths, "the first", || false, |_| {}).unwrap();
+        let (said, heard) = mpsc::channel();
+        let _second = std::thread::scope(|scope| {
+            let wait = move |holder: &str| said.send(holder.to_owned()).unwrap();
+            let paths = &paths;
+            let second = scope.spawn(move || acquire(paths, "the second", || false, wait));
+            assert_eq!(heard.recv().unwrap(), "the first");
+            drop(first);
+            second.join().unwrap().unwrap()
+        });
+        assert_eq!(std::fs::read_to_string(paths.store_lock()).unwrap(), "the second");
+    }
+}

@@ -29,6 +29,7 @@ pub(super) fn render(catalogue: &mut Catalogue) {
         CommandError::GrantToActive,
         CommandError::VersionOfTag,
         CommandError::UnknownShell,
+        CommandError::NoGraphFormat("graph.png".into()),
         CommandError::NobodyToAsk,
         CommandError::NoLogin,
         CommandError::Worker(Error::from(ErrorKind::BrokenPipe)),

@@ -56,6 +56,8 @@ fn warnings(catalogue: &mut Catalogue) {
             extensions: vec![name("clock")],
             reason: StepReason::Damaged { problem: FileProblem::OtherDigest { found: digest(2) } },
         },
+        Warning::ActiveElsewhere { extension: name("clock"), profile: profile(), grants: Vec::new() },
+        Warning::ActiveElsewhere { extension: name("clock"), profile: profile(), grants: vec!["env=TZ".into()] },
         Warning::EarlierLock { earlier: "sesame.lock".into(), lock: "work.lock".into() },
         Warning::LeftOver { fault: fault() },
         Warning::NotPruned { fault: fault() },

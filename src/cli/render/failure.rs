@@ -50,6 +50,8 @@ pub enum CommandError {
     GrantToActive,
     #[error("`--version` needs a repository without a tag")]
     VersionOfTag,
+    #[error("the name `{0}` does not determine the format of a graph")]
+    NoGraphFormat(String),
     #[error("cannot determine your shell from `$SHELL`")]
     UnknownShell,
     #[error("there is nobody to ask for a name and a password")]
@@ -71,6 +73,7 @@ impl CommandError {
             Self::Usage { .. }
             | Self::GrantToActive
             | Self::VersionOfTag
+            | Self::NoGraphFormat(_)
             | Self::UnknownShell
             | Self::NoTarget(_)
             | Self::NoTopic { .. }
@@ -101,6 +104,7 @@ impl CommandError {
                     _ => format!("one of {quoted}").into(),
                 }
             }
+            Self::NoGraphFormat(_) => "end it in .svg, .dot, .mmd or .txt, or add `--format`".into(),
             Self::Input(_) => "hand over the password as UTF-8".into(),
             Self::NoLogin => "look whether the variable that holds it is set".into(),
             Self::NobodyToAsk => {

@@ -36,6 +36,13 @@ pub fn warning(warning: &Warning) -> String {
         Warning::OtherProfileActive { declared, active, extensions, is_name_free } => {
             other_profile((declared, active), *extensions, *is_name_free)
         }
+        Warning::ActiveElsewhere { extension, profile, grants } => {
+            let active = match &grants[..] {
+                [] => format!("`{extension}` is still active"),
+                grants => format!("`{extension}` is still granted {}", grants.join(", ")),
+            };
+            format!("{active} in profile `{profile}`; `sesame sync --profile {profile}` changes that")
+        }
         Warning::DamageReplaced { extensions, reason } => {
             let names = list(extensions.iter().map(ExtensionName::as_str));
             format!("what is kept of {names} is made again: {reason}")

@@ -42,6 +42,13 @@ pub enum Warning {
         /// Whether it can still be renamed to what is declared.
         is_name_free: bool,
     },
+    /// What was removed from the manifest is still active in another profile that the manifest made.
+    ActiveElsewhere {
+        extension: ExtensionName,
+        profile: ProfileName,
+        /// What the extension is still granted there and no longer in the manifest; empty if the extension itself was removed.
+        grants: Vec<String>,
+    },
     /// Blobs or compiled code were damaged, and are made again.
     DamageReplaced {
         extensions: Vec<ExtensionName>,

@@ -173,6 +173,7 @@ fn fetch(context: &Context, manifest: &Manifest, lock: &Lock) -> Result<(), Erro
 /// Writes the archive, which gets its name when it is whole.
 fn write_archive(context: &Context, to: &Path, contents: &BundleContents, blobs: &Blobs) -> Result<(), Error> {
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    write::user_files::refuse_special_file(to)?;
     let unfinished = write::user_files::begin_user_file(folder)?;
     let failed = |error: std::io::Error| Error::from(store::Error::io("write", to)(error));
     let mut archive = tar::Builder::new(std::io::BufWriter::with_capacity(1 << 20, unfinished.open()?));

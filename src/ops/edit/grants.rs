@@ -1,6 +1,7 @@
 //! `grant` and `revoke`: change what the manifest grants to an extension, and sync. A revocation stays although the sync after it
 //! is refused, and so does a grant if the sync would have been refused without it, too: several may be needed until it is not.
 
+use crate::ops::query::profiles::warn_of_other_profiles;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, PathBuf};
 
@@ -95,7 +96,8 @@ pub fn change_grants(context: &Context, options: &GrantOptions<'_>) -> Result<Gr
     let (path, file) = entry_file(context, options.name, place);
     let changes = GrantChanges::new(&extension.capabilities, &change.after);
     if changes.is_empty() && change.withdrawn.is_empty() {
-        return Ok(report(options, file, &change, changes));
+        // It may not be active yet.
+        return finish(context, options, (report(options, file, &change, changes), &change), false);
     }
     let preview = preview(context, options, &manifest, &file, &change)?;
     drop(guard);
@@ -128,12 +130,18 @@ fn finish(
         return Ok(report);
     }
     let sync = SyncOptions::own(WriteMode::Write, LockPolicy::Update, options.profile);
+    let warn = || {
+        if !change.revoked.is_empty() || !change.withdrawn.is_empty() {
+            warn_of_other_profiles(context, options.profile, options.name, Some(&change.after));
+        }
+    };
     let stays = matches!(options.edit, GrantEdit::Revoke(_)) || would_be_refused;
     let refusal = match sync_guarded(context, &sync) {
         Ok(done) => {
             match after_held_sync(context, options.name, HeldChange::Withdrawn(change.withdrawn.clone()), done) {
                 Ok(done) => {
                     report.sync = Some(done);
+                    warn();
                     return Ok(report);
                 }
                 Err(refusal) => refusal,
@@ -142,8 +150,11 @@ fn finish(
         Err(refusal) if stays => after_refusal_guarded(context, sync.narrowing_target(), refusal),
         Err(refusal) => refusal,
     };
-    let edit = || Box::new(KeptEdit::Grants(report));
-    Err(if stays { Error::Kept { edit: edit(), refusal: Box::new(refusal) } } else { refusal })
+    if !stays {
+        return Err(refusal);
+    }
+    warn();
+    Err(Error::Kept { edit: Box::new(KeptEdit::Grants(report)), refusal: Box::new(refusal) })
 }
 
 fn declared<'a>(context: &Context, manifest: &'a Manifest, name: &ExtensionName) -> Result<&'a Extension, Error> {

@@ -1,6 +1,7 @@
 //! `remove`: removes extensions from the manifest, the lock and the active set. Nothing is resolved for it, so it does not fail
 //! because of another extension: if the sync after it is refused, they stay removed.
 
+use crate::ops::query::profiles::warn_of_other_profiles;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::lock::Lock;
@@ -51,6 +52,10 @@ pub fn remove(
         let lock = remove_from_lock(context, &names, old.unwrap_or_default())?;
         if then == AfterEdit::Leave {
             return Ok(RemoveReport { removed, lock, sync: None });
+        }
+        // Whatever comes of the sync, they stay removed.
+        for name in &names {
+            warn_of_other_profiles(context, profile, name, None);
         }
         let options = SyncOptions::own(WriteMode::Write, LockPolicy::Update, profile);
         match sync_guarded(context, &options) {

@@ -5,10 +5,10 @@ use std::path::Path;
 use crate::ops::error::Error;
 use crate::store::write;
 
-/// Writes a drawing into a file of the person's, or in the place of one.
+/// Writes a drawing to a file, a pipe or a device.
 ///
 /// # Errors
 /// [`Error::Store`] if it cannot be written.
 pub fn write(path: &Path, drawing: &str) -> Result<(), Error> {
-    Ok(write::user_files::replace_user_file(path, drawing.as_bytes())?)
+    Ok(write::user_files::write_user_output(path, drawing.as_bytes())?)
 }

@@ -1,5 +1,9 @@
 //! `profile list`: the profiles of this machine, what is active in each, and which manifest made it.
 
+use crate::model::capability::Grants;
+use crate::model::capability::grant::format_grants;
+use crate::model::capability::without_grants;
+use crate::model::name::ExtensionName;
 use std::path::Path;
 
 use crate::model::name::ProfileName;
@@ -59,18 +63,43 @@ pub(crate) fn declared(set: &Generation) -> DeclaredProfile {
     }
 }
 
+/// The sets of other profiles that the manifest has made.
+fn other_sets(context: &Context, profile: &ProfileName) -> Vec<Generation> {
+    let profiles = generations::profiles(&context.paths).unwrap_or_default();
+    let others = profiles.into_iter().filter(|other| other != profile);
+    let active = others.filter_map(|other| generations::active_generation(&context.paths, &other).ok().flatten());
+    active.map(|(_, set)| set).filter(|set| context.project.has_made(set)).collect()
+}
+
+/// Warns of what is still active in other profiles that the manifest made, after a change to `profile`: the extension, if it was removed, or
+/// grants that are not among those `left`.
+pub(crate) fn warn_of_other_profiles(
+    context: &Context,
+    profile: Option<&ProfileName>,
+    name: &ExtensionName,
+    left: Option<&Grants>,
+) {
+    let declared = || context.project.read_profile().ok().flatten();
+    let profile = profile.cloned().or_else(declared).unwrap_or_default();
+    for set in other_sets(context, &profile) {
+        let Some(active) = set.extensions.iter().find(|extension| extension.name == *name) else { continue };
+        let grants = left.map(|left| format_grants(&without_grants(&active.capabilities, left)));
+        if grants.as_ref().is_none_or(|grants| !grants.is_empty()) {
+            let (extension, profile) = (name.clone(), set.profile);
+            context.warn(&[Warning::ActiveElsewhere { extension, profile, grants: grants.unwrap_or_default() }]);
+        }
+    }
+}
+
 /// The sets of other profiles that the manifest has made and that stay active although it declares another profile by now: for a
 /// profile in which nothing is active yet.
 pub(crate) fn left_active(context: &Context, profile: &ProfileName, mode: WriteMode) -> Vec<Warning> {
     let profiles = generations::profiles(&context.paths).unwrap_or_default();
     // A sync that writes takes the name.
     let is_name_free = mode == WriteMode::Preview && !profiles.contains(profile);
-    let others = profiles.into_iter().filter(|other| other != profile);
-    let active = others.filter_map(|other| {
-        let (_, set) = generations::active_generation(&context.paths, &other).ok().flatten()?;
-        (context.project.has_made(&set) && !set.extensions.is_empty()).then_some(set)
-    });
-    active
+    other_sets(context, profile)
+        .into_iter()
+        .filter(|set| !set.extensions.is_empty())
         .map(|set| Warning::OtherProfileActive {
             extensions: set.extensions.len(),
             active: set.profile,

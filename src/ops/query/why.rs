@@ -147,7 +147,7 @@ impl Sources<'_> {
                 capability,
                 grant: scope.map(|scope| written(capability, scope)),
                 place: declared.and_then(|extension| self.place(name, extension, capability)),
-                is_imported: imported.contains(&capability),
+                is_imported: locked.map(|_| imported.contains(&capability)),
                 active_grant: active_scope
                     .filter(|active| Some(*active) != scope)
                     .map(|scope| written(capability, scope)),

@@ -9,6 +9,7 @@ use crate::model::plan::generation::Generation;
 use crate::model::plan::generation::ProfileHold;
 use crate::model::plan::inventory::Inventory;
 use crate::model::plan::narrowing::{HeldChange, narrowed, without};
+use crate::model::report::sync::StepOutcome;
 use crate::model::report::sync::{SyncOutcome, SyncReport};
 use crate::model::report::warning::{KeptGrants, Warning};
 use crate::ops::context::Context;
@@ -75,10 +76,22 @@ fn with_narrowing(
         Err(reason) => {
             let declared = || context.project.read_profile().ok().flatten();
             let profile = target.profile.cloned().or_else(declared).unwrap_or_default();
-            warn_of_kept_grants(context, &profile, reason.fault());
+            warn_of_kept_grants(context, &profile, cause(&reason));
             refusal
         }
     }
+}
+
+/// Why a narrowing failed: of one that was begun, the fault of its step.
+fn cause(reason: &Error) -> Fault {
+    let of_step = match reason {
+        Error::Incomplete(report) => report.steps.iter().find_map(|step| match &step.outcome {
+            StepOutcome::Failed(fault) => Some(fault.clone()),
+            _ => None,
+        }),
+        _ => None,
+    };
+    of_step.unwrap_or_else(|| reason.fault())
 }
 
 fn narrow(context: &Context, target: NarrowingTarget<'_>) -> Result<Option<SyncReport>, Error> {

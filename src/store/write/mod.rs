@@ -10,7 +10,7 @@ pub mod user_files;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -261,8 +261,9 @@ pub fn open_lock_file(path: &Path) -> Result<File, Error> {
 }
 
 /// Says in the lock file who holds it. Only a courtesy to whoever waits, so it may fail.
-pub fn sign_lock_file(mut file: &File, holder: &str) {
-    let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
+pub fn sign_lock_file(file: &File, holder: &str) {
+    // Reading who held it has moved the file's offset.
+    let _ = file.set_len(0).and_then(|()| file.write_all_at(holder.as_bytes(), 0));
 }
 
 /// Opens a log to add to it; one that has grown too large becomes the old one first.

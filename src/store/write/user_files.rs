@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::model::fault::file_problem::FileProblem;
 use crate::store::error::Error;
 use crate::store::write::{
     Durability, LINKS, UNFINISHED, Unfinished, begin_with_mode, create_missing, mode, parent, remove,
@@ -18,8 +19,12 @@ pub fn create_user_folder(path: &Path) -> Result<Vec<PathBuf>, Error> {
 
 /// Replaces a file of the user's, such as `sesame.lock`, in one step. A link is followed; the mode is kept, and
 /// is that of an ordinary new file where there was none.
+///
+/// # Errors
+/// [`Error::Untrusted`] if there is something else than a regular file, such as a device.
 pub fn replace_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let target = resolve_final_link(path);
+    refuse_special_file(&target)?;
     let _ = sweep(&parent(&target));
     replace_with_mode(&target, &[bytes], mode(&target), Durability::Synced)
 }
@@ -27,8 +32,28 @@ pub fn replace_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// The same for a file that is to hold secrets: nobody else can read it, whatever its mode was.
 pub fn replace_private_user_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let target = resolve_final_link(path);
+    refuse_special_file(&target)?;
     let private = mode(&target).unwrap_or(0o600) & 0o600;
     replace_with_mode(&target, &[bytes], Some(private), Durability::Synced)
+}
+
+/// Writes a result to where the user wants it: a regular file is replaced, and anything else, such as a pipe or a device, is written to.
+pub fn write_user_output(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        let mut file = OpenOptions::new().write(true).open(path).map_err(Error::io("open", path))?;
+        return file.write_all(bytes).map_err(Error::io("write", path));
+    }
+    replace_user_file(path, bytes)
+}
+
+/// Refuses to put a file in the place of a device, a pipe or a socket.
+pub(crate) fn refuse_special_file(path: &Path) -> Result<(), Error> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if !metadata.is_file() && !metadata.is_symlink() => {
+            Err(Error::Untrusted { path: path.to_owned(), source: FileProblem::NotAFile })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes a file into a folder that may be somebody else's work, in one step. A link that stands there is replaced, not

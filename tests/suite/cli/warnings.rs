@@ -68,7 +68,14 @@ fn of_the_manifest() -> BTreeSet<String> {
     sandbox.write("../home/config/pds/policy.toml", "[limits]\nmax_memory_mib = 16\n");
     let rest = "[extensions.a]\npath = \"a.wasm\"\nlimits.max_memory_mib = 64\n";
     sandbox.write("sesame.toml", format!("{rest}capabilities = {{ config-read = true, fs-read = [\"nowhere\"] }}\n"));
-    warned(&sandbox, &["sync", "--dry-run"], || {})
+    let mut seen = warned(&sandbox, &["sync", "--dry-run"], || {});
+    let manifest = "[extensions.a]\npath = \"a.wasm\"\ncapabilities.env = [\"A\", \"B\"]\n";
+    sandbox.write("sesame.toml", manifest);
+    for profile in ["second", "default"] {
+        sandbox.ok(&["sync", "--profile", profile]);
+    }
+    seen.extend(warned(&sandbox, &["remove", "a"], || sandbox.write("sesame.toml", manifest)));
+    seen
 }
 
 fn of_refused_syncs() -> BTreeSet<String> {

@@ -120,6 +120,44 @@ fn a_revocation_takes_items_or_the_whole_wherever_they_are_written() {
 }
 
 #[test]
+fn a_revocation_names_the_other_profiles_in_which_the_grant_is_still_active() {
+    let sandbox = synced();
+    sandbox.ok(&["grant", "g", "--yes", "env=A,B", "secret-read"]);
+    sandbox.ok(&["sync", "--profile", "second"]);
+    let warning = |run: crate::support::sandbox::Run| {
+        let warnings = run.stderr.lines().filter(|line| line.contains("still granted")).map(str::to_owned);
+        warnings.collect::<Vec<_>>()
+    };
+    let said = |grants: &str| {
+        format!(
+            "warning: `g` is still granted {grants} in profile `second`; `sesame sync --profile second` changes that"
+        )
+    };
+    assert_eq!(warning(sandbox.ok(&["revoke", "g", "env=A", "--yes"])), [said("env=A")]);
+    // So is what a narrower grant takes, and what stays although the sync after it is refused.
+    assert_eq!(warning(sandbox.ok(&["grant", "g", "secret-read=pin", "--yes"])), [said("env=A, secret-read")]);
+    let refused = sandbox.run(&["revoke", "g", "config-read", "--yes"]);
+    assert_eq!(refused.status, 77);
+    assert_eq!(warning(refused), [said("config-read, env=A, secret-read")]);
+    sandbox.ok(&["grant", "g", "config-read", "--yes"]);
+    sandbox.ok(&["sync", "--profile", "second"]);
+    // An addition takes nothing, and neither does what `second` never had.
+    assert!(warning(sandbox.ok(&["grant", "g", "env=C", "--yes"])).is_empty());
+    assert!(warning(sandbox.ok(&["revoke", "g", "env=C", "--yes"])).is_empty());
+}
+
+#[test]
+fn a_grant_that_is_written_already_becomes_active() {
+    let sandbox = synced();
+    sandbox.ok(&["grant", "g", "env=A", "--yes", "--no-sync"]);
+    assert_eq!(granted(&sandbox, "g"), ["config-read"]);
+    sandbox.ok(&["grant", "g", "env=A"]).fails(0, &["nothing to change", "done: 1 extension is live"]);
+    assert_eq!(granted(&sandbox, "g"), ["config-read", "env=A"]);
+    sandbox.ok(&["rollback", "--hold", "1"]);
+    sandbox.ok(&["grant", "g", "env=A"]).fails(0, &["nothing to change", "held: ", "`sesame rollback --release`"]);
+}
+
+#[test]
 fn what_the_component_needs_can_be_revoked_and_granted_again() {
     let sandbox = synced();
     let (_, said) = at_a_terminal(&sandbox, &["revoke", "g", "config-read"], || {}, b"n\n");

@@ -56,6 +56,7 @@ fn each_version_has_its_own_capabilities_in_outdated() {
         "plain 1.0.0 1.1.0 1.1.0",
         "`sesame upgrade plain` takes what fits",
         "`sesame upgrade asks --grant notification` takes what fits, and grants what it requires",
+        "--name asks --version '^2.0.0' --grant secret-read` allows the newest release of asks, and grants what that requires",
     ] {
         assert!(words.contains(text), "no `{text}` in:\n{}", run.stdout);
     }

@@ -4,6 +4,7 @@ use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::formats::schemas::validator;
+use crate::support::artifact::component;
 use crate::support::sandbox::Sandbox;
 use crate::support::{expect_text, fixture};
 
@@ -179,6 +180,34 @@ fn it_is_written_into_a_file_whose_name_says_the_format() {
     sandbox.ok(&["graph", "-o", "g.txt", "--color", "always"]);
     assert!(!sandbox.read("g.txt").contains('\u{1b}'));
     sandbox.run(&["graph", "-o", "nowhere/g.svg"]).fails(74, &["nowhere"]);
+    let run = sandbox.run(&["graph", "-o", "g.png"]);
+    run.fails(2, &["the name `g.png` does not determine the format", "or add `--format`"]);
+    assert!(!sandbox.path("project/g.png").exists());
+    assert_eq!(sandbox.run(&["--json", "graph", "-o", "g.json"]).status, 2);
+}
+
+#[test]
+fn a_pipe_is_written_to_and_not_replaced() {
+    let sandbox = sandbox();
+    let printed = sandbox.ok(&["graph", "--format", "svg"]).stdout;
+    let pipe = sandbox.path("project/pipe.svg");
+    let node = rustix::fs::CWD;
+    rustix::fs::mknodat(node, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR, 0)
+        .unwrap();
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read_to_string(pipe).unwrap()
+    });
+    sandbox.ok(&["graph", "-o", "pipe.svg"]);
+    assert_eq!(reader.join().unwrap(), printed);
+    // A bundle is a file that appears when it is whole.
+    sandbox.write("a.wasm", component("a"));
+    sandbox.write("sesame.toml", "[extensions]\na = { path = \"a.wasm\" }\n");
+    sandbox.ok(&["lock"]);
+    let archive = pipe.with_extension("tar");
+    std::fs::rename(&pipe, &archive).unwrap();
+    sandbox.run(&["bundle", "export", "pipe.tar"]).fails(74, &["pipe.tar", "it is not a regular file"]);
+    assert!(!archive.symlink_metadata().unwrap().is_file());
 }
 
 #[test]

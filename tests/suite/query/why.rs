@@ -44,6 +44,9 @@ fn an_extension_is_explained_with_all_its_grants() {
             && row("env=LANG").contains("; active since generation 2 (")
     );
     assert!(row("notification").contains("not imported by its component; active since generation 2"), "{told}");
+    std::fs::remove_file(sandbox.path("project/sesame.lock")).unwrap();
+    let told = why(&sandbox, "a");
+    assert!(told.contains("not locked yet, so its imports are unknown") && !told.contains("imported by"), "{told}");
     sandbox.run(&["why", "c"]).fails(66, &["there is no extension `c` in sesame.toml"]);
     sandbox.run(&["why", "Wrong"]).fails(2, &["invalid value 'Wrong'"]);
 }

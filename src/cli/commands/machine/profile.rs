@@ -27,7 +27,7 @@ pub enum ProfileSubcommand {
     List,
     /// Delete profiles with all their generations
     Delete(DeleteCommand),
-    /// Rename a profile, and its `profile` in the manifest that made it
+    /// Rename a profile; in the project whose manifest made it, its `profile` is changed too
     Rename(RenameCommand),
 }
 

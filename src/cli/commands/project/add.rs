@@ -17,7 +17,8 @@ use super::new_extension::{NewExtensionOptions, after_edit, origin};
 
 #[derive(Debug, Clone, Args)]
 pub struct AddCommand {
-    /// registry/principal/scope[:revision[@provenance]]; without a revision, versions compatible with the newest release
+    /// registry/principal/scope[:revision[@provenance]]; without a revision, versions compatible with the newest release,
+    /// or where a tag is declared already, that release
     #[arg(required_unless_present = "path", conflicts_with = "path")]
     pub reference: Option<ReferenceOrRepository>,
     /// A component's file, which stays where it is

@@ -17,7 +17,7 @@ use sesame::ops::query::graph::graph;
 
 #[derive(Debug, Clone, Args)]
 pub struct GraphCommand {
-    /// In which format [default: by the name of the file, and else text]
+    /// In which format [default: by the extension of the file (.svg, .dot, .mmd, .txt), else text]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<GraphFormat>,
     /// Write it into a file, without colours
@@ -30,8 +30,13 @@ impl GraphCommand {
         let environment = Environment::read()?;
         let project = Project::find(&environment.search(invocation.globals.manifest.clone()))?;
         let report = graph(&project)?;
-        let named = self.output.as_deref().map_or(GraphFormat::Text, GraphFormat::of_file);
-        let format = self.format.unwrap_or(named);
+        let format = match (self.format, &self.output) {
+            (Some(format), _) => format,
+            (None, None) => GraphFormat::Text,
+            (None, Some(file)) => {
+                GraphFormat::of_file(file).ok_or_else(|| CommandError::NoGraphFormat(file.display().to_string()))?
+            }
+        };
         let Some(file) = &self.output else {
             invocation.print_answer(Data::Graph(&report), || render_graph(&report, format));
             return Ok(CommandOutcome::Done);

@@ -11,6 +11,7 @@ use crate::cli::render::failure::CommandError;
 use crate::cli::render::json::Data;
 use crate::cli::render::style::Style;
 use crate::cli::render::table::{headed_table, table};
+use sesame::model::capability::Capability;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::query::outdated::{CapabilityChange, Outdated, OutdatedReport};
 use sesame::model::text::{count, escape};
@@ -93,7 +94,15 @@ fn hints(report: &OutdatedReport) -> String {
     hints.extend(beyond.filter_map(|row| {
         let Outdated { name, repository, newest, .. } = row;
         let range = Requirement::compatible_with(newest.as_deref()?)?;
-        Some(format!("`sesame add {repository} --name {name} --version '{range}'` allows the newest release of {name}"))
+        let change = row.newest_capabilities.as_ref();
+        let added: Vec<Capability> = change.iter().flat_map(|change| &change.added).copied().collect();
+        let (grants, and_grants) = match &added[..] {
+            [] => (String::new(), ""),
+            added => (format!(" {}", grant_options(added)), ", and grants what that requires"),
+        };
+        Some(format!(
+            "`sesame add {repository} --name {name} --version '{range}'{grants}` allows the newest release of {name}{and_grants}"
+        ))
     }));
     hints.iter().map(|hint| format!("  {}{hint}\n", Style::hint("hint: "))).collect()
 }

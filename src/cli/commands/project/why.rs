@@ -84,8 +84,9 @@ fn grant(reasons: &GrantReasons) -> String {
     };
     let imported = match (capability.function(), is_imported) {
         (None, _) => None,
-        (Some(_), true) => Some("imported by its component".to_owned()),
-        (Some(_), false) => Some("not imported by its component".to_owned()),
+        (Some(_), Some(true)) => Some("imported by its component".to_owned()),
+        (Some(_), Some(false)) => Some("not imported by its component".to_owned()),
+        (Some(_), None) => Some("not locked yet, so its imports are unknown".to_owned()),
     };
     let active = active.as_ref().map(|active| match active_grant {
         Some(other) => format!("active as {other} {}", since(active)),

@@ -37,13 +37,14 @@ pub enum GraphFormat {
 }
 
 impl GraphFormat {
-    /// The format that the name of a file says, and else text.
-    pub fn of_file(path: &Path) -> Self {
-        match path.extension().and_then(OsStr::to_str) {
-            Some("svg") => Self::Svg,
-            Some("dot" | "gv") => Self::Dot,
-            Some("mmd" | "mermaid") => Self::Mermaid,
-            _ => Self::Text,
+    /// The format that the extension of a file's name stands for. `None` if it stands for another.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        match path.extension().map(OsStr::to_str) {
+            None | Some(Some("txt")) => Some(Self::Text),
+            Some(Some("svg")) => Some(Self::Svg),
+            Some(Some("dot" | "gv")) => Some(Self::Dot),
+            Some(Some("mmd" | "mermaid")) => Some(Self::Mermaid),
+            Some(_) => None,
         }
     }
 }

@@ -72,8 +72,9 @@ pub struct GrantReasons {
     /// `FILE:LINE:COLUMN` of the grant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
-    /// Whether the locked component imports what it is for.
-    pub is_imported: bool,
+    /// Whether the locked component imports what it is for; unknown without a lock entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_imported: Option<bool>,
     /// What is granted of it in the active set, if that is something else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_grant: Option<String>,
