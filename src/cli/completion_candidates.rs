@@ -42,7 +42,7 @@ pub fn generation_numbers() -> Vec<CompletionCandidate> {
     numbers().into_iter().flatten().map(|number| CompletionCandidate::new(number.to_string())).collect()
 }
 
-/// The first word that is neither an option nor its value, and the profile that is named before or behind it.
+/// The first word that is neither an option nor its value, and the profile that is named before or after it.
 fn call_target(words: &[String]) -> Option<(String, Option<ProfileName>)> {
     const FLAGS: [&str; 6] = ["--json", "--quiet", "-q", "--verbose", "-v", "-vv"];
     let (mut name, mut profile) = (None, None);
@@ -72,7 +72,7 @@ pub fn called_functions() -> Vec<CompletionCandidate> {
         let words: Vec<String> = words.filter_map(|word| word.into_string().ok()).collect();
         let (name, profile) = call_target(&words)?;
         let environment = Environment::read().ok()?;
-        let profile = profile.or_else(|| Some(declared_profile(&environment)))?;
+        let profile = profile.unwrap_or_else(|| declared_profile(&environment));
         let host = HostEnvironment {
             user: environment.user(),
             paths: environment.paths,

@@ -136,7 +136,7 @@ pub fn read(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<Ge
 fn hold(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<(Generation, GenerationHold), Error> {
     let path = paths.generation(profile, number);
     let file = open(&path)?;
-    // Others only try for the blink of an eye whether it is held.
+    // Others lock it to try whether it is held, and while they delete it.
     let _ = file.lock_shared();
     Ok((parse(&file, path, profile, number)?, GenerationHold(file)))
 }
@@ -212,8 +212,7 @@ pub fn remove(paths: &StorePaths, profile: &ProfileName, number: u64) -> Result<
     Ok(true)
 }
 
-/// Removes a profile with all its generations, unless extensions of one of them run; says whether it is gone. Until the last is
-/// removed, what is left is a profile.
+/// Removes a profile with all its generations in one step, unless extensions of one of them run; returns whether it is gone.
 ///
 /// # Errors
 /// [`Error::Io`] if something cannot be removed.
@@ -223,14 +222,24 @@ pub fn delete_profile(paths: &StorePaths, profile: &ProfileName) -> Result<bool,
     let locks: Option<Vec<Option<File>>> =
         numbers.iter().map(|number| lock_unused(&paths.generation(profile, *number))).collect();
     let Some(_locks) = locks else { return Ok(false) };
-    let active = current(paths, profile).ok().flatten();
-    // Several generations without a record of which is active would be damage.
-    for number in numbers.into_iter().filter(|number| Some(*number) != active) {
-        write::remove(&paths.generation(profile, number))?;
+    let removed = paths.unfinished_profile(profile);
+    write::remove_folder(&removed)?;
+    if paths.profile(profile).symlink_metadata().is_ok() {
+        write::rename_stored(&paths.profile(profile), &removed)?;
     }
-    write::remove(&paths.current(profile))?;
-    write::remove_folder(&paths.profile(profile))?;
+    write::remove_folder(&removed)?;
     Ok(true)
+}
+
+/// Removes what a copy or a removal of a profile has left that was interrupted. That something stays costs only room.
+pub(super) fn sweep_unfinished(paths: &StorePaths) {
+    for entry in entries(&paths.profiles()).unwrap_or_default() {
+        let name = entry.file_name();
+        let profile = name.to_str().and_then(|name| name.strip_prefix('.')?.parse::<ProfileName>().ok());
+        if let Some(profile) = profile.filter(|_| entry.path().is_dir()) {
+            let _ = write::remove_folder(&paths.unfinished_profile(&profile));
+        }
+    }
 }
 
 /// Copies a profile, whole, to a name that is not taken.

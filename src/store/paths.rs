@@ -122,7 +122,7 @@ impl StorePaths {
         self.data.join("profiles")
     }
 
-    /// A profile that is being copied, under what is the name of none.
+    /// A profile that is being copied or removed, under a name that no profile can have.
     pub fn unfinished_profile(&self, profile: &ProfileName) -> PathBuf {
         self.profiles().join(format!(".{profile}"))
     }

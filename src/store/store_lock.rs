@@ -82,6 +82,7 @@ fn read_holder(mut file: &File) -> std::io::Result<String> {
 /// Removes what processes that were killed have left, but for what is among blobs, compiled code and functions, which are many. That something stays
 /// costs only room.
 fn sweep(paths: &StorePaths) {
+    generations::sweep_unfinished(paths);
     let profiles = generations::profiles(paths).unwrap_or_default();
     let profiles = profiles.iter().flat_map(|profile| [paths.profile(profile), paths.generations(profile)]);
     for folder in profiles.chain([paths.noop_records(), paths.cache.clone(), paths.state.clone()]) {
@@ -110,6 +111,6 @@ mod tests {
             drop(first);
             second.join().unwrap().unwrap()
         });
-        assert_eq!(std::fs::read_to_string(paths.store_lock()).unwrap(), "the second");
+        assert_eq!(read_holder(&write::open_lock_file(&paths.store_lock()).unwrap()).unwrap(), "the second");
     }
 }

@@ -301,6 +301,7 @@ fn edit(catalogue: &mut Catalogue) {
         EditError::Unconfirmed { action: ConfirmedAction::ChangeGrants(name("clock")) },
         EditError::Unconfirmed { action: ConfirmedAction::DeleteProfiles(vec![profile()]) },
         EditError::ActionDeclined { action: ConfirmedAction::Purge },
+        EditError::ActionDeclined { action: ConfirmedAction::ReplaceRange { name: name("clock"), range: "^1".into() } },
         EditError::Covered {
             name: name("clock"),
             capability: Capability::ConfigRead,

@@ -83,8 +83,12 @@ pub fn needed(name: &ExtensionName, capability: Capability) -> String {
 
 /// What a change of grants would do, and the question.
 pub fn grants_question(preview: &GrantPreview) -> String {
-    let GrantPreview { name, source, file, before, after, is_locked, missing, unused, then } = preview;
+    let GrantPreview { name, source, file, before, after, is_locked, missing, unused, then, held } = preview;
     let mut text = format!("{}  {}\n", Style::strong(name.as_str()), escape(source));
+    let (before, after, is_written) = match held {
+        Some((held, left)) if before == after => (held, left, false),
+        _ => (before, after, true),
+    };
     let capabilities: BTreeSet<&Capability> = before.keys().chain(after.keys()).collect();
     text.push_str(&table(capabilities.into_iter().filter_map(|capability| {
         let grant = |scope: &Scope| one_grant(*capability, scope);
@@ -109,6 +113,9 @@ pub fn grants_question(preview: &GrantPreview) -> String {
         note(format!(
             "its component imports {missing}: without that it cannot be called, and `sesame sync` is refused"
         ));
+    }
+    if !is_written {
+        return format!("{text}remove this from the held set? [y/N] ");
     }
     let activated = if *then == AfterEdit::Sync { " and sync" } else { "" };
     format!("{text}write this to {}{activated}? [y/N] ", escape(file))

@@ -25,24 +25,11 @@ pub fn warning(warning: &Warning) -> String {
         Warning::UnusableFolder { extension, fault } => {
             fault.hints.iter().fold(unusable_folder(extension, fault), |text, hint| format!("{text}; {hint}"))
         }
-        Warning::NotNarrowed { profile, extensions, fault } => {
-            let kept = extensions.iter().map(|KeptGrants { name, grants }| format!("`{name}`: {}", grants.join(", ")));
-            let kept = list_by("; ", kept);
-            format!(
-                "the active set of profile `{profile}` was not narrowed: {}; these grants may be stale: {kept}",
-                fault.line()
-            )
-        }
+        Warning::NotNarrowed { profile, extensions, fault } => not_narrowed(profile, extensions, fault),
         Warning::OtherProfileActive { declared, active, extensions, is_name_free } => {
             other_profile((declared, active), *extensions, *is_name_free)
         }
-        Warning::ActiveElsewhere { extension, profile, grants } => {
-            let active = match &grants[..] {
-                [] => format!("`{extension}` is still active"),
-                grants => format!("`{extension}` is still granted {}", grants.join(", ")),
-            };
-            format!("{active} in profile `{profile}`; `sesame sync --profile {profile}` changes that")
-        }
+        Warning::ActiveElsewhere { extension, profile, grants } => active_elsewhere(extension, profile, grants),
         Warning::DamageReplaced { extensions, reason } => {
             let names = list(extensions.iter().map(ExtensionName::as_str));
             format!("what is kept of {names} is made again: {reason}")
@@ -52,7 +39,9 @@ pub fn warning(warning: &Warning) -> String {
                 "{earlier} is not used: rename it to {lock} if it was made for this manifest, and what it pins is kept"
             )
         }
-        Warning::LeftOver { fault } | Warning::NotPruned { fault } => fault.line(),
+        Warning::LeftOver { fault } | Warning::NotPruned { fault } => {
+            fault.hints.iter().fold(fault.line(), |text, hint| format!("{text}; {hint}"))
+        }
         Warning::FolderMadePrivate { folder } => format!("others could write to {folder}; now only you can"),
         Warning::MirrorPassedOver { fault, .. } => format!("a mirror is passed over: {}", fault.line()),
         Warning::CertificateUnchecked { host } => {
@@ -78,6 +67,20 @@ pub fn warning(warning: &Warning) -> String {
 }
 
 /// That a set stays active in another profile than the manifest declares by now.
+fn not_narrowed(profile: &ProfileName, extensions: &[KeptGrants], fault: &Fault) -> String {
+    let kept = extensions.iter().map(|KeptGrants { name, grants }| format!("`{name}`: {}", grants.join(", ")));
+    let (why, kept) = (fault.line(), list_by("; ", kept));
+    format!("the active set of profile `{profile}` was not narrowed: {why}; these grants may be stale: {kept}")
+}
+
+fn active_elsewhere(extension: &ExtensionName, profile: &ProfileName, grants: &[String]) -> String {
+    let active = match grants {
+        [] => format!("`{extension}` is still active"),
+        grants => format!("`{extension}` is still granted {}", grants.join(", ")),
+    };
+    format!("{active} in profile `{profile}`; `sesame sync --profile {profile}` changes that")
+}
+
 fn other_profile((declared, active): (&ProfileName, &ProfileName), extensions: usize, is_name_free: bool) -> String {
     let (extensions, are) = (count(extensions, "extension"), if extensions == 1 { "is" } else { "are" });
     let rename = match is_name_free {

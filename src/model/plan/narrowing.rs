@@ -1,11 +1,10 @@
 //! Narrowing: what stays of an active set when the set that its manifest declares by now cannot be activated. Nothing is
 //! ever added: components stay as they are, and what the manifest no longer declares or grants goes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::model::capability::{Capability, Grants, Scope, add};
 use crate::model::manifest::{ComponentSource, Extension, Limits, Manifest};
-use crate::model::name::ExtensionName;
 
 use super::generation::{ActiveExtension, Generation, VERSION};
 
@@ -33,62 +32,16 @@ fn with_extensions(active: &Generation, extensions: Vec<ActiveExtension>) -> Opt
     })
 }
 
-/// What a command takes from an extension of a set that is held.
-#[derive(Debug, Clone)]
-pub enum HeldChange {
-    Removed,
-    Withdrawn(BTreeMap<Capability, Withdrawal>),
-}
-
-/// How a grant shrinks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Withdrawal {
-    Whole,
-    /// These items go. Of a grant of the whole, which has no items, `left` stays.
-    Items {
-        items: BTreeSet<String>,
-        left: Option<Scope>,
-    },
-    /// Nothing but these items stays.
-    AllBut(BTreeSet<String>),
-}
-
-/// An active set after a command has taken something from one of its extensions, and nothing else. `None` if it has nothing of that.
-pub fn without(active: &Generation, name: &ExtensionName, change: &HeldChange) -> Option<Generation> {
-    let kept = |extension: &ActiveExtension| match change {
-        _ if extension.name != *name => Some(extension.clone()),
-        HeldChange::Removed => None,
-        HeldChange::Withdrawn(withdrawals) => {
-            let left =
-                extension.capabilities.iter().filter_map(|(capability, scope)| match withdrawals.get(capability) {
-                    None => Some((*capability, scope.clone())),
-                    Some(withdrawal) => Some((*capability, withdrawal.left_of(scope)?)),
-                });
-            Some(with_grants(extension, left.collect()))
-        }
+/// An active set in which each extension keeps what `left` gives of its grants, and is removed if that is `None`. Grants that it did not have
+/// are not added. `None` if nothing changes.
+pub fn shrunk(active: &Generation, left: impl Fn(&ActiveExtension) -> Option<Grants>) -> Option<Generation> {
+    let kept = |extension: &ActiveExtension| {
+        let left = left(extension)?;
+        let is_same = left == extension.capabilities;
+        let capabilities = if is_same { left } else { common_grants(&extension.capabilities, &left) };
+        Some(with_grants(extension, capabilities))
     };
     with_extensions(active, active.extensions.iter().filter_map(kept).collect())
-}
-
-/// How grants shrink from some to others where a whole capability becomes items.
-pub fn narrowed_to(before: &Grants, after: &Grants) -> BTreeMap<Capability, Withdrawal> {
-    let narrowed = after.iter().filter_map(|(capability, scope)| match (before.get(capability), scope) {
-        (Some(Scope::Whole), Scope::Only(items)) => Some((*capability, Withdrawal::AllBut(items.clone()))),
-        _ => None,
-    });
-    narrowed.collect()
-}
-
-impl Withdrawal {
-    fn left_of(&self, scope: &Scope) -> Option<Scope> {
-        match (self, scope) {
-            (Self::Whole, _) => None,
-            (Self::Items { left, .. }, Scope::Whole) => left.clone(),
-            (Self::Items { items, .. }, Scope::Only(granted)) => Scope::only(granted.difference(items).cloned()),
-            (Self::AllBut(items), Scope::Whole) => Scope::only(items.iter().cloned()),
-            (Self::AllBut(items), Scope::Only(granted)) => Scope::only(granted.intersection(items).cloned()),
-        }
-    }
 }
 
 fn is_same(active: &ActiveExtension, declared: &Extension) -> bool {

@@ -144,6 +144,10 @@ fn agreed(
     let name = name.clone();
     match consent(request) {
         Consent::Granted(agreed) if missing.keys().all(|capability| agreed.contains_key(capability)) => Ok(agreed),
+        Consent::Refused if let Some(range) = request.lost_range => {
+            let action = ConfirmedAction::ReplaceRange { name, range: range.requirement.to_string() };
+            Err(EditError::ActionDeclined { action }.into())
+        }
         Consent::Granted(_) | Consent::Refused => Err(EditError::Declined { name }.into()),
         Consent::NoPrompt if let Some(range) = request.lost_range => {
             let (range, reference) = (range.requirement.to_string(), source.to_owned());

@@ -1,19 +1,15 @@
 //! `grant` and `revoke`: change what the manifest grants to an extension, and sync. A revocation stays although the sync after it
 //! is refused, and so does a grant if the sync would have been refused without it, too: several may be needed until it is not.
 
-use crate::ops::query::profiles::warn_of_other_profiles;
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, PathBuf};
 
 use crate::host::grants::{missing, unused_grants};
 use crate::model::capability::grant::{Grant, collect, format_grants};
-use crate::model::capability::{Capability, Grants, Scope, add, additions, with_additions, without_grants};
+use crate::model::capability::{Capability, Grants, Scope, additions, with_additions, without_grants};
 use crate::model::manifest::edit::EntryChange;
 use crate::model::manifest::{Extension, Manifest};
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::generation::ActiveExtension;
-use crate::model::plan::generation::ProfileHold;
-use crate::model::plan::narrowing::{HeldChange, Withdrawal, narrowed_to};
+use crate::model::plan::generation::{ActiveExtension, ProfileHold};
 use crate::model::plan::set_change::GrantChanges;
 use crate::model::report::extension::GrantsReport;
 use crate::model::report::sync::Forecast;
@@ -22,8 +18,9 @@ use crate::ops::error::edit::{ConfirmedAction, EditError};
 use crate::ops::error::{Error, KeptEdit};
 use crate::ops::policy::checks::{check_rule, read_policy};
 use crate::ops::query::generations::check_profile;
+use crate::ops::query::profiles::warn_of_other_profiles;
 use crate::ops::sync::forecast::forecast;
-use crate::ops::sync::narrow::{after_held_sync, after_refusal_guarded};
+use crate::ops::sync::narrow::after_edit;
 use crate::ops::sync::observe::{fresh_entries, stale_entries};
 use crate::ops::sync::options::{LockPolicy, SyncOptions, WriteMode};
 use crate::ops::sync::sync_guarded;
@@ -63,6 +60,8 @@ pub struct GrantPreview {
     pub file: String,
     pub before: Grants,
     pub after: Grants,
+    /// The same in the active set, if the profile is held and they change there.
+    pub held: Option<(Grants, Grants)>,
     /// Whether the lock says what the component imports.
     pub is_locked: bool,
     /// What the component imports and would not be granted.
@@ -95,11 +94,16 @@ pub fn change_grants(context: &Context, options: &GrantOptions<'_>) -> Result<Gr
     let place = EntryPlace::of(options.name, &manifest, InstallTarget::Manifest);
     let (path, file) = entry_file(context, options.name, place);
     let changes = GrantChanges::new(&extension.capabilities, &change.after);
-    if changes.is_empty() && change.withdrawn.is_empty() {
+    let held_change = held.as_ref().map(|held| {
+        let left = change.left_of_held(context, &held.capabilities);
+        (held.capabilities.clone(), left)
+    });
+    let held_change = held_change.filter(|(before, after)| before != after);
+    if changes.is_empty() && held_change.is_none() {
         // It may not be active yet.
         return finish(context, options, (report(options, file, &change, changes), &change), false);
     }
-    let preview = preview(context, options, &manifest, &file, &change)?;
+    let preview = GrantPreview { held: held_change, ..preview(context, options, &manifest, &file, &change)? };
     drop(guard);
     (options.consent)(&preview).require(ConfirmedAction::ChangeGrants(options.name.clone()))?;
     // Another run may have worked on the store and the manifest during the question.
@@ -130,31 +134,24 @@ fn finish(
         return Ok(report);
     }
     let sync = SyncOptions::own(WriteMode::Write, LockPolicy::Update, options.profile);
-    let warn = || {
-        if !change.revoked.is_empty() || !change.withdrawn.is_empty() {
-            warn_of_other_profiles(context, options.profile, options.name, Some(&change.after));
-        }
-    };
     let stays = matches!(options.edit, GrantEdit::Revoke(_)) || would_be_refused;
-    let refusal = match sync_guarded(context, &sync) {
-        Ok(done) => {
-            match after_held_sync(context, options.name, HeldChange::Withdrawn(change.withdrawn.clone()), done) {
-                Ok(done) => {
-                    report.sync = Some(done);
-                    warn();
-                    return Ok(report);
-                }
-                Err(refusal) => refusal,
-            }
-        }
-        Err(refusal) if stays => after_refusal_guarded(context, sync.narrowing_target(), refusal),
-        Err(refusal) => refusal,
+    let done = match sync_guarded(context, &sync) {
+        Err(refusal) if !stays => return Err(refusal),
+        synced => after_edit(context, sync.narrowing_target(), synced, |one| {
+            let is_changed = one.name == *options.name;
+            Some(if is_changed { change.left_of_held(context, &one.capabilities) } else { one.capabilities.clone() })
+        }),
     };
-    if !stays {
-        return Err(refusal);
+    if change.takes_something() {
+        warn_of_other_profiles(context, options.profile, options.name, Some(&change.after));
     }
-    warn();
-    Err(Error::Kept { edit: Box::new(KeptEdit::Grants(report)), refusal: Box::new(refusal) })
+    match done {
+        Ok(done) => {
+            report.sync = Some(done);
+            Ok(report)
+        }
+        Err(refusal) => Err(Error::Kept { edit: Box::new(KeptEdit::Grants(report)), refusal: Box::new(refusal) }),
+    }
 }
 
 fn declared<'a>(context: &Context, manifest: &'a Manifest, name: &ExtensionName) -> Result<&'a Extension, Error> {
@@ -174,94 +171,143 @@ fn held_extension(context: &Context, options: &GrantOptions<'_>, manifest: &Mani
 
 /// A change, as it is written.
 struct Change {
+    before: Grants,
+    after: Grants,
     added: Grants,
     /// As the manifest has them.
     revoked: Grants,
-    after: Grants,
-    /// The same for a set that is held.
-    withdrawn: BTreeMap<Capability, Withdrawal>,
+    /// As the command names them.
+    named: Grants,
 }
 
 impl Change {
+    /// # Errors
+    /// For a revocation, those of [`check_revocation`].
     fn new(
         context: &Context,
         options: &GrantOptions<'_>,
         extension: &Extension,
         held: Option<&ActiveExtension>,
     ) -> Result<Self, Error> {
-        let before = &extension.capabilities;
+        let before = extension.capabilities.clone();
         match &options.edit {
             GrantEdit::Grant(grants) => {
-                let granted = collect(grants).map_err(EditError::Grants)?;
-                let added = additions(&granted, before);
-                let after = with_additions(before, &added);
-                Ok(Self { withdrawn: narrowed_to(before, &after), added, revoked: Grants::new(), after })
+                let added = additions(&collect(grants).map_err(EditError::Grants)?, &before);
+                let after = with_additions(&before, &added);
+                Ok(Self { before, after, added, revoked: Grants::new(), named: Grants::new() })
             }
             GrantEdit::Revoke(grants) => {
-                collect(grants).map_err(EditError::Grants)?;
-                let mut revoked = Grants::new();
-                for grant in grants {
-                    if let Some(scope) = revocable(context, options.name, grant, (before, held))? {
-                        add(&mut revoked, grant.capability, scope);
-                    }
-                }
-                let after = without_grants(before, &revoked);
-                let withdrawn = grants.iter().map(|Grant { capability, scope }| {
-                    let left = after.get(capability).cloned();
-                    let withdrawal = match revoked.get(capability).unwrap_or(scope) {
-                        Scope::Whole => Withdrawal::Whole,
-                        Scope::Only(items) => Withdrawal::Items { items: items.clone(), left },
-                    };
-                    (*capability, withdrawal)
+                let named = collect(grants).map_err(EditError::Grants)?;
+                let is_same = |capability, one: &str, other: &str| is_same(context, capability, one, other);
+                let after = left(&before, &named, &Grants::new(), is_same);
+                let held = held.map(|held| &held.capabilities);
+                check_revocation(context, options.name, &named, [Some(&before), Some(&after), held])?;
+                let revoked = without_grants(&before, &after).into_keys();
+                let revoked = revoked.map(|capability| {
+                    let lost = before[&capability].minus(after.get(&capability)).unwrap_or(Scope::Whole);
+                    (capability, if after.contains_key(&capability) { lost } else { Scope::Whole })
                 });
-                let withdrawn = if held.is_some() { withdrawn.collect() } else { BTreeMap::new() };
-                Ok(Self { added: Grants::new(), after, revoked, withdrawn })
+                let revoked = revoked.collect();
+                Ok(Self { before, after, added: Grants::new(), revoked, named })
             }
         }
+    }
+
+    /// What an extension of a held set keeps of its grants: of items, none that grants what is revoked or a part of that.
+    fn left_of_held(&self, context: &Context, held: &Grants) -> Grants {
+        let overlaps = |capability, one: &str, other: &str| {
+            covers(context, capability, one, other) || covers(context, capability, other, one)
+        };
+        let narrowed = left_of_narrowed(held, &self.before, &self.after);
+        left(&narrowed, &self.named, &self.after, overlaps)
+    }
+
+    fn takes_something(&self) -> bool {
+        !without_grants(&self.before, &self.after).is_empty()
     }
 }
 
-/// What of a revocation the manifest grants, in its own words; none if only a set that is held does.
+/// What is left of grants without those that are named. Items go that are the same as one of those; of a whole capability, `rest` stays.
+fn left(granted: &Grants, named: &Grants, rest: &Grants, is_same: impl Fn(Capability, &str, &str) -> bool) -> Grants {
+    let kept = |(capability, scope): (&Capability, &Scope)| {
+        let kept = match (named.get(capability), scope) {
+            (None, scope) => Some(scope.clone()),
+            (Some(Scope::Whole), _) => None,
+            (Some(Scope::Only(_)), Scope::Whole) => rest.get(capability).cloned(),
+            (Some(Scope::Only(named)), Scope::Only(items)) => {
+                let is_named = |item: &&String| named.iter().any(|named| is_same(*capability, named, item));
+                Scope::only(items.iter().filter(|item| !is_named(item)).cloned())
+            }
+        };
+        Some((*capability, kept?))
+    };
+    granted.iter().filter_map(kept).collect()
+}
+
+/// What is left of grants of a held set where the manifest now grants items instead of a whole capability.
+pub(super) fn left_of_narrowed(held: &Grants, before: &Grants, after: &Grants) -> Grants {
+    let left = held.iter().map(|(capability, scope)| match (before.get(capability), after.get(capability)) {
+        (Some(Scope::Whole), Some(items @ Scope::Only(_))) => (*capability, items.clone()),
+        _ => (*capability, scope.clone()),
+    });
+    left.collect()
+}
+
+/// Whether all that is named can be revoked from the grants of the manifest or, if the profile is held, of the active set.
 ///
 /// # Errors
 /// [`EditError::NotGranted`] if some of it is granted by neither, [`EditError::GrantedAsWhole`] if items are named and no items are
-/// granted, [`EditError::Covered`] if other items that stay grant it, too.
-fn revocable(
+/// granted, [`EditError::Covered`] if another grant of the manifest that stays grants it, too.
+fn check_revocation(
     context: &Context,
     name: &ExtensionName,
-    grant: &Grant,
-    (before, held): (&Grants, Option<&ActiveExtension>),
-) -> Result<Option<Scope>, Error> {
-    let capability = grant.capability;
-    let not_granted = |items: Vec<String>| {
-        let is_held = held.is_some_and(|held| held.capabilities.contains_key(&capability));
-        let granted = format_grants(before);
-        match is_held {
-            true => Ok(None),
-            false => Err(EditError::NotGranted { name: name.clone(), capability, items, granted }.into()),
-        }
+    named: &Grants,
+    [before, after, held]: [Option<&Grants>; 3],
+) -> Result<(), Error> {
+    let items_of = |grants: Option<&Grants>, capability: Capability| -> Vec<String> {
+        let scope = grants.and_then(|grants| grants.get(&capability));
+        scope.into_iter().flat_map(Scope::items).map(str::to_owned).collect()
     };
-    let (items, granted) = match (&grant.scope, before.get(&capability)) {
-        (Scope::Only(_), Some(Scope::Whole)) => {
+    for (&capability, scope) in named {
+        let [before_scope, held_scope] = [before, held].map(|grants| grants.and_then(|grants| grants.get(&capability)));
+        if matches!((scope, before_scope), (Scope::Only(_), Some(Scope::Whole))) {
             return Err(EditError::GrantedAsWhole { name: name.clone(), capability }.into());
         }
-        (Scope::Whole, Some(_)) => return Ok(Some(Scope::Whole)),
-        (scope, None) => return not_granted(scope.items().map(str::to_owned).collect()),
-        (Scope::Only(items), Some(Scope::Only(granted))) => (items, granted),
-    };
-    let is_same = |one: &String, other: &String| key(context, capability, one) == key(context, capability, other);
-    let is_revoked = |granted: &&String| items.iter().any(|item| is_same(item, granted));
-    let (revoked, left): (BTreeSet<&String>, BTreeSet<&String>) = granted.iter().partition(is_revoked);
-    if let Some((item, by)) = items.iter().find_map(|item| {
-        let covers = |by: &&&String| covers(context, capability, by, item);
-        Some((item, *left.iter().find(covers)?))
-    }) {
-        let (item, by) = (item.clone(), by.clone());
-        return Err(EditError::Covered { name: name.clone(), capability, item, by }.into());
+        let granted = items_of(before, capability);
+        let items = if *scope == Scope::Whole { granted.clone() } else { items_of(Some(named), capability) };
+        // What may be written may be read, too.
+        let also = if capability == Capability::FsRead { Capability::FsWrite } else { capability };
+        for (item, by) in items.iter().flat_map(|item| [capability, also].map(|by| (item, by))) {
+            let covering = items_of(after, by).into_iter().find(|other| covers(context, capability, other, item));
+            if let Some(other) = covering {
+                let is_folder = Capability::FOLDERS.contains(&by);
+                let shown = if is_folder { absolute(context, &other).display().to_string() } else { other };
+                let by = format!("{by}={shown}");
+                return Err(EditError::Covered { name: name.clone(), capability, item: item.clone(), by }.into());
+            }
+        }
+        let is_held = |item: &String| match held_scope {
+            None => false,
+            Some(Scope::Whole) => true,
+            Some(Scope::Only(held)) => held
+                .iter()
+                .any(|held| covers(context, capability, held, item) || covers(context, capability, item, held)),
+        };
+        let is_granted =
+            |item: &String| granted.iter().any(|granted| is_same(context, capability, granted, item)) || is_held(item);
+        let missing: Vec<String> = items.into_iter().filter(|item| !is_granted(item)).collect();
+        let is_nowhere = *scope == Scope::Whole && before_scope.is_none() && held_scope.is_none();
+        if is_nowhere || !missing.is_empty() {
+            let granted = format_grants(before.unwrap_or(&Grants::new()));
+            return Err(EditError::NotGranted { name: name.clone(), capability, items: missing, granted }.into());
+        }
     }
-    let missing: Vec<String> =
-        items.iter().filter(|item| !granted.iter().any(|granted| is_same(item, granted))).cloned().collect();
-    if missing.is_empty() { Ok(Scope::only(revoked.into_iter().cloned())) } else { not_granted(missing) }
+    Ok(())
+}
+
+/// Whether two items are the same.
+fn is_same(context: &Context, capability: Capability, one: &str, other: &str) -> bool {
+    key(context, capability, one) == key(context, capability, other)
 }
 
 /// Whether a grant of one item grants another.
@@ -316,6 +362,7 @@ fn preview(
         after: change.after.clone(),
         is_locked: entry.is_some(),
         missing: entry.map(|entry| missing(&entry.imports, &[&change.after])).unwrap_or_default(),
+        held: None,
         unused: entry.map(|entry| unused_grants(&entry.imports, &change.added)).unwrap_or_default(),
         then: options.then,
     })

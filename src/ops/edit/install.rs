@@ -12,9 +12,9 @@ use crate::model::lock::{LockEntry, LockedSource};
 use crate::model::manifest::edit::{EntryChange, WrittenSource};
 use crate::model::manifest::{ComponentSource, EntryForm, Extension, Manifest};
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::narrowing::{HeldChange, narrowed_to};
 use crate::model::registries::Registries;
 use crate::model::report::extension::InstallReport;
+use crate::model::report::sync::SyncReport;
 use crate::ops::context::Context;
 use crate::ops::edit::consent::NewComponent;
 use crate::ops::error::Error;
@@ -25,14 +25,15 @@ use crate::ops::project::DROP_INS;
 use crate::ops::project::files::{read_file, read_whole};
 use crate::ops::run::active::read_component;
 use crate::ops::sync::lock::{ResolvedEntries, resolve_all, resolve_and_write_with};
-use crate::ops::sync::narrow::after_held_sync;
-use crate::ops::sync::options::UpgradeSelection;
+use crate::ops::sync::narrow::after_edit;
+use crate::ops::sync::options::{NarrowingTarget, ProfileTakeover, UpgradeSelection};
 use crate::store::blobs::Blobs;
 
 use super::consent::{Agreement, Consent, ConsentRequest, Previous, request_consent};
+use super::grants::left_of_narrowed;
 use super::init::TEMPLATE;
 use super::install_source::{DeclaredVersions, FoundVersion, InstallSource, find_version, lost_range, written_source};
-use super::manifest_files::{EntryPlace, InstallTarget, revoke, write_entry};
+use super::manifest_files::{EntryPlace, InstallTarget, entry_file, revoke, write_entry};
 use super::transaction::{AfterEdit, activate_if_synced, all_or_nothing, check_profile_manifest};
 use super::undo::Undo;
 
@@ -79,6 +80,7 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
         Some(existing) if is_same(context, &name, existing, origin)? => Previous::Same(existing),
         Some(existing) => Previous::Other(existing),
     };
+    let is_same_component = matches!(previous, Previous::Same(_));
     let lost_range = lost_range(existing, origin, &install.versions);
     let new = NewComponent { name: &name, source: &source, entry: &entry, previous, lost_range };
     let agreement = request_consent(&new, granted, install.consent)?;
@@ -89,7 +91,8 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
         let asked_about =
             |extension: &Extension| (extension.source.clone(), extension.capabilities.clone(), extension.form);
         if manifest.extensions.get(&name).map(asked_about) != existing.map(asked_about) {
-            return Err(EditError::ChangedMeanwhile(context.project.manifest().to_owned()).into());
+            let place = EntryPlace::of(&name, &manifest, place);
+            return Err(EditError::ChangedMeanwhile(entry_file(context, &name, place).0).into());
         }
         check_copy(context, &name, origin, &manifest)?;
         let source = written_source(existing, origin, range.as_ref(), &install.versions);
@@ -105,9 +108,9 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
             EntryForm::Short | EntryForm::Table => context.project.shown_manifest(),
         };
         let sync = activate_if_synced(context, install.then, install.profile.as_ref())?;
-        let narrowing = existing.map(|existing| narrowed_to(&existing.capabilities, &written.capabilities));
-        let change = HeldChange::Withdrawn(narrowing.unwrap_or_default());
-        let sync = sync.map(|sync| after_held_sync(context, &name, change, sync)).transpose()?;
+        // Another component does not change what the held one is granted.
+        let before = existing.filter(|_| is_same_component);
+        let sync = sync.map(|sync| narrow_held(context, install, (&name, before, written), sync)).transpose()?;
         let (source, capabilities) = (written.source.to_string(), format_grants(&written.capabilities));
         let narrowed = narrowed_grants(existing, written);
         let locked = matches!(written.source, ComponentSource::Range(_)).then(|| entry.source.to_string());
@@ -115,6 +118,20 @@ pub fn install(context: &Context, install: &InstallOptions<'_>) -> Result<Instal
         let replaced = existing.map(|existing| existing.source.to_string()).filter(|replaced| *replaced != source);
         let name = name.clone();
         Ok(InstallReport { name, source, replaced, file, capabilities, locked, kept_range, narrowed, lock, sync })
+    })
+}
+
+/// Takes from a held set what narrower grants of the same component take.
+fn narrow_held(
+    context: &Context,
+    install: &InstallOptions<'_>,
+    (name, before, written): (&ExtensionName, Option<&Extension>, &Extension),
+    sync: SyncReport,
+) -> Result<SyncReport, Error> {
+    let target = NarrowingTarget { profile: install.profile.as_ref(), ownership: ProfileTakeover::Refuse };
+    after_edit(context, target, Ok(sync), |one| match before.filter(|_| one.name == *name) {
+        Some(before) => Some(left_of_narrowed(&one.capabilities, &before.capabilities, &written.capabilities)),
+        None => Some(one.capabilities.clone()),
     })
 }
 

@@ -23,7 +23,8 @@ use super::transaction::all_or_nothing;
 ///
 /// # Errors
 /// [`ProfileError::NoProfile`] for one that is not there, [`ProfileError::InUse`] for one whose extensions run, and those of a
-/// consent that is not given; then none is deleted.
+/// consent that is not given; then none is deleted. [`ProfileError::Running`] if extensions are started while the command runs; then those
+/// before it are deleted.
 pub fn delete(
     context: &Context,
     names: &[ProfileName],
@@ -78,7 +79,9 @@ pub fn rename(context: &Context, from: &ProfileName, to: &ProfileName) -> Result
         Ok(())
     });
     if let Err(error) = declared_anew {
-        generations::delete_profile(&context.paths, to)?;
+        if let Err(left) = delete_unused(context, to) {
+            context.warn(&[Warning::LeftOver { fault: left.fault() }]);
+        }
         return Err(error);
     }
     // Both are whole by now. That the old one stays is untidy, no more.

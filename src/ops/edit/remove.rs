@@ -1,20 +1,20 @@
 //! `remove`: removes extensions from the manifest, the lock and the active set. Nothing is resolved for it, so it does not fail
 //! because of another extension: if the sync after it is refused, they stay removed.
 
-use crate::ops::query::profiles::warn_of_other_profiles;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::lock::Lock;
 use crate::model::manifest::edit::entry::remove_entry;
 use crate::model::manifest::{ComponentSource, EntryForm, Manifest};
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::plan::narrowing::HeldChange;
+use crate::model::plan::generation::ActiveExtension;
 use crate::model::report::extension::{RemoveReport, Removed};
-use crate::model::report::sync::{LockOutcome, LockReport, SyncReport};
+use crate::model::report::sync::{LockOutcome, LockReport};
 use crate::ops::context::Context;
 use crate::ops::error::{Error, KeptEdit};
 use crate::ops::query::generations::check_profile;
-use crate::ops::sync::narrow::{after_held_sync, after_refusal_guarded};
+use crate::ops::query::profiles::warn_of_other_profiles;
+use crate::ops::sync::narrow::after_edit;
 use crate::ops::sync::options::{LockPolicy, SyncOptions, WriteMode};
 use crate::ops::sync::sync_guarded;
 
@@ -58,17 +58,11 @@ pub fn remove(
             warn_of_other_profiles(context, profile, name, None);
         }
         let options = SyncOptions::own(WriteMode::Write, LockPolicy::Update, profile);
-        match sync_guarded(context, &options) {
-            Ok(sync) => match removed_from_held(context, &names, sync) {
-                Ok(mut sync) => {
-                    Ok(RemoveReport { removed, lock: with_changes(lock, sync.lock.take()), sync: Some(sync) })
-                }
-                Err(refusal) => Err(kept(removed, lock, refusal)),
-            },
-            Err(refusal) => {
-                let refusal = after_refusal_guarded(context, options.narrowing_target(), refusal);
-                Err(kept(removed, lock, refusal))
-            }
+        let synced = sync_guarded(context, &options);
+        let left = |one: &ActiveExtension| (!names.contains(&one.name)).then(|| one.capabilities.clone());
+        match after_edit(context, options.narrowing_target(), synced, left) {
+            Ok(mut sync) => Ok(RemoveReport { removed, lock: with_changes(lock, sync.lock.take()), sync: Some(sync) }),
+            Err(refusal) => Err(kept(removed, lock, refusal)),
         }
     })
 }
@@ -77,16 +71,6 @@ pub fn remove(
 fn kept(removed: Vec<Removed>, lock: LockReport, refusal: Error) -> Error {
     let edit = KeptEdit::Removed(RemoveReport { removed, lock, sync: None });
     Error::Kept { edit: Box::new(edit), refusal: Box::new(refusal) }
-}
-
-/// Removes them from a set that is held, too.
-fn removed_from_held(
-    context: &Context,
-    names: &BTreeSet<&ExtensionName>,
-    sync: SyncReport,
-) -> Result<SyncReport, Error> {
-    let remove = |sync, name: &&ExtensionName| after_held_sync(context, name, HeldChange::Removed, sync);
-    names.iter().try_fold(sync, remove)
 }
 
 /// Removes the entries from the lock.

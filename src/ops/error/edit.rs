@@ -54,8 +54,14 @@ pub enum EditError {
         /// What it is granted, each as it is written after `--grant`.
         granted: Vec<String>,
     },
-    #[error("`{name}` is granted `{capability}` for {item} by the wider {by}")]
-    Covered { name: ExtensionName, capability: Capability, item: String, by: String },
+    #[error("`{name}` is granted `{capability}` for {item} through {by}")]
+    Covered {
+        name: ExtensionName,
+        capability: Capability,
+        item: String,
+        /// The other grant, as it is written after `--grant`.
+        by: String,
+    },
     #[error("`{name}` is granted `{capability}` as a whole, so no items can be revoked")]
     GrantedAsWhole { name: ExtensionName, capability: Capability },
     #[error("{} was changed while the command ran", .0.display())]
@@ -68,6 +74,7 @@ pub enum EditError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConfirmedAction {
     ChangeGrants(ExtensionName),
+    ReplaceRange { name: ExtensionName, range: String },
     DeleteProfiles(Vec<ProfileName>),
     Purge,
 }
@@ -76,6 +83,7 @@ impl fmt::Display for ConfirmedAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ChangeGrants(name) => write!(f, "a change to the grants of `{name}`"),
+            Self::ReplaceRange { name, range } => write!(f, "the replacement of the range {range} of `{name}`"),
             Self::DeleteProfiles(names) => {
                 write!(f, "the deletion of profile {}", list(names.iter().map(|name| format!("`{name}`"))))
             }
@@ -118,7 +126,7 @@ impl EditError {
             | Self::Covered { name, .. }
             | Self::Declined { name } => Some(name.as_str()),
             Self::Unconfirmed { action } | Self::ActionDeclined { action } => match action {
-                ConfirmedAction::ChangeGrants(name) => Some(name.as_str()),
+                ConfirmedAction::ChangeGrants(name) | ConfirmedAction::ReplaceRange { name, .. } => Some(name.as_str()),
                 ConfirmedAction::DeleteProfiles(_) | ConfirmedAction::Purge => None,
             },
             Self::NoName { .. }
@@ -171,8 +179,9 @@ impl EditError {
             Self::Declined { .. } | Self::ActionDeclined { .. } => "nothing was changed".into(),
             Self::Unconfirmed { .. } => "at a terminal, the command asks for it; `--yes` gives it".into(),
             Self::Grants(_) => "see `sesame help capabilities`".into(),
-            Self::Covered { name, capability, by, .. } => {
-                format!("`sesame revoke {name} {capability}={by}` revokes that; grant what is to stay again").into()
+            Self::Covered { name, by, .. } => {
+                let by = if by.contains(' ') { format!("'{by}'") } else { by.clone() };
+                format!("`sesame revoke {name} {by}` revokes that; then grant again what should stay").into()
             }
             Self::NotGranted { granted, .. } if granted.is_empty() => "it is granted nothing".into(),
             Self::NotGranted { granted, .. } => format!("it is granted {}", list(granted)).into(),

@@ -124,8 +124,10 @@ impl LockError {
                 if let Some(newest) = Requirement::compatible_with(newest) =>
             {
                 let repository = &range.repository;
-                format!("declare a range that has it: `sesame add {repository} --name {name} --version '{newest}'`")
-                    .into()
+                format!(
+                    "declare a range that includes it: `sesame add {repository} --name {name} --version '{newest}'`"
+                )
+                .into()
             }
             Self::NoVersion { .. } => {
                 "pre-releases are taken only where `version` names one; other tags stand in `oci`".into()

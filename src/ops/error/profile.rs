@@ -47,7 +47,7 @@ pub enum ProfileError {
     IsActive { profile: ProfileName, number: u64 },
     #[error("extensions of generation {number} of the profile `{profile}` are running")]
     InUse { profile: ProfileName, number: u64 },
-    #[error("extensions of profile `{profile}` were started meanwhile")]
+    #[error("extensions of profile `{profile}` were started while the command ran")]
     Running { profile: ProfileName },
     #[error("generation {number} needs components that are lost: {}", names(lost))]
     NotWhole { number: u64, lost: Vec<ExtensionName> },
@@ -82,7 +82,9 @@ impl ProfileError {
             Self::NoExtension { closest: Some(closest), .. } => format!("did you mean `{closest}`?").into(),
             Self::NoProfile { closest: Some(closest), .. } => format!("did you mean `{closest}`?").into(),
             Self::SameName { .. } => "choose another name".into(),
-            Self::Running { .. } => "end the programs that run them, and run the command again".into(),
+            Self::Running { profile } => {
+                format!("stop the programs that use them, and run `sesame profile delete {profile}`").into()
+            }
             Self::ProfileExists { profile } => {
                 format!("choose another name, or run `sesame profile delete {profile}` first").into()
             }

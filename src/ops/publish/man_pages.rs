@@ -6,7 +6,7 @@ use crate::ops::error::Error;
 use crate::ops::project::files::read_file;
 use crate::store::write;
 
-/// What the first line of each page says, by which it is known again.
+/// The first line of each page, which identifies it.
 pub const MARK: &str = "Written by `sesame man`.";
 
 /// Whether a file is one of the pages that [`write()`] wrote.

@@ -1,16 +1,15 @@
 //! What a refused sync still does: it makes the part of the active set active that the manifest still declares, so that
 //! removing an extension or a grant always works. It adds nothing, makes no request and compiles nothing.
 
+use crate::model::capability::Grants;
 use crate::model::capability::grant::format_grants;
 use crate::model::fault::{Fault, FaultKind};
-use crate::model::name::{ExtensionName, ProfileName};
+use crate::model::name::ProfileName;
 use crate::model::plan::Plan;
-use crate::model::plan::generation::Generation;
-use crate::model::plan::generation::ProfileHold;
+use crate::model::plan::generation::{ActiveExtension, Generation, ProfileHold};
 use crate::model::plan::inventory::Inventory;
-use crate::model::plan::narrowing::{HeldChange, narrowed, without};
-use crate::model::report::sync::StepOutcome;
-use crate::model::report::sync::{SyncOutcome, SyncReport};
+use crate::model::plan::narrowing::{narrowed, shrunk};
+use crate::model::report::sync::{StepOutcome, SyncOutcome, SyncReport};
 use crate::model::report::warning::{KeptGrants, Warning};
 use crate::ops::context::Context;
 use crate::ops::error::Error;
@@ -98,23 +97,41 @@ fn narrow(context: &Context, target: NarrowingTarget<'_>) -> Result<Option<SyncR
     plan(context, target)?.map(|planned| planned.run(context, None)).transpose()
 }
 
-/// Takes from a set that is held, which the sync left as it is, what a command has taken from an extension.
+/// How a command ends that changed the manifest and synced, while it holds the store's guard. From a set that is held, which no sync
+/// changes, it takes what the command took from the manifest: each extension keeps what `left` gives of its grants, and is removed if that is
+/// `None`.
 ///
 /// # Errors
-/// [`Error`] if that cannot be activated; then the set has it still.
-pub(crate) fn after_held_sync(
+/// The refusal of the sync, as [`Error::Narrowed`] if something shrank. Without one, why the held set could not be changed.
+pub(crate) fn after_edit(
     context: &Context,
-    name: &ExtensionName,
-    change: HeldChange,
-    sync: SyncReport,
+    target: NarrowingTarget<'_>,
+    synced: Result<SyncReport, Error>,
+    left: impl Fn(&ActiveExtension) -> Option<Grants>,
 ) -> Result<SyncReport, Error> {
-    if sync.outcome != SyncOutcome::Held {
-        return Ok(sync);
+    match (synced, shrink_held(context, target, left)) {
+        (Ok(done), Ok(Some(held))) => Ok(SyncReport { outcome: SyncOutcome::Held, lock: done.lock, ..held }),
+        (Ok(done), Ok(None)) => Ok(done),
+        (Ok(_), Err(error)) => Err(error),
+        (Err(refusal), Ok(None)) => Err(after_refusal_guarded(context, target, refusal)),
+        (Err(refusal), shrunk) => Err(with_narrowing(context, target, refusal, shrunk)),
     }
-    let Some(active) = generations::active_generation(&context.paths, &sync.profile)? else { return Ok(sync) };
-    let Some(target) = without(&active.1, name, &change) else { return Ok(sync) };
-    let narrowed = plan_of(context, target, active)?.run(context, None)?;
-    Ok(SyncReport { outcome: SyncOutcome::Held, ..narrowed })
+}
+
+/// Activates a smaller set in a profile that is held. `None` if it is not, or nothing shrinks.
+fn shrink_held(
+    context: &Context,
+    target: NarrowingTarget<'_>,
+    left: impl Fn(&ActiveExtension) -> Option<Grants>,
+) -> Result<Option<SyncReport>, Error> {
+    let declared = context.project.read_profile()?;
+    let profile = target.profile.cloned().or(declared).unwrap_or_default();
+    if generations::hold_of(&context.paths, &profile)? == ProfileHold::Free {
+        return Ok(None);
+    }
+    let Some(active) = generations::active_generation(&context.paths, &profile)? else { return Ok(None) };
+    let target = Some(&active.1).filter(|active| context.project.manages(active)).and_then(|held| shrunk(held, left));
+    target.map(|target| plan_of(context, target, active)?.run(context, None)).transpose()
 }
 
 /// What a narrowing would do. A set that is held stays as it is.

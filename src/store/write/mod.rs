@@ -246,18 +246,22 @@ pub fn open_lock_file(path: &Path) -> Result<File, Error> {
     if let Some(parent) = path.parent() {
         create_folder(parent)?;
     }
-    let file = match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path) {
-        Ok(file) => {
-            file.set_permissions(Permissions::from_mode(0o600)).map_err(Error::io("set the mode of", path))?;
-            return Ok(file);
+    loop {
+        match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path) {
+            Ok(file) => {
+                file.set_permissions(Permissions::from_mode(0o600)).map_err(Error::io("set the mode of", path))?;
+                return Ok(file);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::io("open", path)(error)),
         }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            // Its bytes are written over, so it must not be a link to something else.
-            OpenOptions::new().read(true).write(true).custom_flags(NOFOLLOW).open(path)
+        // Its bytes are written over, so it must not be a link to something else.
+        match OpenOptions::new().read(true).write(true).custom_flags(NOFOLLOW).open(path) {
+            // A `purge` has removed it since.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            file => return file.map_err(Error::io("open", path)),
         }
-        Err(error) => Err(error),
-    };
-    file.map_err(Error::io("open", path))
+    }
 }
 
 /// Says in the lock file who holds it. Only a courtesy to whoever waits, so it may fail.

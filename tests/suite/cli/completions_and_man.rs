@@ -180,6 +180,12 @@ fn names_of_what_there_is_are_completed() {
             assert!(names.iter().any(|offered| offered.as_str() == *name), "{words:?}: {offered:?}");
         }
     }
+    // The functions are those of the named profile.
+    sandbox.ok(&["remove", "unmistakable"]);
+    for (profile, is_there) in [("other", true), ("default", false)] {
+        let offered = offered(&sandbox, &["call", "--profile", profile, "unmistakable", "r"]);
+        assert_eq!(offered.iter().any(|word| word == "run"), is_there, "{profile}: {offered:?}");
+    }
 }
 
 #[test]
@@ -217,7 +223,12 @@ fn scripts_are_written_where_shells_look_and_over_nothing_else() {
         assert!(listed.contains(file), "no {file} in {listed}");
     }
     assert!(!listed.contains("bash-completion"), "{listed}");
+    // A page that someone else wrote is not sesame's.
+    let foreign = sandbox.path("home/data/man/man1/sesame-lock.1");
+    fs::write(&foreign, ".TH mine 1\n").unwrap();
+    assert!(!sandbox.ok(&["purge", "--dry-run"]).stdout.contains("sesame-lock.1"));
     sandbox.ok(&["purge", "--yes"]);
+    assert!(foreign.exists());
     assert!(bash.exists() && !sandbox.path("home/config/fish/completions/sesame.fish").exists());
 }
 

@@ -103,7 +103,7 @@ fn a_revocation_takes_items_or_the_whole_wherever_they_are_written() {
         sandbox.run(&[&["revoke", "--yes"], arguments].concat()).fails(status, texts);
     }
     // A folder may be written in several ways, and an item may be granted by another one, too.
-    let entry = "g = { path = \"g.wasm\", capabilities = { config-read = [\"ui\", \"ui.theme\"], fs-read = [\"notes/../other\", \"notes\"] } }";
+    let entry = "g = { path = \"g.wasm\", capabilities = { config-read = [\"ui\", \"ui.theme\"], fs-read = [\"../project/other\", \"notes\"] } }";
     sandbox.write("sesame.toml", format!("[extensions]\n{entry}\n"));
     let run = sandbox.run(&["revoke", "g", "config-read=ui.theme", "--yes"]);
     run.fails(2, &["ui.theme", "`sesame revoke g config-read=ui` revokes that"]);
@@ -144,6 +144,106 @@ fn a_revocation_names_the_other_profiles_in_which_the_grant_is_still_active() {
     // An addition takes nothing, and neither does what `second` never had.
     assert!(warning(sandbox.ok(&["grant", "g", "env=C", "--yes"])).is_empty());
     assert!(warning(sandbox.ok(&["revoke", "g", "env=C", "--yes"])).is_empty());
+}
+
+/// A held set with these grants, beside a manifest with others.
+fn held(active: &str, declared: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    for folder in ["notes", "other"] {
+        sandbox.write(&format!("{folder}/x"), "");
+    }
+    sandbox.write("g.wasm", component("g"));
+    sandbox.write("other.wasm", component("other"));
+    for grants in [active, declared] {
+        let entries =
+            format!("g = {{ path = \"g.wasm\", capabilities = {{ {grants} }} }}\no = {{ path = \"other.wasm\" }}\n");
+        sandbox.write("sesame.toml", format!("[extensions]\n{entries}"));
+        sandbox.ok(&["sync"]);
+    }
+    sandbox.ok(&["rollback", "--hold", "1"]);
+    assert!(sandbox.read("../data/pds/profiles/default/current").starts_with("1 held"));
+    sandbox
+}
+
+#[test]
+fn a_revocation_takes_from_a_held_set_all_that_is_named() {
+    let (lists, notes) = ("env = [\"A\", \"B\", \"C\"]", "fs-read = [\"notes\"]");
+    for (active, declared, named, left) in [
+        // What both have, what one of them has, and in one command.
+        (lists, "env = [\"A\"]", &["env=A,B"][..], &["env=C"][..]),
+        (lists, "env = [\"A\"]", &["env=B"], &["env=A,C"]),
+        (lists, "", &["env=A", "env=B"], &["env=C"]),
+        (lists, "env = [\"A\"]", &["env"], &[]),
+        // What grants a part of what is revoked, or more than that, goes whole.
+        (
+            "config-read = [\"ui\", \"net\"]",
+            "config-read = [\"ui.theme\"]",
+            &["config-read=ui.theme"],
+            &["config-read=net"],
+        ),
+        ("secret-read = true", "secret-read = [\"a\", \"b\"]", &["secret-read=a"], &["secret-read=b"]),
+        (notes, "", &["fs-read=notes"], &[]),
+        (notes, "", &["fs-read=~/project/notes"], &[]),
+        (notes, "fs-read = [\"notes\", \"other\"]", &["fs-read=other"], &["fs-read=notes"]),
+    ] {
+        let sandbox = held(active, declared);
+        let case = format!("{active}; {declared}; {named:?}");
+        let run = sandbox.run(&[&["revoke", "g", "--yes"], named].concat());
+        assert_eq!(run.status, 0, "{case}: {}", run.stderr);
+        assert_eq!(granted(&sandbox, "g"), left, "{case}");
+        assert!(run.stderr.contains("held: 2 extensions are live"), "{case}: {}", run.stderr);
+    }
+    let sandbox = held(lists, "env = [\"A\"]");
+    sandbox.run(&["revoke", "g", "env=TYPO", "--yes"]).fails(66, &["`g` is not granted `env` for TYPO"]);
+    let (_, said) = at_a_terminal(&sandbox, &["revoke", "g", "env=B"], || {}, b"n\n");
+    assert!(said.contains("~ env=A,B,C → env=A,C") && said.contains("remove this from the held set? [y/N]"), "{said}");
+    let run = sandbox.ok(&["revoke", "g", "env=B", "--yes"]);
+    assert!(!run.stderr.contains("nothing to change"), "{}", run.stderr);
+}
+
+#[test]
+fn a_held_set_shrinks_whatever_the_project_is_like() {
+    // A narrower grant leaves what both grant.
+    let sandbox = held("config-read = [\"ui.theme\", \"net\"]", "config-read = true");
+    sandbox.ok(&["grant", "g", "config-read=ui", "--yes"]);
+    assert_eq!(granted(&sandbox, "g"), ["config-read=ui.theme"]);
+    // A component that is gone, and a lock that cannot be read.
+    let sandbox = held("env = [\"A\", \"B\"]", "env = [\"A\", \"B\"]");
+    fs::remove_file(sandbox.path("project/other.wasm")).unwrap();
+    sandbox.run(&["revoke", "g", "env=A", "--yes"]).fails(65, &["changed the grants of g", "other.wasm", "narrowed"]);
+    assert_eq!(granted(&sandbox, "g"), ["env=B"]);
+    sandbox.write("sesame.lock", "version = ");
+    sandbox
+        .run(&["revoke", "g", "env=B", "--yes"])
+        .fails(65, &["changed the grants of g", "sesame.lock:1:", "narrowed"]);
+    assert_eq!(granted(&sandbox, "g"), Vec::<String>::new());
+    sandbox.run(&["remove", "g"]).fails(65, &["removed g", "narrowed"]);
+    assert_eq!(sandbox.ok(&["list"]).stdout.lines().count(), 2);
+    // What is held during the question is what shrinks.
+    let sandbox = synced();
+    let hold = || drop(sandbox.ok(&["rollback", "--hold"]));
+    sandbox.ok(&["grant", "g", "env=A", "--yes"]);
+    let (code, said) = at_a_terminal(&sandbox, &["revoke", "g", "config-read"], hold, b"y\n");
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(granted(&sandbox, "g"), Vec::<String>::new());
+}
+
+#[test]
+fn what_may_be_written_may_still_be_read() {
+    let sandbox = Sandbox::new();
+    sandbox.write("notes of mine/x", "");
+    sandbox.write("g.wasm", component("g"));
+    let grants = "fs-read = [\"notes of mine\"], fs-write = [\"notes of mine\"]";
+    sandbox.write("sesame.toml", format!("[extensions]\ng = {{ path = \"g.wasm\", capabilities = {{ {grants} }} }}\n"));
+    sandbox.ok(&["sync"]);
+    for named in ["fs-read", "fs-read=notes of mine"] {
+        let run = sandbox.run(&["revoke", "g", named, "--yes"]);
+        let folder = sandbox.path("project/notes of mine").display().to_string();
+        run.fails(2, &[&format!("`sesame revoke g 'fs-write={folder}'` revokes that")]);
+    }
+    let both = ["fs-read=notes of mine", &format!("fs-write={}", sandbox.path("project/notes of mine").display())];
+    sandbox.ok(&[&["revoke", "g", "--yes"][..], &both].concat());
+    assert_eq!(granted(&sandbox, "g"), Vec::<String>::new());
 }
 
 #[test]

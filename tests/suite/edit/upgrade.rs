@@ -188,7 +188,7 @@ fn add_with_a_tag_keeps_a_range_that_has_it_and_asks_before_it_replaces_another(
 }
 
 #[test]
-fn whoever_chooses_capability_by_capability_is_asked_about_the_range_too() {
+fn choosing_capability_by_capability_ends_with_the_question_about_the_range() {
     let registry = Registry::start();
     let sandbox = synced(&registry);
     let manifest = sandbox.read("sesame.toml");

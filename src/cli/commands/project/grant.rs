@@ -77,7 +77,11 @@ impl GrantsOptions {
 
 fn words(report: &GrantsReport) -> String {
     let active = report.sync.as_ref().map(|sync| format!("{}{}", held_changes(sync), sync_summary(sync, "done:")));
-    format!("{}{}", grants_changed(report), active.unwrap_or_default())
+    // Of what only a held set has, nothing is written.
+    let is_held = |sync: &SyncReport| sync.outcome == SyncOutcome::Held && !sync.changes.is_empty();
+    let is_written = |sync: &SyncReport| !report.changes.is_empty() || !is_held(sync);
+    let changed = report.sync.as_ref().is_none_or(is_written).then(|| grants_changed(report));
+    format!("{}{}", changed.unwrap_or_default(), active.unwrap_or_default())
 }
 
 /// What a change means for a profile that is held.

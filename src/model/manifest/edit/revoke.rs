@@ -49,7 +49,7 @@ fn revoke(
     }
     let is_right = parsed(text).map(|mut before| {
         take_from_value(&mut before, path, (form, revoked));
-        // As texts: a number that is none is not equal to itself.
+        // As texts: NaN does not equal itself.
         let rendered = |file| without_empty(file, path).to_string();
         parsed(&edited).is_some_and(|after| rendered(after) == rendered(before))
     });
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_is_no_number_is_in_the_way_of_nothing() {
+    fn nan_elsewhere_does_not_block_a_revocation() {
         let text = "[extensions]\nclock = { oci = \"r.io/o/clock:1\", capabilities.env = [\"A\", \"B\"] }\n[config]\nx = nan\n";
         assert_eq!(in_entry(text, &["env=A"]), text.replace("\"A\", ", ""));
     }
