@@ -183,9 +183,11 @@
 //!   backends.rs              the traits behind the capabilities
 //!   extension.rs             loading, instantiating, calling
 //!   state.rs                 what belongs to one instance
-//!   limits.rs                memory, tables, resources
+//!   limits/                  memory, tables, resources
+//!     memory_budget.rs       memory of all instances together
+//!     epoch_ticker.rs        interrupts guests that never call the host
+//!   observer.rs              the trait that hears of calls
 //!   termination.rs           why a guest was stopped
-//!   epoch_ticker.rs          interrupts guests that never call the host
 //!   functions.rs             exported functions and their signatures
 //!   values.rs                values as WAVE and JSON
 //!   output.rs                what a guest prints
@@ -239,6 +241,8 @@
 //!     undo.rs                puts files back
 //!   run/                     running what is active
 //!     active.rs              the active set, loaded
+//!     uninstalled.rs         a component's file, compiled and loaded
+//!     extension_logs.rs      what extensions print, kept and read
 //!     call.rs                `call`
 //!     secrets.rs             secrets for development
 //!   query/                   reports

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
 
-use sesame::host::backends::Backends;
+use sesame::host::extension::HostOptions;
 use sesame::model::capability::Capability;
 use sesame::model::name::ProfileName;
 use sesame::ops::project::Project;
@@ -77,7 +77,7 @@ pub fn called_functions() -> Vec<CompletionCandidate> {
             user: environment.user(),
             paths: environment.paths,
             environment: BTreeMap::new(),
-            backends: Backends::default(),
+            host: HostOptions::default(),
         };
         let extension = ActiveSet::open(host, &profile).ok()?.load(&name.parse().ok()?).ok()?;
         Some(functions(&extension, &name).functions)

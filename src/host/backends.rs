@@ -1,20 +1,35 @@
-//! What stands behind the capabilities: a trait for each, which whoever embeds the host implements.
+//! What stands behind the capabilities: a trait for each, which the program that embeds the host implements.
 //!
 //! Secrets, clipboard and message bus live in other processes; nothing of the desktop is linked here. A capability
-//! that is granted but has no backend answers its calls with an error value. Every method is told which extension
-//! asks, and runs within the time limit of that extension's call: its future is dropped when time is up.
+//! that is granted but has no backend answers its calls with an error value. Every method is given its [`Caller`], and
+//! runs within the time limit of that call: its future is dropped when the time is up.
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::model::digest::Digest;
+
+/// Who uses a capability: one call of one extension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The extension's name; of a component that is not installed, its path.
+    pub extension: Arc<str>,
+    /// The digest of the component that runs.
+    pub component: Digest,
+    /// Calls of one host are numbered from 1.
+    pub call: u64,
+    /// Whether the instance has been given the value of a secret, in this call or in an earlier one.
+    pub has_read_secret: bool,
+}
+
 /// Reads secrets. The host asks only for names that were granted.
 #[async_trait]
 pub trait SecretRead: Send + Sync {
     /// # Errors
     /// A message for people, which the guest is given.
-    async fn get(&self, extension: &str, name: &str) -> Result<Option<String>, String>;
+    async fn get(&self, caller: &Caller, name: &str) -> Result<Option<String>, String>;
 }
 
 /// Keeps secrets.
@@ -22,7 +37,7 @@ pub trait SecretRead: Send + Sync {
 pub trait SecretWrite: Send + Sync {
     /// # Errors
     /// A message for people, which the guest is given.
-    async fn set(&self, extension: &str, name: &str, value: &str) -> Result<(), String>;
+    async fn set(&self, caller: &Caller, name: &str, value: &str) -> Result<(), String>;
 }
 
 /// Publishes on the message bus.
@@ -30,7 +45,7 @@ pub trait SecretWrite: Send + Sync {
 pub trait IpcPublish: Send + Sync {
     /// # Errors
     /// A message for people, which the guest is given.
-    async fn publish(&self, extension: &str, topic: &str, payload: &[u8]) -> Result<(), String>;
+    async fn publish(&self, caller: &Caller, topic: &str, payload: &[u8]) -> Result<(), String>;
 }
 
 /// Writes to the clipboard.
@@ -38,7 +53,7 @@ pub trait IpcPublish: Send + Sync {
 pub trait ClipboardWrite: Send + Sync {
     /// # Errors
     /// A message for people, which the guest is given.
-    async fn write(&self, extension: &str, text: &str) -> Result<(), String>;
+    async fn write(&self, caller: &Caller, text: &str) -> Result<(), String>;
 }
 
 /// Shows notifications.
@@ -46,14 +61,14 @@ pub trait ClipboardWrite: Send + Sync {
 pub trait Notification: Send + Sync {
     /// # Errors
     /// A message for people, which the guest is given.
-    async fn show(&self, extension: &str, title: &str, body: &str) -> Result<(), String>;
+    async fn show(&self, caller: &Caller, title: &str, body: &str) -> Result<(), String>;
 }
 
 /// Keeps what extensions log.
 pub trait LogBackend: Send + Sync {
     /// Takes one line without its end: at most 4 KiB of what the guest wrote, control characters escaped. Called while the
     /// guest waits, so it should be quick.
-    fn line(&self, extension: &str, source: LogSource, text: &str);
+    fn line(&self, caller: &Caller, source: LogSource, text: &str);
 }
 
 /// Where a line of a log comes from.

@@ -1,5 +1,6 @@
 //! Extensions that can be called: loaded once, instantiated as often as wanted, each instance within its limits.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -14,20 +15,34 @@ use crate::model::fault::BoxError;
 use crate::model::text::count;
 
 use super::backends::Backends;
-use super::epoch_ticker::EpochTicker;
 use super::functions::{Exports, Function, FunctionNotFound, exports};
 use super::grants::{ImportRefusal, refused_imports};
+use super::limits::epoch_ticker::EpochTicker;
+use super::limits::memory_budget::MemoryBudget;
 use super::limits::{MAX_HANDLES, MAX_HOSTCALL};
 use super::linker::{LinkError, imports_wasi, linker};
 use super::load::{CodePlacement, LoadError, load};
+use super::observer::{CallEnd, CallObserver, ObservedCall};
 use super::state::{ExtensionSettings, InstanceState, SharedState};
 use super::termination::Termination;
 
-/// The engines of a process, and what stands behind the capabilities.
+/// The engines of a process, and what all its extensions share.
 pub struct Host {
     unmetered: LazyEngine,
     metered: LazyEngine,
-    backends: Backends,
+    options: HostOptions,
+    /// How many calls were begun.
+    calls: Arc<AtomicU64>,
+}
+
+/// What all extensions of a host share.
+#[derive(Clone, Default)]
+pub struct HostOptions {
+    pub backends: Backends,
+    /// Is told of every call.
+    pub observer: Option<Arc<dyn CallObserver>>,
+    /// For all instances together.
+    pub memory: MemoryBudget,
 }
 
 /// An engine that is made when it is first needed.
@@ -75,7 +90,7 @@ pub struct Extension(Arc<LoadedExtension>);
 struct LoadedExtension {
     pre: InstancePre<InstanceState>,
     exports: Exports,
-    settings: Arc<SharedState>,
+    shared: Arc<SharedState>,
     ticker: Arc<EpochTicker>,
 }
 
@@ -89,9 +104,9 @@ pub struct Instance {
 }
 
 impl Host {
-    /// A host with these backends. Makes no engine yet.
-    pub fn new(backends: Backends) -> Self {
-        Self { unmetered: LazyEngine::default(), metered: LazyEngine::default(), backends }
+    /// A host with these options. Makes no engine yet.
+    pub fn new(options: HostOptions) -> Self {
+        Self { unmetered: LazyEngine::default(), metered: LazyEngine::default(), options, calls: Arc::default() }
     }
 
     /// The engine for extensions with or without a limit of fuel.
@@ -124,6 +139,14 @@ impl Host {
         Ok((self.link(&component, given, ticker)?, residence))
     }
 
+    /// The same code with other settings, without loading it again. Its limits must be metered as before.
+    ///
+    /// # Errors
+    /// [`HostError`] if it imports what it is not granted.
+    pub fn relink(&self, extension: &Extension, given: ExtensionSettings) -> Result<Extension, HostError> {
+        self.link(extension.0.pre.component(), given, &extension.0.ticker)
+    }
+
     fn link(
         &self,
         component: &Component,
@@ -139,9 +162,9 @@ impl Host {
         let linked = linker(engine, &given.capabilities, imports_wasi(component))
             .and_then(|linker| linker.instantiate_pre(component));
         let pre = linked.map_err(|error| LinkError::Type(format!("{error:#}")))?;
-        let settings = Arc::new(SharedState { settings: given, backends: self.backends.clone() });
+        let shared = SharedState { settings: given, host: self.options.clone(), calls: self.calls.clone() };
         let exports = exports(component);
-        Ok(Extension(Arc::new(LoadedExtension { pre, exports, settings, ticker: ticker.clone() })))
+        Ok(Extension(Arc::new(LoadedExtension { pre, exports, shared: Arc::new(shared), ticker: ticker.clone() })))
     }
 
     fn engine_and_ticker(&self, metering: Metering) -> Result<&(Engine, Arc<EpochTicker>), EngineError> {
@@ -159,6 +182,11 @@ impl Host {
 }
 
 impl Extension {
+    /// What it is given.
+    pub fn settings(&self) -> &ExtensionSettings {
+        &self.0.shared.settings
+    }
+
     /// What it exports.
     pub fn functions(&self) -> &[Function] {
         &self.0.exports.functions
@@ -193,7 +221,7 @@ impl Extension {
     }
 
     fn create_instance(&self) -> Result<Instance, CallError> {
-        let state = InstanceState::new(&self.0.settings).map_err(|error| CallError::Folder(error.into()))?;
+        let state = InstanceState::new(&self.0.shared).map_err(|error| CallError::Folder(error.into()))?;
         let mut store = Store::new(self.0.pre.engine(), state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(MAX_HOSTCALL);
@@ -221,23 +249,28 @@ impl Instance {
     /// meanwhile: if the guest is stopped, or nobody waits for it any more, it is dropped.
     async fn run_within_limits(&mut self, call: Option<(&Function, &[Val])>) -> Result<Option<Val>, CallError> {
         let mut store = self.store.take().ok_or(CallError::Gone)?;
-        let limits = self.extension.0.settings.settings.limits;
+        let shared = &self.extension.0.shared;
+        let limits = shared.settings.limits;
         let allowed = Duration::from_millis(limits.time_ms());
         let log = store.data().log.clone();
-        store.data_mut().meter.refused = None;
         store.set_epoch_deadline(1);
         if let Some(fuel) = limits.max_fuel {
             store.set_fuel(fuel).map_err(|error| CallError::Stopped(Termination::new(&error, &store)))?;
         }
-        log.start_call();
         let ticking = self.extension.0.ticker.tick().map_err(CallError::Thread)?;
+        store.data_mut().start_call();
+        let function = call.map(|(function, _)| function.call_name.as_str());
+        let observed = ObservedCall::begin(shared.host.observer.clone(), store.data().caller.clone(), function);
         let began = Instant::now();
         let run = run(&self.extension.0.pre, &mut store, &mut self.started, call);
         let ended = tokio::time::timeout(allowed, run).await;
         drop(ticking);
         log.end_call();
+        let (caller, memory) = (store.data().caller.clone(), store.data().meter.bytes());
         let stop = match ended {
             Ok(Ok(result)) if began.elapsed() <= allowed => {
+                let is_error = matches!(result, Some(Val::Result(Err(_))));
+                observed.end(caller, if is_error { CallEnd::ReturnedError } else { CallEnd::Returned }, memory);
                 self.store = Some(store);
                 return Ok(result);
             }
@@ -245,6 +278,7 @@ impl Instance {
             _ => Termination::time(&limits),
         };
         log.host_line(&format!("a call was stopped: {stop}"));
+        observed.end(caller, CallEnd::Stopped(stop.clone()), memory);
         Err(CallError::Stopped(stop))
     }
 }

@@ -107,8 +107,8 @@ pub fn check_linkable(engine: &Engine, imports: &[u8]) -> Result<(), LinkError> 
 
 impl clipboard_write::Host for InstanceState {
     async fn write(&mut self, text: String) -> Result<(), String> {
-        let backend = self.shared.backends.clipboard_write.as_ref().ok_or("this host has no clipboard")?;
-        backend.write(&self.shared.settings.name, &text).await
+        let backend = self.shared.host.backends.clipboard_write.as_ref().ok_or("this host has no clipboard")?;
+        backend.write(&self.caller, &text).await
     }
 }
 
@@ -127,8 +127,8 @@ impl config_read::Host for InstanceState {
 
 impl ipc_publish::Host for InstanceState {
     async fn publish(&mut self, topic: String, payload: Vec<u8>) -> Result<(), String> {
-        let backend = self.shared.backends.ipc_publish.as_ref().ok_or("this host has no message bus")?;
-        backend.publish(&self.shared.settings.name, &topic, &payload).await
+        let backend = self.shared.host.backends.ipc_publish.as_ref().ok_or("this host has no message bus")?;
+        backend.publish(&self.caller, &topic, &payload).await
     }
 }
 
@@ -148,8 +148,8 @@ impl log::Host for InstanceState {
 
 impl notification::Host for InstanceState {
     async fn show(&mut self, title: String, body: String) -> Result<(), String> {
-        let backend = self.shared.backends.notification.as_ref().ok_or("this host shows no notifications")?;
-        backend.show(&self.shared.settings.name, &title, &body).await
+        let backend = self.shared.host.backends.notification.as_ref().ok_or("this host shows no notifications")?;
+        backend.show(&self.caller, &title, &body).await
     }
 }
 
@@ -164,14 +164,18 @@ impl secret_read::Host for InstanceState {
         {
             return Err(format!("the secret `{name}` is not granted"));
         }
-        let backend = self.shared.backends.secret_read.as_ref().ok_or("this host has no secrets")?;
-        backend.get(&self.shared.settings.name, &name).await
+        let backend = self.shared.host.backends.secret_read.as_ref().ok_or("this host has no secrets")?;
+        let secret = backend.get(&self.caller, &name).await?;
+        if secret.is_some() {
+            self.note_secret();
+        }
+        Ok(secret)
     }
 }
 
 impl secret_write::Host for InstanceState {
     async fn set(&mut self, name: String, value: String) -> Result<(), String> {
-        let backend = self.shared.backends.secret_write.as_ref().ok_or("this host keeps no secrets")?;
-        backend.set(&self.shared.settings.name, &name, &value).await
+        let backend = self.shared.host.backends.secret_write.as_ref().ok_or("this host keeps no secrets")?;
+        backend.set(&self.caller, &name, &value).await
     }
 }

@@ -9,7 +9,8 @@
 //! | [`linker`] | the interfaces of `wit/` and what each does with its grant; the check of imported types |
 //! | [`backends`] | the traits behind the interfaces, for programs that embed the host |
 //! | [`grants`] | which import needs which capability |
-//! | [`limits`] | what an instance may hold, and the fixed caps |
+//! | [`limits`] | what an instance may hold, what all may hold together, the fixed caps, and the ticks that interrupt guests |
+//! | [`observer`] | the trait that hears of calls |
 //! | [`termination`] | why a guest was stopped, for people |
 //! | [`functions`], [`values`] | exported functions by name, their values as text |
 //!
@@ -23,7 +24,7 @@
 //!
 //! ```no_run
 //! # use std::collections::BTreeMap;
-//! use sesame::host::backends::Backends;
+//! use sesame::host::extension::HostOptions;
 //! use sesame::host::values::Val;
 //! use sesame::ops::context::UserPaths;
 //! use sesame::ops::run::active::{ActiveSet, HostEnvironment};
@@ -37,7 +38,7 @@
 //!     state: "/home/me/.local/state/pds".into(),
 //! };
 //! let active = ActiveSet::open(
-//!     HostEnvironment { paths, user: UserPaths::default(), environment: BTreeMap::new(), backends: Backends::default() },
+//!     HostEnvironment { paths, user: UserPaths::default(), environment: BTreeMap::new(), host: HostOptions::default() },
 //!     &"demo".parse()?,
 //! )?;
 //! let greeting = active.load(&"greeting-extension".parse()?)?;
@@ -57,13 +58,13 @@
 //! ```
 
 pub mod backends;
-mod epoch_ticker;
 pub mod extension;
 pub mod functions;
 pub mod grants;
 pub mod limits;
 pub mod linker;
 pub mod load;
+pub mod observer;
 mod output;
 pub mod state;
 pub mod termination;

@@ -15,7 +15,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::model::text::escape;
 
-use super::backends::{LogBackend, LogSource};
+use super::backends::{Caller, LogBackend, LogSource};
 
 /// How much of a line is kept, in bytes.
 pub const MAX_LINE: usize = 4 << 10;
@@ -29,13 +29,12 @@ pub const LINE_COST: usize = 64;
 pub(crate) struct GuestLog(Arc<GuestLogInner>);
 
 struct GuestLogInner {
-    extension: String,
     log: Option<Arc<dyn LogBackend>>,
     state: Mutex<OutputState>,
 }
 
-#[derive(Default)]
 struct OutputState {
+    caller: Caller,
     /// What this call has written so far.
     written: usize,
     dropping: bool,
@@ -44,13 +43,20 @@ struct OutputState {
 }
 
 impl GuestLog {
-    pub(crate) fn new(extension: &str, log: Option<Arc<dyn LogBackend>>) -> Self {
-        Self(Arc::new(GuestLogInner { extension: extension.to_owned(), log, state: Mutex::default() }))
+    pub(crate) fn new(caller: Caller, log: Option<Arc<dyn LogBackend>>) -> Self {
+        let state = OutputState { caller, written: 0, dropping: false, stdout: Vec::new(), stderr: Vec::new() };
+        Self(Arc::new(GuestLogInner { log, state: Mutex::new(state) }))
+    }
+
+    /// From now on it is this call that writes.
+    pub(crate) fn set_caller(&self, caller: &Caller) {
+        self.state().caller = caller.clone();
     }
 
     /// A new call begins, with a new allowance.
-    pub(crate) fn start_call(&self) {
+    pub(crate) fn start_call(&self, caller: &Caller) {
         let mut state = self.state();
+        state.caller = caller.clone();
         state.written = 0;
         state.dropping = false;
     }
@@ -85,20 +91,20 @@ impl GuestLog {
 
     fn line(&self, source: LogSource, text: &str) {
         let Some(log) = &self.0.log else { return };
-        let dropping = {
+        let (caller, dropping) = {
             let mut state = self.state();
             if state.dropping {
                 return;
             }
             state.written = state.written.saturating_add(text.len().min(MAX_LINE) + LINE_COST);
             state.dropping = state.written > MAX_CALL;
-            state.dropping
+            (state.caller.clone(), state.dropping)
         };
         if dropping {
             let text = format!("the rest of this call's output is dropped: it wrote more than {} KiB", MAX_CALL >> 10);
-            log.line(&self.0.extension, LogSource::Host, &text);
+            log.line(&caller, LogSource::Host, &text);
         } else {
-            log.line(&self.0.extension, source, &shorten(text));
+            log.line(&caller, source, &shorten(text));
         }
     }
 
@@ -202,20 +208,26 @@ impl AsyncWrite for Stream {
 
 #[cfg(test)]
 mod tests {
+    use crate::model::digest::Digest;
+
     use super::*;
 
     #[derive(Default)]
     struct Kept(Mutex<Vec<String>>);
 
     impl LogBackend for Kept {
-        fn line(&self, extension: &str, source: LogSource, text: &str) {
-            self.0.lock().push(format!("{extension} {source} {text}"));
+        fn line(&self, caller: &Caller, source: LogSource, text: &str) {
+            self.0.lock().push(format!("{} {source} {text}", caller.extension));
         }
+    }
+
+    fn caller() -> Caller {
+        Caller { extension: "a".into(), component: Digest::of(b"a"), call: 1, has_read_secret: false }
     }
 
     fn log() -> (GuestLog, Arc<Kept>) {
         let kept = Arc::new(Kept::default());
-        (GuestLog::new("a", Some(kept.clone())), kept)
+        (GuestLog::new(caller(), Some(kept.clone())), kept)
     }
 
     #[test]
@@ -249,7 +261,7 @@ mod tests {
         let lines = kept.0.lock().clone();
         assert!(lines.iter().map(String::len).sum::<usize>() < 4 * MAX_CALL);
         assert_eq!(lines.iter().filter(|line| line.contains("is dropped")).count(), 1);
-        log.start_call();
+        log.start_call(&caller());
         log.message(LogSource::Warn, "again");
         assert_eq!(kept.0.lock().last().unwrap(), "a warn again");
     }

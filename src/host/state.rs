@@ -4,22 +4,26 @@
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::model::capability::Grants;
+use crate::model::digest::Digest;
 use crate::model::manifest::{Config, Limits};
 
-use super::backends::{Backends, LogSource};
+use super::backends::{Caller, LogSource};
+use super::extension::HostOptions;
 use super::limits::{MAX_HOST_RESOURCES, MAX_RANDOM, Meter};
 use super::output::{GuestLog, Stream};
 
 /// What an extension is given.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ExtensionSettings {
     /// What it is called in logs and by backends.
     pub name: String,
+    pub component: Digest,
     pub capabilities: Grants,
     pub limits: Limits,
     /// Where settings are looked up, in this order.
@@ -30,10 +34,27 @@ pub struct ExtensionSettings {
     pub environment: Vec<(String, String)>,
 }
 
+impl ExtensionSettings {
+    /// Settings that give it nothing, with the default limits.
+    pub fn new(name: impl Into<String>, component: Digest) -> Self {
+        Self {
+            name: name.into(),
+            component,
+            capabilities: Grants::new(),
+            limits: Limits::default(),
+            config: Vec::new(),
+            folders: Vec::new(),
+            environment: Vec::new(),
+        }
+    }
+}
+
 /// What all instances of an extension share.
 pub(crate) struct SharedState {
     pub settings: ExtensionSettings,
-    pub backends: Backends,
+    pub host: HostOptions,
+    /// How many calls the host has begun.
+    pub calls: Arc<AtomicU64>,
 }
 
 /// A folder that an extension sees.
@@ -51,6 +72,7 @@ pub struct Preopen {
 /// The data of one wasmtime store.
 pub(crate) struct InstanceState {
     pub shared: Arc<SharedState>,
+    pub caller: Caller,
     pub meter: Meter,
     pub log: GuestLog,
     wasi: WasiCtx,
@@ -60,26 +82,47 @@ pub(crate) struct InstanceState {
 impl InstanceState {
     /// # Errors
     /// If a granted folder cannot be opened.
-    pub(crate) fn new(settings: &Arc<SharedState>) -> wasmtime::Result<Self> {
-        let log = GuestLog::new(&settings.settings.name, settings.backends.log.clone());
+    pub(crate) fn new(shared: &Arc<SharedState>) -> wasmtime::Result<Self> {
+        let settings = &shared.settings;
+        let caller = Caller {
+            extension: settings.name.as_str().into(),
+            component: settings.component,
+            call: 0,
+            has_read_secret: false,
+        };
+        let log = GuestLog::new(caller.clone(), shared.host.backends.log.clone());
         let mut wasi = WasiCtxBuilder::new();
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).max_random_size(MAX_RANDOM);
         wasi.stdout(Stream { log: log.clone(), source: LogSource::Stdout });
         wasi.stderr(Stream { log: log.clone(), source: LogSource::Stderr });
-        wasi.envs(&settings.settings.environment);
-        for folder in &settings.settings.folders {
+        wasi.envs(&settings.environment);
+        for folder in &settings.folders {
             let perms = if folder.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             wasi.preopened_dir(format!("/proc/self/fd/{}", folder.opened.as_raw_fd()), &folder.guest, perms)?;
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HOST_RESOURCES);
         Ok(Self {
-            shared: settings.clone(),
-            meter: Meter::new(&settings.settings.limits),
+            shared: shared.clone(),
+            caller,
+            meter: Meter::new(&settings.limits, shared.host.memory.clone()),
             log,
             wasi: wasi.build(),
             table,
         })
+    }
+
+    /// The next call begins in this instance.
+    pub(crate) fn start_call(&mut self) {
+        self.meter.refused = None;
+        self.caller.call = self.shared.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        self.log.start_call(&self.caller);
+    }
+
+    /// The guest has been given the value of a secret.
+    pub(crate) fn note_secret(&mut self) {
+        self.caller.has_read_secret = true;
+        self.log.set_caller(&self.caller);
     }
 }
 

@@ -32,6 +32,8 @@ pub enum TerminationCause {
     Fuel(u64),
     /// In MiB, with what the guest did when it got no more.
     Memory(u64, String),
+    /// In MiB, what all instances of the host may hold together, with what the guest did when it got no more.
+    Budget(u64, String),
     Tables,
     /// More than a call may move between guest and host.
     Transfer,
@@ -66,6 +68,7 @@ impl Termination {
             (_, Some(exit), _) => TerminationCause::Exit(exit.0),
             (None, ..) if words.contains("fuel allocated for hostcalls") => TerminationCause::Transfer,
             (_, _, Some(RefusedGrowth::Memory)) => TerminationCause::Memory(limits.memory_mib(), words),
+            (_, _, Some(RefusedGrowth::Budget)) => TerminationCause::Budget(state.meter.budget_mib(), words),
             (_, _, Some(RefusedGrowth::Table)) => TerminationCause::Tables,
             (_, _, Some(RefusedGrowth::Machine)) => TerminationCause::Machine(words),
             // Also if the address space is exhausted.
@@ -94,6 +97,10 @@ impl fmt::Display for Termination {
             TerminationCause::Memory(limit, then) => {
                 write!(f, "it got no more memory than its limit of {limit} MiB, and then: {then}")
             }
+            TerminationCause::Budget(limit, then) => write!(
+                f,
+                "it got no more memory, because all running extensions together hold the {limit} MiB that the host gives them, and then: {then}"
+            ),
             TerminationCause::Tables => write!(f, "it wanted tables of more than {MAX_TABLE_ELEMENTS} elements"),
             TerminationCause::Transfer => write!(f, "it moved more than {} MiB at once", MAX_HOSTCALL >> 20),
             TerminationCause::Trap(what) => write!(f, "it trapped: {what}"),

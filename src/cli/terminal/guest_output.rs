@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use sesame::host::backends::{Backends, ClipboardWrite, IpcPublish, LogBackend, LogSource, Notification};
+use sesame::host::backends::{Backends, Caller, ClipboardWrite, IpcPublish, LogBackend, LogSource, Notification};
 use sesame::model::text::{count, escape};
-use sesame::ops::run::active::LogFiles;
+use sesame::ops::run::extension_logs::LogFiles;
 use sesame::ops::run::secrets::SecretsFile;
 
 use super::output::{Output, Verbosity};
@@ -28,35 +28,35 @@ pub fn console_backends(output: &Output, secrets: Option<Arc<SecretsFile>>, log:
 struct Printed(Output);
 
 impl Printed {
-    fn print(&self, what: &str, extension: &str, text: &str) {
-        self.0.say(Verbosity::Quiet, &format!("{what} from {}: {text}\n", escape(extension)));
+    fn print(&self, what: &str, caller: &Caller, text: &str) {
+        self.0.say(Verbosity::Quiet, &format!("{what} from {}: {text}\n", escape(&caller.extension)));
     }
 }
 
 #[async_trait]
 impl ClipboardWrite for Printed {
-    async fn write(&self, extension: &str, text: &str) -> Result<(), String> {
-        self.print("clipboard", extension, &escape(text));
+    async fn write(&self, caller: &Caller, text: &str) -> Result<(), String> {
+        self.print("clipboard", caller, &escape(text));
         Ok(())
     }
 }
 
 #[async_trait]
 impl Notification for Printed {
-    async fn show(&self, extension: &str, title: &str, body: &str) -> Result<(), String> {
-        self.print("notification", extension, &format!("{}: {}", escape(title), escape(body)));
+    async fn show(&self, caller: &Caller, title: &str, body: &str) -> Result<(), String> {
+        self.print("notification", caller, &format!("{}: {}", escape(title), escape(body)));
         Ok(())
     }
 }
 
 #[async_trait]
 impl IpcPublish for Printed {
-    async fn publish(&self, extension: &str, topic: &str, payload: &[u8]) -> Result<(), String> {
+    async fn publish(&self, caller: &Caller, topic: &str, payload: &[u8]) -> Result<(), String> {
         let shown = match std::str::from_utf8(payload) {
             Ok(text) => escape(text).into_owned(),
             Err(_) => count(payload.len(), "byte"),
         };
-        self.print("message", extension, &format!("{}: {shown}", escape(topic)));
+        self.print("message", caller, &format!("{}: {shown}", escape(topic)));
         Ok(())
     }
 }
@@ -68,9 +68,9 @@ struct ConsoleLog {
 }
 
 impl LogBackend for ConsoleLog {
-    fn line(&self, extension: &str, source: LogSource, text: &str) {
+    fn line(&self, caller: &Caller, source: LogSource, text: &str) {
         if let Some(kept) = &self.kept {
-            kept.line(extension, source, text);
+            kept.line(caller, source, text);
         }
         self.output.say(Verbosity::Normal, &format!("{source:<6}  {text}\n"));
     }

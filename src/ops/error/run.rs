@@ -157,6 +157,9 @@ fn stopped(name: &str, cause: &TerminationCause) -> Option<Hint> {
         TerminationCause::Time(_) => "timeout_ms",
         TerminationCause::Fuel(_) => "max_fuel",
         TerminationCause::Memory(..) => "max_memory_mib",
+        TerminationCause::Budget(..) => {
+            return Some("call it again when fewer calls run, or raise `memory_mib` in host.toml".into());
+        }
         TerminationCause::Machine(_) => {
             return Some(
                 "the host sets 4 GiB of addresses aside for each memory: `ulimit -v` and the memory of the container must allow that; `sesame doctor` tries it"

@@ -62,3 +62,16 @@ pub(crate) fn read_whole(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     named_files::read_whole(path, MAX_COMPONENT)
         .map_err(|source| Error::Project(ProjectError::Read { path: path.to_owned(), source }))
 }
+
+/// Reads a component's file whole.
+pub(crate) fn read_component(file: &Path) -> Result<Vec<u8>, Error> {
+    let bytes =
+        read_file(file, MAX_COMPONENT + 1)?.ok_or_else(|| Error::Project(ProjectError::NoSuchFile(file.to_owned())))?;
+    if bytes.len() as u64 > MAX_COMPONENT {
+        return Err(ProjectError::FileTooLarge { path: file.to_owned() }.into());
+    }
+    match FileKind::of(&bytes) {
+        FileKind::Component => Ok(bytes),
+        kind => Err(ProjectError::NotAComponent { path: file.to_owned(), kind }.into()),
+    }
+}

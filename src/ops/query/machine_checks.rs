@@ -6,8 +6,7 @@ use std::path::Path;
 use crate::compiler::client::Compiler;
 use crate::compiler::protocol::EndReport;
 use crate::engine::key::engine_key;
-use crate::host::backends::Backends;
-use crate::host::extension::Host;
+use crate::host::extension::{Host, HostOptions};
 use crate::host::load::CodePlacement;
 use crate::host::state::ExtensionSettings;
 use crate::host::values::Syntax;
@@ -29,7 +28,7 @@ const PROBE: &[u8] =
 /// How the machine does, one thing after the other; what needs a thing that failed is left out.
 pub(crate) fn run_machine_checks(context: &Context) -> Vec<Check> {
     let mut checks = vec![proc_is_mounted()];
-    let host = Host::new(Backends::default());
+    let host = Host::new(HostOptions::default());
     let component = Digest::of(PROBE);
     let compiled = host.engine(Metering::Unmetered).map_err(Error::from).and_then(|engine| {
         let (key, compiler) = (engine_key(engine), Compiler::new(&context.compiler, &context.paths));
@@ -52,7 +51,7 @@ pub(crate) fn run_machine_checks(context: &Context) -> Vec<Check> {
     let cache = &context.paths.cache;
     let folder = cache.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
     let loaded = cwasm::write_probe(folder, &key, &component, &code).map_err(Error::from);
-    let given = ExtensionSettings { name: "trial".to_owned(), ..ExtensionSettings::default() };
+    let given = ExtensionSettings::new("trial", component);
     let loaded = loaded.and_then(|code| {
         host.load_with_placement(&code, given).map_err(|error| host_error("trial", GrantedBy::Command, error))
     });

@@ -2,4 +2,6 @@
 
 pub mod active;
 pub mod call;
+pub mod extension_logs;
 pub mod secrets;
+pub mod uninstalled;

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use toml_edit::{DocumentMut, Item};
 
-use crate::host::backends::{SecretRead, SecretWrite};
+use crate::host::backends::{Caller, SecretRead, SecretWrite};
 use crate::model::bounds::MAX_PROJECT_FILE;
 use crate::named_files;
 use crate::ops::error::Error;
@@ -58,7 +58,7 @@ fn read(path: &Path) -> Result<DocumentMut, SecretsFault> {
 
 #[async_trait]
 impl SecretRead for SecretsFile {
-    async fn get(&self, _: &str, name: &str) -> Result<Option<String>, String> {
+    async fn get(&self, _: &Caller, name: &str) -> Result<Option<String>, String> {
         let document = self.document.lock();
         let mut secrets = BTreeMap::new();
         flatten("", document.as_item(), &mut secrets);
@@ -68,7 +68,7 @@ impl SecretRead for SecretsFile {
 
 #[async_trait]
 impl SecretWrite for SecretsFile {
-    async fn set(&self, _: &str, name: &str, value: &str) -> Result<(), String> {
+    async fn set(&self, _: &Caller, name: &str, value: &str) -> Result<(), String> {
         let mut document = self.document.lock();
         let mut changed = document.clone();
         set(&mut changed, name, value)?;

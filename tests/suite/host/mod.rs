@@ -1,6 +1,7 @@
 //! Running extensions.
 
 mod call;
+mod embedding;
 mod hostile;
 mod load;
 mod machine_limits;

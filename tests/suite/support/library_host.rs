@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sesame::clock::Clock;
 use sesame::compiler::settings::CompilerSettings;
-use sesame::host::backends::Backends;
+use sesame::host::extension::HostOptions;
 use sesame::host::values::Syntax;
 use sesame::model::name::ProfileName;
 use sesame::model::report::event::NoObserver;
@@ -55,7 +55,7 @@ pub fn surroundings(sandbox: &Sandbox) -> HostEnvironment {
         paths: paths(sandbox),
         user: user(sandbox),
         environment: [("LANG".to_owned(), "C".to_owned()), ("TOKEN".to_owned(), "secret".to_owned())].into(),
-        backends: Backends::default(),
+        host: HostOptions::default(),
     }
 }
 

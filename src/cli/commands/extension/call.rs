@@ -14,7 +14,8 @@ use crate::cli::render::json::Data;
 use crate::cli::render::progress::Spinner;
 use crate::cli::terminal::environment::Environment;
 use crate::cli::terminal::guest_output::console_backends;
-use sesame::host::extension::Extension;
+use sesame::host::extension::{Extension, HostOptions};
+use sesame::host::limits::memory_budget::MemoryBudget;
 use sesame::host::values::Syntax;
 use sesame::model::capability::grant::Grant;
 use sesame::model::capability::{Capability, Grants, add};
@@ -26,9 +27,11 @@ use sesame::ops::context::Interrupt;
 use sesame::ops::error::Error;
 use sesame::ops::error::project::ProjectError;
 use sesame::ops::project::Project;
-use sesame::ops::run::active::{ActiveSet, HostEnvironment, LogFiles, Overrides, UninstalledComponent, file_name};
+use sesame::ops::run::active::{ActiveSet, HostEnvironment, Overrides};
 use sesame::ops::run::call::{CallOptions, call, functions};
+use sesame::ops::run::extension_logs::LogFiles;
 use sesame::ops::run::secrets::SecretsFile;
+use sesame::ops::run::uninstalled::{UninstalledComponent, file_name};
 
 #[derive(Debug, Clone, Args)]
 pub struct CallCommand {
@@ -123,7 +126,8 @@ impl CallCommand {
             paths: environment.paths.clone(),
             user: environment.user(),
             environment: Environment::variables(),
-            backends,
+            // One instance, which has a limit of its own.
+            host: HostOptions { backends, observer: None, memory: MemoryBudget::unlimited() },
         })
     }
 

@@ -12,7 +12,7 @@ use crate::cli::terminal::environment::Environment;
 use crate::cli::terminal::output::Verbosity;
 use sesame::model::name::ExtensionName;
 use sesame::model::report::extension::LogReport;
-use sesame::ops::run::active::log;
+use sesame::ops::run::extension_logs::log;
 
 #[derive(Debug, Clone, Args)]
 pub struct LogCommand {

@@ -1,0 +1,59 @@
+//! The memory that all instances of a host may hold together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Memory for all instances together, beside the limit that each has. It counts linear memories and tables. Clones are the same
+/// budget.
+#[derive(Debug, Clone)]
+pub struct MemoryBudget(Arc<BudgetCounter>);
+
+#[derive(Debug)]
+struct BudgetCounter {
+    /// In MiB.
+    most: u64,
+    /// In bytes.
+    held: AtomicUsize,
+}
+
+impl MemoryBudget {
+    /// What a host gives unless it is told otherwise, in MiB.
+    pub const DEFAULT_MIB: u64 = 1024;
+
+    pub fn new(mib: u64) -> Self {
+        Self(Arc::new(BudgetCounter { most: mib, held: AtomicUsize::new(0) }))
+    }
+
+    /// For a host that runs one instance, which has its own limit.
+    pub fn unlimited() -> Self {
+        Self::new(u64::MAX)
+    }
+
+    /// The most that may be held, in MiB.
+    pub fn limit_mib(&self) -> u64 {
+        self.0.most
+    }
+
+    /// What is held now, in bytes.
+    pub fn held(&self) -> usize {
+        self.0.held.load(Ordering::Relaxed)
+    }
+
+    /// Takes some bytes of it; says whether they were left.
+    pub(super) fn take(&self, bytes: usize) -> bool {
+        let most = usize::try_from(self.0.most).unwrap_or(usize::MAX).saturating_mul(1 << 20);
+        let taken = |held: usize| held.checked_add(bytes).filter(|held| *held <= most);
+        self.0.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok()
+    }
+
+    /// Gives bytes back that were taken.
+    pub(super) fn give_back(&self, bytes: usize) {
+        self.0.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Default for MemoryBudget {
+    fn default() -> Self {
+        Self::new(Self::DEFAULT_MIB)
+    }
+}
