@@ -58,6 +58,8 @@
 //!     reference_or_repository.rs  what the command line takes
 //!     source_name.rs         what a source is called
 //!     destination.rs         where `push` publishes
+//!   host_settings/           `host.toml`: how the host runs extensions
+//!     reader.rs              reads it
 //!   registries/              mirrors, transports, certificates
 //!     reader.rs              reads `[registries]`
 //!   manifest/                the desired state
@@ -187,6 +189,7 @@
 //!     memory_budget.rs       memory of all instances together
 //!     epoch_ticker.rs        interrupts guests that never call the host
 //!   observer.rs              the trait that hears of calls
+//!   options.rs               what all extensions of a host share
 //!   termination.rs           why a guest was stopped
 //!   functions.rs             exported functions and their signatures
 //!   values.rs                values as WAVE and JSON

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
 
-use sesame::host::extension::HostOptions;
+use sesame::host::options::HostOptions;
 use sesame::model::capability::Capability;
 use sesame::model::name::ProfileName;
 use sesame::ops::project::Project;

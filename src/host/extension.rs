@@ -14,15 +14,14 @@ use crate::model::engine_key::Metering;
 use crate::model::fault::BoxError;
 use crate::model::text::count;
 
-use super::backends::Backends;
 use super::functions::{Exports, Function, FunctionNotFound, exports};
 use super::grants::{ImportRefusal, refused_imports};
 use super::limits::epoch_ticker::EpochTicker;
-use super::limits::memory_budget::MemoryBudget;
 use super::limits::{MAX_HANDLES, MAX_HOSTCALL};
 use super::linker::{LinkError, imports_wasi, linker};
 use super::load::{CodePlacement, LoadError, load};
-use super::observer::{CallEnd, CallObserver, ObservedCall};
+use super::observer::{CallEnd, ObservedCall};
+use super::options::HostOptions;
 use super::state::{ExtensionSettings, InstanceState, SharedState};
 use super::termination::Termination;
 
@@ -33,16 +32,6 @@ pub struct Host {
     options: HostOptions,
     /// How many calls were begun.
     calls: Arc<AtomicU64>,
-}
-
-/// What all extensions of a host share.
-#[derive(Clone, Default)]
-pub struct HostOptions {
-    pub backends: Backends,
-    /// Is told of every call.
-    pub observer: Option<Arc<dyn CallObserver>>,
-    /// For all instances together.
-    pub memory: MemoryBudget,
 }
 
 /// An engine that is made when it is first needed.

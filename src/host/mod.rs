@@ -10,7 +10,7 @@
 //! | [`backends`] | the traits behind the interfaces, for programs that embed the host |
 //! | [`grants`] | which import needs which capability |
 //! | [`limits`] | what an instance may hold, what all may hold together, the fixed caps, and the ticks that interrupt guests |
-//! | [`observer`] | the trait that hears of calls |
+//! | [`options`], [`observer`] | what all extensions of a host share; the trait that hears of calls |
 //! | [`termination`] | why a guest was stopped, for people |
 //! | [`functions`], [`values`] | exported functions by name, their values as text |
 //!
@@ -24,7 +24,7 @@
 //!
 //! ```no_run
 //! # use std::collections::BTreeMap;
-//! use sesame::host::extension::HostOptions;
+//! use sesame::host::options::HostOptions;
 //! use sesame::host::values::Val;
 //! use sesame::ops::context::UserPaths;
 //! use sesame::ops::run::active::{ActiveSet, HostEnvironment};
@@ -65,6 +65,7 @@ pub mod limits;
 pub mod linker;
 pub mod load;
 pub mod observer;
+pub mod options;
 mod output;
 pub mod state;
 pub mod termination;

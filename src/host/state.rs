@@ -14,8 +14,8 @@ use crate::model::digest::Digest;
 use crate::model::manifest::{Config, Limits};
 
 use super::backends::{Caller, LogSource};
-use super::extension::HostOptions;
 use super::limits::{MAX_HOST_RESOURCES, MAX_RANDOM, Meter};
+use super::options::HostOptions;
 use super::output::{GuestLog, Stream};
 
 /// What an extension is given.

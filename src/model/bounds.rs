@@ -8,3 +8,6 @@ pub const MAX_COMPONENT: u64 = 512 << 20;
 
 /// The largest manifest or lock that is read, in bytes.
 pub const MAX_PROJECT_FILE: usize = 16 << 20;
+
+/// The memory that all running guests of a host may hold together unless it is told otherwise, in MiB.
+pub const DEFAULT_HOST_MEMORY_MIB: u64 = 1024;

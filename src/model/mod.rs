@@ -16,6 +16,7 @@ pub mod engine_key;
 pub mod fault;
 pub mod file_kind;
 pub mod function_cache;
+pub mod host_settings;
 pub mod lock;
 pub mod manifest;
 pub mod name;

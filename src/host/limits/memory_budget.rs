@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::model::bounds::DEFAULT_HOST_MEMORY_MIB;
+
 /// Memory for all instances together, beside the limit that each has. It counts linear memories and tables. Clones are the same
 /// budget.
 #[derive(Debug, Clone)]
@@ -17,9 +19,6 @@ struct BudgetCounter {
 }
 
 impl MemoryBudget {
-    /// What a host gives unless it is told otherwise, in MiB.
-    pub const DEFAULT_MIB: u64 = 1024;
-
     pub fn new(mib: u64) -> Self {
         Self(Arc::new(BudgetCounter { most: mib, held: AtomicUsize::new(0) }))
     }
@@ -54,6 +53,6 @@ impl MemoryBudget {
 
 impl Default for MemoryBudget {
     fn default() -> Self {
-        Self::new(Self::DEFAULT_MIB)
+        Self::new(DEFAULT_HOST_MEMORY_MIB)
     }
 }

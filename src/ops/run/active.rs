@@ -8,9 +8,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::engine::key::engine_key;
-use crate::host::extension::{Extension, Host, HostError, HostOptions};
+use crate::host::extension::{Extension, Host, HostError};
 use crate::host::grants::ImportRefusal;
 use crate::host::load::LoadError;
+use crate::host::options::HostOptions;
 use crate::host::state::{ExtensionSettings, Preopen};
 use crate::model::authenticated_code::AuthenticatedCode;
 use crate::model::capability::{Capability, Grants};

@@ -5,21 +5,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
+
+use crate::support::artifact::component;
+use crate::support::library_host::surroundings;
+use crate::support::sandbox::Sandbox;
+use crate::support::{fixture, guest};
 use sesame::host::backends::{Backends, Caller, SecretRead};
-use sesame::host::extension::{CallError, Extension, HostOptions};
+use sesame::host::extension::{CallError, Extension};
 use sesame::host::limits::memory_budget::MemoryBudget;
 use sesame::host::observer::{CallEnd, CallObserver, EndedCall};
+use sesame::host::options::HostOptions;
 use sesame::host::termination::TerminationCause;
 use sesame::host::values::Val;
 use sesame::model::digest::Digest;
 use sesame::model::manifest::Limits;
 use sesame::model::name::ProfileName;
 use sesame::ops::run::active::{ActiveSet, HostEnvironment};
-
-use crate::support::artifact::component;
-use crate::support::library_host::surroundings;
-use crate::support::sandbox::Sandbox;
-use crate::support::{fixture, guest};
 
 /// Keeps what it is told.
 #[derive(Default)]
@@ -115,7 +116,8 @@ fn an_observer_hears_of_every_call_and_how_it_ended() {
         tokio::time::timeout(Duration::from_millis(50), a.call("spin", &[])).await.unwrap_err();
         a.call("no-such-function", &[]).await.unwrap_err();
     });
-    let began: Vec<_> = recorder.began.lock().iter().map(|(caller, function)| (caller.call, function.clone())).collect();
+    let began: Vec<_> =
+        recorder.began.lock().iter().map(|(caller, function)| (caller.call, function.clone())).collect();
     let function = |name: &str| Some(name.to_owned());
     assert_eq!(began, [(1, function("run")), (2, function("fail")), (3, function("trap")), (4, function("spin"))]);
     let ended = recorder.ended.lock();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sesame::clock::Clock;
 use sesame::compiler::settings::CompilerSettings;
-use sesame::host::extension::HostOptions;
+use sesame::host::options::HostOptions;
 use sesame::host::values::Syntax;
 use sesame::model::name::ProfileName;
 use sesame::model::report::event::NoObserver;
