@@ -441,6 +441,8 @@
 
 pub mod clock;
 pub mod compiler;
+#[cfg(feature = "daemon")]
+pub mod daemon;
 pub mod engine;
 pub mod host;
 pub mod model;

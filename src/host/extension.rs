@@ -156,6 +156,13 @@ impl Host {
         Ok(Extension(Arc::new(LoadedExtension { pre, exports, shared: Arc::new(shared), ticker: ticker.clone() })))
     }
 
+    /// Makes every guest yield that runs now, at its next function or loop.
+    pub fn preempt(&self) {
+        for (engine, _) in [&self.unmetered, &self.metered].into_iter().filter_map(|engine| engine.0.get()) {
+            engine.increment_epoch();
+        }
+    }
+
     fn engine_and_ticker(&self, metering: Metering) -> Result<&(Engine, Arc<EpochTicker>), EngineError> {
         let ready = match metering {
             Metering::Unmetered => &self.unmetered,

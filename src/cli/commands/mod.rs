@@ -4,6 +4,8 @@
 pub mod bundle;
 pub mod documentation;
 pub mod extension;
+#[cfg(feature = "daemon")]
+pub mod host;
 pub mod machine;
 pub mod project;
 pub mod registry;
@@ -55,6 +57,9 @@ use project::upgrade::UpgradeCommand;
 use project::why::WhyCommand;
 use registry::RegistrySubcommand;
 
+#[cfg(feature = "daemon")]
+use host::HostSubcommand;
+
 /// Provisions WebAssembly-component extensions for the Open Sesame desktop host.
 ///
 /// sesame.toml says which extensions this machine should have, sesame.lock pins them, and `sesame sync` fetches,
@@ -75,6 +80,9 @@ pub enum Command {
     Verb(SharedCommand),
     /// Install an extension into a file of its own; and all commands above, for use beside other programs of Open Sesame
     Extension(LazySubcommand<ExtensionSubcommand>),
+    /// The host of the desktop, which runs extensions: on the session bus, with the desktop's keyring, clipboard and notifications
+    #[cfg(feature = "daemon")]
+    Host(LazySubcommand<HostSubcommand>),
     /// Registries: log in and out, and look how one can be reached
     Registry(LazySubcommand<RegistrySubcommand>),
     /// Look at components and compile them, for the process that started this one
@@ -170,6 +178,8 @@ impl Command {
         match self {
             Self::Verb(verb) => verb.run(invocation),
             Self::Extension(LazySubcommand(command)) => command.run(invocation),
+            #[cfg(feature = "daemon")]
+            Self::Host(LazySubcommand(command)) => command.run(invocation),
             Self::Registry(LazySubcommand(command)) => command.run(invocation),
             Self::CompileWorker => {
                 worker::serve(std::io::stdin().lock(), std::io::stdout()).map_err(CommandError::Worker)?;

@@ -9,6 +9,7 @@ use sesame::model::fault::hint::Hint;
 use sesame::model::fault::{Fault, FaultKind};
 use sesame::model::plan::step::StepKind;
 use sesame::model::report::extension::RemoveReport;
+use sesame::model::report::host::CallFailure;
 use sesame::model::report::sync::{ExtensionStatus, LockOutcome, StepOutcome, StepReport, SyncOutcome, SyncReport};
 use sesame::model::text::{SHOWN_NAMES, count, escape, list};
 use sesame::model::toml::problem::Problem;
@@ -25,6 +26,9 @@ use super::plan::changes_and_steps;
 use super::style::Style;
 use super::table::table;
 
+#[cfg(feature = "daemon")]
+use sesame::daemon::error::DaemonError;
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -32,6 +36,12 @@ pub enum CommandError {
     Verb(#[from] Error),
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
+    /// The host of the desktop could not make a call.
+    #[error("{}", .0.fault.message)]
+    Host(CallFailure),
+    #[cfg(feature = "daemon")]
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
     #[error("`{0}` is neither the name of an extension nor a file")]
     NoTarget(String),
     #[error("{message}")]
@@ -68,6 +78,9 @@ impl CommandError {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Verb(error) => error.kind(),
+            Self::Host(failure) => failure.fault.kind,
+            #[cfg(feature = "daemon")]
+            Self::Daemon(error) => error.kind(),
             Self::Environment(EnvironmentError::CurrentFolder(_)) | Self::Input(_) | Self::Worker(_) => FaultKind::Io,
             Self::Environment(EnvironmentError::NoHome) => FaultKind::Configuration,
             Self::Usage { .. }
@@ -85,6 +98,9 @@ impl CommandError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Verb(error) => error.fault(),
+            Self::Host(failure) => failure.fault.clone(),
+            #[cfg(feature = "daemon")]
+            Self::Daemon(error) => error.fault(),
             error => Fault::new(error.kind(), error, error.hints()),
         }
     }
@@ -93,6 +109,9 @@ impl CommandError {
     fn hints(&self) -> Vec<Hint> {
         let hint = match self {
             Self::Verb(error) => return error.hints(),
+            Self::Host(failure) => return failure.fault.hints.clone(),
+            #[cfg(feature = "daemon")]
+            Self::Daemon(error) => return error.hints(),
             Self::Worker(_) => return Vec::new(),
             Self::Environment(EnvironmentError::CurrentFolder(_)) => "change to a folder that exists".into(),
             Self::Environment(EnvironmentError::NoHome) => "set it to your home folder".into(),
@@ -181,11 +200,31 @@ fn problem_words(problem: &Problem, columns: usize) -> String {
 
 /// What is said of a failure: what was wrong, why, and what to do next. Excerpts of files are no wider than so many columns.
 pub fn words(failure: &CommandError, columns: usize) -> String {
-    let CommandError::Verb(error) = failure else { return fault_words("", &failure.fault()) };
+    let error = match failure {
+        CommandError::Verb(error) => error,
+        CommandError::Host(failure) => return host_words(failure),
+        failure => return fault_words("", &failure.fault()),
+    };
     let kept = error.kept_edit().map(|edit| kept_edit(edit) + "the sync after it was refused:\n").unwrap_or_default();
     let result = error.narrowing().map(|_| "nothing was added");
     let narrowed = error.narrowing().map(narrowed).unwrap_or_default();
     kept + &verb_words(error.refusal(), error.fault(), result, columns) + &narrowed
+}
+
+/// The words of a call that the host could not make.
+fn host_words(failure: &CallFailure) -> String {
+    let mut fault = failure.fault.clone();
+    let hints = std::mem::take(&mut fault.hints);
+    fault_words("", &fault) + &backtrace(&failure.backtrace) + &hints.iter().map(hint_words).collect::<String>()
+}
+
+/// Where a guest was when it was stopped.
+fn backtrace(frames: &[String]) -> String {
+    if frames.is_empty() {
+        return String::new();
+    }
+    let frames = frames.iter().map(|frame| format!("    {}\n", escape(frame)));
+    "  it was in:\n".to_owned() + &frames.collect::<String>()
 }
 
 /// A change to the project that stays.
@@ -237,12 +276,7 @@ fn verb_words(error: &Error, mut fault: Fault, result: Option<&str>, columns: us
                 text.push_str(&format!("    {}\n", escape(&path.display().to_string())));
             }
         }
-        Error::Run(RunError::Stopped { stop, .. }) if !stop.backtrace.is_empty() => {
-            text.push_str("  it was in:\n");
-            for frame in &stop.backtrace {
-                text.push_str(&format!("    {frame}\n"));
-            }
-        }
+        Error::Run(RunError::Stopped { stop, .. }) => text.push_str(&backtrace(&stop.backtrace)),
         Error::Profile(ProfileError::OtherManifest { differences, .. }) if !differences.is_empty() => {
             text.push_str("  syncing this manifest into it would change:\n");
             text.extend(differences.iter().map(|change| format!("    {}", set_change(change))));

@@ -12,6 +12,7 @@ use sesame::model::report::extension::{
     CallReport, FunctionsReport, GrantsReport, InfoReport, InstallReport, ListReport, LogReport, RemoveReport, Removed,
     UpgradeReport,
 };
+use sesame::model::report::host::HostStatusReport;
 use sesame::model::report::maintain::gc::GcReport;
 use sesame::model::report::maintain::purge::PurgeReport;
 use sesame::model::report::maintain::verify::VerifyReport;
@@ -86,6 +87,7 @@ pub enum Data<'a> {
     Grants(&'a GrantsReport),
     Log(&'a LogReport),
     Call(&'a CallReport),
+    HostStatus(&'a HostStatusReport),
     Functions(&'a FunctionsReport),
     Wit(&'a WitReport),
     Completions(&'a CompletionsReport),
@@ -190,8 +192,9 @@ impl<'a> ErrorDocument<'a> {
                 Some(Error::Lock(LockError::Extensions { changes, .. })) => changes.clone(),
                 _ => Vec::new(),
             },
-            backtrace: match failure.refusal() {
-                Some(Error::Run(RunError::Stopped { stop, .. })) => stop.backtrace.clone(),
+            backtrace: match (failure, failure.refusal()) {
+                (CommandError::Host(failure), _) => failure.backtrace.clone(),
+                (_, Some(Error::Run(RunError::Stopped { stop, .. }))) => stop.backtrace.clone(),
                 _ => Vec::new(),
             },
             differences: match failure.refusal() {

@@ -41,6 +41,8 @@ pub struct Environment {
     home: PathBuf,
     configuration: PathBuf,
     manifest: Option<PathBuf>,
+    /// The address of the session bus, if there is one.
+    pub bus: Option<String>,
     /// The program of the user's shell, as `$SHELL` says.
     pub shell: Option<PathBuf>,
 }
@@ -65,6 +67,7 @@ impl Environment {
             home: xdg.home_dir().to_owned(),
             configuration: xdg.config_dir().join(FOLDER),
             manifest: env::var_os("SESAME_MANIFEST").filter(|path| !path.is_empty()).map(PathBuf::from),
+            bus: bus(&xdg),
             shell: env::var_os("SHELL").map(PathBuf::from),
         })
     }
@@ -151,6 +154,20 @@ fn normalized(path: &Path) -> PathBuf {
 #[expect(clippy::disallowed_methods, reason = "this is the file that reads the environment")]
 pub fn columns_variable() -> Option<usize> {
     env::var("COLUMNS").ok()?.parse().ok()
+}
+
+/// The session bus: the first address that the variable names, else the socket where systemd puts it. `disabled:` and
+/// `autolaunch:` are none.
+#[expect(clippy::disallowed_methods, reason = "this is the file that reads the environment")]
+fn bus(xdg: &Xdg) -> Option<String> {
+    let named = env::var("DBUS_SESSION_BUS_ADDRESS").ok().filter(|address| !address.is_empty());
+    match named {
+        Some(addresses) => addresses.split(';').find(|address| address.starts_with("unix:")).map(str::to_owned),
+        None => {
+            let socket = xdg.runtime_dir()?.join("bus");
+            socket.exists().then(|| format!("unix:path={}", socket.display()))
+        }
+    }
 }
 
 /// Where podman and docker keep credentials, in the order in which podman looks.

@@ -3,12 +3,12 @@
 pub mod file_problem;
 pub mod hint;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use hint::{Hint, Remedy};
 
 /// The kind of a failure, in the order of precedence where several happened at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// A fault of sesame itself.
@@ -36,17 +36,17 @@ pub enum FaultKind {
 }
 
 /// A failure as data: its kind, its message, and the messages of what caused it, outermost first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Fault {
     pub kind: FaultKind,
     /// The extension that the message names; of a component that is not installed, its file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
     pub message: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,
     /// What to do next.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<Hint>,
 }
 

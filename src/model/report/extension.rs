@@ -1,6 +1,6 @@
 //! What the commands about single extensions did or found, as data.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::annotations::Annotations;
 use crate::model::capability::Capability;
@@ -96,7 +96,7 @@ pub struct ImportedInterface {
 }
 
 /// What a call gave back.
-#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct CallReport {
     pub extension: String,
@@ -121,7 +121,7 @@ pub struct FunctionsReport {
 }
 
 /// A function that can be called.
-#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ListedFunction {
     /// What `call` names it by.
     pub name: String,
@@ -130,7 +130,7 @@ pub struct ListedFunction {
 }
 
 /// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallOutcome {
     Ok,

@@ -3,6 +3,7 @@
 pub mod bundle;
 pub mod event;
 pub mod extension;
+pub mod host;
 pub mod maintain;
 pub mod query;
 pub mod registry;

@@ -151,6 +151,11 @@ impl ActiveSet {
         })
     }
 
+    /// Makes every guest of it yield that runs now, as soon as it can.
+    pub fn preempt(&self) {
+        self.host.preempt();
+    }
+
     pub fn profile(&self) -> &ProfileName {
         &self.profile
     }

@@ -22,17 +22,24 @@ pub struct CallOptions {
 }
 
 /// Calls a function in an instance of its own. `name` is what the extension is called in messages. Starts a runtime of its
-/// own, so it must not be called from async code: see [`Extension::call`] for that.
+/// own, so it must not be called from async code: see [`call_async`] for that.
+///
+/// # Errors
+/// As [`call_async`].
+pub fn call(extension: &Extension, name: &str, call: &CallOptions, interrupt: &Interrupt) -> Result<CallReport, Error> {
+    interrupt.block_on(call_async(extension, name, call))
+}
+
+/// The same from async code.
 ///
 /// # Errors
 /// [`RunError::NoFunction`], [`RunError::Arguments`] and [`RunError::Argument`] if it cannot be called so, [`RunError::Stopped`] if the
 /// guest trapped or met a limit. An error that the function returns is a report.
-pub fn call(extension: &Extension, name: &str, call: &CallOptions, interrupt: &Interrupt) -> Result<CallReport, Error> {
+pub async fn call_async(extension: &Extension, name: &str, call: &CallOptions) -> Result<CallReport, Error> {
     let no_function = |source| Error::Run(RunError::NoFunction { name: name.to_owned(), source });
     let function = extension.function(&call.function).map_err(no_function)?;
     let arguments = arguments(function, call)?;
-    let called = interrupt.block_on(async { Ok(extension.call(&call.function, &arguments).await) })?;
-    let result = called.map_err(|error| match error {
+    let result = extension.call(&call.function, &arguments).await.map_err(|error| match error {
         CallError::Stopped(stop) => Error::Run(RunError::Stopped { name: name.to_owned(), stop }),
         error => Error::Run(RunError::Call { name: name.to_owned(), source: error }),
     })?;

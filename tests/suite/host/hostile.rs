@@ -55,7 +55,11 @@ impl Hostile {
 
     /// Its entry in `sesame.toml`.
     fn entry(&self) -> String {
-        let grants: String = self.grants.iter().map(|grant| format!("capabilities.{grant} = true\n")).collect();
+        let granted = |grant: &String| match grant.split_once('=') {
+            Some((capability, folder)) => format!("capabilities.{capability} = [\"{folder}\"]\n"),
+            None => format!("capabilities.{grant} = true\n"),
+        };
+        let grants: String = self.grants.iter().map(granted).collect();
         let limits: String = self.limits.iter().map(|limit| format!("limits.{limit}\n")).collect();
         format!("[extensions.{0}]\npath = \"{0}.wasm\"\n{grants}{limits}\n", self.name)
     }
@@ -76,6 +80,10 @@ fn project() -> (Sandbox, Vec<Hostile>) {
     for hostile in &guests {
         sandbox.write(&format!("{}.wasm", hostile.name), &hostile.component);
     }
+    // Where `read-fifo` reads.
+    let fifos = sandbox.path("project/fifos");
+    fs::create_dir(&fifos).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, fifos.join("fifo"), 0o600.into()).unwrap();
     sandbox.write("greeting.wasm", guest("greeting-0.1.0"));
     let greeting = "[extensions.greeting]\npath = \"greeting.wasm\"\ncapabilities.config-read = true\n";
     sandbox.write("sesame.toml", guests.iter().map(Hostile::entry).collect::<String>() + greeting);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 
+use crate::cli::Verbosity;
 use crate::cli::completion_candidates::{active_names_and_files, called_functions, capabilities};
 use crate::cli::invocation::{CommandOutcome, Invocation, interrupt};
 use crate::cli::options::{CompileOptions, ProfileOption, number, setting};
@@ -22,7 +23,7 @@ use sesame::model::capability::grant::Grant;
 use sesame::model::capability::{Capability, Grants, add};
 use sesame::model::manifest::Limits;
 use sesame::model::name::ExtensionName;
-use sesame::model::report::extension::{CallOutcome, FunctionsReport};
+use sesame::model::report::extension::{CallOutcome, CallReport, FunctionsReport};
 use sesame::model::text::escape;
 use sesame::ops::context::Interrupt;
 use sesame::ops::error::Error;
@@ -63,6 +64,10 @@ pub struct CallCommand {
     /// Lower the limit of memory, in MiB
     #[arg(long, value_name = "MIB", value_parser = number::<u64>(1..=4096))]
     pub memory: Option<u64>,
+    /// Call it in this process, where clipboard, notifications and messages are only printed, although a host is running
+    #[cfg(feature = "daemon")]
+    #[arg(long)]
+    pub no_host: bool,
     #[command(flatten)]
     pub profile: ProfileOption,
     #[command(flatten)]
@@ -71,9 +76,12 @@ pub struct CallCommand {
 
 impl CallCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
-        let (environment, output) = (Environment::read()?, invocation.output);
-        let host = self.host_environment(&environment, invocation)?;
+        let environment = Environment::read()?;
         let interrupt = interrupt()?;
+        if let Some(report) = self.call_host(&environment, invocation, &interrupt)? {
+            return Ok(print_report(invocation, &report));
+        }
+        let host = self.host_environment(&environment, invocation)?;
         let (name, extension) = if self.is_file() {
             let name = file_name(&self.target);
             let extension = self.load_file(&name, host, &environment, invocation, &interrupt)?;
@@ -88,20 +96,69 @@ impl CallCommand {
             invocation.print_answer(Data::Functions(&report), || function_list(&report));
             return Ok(CommandOutcome::Done);
         };
+        let report = call(&extension, &name, &self.options(function, invocation), &interrupt)?;
+        Ok(print_report(invocation, &report))
+    }
+
+    fn options(&self, function: String, invocation: &Invocation<'_>) -> CallOptions {
         let syntax = if invocation.globals.json { Syntax::Json } else { Syntax::Wave };
-        let options = CallOptions { function, arguments: self.arguments.clone(), syntax };
-        let report = call(&extension, &name, &options, &interrupt)?;
-        let (data, text) = (Data::Call(&report), report.text.as_deref());
-        Ok(match report.outcome {
-            CallOutcome::Ok => {
-                output.print_value(invocation.name, data, text);
-                CommandOutcome::Done
+        CallOptions { function, arguments: self.arguments.clone(), syntax }
+    }
+
+    /// Has the host of the desktop make the call; none if this process makes it.
+    #[cfg(feature = "daemon")]
+    fn call_host(
+        &self,
+        environment: &Environment,
+        invocation: &Invocation<'_>,
+        interrupt: &Interrupt,
+    ) -> Result<Option<CallReport>, CommandError> {
+        let Some(function) = self.function.clone().filter(|_| !self.is_file()) else { return Ok(None) };
+        let why = match self.why_here(environment, invocation)? {
+            Some(why) => why,
+            None => {
+                let (name, options) = (self.target.display().to_string(), self.options(function, invocation));
+                match super::super::host::client::call(environment, &name, &options, interrupt)? {
+                    Ok(report) => {
+                        invocation.output.say(Verbosity::Verbose, "called by the host of the desktop\n");
+                        return Ok(Some(report));
+                    }
+                    Err(why) => why.to_owned(),
+                }
             }
-            CallOutcome::Err => {
-                output.print_failed_value(invocation.name, data, text);
-                CommandOutcome::Differs
-            }
-        })
+        };
+        invocation.output.say(Verbosity::Verbose, &format!("called in this process: {why}\n"));
+        Ok(None)
+    }
+
+    #[cfg(not(feature = "daemon"))]
+    fn call_host(
+        &self,
+        _: &Environment,
+        _: &Invocation<'_>,
+        _: &Interrupt,
+    ) -> Result<Option<CallReport>, CommandError> {
+        Ok(None)
+    }
+
+    /// Why this process makes the call, if the host is not even asked.
+    #[cfg(feature = "daemon")]
+    fn why_here(&self, environment: &Environment, invocation: &Invocation<'_>) -> Result<Option<String>, CommandError> {
+        let own = [
+            ("--no-host", self.no_host),
+            ("--secrets", self.secrets.is_some()),
+            ("--config", !self.config.is_empty()),
+            ("--grant", !self.grants.is_empty()),
+            ("--timeout", self.timeout.is_some()),
+            ("--fuel", self.fuel.is_some()),
+            ("--memory", self.memory.is_some()),
+        ];
+        if let Some((option, _)) = own.into_iter().find(|(_, given)| *given) {
+            return Ok(Some(format!("`{option}` was given")));
+        }
+        let profile = invocation.profile(environment, &self.profile)?;
+        let served = sesame::daemon::served_profile(&environment.user())?;
+        Ok((profile != served).then(|| format!("the host serves profile `{served}`, not `{profile}`")))
     }
 
     /// Whether the target is a component's file, and not the name of an extension.
@@ -187,6 +244,21 @@ impl CallCommand {
         let name: ExtensionName = name.parse().map_err(|_| CommandError::NoTarget(name.to_owned()))?;
         let active = ActiveSet::open(host, &invocation.profile(environment, &self.profile)?)?;
         Ok(active.load_with(&name, &self.overrides())?)
+    }
+}
+
+/// Prints what a function gave back.
+fn print_report(invocation: &Invocation<'_>, report: &CallReport) -> CommandOutcome {
+    let (data, text) = (Data::Call(report), report.text.as_deref());
+    match report.outcome {
+        CallOutcome::Ok => {
+            invocation.output.print_value(invocation.name, data, text);
+            CommandOutcome::Done
+        }
+        CallOutcome::Err => {
+            invocation.output.print_failed_value(invocation.name, data, text);
+            CommandOutcome::Differs
+        }
     }
 }
 
