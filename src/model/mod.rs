@@ -8,6 +8,7 @@
 //! [`plan::schedule`] hands out its steps; [`report`] is what a run did, and [`report::event`] what it does.
 
 pub mod annotations;
+pub mod audit;
 pub mod authenticated_code;
 pub mod bounds;
 pub mod capability;

@@ -3,6 +3,7 @@
 //! All paths are made in [`paths`], all writes in `write`. What stands under a final name is whole and was
 //! checked; everything under way has another name. Nothing here knows where bytes come from.
 
+pub mod audit_log;
 pub mod blobs;
 pub mod code;
 pub mod error;

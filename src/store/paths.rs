@@ -118,6 +118,29 @@ impl StorePaths {
         self.logs().join(format!("{name}.log.old"))
     }
 
+    pub fn audit(&self) -> PathBuf {
+        self.state.join("audit")
+    }
+
+    /// A file of the audit log.
+    pub fn audit_file(&self, number: u64) -> PathBuf {
+        self.audit().join(format!("{number}.jsonl"))
+    }
+
+    /// What stood at the end of such a file, from this byte on, and was no record.
+    pub fn audit_tail(&self, number: u64, offset: u64) -> PathBuf {
+        self.audit().join(format!("{number}.{offset}.cut"))
+    }
+
+    /// What the host of the desktop says of itself.
+    pub fn host_log(&self) -> PathBuf {
+        self.state.join("host.log")
+    }
+
+    pub fn old_host_log(&self) -> PathBuf {
+        self.state.join("host.log.old")
+    }
+
     pub fn profiles(&self) -> PathBuf {
         self.data.join("profiles")
     }

@@ -272,11 +272,16 @@ pub fn sign_lock_file(file: &File, holder: &str) {
 
 /// Opens a log to add to it; one that has grown too large becomes the old one first.
 pub fn open_log(path: &Path, old: &Path, most: u64) -> Result<File, Error> {
-    if let Some(parent) = path.parent() {
-        create_folder(parent)?;
-    }
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() >= most) {
         fs::rename(path, old).map_err(Error::io("rename", path))?;
+    }
+    open_appended(path)
+}
+
+/// Opens a file of the store to add to its end; makes it and its folder where there is none.
+pub fn open_appended(path: &Path) -> Result<File, Error> {
+    if let Some(parent) = path.parent() {
+        create_folder(parent)?;
     }
     if let Ok(metadata) = fs::symlink_metadata(path) {
         let problem = match metadata.nlink() {
@@ -292,6 +297,11 @@ pub fn open_log(path: &Path, old: &Path, most: u64) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o600).custom_flags(NOFOLLOW);
     options.open(path).map_err(Error::io("open", path))
+}
+
+/// Cuts a file to this length, in bytes.
+pub fn truncate_to(file: &File, path: &Path, length: u64) -> Result<(), Error> {
+    file.set_len(length).map_err(Error::io("shorten", path))
 }
 
 /// Removes a file; that it is gone already is fine.
