@@ -30,6 +30,12 @@ pub enum DaemonError {
     Died,
     #[error("the host gave an answer that is not understood")]
     Answer(#[source] serde_json::Error),
+    #[error("{0}")]
+    SecretName(String),
+    #[error("`secrets` is `none` in host.toml, so there is nowhere to keep them")]
+    NoSecrets,
+    #[error("{message}")]
+    Secrets { message: String, hint: Option<String> },
     #[error("the session bus refused the request")]
     Refused(#[source] zbus::Error),
     #[error(transparent)]
@@ -47,6 +53,9 @@ impl DaemonError {
             | Self::Refused(_) => FaultKind::Unavailable,
             Self::NameTaken { .. } | Self::NameLost => FaultKind::Unavailable,
             Self::NotEnabled => FaultKind::Missing,
+            Self::SecretName(_) => FaultKind::Usage,
+            Self::NoSecrets => FaultKind::Configuration,
+            Self::Secrets { .. } => FaultKind::Unavailable,
             Self::Thread(_) => FaultKind::Io,
             Self::Answer(_) => FaultKind::Data,
             Self::Verb(error) => error.kind(),
@@ -66,7 +75,9 @@ impl DaemonError {
                 "the host is of another version: run `systemctl --user restart open-sesame-extensions`".into()
             }
             Self::Thread(_) => "end other programs, or raise the limit of processes (`ulimit -u`)".into(),
-            Self::Refused(_) => return Vec::new(),
+            Self::NoSecrets => "set `secrets` to `secret-service` or `file:PATH` in host.toml".into(),
+            Self::Secrets { hint, .. } => return hint.iter().map(|hint| hint.clone().into()).collect(),
+            Self::Refused(_) | Self::SecretName(_) => return Vec::new(),
             Self::Verb(error) => return error.hints(),
         };
         vec![hint]

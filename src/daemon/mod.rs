@@ -4,10 +4,12 @@
 //! Everything it runs was provisioned by `sync`; it fetches nothing, compiles nothing and writes nothing to the store. It prints
 //! nothing and reads no environment: the program fills in a [`DaemonEnvironment`].
 
+pub mod backends;
 pub mod bus;
 mod call_counts;
 pub mod error;
 pub mod names;
+mod recorder;
 mod refusal;
 mod reload;
 mod schedule;
@@ -17,9 +19,12 @@ mod status;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::host::backends::Backends;
+use tokio::runtime::Builder;
+
+use crate::clock::Clock;
 use crate::host::limits::memory_budget::MemoryBudget;
 use crate::host::options::HostOptions;
 use crate::model::name::ProfileName;
@@ -27,25 +32,34 @@ use crate::ops::context::{Interrupt, UserPaths};
 use crate::ops::error::Error;
 use crate::store::paths::StorePaths;
 
+use backends::clipboard::Clipboard;
+use backends::{Desktop, backends};
 use bus::interface::Extensions;
 use bus::link::BusLink;
 use bus::server::BusServer;
-use call_counts::CallCounter;
 use error::DaemonError;
+use recorder::Recorder;
 use reload::Reloader;
 use service::Service;
 use status::StatusSource;
 use watch::Watch;
 
+pub use recorder::Echo;
+
 /// Where the host finds everything. The program fills it in.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DaemonEnvironment {
     pub paths: StorePaths,
     pub user: UserPaths,
-    /// The environment variables that may be granted.
+    pub clock: Clock,
+    /// The environment variables that may be granted, and those that say where the display is.
     pub variables: BTreeMap<String, String>,
     /// The session bus, as in `DBUS_SESSION_BUS_ADDRESS`.
     pub bus: String,
+    /// This program, which the process that holds the clipboard is started from.
+    pub program: PathBuf,
+    /// Is given what the host says in its log.
+    pub echo: Echo,
 }
 
 /// Runs the host until it is interrupted.
@@ -54,28 +68,35 @@ pub struct DaemonEnvironment {
 /// [`DaemonError`] if there is no bus, another host runs, or no thread can be started. A profile or a policy that cannot be read is
 /// no error: then the host refuses every call, and says why.
 pub fn run(environment: &DaemonEnvironment, interrupt: &Interrupt) -> Result<(), DaemonError> {
+    let clipboard = Clipboard::start(&environment.program, &environment.variables).map_err(DaemonError::Thread)?;
+    let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("sesame-bus").enable_all().build();
+    let runtime = runtime.map_err(DaemonError::Thread)?;
     let memory = MemoryBudget::default();
-    let counts = Arc::new(CallCounter::default());
-    let (budget, observer) = (memory.clone(), counts.clone());
-    let reloader = Arc::new(Reloader::new(environment.clone(), move |_| HostOptions {
-        backends: Backends::default(),
-        observer: Some(observer.clone()),
+    let desktop = Desktop {
+        runtime: runtime.handle().clone(),
+        link: BusLink::new(&environment.bus),
+        recorder: Arc::new(Recorder::new(&environment.paths, environment.clock, environment.echo.clone())),
+        health: Arc::default(),
+        clipboard: Arc::new(clipboard),
+    };
+    let (behind, budget) = (desktop.clone(), memory.clone());
+    let reloader = Arc::new(Reloader::new(environment.clone(), move |settings| HostOptions {
+        backends: backends(settings, &behind),
+        observer: Some(behind.recorder.clone()),
         memory: budget.clone(),
     }));
-    let service = Arc::new(Service::start(reloader.load(), counts).map_err(DaemonError::Thread)?);
+    let service = Arc::new(Service::start(reloader.load(), desktop.recorder.clone()).map_err(DaemonError::Thread)?);
     memory.set_limit_mib(reloader.settings().memory_mib);
-    let status = Arc::new(StatusSource { service: service.clone(), memory: memory.clone() });
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("sesame-bus").enable_all().build();
-    let runtime = runtime.map_err(DaemonError::Thread)?;
+    let status =
+        Arc::new(StatusSource { service: service.clone(), memory: memory.clone(), health: desktop.health.clone() });
+    let recorder = desktop.recorder.clone();
     let server = BusServer {
-        address: environment.bus.clone(),
-        link: BusLink::default(),
+        link: desktop.link.clone(),
         activations: service.activations(),
         object: || Extensions { service: service.clone(), status: status.clone() },
-        ready: Box::new(|| {}),
+        ready: Box::new(move || recorder.say("ready")),
     };
-    let watching = runtime.spawn(watch_files(reloader.clone(), service.clone(), memory.clone()));
+    let watching = runtime.spawn(watch_files(reloader.clone(), service.clone(), memory));
     let ended = runtime.block_on(server.run(interrupt));
     watching.abort();
     runtime.shutdown_background();

@@ -17,7 +17,7 @@ use crate::model::report::host::CallFailure;
 use crate::ops::error::Error;
 use crate::ops::run::call::{CallOptions, call_async};
 
-use super::call_counts::CallCounter;
+use super::recorder::Recorder;
 use super::refusal::{MAX_ARGUMENTS, Refusal};
 use super::schedule::executor::{CallCanceller, Executor, QueueLimits};
 use super::schedule::file_threads::FileThreads;
@@ -35,7 +35,7 @@ pub(super) struct Service {
     file_threads: Mutex<HashMap<ExtensionName, Arc<FileThreads>>>,
     running: Mutex<HashMap<u64, BegunCall>>,
     last_call: AtomicU64,
-    pub(super) counts: Arc<CallCounter>,
+    pub(super) recorder: Arc<Recorder>,
     /// The active generation, for those who want to hear of changes.
     activated: watch::Sender<Option<u64>>,
     pub(super) started: Instant,
@@ -60,7 +60,7 @@ impl Service {
     ///
     /// # Errors
     /// If a thread cannot be started.
-    pub(super) fn start(serving: Serving, counts: Arc<CallCounter>) -> std::io::Result<Self> {
+    pub(super) fn start(serving: Serving, recorder: Arc<Recorder>) -> std::io::Result<Self> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let guest_runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -69,6 +69,7 @@ impl Service {
             .enable_all()
             .build()?;
         let generation = serving.set().and_then(|served| served.set.number());
+        recorder.serves(None, &serving);
         let serving = Arc::new(RwLock::new(Arc::new(serving)));
         let served = serving.clone();
         let preempt = move || {
@@ -83,7 +84,7 @@ impl Service {
             file_threads: Mutex::default(),
             running: Mutex::default(),
             last_call: AtomicU64::new(0),
-            counts,
+            recorder,
             activated: watch::Sender::new(generation),
             started: Instant::now(),
         })
@@ -103,8 +104,9 @@ impl Service {
     /// more than they may have now: they are ended.
     pub(super) fn serve(&self, serving: Serving) {
         let serving = Arc::new(serving);
-        *self.serving.write() = serving.clone();
+        let before = std::mem::replace(&mut *self.serving.write(), serving.clone());
         self.withdraw(&serving);
+        self.recorder.serves(Some(&before), &serving);
         let current = |name: &ExtensionName| serving.set().is_some_and(|served| served.extensions.contains_key(name));
         self.file_threads.lock().retain(|name, _| current(name));
         let generation = serving.set().and_then(|served| served.set.number());
@@ -118,9 +120,10 @@ impl Service {
     /// # Errors
     /// Why there is no result.
     pub(super) async fn call(&self, extension: &str, options: CallOptions) -> Result<CallReport, CallFailure> {
+        let function = options.function.clone();
         let result = self.run(extension, options).await;
-        if let Err(Begun::No(_)) = &result {
-            self.counts.refused(extension);
+        if let Err(Begun::No(failure)) = &result {
+            self.recorder.refused(extension, &function, &failure.fault.line());
         }
         result.map_err(|(Begun::No(failure) | Begun::Yes(failure))| failure)
     }

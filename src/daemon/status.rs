@@ -7,6 +7,7 @@ use crate::model::report::extension::ListedFunction;
 use crate::model::report::host::{HostStatusReport, HostedExtension};
 use crate::ops::run::call::functions;
 
+use super::backends::health::BackendHealth;
 use super::service::Service;
 use super::serving::Serving;
 
@@ -14,6 +15,7 @@ use super::serving::Serving;
 pub(super) struct StatusSource {
     pub service: Arc<Service>,
     pub memory: MemoryBudget,
+    pub health: Arc<BackendHealth>,
 }
 
 impl StatusSource {
@@ -32,7 +34,7 @@ impl StatusSource {
                 component: active.component,
                 refused: loaded.and_then(|loaded| loaded.as_ref().err().cloned()),
                 functions,
-                calls: self.service.counts.of(active.name.as_str()),
+                calls: self.service.recorder.counts.of(active.name.as_str()),
                 stuck_threads: self.service.stuck_threads(&active.name),
             }
         });
@@ -53,7 +55,7 @@ impl StatusSource {
                 Serving::Set(_) => None,
             },
             extensions: self.extensions(),
-            backends: Vec::new(),
+            backends: self.health.reports(),
             memory: self.memory.held() as u64,
             memory_limit_mib: self.memory.limit_mib(),
             runs: Default::default(),

@@ -40,7 +40,18 @@ impl LogFile {
     /// # Errors
     /// [`Error`] if it cannot be written to.
     pub fn open(paths: &StorePaths, name: &ExtensionName) -> Result<Self, Error> {
-        let (path, old) = (paths.log(name), paths.old_log(name));
+        Self::open_files(paths.log(name), paths.old_log(name))
+    }
+
+    /// Opens the log of the host itself.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn of_host(paths: &StorePaths) -> Result<Self, Error> {
+        Self::open_files(paths.host_log(), paths.old_host_log())
+    }
+
+    fn open_files(path: PathBuf, old: PathBuf) -> Result<Self, Error> {
         let open = Mutex::new(OpenLog::new(&path, &old)?);
         Ok(Self { path, old, open })
     }
@@ -74,8 +85,20 @@ impl OpenLog {
 /// # Errors
 /// [`Error`] if they cannot be read.
 pub fn read(paths: &StorePaths, name: &ExtensionName) -> Result<Option<String>, Error> {
+    read_files([paths.old_log(name), paths.log(name)])
+}
+
+/// The lines of the host itself, the oldest first; none if it never ran.
+///
+/// # Errors
+/// [`Error`] if they cannot be read.
+pub fn read_host(paths: &StorePaths) -> Result<Option<String>, Error> {
+    read_files([paths.old_host_log(), paths.host_log()])
+}
+
+fn read_files(paths: [PathBuf; 2]) -> Result<Option<String>, Error> {
     let mut text: Option<String> = None;
-    for path in [paths.old_log(name), paths.log(name)] {
+    for path in paths {
         if let Some((file, _)) = open_trusted(&path)? {
             let mut bytes = Vec::new();
             file.take(READ).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;

@@ -88,6 +88,10 @@ pub enum Command {
     /// Look at components and compile them, for the process that started this one
     #[command(name = CompilerSettings::COMMAND, hide = true)]
     CompileWorker,
+    /// Hold the clipboard, for the host that started this
+    #[cfg(feature = "daemon")]
+    #[command(name = sesame::daemon::backends::clipboard_process::COMMAND, hide = true)]
+    ClipboardProcess,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -181,6 +185,8 @@ impl Command {
             #[cfg(feature = "daemon")]
             Self::Host(LazySubcommand(command)) => command.run(invocation),
             Self::Registry(LazySubcommand(command)) => command.run(invocation),
+            #[cfg(feature = "daemon")]
+            Self::ClipboardProcess => host::clipboard::run(),
             Self::CompileWorker => {
                 worker::serve(std::io::stdin().lock(), std::io::stdout()).map_err(CommandError::Worker)?;
                 Ok(CommandOutcome::Done)

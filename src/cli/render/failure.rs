@@ -70,6 +70,9 @@ pub enum CommandError {
     NoLogin,
     #[error("the compiler cannot go on")]
     Worker(#[source] io::Error),
+    #[cfg(feature = "daemon")]
+    #[error("the clipboard cannot be held")]
+    Clipboard(#[source] io::Error),
     #[error("cannot read from standard input")]
     Input(#[source] io::Error),
 }
@@ -82,6 +85,8 @@ impl CommandError {
             #[cfg(feature = "daemon")]
             Self::Daemon(error) => error.kind(),
             Self::Environment(EnvironmentError::CurrentFolder(_)) | Self::Input(_) | Self::Worker(_) => FaultKind::Io,
+            #[cfg(feature = "daemon")]
+            Self::Clipboard(_) => FaultKind::Io,
             Self::Environment(EnvironmentError::NoHome) => FaultKind::Configuration,
             Self::Usage { .. }
             | Self::GrantToActive
@@ -113,6 +118,8 @@ impl CommandError {
             #[cfg(feature = "daemon")]
             Self::Daemon(error) => return error.hints(),
             Self::Worker(_) => return Vec::new(),
+            #[cfg(feature = "daemon")]
+            Self::Clipboard(_) => return Vec::new(),
             Self::Environment(EnvironmentError::CurrentFolder(_)) => "change to a folder that exists".into(),
             Self::Environment(EnvironmentError::NoHome) => "set it to your home folder".into(),
             Self::Usage { suggestions, .. } => {

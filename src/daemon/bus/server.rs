@@ -34,7 +34,6 @@ enum Ended {
 
 /// What the host serves on the bus, made anew for each connection.
 pub(in crate::daemon) struct BusServer<F> {
-    pub address: String,
     pub link: BusLink,
     pub activations: watch::Receiver<Option<u64>>,
     /// Makes the object.
@@ -68,11 +67,11 @@ impl<F: Fn() -> Extensions + Send + Sync> BusServer<F> {
     }
 
     async fn serve(&self, interrupt: &Interrupt) -> Result<Ended, DaemonError> {
-        let failed = |source| DaemonError::Bus { address: self.address.clone(), source };
-        let connecting = Builder::address(self.address.as_str()).serve_at(OBJECT_PATH, (self.object)()).build();
+        let failed = |source| DaemonError::Bus { address: self.link.address().to_owned(), source };
+        let connecting = Builder::address(self.link.address()).serve_at(OBJECT_PATH, (self.object)()).build();
         let connection = match tokio::time::timeout(CONNECT, connecting).await {
             Ok(connection) => connection.map_err(failed)?,
-            Err(_) => return Err(DaemonError::BusSilent { address: self.address.clone(), waited: CONNECT }),
+            Err(_) => return Err(DaemonError::BusSilent { address: self.link.address().to_owned(), waited: CONNECT }),
         };
         let dbus =
             DBusProxy::builder(&connection).cache_properties(CacheProperties::No).build().await.map_err(failed)?;

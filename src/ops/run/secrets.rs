@@ -31,6 +31,55 @@ impl SecretsFile {
         let document = read(path).map_err(|source| RunError::Secrets { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), document: Mutex::new(document) })
     }
+
+    /// The value of a secret.
+    pub fn read(&self, name: &str) -> Option<String> {
+        self.secrets().remove(name)
+    }
+
+    /// The names of all secrets, sorted.
+    pub fn names(&self) -> Vec<String> {
+        self.secrets().into_keys().collect()
+    }
+
+    /// Sets a secret, where it stands if there is one.
+    ///
+    /// # Errors
+    /// A message for people; then the file is as it was.
+    pub fn write(&self, name: &str, value: &str) -> Result<(), String> {
+        self.change(|document| set(document, name, value))
+    }
+
+    /// Removes a secret; says whether there was one.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn remove(&self, name: &str) -> Result<bool, String> {
+        if self.read(name).is_none() {
+            return Ok(false);
+        }
+        self.change(|document| {
+            remove(document.as_item_mut(), name);
+            Ok(())
+        })?;
+        Ok(true)
+    }
+
+    fn secrets(&self) -> BTreeMap<String, String> {
+        let mut secrets = BTreeMap::new();
+        flatten("", self.document.lock().as_item(), &mut secrets);
+        secrets
+    }
+
+    fn change(&self, change: impl FnOnce(&mut DocumentMut) -> Result<(), String>) -> Result<(), String> {
+        let mut document = self.document.lock();
+        let mut changed = document.clone();
+        change(&mut changed)?;
+        write::user_files::replace_user_file(&self.path, changed.to_string().as_bytes())
+            .map_err(|error| error.to_string())?;
+        *document = changed;
+        Ok(())
+    }
 }
 
 fn read(path: &Path) -> Result<DocumentMut, SecretsFault> {
@@ -59,23 +108,14 @@ fn read(path: &Path) -> Result<DocumentMut, SecretsFault> {
 #[async_trait]
 impl SecretRead for SecretsFile {
     async fn get(&self, _: &Caller, name: &str) -> Result<Option<String>, String> {
-        let document = self.document.lock();
-        let mut secrets = BTreeMap::new();
-        flatten("", document.as_item(), &mut secrets);
-        Ok(secrets.remove(name))
+        Ok(self.read(name))
     }
 }
 
 #[async_trait]
 impl SecretWrite for SecretsFile {
     async fn set(&self, _: &Caller, name: &str, value: &str) -> Result<(), String> {
-        let mut document = self.document.lock();
-        let mut changed = document.clone();
-        set(&mut changed, name, value)?;
-        write::user_files::replace_user_file(&self.path, changed.to_string().as_bytes())
-            .map_err(|error| error.to_string())?;
-        *document = changed;
-        Ok(())
+        self.write(name, value)
     }
 }
 
@@ -106,6 +146,23 @@ fn set(document: &mut DocumentMut, name: &str, value: &str) -> Result<(), String
     }
     document[name] = Item::Value(value.into());
     Ok(())
+}
+
+/// Removes the secret of this name, wherever its dots are.
+fn remove(item: &mut Item, name: &str) {
+    let Some(table) = item.as_table_like_mut() else { return };
+    if table.get(name).is_some_and(Item::is_str) {
+        table.remove(name);
+        return;
+    }
+    let keys: Vec<String> = table.iter().map(|(key, _)| key.to_owned()).collect();
+    for key in keys {
+        if let Some(rest) = name.strip_prefix(&format!("{key}."))
+            && let Some(inner) = table.get_mut(&key)
+        {
+            remove(inner, rest);
+        }
+    }
 }
 
 fn flatten(prefix: &str, item: &Item, secrets: &mut BTreeMap<String, String>) {
@@ -144,5 +201,11 @@ mod tests {
         let expected = [("a.b", "3"), ("c.d", "4"), ("e.f", "5")].map(|(a, b)| (a.to_owned(), b.to_owned()));
         assert_eq!(secrets, expected.into());
         assert!(document.to_string().starts_with("# mine\n\"a.b\" ="), "{document}");
+        for name in ["a.b", "c.d", "e.f", "c", "nowhere"] {
+            remove(document.as_item_mut(), name);
+        }
+        let mut left = BTreeMap::new();
+        flatten("", document.as_item(), &mut left);
+        assert!(left.is_empty() && document.to_string().contains("[c]"), "{document}");
     }
 }

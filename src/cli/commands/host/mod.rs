@@ -1,6 +1,7 @@
 //! `sesame host …`: the host of the desktop.
 
 pub mod client;
+pub mod clipboard;
 pub mod run;
 pub mod status;
 
