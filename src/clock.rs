@@ -1,7 +1,7 @@
 //! The clock of a run. Tests set it ahead and shorten its waits, in builds that have the feature `test-clock`; others have the
 //! system's clock and nothing else.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What time it is, and how long a wait takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,6 +33,12 @@ impl Clock {
         return SystemTime::now() + self.ahead;
         #[cfg(not(feature = "test-clock"))]
         SystemTime::now()
+    }
+
+    /// Milliseconds since 1970.
+    pub(crate) fn now_ms(self) -> u64 {
+        let since = self.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// How long a wait takes.

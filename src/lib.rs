@@ -449,4 +449,5 @@ pub mod model;
 mod named_files;
 pub mod ops;
 pub mod registry;
+mod seccomp;
 pub mod store;

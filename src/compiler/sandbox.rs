@@ -1,10 +1,10 @@
 //! What a compiling worker gives up before it reads what others wrote: memory without end, the network, other programs.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
+
+use crate::seccomp::{Threads, refuse_calls};
 
 /// System calls that no compiler needs. Each fails as if it were not permitted.
 const REFUSED: [libc::c_long; 8] = [
@@ -18,13 +18,6 @@ const REFUSED: [libc::c_long; 8] = [
     libc::SYS_socketpair,
 ];
 
-#[cfg(target_arch = "x86_64")]
-const ARCHITECTURE: TargetArch = TargetArch::x86_64;
-#[cfg(target_arch = "aarch64")]
-const ARCHITECTURE: TargetArch = TargetArch::aarch64;
-#[cfg(target_arch = "riscv64")]
-const ARCHITECTURE: TargetArch = TargetArch::riscv64;
-
 /// Confines this process, from here on for ever: at most `memory` bytes of data, no core dump, and none of the calls above.
 /// Must be called before any thread is started.
 ///
@@ -34,11 +27,7 @@ const ARCHITECTURE: TargetArch = TargetArch::riscv64;
 pub(crate) fn confine(memory: u64) -> io::Result<Option<String>> {
     bound(Resource::Data, memory)?;
     bound(Resource::Core, 0)?;
-    let rules: BTreeMap<_, _> = REFUSED.into_iter().map(|call| (call, Vec::new())).collect();
-    let refuse = SeccompAction::Errno(libc::EPERM as u32);
-    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, ARCHITECTURE).map_err(io::Error::other)?;
-    let program: BpfProgram = filter.try_into().map_err(io::Error::other)?;
-    Ok(apply_filter(&program).err().map(|error| error.to_string()))
+    refuse_calls(&REFUSED, Threads::Own)
 }
 
 /// Lowers a limit, never raises it.

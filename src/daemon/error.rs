@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::model::fault::hint::Hint;
 use crate::model::fault::{Fault, FaultKind};
 use crate::ops::error::Error;
+use crate::store;
 
 /// The error of everything that has to do with the host.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,12 @@ pub enum DaemonError {
     Refused(#[source] zbus::Error),
     #[error(transparent)]
     Verb(#[from] Error),
+}
+
+impl From<store::Error> for DaemonError {
+    fn from(error: store::Error) -> Self {
+        Self::Verb(error.into())
+    }
 }
 
 impl DaemonError {

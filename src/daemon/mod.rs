@@ -6,61 +6,43 @@
 
 pub mod backends;
 pub mod bus;
-mod call_counts;
+pub mod environment;
 pub mod error;
+mod hardening;
 pub mod names;
-mod recorder;
+pub mod record;
 mod refusal;
-mod reload;
 mod schedule;
 mod service;
 mod serving;
+pub mod setup;
 mod status;
-mod watch;
+mod timers;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::runtime::Builder;
 
-use crate::clock::Clock;
 use crate::host::limits::memory_budget::MemoryBudget;
 use crate::host::options::HostOptions;
-use crate::model::name::ProfileName;
-use crate::ops::context::{Interrupt, UserPaths};
-use crate::ops::error::Error;
-use crate::store::paths::StorePaths;
+use crate::ops::context::Interrupt;
 
-use backends::clipboard::Clipboard;
-use backends::{Desktop, backends};
+use backends::backends;
+use backends::clipboard::process_link::Clipboard;
+use backends::desktop::Desktop;
 use bus::interface::Extensions;
 use bus::link::BusLink;
 use bus::server::BusServer;
+use environment::DaemonEnvironment;
 use error::DaemonError;
-use recorder::Recorder;
-use reload::Reloader;
+use record::Recorder;
 use service::Service;
+use serving::reload::Reloader;
+use serving::watch::Watch;
 use status::StatusSource;
-use watch::Watch;
+use timers::{RunReports, Timers};
 
-pub use recorder::Echo;
-
-/// Where the host finds everything. The program fills it in.
-#[derive(Clone)]
-pub struct DaemonEnvironment {
-    pub paths: StorePaths,
-    pub user: UserPaths,
-    pub clock: Clock,
-    /// The environment variables that may be granted, and those that say where the display is.
-    pub variables: BTreeMap<String, String>,
-    /// The session bus, as in `DBUS_SESSION_BUS_ADDRESS`.
-    pub bus: String,
-    /// This program, which the process that holds the clipboard is started from.
-    pub program: PathBuf,
-    /// Is given what the host says in its log.
-    pub echo: Echo,
-}
+pub use serving::reload::read_settings;
 
 /// Runs the host until it is interrupted.
 ///
@@ -87,42 +69,42 @@ pub fn run(environment: &DaemonEnvironment, interrupt: &Interrupt) -> Result<(),
     }));
     let service = Arc::new(Service::start(reloader.load(), desktop.recorder.clone()).map_err(DaemonError::Thread)?);
     memory.set_limit_mib(reloader.settings().memory_mib);
-    let status =
-        Arc::new(StatusSource { service: service.clone(), memory: memory.clone(), health: desktop.health.clone() });
+    let reports = Arc::new(RunReports::default());
+    let timers = Timers::new(service.clone(), environment.clock, reports.clone());
+    let status = Arc::new(StatusSource {
+        service: service.clone(),
+        memory: memory.clone(),
+        health: desktop.health.clone(),
+        runs: reports,
+        unconfined: hardening::confine(),
+    });
     let recorder = desktop.recorder.clone();
     let server = BusServer {
         link: desktop.link.clone(),
         activations: service.activations(),
-        object: || Extensions { service: service.clone(), status: status.clone() },
+        object: || Extensions { service: service.clone(), status: status.clone(), desktop: desktop.clone() },
         ready: Box::new(move || recorder.say("ready")),
     };
-    let watching = runtime.spawn(watch_files(reloader.clone(), service.clone(), memory));
+    let watching = runtime.spawn(follow_files(reloader, service.clone(), memory, timers));
     let ended = runtime.block_on(server.run(interrupt));
     watching.abort();
     runtime.shutdown_background();
     ended
 }
 
-/// The profile that the host of this machine serves.
-///
-/// # Errors
-/// If `host.toml` cannot be read.
-pub fn served_profile(user: &UserPaths) -> Result<ProfileName, Error> {
-    Ok(reload::read_settings(user)?.profile)
-}
-
-/// Reloads whenever something changes that the host runs under.
-async fn watch_files(reloader: Arc<Reloader>, service: Arc<Service>, memory: MemoryBudget) {
+/// Reloads whenever something changes that the host runs under, and keeps the timers.
+async fn follow_files(reloader: Arc<Reloader>, service: Arc<Service>, memory: MemoryBudget, mut timers: Timers) {
     let mut watch = Watch::begin(reloader.files());
     loop {
+        let settings = reloader.settings();
+        memory.set_limit_mib(settings.memory_mib);
+        timers.set(&settings.runs);
         watch.changed().await;
         // As the files are before they are read: a change while they are read is noticed the next time.
         watch.look(reloader.files());
         let (reloading, serving) = (reloader.clone(), service.clone());
         // If it panics, the next change tries again.
         let _ = tokio::task::spawn_blocking(move || reloading.reload(&serving)).await;
-        let settings = reloader.settings();
-        memory.set_limit_mib(settings.memory_mib);
         watch.look_again(reloader.files());
     }
 }

@@ -17,7 +17,7 @@ use crate::model::report::host::CallFailure;
 use crate::ops::error::Error;
 use crate::ops::run::call::{CallOptions, call_async};
 
-use super::recorder::Recorder;
+use super::record::Recorder;
 use super::refusal::{MAX_ARGUMENTS, Refusal};
 use super::schedule::executor::{CallCanceller, Executor, QueueLimits};
 use super::schedule::file_threads::FileThreads;

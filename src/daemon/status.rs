@@ -10,12 +10,16 @@ use crate::ops::run::call::functions;
 use super::backends::health::BackendHealth;
 use super::service::Service;
 use super::serving::Serving;
+use super::timers::RunReports;
 
 /// Where the status comes from.
 pub(super) struct StatusSource {
     pub service: Arc<Service>,
     pub memory: MemoryBudget,
     pub health: Arc<BackendHealth>,
+    pub runs: Arc<RunReports>,
+    /// Why the host is not confined as it should be.
+    pub unconfined: Option<String>,
 }
 
 impl StatusSource {
@@ -58,7 +62,8 @@ impl StatusSource {
             backends: self.health.reports(),
             memory: self.memory.held() as u64,
             memory_limit_mib: self.memory.limit_mib(),
-            runs: Default::default(),
+            runs: self.runs.all(),
+            unconfined: self.unconfined.clone(),
         }
     }
 }

@@ -74,7 +74,7 @@ impl Interrupt {
     ///
     /// # Errors
     /// [`Error::Interrupted`], or the future's own.
-    pub(crate) fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
         let result = runtime.block_on(async {
             tokio::select! {
@@ -122,7 +122,7 @@ impl Context {
     }
 
     /// Runs a future to its end, or to the interrupt.
-    pub(crate) fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub fn block_on<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.interrupt.block_on(future)
     }
 }

@@ -12,7 +12,10 @@ use sesame::model::report::extension::{
     CallReport, FunctionsReport, GrantsReport, InfoReport, InstallReport, ListReport, LogReport, RemoveReport, Removed,
     UpgradeReport,
 };
-use sesame::model::report::host::HostStatusReport;
+use sesame::model::report::host::{
+    AuditRecordsReport, AuditReport, HostLogReport, HostSecretsReport, HostSetupReport, HostStatusReport,
+    HostTestReport,
+};
 use sesame::model::report::maintain::gc::GcReport;
 use sesame::model::report::maintain::purge::PurgeReport;
 use sesame::model::report::maintain::verify::VerifyReport;
@@ -88,6 +91,12 @@ pub enum Data<'a> {
     Log(&'a LogReport),
     Call(&'a CallReport),
     HostStatus(&'a HostStatusReport),
+    HostSetup(&'a HostSetupReport),
+    HostTest(&'a HostTestReport),
+    HostSecrets(&'a HostSecretsReport),
+    HostLog(&'a HostLogReport),
+    Audit(&'a AuditReport),
+    AuditRecords(&'a AuditRecordsReport),
     Functions(&'a FunctionsReport),
     Wit(&'a WitReport),
     Completions(&'a CompletionsReport),

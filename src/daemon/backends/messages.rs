@@ -9,7 +9,7 @@ use crate::daemon::bus::interface::Extensions;
 use crate::daemon::names::OBJECT_PATH;
 use crate::host::backends::{Caller, IpcPublish};
 
-use super::Desktop;
+use super::desktop::Desktop;
 use super::health::{BackendProblem, IPC};
 use super::rate::{Allowance, RateLimit};
 

@@ -14,7 +14,7 @@ use crate::daemon::bus::interface::without_nul;
 use crate::host::backends::{Caller, Notification};
 use crate::model::text::escape;
 
-use super::Desktop;
+use super::desktop::Desktop;
 use super::health::{BackendProblem, NOTIFICATION};
 use super::rate::{Allowance, RateLimit};
 

@@ -4,14 +4,17 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
+use crate::clock::Clock;
 use crate::daemon::bus::client::connect;
 use crate::daemon::error::DaemonError;
 use crate::host::backends::{Caller, SecretRead, SecretWrite};
 use crate::model::audit::{AuditAction, SecretOutcome};
 use crate::model::host_settings::SecretsBackend;
 use crate::ops::run::secrets::SecretsFile;
+use crate::store::audit_log::AuditLog;
+use crate::store::paths::StorePaths;
 
-use super::Desktop;
+use super::desktop::Desktop;
 use super::health::{BackendProblem, SECRETS};
 use super::secret_service::Keyring;
 
@@ -89,6 +92,11 @@ fn read_file(path: &Path, name: &str) -> Result<Option<String>, BackendProblem> 
     Ok(open_file(path)?.read(name))
 }
 
+/// Checks that a file of secrets can be used.
+pub(super) fn check_file(path: &Path) -> Result<(), BackendProblem> {
+    open_file(path).map(drop)
+}
+
 fn write_file(path: &Path, name: &str, value: &str) -> Result<(), BackendProblem> {
     open_file(path)?.write(name, value).map_err(BackendProblem::new)
 }
@@ -128,24 +136,40 @@ pub enum SecretsAnswer {
     Names(Vec<String>),
 }
 
-/// Sets, removes or lists secrets where the host finds them. `bus` is the address of the session bus.
+/// Where the person's secrets are, and what is done with them is recorded.
+#[derive(Debug, Clone)]
+pub struct SecretsPlace {
+    pub backend: SecretsBackend,
+    /// The address of the session bus, if there is one.
+    pub bus: Option<String>,
+    /// Of the audit log.
+    pub paths: StorePaths,
+    pub clock: Clock,
+}
+
+/// Sets, removes or lists secrets where the host finds them.
 ///
 /// # Errors
-/// [`DaemonError::Secrets`] if the place cannot be used, [`DaemonError::SecretName`] if it is no name.
-pub async fn manage(
-    backend: &SecretsBackend,
-    bus: Option<&str>,
-    request: SecretsRequest<'_>,
-) -> Result<SecretsAnswer, DaemonError> {
+/// [`DaemonError::Secrets`] if the place cannot be used, [`DaemonError::SecretName`] if it is no name,
+/// [`DaemonError::Verb`] if it cannot be recorded in the audit log; then nothing is done.
+pub async fn manage(place: &SecretsPlace, request: SecretsRequest<'_>) -> Result<SecretsAnswer, DaemonError> {
+    let action = match &request {
+        SecretsRequest::Set { name, .. } => Some(AuditAction::SecretSet { name: (*name).to_owned() }),
+        SecretsRequest::Remove { name } => Some(AuditAction::SecretRemoved { name: (*name).to_owned() }),
+        SecretsRequest::List => None,
+    };
     if let SecretsRequest::Set { name, .. } | SecretsRequest::Remove { name } = &request {
         check_name(name).map_err(DaemonError::SecretName)?;
     }
+    if let Some(action) = action {
+        AuditLog::new(&place.paths).record(place.clock.now_ms(), None, action)?;
+    }
     let failed = |problem: BackendProblem| DaemonError::Secrets { message: problem.message, hint: problem.hint };
-    match backend {
+    match &place.backend {
         SecretsBackend::None => Err(DaemonError::NoSecrets),
         SecretsBackend::File(path) => manage_file(path, &request).map_err(failed),
         SecretsBackend::SecretService => {
-            let bus = bus.ok_or(DaemonError::NoBus)?;
+            let bus = place.bus.as_deref().ok_or(DaemonError::NoBus)?;
             let (connection, keyring) = (connect(bus).await?, Keyring::new(bus));
             let answer = match request {
                 SecretsRequest::Set { name, value } => {

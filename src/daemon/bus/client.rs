@@ -9,7 +9,7 @@ use zbus::{Connection, DBusError as _, Error};
 use crate::daemon::error::DaemonError;
 use crate::daemon::names::{BUS_NAME, INTERFACE, OBJECT_PATH};
 use crate::host::values::Syntax;
-use crate::model::report::host::{CallAnswer, HostStatusReport};
+use crate::model::report::host::{BackendReport, CallAnswer, HostStatusReport};
 use crate::ops::context::Interrupt;
 use crate::ops::run::call::CallOptions;
 
@@ -41,6 +41,14 @@ pub fn call(
 /// As [`call`].
 pub fn status(address: &str, interrupt: &Interrupt) -> Result<HostStatusReport, DaemonError> {
     ask(address, "Status", &(), interrupt)
+}
+
+/// Has the host try each backend.
+///
+/// # Errors
+/// As [`call`].
+pub fn test(address: &str, interrupt: &Interrupt) -> Result<Vec<BackendReport>, DaemonError> {
+    ask(address, "Test", &(), interrupt)
 }
 
 /// Calls a method of the host whose answer is JSON.

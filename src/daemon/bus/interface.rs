@@ -8,6 +8,8 @@ use zbus::message::{Header, Message};
 use zbus::names::ErrorName;
 use zbus::object_server::SignalEmitter;
 
+use crate::daemon::backends::desktop::Desktop;
+use crate::daemon::backends::trial;
 use crate::daemon::names::ERROR_PREFIX;
 use crate::daemon::refusal::Refusal;
 use crate::daemon::service::Service;
@@ -21,6 +23,7 @@ use crate::ops::run::call::CallOptions;
 pub(in crate::daemon) struct Extensions {
     pub service: Arc<Service>,
     pub status: Arc<StatusSource>,
+    pub desktop: Desktop,
 }
 
 /// A failure as an error of D-Bus: its kind is in the name, its message and its hints are the text.
@@ -73,6 +76,12 @@ impl Extensions {
     #[zbus(out_args("status"))]
     async fn status(&self) -> Result<String, BusError> {
         to_json(&self.status.report())
+    }
+
+    /// Tries each backend once, and says how that went: a JSON array. Changes the clipboard, and shows a notification.
+    #[zbus(out_args("backends"))]
+    async fn test(&self) -> Result<String, BusError> {
+        to_json(&trial::run(&self.desktop).await)
     }
 
     /// Another generation is active.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::audit::{AuditRecord, ChainProblem};
 use crate::model::digest::Digest;
 use crate::model::fault::Fault;
 use crate::model::name::{ExtensionName, ProfileName};
@@ -54,6 +55,9 @@ pub struct HostStatusReport {
     /// What runs by itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub runs: BTreeMap<ExtensionName, RunReport>,
+    /// Why the host has not given up all that it should have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfined: Option<String>,
 }
 
 /// An extension of the active set.
@@ -116,6 +120,83 @@ pub struct RunReport {
     /// Why the last run failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+}
+
+/// What `host enable` or `host disable` did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct HostSetupReport {
+    /// The files that were written, or removed.
+    pub files: Vec<String>,
+    pub systemd: SystemdState,
+}
+
+/// What the person's systemd did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SystemdState {
+    /// It has started the host.
+    Started,
+    /// It could not start the host.
+    Failed(String),
+    /// It has ended the host, if that was running.
+    Stopped,
+    /// None answers on the session bus.
+    Absent,
+    /// There is no session bus to ask it on.
+    NoBus,
+    /// There was nothing to do.
+    NotNeeded,
+}
+
+/// How each backend did when it was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct HostTestReport {
+    pub backends: Vec<BackendReport>,
+}
+
+/// The names of the secrets that extensions can be granted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct HostSecretsReport {
+    /// Where they are kept: `secret-service` or `file:PATH`.
+    pub kept_in: String,
+    /// Sorted.
+    pub names: Vec<String>,
+}
+
+/// What the host has logged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct HostLogReport {
+    /// The oldest first, each with its time.
+    pub lines: Vec<String>,
+}
+
+/// What `host audit verify` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct AuditReport {
+    /// How many lines were read.
+    pub records: usize,
+    pub problems: Vec<AuditFinding>,
+}
+
+/// A line of the audit log that does not follow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct AuditFinding {
+    pub file: String,
+    pub line: usize,
+    pub problem: ChainProblem,
+}
+
+/// What `host audit show` lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct AuditRecordsReport {
+    /// The oldest first.
+    pub records: Vec<AuditRecord>,
 }
 
 impl HostedExtension {

@@ -111,6 +111,16 @@ impl FileAside {
     }
 }
 
+/// Makes a symbolic link, in place of whatever link or file has its name.
+pub fn replace_link(path: &Path, target: &Path) -> Result<(), Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = path.with_file_name(format!("{UNFINISHED}link-{}-{name}", rustix::process::getpid().as_raw_nonzero()));
+    remove(&new)?;
+    std::os::unix::fs::symlink(target, &new).map_err(Error::io("create", &new))?;
+    fs::rename(&new, path).map_err(Error::io("rename", &new))?;
+    sync_parent(path)
+}
+
 /// Removes an empty folder of the user's.
 pub fn remove_empty_folder(path: &Path) -> Result<(), Error> {
     fs::remove_dir(path).map_err(Error::io("remove the folder", path))

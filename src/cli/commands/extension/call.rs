@@ -157,7 +157,7 @@ impl CallCommand {
             return Ok(Some(format!("`{option}` was given")));
         }
         let profile = invocation.profile(environment, &self.profile)?;
-        let served = sesame::daemon::served_profile(&environment.user())?;
+        let served = sesame::daemon::read_settings(&environment.user())?.profile;
         Ok((profile != served).then(|| format!("the host serves profile `{served}`, not `{profile}`")))
     }
 

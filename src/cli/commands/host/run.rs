@@ -8,8 +8,9 @@ use crate::cli::invocation::{CommandOutcome, Invocation, interrupt};
 use crate::cli::render::failure::CommandError;
 use crate::cli::terminal::environment::Environment;
 use crate::cli::terminal::output::Verbosity;
+use sesame::daemon::environment::DaemonEnvironment;
 use sesame::daemon::error::DaemonError;
-use sesame::daemon::{DaemonEnvironment, run};
+use sesame::daemon::run;
 use sesame::model::text::escape;
 
 #[derive(Debug, Clone, Args)]

@@ -1,4 +1,4 @@
-//! `clipboard-write`: hands texts to the process that holds the clipboard, with the display that the session has by now.
+//! Hands texts to the process that holds the clipboard, with the display that the session has by now.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -7,19 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 use zbus::proxy::CacheProperties;
 
+use crate::daemon::backends::clipboard_process::{COMMAND, ClipboardAnswer, ClipboardRequest, VARIABLES};
+use crate::daemon::backends::health::BackendProblem;
 use crate::daemon::bus::link::BusLink;
-use crate::host::backends::{Caller, ClipboardWrite};
-use crate::model::audit::AuditAction;
-
-use super::Desktop;
-use super::clipboard_process::{COMMAND, ClipboardAnswer, ClipboardRequest, MAX_TEXT, VARIABLES};
-use super::health::{BackendProblem, CLIPBOARD};
 
 /// How long the process may take for one request: the display may take 2 s.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -80,7 +75,12 @@ impl Clipboard {
     }
 
     /// Replaces what is in the clipboard.
-    async fn set(&self, link: &BusLink, text: &str, is_secret: bool) -> Result<(), BackendProblem> {
+    pub(in crate::daemon) async fn set(
+        &self,
+        link: &BusLink,
+        text: &str,
+        is_secret: bool,
+    ) -> Result<(), BackendProblem> {
         let environment = self.display(link).await.ok_or_else(no_display)?;
         let mut connection = self.connection.lock().await;
         for _ in 0..TRIES {
@@ -187,27 +187,4 @@ fn no_display() -> BackendProblem {
 fn gone(why: &str) -> BackendProblem {
     BackendProblem::new(format!("the process that holds the clipboard cannot be used: {why}"))
         .hint("run `systemctl --user restart open-sesame-extensions`")
-}
-
-/// The clipboard, for extensions.
-pub(super) struct ClipboardCapability(Desktop);
-
-impl ClipboardCapability {
-    pub(super) fn new(desktop: &Desktop) -> Self {
-        Self(desktop.clone())
-    }
-}
-
-#[async_trait]
-impl ClipboardWrite for ClipboardCapability {
-    async fn write(&self, caller: &Caller, text: &str) -> Result<(), String> {
-        if text.len() > MAX_TEXT {
-            return Err(format!("the text has {} bytes; at most {MAX_TEXT} fit into the clipboard", text.len()));
-        }
-        let bytes = text.len() as u64;
-        self.0.recorder.audit_call(caller, |by| AuditAction::ExtensionClipboardWritten { by, bytes })?;
-        let (clipboard, link) = (self.0.clipboard.clone(), self.0.link.clone());
-        let (text, is_secret) = (text.to_owned(), caller.has_read_secret);
-        self.0.run(CLIPBOARD, async move { clipboard.set(&link, &text, is_secret).await }).await
-    }
 }

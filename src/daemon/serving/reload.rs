@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::daemon::environment::DaemonEnvironment;
+use crate::daemon::service::Service;
 use crate::host::options::HostOptions;
 use crate::model::bounds::MAX_PROJECT_FILE;
 use crate::model::host_settings::{BackendSettings, HostSettings};
@@ -15,9 +17,7 @@ use crate::ops::error::policy::PolicyError;
 use crate::ops::error::project::ProjectError;
 use crate::ops::run::active::{ActiveSet, HostEnvironment};
 
-use super::DaemonEnvironment;
-use super::service::Service;
-use super::serving::{ServedSet, Serving, whole_fault};
+use super::{ServedSet, Serving, whole_fault};
 
 /// The name of the host's own settings in the folder of its configuration.
 const HOST_FILE: &str = "host.toml";
@@ -26,7 +26,7 @@ const HOST_FILE: &str = "host.toml";
 ///
 /// # Errors
 /// [`PolicyError::Problems`] with every problem of the file.
-pub(super) fn read_settings(user: &UserPaths) -> Result<HostSettings, Error> {
+pub fn read_settings(user: &UserPaths) -> Result<HostSettings, Error> {
     let folder = &user.configuration;
     let path = folder.join(HOST_FILE);
     let bytes = named_files::read(&path, MAX_PROJECT_FILE as u64 + 1)
@@ -37,7 +37,7 @@ pub(super) fn read_settings(user: &UserPaths) -> Result<HostSettings, Error> {
 }
 
 /// Where what is served comes from.
-pub(super) struct Reloader {
+pub(in crate::daemon) struct Reloader {
     environment: DaemonEnvironment,
     /// Makes the backends that the settings name.
     host_options: Box<dyn Fn(&BackendSettings) -> HostOptions + Send + Sync>,
@@ -53,7 +53,7 @@ struct ReloadState {
 }
 
 impl Reloader {
-    pub(super) fn new(
+    pub(in crate::daemon) fn new(
         environment: DaemonEnvironment,
         host_options: impl Fn(&BackendSettings) -> HostOptions + Send + Sync + 'static,
     ) -> Self {
@@ -61,7 +61,7 @@ impl Reloader {
     }
 
     /// What is to be served from now on.
-    pub(super) fn load(&self) -> Serving {
+    pub(in crate::daemon) fn load(&self) -> Serving {
         let mut state = self.state.lock();
         let opened = read_settings(&self.environment.user).and_then(|settings| {
             let before = std::mem::replace(&mut state.settings, settings);
@@ -82,12 +82,12 @@ impl Reloader {
     }
 
     /// Serves what is active by now.
-    pub(super) fn reload(&self, service: &Service) {
+    pub(in crate::daemon) fn reload(&self, service: &Service) {
         service.serve(self.load());
     }
 
     /// The settings that were read last.
-    pub(super) fn settings(&self) -> HostSettings {
+    pub(in crate::daemon) fn settings(&self) -> HostSettings {
         self.state.lock().settings.clone()
     }
 
@@ -102,7 +102,7 @@ impl Reloader {
     }
 
     /// The files whose changes matter.
-    pub(super) fn files(&self) -> Vec<std::path::PathBuf> {
+    pub(in crate::daemon) fn files(&self) -> Vec<std::path::PathBuf> {
         let user = &self.environment.user;
         let profile = self.state.lock().settings.profile.clone();
         let own = [self.environment.paths.current(&profile), user.configuration.join(HOST_FILE)];

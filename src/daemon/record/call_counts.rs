@@ -11,15 +11,15 @@ use crate::model::report::host::CallCounts;
 
 /// The counts of every extension that was called.
 #[derive(Default)]
-pub(super) struct CallCounter(Mutex<HashMap<Arc<str>, CallCounts>>);
+pub(in crate::daemon) struct CallCounter(Mutex<HashMap<Arc<str>, CallCounts>>);
 
 impl CallCounter {
-    pub(super) fn of(&self, extension: &str) -> CallCounts {
+    pub(in crate::daemon) fn of(&self, extension: &str) -> CallCounts {
         self.0.lock().get(extension).copied().unwrap_or_default()
     }
 
     /// A call was refused before it began.
-    pub(super) fn refused(&self, extension: &str) {
+    pub(in crate::daemon) fn refused(&self, extension: &str) {
         self.0.lock().entry(extension.into()).or_default().refused += 1;
     }
 }

@@ -1,7 +1,6 @@
 //! What the host writes down: the audit log, and its own log for people.
 
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use crate::clock::Clock;
 use crate::host::backends::Caller;
@@ -11,30 +10,32 @@ use crate::store::audit_log::AuditLog;
 use crate::store::logs::LogFile;
 use crate::store::paths::StorePaths;
 
-use super::call_counts::CallCounter;
 use super::serving::{ServedSet, Serving};
+use call_counts::CallCounter;
+
+mod call_counts;
 
 /// Is given what is written to the host's log, as it is written.
 pub type Echo = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Writes things down.
-pub(super) struct Recorder {
+pub(in crate::daemon) struct Recorder {
     audit: AuditLog,
     /// None where it cannot be written.
     log: Option<LogFile>,
     clock: Clock,
     echo: Echo,
-    pub(super) counts: CallCounter,
+    pub(in crate::daemon) counts: CallCounter,
 }
 
 impl Recorder {
-    pub(super) fn new(paths: &StorePaths, clock: Clock, echo: Echo) -> Self {
+    pub(in crate::daemon) fn new(paths: &StorePaths, clock: Clock, echo: Echo) -> Self {
         let log = LogFile::of_host(paths).ok();
         Self { audit: AuditLog::new(paths), log, clock, echo, counts: CallCounter::default() }
     }
 
     /// Says something in the host's log.
-    pub(super) fn say(&self, text: &str) {
+    pub(in crate::daemon) fn say(&self, text: &str) {
         if let Some(log) = &self.log {
             log.line("host", text);
         }
@@ -45,7 +46,7 @@ impl Recorder {
     ///
     /// # Errors
     /// A message for the guest. What cannot be recorded must not be done.
-    pub(super) fn audit_call(
+    pub(in crate::daemon) fn audit_call(
         &self,
         caller: &Caller,
         action: impl FnOnce(AuditedCall) -> AuditAction,
@@ -53,7 +54,7 @@ impl Recorder {
         let by =
             AuditedCall { extension: caller.extension.to_string(), component: caller.component, call: caller.call };
         let agent = agent_id(&caller.extension);
-        self.audit.record(self.now_ms(), Some(agent), action(by)).map_err(|error| {
+        self.audit.record(self.clock.now_ms(), Some(agent), action(by)).map_err(|error| {
             self.say(&format!("the audit log cannot be written: {}", crate::model::fault::line(&error)));
             "the host cannot record it in its audit log".to_owned()
         })
@@ -61,18 +62,13 @@ impl Recorder {
 
     /// Adds a record of something that has happened already.
     fn audit(&self, agent: Option<&str>, action: AuditAction) {
-        if let Err(error) = self.audit.record(self.now_ms(), agent.map(agent_id), action) {
+        if let Err(error) = self.audit.record(self.clock.now_ms(), agent.map(agent_id), action) {
             self.say(&format!("the audit log cannot be written: {}", crate::model::fault::line(&error)));
         }
     }
 
-    fn now_ms(&self) -> u64 {
-        let since = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    }
-
     /// A call was refused, or ended because of what was withdrawn.
-    pub(super) fn refused(&self, extension: &str, function: &str, reason: &str) {
+    pub(in crate::daemon) fn refused(&self, extension: &str, function: &str, reason: &str) {
         self.counts.refused(extension);
         let action = AuditAction::ExtensionCallRefused {
             extension: shown(extension),
@@ -83,7 +79,7 @@ impl Recorder {
     }
 
     /// Something else is served from now on.
-    pub(super) fn serves(&self, before: Option<&Serving>, now: &Serving) {
+    pub(in crate::daemon) fn serves(&self, before: Option<&Serving>, now: &Serving) {
         let served = match now {
             Serving::Set(served) => served,
             Serving::Refusing(fault) => {

@@ -12,15 +12,18 @@ use crate::model::toml::problem::Problem;
 use crate::ops::error::Error;
 use crate::ops::run::active::ActiveSet;
 
+pub(in crate::daemon) mod reload;
+pub(in crate::daemon) mod watch;
+
 /// What is served until something changes. What runs keeps what it was begun with.
-pub(super) enum Serving {
+pub(in crate::daemon) enum Serving {
     Set(Arc<ServedSet>),
     /// The active set or a policy cannot be read: nothing is known of what may run.
     Refusing(Fault),
 }
 
 /// An active set whose extensions were loaded.
-pub(super) struct ServedSet {
+pub(in crate::daemon) struct ServedSet {
     pub set: ActiveSet,
     /// Each, or why it cannot be run.
     pub extensions: BTreeMap<ExtensionName, Result<Extension, Fault>>,
@@ -28,7 +31,7 @@ pub(super) struct ServedSet {
 
 /// Why a call that runs must not go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Withdrawal {
+pub(in crate::daemon) enum Withdrawal {
     /// Nothing is known of what may run.
     Refusing,
     /// The extension is not active any more, or cannot be run as it is now.
@@ -39,7 +42,7 @@ pub(super) enum Withdrawal {
 
 impl ServedSet {
     /// Loads every extension of a set.
-    pub(super) fn load(set: ActiveSet) -> Self {
+    pub(in crate::daemon) fn load(set: ActiveSet) -> Self {
         let loaded = set.extensions().iter().map(|active| {
             let loaded = set.load(&active.name).map_err(|error| whole_fault(&error));
             (active.name.clone(), loaded)
@@ -51,7 +54,7 @@ impl ServedSet {
 
 impl Serving {
     /// Whether a call that was begun with `extension` may go on, and why not.
-    pub(super) fn withdrawal(&self, name: &ExtensionName, extension: &Extension) -> Option<Withdrawal> {
+    pub(in crate::daemon) fn withdrawal(&self, name: &ExtensionName, extension: &Extension) -> Option<Withdrawal> {
         let Self::Set(served) = self else { return Some(Withdrawal::Refusing) };
         let Some(Ok(now)) = served.extensions.get(name) else { return Some(Withdrawal::Extension) };
         let (before, now) = (extension.settings(), now.settings());
@@ -61,7 +64,7 @@ impl Serving {
     }
 
     /// The set, if there is one.
-    pub(super) fn set(&self) -> Option<&ServedSet> {
+    pub(in crate::daemon) fn set(&self) -> Option<&ServedSet> {
         match self {
             Self::Set(served) => Some(served),
             Self::Refusing(_) => None,
@@ -76,7 +79,7 @@ fn exceeds(limits: &Limits, others: &Limits) -> bool {
 }
 
 /// The error as data, with the problems of the files among its causes.
-pub(super) fn whole_fault(error: &Error) -> Fault {
+pub(in crate::daemon) fn whole_fault(error: &Error) -> Fault {
     let mut fault = error.fault();
     if fault.causes.is_empty() {
         fault.causes = error.problems().iter().map(Problem::line).collect();
@@ -85,4 +88,4 @@ pub(super) fn whole_fault(error: &Error) -> Fault {
 }
 
 /// Shared by everything that serves calls.
-pub(super) type SharedServing = Arc<Serving>;
+pub(in crate::daemon) type SharedServing = Arc<Serving>;

@@ -26,7 +26,7 @@ const TICK: Duration = Duration::from_secs(2);
 const CHECK: Duration = Duration::from_millis(500);
 
 /// Some files, and how they looked the last time.
-pub(super) struct Watch {
+pub(in crate::daemon) struct Watch {
     /// None where the kernel gives no watch: then only the tick helps.
     inotify: Option<Arc<OwnedFd>>,
     /// The names of files that something happened to, in whatever folder.
@@ -36,7 +36,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Begins to watch.
-    pub(super) fn begin(files: Vec<PathBuf>) -> Self {
+    pub(in crate::daemon) fn begin(files: Vec<PathBuf>) -> Self {
         let (sender, names) = unbounded_channel();
         let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok().map(Arc::new);
         let inotify = inotify.filter(|inotify| {
@@ -50,7 +50,7 @@ impl Watch {
     }
 
     /// Waits until one of the files has changed since it was looked at.
-    pub(super) async fn changed(&mut self) {
+    pub(in crate::daemon) async fn changed(&mut self) {
         loop {
             let noticed = tokio::time::timeout(TICK, self.noticed()).await.map_err(drop);
             let mut named = noticed == Ok(true);
@@ -66,13 +66,13 @@ impl Watch {
     }
 
     /// These are the files from now on, as they are now.
-    pub(super) fn look(&mut self, files: Vec<PathBuf>) {
+    pub(in crate::daemon) fn look(&mut self, files: Vec<PathBuf>) {
         self.seen = files.into_iter().map(|path| (path.clone(), look(&path))).collect();
         self.arm();
     }
 
     /// The same, if other files are to be watched now: those that were, as they were looked at.
-    pub(super) fn look_again(&mut self, files: Vec<PathBuf>) {
+    pub(in crate::daemon) fn look_again(&mut self, files: Vec<PathBuf>) {
         let known = std::mem::take(&mut self.seen);
         let was = |path: &PathBuf| known.iter().find(|(known, _)| known == path).map(|(_, seen)| *seen);
         self.seen = files.into_iter().map(|path| (path.clone(), was(&path).unwrap_or_else(|| look(&path)))).collect();
