@@ -22,13 +22,13 @@
 //! # Layers
 //!
 //! ```text
-//! cli  ──▶  ops  ──▶  compiler  ──▶  host · store  ──▶  engine  ──▶  model
-//!            └─────▶  registry  ─────────────────────────────────────▶┘
+//! cli  ──▶  daemon  ──▶  ops  ──▶  compiler  ──▶  host · store  ──▶  engine  ──▶  model
+//!                         └─────▶  registry  ─────────────────────────────────────▶┘
 //! ```
 //!
 //! Imports point right only, and no two files import each other, by whatever detour: `tests/suite/code/imports.rs` has the
 //! table and checks both. Only types of [`model`] cross between `registry`, `store` and `host`. Beside them all is
-//! `named_files`, which alone opens the files that people name, and [`clock`]. `cli` belongs to the program, not to this library: the library
+//! `named_files`, which alone opens the files that people name, `seccomp` and [`clock`]. `cli` belongs to the program, not to this library: the library
 //! prints nothing, never ends the process, and its code reads no environment. The caller fills in a
 //! [`ops::context::Context`] and listens with an [`model::report::event::Observer`].
 //!
@@ -46,6 +46,7 @@
 //!   bounds.rs                how large what is read may be
 //!   annotations.rs           what an artifact says of itself
 //!   engine_key.rs            what compiled code depends on
+//!   audit/                   records of what extensions did, and their chain
 //!   authenticated_code.rs    compiled code with its MAC
 //!   function_cache.rs        what the compiler asks a function cache
 //!   fault/                   kinds of faults, and a fault as data
@@ -90,6 +91,7 @@
 //!     extension.rs           `install`, `remove`, `list`, `info`, `log`, `call`
 //!     registry.rs            `push`, `login`, `logout`, `registry check`
 //!     bundle.rs              `bundle export` and `import`
+//!     host.rs                `host` and its commands
 //!     event.rs               what happens during a run
 //!     warning.rs             what a person should know and what stops nothing
 //!     query/
@@ -160,6 +162,7 @@
 //!   generations.rs           generations of a profile, and which is active
 //!   key.rs                   this machine's secret key
 //!   logs.rs                  what extensions printed
+//!   audit_log.rs             the files of the audit log
 //!   code/                    compiled code
 //!     cwasm.rs               its files, and their MAC
 //!     cache_usage.rs         how large the caches are
@@ -284,13 +287,52 @@
 //!     component_hints.rs     what to do about a component
 //!     registry_hints.rs      what to do about a registry's errors
 //!     store_hints.rs         what to do about the store's errors
+//! daemon/                    the host of the desktop, a service on the session bus
+//!   environment.rs           where it finds everything
+//!   names.rs                 what it is called on the bus and by systemd
+//!   service.rs               calls: finding, running, ending
+//!   refusal.rs               why a call is refused
+//!   error.rs                 why the host cannot run or be asked
+//!   status.rs                what it says of itself
+//!   timers.rs                what runs by itself
+//!   hardening.rs             what it gives up
+//!   setup.rs                 `host enable`, `host disable`
+//!   serving/                 what is served at one moment
+//!     reload.rs              reads it anew
+//!     watch.rs               notices changes of files
+//!   schedule/                which guest runs when
+//!     turns.rs               whose turn it is
+//!     executor.rs            the threads that run guests
+//!     executor_tests.rs      its tests
+//!     file_threads.rs        the threads for granted folders
+//!   record/                  what it writes down
+//!     call_counts.rs         counts for the status
+//!   bus/                     the session bus
+//!     interface.rs           methods, signals, errors
+//!     server.rs              the connection and the name
+//!     link.rs                the connection that there is now
+//!     client.rs              asks the host that runs
+//!   backends/                what stands behind the capabilities
+//!     desktop.rs             what all of them use
+//!     secrets.rs             where secrets are kept
+//!     secret_service.rs      the desktop's keyring
+//!     clipboard/             `clipboard-write`
+//!       process_link.rs      asks the process that holds the clipboard
+//!     clipboard_process.rs   that process
+//!     notification.rs        the desktop's notifications
+//!     messages.rs            `ipc-publish`
+//!     health.rs              which of them cannot be used
+//!     rate.rs                how often an extension may do something
+//!     trial.rs               one try of each
 //! named_files.rs             opens files that people name
+//! seccomp.rs                 gives up system calls
 //! clock.rs                   the time, and how long a wait takes
 //! main.rs                    the program
 //! cli/                       arguments in, words and JSON out
 //!   options.rs               arguments that commands share
 //!   invocation.rs            what every command is given
 //!   usage.rs                 what is wrong with a command line
+//!   lazy.rs                  commands that are built where they are called
 //!   completion_candidates.rs what shells offer
 //!   commands/                one file for each command
 //!     project/               the manifest and the lock
@@ -304,6 +346,10 @@
 //!       install.rs list.rs info.rs log.rs call.rs push.rs
 //!     registry/
 //!       login.rs logout.rs check.rs
+//!     host/
+//!       enable.rs disable.rs status.rs test.rs secret.rs log.rs audit.rs run.rs
+//!       client.rs            calls by the host
+//!       clipboard.rs         the process that holds the clipboard
 //!     documentation/         what there is to read
 //!       help.rs man.rs completions.rs schema.rs wit.rs
 //!   render/                  words, tables, drawings, JSON
@@ -329,7 +375,7 @@
 //!     guest_output.rs        what a called extension prints
 //!   catalogue/               a test: renders every message for `fixtures/snapshots/messages.txt`
 //!     program_messages.rs verb_messages.rs sync_messages.rs registry_messages.rs store_messages.rs
-//!     engine_messages.rs model_messages.rs report_messages.rs
+//!     engine_messages.rs model_messages.rs report_messages.rs host_messages.rs
 //!   help/                    `sesame help`
 //!     markdown.rs            chapters of the README at a terminal
 //!     completions.rs         completion scripts and manual pages
@@ -352,7 +398,10 @@
 //! $XDG_CACHE_HOME/pds/verified                         which files were hashed, so that unchanged ones are not hashed again
 //! $XDG_STATE_HOME/pds/key                              32 random bytes, the key of that MAC
 //! $XDG_STATE_HOME/pds/logs/<name>.log, <name>.log.old  what extensions printed
+//! $XDG_STATE_HOME/pds/audit/<n>.jsonl                  what extensions did with secrets and the clipboard
+//! $XDG_STATE_HOME/pds/host.log, host.log.old           what the host of the desktop says of itself
 //! $XDG_CONFIG_HOME/pds/policy.toml, /etc/pds/…         the most that any extension gets, and how registries are reached
+//! $XDG_CONFIG_HOME/pds/host.toml                       how the host of the desktop runs extensions
 //! $XDG_CONFIG_HOME/pds/config.toml                     the host's own; only its `[extensions.policy]` is read
 //! ~/.docker/config.json, …/containers/auth.json        credentials, where docker and podman keep them
 //! ```

@@ -6,6 +6,7 @@ mod commands;
 mod completion_candidates;
 mod help;
 mod invocation;
+mod lazy;
 mod options;
 mod render;
 mod terminal;

@@ -11,7 +11,7 @@ pub mod error;
 mod hardening;
 pub mod names;
 pub mod record;
-mod refusal;
+pub mod refusal;
 mod schedule;
 mod service;
 mod serving;
@@ -99,7 +99,10 @@ async fn follow_files(reloader: Arc<Reloader>, service: Arc<Service>, memory: Me
         let settings = reloader.settings();
         memory.set_limit_mib(settings.memory_mib);
         timers.set(&settings.runs);
-        watch.changed().await;
+        tokio::select! {
+            () = watch.changed() => {}
+            () = service.reload_wanted() => {}
+        }
         // As the files are before they are read: a change while they are read is noticed the next time.
         watch.look(reloader.files());
         let (reloading, serving) = (reloader.clone(), service.clone());

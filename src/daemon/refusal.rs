@@ -1,22 +1,20 @@
 //! Why the host does not begin a call, or ends it.
 
 use crate::daemon::schedule::executor::QueueFull;
-use crate::daemon::serving::Withdrawal;
 use crate::model::fault::hint::Hint;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::report::host::{CallFailure, HostedExtension};
 use crate::model::text::{count, escape};
+use crate::model::toml::problem::Problem;
 use crate::ops::error::Error;
 use crate::ops::error::run::RunError;
-
-use super::serving::whole_fault;
 
 /// The longest arguments of a call, in bytes.
 pub(super) const MAX_ARGUMENTS: usize = 16 << 20;
 
 /// Why a call is refused.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub enum Refusal {
     #[error("`{}` is not the name of an extension", escape(.0))]
     NotAName(String),
     #[error("the arguments have {given} bytes; at most {MAX_ARGUMENTS} are accepted")]
@@ -39,6 +37,17 @@ pub(super) enum Refusal {
     Ending,
     #[error("the call of `{extension}` ended without a result")]
     Panicked { extension: String },
+}
+
+/// Why a call that runs must not go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Withdrawal {
+    /// Nothing is known of what may run.
+    Refusing,
+    /// The extension is not active any more, or cannot be run as it is now.
+    Extension,
+    /// It is granted less, or has a lower limit.
+    Narrowed,
 }
 
 fn withdrawn(why: &Withdrawal) -> &'static str {
@@ -75,7 +84,7 @@ impl Refusal {
         Some(match self {
             Self::NotAName(_) => "`sesame list` shows the active extensions".into(),
             Self::ArgumentsTooLarge { .. } => "pass a file or a key instead of the data itself".into(),
-            Self::NotAnArray(_) => "write the arguments as in `[\"sig\", 3]`, or `[]` if there are none".into(),
+            Self::NotAnArray(_) => "write the arguments as in `[3, \"sig\"]`, or `[]` if there are none".into(),
             Self::UnknownSyntax(_) => "use `wave` or `json`".into(),
             Self::TooManyOfExtension { .. } | Self::TooMany(_) => {
                 "try again when some have ended; `sesame host status` shows what runs".into()
@@ -101,7 +110,7 @@ impl Refusal {
     }
 
     /// The refusal as data.
-    pub(super) fn fault(&self) -> Fault {
+    pub fn fault(&self) -> Fault {
         let mut fault = Fault::new(self.kind(), self, self.hint());
         fault.extension = self.extension().cloned();
         fault
@@ -128,4 +137,13 @@ impl From<Error> for CallFailure {
         };
         Self { fault: whole_fault(&error), backtrace }
     }
+}
+
+/// The error as data, with the problems of the files among its causes.
+pub(in crate::daemon) fn whole_fault(error: &Error) -> Fault {
+    let mut fault = error.fault();
+    if fault.causes.is_empty() {
+        fault.causes = error.problems().iter().map(Problem::line).collect();
+    }
+    fault
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::host::extension::Extension;
 use crate::model::name::ExtensionName;
@@ -18,13 +18,16 @@ use crate::ops::error::Error;
 use crate::ops::run::call::{CallOptions, call_async};
 
 use super::record::Recorder;
-use super::refusal::{MAX_ARGUMENTS, Refusal};
+use super::refusal::{MAX_ARGUMENTS, Refusal, Withdrawal};
 use super::schedule::executor::{CallCanceller, Executor, QueueLimits};
 use super::schedule::file_threads::FileThreads;
-use super::serving::{ServedSet, Serving, SharedServing, Withdrawal};
+use super::serving::{ServedSet, Serving, SharedServing};
 
 /// How many calls may be begun and not ended.
 const LIMITS: QueueLimits = QueueLimits { of_one_extension: 128, of_all: 1024 };
+
+/// How long a call waits until an extension is served that can be loaded now.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Runs calls of what is served.
 pub(super) struct Service {
@@ -36,6 +39,10 @@ pub(super) struct Service {
     running: Mutex<HashMap<u64, BegunCall>>,
     last_call: AtomicU64,
     pub(super) recorder: Arc<Recorder>,
+    /// That something should be read again.
+    reload_wanted: Notify,
+    /// Counts what was served.
+    changes: watch::Sender<u64>,
     /// The active generation, for those who want to hear of changes.
     activated: watch::Sender<Option<u64>>,
     pub(super) started: Instant,
@@ -85,6 +92,8 @@ impl Service {
             running: Mutex::default(),
             last_call: AtomicU64::new(0),
             recorder,
+            reload_wanted: Notify::new(),
+            changes: watch::Sender::new(0),
             activated: watch::Sender::new(generation),
             started: Instant::now(),
         })
@@ -107,6 +116,7 @@ impl Service {
         let before = std::mem::replace(&mut *self.serving.write(), serving.clone());
         self.withdraw(&serving);
         self.recorder.serves(Some(&before), &serving);
+        self.changes.send_modify(|count| *count += 1);
         let current = |name: &ExtensionName| serving.set().is_some_and(|served| served.extensions.contains_key(name));
         self.file_threads.lock().retain(|name, _| current(name));
         let generation = serving.set().and_then(|served| served.set.number());
@@ -134,7 +144,13 @@ impl Service {
             return Err(Refusal::ArgumentsTooLarge { given }.into());
         }
         let name: ExtensionName = extension.parse().map_err(|_| Refusal::NotAName(extension.to_owned()))?;
-        let (id, loaded) = self.begin(&name)?;
+        let (id, loaded) = match self.begin(&name) {
+            Ok(begun) => begun,
+            Err(failure) => {
+                self.retry(&name).await.map_err(|()| failure)?;
+                self.begin(&name)?
+            }
+        };
         let _guard = BegunCallGuard { service: self, id };
         let runtime = self.runtime(&name, &loaded).await?;
         let text = name.to_string();
@@ -166,6 +182,30 @@ impl Service {
                 }))
             }
         }
+    }
+
+    /// Tries again to load an extension that could not be loaded: its code may have been compiled since. Serves it if that works.
+    async fn retry(&self, name: &ExtensionName) -> Result<(), ()> {
+        let serving = self.serving();
+        let Serving::Set(served) = &*serving else { return Err(()) };
+        if !matches!(served.extensions.get(name), Some(Err(_))) {
+            return Err(());
+        }
+        let (served, name) = (served.clone(), name.clone());
+        let loaded = tokio::task::spawn_blocking(move || served.set.load(&name).is_ok()).await;
+        if !loaded.unwrap_or(false) {
+            return Err(());
+        }
+        self.reload_wanted.notify_one();
+        let mut changes = self.changes.subscribe();
+        // The reload loads what was just loaded, so it takes no time; if it fails, the call is refused as before.
+        let _ = tokio::time::timeout(RETRY, changes.changed()).await;
+        Ok(())
+    }
+
+    /// Ends when the files that the host runs under should be read again, although none has changed.
+    pub(super) async fn reload_wanted(&self) {
+        self.reload_wanted.notified().await;
     }
 
     /// Finds an extension, and counts a call of it among those that run, so that it is not missed if something is withdrawn.

@@ -174,11 +174,16 @@ impl HostSetup {
     }
 
     fn activation_text(&self) -> String {
+        let folders = self.folders.iter().map(|(name, value)| quoted(&format!("{name}={value}"), BUS));
+        let variables: String = match self.folders.is_empty() {
+            true => String::new(),
+            false => ["/usr/bin/env".to_owned()].into_iter().chain(folders).map(|word| word + " ").collect(),
+        };
         format!(
             "# Written by `sesame host enable`.\n\
              [D-BUS Service]\n\
              Name={BUS_NAME}\n\
-             Exec={} host run\n\
+             Exec={variables}{} host run\n\
              SystemdService={UNIT}\n",
             quoted(&self.program.display().to_string(), BUS),
         )
@@ -237,6 +242,6 @@ mod tests {
             "{unit}"
         );
         let activation = setup.activation_text();
-        assert!(activation.contains("Exec=\"/home/me/my \\\"tools\\\"/100%/$HOME/sesame\" host run\n"), "{activation}");
+        assert!(activation.contains("Exec=/usr/bin/env \"XDG_DATA_HOME=/my data\" \"/home/me/my \\\"tools\\\"/100%/$HOME/sesame\" host run\n"), "{activation}");
     }
 }

@@ -11,6 +11,7 @@ mod bundles;
 mod cli;
 mod code;
 mod compiler;
+mod daemon;
 mod edit;
 mod formats;
 mod host;

@@ -165,6 +165,7 @@ fn stops(catalogue: &mut Catalogue) {
         TerminationCause::Time(5000),
         TerminationCause::Fuel(1_000_000),
         TerminationCause::Memory(64, "wasm trap: wasm `unreachable` instruction executed".into()),
+        TerminationCause::Budget(1024, "wasm trap: wasm `unreachable` instruction executed".into()),
         TerminationCause::Tables,
         TerminationCause::Transfer,
         TerminationCause::Trap("wasm trap: integer divide by zero".into()),
@@ -198,6 +199,7 @@ fn running(catalogue: &mut Catalogue) {
     for error in [
         RunError::Secrets { path: home("secrets.toml"), source: SecretsFault::Missing },
         RunError::NotMetered { name: name(CLOCK) },
+        RunError::HostSettings(super::verb_messages::problems()),
         RunError::NoFunction { name: CLOCK.into(), source: function_not_found() },
         RunError::Arguments { function: greet(), wanted: 1, given: 2 },
         RunError::Argument { function: greet(), parameter: "name".into(), source: unsupported() },

@@ -4,6 +4,8 @@
 //! A variant that is not rendered, and a hint that no value leads to, fail. `UPDATE_FIXTURES=1` writes the file.
 
 mod engine_messages;
+#[cfg(feature = "daemon")]
+mod host_messages;
 mod model_messages;
 mod program_messages;
 mod registry_messages;
@@ -50,7 +52,11 @@ impl Catalogue {
 
     /// An error of the program itself, the same.
     fn command(&mut self, error: CommandError) {
-        let key = key(&error);
+        self.command_under(key(&error), error);
+    }
+
+    /// The same, shown for the sake of something in it.
+    fn command_under(&mut self, key: String, error: CommandError) {
         self.add(key, &format!("exit {}\n{}", failure::status(error.kind()), failure::words(&error, COLUMNS)));
     }
 
@@ -129,6 +135,8 @@ fn rendered() -> Catalogue {
     registry_messages::render(&mut catalogue);
     store_messages::render(&mut catalogue);
     engine_messages::render(&mut catalogue);
+    #[cfg(feature = "daemon")]
+    host_messages::render(&mut catalogue);
     model_messages::render(&mut catalogue);
     report_messages::render(&mut catalogue);
     catalogue

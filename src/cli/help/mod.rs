@@ -16,12 +16,17 @@ const README: &str = include_str!("../../../README.md");
 const MAX_WIDTH: usize = 100;
 
 /// The topics, each with the heading of its chapter and what it is about.
-const TOPICS: [(&str, &str, &str); 10] = [
+const TOPICS: [(&str, &str, &str); 11] = [
     ("sesame.toml", "## sesame.toml", "the manifest: which extensions, from where, with which settings"),
     ("sesame.lock", "## sesame.lock", "the lock: its fields, and how it goes through git"),
     ("capabilities", "## Capabilities and limits", "what an extension may do, and how much"),
     ("registries", "## Registries", "credentials, mirrors, certificates, policies, publishing"),
     ("calling", "## Calling", "how arguments and results are written"),
+    (
+        "host",
+        "## The host on the desktop",
+        "the service that runs extensions, with keyring, clipboard and notifications",
+    ),
     ("authors", "## Write an extension", "from nothing to a published extension"),
     ("compiling", "## Compiling", "bounds of the compiler, and the function cache"),
     ("store", "## The store", "generations, rollback, verify, gc, and where files are"),

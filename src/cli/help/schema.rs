@@ -5,6 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use crate::cli::render::json::Document;
+use sesame::model::host_settings::HostToml;
 use sesame::model::toml::schema::{DropInToml, SesameLock, SesameToml};
 
 /// The formats that have a schema.
@@ -19,6 +20,9 @@ pub enum SchemaName {
     /// sesame.lock
     #[value(name = "sesame.lock")]
     Lock,
+    /// host.toml
+    #[value(name = "host.toml")]
+    Host,
     /// What --json prints
     #[value(name = "output.json")]
     Output,
@@ -31,6 +35,7 @@ pub fn text(name: SchemaName) -> String {
         SchemaName::Manifest => schema::<SesameToml>(files),
         SchemaName::DropIn => schema::<DropInToml>(files),
         SchemaName::Lock => schema::<SesameLock>(files),
+        SchemaName::Host => schema::<HostToml>(files),
         SchemaName::Output => schema::<Document<'_>>(SchemaSettings::draft07().for_serialize()),
     };
     let text = serde_json::to_string_pretty(&schema).unwrap_or_default();

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::daemon::refusal::{Withdrawal, whole_fault};
 use crate::host::extension::Extension;
 use crate::model::capability::without_grants;
 use crate::model::fault::Fault;
 use crate::model::manifest::Limits;
 use crate::model::name::ExtensionName;
-use crate::model::toml::problem::Problem;
-use crate::ops::error::Error;
 use crate::ops::run::active::ActiveSet;
 
 pub(in crate::daemon) mod reload;
@@ -27,17 +26,6 @@ pub(in crate::daemon) struct ServedSet {
     pub set: ActiveSet,
     /// Each, or why it cannot be run.
     pub extensions: BTreeMap<ExtensionName, Result<Extension, Fault>>,
-}
-
-/// Why a call that runs must not go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::daemon) enum Withdrawal {
-    /// Nothing is known of what may run.
-    Refusing,
-    /// The extension is not active any more, or cannot be run as it is now.
-    Extension,
-    /// It is granted less, or has a lower limit.
-    Narrowed,
 }
 
 impl ServedSet {
@@ -76,15 +64,6 @@ impl Serving {
 fn exceeds(limits: &Limits, others: &Limits) -> bool {
     let fuel = |limits: &Limits| limits.max_fuel.unwrap_or(u64::MAX);
     limits.memory_mib() > others.memory_mib() || limits.time_ms() > others.time_ms() || fuel(limits) > fuel(others)
-}
-
-/// The error as data, with the problems of the files among its causes.
-pub(in crate::daemon) fn whole_fault(error: &Error) -> Fault {
-    let mut fault = error.fault();
-    if fault.causes.is_empty() {
-        fault.causes = error.problems().iter().map(Problem::line).collect();
-    }
-    fault
 }
 
 /// Shared by everything that serves calls.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::daemon::environment::DaemonEnvironment;
+use crate::daemon::refusal::whole_fault;
 use crate::daemon::service::Service;
 use crate::host::options::HostOptions;
 use crate::model::bounds::MAX_PROJECT_FILE;
@@ -13,11 +14,11 @@ use crate::model::host_settings::{BackendSettings, HostSettings};
 use crate::named_files;
 use crate::ops::context::UserPaths;
 use crate::ops::error::Error;
-use crate::ops::error::policy::PolicyError;
 use crate::ops::error::project::ProjectError;
+use crate::ops::error::run::RunError;
 use crate::ops::run::active::{ActiveSet, HostEnvironment};
 
-use super::{ServedSet, Serving, whole_fault};
+use super::{ServedSet, Serving};
 
 /// The name of the host's own settings in the folder of its configuration.
 const HOST_FILE: &str = "host.toml";
@@ -25,7 +26,7 @@ const HOST_FILE: &str = "host.toml";
 /// Reads `host.toml`. Without the file, everything has its default.
 ///
 /// # Errors
-/// [`PolicyError::Problems`] with every problem of the file.
+/// [`RunError::HostSettings`] with every problem of the file.
 pub fn read_settings(user: &UserPaths) -> Result<HostSettings, Error> {
     let folder = &user.configuration;
     let path = folder.join(HOST_FILE);
@@ -33,7 +34,7 @@ pub fn read_settings(user: &UserPaths) -> Result<HostSettings, Error> {
         .map_err(|source| Error::Project(ProjectError::Read { path: path.clone(), source }))?;
     let Some(bytes) = bytes else { return Ok(HostSettings::default()) };
     HostSettings::parse(&path.display().to_string(), folder, &bytes)
-        .map_err(|problems| PolicyError::Problems(problems).into())
+        .map_err(|problems| RunError::HostSettings(problems).into())
 }
 
 /// Where what is served comes from.

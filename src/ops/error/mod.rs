@@ -240,7 +240,9 @@ impl Error {
     /// What is wrong with files, if it is that.
     pub fn problems(&self) -> &[Problem] {
         match self {
-            Self::Project(ProjectError::Problems(problems)) | Self::Policy(PolicyError::Problems(problems)) => problems,
+            Self::Project(ProjectError::Problems(problems))
+            | Self::Policy(PolicyError::Problems(problems))
+            | Self::Run(RunError::HostSettings(problems)) => problems,
             Self::Narrowed { refusal, .. } | Self::Kept { refusal, .. } => refusal.problems(),
             _ => &[],
         }

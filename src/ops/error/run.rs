@@ -13,6 +13,7 @@ use crate::model::fault::file_problem::FileProblem;
 use crate::model::fault::hint::Hint;
 use crate::model::name::ExtensionName;
 use crate::model::text::{count, list};
+use crate::model::toml::problem::Problem;
 use crate::ops::error::component_hints::component_hint;
 
 /// Why an extension cannot be called, or its call failed.
@@ -20,6 +21,9 @@ use crate::ops::error::component_hints::component_hint;
 pub enum RunError {
     #[error("the secrets in {} cannot be used", path.display())]
     Secrets { path: PathBuf, source: SecretsFault },
+    /// Faults in `host.toml`.
+    #[error("{} in host.toml", count(.0.len(), "problem"))]
+    HostSettings(Vec<Problem>),
     #[error("`{name}` counts no fuel, so none can be limited")]
     NotMetered { name: ExtensionName },
     #[error("`{name}` cannot be called")]
@@ -76,7 +80,7 @@ impl RunError {
                 FaultKind::Io
             }
             Self::Stopped { .. } => FaultKind::Guest,
-            Self::Secrets { .. } => FaultKind::Configuration,
+            Self::Secrets { .. } | Self::HostSettings(_) => FaultKind::Configuration,
             Self::Result { .. } | Self::UnusableExtension { .. } => FaultKind::Data,
             Self::BadKey { .. } | Self::BadCode { .. } => FaultKind::Integrity,
         }
@@ -93,7 +97,11 @@ impl RunError {
             | Self::NoCode { name }
             | Self::BadKey { name, .. }
             | Self::BadCode { name, .. } => Some(name.as_str()),
-            Self::Secrets { .. } | Self::Arguments { .. } | Self::Argument { .. } | Self::Result { .. } => None,
+            Self::Secrets { .. }
+            | Self::HostSettings(_)
+            | Self::Arguments { .. }
+            | Self::Argument { .. }
+            | Self::Result { .. } => None,
         }
     }
 
@@ -121,7 +129,7 @@ impl RunError {
             }
             Self::Result { .. } => "resources and streams have no text; call it from a program".into(),
             Self::Stopped { name, stop } => return stopped(name, &stop.cause),
-            Self::Call { .. } => return None,
+            Self::Call { .. } | Self::HostSettings(_) => return None,
         })
     }
 }

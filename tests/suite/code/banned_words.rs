@@ -3,24 +3,30 @@
 use super::{code, sources, top};
 
 /// Words, the top folders or files that may have them, and why.
-const ONLY_IN: [(&str, &[&str], &str); 23] = [
+const ONLY_IN: [(&str, &[&str], &str); 25] = [
     ("oci_client", &["registry"], "the network is the registry's"),
     ("reqwest", &["registry"], "the network is the registry's"),
     ("rustls", &["registry"], "the network is the registry's"),
     ("docker_credential", &["registry"], "credentials are the registry's"),
     ("std::env", &["cli"], "the library reads no environment"),
     ("println!", &[], "output goes through cli/terminal/output.rs"),
-    ("std::process", &["cli", "main.rs", "compiler", "registry"], "the library never ends the process"),
+    ("zbus", &["daemon", "cli/catalogue"], "the session bus is the host's"),
+    ("arboard", &["daemon/backends/clipboard_process.rs"], "displays are for a process of its own"),
+    ("std::process", &["cli", "main.rs", "compiler", "registry", "daemon"], "the library never ends the process"),
     ("process::exit", &["cli", "main.rs"], "the library never ends the process"),
     ("process::abort", &[], "the library never ends the process"),
     (
         "process::Command",
-        &["compiler", "registry"],
-        "only the compiling worker and the credential helpers of docker are run",
+        &["compiler", "registry", "daemon/backends/clipboard", "cli/commands/host/clipboard.rs"],
+        "only the compiling worker, the process of the clipboard and the credential helpers of docker are run",
     ),
     ("tar::", &["registry", "ops"], "archives are bundles"),
-    ("libc::", &["compiler", "ops/error"], "the compiling worker alone is confined; hints know errors by their number"),
-    ("seccompiler", &["compiler"], "the compiling worker alone is confined"),
+    (
+        "libc::",
+        &["compiler", "daemon/hardening.rs", "seccomp.rs", "ops/error"],
+        "the compiling worker and the host are confined; hints know errors by their number",
+    ),
+    ("seccompiler", &["seccomp.rs"], "filters are made in one file"),
     ("unsafe {", &["host/load.rs"], "code is mapped and run in one file, argued"),
     ("unsafe fn", &[], "each `unsafe` is argued where it stands"),
     (
@@ -29,12 +35,24 @@ const ONLY_IN: [(&str, &[&str], &str); 23] = [
         "the time is `clock.rs`'s to tell",
     ),
     ("SystemTime", &["clock.rs", "store", "ops", "registry"], "the model has no clock"),
-    ("std::thread", &["store", "host", "compiler", "cli"], "the model starts no threads"),
-    ("std::io", &["store", "compiler", "ops", "registry", "cli", "host", "named_files.rs"], "the model does no I/O"),
+    ("std::thread", &["store", "host", "compiler", "cli", "daemon"], "the model starts no threads"),
+    (
+        "std::io",
+        &["store", "compiler", "ops", "registry", "cli", "host", "daemon", "named_files.rs", "seccomp.rs"],
+        "the model does no I/O",
+    ),
     ("wasmtime::", &["engine", "host", "compiler", "ops", "cli"], "wasmtime stays with the engine and the host"),
-    ("tokio", &["registry", "compiler", "ops", "host"], "async stays with the network, apply and running guests"),
+    (
+        "tokio",
+        &["registry", "compiler", "ops", "host", "daemon"],
+        "async stays with the network, apply and running guests",
+    ),
     ("rayon::", &["engine", "host", "ops"], "tokio and rayon meet in ops; code is hashed on all cores"),
-    ("std::fs", &["store", "ops", "named_files.rs", "registry/layout"], "I/O stays where it is expected"),
+    (
+        "std::fs",
+        &["store", "ops", "named_files.rs", "registry/layout", "daemon/serving/watch.rs"],
+        "I/O stays where it is expected",
+    ),
 ];
 
 #[test]

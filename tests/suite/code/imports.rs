@@ -7,17 +7,19 @@ use super::{sources, top};
 
 /// What each top folder may import. `named_files.rs` opens the files that people name, and `clock.rs` tells the time, for all
 /// who need it.
-const MAY_IMPORT: [(&str, &[&str]); 10] = [
+const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("clock.rs", &[]),
+    ("seccomp.rs", &[]),
     ("model", &[]),
     ("named_files.rs", &["model"]),
     ("engine", &["model"]),
     ("registry", &["model", "named_files.rs", "clock.rs"]),
     ("store", &["model", "clock.rs", "engine"]),
     ("host", &["model", "engine"]),
-    ("compiler", &["model", "engine", "store", "host"]),
+    ("compiler", &["model", "seccomp.rs", "engine", "store", "host"]),
     ("ops", &["model", "named_files.rs", "clock.rs", "engine", "registry", "store", "host", "compiler"]),
-    ("cli", &["model", "clock.rs", "engine", "registry", "store", "host", "compiler", "ops"]),
+    ("daemon", &["model", "named_files.rs", "clock.rs", "seccomp.rs", "engine", "store", "host", "ops"]),
+    ("cli", &["model", "clock.rs", "engine", "registry", "store", "host", "compiler", "ops", "daemon"]),
 ];
 
 /// The files of the engine that a folder may import, where it may not import all: the store knows for which engine code is,

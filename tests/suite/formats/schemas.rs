@@ -29,9 +29,37 @@ fn as_json(text: &str) -> Option<Value> {
 #[test]
 fn the_committed_schemas_are_current() {
     let sandbox = Sandbox::new();
-    for name in ["sesame.toml", "extension.toml", "sesame.lock", "output.json"] {
+    for name in ["sesame.toml", "extension.toml", "sesame.lock", "host.toml", "output.json"] {
         let printed = sandbox.ok(&["schema", name]).stdout;
         expect_text(&fixture("../schema").join(schema_file(name)), &printed);
+    }
+}
+
+#[test]
+fn the_schema_of_the_hosts_settings_is_of_one_mind_with_their_reader() {
+    let schema = validator("host.toml");
+    for (text, is_valid) in [
+        ("", true),
+        ("profile = \"work\"\nmemory_mib = 256\n", true),
+        (
+            "[backends]\nsecrets = \"file:a.toml\"\nclipboard = \"none\"\nnotification = \"print\"\nipc = \"bus\"\n",
+            true,
+        ),
+        ("[run.clock]\nevery = \"5m\"\ncall = \"tick\"\n[run.a]\nat = \"start\"\ncall = \"x\"\n", true),
+        ("memory_mib = 0\n", false),
+        ("memory = 5\n", false),
+        ("profile = \"Work\"\n", false),
+        ("[backends]\nsecrets = \"file:\"\n", false),
+        ("[backends]\nclipboard = \"x11\"\n", false),
+        ("[run.clock]\ncall = \"tick\"\n", false),
+        ("[run.clock]\nevery = \"5m\"\nat = \"start\"\ncall = \"tick\"\n", false),
+        ("[run.clock]\nevery = \"5\"\ncall = \"tick\"\n", false),
+        ("[run.clock]\nevery = \"5m\"\n", false),
+        ("[run.Clock]\nevery = \"5m\"\ncall = \"tick\"\n", false),
+    ] {
+        let read = sesame::model::host_settings::HostSettings::parse("host.toml", "/".as_ref(), text.as_bytes());
+        assert_eq!(read.is_ok(), is_valid, "{text}");
+        assert_eq!(schema.is_valid(&as_json(text).unwrap()), is_valid, "{text}");
     }
 }
 

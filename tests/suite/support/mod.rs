@@ -2,6 +2,7 @@
 
 pub mod artifact;
 pub mod ca;
+pub mod desktop;
 pub mod greeting;
 pub mod layout;
 pub mod library_host;

@@ -13,8 +13,8 @@ pub mod test;
 
 use clap::Subcommand;
 
-use crate::cli::commands::LazySubcommand;
 use crate::cli::invocation::{CommandOutcome, Invocation};
+use crate::cli::lazy::LazySubcommand;
 use crate::cli::render::failure::CommandError;
 
 use audit::AuditSubcommand;
