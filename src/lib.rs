@@ -302,8 +302,8 @@
 //!     watch.rs               notices changes of files
 //!   schedule/                which guest runs when
 //!     turns.rs               whose turn it is
-//!     executor.rs            the threads that run guests
-//!     executor_tests.rs      its tests
+//!     executor/              the threads that run guests
+//!       tests.rs             its tests
 //!     file_threads.rs        the threads for granted folders
 //!   record/                  what it writes down
 //!     call_counts.rs         counts for the status

@@ -251,7 +251,7 @@ impl Instance {
         let log = store.data().log.clone();
         store.set_epoch_deadline(1);
         if let Some(fuel) = limits.max_fuel {
-            store.set_fuel(fuel).map_err(|error| CallError::Stopped(Termination::new(&error, &store)))?;
+            store.set_fuel(fuel).map_err(|error| CallError::Stopped(stopped(&error, &store)))?;
         }
         let ticking = self.extension.0.ticker.tick().map_err(CallError::Thread)?;
         store.data_mut().start_call();
@@ -270,13 +270,19 @@ impl Instance {
                 self.store = Some(store);
                 return Ok(result);
             }
-            Ok(Err(error)) if began.elapsed() <= allowed => Termination::new(&error, &store),
+            Ok(Err(error)) if began.elapsed() <= allowed => stopped(&error, &store),
             _ => Termination::time(&limits),
         };
         log.host_line(&format!("a call was stopped: {stop}"));
         observed.end(caller, CallEnd::Stopped(stop.clone()), memory);
         Err(CallError::Stopped(stop))
     }
+}
+
+/// Why a guest was stopped.
+fn stopped(error: &wasmtime::Error, store: &Store<InstanceState>) -> Termination {
+    let state = store.data();
+    Termination::new(error, &state.shared.settings.limits, &state.meter)
 }
 
 /// What a component imports that is not types alone: see [`inspect`](crate::engine::inspect).

@@ -3,15 +3,14 @@
 use std::fmt;
 
 use rustix::io::Errno;
-use wasmtime::{Store, Trap, WasmBacktrace};
+use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::model::manifest::Limits;
 use crate::model::text::escape;
 
-use super::limits::{MAX_HOSTCALL, MAX_TABLE_ELEMENTS, RefusedGrowth};
+use super::limits::{MAX_HOSTCALL, MAX_TABLE_ELEMENTS, Meter, RefusedGrowth};
 use super::load::{innermost, is_of_system};
-use super::state::InstanceState;
 
 /// How many frames of a backtrace are kept; wasmtime collects no more.
 const FRAMES: usize = 20;
@@ -51,24 +50,22 @@ impl Termination {
         Self { cause: TerminationCause::Time(limits.time_ms()), backtrace: Vec::new() }
     }
 
-    /// Finds out what an error of wasmtime means, with the help of the store that it left behind.
-    pub(crate) fn new(error: &wasmtime::Error, store: &Store<InstanceState>) -> Self {
-        let state = store.data();
+    /// Finds out what an error of wasmtime means, with the help of what the instance was allowed and refused.
+    pub(crate) fn new(error: &wasmtime::Error, limits: &Limits, meter: &Meter) -> Self {
         let trap = error.downcast_ref::<Trap>();
         let words = trap.map_or_else(|| escape(&innermost(error)).into_owned(), |trap| trap_words(*trap));
-        let limits = &state.shared.settings.limits;
         // A guest that gets no more memory aborts, or uses what it does not have; anything else it would do anyway.
         let starved = matches!(
             trap,
             None | Some(Trap::UnreachableCodeReached | Trap::MemoryOutOfBounds | Trap::TableOutOfBounds)
         );
-        let cause = match (trap, error.downcast_ref::<I32Exit>(), state.meter.refused.filter(|_| starved)) {
+        let cause = match (trap, error.downcast_ref::<I32Exit>(), meter.refused.filter(|_| starved)) {
             (Some(Trap::OutOfFuel), ..) => TerminationCause::Fuel(limits.max_fuel.unwrap_or_default()),
             (Some(Trap::Interrupt), ..) => TerminationCause::Time(limits.time_ms()),
             (_, Some(exit), _) => TerminationCause::Exit(exit.0),
             (None, ..) if words.contains("fuel allocated for hostcalls") => TerminationCause::Transfer,
             (_, _, Some(RefusedGrowth::Memory)) => TerminationCause::Memory(limits.memory_mib(), words),
-            (_, _, Some(RefusedGrowth::Budget)) => TerminationCause::Budget(state.meter.budget_mib(), words),
+            (_, _, Some(RefusedGrowth::Budget)) => TerminationCause::Budget(meter.budget_mib(), words),
             (_, _, Some(RefusedGrowth::Table)) => TerminationCause::Tables,
             (_, _, Some(RefusedGrowth::Machine)) => TerminationCause::Machine(words),
             // Also if the address space is exhausted.

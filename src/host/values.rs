@@ -25,8 +25,12 @@ pub use wasmtime::component::Val;
 /// How values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syntax {
+    /// Strings may be bare.
     Wave,
+    /// Strings may be bare: for people at a terminal.
     Json,
+    /// Strings are quoted: for programs.
+    StrictJson,
 }
 
 /// Why a text is no value of a type, or a value cannot be written.
@@ -54,7 +58,8 @@ pub fn parse(ty: &Type, text: &str, syntax: Syntax) -> Result<Val, ValueError> {
         return Err(ValueError::Unsupported(format_type(ty)));
     }
     let quoted = text.trim_start().starts_with('"');
-    if *ty == Type::String && !quoted {
+    let may_be_bare = *ty == Type::String && syntax != Syntax::StrictJson;
+    if may_be_bare && !quoted {
         return Ok(Val::String(text.to_owned()));
     }
     if nesting(text) > DEPTH {
@@ -63,13 +68,13 @@ pub fn parse(ty: &Type, text: &str, syntax: Syntax) -> Result<Val, ValueError> {
     let failed = |source: BoxError| ValueError::Text { wanted: format_type(ty), source };
     let parsed = match syntax {
         Syntax::Wave => wasm_wave::from_str(ty, text).map_err(|error| failed(error.into())),
-        Syntax::Json => serde_json::from_str(text)
+        Syntax::Json | Syntax::StrictJson => serde_json::from_str(text)
             .map_err(|error| failed(error.into()))
             .and_then(|json| from_json(ty, &json, "the argument")),
     };
     // `"` may begin a plain text as well.
     match parsed {
-        Err(_) if *ty == Type::String => Ok(Val::String(text.to_owned())),
+        Err(_) if may_be_bare => Ok(Val::String(text.to_owned())),
         parsed => parsed,
     }
 }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use zbus::Variant;
 use zbus::proxy::CacheProperties;
 
-use crate::daemon::bus::interface::without_nul;
+use crate::daemon::bus::link::without_nul;
 use crate::host::backends::{Caller, Notification};
 use crate::model::text::escape;
 

@@ -29,7 +29,7 @@ pub fn call(
 ) -> Result<CallAnswer, DaemonError> {
     let syntax = match call.syntax {
         Syntax::Wave => "wave",
-        Syntax::Json => "json",
+        Syntax::Json | Syntax::StrictJson => "json",
     };
     let arguments = (extension, call.function.as_str(), call.arguments.as_slice(), syntax);
     ask(address, "CallWithReport", &arguments, interrupt)

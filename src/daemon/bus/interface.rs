@@ -19,6 +19,8 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::model::report::host::{CallAnswer, CallFailure};
 use crate::ops::run::call::CallOptions;
 
+use super::link::without_nul;
+
 /// The object on the bus.
 pub(in crate::daemon) struct Extensions {
     pub service: Arc<Service>,
@@ -39,7 +41,7 @@ impl Extensions {
     #[zbus(out_args("result"))]
     async fn call(&self, extension: String, function: String, arguments: String) -> Result<String, BusError> {
         let arguments = json_arguments(&arguments)?;
-        let options = CallOptions { function, arguments, syntax: Syntax::Json };
+        let options = CallOptions { function, arguments, syntax: Syntax::StrictJson };
         let report = self.service.call(&extension, options).await.map_err(|failure| BusError::new(&failure.fault))?;
         Ok(report.value.to_string())
     }
@@ -159,9 +161,4 @@ impl zbus::DBusError for BusError {
     fn description(&self) -> Option<&str> {
         Some(&self.message)
     }
-}
-
-/// A text without NUL, which D-Bus cannot carry: the bus closes the connection of a program that sends one.
-pub(in crate::daemon) fn without_nul(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }

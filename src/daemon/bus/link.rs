@@ -34,3 +34,8 @@ impl BusLink {
         self.0.connection.read().clone().ok_or_else(|| "the host is not connected to the session bus".to_owned())
     }
 }
+
+/// A text without NUL, which D-Bus cannot carry: the bus closes the connection of a program that sends one.
+pub(in crate::daemon) fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}

@@ -5,14 +5,13 @@ mod reader;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::name::{ExtensionName, ProfileName};
-use crate::model::toml::problem::Problem;
 
 /// What `host.toml` says. Without the file, everything has its default.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,14 +99,6 @@ impl HostSettings {
     pub const MIN_INTERVAL: Duration = Duration::from_secs(1);
     /// The longest.
     pub const MAX_INTERVAL: Duration = Duration::from_hours(24 * 366);
-
-    /// Reads the file. A path in it is relative to `folder`.
-    ///
-    /// # Errors
-    /// Every problem of the file.
-    pub fn parse(file: &str, folder: &Path, bytes: &[u8]) -> Result<Self, Vec<Problem>> {
-        reader::read(file, folder, bytes)
-    }
 }
 
 impl Default for HostSettings {

@@ -15,7 +15,17 @@ use super::{
 /// What stands before the path of a file of secrets.
 const FILE_PREFIX: &str = "file:";
 
-pub(super) fn read(file: &str, folder: &Path, bytes: &[u8]) -> Result<HostSettings, Vec<Problem>> {
+impl HostSettings {
+    /// Reads the file. A path in it is relative to `folder`.
+    ///
+    /// # Errors
+    /// Every problem of the file.
+    pub fn parse(file: &str, folder: &Path, bytes: &[u8]) -> Result<Self, Vec<Problem>> {
+        read(file, folder, bytes)
+    }
+}
+
+fn read(file: &str, folder: &Path, bytes: &[u8]) -> Result<HostSettings, Vec<Problem>> {
     let text = TomlText::new(file, bytes).map_err(|problem| vec![problem])?;
     let table = text.parse()?;
     let mut problems = Vec::new();

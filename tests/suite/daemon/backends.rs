@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::desktop::{ALL_GRANTS, Desktop, snippets_manifest, wait_for};
+use super::desktop::{ALL_GRANTS, Desktop, snippets_manifest, wait_for};
 use crate::support::guest;
 
 /// Longer than any backend may keep a guest.

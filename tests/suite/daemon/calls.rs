@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::support::desktop::{ALL_GRANTS, Desktop, NAME, OBJECT, snippets_manifest, wait_for};
+use super::desktop::{ALL_GRANTS, Desktop, NAME, OBJECT, snippets_manifest, wait_for};
 use crate::support::guest;
 use crate::support::sandbox::Run;
 
@@ -71,7 +71,7 @@ fn a_call_by_the_host_prints_and_ends_as_one_without_it() {
         (&counted("endings")["begun"], &counted("endings")["errors"], &counted("endings")["stopped"]),
         (&5.into(), &1.into(), &3.into())
     );
-    assert_eq!(counted("greeting")["begun"], 2);
+    assert_eq!(counted("greeting")["begun"], 3);
 }
 
 #[test]
@@ -108,11 +108,11 @@ fn foreign_programs_can_call_list_and_ask_and_get_named_errors() {
         Run::of(&mut gdbus)
     };
     for (arguments, kind, texts) in [
-        (["greeting", "gret", "[]"], "Usage", ["exports no function `gret`", "hint: did you mean `greet`?"]),
+        (["greeting", "gret", "[]"], "Usage", ["exports no function `gret`", "hint: did you mean `greet: func"]),
         (["greting", "greet", "[]"], "Missing", ["there is no extension `greting`", "hint: "]),
         (["Greeting!", "greet", "[]"], "Usage", ["is not the name of an extension", "hint: "]),
         (["greeting", "greet", "3"], "Usage", ["the arguments are not a JSON array", "hint: "]),
-        (["greeting", "greet", "[3]"], "Usage", ["the argument `name`", "hint: its signature"]),
+        (["greeting", "greet", "[3]"], "Usage", ["the argument `name` cannot be read", "hint: its signature"]),
         (["endings", "trap", "[]"], "Guest", ["`endings` was stopped: it trapped", "hint: "]),
         (["endings", "spin", "[]"], "Guest", ["longer than its limit of 300 ms", "hint: "]),
     ] {

@@ -4,3 +4,4 @@
 mod backends;
 mod calls;
 mod changes;
+mod desktop;

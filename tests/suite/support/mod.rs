@@ -2,7 +2,6 @@
 
 pub mod artifact;
 pub mod ca;
-pub mod desktop;
 pub mod greeting;
 pub mod layout;
 pub mod library_host;

@@ -320,5 +320,4 @@ impl CallCanceller {
 }
 
 #[cfg(test)]
-#[path = "executor_tests.rs"]
 mod tests;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::sandbox::{Run, Sandbox};
+use crate::support::sandbox::{Run, Sandbox};
 
 /// The host's name, and its interface.
 pub const NAME: &str = "io.github.scopecreep_zip.OpenSesame.Extensions1";
@@ -123,11 +123,6 @@ impl Desktop {
         child.wait().unwrap();
     }
 
-    /// The process of a program.
-    pub fn process(&self, name: &str) -> u32 {
-        self.children.borrow().iter().rev().find(|(started, _)| *started == name).unwrap().1.id()
-    }
-
     /// Starts the host, and waits until it answers.
     pub fn start_host(&self) {
         self.spawn("host", &mut self.command(&["host", "run"]));
@@ -213,6 +208,10 @@ impl Desktop {
     }
 
     pub fn start_notifications(&self) {
+        // Each by itself, even if it is the same as the one before.
+        let folder = self.sandbox.path("home/config/dunst");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("dunstrc"), "[global]\nstack_duplicates = false\n").unwrap();
         let mut dunst = self.program("dunst");
         dunst.arg("-print");
         self.spawn("notifications", &mut dunst);
