@@ -36,7 +36,7 @@ impl Clock {
     }
 
     /// Milliseconds since 1970.
-    pub(crate) fn now_ms(self) -> u64 {
+    pub fn now_ms(self) -> u64 {
         let since = self.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter, apply_filter_all_threads};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
 
 #[cfg(target_arch = "x86_64")]
 const ARCHITECTURE: TargetArch = TargetArch::x86_64;
@@ -18,6 +18,7 @@ pub(crate) enum Threads {
     /// Of this thread and those that it starts.
     Own,
     /// Of every thread of the process.
+    #[cfg(feature = "daemon")]
     All,
 }
 
@@ -32,7 +33,8 @@ pub(crate) fn refuse_calls(calls: &[libc::c_long], threads: Threads) -> io::Resu
     let program: BpfProgram = filter.try_into().map_err(io::Error::other)?;
     let applied = match threads {
         Threads::Own => apply_filter(&program),
-        Threads::All => apply_filter_all_threads(&program),
+        #[cfg(feature = "daemon")]
+        Threads::All => seccompiler::apply_filter_all_threads(&program),
     };
     Ok(applied.err().map(|error| error.to_string()))
 }

@@ -9,6 +9,7 @@ use sesame::model::fault::hint::Hint;
 use sesame::model::fault::{Fault, FaultKind};
 use sesame::model::plan::step::StepKind;
 use sesame::model::report::extension::RemoveReport;
+#[cfg(feature = "daemon")]
 use sesame::model::report::host::CallFailure;
 use sesame::model::report::sync::{ExtensionStatus, LockOutcome, StepOutcome, StepReport, SyncOutcome, SyncReport};
 use sesame::model::text::{SHOWN_NAMES, count, escape, list};
@@ -37,6 +38,7 @@ pub enum CommandError {
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
     /// The host of the desktop could not make a call.
+    #[cfg(feature = "daemon")]
     #[error("{}", .0.fault.message)]
     Host(CallFailure),
     #[cfg(feature = "daemon")]
@@ -81,6 +83,7 @@ impl CommandError {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Verb(error) => error.kind(),
+            #[cfg(feature = "daemon")]
             Self::Host(failure) => failure.fault.kind,
             #[cfg(feature = "daemon")]
             Self::Daemon(error) => error.kind(),
@@ -103,6 +106,7 @@ impl CommandError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Verb(error) => error.fault(),
+            #[cfg(feature = "daemon")]
             Self::Host(failure) => failure.fault.clone(),
             #[cfg(feature = "daemon")]
             Self::Daemon(error) => error.fault(),
@@ -114,6 +118,7 @@ impl CommandError {
     fn hints(&self) -> Vec<Hint> {
         let hint = match self {
             Self::Verb(error) => return error.hints(),
+            #[cfg(feature = "daemon")]
             Self::Host(failure) => return failure.fault.hints.clone(),
             #[cfg(feature = "daemon")]
             Self::Daemon(error) => return error.hints(),
@@ -209,6 +214,7 @@ fn problem_words(problem: &Problem, columns: usize) -> String {
 pub fn words(failure: &CommandError, columns: usize) -> String {
     let error = match failure {
         CommandError::Verb(error) => error,
+        #[cfg(feature = "daemon")]
         CommandError::Host(failure) => return host_words(failure),
         failure => return fault_words("", &failure.fault()),
     };
@@ -219,6 +225,7 @@ pub fn words(failure: &CommandError, columns: usize) -> String {
 }
 
 /// The words of a call that the host could not make.
+#[cfg(feature = "daemon")]
 fn host_words(failure: &CallFailure) -> String {
     let mut fault = failure.fault.clone();
     let hints = std::mem::take(&mut fault.hints);

@@ -12,6 +12,7 @@ use sesame::model::report::extension::{
     CallReport, FunctionsReport, GrantsReport, InfoReport, InstallReport, ListReport, LogReport, RemoveReport, Removed,
     UpgradeReport,
 };
+#[cfg(feature = "daemon")]
 use sesame::model::report::host::{
     AuditRecordsReport, AuditReport, HostLogReport, HostSecretsReport, HostSetupReport, HostStatusReport,
     HostTestReport,
@@ -90,13 +91,8 @@ pub enum Data<'a> {
     Grants(&'a GrantsReport),
     Log(&'a LogReport),
     Call(&'a CallReport),
-    HostStatus(&'a HostStatusReport),
-    HostSetup(&'a HostSetupReport),
-    HostTest(&'a HostTestReport),
-    HostSecrets(&'a HostSecretsReport),
-    HostLog(&'a HostLogReport),
-    Audit(&'a AuditReport),
-    AuditRecords(&'a AuditRecordsReport),
+    #[cfg(feature = "daemon")]
+    Host(HostData<'a>),
     Functions(&'a FunctionsReport),
     Wit(&'a WitReport),
     Completions(&'a CompletionsReport),
@@ -121,6 +117,20 @@ pub enum Data<'a> {
     Verify(&'a VerifyReport),
     Status(&'a StatusReport),
     RemovedGenerations(&'a RemovedGenerationsReport),
+}
+
+/// The report of a command of the host.
+#[cfg(feature = "daemon")]
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum HostData<'a> {
+    Status(&'a HostStatusReport),
+    Setup(&'a HostSetupReport),
+    Test(&'a HostTestReport),
+    Secrets(&'a HostSecretsReport),
+    Log(&'a HostLogReport),
+    Audit(&'a AuditReport),
+    AuditRecords(&'a AuditRecordsReport),
 }
 
 /// A failure.
@@ -202,6 +212,7 @@ impl<'a> ErrorDocument<'a> {
                 _ => Vec::new(),
             },
             backtrace: match (failure, failure.refusal()) {
+                #[cfg(feature = "daemon")]
                 (CommandError::Host(failure), _) => failure.backtrace.clone(),
                 (_, Some(Error::Run(RunError::Stopped { stop, .. }))) => stop.backtrace.clone(),
                 _ => Vec::new(),

@@ -42,6 +42,7 @@ pub struct Environment {
     configuration: PathBuf,
     manifest: Option<PathBuf>,
     /// The address of the session bus, if there is one.
+    #[cfg(feature = "daemon")]
     pub bus: Option<String>,
     /// The program of the user's shell, as `$SHELL` says.
     pub shell: Option<PathBuf>,
@@ -67,6 +68,7 @@ impl Environment {
             home: xdg.home_dir().to_owned(),
             configuration: xdg.config_dir().join(FOLDER),
             manifest: env::var_os("SESAME_MANIFEST").filter(|path| !path.is_empty()).map(PathBuf::from),
+            #[cfg(feature = "daemon")]
             bus: bus(&xdg),
             shell: env::var_os("SHELL").map(PathBuf::from),
         })
@@ -158,6 +160,7 @@ pub fn columns_variable() -> Option<usize> {
 
 /// The session bus: the first address that the variable names, else the socket where systemd puts it. `disabled:` and
 /// `autolaunch:` are none.
+#[cfg(feature = "daemon")]
 #[expect(clippy::disallowed_methods, reason = "this is the file that reads the environment")]
 fn bus(xdg: &Xdg) -> Option<String> {
     let named = env::var("DBUS_SESSION_BUS_ADDRESS").ok().filter(|address| !address.is_empty());

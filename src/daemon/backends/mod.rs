@@ -6,14 +6,14 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | [`secret_service`], [`secrets`] | the keyring, by the Secret Service API; which place secrets are kept in |
-//! | [`clipboard`], [`clipboard_process`] | the clipboard, by a process of its own |
-//! | [`notification`] | the desktop's notifications |
-//! | [`messages`] | the signal of the host's object |
-//! | [`desktop`] | what they all use: the bus, a bounded time, the audit log |
-//! | [`health`] | which of them cannot be used, and why |
-//! | [`rate`] | how often an extension may do something |
-//! | [`trial`] | one try of each |
+//! | `secret_service`, `secrets` | the keyring, by the Secret Service API; which place secrets are kept in |
+//! | `clipboard`, `clipboard_process` | the clipboard, by a process of its own |
+//! | `notification` | the desktop's notifications |
+//! | `messages` | the signal of the host's object |
+//! | `desktop` | what they all use: the bus, a bounded time, the audit log |
+//! | `health` | which of them cannot be used, and why |
+//! | `rate` | how often an extension may do something |
+//! | `trial` | one try of each |
 
 pub(super) mod clipboard;
 pub mod clipboard_process;

@@ -2,10 +2,10 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | [`interface`] | methods, signals and errors |
-//! | [`server`] | the connection, the name, and what happens when either is lost |
-//! | [`link`] | the connection that there is at the moment |
-//! | [`client`] | calls of a host that runs in another process |
+//! | `interface` | methods, signals and errors |
+//! | `server` | the connection, the name, and what happens when either is lost |
+//! | `link` | the connection that there is at the moment |
+//! | `client` | calls of a host that runs in another process |
 
 pub mod client;
 pub(super) mod interface;

@@ -2,9 +2,9 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | [`turns`] | whose turn it is: a pure queue |
-//! | [`executor`] | the threads, and the calls that they run |
-//! | [`file_threads`] | the threads of extensions with granted folders |
+//! | `turns` | whose turn it is: a pure queue |
+//! | `executor` | the threads, and the calls that they run |
+//! | `file_threads` | the threads of extensions with granted folders |
 
 pub(super) mod executor;
 pub(super) mod file_threads;

@@ -111,6 +111,7 @@ impl FileAside {
     }
 }
 
+#[cfg(feature = "daemon")]
 /// Makes a symbolic link, in place of whatever link or file has its name.
 pub fn replace_link(path: &Path, target: &Path) -> Result<(), Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();

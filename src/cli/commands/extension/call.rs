@@ -6,7 +6,6 @@ use std::sync::Arc;
 use clap::Args;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 
-use crate::cli::Verbosity;
 use crate::cli::completion_candidates::{active_names_and_files, called_functions, capabilities};
 use crate::cli::invocation::{CommandOutcome, Invocation, interrupt};
 use crate::cli::options::{CompileOptions, ProfileOption, number, setting};
@@ -15,6 +14,8 @@ use crate::cli::render::json::Data;
 use crate::cli::render::progress::Spinner;
 use crate::cli::terminal::environment::Environment;
 use crate::cli::terminal::guest_output::console_backends;
+#[cfg(feature = "daemon")]
+use crate::cli::terminal::output::Verbosity;
 use sesame::host::extension::Extension;
 use sesame::host::limits::memory_budget::MemoryBudget;
 use sesame::host::options::HostOptions;
@@ -118,7 +119,7 @@ impl CallCommand {
             Some(why) => why,
             None => {
                 let (name, options) = (self.target.display().to_string(), self.options(function, invocation));
-                match super::super::host::client::call(environment, &name, &options, interrupt)? {
+                match crate::cli::commands::host::client::call(environment, &name, &options, interrupt)? {
                     Ok(report) => {
                         invocation.output.say(Verbosity::Verbose, "called by the host of the desktop\n");
                         return Ok(Some(report));

@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use crate::cli::invocation::{CommandOutcome, Invocation};
 use crate::cli::render::failure::CommandError;
-use crate::cli::render::json::Data;
+use crate::cli::render::json::{Data, HostData};
 use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
 use sesame::daemon::error::DaemonError;
@@ -54,11 +54,13 @@ impl AuditSubcommand {
         }
         if let Some(last) = last {
             let report = AuditRecordsReport { records: records.split_off(records.len().saturating_sub(last)) };
-            invocation.print_answer(Data::AuditRecords(&report), || report.records.iter().map(line).collect());
+            invocation.print_answer(Data::Host(HostData::AuditRecords(&report)), || {
+                report.records.iter().map(line).collect()
+            });
             return Ok(CommandOutcome::Done);
         }
         let report = AuditReport { records: lines, problems };
-        invocation.print_result(Data::Audit(&report), || words(&report));
+        invocation.print_result(Data::Host(HostData::Audit(&report)), || words(&report));
         Ok(if report.problems.is_empty() { CommandOutcome::Done } else { CommandOutcome::Damaged })
     }
 }

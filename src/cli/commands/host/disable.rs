@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation, interrupt};
 use crate::cli::render::failure::CommandError;
-use crate::cli::render::json::Data;
+use crate::cli::render::json::{Data, HostData};
 use crate::cli::terminal::environment::Environment;
 use sesame::daemon::names::UNIT;
 use sesame::model::report::host::{HostSetupReport, SystemdState};
@@ -19,7 +19,7 @@ impl DisableCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let setup = setup(&Environment::read()?)?;
         let report = interrupt()?.block_on(async { Ok(setup.disable().await) })??;
-        invocation.print_report(Data::HostSetup(&report), || words(&report));
+        invocation.print_report(Data::Host(HostData::Setup(&report)), || words(&report));
         Ok(CommandOutcome::Done)
     }
 }

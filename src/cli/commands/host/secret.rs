@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use crate::cli::invocation::{CommandOutcome, Invocation, interrupt};
 use crate::cli::render::failure::CommandError;
-use crate::cli::render::json::Data;
+use crate::cli::render::json::{Data, HostData};
 use crate::cli::terminal::environment::Environment;
 use crate::cli::terminal::output::Verbosity;
 use crate::cli::terminal::prompt::hidden_line;
@@ -74,7 +74,7 @@ impl SecretSubcommand {
         };
         let report = HostSecretsReport { kept_in: kept_in(&place.backend), names };
         let words = || report.names.iter().map(|name| format!("{}\n", escape(name))).collect();
-        invocation.print_answer(Data::HostSecrets(&report), words);
+        invocation.print_answer(Data::Host(HostData::Secrets(&report)), words);
         Ok(CommandOutcome::Done)
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation, interrupt};
 use crate::cli::render::failure::CommandError;
-use crate::cli::render::json::Data;
+use crate::cli::render::json::{Data, HostData};
 use crate::cli::render::style::Style;
 use crate::cli::render::table::headed_table;
 use crate::cli::terminal::environment::Environment;
@@ -23,7 +23,7 @@ impl StatusCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let environment = Environment::read()?;
         let report = client::status(&environment.bus.ok_or(DaemonError::NoBus)?, &interrupt()?)?;
-        invocation.print_result(Data::HostStatus(&report), || words(&report));
+        invocation.print_result(Data::Host(HostData::Status(&report)), || words(&report));
         Ok(CommandOutcome::Done)
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::invocation::{CommandOutcome, Invocation, interrupt};
 use crate::cli::render::failure::CommandError;
-use crate::cli::render::json::Data;
+use crate::cli::render::json::{Data, HostData};
 use crate::cli::render::style::Style;
 use crate::cli::terminal::environment::Environment;
 use sesame::daemon::bus::client;
@@ -19,7 +19,7 @@ impl TestCommand {
     pub fn run(&self, invocation: &Invocation<'_>) -> Result<CommandOutcome, CommandError> {
         let bus = Environment::read()?.bus.ok_or(DaemonError::NoBus)?;
         let report = HostTestReport { backends: client::test(&bus, &interrupt()?)? };
-        invocation.print_result(Data::HostTest(&report), || report.backends.iter().map(line).collect());
+        invocation.print_result(Data::Host(HostData::Test(&report)), || report.backends.iter().map(line).collect());
         let failed = report.backends.iter().any(|backend| backend.problem.is_some());
         Ok(if failed { CommandOutcome::Differs } else { CommandOutcome::Done })
     }
