@@ -4,4 +4,6 @@
 mod backends;
 mod calls;
 mod changes;
+mod crashes;
 mod desktop;
+mod hostile;

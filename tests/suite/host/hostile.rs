@@ -18,12 +18,14 @@ const SLACK_MIB: u64 = 64;
 /// How much later than its limit a call may end.
 const SLACK: Duration = Duration::from_millis(100);
 
-struct Hostile {
-    name: String,
+/// A guest of `fixtures/hostile`.
+pub struct Hostile {
+    pub name: String,
     component: Vec<u8>,
     grants: Vec<String>,
     limits: Vec<String>,
-    ends: String,
+    /// How it must end.
+    pub ends: String,
     says: Option<String>,
 }
 
@@ -73,10 +75,22 @@ impl Hostile {
     }
 }
 
-/// A project of all hostile guests that can be installed, and the greeting.
+/// Those that can be installed.
+pub fn runnable() -> Vec<Hostile> {
+    Hostile::all().into_iter().filter(|guest| guest.ends != "refused").collect()
+}
+
+/// A project of all of them, and the greeting.
 fn project() -> (Sandbox, Vec<Hostile>) {
     let sandbox = Sandbox::new();
-    let guests: Vec<Hostile> = Hostile::all().into_iter().filter(|guest| guest.ends != "refused").collect();
+    let guests = write_project(&sandbox);
+    sandbox.ok(&["sync"]);
+    (sandbox, guests)
+}
+
+/// Writes that project.
+pub fn write_project(sandbox: &Sandbox) -> Vec<Hostile> {
+    let guests = runnable();
     for hostile in &guests {
         sandbox.write(&format!("{}.wasm", hostile.name), &hostile.component);
     }
@@ -87,8 +101,7 @@ fn project() -> (Sandbox, Vec<Hostile>) {
     sandbox.write("greeting.wasm", guest("greeting-0.1.0"));
     let greeting = "[extensions.greeting]\npath = \"greeting.wasm\"\ncapabilities.config-read = true\n";
     sandbox.write("sesame.toml", guests.iter().map(Hostile::entry).collect::<String>() + greeting);
-    sandbox.ok(&["sync"]);
-    (sandbox, guests)
+    guests
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod call;
 mod embedding;
-mod hostile;
+pub mod hostile;
 mod load;
 mod machine_limits;
 mod values;
