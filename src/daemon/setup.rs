@@ -9,7 +9,7 @@ use zbus::proxy::CacheProperties;
 
 use crate::model::report::host::{HostSetupReport, SystemdState};
 use crate::store::write;
-use crate::store::write::user_files::{create_user_folder, replace_user_file};
+use crate::store::write::user_files::{create_user_folder, replace_link, replace_user_file};
 
 use super::bus::client::connect;
 use super::error::DaemonError;
@@ -53,16 +53,8 @@ trait Systemd {
 }
 
 impl HostSetup {
-    fn unit(&self) -> PathBuf {
-        self.configuration_home.join("systemd/user").join(UNIT)
-    }
-
-    fn link(&self) -> PathBuf {
-        self.configuration_home.join("systemd/user").join(format!("{TARGET}.wants")).join(UNIT)
-    }
-
-    fn activation_file(&self) -> PathBuf {
-        self.data_home.join("dbus-1/services").join(ACTIVATION_FILE)
+    fn files(&self) -> [PathBuf; 3] {
+        files(&self.configuration_home, &self.data_home)
     }
 
     /// Writes the files, and has systemd and the bus read them. If there is a systemd, it starts the host.
@@ -70,16 +62,17 @@ impl HostSetup {
     /// # Errors
     /// [`DaemonError::Verb`] if a file cannot be written.
     pub async fn enable(&self) -> Result<HostSetupReport, DaemonError> {
-        for path in [self.unit(), self.link(), self.activation_file()] {
+        let [link, activation_file, unit] = self.files();
+        for path in [&unit, &link, &activation_file] {
             if let Some(folder) = path.parent() {
                 create_user_folder(folder)?;
             }
         }
-        replace_user_file(&self.unit(), self.unit_text().as_bytes())?;
-        write::user_files::replace_link(&self.link(), &self.unit())?;
-        replace_user_file(&self.activation_file(), self.activation_text().as_bytes())?;
+        replace_user_file(&unit, self.unit_text().as_bytes())?;
+        replace_link(&link, &unit)?;
+        replace_user_file(&activation_file, self.activation_text().as_bytes())?;
         let systemd = self.reload(Change::Started).await;
-        Ok(HostSetupReport { files: self.shown([self.unit(), self.link(), self.activation_file()]), systemd })
+        Ok(HostSetupReport { files: shown([unit, link, activation_file]), systemd })
     }
 
     /// Removes the files, and ends the host that systemd has started.
@@ -87,8 +80,7 @@ impl HostSetup {
     /// # Errors
     /// [`DaemonError::Verb`] if a file cannot be removed.
     pub async fn disable(&self) -> Result<HostSetupReport, DaemonError> {
-        let files = [self.link(), self.activation_file(), self.unit()];
-        let there: Vec<PathBuf> = files.iter().filter(|path| path.symlink_metadata().is_ok()).cloned().collect();
+        let there: Vec<PathBuf> = self.files().into_iter().filter(|path| path.symlink_metadata().is_ok()).collect();
         let systemd = if there.is_empty() { SystemdState::NotNeeded } else { self.stop().await };
         for path in &there {
             write::remove(path)?;
@@ -96,11 +88,7 @@ impl HostSetup {
         if !there.is_empty() {
             self.reload(Change::Stopped).await;
         }
-        Ok(HostSetupReport { files: self.shown(there), systemd })
-    }
-
-    fn shown(&self, files: impl IntoIterator<Item = PathBuf>) -> Vec<String> {
-        files.into_iter().map(|path| path.display().to_string()).collect()
+        Ok(HostSetupReport { files: shown(there), systemd })
     }
 
     /// Has systemd and the bus read the files again.
@@ -216,9 +204,19 @@ fn quoted(word: &str, doubled: &[char]) -> String {
     quoted
 }
 
-/// Whether the files are there that let the desktop start the host.
-pub fn is_enabled(data_home: &Path) -> bool {
-    data_home.join("dbus-1/services").join(ACTIVATION_FILE).exists()
+/// The files that `enable` writes, in the order in which they are removed: the link in the session's target, the file for the bus, the
+/// unit.
+pub fn files(configuration_home: &Path, data_home: &Path) -> [PathBuf; 3] {
+    let units = configuration_home.join("systemd/user");
+    [
+        units.join(format!("{TARGET}.wants")).join(UNIT),
+        data_home.join("dbus-1/services").join(ACTIVATION_FILE),
+        units.join(UNIT),
+    ]
+}
+
+fn shown(files: impl IntoIterator<Item = PathBuf>) -> Vec<String> {
+    files.into_iter().map(|path| path.display().to_string()).collect()
 }
 
 #[cfg(test)]

@@ -129,7 +129,10 @@ impl Display {
 
 /// Opens the clipboard if it is not open, and sets its text.
 fn set(clipboard: &mut Option<Clipboard>, text: String, is_secret: bool) -> Result<(), String> {
-    let words = |error: arboard::Error| error.to_string();
+    let words = |error: arboard::Error| match error {
+        arboard::Error::Unknown { description } => description,
+        error => error.to_string(),
+    };
     let open = match clipboard {
         Some(open) => open,
         None => clipboard.insert(Clipboard::new().map_err(words)?),

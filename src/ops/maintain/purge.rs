@@ -19,8 +19,8 @@ use crate::store::{self, generations, owner, trusted_files, write};
 /// What to do.
 pub struct PurgeOptions<'a> {
     pub mode: WriteMode,
-    /// Files outside of the store that the program may have written: completions and manual pages.
-    pub others: Vec<PathBuf>,
+    /// Files outside of the store that the program may have written, and what they are.
+    pub others: Vec<(PathBuf, PurgedKind)>,
     /// Asked before anything is removed.
     pub consent: &'a dyn Fn(&PurgeReport) -> Consent,
 }
@@ -50,7 +50,7 @@ pub fn purge(context: &Context, options: &PurgeOptions<'_>) -> Result<PurgeRepor
     for (path, _) in parts(paths) {
         write::remove_tree(&path)?;
     }
-    for path in &options.others {
+    for (path, _) in &options.others {
         write::remove(path)?;
     }
     for folder in [&paths.data, &paths.cache, &paths.state] {
@@ -72,13 +72,16 @@ fn parts(paths: &StorePaths) -> Vec<(PathBuf, PurgedKind)> {
         (paths.verified(), PurgedKind::Records),
         (paths.key(), PurgedKind::Key),
         (paths.logs(), PurgedKind::Logs),
+        (paths.host_log(), PurgedKind::HostLog),
+        (paths.old_host_log(), PurgedKind::HostLog),
+        (paths.audit(), PurgedKind::AuditLog),
         (paths.store_lock(), PurgedKind::StoreLock),
     ]
 }
 
 fn find(context: &Context, options: &PurgeOptions<'_>) -> Result<PurgeReport, Error> {
     let own = parts(&context.paths);
-    let others = options.others.iter().map(|path| (path.clone(), PurgedKind::Documentation));
+    let others = options.others.iter().cloned();
     let mut found = Vec::new();
     for (path, what) in own.into_iter().chain(others) {
         if path.symlink_metadata().is_err() {
@@ -108,7 +111,7 @@ fn collect_files(path: &Path, files: &mut Vec<String>) -> Result<u64, Error> {
 fn kept(context: &Context) -> Vec<String> {
     let configuration = &context.user.configuration;
     let mut kept: Vec<PathBuf> =
-        [MANIFEST, LOCK, DROP_INS, "policy.toml"].iter().map(|name| configuration.join(name)).collect();
+        [MANIFEST, LOCK, DROP_INS, "policy.toml", "host.toml"].iter().map(|name| configuration.join(name)).collect();
     for profile in generations::profiles(&context.paths).unwrap_or_default() {
         let active = generations::active_generation(&context.paths, &profile).ok().flatten();
         kept.extend(active.map(|(_, active)| active.manifest.as_path().to_owned()));

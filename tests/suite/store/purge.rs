@@ -19,6 +19,13 @@ fn used() -> Sandbox {
     sandbox.ok(&["call", "a", "run", "-v"]);
     sandbox.ok(&["sync", "--profile", "other"]);
     sandbox.write("../home/config/pds/policy.toml", "allowed_registries = []\n");
+    sandbox.write("../home/config/pds/host.toml", "[backends]\nsecrets = \"file:secrets.toml\"\n");
+    sandbox.write("../home/config/pds/secrets.toml", "");
+    let secrets = sandbox.path("home/config/pds/secrets.toml");
+    fs::set_permissions(secrets, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    sandbox.run(&["host", "secret", "remove", "mail"]).fails(1, &["there was no such secret"]);
+    sandbox.ok(&["host", "enable"]);
+    sandbox.write("../home/state/pds/host.log", "ready\n");
     // Other programs of the desktop have files in the same folder.
     sandbox.write("../home/data/pds/desktop.db", "theirs");
     sandbox
@@ -44,7 +51,9 @@ fn every_file_is_listed_and_removed_and_those_of_others_stay() {
     assert!(validator("output.json").is_valid(&json) && json["data"]["dry_run"] == true, "{json}");
     let counted: u64 =
         json["data"]["parts"].as_array().unwrap().iter().map(|part| part["size"]["files"].as_u64().unwrap()).sum();
-    assert_eq!(counted, all.len() as u64 - 1);
+    // And the unit, its link and the file for the bus.
+    assert_eq!(counted, all.len() as u64 - 1 + 3);
+    assert!(listed.contains("open-sesame-extensions.service") && listed.contains("host.toml"), "{listed}");
 
     sandbox
         .run(&["purge"])

@@ -1,7 +1,7 @@
 //! `sesame purge`.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -47,13 +47,25 @@ impl PurgeCommand {
     }
 }
 
-/// What `completions --install` has written, and manual pages in the user's usual folder.
-fn written(environment: &Environment, program: clap::Command) -> Vec<PathBuf> {
+/// What `completions --install` and `host enable` have written, and manual pages in the user's usual folder.
+fn written(environment: &Environment, program: clap::Command) -> Vec<(PathBuf, PurgedKind)> {
     let (data, configuration) = (environment.data_home(), environment.configuration_home());
     let scripts = Shell::ALL.map(|shell| shell.installed_path(&data, &configuration));
     let scripts = scripts.into_iter().filter(|path| is_installed(path));
     let pages = pages(program).into_iter().map(|(name, _)| data.join("man/man1").join(name));
-    scripts.chain(pages.filter(|path| is_written(path))).collect()
+    let documentation = scripts.chain(pages.filter(|path| is_written(path)));
+    let units = host_files(&configuration, &data).into_iter().map(|path| (path, PurgedKind::HostUnit));
+    documentation.map(|path| (path, PurgedKind::Documentation)).chain(units).collect()
+}
+
+#[cfg(feature = "daemon")]
+fn host_files(configuration: &Path, data: &Path) -> Vec<PathBuf> {
+    sesame::daemon::setup::files(configuration, data).to_vec()
+}
+
+#[cfg(not(feature = "daemon"))]
+fn host_files(_: &Path, _: &Path) -> Vec<PathBuf> {
+    Vec::new()
 }
 
 fn what(kind: PurgedKind) -> &'static str {
@@ -68,6 +80,9 @@ fn what(kind: PurgedKind) -> &'static str {
         PurgedKind::Records => "records of what was checked",
         PurgedKind::Key => "the key of this machine",
         PurgedKind::Logs => "what extensions printed",
+        PurgedKind::HostLog => "the log of the host",
+        PurgedKind::AuditLog => "the audit log",
+        PurgedKind::HostUnit => "what `sesame host enable` wrote",
         PurgedKind::Documentation => "completions and manual pages",
     }
 }

@@ -43,6 +43,12 @@ pub enum PurgedKind {
     Records,
     Key,
     Logs,
+    /// What the host of the desktop has logged.
+    HostLog,
+    /// What extensions did with secrets and the clipboard.
+    AuditLog,
+    /// What lets the desktop start the host.
+    HostUnit,
     /// A script that a shell reads to complete, or a manual page.
     Documentation,
 }
