@@ -20,8 +20,10 @@ mod status;
 mod timers;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Builder;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::host::limits::memory_budget::MemoryBudget;
 use crate::host::options::HostOptions;
@@ -30,6 +32,7 @@ use crate::ops::context::Interrupt;
 use backends::backends;
 use backends::clipboard::process_link::Clipboard;
 use backends::desktop::Desktop;
+use backends::notification::notify_person;
 use bus::interface::Extensions;
 use bus::link::BusLink;
 use bus::server::BusServer;
@@ -44,6 +47,9 @@ use timers::{RunReports, Timers};
 
 pub use serving::reload::read_settings;
 
+/// How long the host waits for the bus before it looks again.
+const UNTIL_CONNECTED: Duration = Duration::from_millis(250);
+
 /// Runs the host until it is interrupted.
 ///
 /// # Errors
@@ -54,10 +60,11 @@ pub fn run(environment: &DaemonEnvironment, interrupt: &Interrupt) -> Result<(),
     let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("sesame-bus").enable_all().build();
     let runtime = runtime.map_err(DaemonError::Thread)?;
     let memory = MemoryBudget::default();
+    let (noticing, notices) = unbounded_channel();
     let desktop = Desktop {
         runtime: runtime.handle().clone(),
         link: BusLink::new(&environment.bus),
-        recorder: Arc::new(Recorder::new(&environment.paths, environment.clock, environment.echo.clone())),
+        recorder: Arc::new(Recorder::new(&environment.paths, environment.clock, environment.echo.clone(), noticing)),
         health: Arc::default(),
         clipboard: Arc::new(clipboard),
     };
@@ -81,15 +88,27 @@ pub fn run(environment: &DaemonEnvironment, interrupt: &Interrupt) -> Result<(),
     let recorder = desktop.recorder.clone();
     let server = BusServer {
         link: desktop.link.clone(),
-        activations: service.activations(),
+        service: service.clone(),
         object: || Extensions { service: service.clone(), status: status.clone(), desktop: desktop.clone() },
         ready: Box::new(move || recorder.say("ready")),
     };
+    runtime.spawn(show_notices(desktop.clone(), notices));
     let watching = runtime.spawn(follow_files(reloader, service.clone(), memory, timers));
     let ended = runtime.block_on(server.run(interrupt));
     watching.abort();
     runtime.shutdown_background();
     ended
+}
+
+/// Shows what the host has to tell the person, once the bus is there.
+async fn show_notices(desktop: Desktop, mut notices: UnboundedReceiver<String>) {
+    while let Some(notice) = notices.recv().await {
+        while desktop.link.get().is_err() {
+            tokio::time::sleep(UNTIL_CONNECTED).await;
+        }
+        // Where it cannot be shown, it stands in the log and in the status.
+        let _ = notify_person(&desktop, "extensions are refused", &notice).await;
+    }
 }
 
 /// Reloads whenever something changes that the host runs under, and keeps the timers.

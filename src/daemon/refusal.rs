@@ -48,12 +48,15 @@ pub enum Withdrawal {
     Extension,
     /// It is granted less, or has a lower limit.
     Narrowed,
+    /// No one waits for it any more.
+    Caller,
 }
 
 fn withdrawn(why: &Withdrawal) -> &'static str {
     match why {
         Withdrawal::Refusing => "the active set or a policy can no longer be read",
         Withdrawal::Extension => "the extension is no longer active",
+        Withdrawal::Caller => "its caller has left the session bus",
         Withdrawal::Narrowed => "a grant was revoked or a limit lowered",
     }
 }

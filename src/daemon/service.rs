@@ -48,12 +48,23 @@ pub(super) struct Service {
     pub(super) started: Instant,
 }
 
+/// What is to be called.
+pub(super) struct CallRequest {
+    /// The program on the bus that asks; none if the host itself does.
+    pub caller: Option<String>,
+    /// The name of an extension, if it is one.
+    pub extension: String,
+    pub options: CallOptions,
+}
+
 /// A call that was begun and has not ended.
 struct BegunCall {
     name: ExtensionName,
     extension: Extension,
     canceller: Option<CallCanceller>,
     withdrawn: Option<Withdrawal>,
+    /// Who waits for it on the bus.
+    caller: Option<String>,
 }
 
 /// Forgets a call when it has ended, in whatever way.
@@ -129,26 +140,26 @@ impl Service {
     ///
     /// # Errors
     /// Why there is no result.
-    pub(super) async fn call(&self, extension: &str, options: CallOptions) -> Result<CallReport, CallFailure> {
-        let function = options.function.clone();
-        let result = self.run(extension, options).await;
+    pub(super) async fn call(&self, call: CallRequest) -> Result<CallReport, CallFailure> {
+        let (extension, function) = (call.extension.clone(), call.options.function.clone());
+        let result = self.run(call).await;
         if let Err(Begun::No(failure)) = &result {
-            self.recorder.refused(extension, &function, &failure.fault.line());
+            self.recorder.refused(&extension, &function, &failure.fault.line());
         }
         result.map_err(|(Begun::No(failure) | Begun::Yes(failure))| failure)
     }
 
-    async fn run(&self, extension: &str, options: CallOptions) -> Result<CallReport, Begun> {
+    async fn run(&self, CallRequest { caller, extension, options }: CallRequest) -> Result<CallReport, Begun> {
         let given = options.arguments.iter().map(String::len).sum();
         if given > MAX_ARGUMENTS {
             return Err(Refusal::ArgumentsTooLarge { given }.into());
         }
-        let name: ExtensionName = extension.parse().map_err(|_| Refusal::NotAName(extension.to_owned()))?;
-        let (id, loaded) = match self.begin(&name) {
+        let name: ExtensionName = extension.parse().map_err(|_| Refusal::NotAName(extension))?;
+        let (id, loaded) = match self.begin(&name, caller.as_deref()) {
             Ok(begun) => begun,
             Err(failure) => {
                 self.retry(&name).await.map_err(|()| failure)?;
-                self.begin(&name)?
+                self.begin(&name, caller.as_deref())?
             }
         };
         let _guard = BegunCallGuard { service: self, id };
@@ -176,10 +187,10 @@ impl Service {
                 let begun = self.running.lock();
                 let withdrawn = begun.get(&id).and_then(|begun| begun.withdrawn.clone());
                 let extension = name.to_string();
-                Err(Begun::Yes(match withdrawn {
+                Err(match withdrawn {
                     Some(why) => Refusal::Withdrawn { extension, why }.into(),
-                    None => Refusal::Panicked { extension }.into(),
-                }))
+                    None => Begun::Yes(Refusal::Panicked { extension }.into()),
+                })
             }
         }
     }
@@ -209,14 +220,14 @@ impl Service {
     }
 
     /// Finds an extension, and counts a call of it among those that run, so that it is not missed if something is withdrawn.
-    fn begin(&self, name: &ExtensionName) -> Result<(u64, Extension), CallFailure> {
+    fn begin(&self, name: &ExtensionName, caller: Option<&str>) -> Result<(u64, Extension), CallFailure> {
         let serving = self.serving.read();
         let extension = match &**serving {
             Serving::Refusing(fault) => return Err(fault.clone().into()),
             Serving::Set(served) => find(served, name)?,
         };
         let id = self.last_call.fetch_add(1, Ordering::Relaxed);
-        let begun = BegunCall { name: name.clone(), extension: extension.clone(), canceller: None, withdrawn: None };
+        let begun = BegunCall { name: name.clone(), extension: extension.clone(), canceller: None, withdrawn: None, caller: caller.map(str::to_owned) };
         self.running.lock().insert(id, begun);
         Ok((id, extension))
     }
@@ -245,9 +256,18 @@ impl Service {
 
     /// Ends every call that has more than it may have now.
     fn withdraw(&self, serving: &Serving) {
+        self.end_calls(|begun| serving.withdrawal(&begun.name, &begun.extension));
+    }
+
+    /// Ends every call of a program that has left the bus.
+    pub(super) fn caller_gone(&self, caller: &str) {
+        self.end_calls(|begun| (begun.caller.as_deref() == Some(caller)).then_some(Withdrawal::Caller));
+    }
+
+    fn end_calls(&self, why: impl Fn(&BegunCall) -> Option<Withdrawal>) {
         let mut cancelled = Vec::new();
         for begun in self.running.lock().values_mut().filter(|begun| begun.withdrawn.is_none()) {
-            begun.withdrawn = serving.withdrawal(&begun.name, &begun.extension);
+            begun.withdrawn = why(begun);
             if begun.withdrawn.is_some() {
                 cancelled.extend(begun.canceller.clone());
             }

@@ -13,7 +13,7 @@ use crate::model::name::ExtensionName;
 use crate::model::report::host::RunReport;
 use crate::ops::run::call::CallOptions;
 
-use super::service::Service;
+use super::service::{CallRequest, Service};
 
 /// What runs by itself, and how the last runs went. If it is dropped, nothing runs any more.
 pub(super) struct Timers {
@@ -64,7 +64,8 @@ impl Timers {
 /// Calls it once. That it fails is written down and stops nothing.
 async fn call(service: &Service, name: &ExtensionName, run: &ScheduledRun, reports: &RunReports) {
     let options = CallOptions { function: run.function.clone(), arguments: Vec::new(), syntax: Syntax::Json };
-    let problem = match service.call(name.as_str(), options).await {
+    let request = CallRequest { caller: None, extension: name.to_string(), options };
+    let problem = match service.call(request).await {
         Ok(report) => report.value.get("err").map(|error| format!("it returned the error {error}")),
         Err(failure) => Some(failure.fault.line()),
     };

@@ -47,6 +47,7 @@ pub(super) fn render(catalogue: &mut Catalogue) {
         Refusal::Withdrawn { extension: extension(), why: Withdrawal::Refusing },
         Refusal::Withdrawn { extension: extension(), why: Withdrawal::Extension },
         Refusal::Withdrawn { extension: extension(), why: Withdrawal::Narrowed },
+        Refusal::Withdrawn { extension: extension(), why: Withdrawal::Caller },
         Refusal::Ending,
         Refusal::Panicked { extension: extension() },
     ] {

@@ -77,6 +77,11 @@ impl BackendHealth {
         }
     }
 
+    /// Whether this is what is configured.
+    pub(in crate::daemon) fn is_configured(&self, backend: &str, configured: &str) -> bool {
+        self.0.lock().get(backend).is_some_and(|report| report.configured == configured)
+    }
+
     /// Notes how the last use went.
     pub(in crate::daemon) fn note(&self, backend: &'static str, problem: Option<&BackendProblem>) {
         if let Some(report) = self.0.lock().get_mut(backend)

@@ -20,7 +20,7 @@ pub mod clipboard_process;
 pub(super) mod desktop;
 pub(super) mod health;
 mod messages;
-mod notification;
+pub(super) mod notification;
 mod rate;
 pub(super) mod secret_service;
 pub mod secrets;

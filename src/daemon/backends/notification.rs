@@ -100,6 +100,17 @@ impl Notification for Notifications {
     }
 }
 
+/// Shows a notification of the host itself, if notifications go to the desktop.
+///
+/// # Errors
+/// Why it was not shown.
+pub(in crate::daemon) async fn notify_person(desktop: &Desktop, title: &str, body: &str) -> Result<(), String> {
+    if desktop.health.is_configured(NOTIFICATION, "desktop") {
+        show(desktop, title.to_owned(), shortened(body, MAX_BODY)).await?;
+    }
+    Ok(())
+}
+
 /// Shows a notification of the host itself, or of an extension.
 pub(super) async fn show(desktop: &Desktop, title: String, body: String) -> Result<(), String> {
     let link = desktop.link.clone();

@@ -12,7 +12,7 @@ use crate::daemon::backends::desktop::Desktop;
 use crate::daemon::backends::trial;
 use crate::daemon::names::ERROR_PREFIX;
 use crate::daemon::refusal::Refusal;
-use crate::daemon::service::Service;
+use crate::daemon::service::{CallRequest, Service};
 use crate::daemon::status::StatusSource;
 use crate::host::values::Syntax;
 use crate::model::fault::{Fault, FaultKind};
@@ -39,10 +39,17 @@ pub(super) struct BusError {
 impl Extensions {
     /// Calls a function of an extension. `arguments` is a JSON array, and so is what `sesame call --help` says of each type.
     #[zbus(out_args("result"))]
-    async fn call(&self, extension: String, function: String, arguments: String) -> Result<String, BusError> {
+    async fn call(
+        &self,
+        extension: String,
+        function: String,
+        arguments: String,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<String, BusError> {
         let arguments = json_arguments(&arguments)?;
         let options = CallOptions { function, arguments, syntax: Syntax::StrictJson };
-        let report = self.service.call(&extension, options).await.map_err(|failure| BusError::new(&failure.fault))?;
+        let request = CallRequest { caller: sender(&header), extension, options };
+        let report = self.service.call(request).await.map_err(|failure| BusError::new(&failure.fault))?;
         Ok(report.value.to_string())
     }
 
@@ -54,6 +61,7 @@ impl Extensions {
         function: String,
         arguments: Vec<String>,
         syntax: String,
+        #[zbus(header)] header: Header<'_>,
     ) -> Result<String, BusError> {
         let syntax = match syntax.as_str() {
             "wave" => Syntax::Wave,
@@ -61,7 +69,8 @@ impl Extensions {
             _ => return Err(BusError::from(Refusal::UnknownSyntax(syntax))),
         };
         let options = CallOptions { function, arguments, syntax };
-        let answer = match self.service.call(&extension, options).await {
+        let request = CallRequest { caller: sender(&header), extension, options };
+        let answer = match self.service.call(request).await {
             Ok(report) => CallAnswer::Returned { text: report.text.clone(), report },
             Err(failure) => CallAnswer::Failed(failure),
         };
@@ -98,6 +107,11 @@ impl Extensions {
         topic: &str,
         body: &[u8],
     ) -> zbus::Result<()>;
+}
+
+/// Who has sent a message.
+fn sender(header: &Header<'_>) -> Option<String> {
+    header.sender().map(|sender| sender.to_string())
 }
 
 /// The elements of a JSON array, each as JSON.

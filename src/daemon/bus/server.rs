@@ -1,5 +1,6 @@
 //! The host's connection to the session bus: serves first, then takes the name, and connects again when the bus comes back.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
@@ -12,8 +13,10 @@ use zbus::proxy::CacheProperties;
 
 use crate::daemon::error::DaemonError;
 use crate::daemon::names::{BUS_NAME, OBJECT_PATH};
+use crate::daemon::service::Service;
 use crate::ops::context::Interrupt;
 
+use super::client::connect;
 use super::interface::Extensions;
 use super::link::BusLink;
 
@@ -35,7 +38,7 @@ enum Ended {
 /// What the host serves on the bus, made anew for each connection.
 pub(in crate::daemon) struct BusServer<F> {
     pub link: BusLink,
-    pub activations: watch::Receiver<Option<u64>>,
+    pub service: Arc<Service>,
     /// Makes the object.
     pub object: F,
     /// Called whenever the host has its name.
@@ -75,7 +78,7 @@ impl<F: Fn() -> Extensions + Send + Sync> BusServer<F> {
         };
         let dbus =
             DBusProxy::builder(&connection).cache_properties(CacheProperties::No).build().await.map_err(failed)?;
-        // A connection of its own: what a stream does not read stops every reply of its connection.
+        // It is read without a pause below: a stream that is not read stops every reply of its connection.
         let mut names = dbus.receive_name_lost_with_args(&[(0, BUS_NAME)]).await.map_err(failed)?;
         match connection.request_name_with_flags(BUS_NAME, RequestNameFlags::DO_NOT_QUEUE).await {
             Ok(_) => {}
@@ -93,7 +96,8 @@ impl<F: Fn() -> Extensions + Send + Sync> BusServer<F> {
             () = interrupt.wait() => Ended::Interrupted,
             () = connection.closed() => Ended::BusLost,
             () = lost => return Err(DaemonError::NameLost),
-            () = announce(&connection, self.activations.clone()) => Ended::BusLost,
+            () = announce(&connection, self.service.activations()) => Ended::BusLost,
+            () = follow_callers(self.link.address(), &self.service) => Ended::BusLost,
         };
         self.link.set(None);
         Ok(ended)
@@ -112,6 +116,28 @@ async fn announce(connection: &Connection, mut activations: watch::Receiver<Opti
         }
     }
     std::future::pending().await
+}
+
+/// Ends the calls of programs that have left the bus. Ends when the bus does.
+async fn follow_callers(address: &str, service: &Service) {
+    // A connection of its own: many programs come and go on a busy bus.
+    let leaving = async {
+        let connection = connect(address).await.ok()?;
+        let dbus = DBusProxy::builder(&connection).cache_properties(CacheProperties::No).build().await.ok()?;
+        let mut changes = dbus.receive_name_owner_changed_with_args(&[(2, "")]).await.ok()?;
+        while let Some(change) = changes.next().await {
+            if let Ok(change) = change.args()
+                && change.name().starts_with(':')
+            {
+                service.caller_gone(change.name());
+            }
+        }
+        Some(())
+    };
+    if leaving.await.is_none() {
+        // Without it, calls run to their end.
+        std::future::pending().await
+    }
 }
 
 /// The process that has the name.

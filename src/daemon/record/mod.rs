@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc::UnboundedSender;
+
 use crate::clock::Clock;
 use crate::host::backends::Caller;
 use crate::host::observer::{CallEnd, CallObserver, EndedCall};
@@ -25,13 +27,20 @@ pub(in crate::daemon) struct Recorder {
     log: Option<LogFile>,
     clock: Clock,
     echo: Echo,
+    /// What the person should know at once.
+    notices: UnboundedSender<String>,
     pub(in crate::daemon) counts: CallCounter,
 }
 
 impl Recorder {
-    pub(in crate::daemon) fn new(paths: &StorePaths, clock: Clock, echo: Echo) -> Self {
+    pub(in crate::daemon) fn new(
+        paths: &StorePaths,
+        clock: Clock,
+        echo: Echo,
+        notices: UnboundedSender<String>,
+    ) -> Self {
         let log = LogFile::of_host(paths).ok();
-        Self { audit: AuditLog::new(paths), log, clock, echo, counts: CallCounter::default() }
+        Self { audit: AuditLog::new(paths), log, clock, echo, notices, counts: CallCounter::default() }
     }
 
     /// Says something in the host's log.
@@ -84,7 +93,7 @@ impl Recorder {
             Serving::Set(served) => served,
             Serving::Refusing(fault) => {
                 if !matches!(before, Some(Serving::Refusing(before)) if before == fault) {
-                    self.say(&format!("every call is refused: {}", fault.line()));
+                    self.warn(&[format!("every call is refused: {}", fault.line())]);
                 }
                 return;
             }
@@ -93,12 +102,25 @@ impl Recorder {
         if before.and_then(number) != served.set.number() {
             self.activated(served);
         }
+        let mut problems = Vec::new();
         for (name, loaded) in &served.extensions {
             let Err(refused) = loaded else { continue };
             let known = before.and_then(Serving::set).and_then(|before| before.extensions.get(name));
             if !matches!(known, Some(Err(known)) if known == refused) {
-                self.say(&format!("`{name}` is refused: {}", refused.line()));
+                problems.push(format!("`{name}` is refused: {}", refused.line()));
             }
+        }
+        self.warn(&problems);
+    }
+
+    /// Says what is refused in the log, and in one notification.
+    fn warn(&self, problems: &[String]) {
+        for problem in problems {
+            self.say(problem);
+        }
+        if !problems.is_empty() {
+            // It fails only while the host ends.
+            let _ = self.notices.send(problems.join("\n"));
         }
     }
 

@@ -86,7 +86,7 @@ pub struct CallCounts {
     pub errors: u64,
     /// Trapped, or met a limit.
     pub stopped: u64,
-    /// Not begun, since it was refused or too many others ran.
+    /// Refused, or ended because of what was withdrawn.
     pub refused: u64,
     /// All calls together, in milliseconds.
     pub time_ms: u64,

@@ -167,3 +167,35 @@ fn a_rollback_is_in_force_for_the_next_call() {
     wait_for("the change", || desktop.ok(&greet).stdout == "Hello, Ada!\n");
     assert!(began.elapsed() < 2 * SOON, "{:?}", began.elapsed());
 }
+
+#[test]
+#[ignore = "needs dbus"]
+fn a_call_ends_with_the_program_that_made_it() {
+    let desktop = desktop();
+    for signal in [rustix::process::Signal::KILL, rustix::process::Signal::INT] {
+        let mut call = spin(&desktop);
+        rustix::process::kill_process(rustix::process::Pid::from_child(&call), signal).unwrap();
+        call.wait().unwrap();
+        wait_for("the end of the call", || desktop.status()["extensions"][1]["calls"]["running"] == 0);
+        assert_eq!(desktop.status()["memory"], 0);
+    }
+}
+
+#[test]
+#[ignore = "needs dbus, dunst and Xvfb"]
+fn what_is_refused_is_said_in_one_notification() {
+    let desktop = desktop();
+    desktop.start_display();
+    desktop.start_notifications();
+    desktop.write_configuration("policy.toml", "denied_capabilities = [\"env\", \"config-read\"]\n");
+    let shown = || desktop.notifications();
+    wait_for("the notification", || !shown().is_empty());
+    std::thread::sleep(Duration::from_millis(200));
+    let shown = shown();
+    assert_eq!((shown.len(), shown[0][1].as_str()), (1, "extensions are refused"), "{shown:?}");
+    for name in ["`greeting` is refused", "`spin` is refused"] {
+        assert!(shown[0][2].contains(name), "{shown:?}");
+    }
+    let log = desktop.ok(&["host", "log"]).stdout;
+    assert!(log.contains("`spin` is refused: ") && log.contains("serving generation 1 of profile default"), "{log}");
+}
