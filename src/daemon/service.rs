@@ -227,7 +227,13 @@ impl Service {
             Serving::Set(served) => find(served, name)?,
         };
         let id = self.last_call.fetch_add(1, Ordering::Relaxed);
-        let begun = BegunCall { name: name.clone(), extension: extension.clone(), canceller: None, withdrawn: None, caller: caller.map(str::to_owned) };
+        let begun = BegunCall {
+            name: name.clone(),
+            extension: extension.clone(),
+            canceller: None,
+            withdrawn: None,
+            caller: caller.map(str::to_owned),
+        };
         self.running.lock().insert(id, begun);
         Ok((id, extension))
     }
