@@ -172,7 +172,8 @@ mod tests {
         let dotfiles = folder.path().join("dotfiles");
         fs::create_dir(&dotfiles).unwrap();
         let mut watch = Watch::begin(vec![file.clone()]);
-        let soon = Duration::from_millis(100);
+        // Well before the tick, on a busy machine too.
+        let soon = TICK / 2;
         let written = noticed(&mut watch, || {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(&file, "a").unwrap();

@@ -12,8 +12,8 @@ use crate::support::sandbox::Run;
 const SPIN: &str = "(component (core module $m (func (export \"spin\") (loop (br 0))))
     (core instance $i (instantiate $m)) (func (export \"spin\") (canon lift (core func $i \"spin\"))))";
 
-/// How soon a change is in force.
-const SOON: Duration = Duration::from_millis(100);
+/// How soon a change is in force on a busy machine: well before the host would look at the files by itself.
+const SOON: Duration = Duration::from_secs(1);
 
 fn desktop() -> Desktop {
     let desktop = Desktop::start();
@@ -119,7 +119,7 @@ fn policies_hold_at_once_and_one_that_cannot_be_read_refuses_everything() {
     let status = desktop.ok(&["host", "status"]).stdout;
     assert!(status.contains("refused: every call"), "{status}");
     desktop.remove_configuration("policy.toml");
-    assert!(greets(&desktop, 0) < 3 * SOON);
+    assert!(greets(&desktop, 0) < SOON);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_rollback_is_in_force_for_the_next_call() {
     desktop.ok(&["rollback", "--hold"]);
     let began = Instant::now();
     wait_for("the change", || desktop.ok(&greet).stdout == "Hello, Ada!\n");
-    assert!(began.elapsed() < 2 * SOON, "{:?}", began.elapsed());
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn a_call_beside_spinning_guests_runs_at_once() {
         .collect();
     times.sort();
     // Fifty slices on two threads would be 250 ms.
-    assert!(times[50] < Duration::from_millis(50), "{:?}", times[50]);
+    assert!(times[50] < Duration::from_millis(125), "{:?}", times[50]);
     drop(spinning);
 }
 
