@@ -312,6 +312,7 @@
 //!     server.rs              the connection and the name
 //!     link.rs                the connection that there is now
 //!     client.rs              asks the host that runs
+//!     systemd.rs             what is asked of systemd
 //!   backends/                what stands behind the capabilities
 //!     desktop.rs             what all of them use
 //!     secrets.rs             where secrets are kept

@@ -69,18 +69,17 @@ pub fn run(environment: &DaemonEnvironment, interrupt: &Interrupt) -> Result<(),
         clipboard: Arc::new(clipboard),
     };
     let (behind, budget) = (desktop.clone(), memory.clone());
-    let reloader = Arc::new(Reloader::new(environment.clone(), move |settings| HostOptions {
+    let reloader = Arc::new(Reloader::new(environment.clone(), memory.clone(), move |settings| HostOptions {
         backends: backends(settings, &behind),
         observer: Some(behind.recorder.clone()),
         memory: budget.clone(),
     }));
     let service = Arc::new(Service::start(reloader.load(), desktop.recorder.clone()).map_err(DaemonError::Thread)?);
-    memory.set_limit_mib(reloader.settings().memory_mib);
     let reports = Arc::new(RunReports::default());
     let timers = Timers::new(service.clone(), environment.clock, reports.clone());
     let status = Arc::new(StatusSource {
         service: service.clone(),
-        memory: memory.clone(),
+        memory,
         health: desktop.health.clone(),
         runs: reports,
         unconfined: hardening::confine(),
@@ -93,7 +92,7 @@ pub fn run(environment: &DaemonEnvironment, interrupt: &Interrupt) -> Result<(),
         ready: Box::new(move || recorder.say("ready")),
     };
     runtime.spawn(show_notices(desktop.clone(), notices));
-    let watching = runtime.spawn(follow_files(reloader, service.clone(), memory, timers));
+    let watching = runtime.spawn(follow_files(reloader, service.clone(), timers));
     let ended = runtime.block_on(server.run(interrupt));
     watching.abort();
     runtime.shutdown_background();
@@ -112,12 +111,10 @@ async fn show_notices(desktop: Desktop, mut notices: UnboundedReceiver<String>) 
 }
 
 /// Reloads whenever something changes that the host runs under, and keeps the timers.
-async fn follow_files(reloader: Arc<Reloader>, service: Arc<Service>, memory: MemoryBudget, mut timers: Timers) {
+async fn follow_files(reloader: Arc<Reloader>, service: Arc<Service>, mut timers: Timers) {
     let mut watch = Watch::begin(reloader.files());
     loop {
-        let settings = reloader.settings();
-        memory.set_limit_mib(settings.memory_mib);
-        timers.set(&settings.runs);
+        timers.set(&reloader.settings().runs);
         tokio::select! {
             () = watch.changed() => {}
             () = service.reload_wanted() => {}

@@ -2,6 +2,7 @@
 //! withdrawn. Knows nothing of the bus.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -45,10 +46,10 @@ pub(super) struct Service {
     changes: watch::Sender<u64>,
     /// The active generation, for those who want to hear of changes.
     activated: watch::Sender<Option<u64>>,
-    pub(super) started: Instant,
+    started: Instant,
 }
 
-/// What is to be called.
+/// A call that someone asks for.
 pub(super) struct CallRequest {
     /// The program on the bus that asks; none if the host itself does.
     pub caller: Option<String>,
@@ -207,8 +208,8 @@ impl Service {
         if !loaded.unwrap_or(false) {
             return Err(());
         }
-        self.reload_wanted.notify_one();
         let mut changes = self.changes.subscribe();
+        self.reload_wanted.notify_one();
         // The reload loads what was just loaded, so it takes no time; if it fails, the call is refused as before.
         let _ = tokio::time::timeout(RETRY, changes.changed()).await;
         Ok(())
@@ -243,16 +244,10 @@ impl Service {
         if extension.settings().folders.is_empty() {
             return self.guest_runtime.as_ref().map(Runtime::handle).cloned().ok_or(Refusal::Ending);
         }
-        let threads = {
-            let mut all = self.file_threads.lock();
-            match all.get(name) {
-                Some(threads) => threads.clone(),
-                None => {
-                    let started = FileThreads::start()
-                        .map_err(|source| Refusal::NoThread { extension: name.to_string(), source })?;
-                    all.entry(name.clone()).or_insert(Arc::new(started)).clone()
-                }
-            }
+        let failed = |source| Refusal::NoThread { extension: name.to_string(), source };
+        let threads = match self.file_threads.lock().entry(name.clone()) {
+            Entry::Occupied(threads) => threads.get().clone(),
+            Entry::Vacant(none) => none.insert(Arc::new(FileThreads::start().map_err(failed)?)).clone(),
         };
         if !threads.has_free_thread().await {
             return Err(Refusal::FilesStuck { extension: name.to_string() });

@@ -12,6 +12,7 @@ use crate::store::write;
 use crate::store::write::user_files::{create_user_folder, replace_link, replace_user_file};
 
 use super::bus::client::connect;
+use super::bus::systemd::SystemdManagerProxy;
 use super::error::DaemonError;
 use super::names::{ACTIVATION_FILE, BUS_NAME, UNIT};
 
@@ -39,17 +40,6 @@ pub struct HostSetup {
     pub memory_mib: u64,
     /// The session bus, if there is one.
     pub bus: Option<String>,
-}
-
-#[zbus::proxy(
-    interface = "org.freedesktop.systemd1.Manager",
-    default_service = "org.freedesktop.systemd1",
-    default_path = "/org/freedesktop/systemd1"
-)]
-trait Systemd {
-    fn reload(&self) -> zbus::Result<()>;
-    fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<zbus::OwnedObjectPath>;
-    fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<zbus::OwnedObjectPath>;
 }
 
 impl HostSetup {
@@ -95,10 +85,11 @@ impl HostSetup {
     async fn reload(&self, change: Change) -> SystemdState {
         let Some(connection) = self.connection().await else { return SystemdState::NoBus };
         if let Ok(bus) = zbus::fdo::DBusProxy::new(&connection).await {
-            // A bus that watches its folders needs no word; one that cannot be told reads them when it starts.
+            // If this fails, the bus notices the files by itself, or reads them when it next starts.
             let _ = bus.reload_config().await;
         }
-        let Ok(systemd) = SystemdProxy::builder(&connection).cache_properties(CacheProperties::No).build().await else {
+        let Ok(systemd) = SystemdManagerProxy::builder(&connection).cache_properties(CacheProperties::No).build().await
+        else {
             return SystemdState::Absent;
         };
         if systemd.reload().await.is_err() {
@@ -115,7 +106,7 @@ impl HostSetup {
 
     async fn stop(&self) -> SystemdState {
         let Some(connection) = self.connection().await else { return SystemdState::NoBus };
-        let systemd = SystemdProxy::builder(&connection).cache_properties(CacheProperties::No).build().await;
+        let systemd = SystemdManagerProxy::builder(&connection).cache_properties(CacheProperties::No).build().await;
         match systemd {
             Ok(systemd) if systemd.stop_unit(UNIT, "replace").await.is_ok() => SystemdState::Stopped,
             _ => SystemdState::Absent,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::backends::Caller;
 use super::termination::Termination;
 
-/// Is told of every call of a host. Its methods are called on the thread that runs the guest, so they should be quick.
+/// Hears of every call of a host. Its methods are called on the thread that runs the guest, so they should be quick.
 pub trait CallObserver: Send + Sync {
     /// A call begins. `function` is none if an instance is only started.
     fn began(&self, caller: &Caller, function: Option<&str>);

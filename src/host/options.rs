@@ -10,7 +10,7 @@ use super::observer::CallObserver;
 #[derive(Clone, Default)]
 pub struct HostOptions {
     pub backends: Backends,
-    /// Is told of every call.
+    /// Hears of every call.
     pub observer: Option<Arc<dyn CallObserver>>,
     /// For all instances together.
     pub memory: MemoryBudget,

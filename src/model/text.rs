@@ -44,7 +44,8 @@ pub fn shorten_message(message: &str) -> Cow<'_, str> {
     cut(message, SHOWN_MESSAGE)
 }
 
-fn cut(text: &str, most: usize) -> Cow<'_, str> {
+/// A text of at most so many characters, and `…` where it was cut.
+pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),

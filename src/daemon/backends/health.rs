@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
-use crate::model::host_settings::{BackendSettings, ClipboardBackend, IpcBackend, NotificationBackend, SecretsBackend};
+use crate::model::host_settings::BackendSettings;
 use crate::model::report::host::BackendReport;
 
 pub(in crate::daemon) const SECRETS: &str = "secrets";
@@ -24,7 +24,14 @@ pub(in crate::daemon) struct BackendProblem {
 
 /// What is configured, and what is wrong.
 #[derive(Default)]
-pub(in crate::daemon) struct BackendHealth(Mutex<BTreeMap<&'static str, BackendReport>>);
+pub(in crate::daemon) struct BackendHealth(Mutex<HealthState>);
+
+#[derive(Default)]
+struct HealthState {
+    settings: BackendSettings,
+    /// What each said the last time that it could not be used, until it can be again.
+    problems: BTreeMap<&'static str, BackendProblem>,
+}
 
 impl BackendProblem {
     pub(in crate::daemon) fn new(message: impl Into<String>) -> Self {
@@ -46,53 +53,42 @@ impl BackendProblem {
 impl BackendHealth {
     /// These are the backends from now on.
     pub(in crate::daemon) fn configure(&self, settings: &BackendSettings) {
-        let secrets = match &settings.secrets {
-            SecretsBackend::SecretService => "secret-service".to_owned(),
-            SecretsBackend::File(path) => format!("file:{}", path.display()),
-            SecretsBackend::None => "none".to_owned(),
-        };
-        let clipboard = match settings.clipboard {
-            ClipboardBackend::Auto => "auto",
-            ClipboardBackend::None => "none",
-        };
-        let notification = match settings.notification {
-            NotificationBackend::Desktop => "desktop",
-            NotificationBackend::Print => "print",
-            NotificationBackend::None => "none",
-        };
-        let ipc = match settings.ipc {
-            IpcBackend::Bus => "bus",
-            IpcBackend::None => "none",
-        };
-        let configured = [
-            (SECRETS, secrets),
-            (CLIPBOARD, clipboard.to_owned()),
-            (NOTIFICATION, notification.to_owned()),
-            (IPC, ipc.to_owned()),
-        ];
-        let mut reports = self.0.lock();
-        for (backend, configured) in configured {
-            let report = BackendReport { backend: backend.to_owned(), configured, problem: None, hint: None };
-            reports.insert(backend, report);
-        }
+        *self.0.lock() = HealthState { settings: settings.clone(), problems: BTreeMap::new() };
     }
 
-    /// Whether this is what is configured.
-    pub(in crate::daemon) fn is_configured(&self, backend: &str, configured: &str) -> bool {
-        self.0.lock().get(backend).is_some_and(|report| report.configured == configured)
+    /// What is configured.
+    pub(in crate::daemon) fn settings(&self) -> BackendSettings {
+        self.0.lock().settings.clone()
     }
 
     /// Notes how the last use went.
     pub(in crate::daemon) fn note(&self, backend: &'static str, problem: Option<&BackendProblem>) {
-        if let Some(report) = self.0.lock().get_mut(backend)
-            && problem.is_none_or(|problem| problem.of_backend)
-        {
-            report.problem = problem.map(|problem| problem.message.clone());
-            report.hint = problem.and_then(|problem| problem.hint.clone());
+        let problems = &mut self.0.lock().problems;
+        match problem {
+            Some(problem) if problem.of_backend => drop(problems.insert(backend, problem.clone())),
+            Some(_) => {}
+            None => drop(problems.remove(backend)),
         }
     }
 
     pub(in crate::daemon) fn reports(&self) -> Vec<BackendReport> {
-        self.0.lock().values().cloned().collect()
+        let state = self.0.lock();
+        let BackendSettings { secrets, clipboard, notification, ipc } = &state.settings;
+        let configured = [
+            (CLIPBOARD, clipboard.to_string()),
+            (IPC, ipc.to_string()),
+            (NOTIFICATION, notification.to_string()),
+            (SECRETS, secrets.to_string()),
+        ];
+        let report = |(backend, configured): (&str, String)| {
+            let problem = state.problems.get(backend);
+            BackendReport {
+                backend: backend.to_owned(),
+                configured,
+                problem: problem.map(|problem| problem.message.clone()),
+                hint: problem.and_then(|problem| problem.hint.clone()),
+            }
+        };
+        configured.into_iter().map(report).collect()
     }
 }

@@ -12,7 +12,8 @@ use zbus::proxy::CacheProperties;
 
 use crate::daemon::bus::link::without_nul;
 use crate::host::backends::{Caller, Notification};
-use crate::model::text::escape;
+use crate::model::host_settings::NotificationBackend;
+use crate::model::text::{cut, escape};
 
 use super::desktop::Desktop;
 use super::health::{BackendProblem, NOTIFICATION};
@@ -88,7 +89,7 @@ impl Notification for Notifications {
         match self.rate.take(&name, 1, Instant::now()) {
             Allowance::Allowed => {
                 let title = format!("{name}: {}", one_line(title, MAX_TITLE));
-                self.deliver(title, shortened(body, MAX_BODY)).await
+                self.deliver(title, cut(body, MAX_BODY).into_owned()).await
             }
             Allowance::FirstRefused => {
                 let body = format!("It shows more than {MOST} a minute. The others of this minute are not shown.");
@@ -105,8 +106,8 @@ impl Notification for Notifications {
 /// # Errors
 /// Why it was not shown.
 pub(in crate::daemon) async fn notify_person(desktop: &Desktop, title: &str, body: &str) -> Result<(), String> {
-    if desktop.health.is_configured(NOTIFICATION, "desktop") {
-        show(desktop, title.to_owned(), shortened(body, MAX_BODY)).await?;
+    if desktop.health.settings().notification == NotificationBackend::Desktop {
+        show(desktop, title.to_owned(), cut(body, MAX_BODY).into_owned()).await?;
     }
     Ok(())
 }
@@ -139,14 +140,7 @@ fn without_markup(text: &str) -> String {
 /// A text in one line.
 fn one_line(text: &str, most: usize) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    shortened(line.trim(), most)
-}
-
-fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    cut(line.trim(), most).into_owned()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The desktop's keyring, by the Secret Service API (<https://specifications.freedesktop.org/secret-service/latest/>).
 //!
-//! Secrets cross the session bus as they are (session algorithm `plain`): whoever can read that bus can also ask the keyring.
+//! Secrets cross the session bus as they are (session algorithm `plain`): a program that can read that bus can also ask the keyring.
 //! An item has the attributes `application` and `name`. A locked keyring keeps no one waiting: its prompt is opened, and the
 //! answer is an error until the person has unlocked it.
 

@@ -1,29 +1,28 @@
 //! Tries each backend once, for `host test`.
 
+use crate::model::host_settings::{ClipboardBackend, SecretsBackend};
 use crate::model::report::host::BackendReport;
 
 use super::desktop::Desktop;
-use super::health::{BackendProblem, CLIPBOARD, NOTIFICATION, SECRETS};
-use super::notification::show;
+use super::health::{BackendProblem, CLIPBOARD, SECRETS};
+use super::notification::notify_person;
 use super::secret_service::Keyring;
 use super::secrets::check_file;
 
 /// Tries what is configured, and gives the reports of all backends. The bus needs no try: this was asked over it.
 pub(in crate::daemon) async fn run(desktop: &Desktop) -> Vec<BackendReport> {
-    for report in desktop.health.reports() {
-        // What it says of a failure is in the next reports.
-        let _ = match (report.backend.as_str(), report.configured.as_str()) {
-            (_, "none" | "print") => Ok(()),
-            (SECRETS, "secret-service") => try_keyring(desktop).await,
-            (SECRETS, file) => try_file(desktop, file.trim_start_matches("file:").to_owned()).await,
-            (CLIPBOARD, _) => try_clipboard(desktop).await,
-            (NOTIFICATION, _) => {
-                let (title, body) = ("test".to_owned(), "Extensions can show notifications.".to_owned());
-                show(desktop, title, body).await
-            }
-            _ => Ok(()),
-        };
-    }
+    let settings = desktop.health.settings();
+    // What is said of a failure is in the reports.
+    let _ = match settings.secrets {
+        SecretsBackend::SecretService => try_keyring(desktop).await,
+        SecretsBackend::File(path) => desktop.run(SECRETS, async move { check_file(&path) }).await,
+        SecretsBackend::None => Ok(()),
+    };
+    let _ = match settings.clipboard {
+        ClipboardBackend::Auto => try_clipboard(desktop).await,
+        ClipboardBackend::None => Ok(()),
+    };
+    let _ = notify_person(desktop, "test", "Extensions can show notifications.").await;
     desktop.health.reports()
 }
 
@@ -34,10 +33,6 @@ async fn try_keyring(desktop: &Desktop) -> Result<(), String> {
         Keyring::new(link.address()).names(&connection).await.map(drop)
     };
     desktop.run(SECRETS, trying).await
-}
-
-async fn try_file(desktop: &Desktop, path: String) -> Result<(), String> {
-    desktop.run(SECRETS, async move { check_file(path.as_ref()) }).await
 }
 
 async fn try_clipboard(desktop: &Desktop) -> Result<(), String> {

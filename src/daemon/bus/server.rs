@@ -88,8 +88,9 @@ impl<F: Fn() -> Extensions + Send + Sync> BusServer<F> {
         self.link.set(Some(connection.clone()));
         (self.ready)();
         let lost = async {
-            while names.next().await.is_none() {
-                std::future::pending::<()>().await
+            // The stream ends with the connection, which is noticed by itself.
+            if names.next().await.is_none() {
+                std::future::pending().await
             }
         };
         let ended = tokio::select! {

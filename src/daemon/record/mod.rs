@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::host::backends::Caller;
 use crate::host::observer::{CallEnd, CallObserver, EndedCall};
 use crate::model::audit::{ActivatedExtension, AuditAction, AuditedCall, agent_id};
+use crate::model::fault::line;
 use crate::store::audit_log::AuditLog;
 use crate::store::logs::LogFile;
 use crate::store::paths::StorePaths;
@@ -62,18 +63,15 @@ impl Recorder {
     ) -> Result<(), String> {
         let by =
             AuditedCall { extension: caller.extension.to_string(), component: caller.component, call: caller.call };
-        let agent = agent_id(&caller.extension);
-        self.audit.record(self.clock.now_ms(), Some(agent), action(by)).map_err(|error| {
-            self.say(&format!("the audit log cannot be written: {}", crate::model::fault::line(&error)));
-            "the host cannot record it in its audit log".to_owned()
-        })
+        self.audit(Some(&caller.extension), action(by))
     }
 
-    /// Adds a record of something that has happened already.
-    fn audit(&self, agent: Option<&str>, action: AuditAction) {
-        if let Err(error) = self.audit.record(self.clock.now_ms(), agent.map(agent_id), action) {
-            self.say(&format!("the audit log cannot be written: {}", crate::model::fault::line(&error)));
-        }
+    /// Adds a record.
+    fn audit(&self, extension: Option<&str>, action: AuditAction) -> Result<(), String> {
+        self.audit.record(self.clock.now_ms(), extension.map(agent_id), action).map_err(|error| {
+            self.say(&format!("the audit log cannot be written: {}", line(&error)));
+            "the host cannot record it in its audit log".to_owned()
+        })
     }
 
     /// A call was refused, or ended because of what was withdrawn.
@@ -84,7 +82,8 @@ impl Recorder {
             function: shown(function),
             reason: reason.to_owned(),
         };
-        self.audit(Some(extension), action);
+        // It is refused, whether that can be recorded or not.
+        let _ = self.audit(Some(extension), action);
     }
 
     /// Something else is served from now on.
@@ -133,7 +132,7 @@ impl Recorder {
             .collect();
         let profile = served.set.profile().clone();
         self.say(&format!("serving generation {generation} of profile {profile}"));
-        self.audit(None, AuditAction::ExtensionsActivated { profile, generation, extensions });
+        let _ = self.audit(None, AuditAction::ExtensionsActivated { profile, generation, extensions });
     }
 }
 

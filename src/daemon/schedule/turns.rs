@@ -10,7 +10,7 @@ use std::time::Duration;
 /// The calls that could run now, by extension.
 pub(super) struct Turns<T> {
     accounts: HashMap<Arc<str>, Account<T>>,
-    /// Counts every call that became ready, so that the first among equals can be told.
+    /// Counts every call that became ready, so that of equals the first goes first.
     arrivals: u64,
 }
 

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use crate::daemon::environment::DaemonEnvironment;
 use crate::daemon::refusal::whole_fault;
 use crate::daemon::service::Service;
+use crate::host::limits::memory_budget::MemoryBudget;
 use crate::host::options::HostOptions;
 use crate::model::bounds::MAX_PROJECT_FILE;
 use crate::model::host_settings::{BackendSettings, HostSettings};
@@ -16,6 +17,7 @@ use crate::ops::context::UserPaths;
 use crate::ops::error::Error;
 use crate::ops::error::project::ProjectError;
 use crate::ops::error::run::RunError;
+use crate::ops::policy::checks::policy_files;
 use crate::ops::run::active::{ActiveSet, HostEnvironment};
 
 use super::{ServedSet, Serving};
@@ -40,6 +42,8 @@ pub fn read_settings(user: &UserPaths) -> Result<HostSettings, Error> {
 /// Where what is served comes from.
 pub(in crate::daemon) struct Reloader {
     environment: DaemonEnvironment,
+    /// Of all guests; its limit is that of the settings.
+    memory: MemoryBudget,
     /// Makes the backends that the settings name.
     host_options: Box<dyn Fn(&BackendSettings) -> HostOptions + Send + Sync>,
     state: Mutex<ReloadState>,
@@ -56,15 +60,17 @@ struct ReloadState {
 impl Reloader {
     pub(in crate::daemon) fn new(
         environment: DaemonEnvironment,
+        memory: MemoryBudget,
         host_options: impl Fn(&BackendSettings) -> HostOptions + Send + Sync + 'static,
     ) -> Self {
-        Self { environment, host_options: Box::new(host_options), state: Mutex::default() }
+        Self { environment, memory, host_options: Box::new(host_options), state: Mutex::default() }
     }
 
-    /// What is to be served from now on.
+    /// What the host serves from now on.
     pub(in crate::daemon) fn load(&self) -> Serving {
         let mut state = self.state.lock();
         let opened = read_settings(&self.environment.user).and_then(|settings| {
+            self.memory.set_limit_mib(settings.memory_mib);
             let before = std::mem::replace(&mut state.settings, settings);
             let same = before.profile == state.settings.profile && before.backends == state.settings.backends;
             match state.last.as_ref().filter(|_| same) {
@@ -107,7 +113,6 @@ impl Reloader {
         let user = &self.environment.user;
         let profile = self.state.lock().settings.profile.clone();
         let own = [self.environment.paths.current(&profile), user.configuration.join(HOST_FILE)];
-        let host_configuration = user.configuration.join("config.toml");
-        own.into_iter().chain([host_configuration]).chain(user.policies.iter().cloned()).collect()
+        own.into_iter().chain(policy_files(user)).collect()
     }
 }

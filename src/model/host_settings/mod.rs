@@ -112,6 +112,48 @@ impl Default for HostSettings {
     }
 }
 
+/// As it is written in the file.
+impl fmt::Display for SecretsBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SecretService => f.write_str("secret-service"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::None => f.write_str("none"),
+        }
+    }
+}
+
+/// As it is written in the file.
+impl fmt::Display for ClipboardBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::None => "none",
+        })
+    }
+}
+
+/// As it is written in the file.
+impl fmt::Display for NotificationBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Desktop => "desktop",
+            Self::Print => "print",
+            Self::None => "none",
+        })
+    }
+}
+
+/// As it is written in the file.
+impl fmt::Display for IpcBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bus => "bus",
+            Self::None => "none",
+        })
+    }
+}
+
 /// As it is written in the file: `5m`.
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -90,7 +90,7 @@ impl ActiveSet {
     /// # Errors
     /// [`Error::Store`] if it is not known which generation is active, [`PolicyError::Problems`] if a policy cannot be read.
     pub fn open(host_environment: HostEnvironment, profile: &ProfileName) -> Result<Self, Error> {
-        Self::new(host_environment, profile.clone())?.reload()
+        Self::new(host_environment, profile.clone(), Policy::default()).reload()
     }
 
     /// The same without an active set, for [`load_uninstalled`](Self::load_uninstalled) alone. No folder is given for
@@ -99,15 +99,15 @@ impl ActiveSet {
     /// # Errors
     /// [`PolicyError::Problems`] if a policy cannot be read.
     pub fn without_set(host_environment: HostEnvironment, project: Option<Project>) -> Result<Self, Error> {
-        Ok(Self { project, ..Self::new(host_environment, ProfileName::default())? })
+        let policy = read_policy(&host_environment.user)?;
+        Ok(Self { project, ..Self::new(host_environment, ProfileName::default(), policy) })
     }
 
     /// Of a profile, of which nothing is read yet.
-    fn new(host_environment: HostEnvironment, profile: ProfileName) -> Result<Self, Error> {
-        let policy = read_policy(&host_environment.user)?;
+    fn new(host_environment: HostEnvironment, profile: ProfileName, policy: Policy) -> Self {
         let mut options = host_environment.host.clone();
         options.backends.log.get_or_insert_with(|| Arc::new(LogFiles::new(&host_environment.paths)));
-        Ok(Self {
+        Self {
             host: Arc::new(Host::new(options)),
             host_environment,
             profile,
@@ -117,7 +117,7 @@ impl ActiveSet {
             loaded: Mutex::default(),
             record: None,
             project: None,
-        })
+        }
     }
 
     /// The set that is active by now, on the same engines and with the same budget of memory. What was loaded before goes on as

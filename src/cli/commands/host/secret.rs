@@ -12,7 +12,6 @@ use crate::cli::terminal::output::Verbosity;
 use crate::cli::terminal::prompt::hidden_line;
 use sesame::daemon::backends::secrets::{SecretsAnswer, SecretsPlace, SecretsRequest, manage};
 use sesame::daemon::read_settings;
-use sesame::model::host_settings::SecretsBackend;
 use sesame::model::report::host::HostSecretsReport;
 use sesame::model::text::escape;
 use sesame::ops::context::Interrupt;
@@ -72,7 +71,7 @@ impl SecretSubcommand {
             }
             SecretsAnswer::Names(names) => names,
         };
-        let report = HostSecretsReport { kept_in: kept_in(&place.backend), names };
+        let report = HostSecretsReport { kept_in: place.backend.to_string(), names };
         let words = || report.names.iter().map(|name| format!("{}\n", escape(name))).collect();
         invocation.print_answer(Data::Host(HostData::Secrets(&report)), words);
         Ok(CommandOutcome::Done)
@@ -88,12 +87,4 @@ fn read_value(invocation: &Invocation<'_>, interrupt: &Interrupt) -> Result<Stri
     let mut value = String::new();
     std::io::stdin().take(MAX_SECRET).read_to_string(&mut value).map_err(CommandError::Input)?;
     Ok(value.strip_suffix('\n').unwrap_or(&value).to_owned())
-}
-
-fn kept_in(backend: &SecretsBackend) -> String {
-    match backend {
-        SecretsBackend::SecretService => "secret-service".to_owned(),
-        SecretsBackend::File(path) => format!("file:{}", path.display()),
-        SecretsBackend::None => "none".to_owned(),
-    }
 }

@@ -15,22 +15,13 @@ use zbus::proxy::CacheProperties;
 use crate::daemon::backends::clipboard_process::{COMMAND, ClipboardAnswer, ClipboardRequest, VARIABLES};
 use crate::daemon::backends::health::BackendProblem;
 use crate::daemon::bus::link::BusLink;
+use crate::daemon::bus::systemd::SystemdManagerProxy;
 
 /// How long the process may take for one request: the display may take 2 s.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How often it is asked again because it has started over.
 const TRIES: usize = 3;
-
-#[zbus::proxy(
-    interface = "org.freedesktop.systemd1.Manager",
-    default_service = "org.freedesktop.systemd1",
-    default_path = "/org/freedesktop/systemd1"
-)]
-trait SystemdManager {
-    #[zbus(property)]
-    fn environment(&self) -> zbus::Result<Vec<String>>;
-}
 
 /// The process that holds the clipboard. Its text lives as long as it does, and it as long as the host.
 pub(in crate::daemon) struct Clipboard {
